@@ -1,0 +1,289 @@
+"""The one door: may this person do this to that, and if not, what is missing.
+
+`visible_to` (which ones) and `can`/`decide` (this one) are built from the same conditions, so they cannot disagree.
+A condition is SQL, evaluated on every request: an expired role, agreement or token stops working by itself.
+Slices above register how their models hang on a project (`register_scope`) and what else a word needs
+(`register_requirement`), so nothing here imports upward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Case, Exists, Model, OuterRef, Q, QuerySet, Value, When
+from django.db.models.fields import BooleanField
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from collab.access.roles import ORGANISATION_ROLES, PROJECT_ROLES, READ_WORDS, WORDS, roles_with
+from collab.accounts.models import ApiToken, Membership, Organisation, User
+from collab.kernel.errors import NotFoundError, RefusedError
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+M = TypeVar("M", bound=Model)
+Person = User | AnonymousUser
+Condition = Callable[[User, datetime], Q | Exists]
+
+NEVER = Q(pk__in=[])
+ALWAYS = ~NEVER
+
+
+@dataclass(frozen=True)
+class Missing:
+    """One thing that stands in the way, and where to mend it."""
+
+    code: str
+    sentence: StrOrPromise
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`visible`: the person may know that the object exists. `missing` is empty exactly when allowed."""
+
+    allowed: bool
+    visible: bool
+    missing: list[Missing] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return self.allowed
+
+
+@dataclass(frozen=True)
+class Scope:
+    """How rows of a model hang on a project, an organisation or a person: lookup paths, `pk` for the model itself."""
+
+    view: str
+    project: str | None = None
+    organisation: str | None = None
+    person: str | None = None
+    everyone: bool = False
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """Something a word needs on a model beside the role: a condition, and the sentence to show when it fails."""
+
+    code: str
+    words: frozenset[str]
+    model: type[Model]
+    condition: Condition
+    explain: Callable[[User, Any, datetime], Missing]
+
+
+SCOPES: dict[type[Model], Scope] = {}
+REQUIREMENTS: list[Requirement] = []
+
+# Words asked while one request is served; DenyByDefaultMiddleware compares them with the route's rule.
+asked_words: ContextVar[set[str] | None] = ContextVar("asked_words", default=None)
+
+
+def register_scope(model: type[Model], scope: Scope) -> None:
+    """Tell the policy how a model hangs on a project; `scope.view` is the word that makes its rows visible."""
+    if scope.view not in WORDS:
+        raise KeyError(f"{scope.view!r} is no permission word")
+    SCOPES[model] = scope
+
+
+def register_requirement(requirement: Requirement) -> None:
+    """Add a condition to some words of a model. Registering the same code again replaces it."""
+    unknown = requirement.words - WORDS.keys()
+    if unknown:
+        raise KeyError(f"{sorted(unknown)} are no permission words")
+    REQUIREMENTS[:] = [known for known in REQUIREMENTS if known.code != requirement.code] + [requirement]
+
+
+def acting(user: User, token: ApiToken | None) -> User:
+    """The person, limited to what the token allows (scope, project)."""
+    user.token = token  # type: ignore[attr-defined]
+    return user
+
+
+def _token_q(user: User, word: str, scope: Scope) -> Q:
+    token: ApiToken | None = getattr(user, "token", None)
+    if token is None:
+        return ALWAYS
+    if token.scope == "read" and word not in READ_WORDS:
+        return NEVER
+    if word == "token.manage":
+        return NEVER  # a token must not breed tokens
+    if token.project_id is not None:
+        return Q(**{scope.project: token.project_id}) if scope.project else NEVER
+    return ALWAYS
+
+
+def role_q(user: User, word: str, model: type[Model], at: datetime) -> Q:
+    """The rows of `model` on which the person's active roles (and their token) hold the word."""
+    scope = SCOPES[model]
+    roles = roles_with(word)
+    mine = Membership.objects.filter(user=user).active(at)
+    held = Q(pk__in=[])
+    if scope.project:
+        # Whoever acts for an organisation that has left the project acts no more.
+        here = mine.filter(
+            organisation__project_parties__project=OuterRef(scope.project),
+            organisation__project_parties__left_on=None,
+        )
+        held |= Q(
+            Exists(here.filter(project=OuterRef(scope.project), role__in=[r for r in roles if r in PROJECT_ROLES]))
+        )
+        held |= Q(Exists(here.filter(project=None, role__in=[r for r in roles if r in ORGANISATION_ROLES])))
+    if scope.organisation:
+        held |= Q(
+            Exists(
+                mine.filter(
+                    project=None,
+                    organisation=OuterRef(scope.organisation),
+                    role__in=[r for r in roles if r in ORGANISATION_ROLES],
+                )
+            )
+        )
+    if scope.person:
+        held |= Q(**{scope.person: user.pk})
+    if scope.everyone and word == scope.view:
+        held = ALWAYS
+    return held & _token_q(user, word, scope)
+
+
+def _note(word: str) -> None:
+    asked = asked_words.get()
+    if asked is not None:
+        asked.add(word)
+
+
+def _known(user: Person) -> User | None:
+    return user if isinstance(user, User) and user.is_active else None
+
+
+def requirements_of(word: str, model: type[Model]) -> list[Requirement]:
+    return [r for r in REQUIREMENTS if word in r.words and r.model is model]
+
+
+def visible_to(user: Person, word: str, rows: QuerySet[M], at: datetime | None = None) -> QuerySet[M]:
+    """Those of `rows` on which the person may do `word` now."""
+    _note(word)
+    known = _known(user)
+    if known is None:
+        return rows.none()
+    at = at or timezone.now()
+    rows = rows.filter(role_q(known, word, rows.model, at))
+    for requirement in requirements_of(word, rows.model):
+        rows = rows.filter(requirement.condition(known, at))
+    return rows
+
+
+def can(user: Person, word: str, obj: Model, at: datetime | None = None) -> bool:
+    """Whether the person may do `word` to this object now: one query."""
+    return visible_to(user, word, type(obj)._default_manager.filter(pk=obj.pk), at).exists()
+
+
+def decide(user: Person, word: str, obj: Model, at: datetime | None = None) -> Decision:
+    """Allowed, or exactly what is missing. One query, and one more per missing item for its sentence."""
+    _note(word)
+    known = _known(user)
+    if known is None:
+        return Decision(False, False, [Missing("sign_in", _("You are not signed in."))])
+    at = at or timezone.now()
+    model = type(obj)
+    scope = SCOPES[model]
+    requirements = requirements_of(word, model)
+    checks: dict[str, Q | Exists] = {
+        "may_view": role_q(known, scope.view, model, at),
+        "may_do": role_q(known, word, model, at),
+    }
+    checks |= {f"needs_{i}": r.condition(known, at) for i, r in enumerate(requirements)}
+    row = (
+        model._default_manager.filter(pk=obj.pk)
+        .annotate(**{name: _truth(check) for name, check in checks.items()})
+        .values(*checks)
+        .first()
+    )
+    if row is None or not row["may_view"]:
+        return Decision(False, False, [Missing("not_found", str(NotFoundError()))])
+    missing = [] if row["may_do"] else [_missing_role(known, word, obj, at)]
+    missing += [r.explain(known, obj, at) for i, r in enumerate(requirements) if not row[f"needs_{i}"]]
+    return Decision(not missing, True, missing)
+
+
+def require(user: Person, word: str, obj: Model, at: datetime | None = None) -> None:
+    """Raise NotFoundError when the object is not theirs to see, RefusedError naming what is missing otherwise."""
+    decision = decide(user, word, obj, at)
+    if decision.allowed:
+        return
+    if not decision.visible:
+        raise NotFoundError
+    raise RefusedError(decision.missing)
+
+
+def get_or_404(user: Person, word: str, rows: QuerySet[M], **lookup: object) -> M:
+    """The one row matching `lookup` on which the person may do `word`.
+
+    Raises NotFoundError when there is none or it is invisible, RefusedError when it is visible but refused.
+    """
+    obj = rows.filter(**lookup).first()
+    if obj is None:
+        _note(word)
+        raise NotFoundError
+    require(user, word, obj)
+    return obj
+
+
+def party_of(user: User, project_id: object, at: datetime | None = None) -> QuerySet[Organisation]:
+    """The organisations for which the person acts in the project."""
+    mine = Membership.objects.filter(user=user, project_id=project_id).active(at)
+    return Organisation.objects.filter(
+        pk__in=mine.values("organisation"),
+        project_parties__project_id=project_id,
+        project_parties__left_on=None,
+    )
+
+
+def holders(word: str, project_id: object, at: datetime | None = None) -> QuerySet[User]:
+    """Who holds a word in a project by a project role; the people to ask."""
+    rows = Membership.objects.filter(project_id=project_id, role__in=roles_with(word)).active(at)
+    return User.objects.filter(pk__in=rows.values("user"), is_active=True)
+
+
+def _truth(check: Q | Exists) -> Case:
+    return Case(When(check, then=Value(True)), default=Value(False), output_field=BooleanField())
+
+
+def _missing_role(user: User, word: str, obj: Model, at: datetime) -> Missing:
+    """Why the role does not do: the token is too narrow, a role has ended, or nobody gave one."""
+    token: ApiToken | None = getattr(user, "token", None)
+    if token is not None and token.scope == "read" and word not in READ_WORDS:
+        return Missing("token_scope", _("Your token “%(name)s” may only read.") % {"name": token.name})
+    scope = SCOPES[type(obj)]
+    if scope.project:
+        project_id = _follow(obj, scope.project)
+        ended = (
+            Membership.objects.filter(user=user, project_id=project_id, role__in=roles_with(word), ends_at__lte=at)
+            .order_by("-ends_at")
+            .first()
+        )
+        if ended is not None:
+            return Missing(
+                "role_ended",
+                _("Your role “%(role)s” ended on %(day)s.")
+                % {"role": ended.get_role_display(), "day": date_format(timezone.localtime(ended.ends_at))},
+            )
+    names: Iterable[str] = (str(role.label) for role in roles_with(word))
+    return Missing(
+        "role",
+        _("Your role does not let you %(what)s; these roles do: %(roles)s.")
+        % {"what": WORDS[word], "roles": ", ".join(names)},
+    )
+
+
+def _follow(obj: Any, path: str) -> Any:
+    for step in path.split("__"):
+        obj = getattr(obj, step)
+    return getattr(obj, "pk", obj)

@@ -1,0 +1,122 @@
+"""The whole policy on two screens: permission words, and roles as lists of words. Plain data; imports nothing of ours."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from django.utils.translation import gettext_lazy as _
+
+
+class Role(StrEnum):
+    """What a membership makes of a person. The first three are held in an organisation, the others in a project."""
+
+    ORGANISATION_ADMIN = "organisation_admin"
+    SIGNATORY = "signatory"
+    EMPLOYEE = "employee"
+    LEAD = "lead"
+    RESEARCHER = "researcher"
+    ENGINEER = "engineer"
+    OBSERVER = "observer"
+
+    @property
+    def label(self) -> str:
+        return ROLE_LABELS[self]
+
+
+ROLE_LABELS = {
+    Role.ORGANISATION_ADMIN: _("Organisation admin"),
+    Role.SIGNATORY: _("Authorised signatory"),
+    Role.EMPLOYEE: _("Employee"),
+    Role.LEAD: _("Project lead"),
+    Role.RESEARCHER: _("Researcher"),
+    Role.ENGINEER: _("Engineer"),
+    Role.OBSERVER: _("Observer"),
+}
+
+ORGANISATION_ROLES = (Role.ORGANISATION_ADMIN, Role.SIGNATORY, Role.EMPLOYEE)
+PROJECT_ROLES = (Role.LEAD, Role.RESEARCHER, Role.ENGINEER, Role.OBSERVER)
+
+# word -> what it lets a person do
+WORDS = {
+    "organisation.view": _("see an organisation"),
+    "organisation.manage": _("change an organisation and its people"),
+    "project.create": _("begin a joint project for the organisation"),
+    "project.view": _("see a project"),
+    "project.edit": _("change a project and its parties"),
+    "member.manage": _("give and end roles in a project"),
+    "agreement.view": _("read the agreements of a project"),
+    "agreement.draft": _("draft agreements and send them for signature"),
+    "agreement.sign": _("sign for a party"),
+    "agreement.end": _("terminate an agreement"),
+    "dataset.view": _("see that a dataset exists, its card and profile"),
+    "dataset.read": _("read and download the rows of a dataset"),
+    "dataset.upload": _("add datasets and versions"),
+    "dataset.train": _("train on a dataset"),
+    "job.view": _("see training jobs, their curves and logs"),
+    "job.submit": _("submit training jobs"),
+    "job.control": _("stop and resume training jobs"),
+    "model.view": _("see registered models"),
+    "model.register": _("register model versions and edit their cards"),
+    "model.download": _("download model files"),
+    "tracking.read": _("read runs through the MLflow client"),
+    "tracking.write": _("log runs through the MLflow client"),
+    "tracking.manage": _("delete runs and move aliases through the MLflow client"),
+    "token.manage": _("make and revoke one's own tokens"),
+    "audit.view": _("read the history of a project"),
+}
+
+# What a read-only token still allows.
+READ_WORDS = frozenset(
+    word for word in WORDS if word.endswith((".view", ".read", ".download")) and word != "token.manage"
+)
+
+_SEE = {
+    "organisation.view",
+    "project.view",
+    "agreement.view",
+    "dataset.view",
+    "job.view",
+    "model.view",
+}
+_RESEARCH = _SEE | {
+    "dataset.read",
+    "dataset.upload",
+    "dataset.train",
+    "job.submit",
+    "job.control",
+    "model.register",
+    "model.download",
+    "tracking.read",
+    "tracking.write",
+    "audit.view",
+}
+
+ROLE_WORDS: dict[Role, frozenset[str]] = {
+    Role.LEAD: frozenset(
+        _RESEARCH
+        | {"project.edit", "member.manage", "agreement.draft", "agreement.end", "tracking.manage", "project.create"}
+    ),
+    Role.RESEARCHER: frozenset(_RESEARCH),
+    Role.ENGINEER: frozenset(_RESEARCH - {"dataset.upload", "audit.view"}),
+    Role.OBSERVER: frozenset(_SEE),
+    Role.ORGANISATION_ADMIN: frozenset(
+        {
+            "organisation.view",
+            "organisation.manage",
+            "project.create",
+            "project.view",
+            "agreement.view",
+            "agreement.draft",
+            "audit.view",
+        }
+    ),
+    Role.SIGNATORY: frozenset({"organisation.view", "project.view", "agreement.view", "agreement.sign", "agreement.end"}),
+    Role.EMPLOYEE: frozenset({"organisation.view", "project.create"}),
+}
+
+
+def roles_with(word: str) -> list[Role]:
+    """Every role that holds the word; raises KeyError for a word that does not exist."""
+    if word not in WORDS:
+        raise KeyError(f"{word!r} is no permission word; collab/access/roles.py lists them")
+    return [role for role, words in ROLE_WORDS.items() if word in words]

@@ -1,0 +1,124 @@
+"""Coverage as a condition: which assets may this person use for this purpose, and the sentence when not.
+
+`registry.datasets` registers it for its words; nothing here knows what an asset is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from collab.access.policy import Missing, party_of
+from collab.accounts.models import Membership, Organisation, User
+from collab.agreements.models import AgreementVersion, Coverage, Purpose
+from collab.agreements.states import VersionState
+
+
+def covered(user: User, at: datetime, *, purpose: Purpose, project_path: str) -> Exists:
+    """True for the assets whose project has an agreement in force that covers the person's party for the purpose.
+
+    `project_path` leads from the asset to its project's key, e.g. "project".
+    """
+    acting_for = Membership.objects.filter(user=user, project=OuterRef(OuterRef(project_path))).active(at)
+    return Exists(
+        Coverage.objects.in_force(at).filter(
+            Q(asset_id=None) | Q(asset_id=OuterRef("pk")),
+            purpose=purpose,
+            version__agreement__project=OuterRef(project_path),
+            party__in=acting_for.values("organisation"),
+        )
+    )
+
+
+def explain(*, purpose: Purpose) -> Callable[[User, Any, datetime], Missing]:
+    """The sentence for an uncovered asset: which agreement is unsigned, expired, ended, or that none exists."""
+
+    def sentence(user: User, asset: Any, at: datetime) -> Missing:
+        return missing_coverage(user, asset, at, purpose=purpose)
+
+    return sentence
+
+
+def missing_coverage(user: User, asset: Any, at: datetime, *, purpose: Purpose) -> Missing:
+    """What is missing before the person's party may use `asset` (with `.project`) for the purpose."""
+    parties = list(party_of(user, asset.project_id, at))
+    wish = Purpose(purpose).label
+    if not parties:
+        return Missing("no_party", _("You act for no party of this project, so no agreement can cover you."))
+    candidates = (
+        AgreementVersion.objects.filter(
+            Q(coverage__asset_id=None) | Q(coverage__asset_id=asset.pk),
+            coverage__purpose=purpose,
+            coverage__party__in=parties,
+            agreement__project_id=asset.project_id,
+        )
+        .exclude(state=VersionState.WITHDRAWN)
+        .select_related("agreement")
+        .distinct()
+        .order_by("-created_at")
+    )
+    version = _nearest(list(candidates), at)
+    if version is None:
+        return Missing(
+            "no_agreement",
+            _("No agreement of this project lets %(party)s %(wish)s.") % {"party": parties[0], "wish": wish},
+            asset.project.get_absolute_url() + "#agreements",
+        )
+    reference, url = version.agreement.reference, version.agreement.get_absolute_url()
+    today = timezone.localdate(at)
+    if version.state == VersionState.EXECUTED and version.has_expired(today):
+        text = _("The agreement %(ref)s expired on %(day)s.") % {
+            "ref": reference,
+            "day": date_format(version.expires_on),
+        }
+        return Missing("agreement_expired", text, url)
+    if version.state == VersionState.EXECUTED:
+        text = _("The agreement %(ref)s is in force only from %(day)s.") % {
+            "ref": reference,
+            "day": date_format(version.effective_on),
+        }
+        return Missing("agreement_not_begun", text, url)
+    if version.state == VersionState.OUT_FOR_SIGNATURE:
+        unsigned = Organisation.objects.filter(
+            pk__in=version.parties.values("organisation")
+        ).exclude(pk__in=version.signatures.values("party"))
+        text = _("The agreement %(ref)s is not signed by %(parties)s.") % {
+            "ref": reference,
+            "parties": ", ".join(o.name for o in unsigned),
+        }
+        return Missing("agreement_unsigned", text, url)
+    if version.state == VersionState.TERMINATED:
+        text = _("The agreement %(ref)s was terminated on %(day)s.") % {
+            "ref": reference,
+            "day": date_format(timezone.localtime(version.ended_at)) if version.ended_at else "",
+        }
+        return Missing("agreement_terminated", text, url)
+    if version.state == VersionState.SUPERSEDED:
+        text = _("The newer version of the agreement %(ref)s no longer lets %(party)s %(wish)s.") % {
+            "ref": reference,
+            "party": parties[0],
+            "wish": wish,
+        }
+        return Missing("agreement_amended", text, url)
+    text = _("The agreement %(ref)s is still a draft; it has not been sent for signature.") % {"ref": reference}
+    return Missing("agreement_draft", text, url)
+
+
+_NEARNESS = [
+    VersionState.EXECUTED,
+    VersionState.OUT_FOR_SIGNATURE,
+    VersionState.DRAFT,
+    VersionState.TERMINATED,
+    VersionState.SUPERSEDED,
+]
+
+
+def _nearest(versions: list[AgreementVersion], at: datetime) -> AgreementVersion | None:
+    """The version that a person would mend: the one that came closest to being in force."""
+    return min(versions, key=lambda v: _NEARNESS.index(VersionState(v.state)), default=None)

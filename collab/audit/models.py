@@ -1,0 +1,33 @@
+"""Append-only, hash-chained history, written in the transaction of the act."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class AuditEvent(models.Model):
+    """One act. People and objects are named by id, without foreign keys: erasing a person must not break the chain."""
+
+    id = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField(_("at"))
+    actor_id = models.UUIDField(_("by"), null=True, db_index=True)
+    verb = models.CharField(_("act"), max_length=60)
+    subject_type = models.CharField(_("kind of object"), max_length=60)
+    subject_id = models.CharField(_("object"), max_length=40)
+    project_id = models.UUIDField(_("project"), null=True)
+    data = models.JSONField(_("details"), default=dict)
+    previous = models.CharField(_("previous hash"), max_length=64)
+    digest = models.CharField(_("hash"), max_length=64, unique=True)
+
+    class Meta:
+        verbose_name = _("audit event")
+        verbose_name_plural = _("audit events")
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["project_id", "-id"], name="audit_by_project"),
+            models.Index(fields=["subject_type", "subject_id"], name="audit_by_subject"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.verb}"

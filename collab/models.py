@@ -1,0 +1,21 @@
+"""Gathers the tables of every slice for Django."""
+
+from collab.accounts.models import ApiToken, Membership, Organisation, User
+from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
+from collab.audit.models import AuditEvent
+from collab.projects.models import Project, ProjectParty
+
+__all__ = [
+    "Agreement",
+    "AgreementParty",
+    "AgreementVersion",
+    "ApiToken",
+    "AuditEvent",
+    "Coverage",
+    "Membership",
+    "Organisation",
+    "Project",
+    "ProjectParty",
+    "Signature",
+    "User",
+]

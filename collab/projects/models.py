@@ -1,0 +1,106 @@
+"""Joint research: a project, its parties, and who leads it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from collab.access.policy import visible_to
+from collab.kernel.names import DisplayNameValidator, PlainTextValidator
+from collab.kernel.records import Record
+from collab.projects.states import ProjectState
+
+if TYPE_CHECKING:
+    from collab.access.policy import Person
+
+
+class ProjectQuerySet(models.QuerySet["Project"]):
+    def visible_to(self, user: Person, word: str = "project.view") -> ProjectQuerySet:
+        return visible_to(user, word, self)  # type: ignore[return-value]
+
+    def open(self) -> ProjectQuerySet:
+        return self.exclude(state=ProjectState.CLOSED)
+
+    def with_parties(self) -> ProjectQuerySet:
+        return self.prefetch_related(
+            models.Prefetch("parties", ProjectParty.objects.filter(left_on=None).select_related("organisation"))
+        )
+
+
+class Project(Record):
+    """A joint project. Its slug is also the name of its MLflow workspace."""
+
+    slug = models.SlugField(_("short name"), max_length=40, unique=True)
+    title = models.CharField(_("title"), max_length=160, validators=[DisplayNameValidator()])
+    title_zh = models.CharField(_("Chinese title"), max_length=160, blank=True)
+    summary = models.TextField(_("summary"), max_length=5000, blank=True, validators=[PlainTextValidator()])
+    summary_zh = models.TextField(_("Chinese summary"), max_length=5000, blank=True, validators=[PlainTextValidator()])
+    state = models.CharField(
+        _("state"), max_length=20, choices=[(s.value, s.value) for s in ProjectState], default=ProjectState.PROPOSAL
+    )
+    starts_on = models.DateField(_("starts on"), default=timezone.localdate)
+    ends_on = models.DateField(_("ends on"), null=True, blank=True)
+    created_by = models.ForeignKey("collab.User", models.PROTECT, related_name="+", verbose_name=_("begun by"))
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    objects = ProjectQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("project")
+        verbose_name_plural = _("projects")
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ends_on=None) | Q(ends_on__gte=F("starts_on")), name="project_ends_after_start"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=[s.value for s in ProjectState]), name="project_state_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title_zh if self.title_zh and (get_language() or "").startswith("zh") else self.title
+
+    @property
+    def summary_text(self) -> str:
+        return self.summary_zh if self.summary_zh and (get_language() or "").startswith("zh") else self.summary
+
+    def get_absolute_url(self) -> str:
+        return reverse("collab:project", args=[self.slug])
+
+
+class PartyRole(models.TextChoices):
+    LEAD = "lead", _("Lead")
+    PARTNER = "partner", _("Partner")
+
+
+class ProjectParty(Record):
+    """An organisation in a project. Leaving ends access at once; what it signed stays."""
+
+    project = models.ForeignKey(Project, models.PROTECT, related_name="parties", verbose_name=_("project"))
+    organisation = models.ForeignKey(
+        "collab.Organisation", models.PROTECT, related_name="project_parties", verbose_name=_("organisation")
+    )
+    role = models.CharField(_("role"), max_length=20, choices=PartyRole.choices, default=PartyRole.PARTNER)
+    joined_on = models.DateField(_("joined on"), default=timezone.localdate)
+    left_on = models.DateField(_("left on"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("project party")
+        verbose_name_plural = _("project parties")
+        ordering = ["role", "joined_on"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "organisation"], name="party_once_per_project"),
+            models.UniqueConstraint(
+                fields=["project"], condition=Q(role="lead", left_on=None), name="project_has_one_lead"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organisation} · {self.get_role_display()}"

@@ -1,0 +1,203 @@
+"""Verbs on joint projects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from collab.access.policy import require
+from collab.access.roles import PROJECT_ROLES, Role
+from collab.accounts.models import Membership, Organisation, User
+from collab.audit.services import record
+from collab.kernel.errors import ConflictError, InvalidError, StaleError
+from collab.kernel.names import slug_of
+from collab.projects.models import PartyRole, Project, ProjectParty
+from collab.projects.states import PROJECT_MOVES, ProjectState
+
+
+@transaction.atomic
+def create_project(
+    *,
+    title: str,
+    lead_organisation: Organisation,
+    by: User,
+    partners: Sequence[Organisation] = (),
+    summary: str = "",
+    title_zh: str = "",
+    summary_zh: str = "",
+    starts_on: date | None = None,
+    ends_on: date | None = None,
+) -> Project:
+    """Begin a joint project of at least one party; the person who begins it leads it for their organisation."""
+    require(by, "project.create", lead_organisation)
+    if lead_organisation in partners:
+        raise InvalidError(_("The leading organisation is already a party; choose others as partners."), field="partners")
+    project = Project(
+        slug=_free_slug(title),
+        title=title,
+        title_zh=title_zh,
+        summary=summary,
+        summary_zh=summary_zh,
+        starts_on=starts_on or timezone.localdate(),
+        ends_on=ends_on,
+        created_by=by,
+    )
+    if project.ends_on and project.ends_on < project.starts_on:
+        raise InvalidError(_("The project would end before it starts."), field="ends_on")
+    project.full_clean(validate_constraints=False)
+    project.save()
+    ProjectParty.objects.create(project=project, organisation=lead_organisation, role=PartyRole.LEAD)
+    for organisation in partners:
+        ProjectParty.objects.create(project=project, organisation=organisation)
+    Membership.objects.create(
+        user=by, organisation=lead_organisation, project=project, role=Role.LEAD, granted_by=by
+    )
+    record(
+        verb="project.create",
+        subject=project,
+        by=by,
+        project_id=project.pk,
+        data={"title": title, "parties": [o.slug for o in (lead_organisation, *partners)]},
+    )
+    return project
+
+
+@transaction.atomic
+def edit_project(
+    *,
+    project: Project,
+    by: User,
+    version: int,
+    title: str,
+    summary: str,
+    title_zh: str = "",
+    summary_zh: str = "",
+    ends_on: date | None = None,
+) -> Project:
+    """Change what the project says of itself. Raises StaleError when somebody changed it since `version`."""
+    require(by, "project.edit", project)
+    if ends_on and ends_on < project.starts_on:
+        raise InvalidError(_("The project would end before it starts."), field="ends_on")
+    project.title, project.summary, project.ends_on = title, summary, ends_on
+    project.title_zh, project.summary_zh = title_zh, summary_zh
+    project.full_clean(validate_constraints=False)
+    changed = Project.objects.filter(pk=project.pk, version=version).update(
+        title=title,
+        summary=summary,
+        title_zh=title_zh,
+        summary_zh=summary_zh,
+        ends_on=ends_on,
+        version=F("version") + 1,
+    )
+    if not changed:
+        raise StaleError(_("Somebody changed this project since you opened it. Open it again and repeat your change."))
+    project.refresh_from_db()
+    record(verb="project.edit", subject=project, by=by, project_id=project.pk, data={"version": project.version})
+    return project
+
+
+@transaction.atomic
+def move_project(*, project: Project, move: str, by: User) -> Project:
+    """Begin, suspend, resume or close; raises ConflictError when the state does not allow it."""
+    require(by, "project.edit", project)
+    locked = Project.objects.select_for_update().get(pk=project.pk)
+    before = locked.state
+    locked.state = PROJECT_MOVES.require(move, before, what=str(locked))
+    locked.version += 1
+    locked.save(update_fields=["state", "version"])
+    record(
+        verb=f"project.{move}", subject=locked, by=by, project_id=locked.pk, data={"from": before, "to": locked.state}
+    )
+    return locked
+
+
+@transaction.atomic
+def add_party(*, project: Project, organisation: Organisation, by: User) -> ProjectParty:
+    """Let another organisation join as a partner."""
+    require(by, "project.edit", project)
+    if ProjectParty.objects.filter(project=project, organisation=organisation).exists():
+        raise ConflictError(_("%(name)s is or was already a party.") % {"name": organisation})
+    party = ProjectParty.objects.create(project=project, organisation=organisation)
+    record(verb="project.add_party", subject=project, by=by, project_id=project.pk, data={"party": organisation.slug})
+    return party
+
+
+@transaction.atomic
+def add_member(
+    *,
+    project: Project,
+    user: User,
+    organisation: Organisation,
+    role: str,
+    by: User,
+    ends_at: datetime | None = None,
+) -> Membership:
+    """Give a person a role in the project on behalf of one of its parties."""
+    require(by, "member.manage", project)
+    if role not in PROJECT_ROLES:
+        raise InvalidError(_("This role is held in an organisation, not in a project."), field="role")
+    if not ProjectParty.objects.filter(project=project, organisation=organisation, left_on=None).exists():
+        raise InvalidError(_("%(name)s is not a party of this project.") % {"name": organisation}, field="organisation")
+    if not Membership.objects.filter(user=user, organisation=organisation, project=None).active().exists():
+        raise InvalidError(
+            _("%(person)s does not belong to %(name)s.") % {"person": user, "name": organisation}, field="user"
+        )
+    if ends_at is not None and ends_at <= timezone.now():
+        raise InvalidError(_("The role would already have ended."), field="ends_at")
+    if Membership.objects.filter(user=user, project=project, role=role).active().exists():
+        raise ConflictError(_("%(person)s already holds this role.") % {"person": user})
+    membership = Membership.objects.create(
+        user=user, organisation=organisation, project=project, role=role, ends_at=ends_at, granted_by=by
+    )
+    record(
+        verb="member.add",
+        subject=membership,
+        by=by,
+        project_id=project.pk,
+        data={"user": str(user.pk), "role": role, "for": organisation.slug},
+    )
+    return membership
+
+
+@transaction.atomic
+def end_membership(*, membership: Membership, by: User) -> Membership:
+    """End a role now. One may end one's own; the last lead stays until another is named."""
+    project = membership.project
+    assert project is not None
+    if membership.user_id != by.pk:
+        require(by, "member.manage", project)
+    Project.objects.select_for_update().get(pk=project.pk)
+    if membership.role == Role.LEAD:
+        others = Membership.objects.filter(project=project, role=Role.LEAD).active().exclude(pk=membership.pk)
+        if not others.exists():
+            raise ConflictError(_("A project needs a lead: name another one first."))
+    changed = Membership.objects.active().filter(pk=membership.pk).update(ends_at=timezone.now())
+    if changed:
+        membership.refresh_from_db()
+        record(
+            verb="member.end",
+            subject=membership,
+            by=by,
+            project_id=project.pk,
+            data={"user": str(membership.user_id), "role": membership.role},
+        )
+    return membership
+
+
+def _free_slug(title: str) -> str:
+    base = slug_of(title, fallback="project", max_length=34)
+    slug, number = base, 2
+    # MLflow keeps these names for itself.
+    while slug in {"workspaces", "api", "ajax-api", "static-files"} or Project.objects.filter(slug=slug).exists():
+        slug, number = f"{base}-{number}", number + 1
+    return slug
+
+
+def is_open(project: Project) -> bool:
+    """Whether new data and jobs are taken."""
+    return project.state == ProjectState.ACTIVE

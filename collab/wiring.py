@@ -1,0 +1,18 @@
+"""How the tables of this app hang on projects, organisations and people. Imported once, when Django is ready."""
+
+from collab.access.policy import Scope, register_scope
+from collab.accounts.models import ApiToken, Membership, Organisation
+from collab.agreements.models import Agreement, AgreementVersion, Coverage, Signature
+from collab.audit.models import AuditEvent
+from collab.projects.models import Project, ProjectParty
+
+register_scope(Organisation, Scope(view="organisation.view", organisation="pk", everyone=True))
+register_scope(ApiToken, Scope(view="token.manage", person="user"))
+register_scope(Project, Scope(view="project.view", project="pk"))
+register_scope(ProjectParty, Scope(view="project.view", project="project"))
+register_scope(Membership, Scope(view="project.view", project="project", organisation="organisation"))
+register_scope(Agreement, Scope(view="agreement.view", project="project"))
+register_scope(AgreementVersion, Scope(view="agreement.view", project="agreement__project"))
+register_scope(Signature, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(Coverage, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(AuditEvent, Scope(view="audit.view", project="project_id"))

@@ -1,0 +1,39 @@
+"""Celery: a doorbell and a clock. Tasks take keys, call one function, and end within seconds."""
+
+import os
+from pathlib import Path
+
+from celery import Celery
+from celery.signals import worker_init, worker_ready
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
+
+app = Celery("tandem")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["collab", "registry", "training"])
+app.conf.beat_schedule = {
+    "sweep-jobs": {"task": "training.runner.sweep", "schedule": 5.0, "options": {"expires": 5}},
+    "prune-queue": {"task": "training.runner.prune_queue", "schedule": 600.0, "options": {"expires": 600}},
+}
+
+
+@worker_init.connect
+def _make_queue_folders(**_: object) -> None:
+    ensure_queue_folders()
+
+
+@worker_ready.connect
+def _say_ready(**_: object) -> None:
+    from django.conf import settings
+
+    (Path(settings.DATA_DIR) / "worker.ready").touch()
+
+
+def ensure_queue_folders() -> None:
+    """The filesystem broker wants its four folders to exist before anyone sends."""
+    from django.conf import settings
+
+    for key in ("data_folder_in", "control_folder", "processed_folder"):
+        folder = getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {}).get(key)
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)

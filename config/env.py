@@ -1,0 +1,69 @@
+"""Reads the environment and `.env`. Every setting that an operator may change comes through here, so a bad one is named."""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# name -> (cast, default, meaning). `.env.example` documents each one; a house test compares.
+VARIABLES: dict[str, tuple[Any, Any, str]] = {
+    "TANDEM_DATA_DIR": (str, "var", "folder for the databases, blobs, runs and logs of the embedded default"),
+    "TANDEM_BASE_URL": (str, "http://127.0.0.1:8000", "where people reach the web pages"),
+    "TANDEM_TRACKING_URL": (str, "http://127.0.0.1:8001", "where the MLflow gate listens"),
+    "TANDEM_WEB_PORT": (int, 8000, "port of the web process under make run"),
+    "TANDEM_TRACKING_PORT": (int, 8001, "port of the tracking process under make run"),
+    "TANDEM_SECRET_KEY": (str, "", "at least 50 random characters; generated once in the data folder when empty"),
+    "TANDEM_ALLOWED_HOSTS": (list, [], "host names this site answers to, separated by commas"),
+    "TANDEM_TIME_ZONE": (str, "UTC", "zone in which times are shown"),
+    "TANDEM_SLOTS": (int, 2, "training jobs that may run at once on this machine"),
+    "TANDEM_LEASE_S": (int, 30, "seconds without a heartbeat after which another supervisor may take a job over"),
+    "TANDEM_UPLOAD_MAX_BYTES": (int, 2 * 1024**3, "largest file that may be uploaded"),
+    "DATABASE_URL": (str, "", "postgresql://… ; empty means SQLite in the data folder"),
+    "CELERY_BROKER_URL": (str, "filesystem://", "redis://… or amqp://… ; the default needs no server"),
+    "CACHE_URL": (str, "", "redis://… ; empty means a file cache in the data folder"),
+    "EMAIL_URL": (str, "consolemail://", "smtp://user:password@host:port"),
+    "MLFLOW_UPSTREAM": (str, "", "http://… of a separate MLflow server; empty runs it inside the tracking process"),
+    "MLFLOW_STORE_URI": (str, "", "SQLAlchemy address of MLflow's own database; empty means SQLite in the data folder"),
+    "MLFLOW_ARTIFACTS": (str, "", "folder or s3://… for model files; empty means the data folder"),
+    "TANDEM_BLOBS": (str, "", "s3://bucket/prefix for dataset bytes; empty means the data folder"),
+}
+
+
+class SettingError(ImproperlyConfigured):
+    """A setting is missing or not what it must be; the message names it and says what to write."""
+
+
+_env = environ.Env()
+
+
+def load_dotenv() -> None:
+    """Read `.env` beside manage.py; real environment variables win."""
+    dotenv = ROOT / ".env"
+    if not dotenv.is_file():
+        return
+    for number, line in enumerate(dotenv.read_text(encoding="utf-8").splitlines(), start=1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        name = text.removeprefix("export ").partition("=")[0].strip()
+        if "=" not in text or not name.isidentifier():
+            raise SettingError(f".env line {number} is not NAME=value: write it so, or begin it with #.")
+        if name.startswith("TANDEM_") and name not in VARIABLES:
+            raise SettingError(f".env line {number}: {name} is no setting of Tandem; see .env.example for the names.")
+    environ.Env.read_env(dotenv)
+
+
+def read(name: str) -> Any:
+    """The value of a declared variable, cast; raises SettingError naming it when it does not fit."""
+    cast, default, meaning = VARIABLES[name]
+    try:
+        value = _env(name, cast=cast, default=default)
+    except (ValueError, ImproperlyConfigured):
+        kind = {int: "a whole number", list: "a list separated by commas"}.get(cast, "text")
+        raise SettingError(f"{name} must be {kind} ({meaning}).") from None
+    if cast is int and value is not default and value < 0:
+        raise SettingError(f"{name} must not be negative ({meaning}).")
+    return default if value == "" and default else value
