@@ -1,0 +1,237 @@
+"""What the engine can do, as tables: tasks, architectures, their sizes and figures. Torch-free.
+
+A further task is a row in TASKS and a file in tasks/; a further architecture a row in ARCHS and a file in nets/.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+LOWER, HIGHER = "lower", "higher"
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """The numbers that make an architecture a net. `None` where the architecture has no such number."""
+
+    layers: int
+    width: int
+    heads: int | None = None
+    context: int | None = None
+    image: int | None = None
+    patch: int | None = None
+    dropout: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """Parameters to learn, and FLOP of one forward and backward pass over one token or one image."""
+
+    parameters: int
+    flops: float
+    activation_bytes: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Arch:
+    """An architecture: the settings it reads, its named sizes, its figures, and how fast a processor core runs it."""
+
+    title: str
+    settings: tuple[str, ...]
+    sizes: dict[str, Shape]
+    figures: Callable[[Shape, int, int], Figures]
+    core_flops: float
+    lr: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A task: the data it reads, the architectures that can do it, what it measures, the unit of its speed."""
+
+    title: str
+    kinds: tuple[str, ...]
+    roles: tuple[str, ...]
+    archs: tuple[str, ...]
+    metrics: dict[str, str]
+    primary: str
+    unit: str
+    tokenizer: bool
+
+
+def _block(width: int) -> int:
+    """Weights of one transformer block with a four times wider middle: 4 w² attention, 8 w² perceptron."""
+    return 12 * width * width
+
+
+def _gpt(shape: Shape, vocab: int, classes: int) -> Figures:
+    width, layers, context = shape.width, shape.layers, shape.context or 1
+    # No biases and a tied head: 2 w for the two norms of a block, w for the last.
+    parameters = vocab * width + context * width + layers * (_block(width) + 2 * width) + width
+    # 6 FLOP per weight and token; the head counts, the position table does not; 12 L T d for attention.
+    flops = 6 * (parameters - context * width) + 12 * layers * context * width
+    return Figures(parameters, flops, 4 * (layers * 34 * width + 3 * vocab))
+
+
+def _lstm(shape: Shape, vocab: int, classes: int) -> Figures:
+    width, layers = shape.width, shape.layers
+    cell = layers * (8 * width * width + 8 * width)
+    head = width * classes + classes if classes else vocab
+    parameters = vocab * width + cell + head
+    flops = 6 * (cell + (0 if classes else vocab * width))
+    return Figures(parameters, flops, 4 * (layers * 12 * width + (0 if classes else 3 * vocab)))
+
+
+def _bert(shape: Shape, vocab: int, classes: int) -> Figures:
+    width, layers, context = shape.width, shape.layers, shape.context or 1
+    body = layers * (_block(width) + 13 * width)
+    table = (vocab + context + 2) * width + 2 * width
+    parameters = table + body + width * width + width + width * classes + classes
+    return Figures(parameters, 6 * body + 12 * layers * context * width, 4 * layers * 34 * width)
+
+
+def _resnet(shape: Shape, channels: int, classes: int) -> Figures:
+    width, depth, side = shape.width, shape.layers, math.ceil((shape.image or 32) / 2)
+    parameters = channels * 49 * width + 2 * width
+    products = float(channels * 49 * width * side * side)
+    values = float(width * side * side)
+    side = math.ceil(side / 2)
+    before = width
+    for stage, after in enumerate((width, 2 * width, 4 * width)):
+        side = side if stage == 0 else math.ceil(side / 2)
+        for block in range(depth):
+            source = before if block == 0 else after
+            weights = 9 * source * after + 9 * after * after
+            norms = 4 * after
+            if source != after:
+                weights += source * after
+                norms += 2 * after
+            parameters += weights + norms
+            products += weights * side * side
+            values += 6 * after * side * side
+        before = after
+    parameters += before * classes + classes
+    return Figures(parameters, 6 * products, 4 * values)
+
+
+def _vit(shape: Shape, channels: int, classes: int) -> Figures:
+    width, layers, patch = shape.width, shape.layers, shape.patch or 4
+    places = ((shape.image or 32) // patch) ** 2 + 1
+    embed = channels * patch * patch * width + width
+    body = layers * (_block(width) + 13 * width)
+    parameters = embed + width + places * width + body + 2 * width + width * classes + classes
+    flops = places * (6 * (embed + body) + 12 * layers * places * width)
+    return Figures(parameters, flops, 4 * places * layers * 34 * width)
+
+
+ARCHS: dict[str, Arch] = {
+    "gpt": Arch(
+        title="GPT (decoder)",
+        settings=("layers", "heads", "width", "context", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, context=64, dropout=0.0),
+            "mini": Shape(layers=4, heads=4, width=128, context=128, dropout=0.0),
+            "small": Shape(layers=6, heads=6, width=384, context=256, dropout=0.1),
+            "base": Shape(layers=12, heads=12, width=768, context=512, dropout=0.1),
+        },
+        figures=_gpt,
+        core_flops=5e10,
+        lr=2e-3,
+    ),
+    "lstm": Arch(
+        title="Embedding, LSTM, softmax",
+        settings=("layers", "width", "context", "dropout"),
+        sizes={
+            "nano": Shape(layers=1, width=64, context=64, dropout=0.0),
+            "mini": Shape(layers=1, width=192, context=128, dropout=0.0),
+            "small": Shape(layers=2, width=384, context=128, dropout=0.1),
+        },
+        figures=_lstm,
+        core_flops=2e10,
+        lr=3e-3,
+    ),
+    "bert": Arch(
+        title="BERT (encoder)",
+        settings=("layers", "heads", "width", "context", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, context=64, dropout=0.1),
+            "mini": Shape(layers=4, heads=4, width=128, context=128, dropout=0.1),
+            "small": Shape(layers=6, heads=6, width=384, context=256, dropout=0.1),
+            "base": Shape(layers=12, heads=12, width=768, context=512, dropout=0.1),
+        },
+        figures=_bert,
+        core_flops=4e10,
+        lr=5e-4,
+    ),
+    "resnet": Arch(
+        title="ResNet (convolutions)",
+        settings=("layers", "width", "image"),
+        sizes={
+            "nano": Shape(layers=1, width=16, image=32),
+            "mini": Shape(layers=1, width=32, image=32),
+            "small": Shape(layers=2, width=64, image=64),
+            "base": Shape(layers=2, width=64, image=224),
+        },
+        figures=_resnet,
+        core_flops=2e10,
+        lr=3e-3,
+    ),
+    "vit": Arch(
+        title="Vision transformer",
+        settings=("layers", "heads", "width", "image", "patch", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, image=32, patch=8, dropout=0.0),
+            "mini": Shape(layers=4, heads=4, width=128, image=32, patch=4, dropout=0.0),
+            "small": Shape(layers=6, heads=6, width=384, image=64, patch=8, dropout=0.1),
+            "base": Shape(layers=12, heads=12, width=768, image=224, patch=16, dropout=0.1),
+        },
+        figures=_vit,
+        core_flops=4e10,
+        lr=1e-3,
+    ),
+}
+
+_CLASSIFIER_METRICS = {
+    "macro_f1": HIGHER,
+    "accuracy": HIGHER,
+    "macro_precision": HIGHER,
+    "macro_recall": HIGHER,
+    "loss": LOWER,
+}
+
+TASKS: dict[str, Task] = {
+    "causal-lm": Task(
+        title="Language model (predict the next token)",
+        kinds=("text", "csv", "jsonl"),
+        roles=("text",),
+        archs=("gpt", "lstm"),
+        metrics={"perplexity": LOWER, "bits_per_byte": LOWER, "token_accuracy": HIGHER, "loss": LOWER},
+        primary="perplexity",
+        unit="tokens",
+        tokenizer=True,
+    ),
+    "text-classification": Task(
+        title="Text classification",
+        kinds=("csv", "jsonl"),
+        roles=("text", "label"),
+        archs=("bert", "lstm"),
+        metrics=_CLASSIFIER_METRICS,
+        primary="macro_f1",
+        unit="rows",
+        tokenizer=True,
+    ),
+    "image-classification": Task(
+        title="Image classification",
+        kinds=("images",),
+        roles=(),
+        archs=("resnet", "vit"),
+        metrics=_CLASSIFIER_METRICS,
+        primary="accuracy",
+        unit="images",
+        tokenizer=False,
+    ),
+}
+
+ROLES = tuple(sorted({role for task in TASKS.values() for role in task.roles}))
+SIZES = tuple(dict.fromkeys(size for arch in ARCHS.values() for size in arch.sizes))
+SETTINGS = tuple(dict.fromkeys(setting for arch in ARCHS.values() for setting in arch.settings))
+METRICS = tuple(dict.fromkeys(metric for task in TASKS.values() for metric in task.metrics))

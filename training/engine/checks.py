@@ -1,0 +1,150 @@
+"""Does a spec fit its dataset? Asked by the web before queueing, from the profile alone. Torch-free."""
+
+from typing import Any
+
+from training.engine.catalogue import TASKS
+from training.engine.sizing import (
+    chars_of,
+    chars_per_token,
+    classes_of,
+    column,
+    estimate,
+    figures,
+    train_share,
+)
+from training.engine.spec import Spec, contradictions
+from training.engine.strict import Issue, make_issue
+
+Profile = dict[str, Any]
+MIN_ROWS = 10
+FEW_ROWS = 8
+MAX_CLASSES = 1_000
+MAX_PAIRS = 5
+
+
+def validate(spec: Spec, profile: Profile) -> list[Issue]:
+    """Everything wrong or doubtful about running `spec` on a dataset with this profile; errors come first."""
+    issues = contradictions(spec)
+    if any(issue.level == "error" for issue in issues):
+        return _sorted(issues)
+    task, kind = TASKS[spec.task], profile.get("kind")
+    if kind not in task.kinds:
+        params = {"task": spec.task, "kinds": " or ".join(task.kinds), "kind": kind}
+        return _sorted([*issues, make_issue("data.dataset_version", "kind_unfit", **params)])
+    issues += _columns(spec, profile)
+    if not any(issue.level == "error" for issue in issues):
+        issues += _classes(spec, profile) if spec.task.endswith("classification") else []
+        issues += _text_length(spec, profile) if spec.task == "causal-lm" else _rows(spec, profile)
+        issues += _fit(spec, profile)
+    return _sorted(issues)
+
+
+def _sorted(issues: list[Issue]) -> list[Issue]:
+    return sorted(issues, key=lambda issue: issue.level != "error")
+
+
+def _columns(spec: Spec, profile: Profile) -> list[Issue]:
+    if profile.get("kind") in ("text", "images"):
+        return [
+            make_issue(f"data.columns.{role}", "column_unused", task=spec.task, role=role) for role in spec.data.columns
+        ]
+    issues = []
+    names = ", ".join(str(c.get("name")) for c in (profile.get("columns") or [])[:20])
+    for role in TASKS[spec.task].roles:
+        path, name = f"data.columns.{role}", spec.data.columns.get(role)
+        if name is None:
+            issues.append(make_issue(path, "column_required", role=role))
+            continue
+        found = column(profile, name)
+        if found is None:
+            issues.append(make_issue(path, "column_absent", column=name, columns=names))
+            continue
+        if role == "text" and found.get("type") not in ("text", "category"):
+            issues.append(make_issue(path, "column_type", "warning", column=name, type=found.get("type")))
+        if found.get("missing"):
+            params = {"missing": found["missing"], "rows": profile.get("rows"), "column": name}
+            issues.append(make_issue(path, "column_missing_values", "warning", **params))
+    return issues
+
+
+def _classes(spec: Spec, profile: Profile) -> list[Issue]:
+    path = "data.columns.label" if spec.data.columns.get("label") else "data.dataset_version"
+    name, classes = spec.data.columns.get("label", "label"), classes_of(spec, profile)
+    if classes is None:
+        distinct = (column(profile, name) or {}).get("distinct")
+        return [make_issue(path, "label_unfit", column=name, distinct=distinct)]
+    count, rows = len(classes), sum(classes.values())
+    if count < 2:
+        return [make_issue(path, "classes_few", column=name, count=count)]
+    if count > MAX_CLASSES:
+        return [make_issue(path, "classes_many", column=name, count=count, limit=MAX_CLASSES)]
+    issues = []
+    if rows < 3 * count:
+        issues.append(make_issue(path, "classes_sparse", column=name, count=count, rows=rows))
+    small = sorted((n, label) for label, n in classes.items() if n < FEW_ROWS)
+    for n, label in small[:MAX_PAIRS]:
+        issues.append(make_issue(path, "class_small", "warning", label=label, count=n, limit=FEW_ROWS))
+    seen: dict[str, str] = {}
+    pairs = []
+    for label in sorted(classes):
+        key = " ".join(label.split()).casefold()
+        if key in seen:
+            pairs.append((seen[key], label))
+        seen.setdefault(key, label)
+    for first, second in pairs[:MAX_PAIRS]:
+        issues.append(make_issue(path, "class_case", "warning", first=first, second=second))
+    return issues
+
+
+def _rows(spec: Spec, profile: Profile) -> list[Issue]:
+    classes = classes_of(spec, profile)
+    rows = sum(classes.values()) if classes else int(profile.get("rows") or 0)
+    if rows < MIN_ROWS:
+        return [make_issue("data.dataset_version", "rows_few", rows=rows, limit=MIN_ROWS)]
+    split = spec.data.split
+    issues = []
+    for part, share in (("train", train_share(spec)), ("valid", split.valid), ("test", split.test)):
+        if rows * share < 1:
+            params = {"part": part, "share": f"{share:.1%}", "rows": rows}
+            issues.append(make_issue(f"data.split.{part}", "split_empty", **params))
+    left = int(rows * train_share(spec))
+    if not issues and spec.train.batch > left:
+        issues.append(make_issue("train.batch", "batch_large", batch=spec.train.batch, rows=left))
+    if spec.task == "text-classification":
+        context = spec.shape.context or 1
+        longest = (column(profile, spec.data.columns.get("text")) or {}).get("p95_chars") or 0
+        if longest / chars_per_token(spec) > context:
+            issues.append(make_issue("model.context", "text_truncated", "warning", context=context))
+    largest = max([*(profile.get("image") or {}).get("width", [0]), *(profile.get("image") or {}).get("height", [0])])
+    if spec.shape.image and largest > 2 * spec.shape.image:
+        params = {"largest": largest, "image": spec.shape.image}
+        issues.append(make_issue("model.image", "image_shrunk", "warning", **params))
+    return issues
+
+
+def _text_length(spec: Spec, profile: Profile) -> list[Issue]:
+    context = spec.shape.context or 1
+    tokens = chars_of(spec, profile) / chars_per_token(spec)
+    needed = spec.train.batch * context + 1
+    left = int(tokens * train_share(spec))
+    if left < needed:
+        return [make_issue("model.context", "text_short", tokens=left, needed=needed)]
+    issues = []
+    for part, share in (("valid", spec.data.split.valid), ("test", spec.data.split.test)):
+        if tokens * share < context + 1:
+            issues.append(make_issue(f"data.split.{part}", "part_short", part=part, context=context))
+    return issues
+
+
+def _fit(spec: Spec, profile: Profile) -> list[Issue]:
+    issues = []
+    if spec.task == "causal-lm":
+        tokens, parameters = int(chars_of(spec, profile) / chars_per_token(spec)), figures(spec, profile).parameters
+        if parameters > 20 * tokens:
+            params = {"parameters": f"{parameters:,}", "tokens": f"{tokens:,}"}
+            issues.append(make_issue("model.size", "model_large", "warning", **params))
+    minutes = estimate(spec, profile).seconds_cpu / 60
+    if not spec.resources.gpus and minutes > spec.limits.minutes:
+        params = {"minutes": f"{minutes:.0f}", "limit": f"{spec.limits.minutes:g}"}
+        issues.append(make_issue("limits.minutes", "limit_short", "warning", **params))
+    return issues

@@ -1,0 +1,244 @@
+"""Defaults and estimates from a dataset profile, by formula. Torch-free: the form asks on every change."""
+
+import dataclasses
+import math
+from typing import Any
+
+from training.engine.catalogue import ARCHS, TASKS, Figures
+from training.engine.spec import (
+    DataSpec,
+    EvalSpec,
+    KeepSpec,
+    LimitsSpec,
+    ModelSpec,
+    ResourcesSpec,
+    Spec,
+    SplitSpec,
+    TokenizerSpec,
+    TrainSpec,
+)
+
+Profile = dict[str, Any]
+STARTUP_S = 6.0
+GPU_FLOPS = 2e13
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """What a run will roughly take. `seconds_cpu` counts the processors the spec asks for."""
+
+    parameters: int
+    units: int
+    unit: str
+    steps: int
+    flops: float
+    memory_bytes: int
+    seconds_cpu: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The estimate as plain JSON types."""
+        return dataclasses.asdict(self)
+
+
+def column(profile: Profile, name: str | None) -> dict[str, Any] | None:
+    """The profile of one column, or None."""
+    return next((c for c in profile.get("columns") or [] if c.get("name") == name), None)
+
+
+def classes_of(spec: Spec, profile: Profile) -> dict[str, int] | None:
+    """Rows by class of the label column (images: of the folders); None when the profile does not list them."""
+    name = "label" if profile.get("kind") == "images" else spec.data.columns.get("label")
+    return (profile.get("classes") or {}).get(name)
+
+
+def chars_of(spec: Spec, profile: Profile) -> int:
+    """Characters of the text a language model reads."""
+    if profile.get("kind") == "text":
+        return int(profile.get("chars") or profile.get("bytes") or 0)
+    found = column(profile, spec.data.columns.get("text"))
+    return int((profile.get("rows") or 0) * ((found or {}).get("mean_chars") or 0))
+
+
+def chars_per_token(spec: Spec) -> float:
+    """Mean characters of a token. A byte pair grows with the logarithm of the vocabulary (measured on English)."""
+    if spec.tokenizer is None or spec.tokenizer.kind != "bpe":
+        return 1.0
+    return max(1.0, 0.48 * math.log(spec.tokenizer.vocab or 2_000) - 0.7)
+
+
+def vocab_of(spec: Spec, profile: Profile) -> int:
+    """Size of the vocabulary: known for bytes, chosen for byte pairs, a guess of 100 for characters."""
+    if spec.tokenizer is None:
+        return 0
+    if spec.tokenizer.kind == "byte":
+        return 261
+    return spec.tokenizer.vocab or 100
+
+
+def train_share(spec: Spec) -> float:
+    """Share of the data left to train on."""
+    return 1 - spec.data.split.valid - spec.data.split.test
+
+
+def train_units(spec: Spec, profile: Profile) -> tuple[int, int]:
+    """(items in one pass over the training part, units in one item); an item is a block, a row or an image."""
+    if spec.task == "causal-lm":
+        context = spec.shape.context or 1
+        tokens = chars_of(spec, profile) * train_share(spec) / chars_per_token(spec)
+        return max(0, int(tokens) // context), context
+    return int((profile.get("rows") or 0) * train_share(spec)), 1
+
+
+def figures(spec: Spec, profile: Profile) -> Figures:
+    """Parameters, FLOP and activation bytes per token or image of the net a spec describes."""
+    size = vocab_of(spec, profile)
+    if spec.task == "image-classification":
+        modes = (profile.get("image") or {}).get("modes") or ["RGB"]
+        size = 1 if set(modes) <= {"1", "L", "LA", "I;16"} else 3
+    classes = 0 if spec.task == "causal-lm" else len(classes_of(spec, profile) or {}) or 2
+    return ARCHS[spec.model.arch].figures(spec.shape, size, classes)
+
+
+def estimate(spec: Spec, profile: Profile) -> Estimate:
+    """Time and memory by formula.
+
+    FLOP: 6 for each weight and token (2 forward, 4 backward) and 12 L T d for attention, as in Kaplan et al. 2020,
+    "Scaling Laws for Neural Language Models", appendix B and table 1. Memory: 16 bytes for each parameter (weight,
+    gradient and two AdamW moments in fp32) and the activations of one batch. Speed: FLOP a second of one processor
+    core per architecture, measured on a two-core machine without matrix units; expect a factor of two either way.
+    """
+    arch, facts = ARCHS[spec.model.arch], figures(spec, profile)
+    items, units_each = train_units(spec, profile)
+    per_epoch = max(1, math.ceil(items / spec.train.batch))
+    steps = per_epoch * (spec.train.epochs or 1_000_000_000)
+    if spec.train.max_steps is not None:
+        steps = min(steps, spec.train.max_steps)
+    per_item = units_each
+    if spec.task == "text-classification":
+        found = column(profile, spec.data.columns.get("text")) or {}
+        mean = (found.get("mean_chars") or 100) / chars_per_token(spec) + 2
+        per_item = max(1, min(spec.shape.context or 1, int(mean)))
+    batch = min(spec.train.batch, max(1, items))
+    flops = float(facts.flops) * per_item * batch * steps
+    # Ten evaluations of at most a tenth of the data add about a tenth of the forward passes.
+    flops *= 1.1
+    memory = 16 * facts.parameters + facts.activation_bytes * per_item * batch + 350e6
+    threads = spec.train.threads or spec.resources.cpus
+    rate = arch.core_flops * min(threads, 16) ** 0.9
+    seconds = STARTUP_S + flops / rate + steps * 0.002
+    return Estimate(
+        parameters=int(facts.parameters),
+        units=batch * units_each * steps,
+        unit=TASKS[spec.task].unit,
+        steps=int(steps),
+        flops=flops,
+        memory_bytes=int(memory),
+        seconds_cpu=round(seconds, 1),
+    )
+
+
+def guess_columns(task: str, profile: Profile) -> dict[str, str]:
+    """The columns a person would most likely choose: the first label candidate, and the longest text."""
+    roles = TASKS[task].roles
+    if not roles or profile.get("kind") in ("text", "images"):
+        return {}
+    columns = profile.get("columns") or []
+    chosen: dict[str, str] = {}
+    if "label" in roles:
+        candidates = profile.get("label_candidates") or list(profile.get("classes") or {})
+        if candidates:
+            chosen["label"] = candidates[0]
+    texts = [c for c in columns if c.get("type") in ("text", "category") and c.get("name") != chosen.get("label")]
+    if "text" in roles and texts:
+        chosen["text"] = max(texts, key=lambda c: c.get("mean_chars") or 0)["name"]
+    return chosen
+
+
+def default_spec(task: str, profile: Profile, dataset_version: str) -> Spec:
+    """A spec that suits the size of the data and a processor without GPU: minutes, not hours."""
+    build = {
+        "causal-lm": _default_lm,
+        "text-classification": _default_text,
+        "image-classification": _default_images,
+    }[task]
+    return build(profile, dataset_version)
+
+
+def _default_lm(profile: Profile, dataset_version: str) -> Spec:
+    data = DataSpec(
+        dataset_version=dataset_version,
+        columns=guess_columns("causal-lm", profile),
+        split=SplitSpec(valid=0.05, test=0.05),
+    )
+    draft = Spec(
+        v=1,
+        task="causal-lm",
+        data=data,
+        tokenizer=TokenizerSpec(kind="char"),
+        model=ModelSpec(arch="gpt", size="nano"),
+        train=TrainSpec(epochs=1),
+    )
+    chars = chars_of(draft, profile)
+    if chars < 100_000:
+        tokenizer, size, context, batch, lr = TokenizerSpec("char"), "nano", None, 16, 2e-3
+    elif chars < 20_000_000:
+        vocab = 1_000 if chars < 2_000_000 else 4_000
+        tokenizer, size, context, batch, lr = TokenizerSpec("bpe", vocab), "mini", None, 16, 2e-3
+    else:
+        tokenizer, size, context, batch, lr = TokenizerSpec("bpe", 8_000), "small", None, 16, 1e-3
+    spec = dataclasses.replace(
+        draft,
+        tokenizer=tokenizer,
+        model=ModelSpec(arch="gpt", size=size, context=context),
+        train=TrainSpec(epochs=1, batch=batch, lr=lr, warmup=0.05, weight_decay=0.1, clip=1.0),
+    )
+    items, _ = train_units(spec, profile)
+    per_epoch = max(1, math.ceil(items / batch))
+    # Small texts are read several times, large ones once: about 700 steps at least, ten passes at most.
+    epochs = max(1, min(10, round(700 / per_epoch)))
+    return dataclasses.replace(
+        spec,
+        train=dataclasses.replace(spec.train, epochs=epochs),
+        eval=EvalSpec(every_steps=max(1, per_epoch * epochs // 8), samples=4),
+        limits=LimitsSpec(minutes=60),
+        resources=ResourcesSpec(),
+        keep=KeepSpec(),
+    )
+
+
+def _default_text(profile: Profile, dataset_version: str) -> Spec:
+    rows = int(profile.get("rows") or 0)
+    columns = guess_columns("text-classification", profile)
+    found = column(profile, columns.get("text")) or {}
+    longest = (found.get("p95_chars") or 200) / 2.5 + 2
+    context = next((c for c in (32, 64, 128, 256) if c >= longest), 256)
+    size = "nano" if rows < 5_000 else "mini"
+    epochs = max(2, min(20, round(20_000 / max(1, rows))))
+    return Spec(
+        v=1,
+        task="text-classification",
+        data=DataSpec(dataset_version=dataset_version, columns=columns, split=_split(rows)),
+        tokenizer=TokenizerSpec("bpe", 2_000 if rows < 20_000 else 8_000),
+        model=ModelSpec(arch="bert", size=size, context=context),
+        train=TrainSpec(epochs=epochs, batch=32, lr=1e-3 if size == "nano" else 5e-4, warmup=0.1, patience=5),
+    )
+
+
+def _default_images(profile: Profile, dataset_version: str) -> Spec:
+    rows = int(profile.get("rows") or 0)
+    widths = ((profile.get("image") or {}).get("width") or [32, 32])[-1]
+    size, image = ("nano", 32) if widths <= 48 else ("mini", 64)
+    epochs = max(3, min(30, round(25_000 / max(1, rows))))
+    return Spec(
+        v=1,
+        task="image-classification",
+        data=DataSpec(dataset_version=dataset_version, split=_split(rows)),
+        model=ModelSpec(arch="resnet", size=size, image=image),
+        train=TrainSpec(epochs=epochs, batch=32, lr=3e-3, warmup=0.1, weight_decay=0.05),
+    )
+
+
+def _split(rows: int) -> SplitSpec:
+    """Small datasets keep more for the test, so that its figure means something."""
+    share = 0.15 if rows < 2_000 else 0.1
+    return SplitSpec(valid=share if rows < 1_000 else 0.1, test=share)

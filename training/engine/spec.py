@@ -1,0 +1,259 @@
+"""The spec: everything a person chooses about a run, frozen, versioned, and read strictly from JSON.
+
+Torch-free. A spec holds ids, names from fixed lists, column names and numbers: no paths, URLs, code or environment.
+"""
+
+# ruff: noqa: RUF009  option() builds a dataclasses.field
+
+import dataclasses
+import functools
+import hashlib
+import json
+from typing import Any
+
+from training.engine.catalogue import ARCHS, METRICS, ROLES, SIZES, TASKS, Shape
+from training.engine.strict import Issue, SpecError, make_issue, option, parse_json, plain, read, schema
+
+SPEC_VERSION = 1
+UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+MAX_SEED = 2**63 - 1
+MIN_BPE = 300
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitSpec:
+    """How rows, or stretches of text, are set apart for validation and test."""
+
+    valid: float = option("Share held out to choose the best checkpoint", 0.1, gt=0, lt=1)
+    test: float = option("Share held out to measure the result once", 0.1, gt=0, lt=1)
+    seed: int = option("Draws the split; the same seed gives the same split", 1, ge=0, le=MAX_SEED)
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSpec:
+    """Which dataset version, and which of its columns play which role."""
+
+    dataset_version: str = option("Id of the dataset version", pattern=UUID)
+    columns: dict[str, str] = option("Column name by role", factory=dict, choices=ROLES)
+    split: SplitSpec = option("Validation and test parts", factory=SplitSpec)
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenizerSpec:
+    """How text becomes tokens."""
+
+    kind: str = option("Characters, bytes, or byte pairs learnt from the text", choices=("char", "byte", "bpe"))
+    vocab: int | None = option("Number of tokens at most; bpe needs it", None, ge=16, le=200_000)
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelSpec:
+    """Architecture and size; the other settings replace single numbers of the size."""
+
+    arch: str = option("Architecture", choices=tuple(ARCHS))
+    size: str = option("Named size", "mini", choices=SIZES)
+    layers: int | None = option("Layers; for a ResNet, blocks in each of its three stages", None, ge=1, le=96)
+    heads: int | None = option("Attention heads in each layer", None, ge=1, le=128)
+    width: int | None = option("Numbers that represent one token or place", None, ge=8, le=16_384)
+    context: int | None = option("Tokens seen at once", None, ge=8, le=32_768)
+    image: int | None = option("Side of the square images in pixels", None, ge=8, le=1_024)
+    patch: int | None = option("Side of one patch in pixels", None, ge=1, le=64)
+    dropout: float | None = option("Share of values dropped while learning", None, ge=0, lt=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainSpec:
+    """How long and how fast to learn."""
+
+    epochs: int | None = option("Passes over the training part", None, ge=1, le=1_000)
+    max_steps: int | None = option("Steps at most", None, ge=1, le=10_000_000)
+    batch: int = option("Rows, images or blocks of text in one step", 32, ge=1, le=65_536)
+    lr: float = option("Highest learning rate", 1e-3, gt=0, le=10)
+    schedule: str = option("How the learning rate falls", "cosine", choices=("cosine", "linear", "constant"))
+    warmup: float = option("Share of the run in which the learning rate rises", 0.05, ge=0, le=1)
+    weight_decay: float = option("Decay of weight matrices (AdamW)", 0.1, ge=0, le=10)
+    clip: float | None = option("Largest gradient norm", 1.0, gt=0, le=1_000)
+    seed: int = option("Draws the first weights, the order and the dropout", 1, ge=0, le=MAX_SEED)
+    dtype: str = option("Number format of the products", "auto", choices=("auto", "fp32", "bf16"))
+    patience: int | None = option("Stop after this many evaluations without a better result", None, ge=1, le=1_000)
+    threads: int | None = option("Processor threads; otherwise one for each processor asked for", None, ge=1, le=256)
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalSpec:
+    """When and by what to judge."""
+
+    every_steps: int | None = option("Steps between evaluations; otherwise ten in a run", None, ge=1, le=10_000_000)
+    samples: int = option("Examples to show at the end", 4, ge=0, le=32)
+    primary: str | None = option("Metric that decides; otherwise the first of the task", None, choices=METRICS)
+
+
+@dataclasses.dataclass(frozen=True)
+class KeepSpec:
+    """Which checkpoints stay on disk, and how often one is written."""
+
+    best: int = option("Best checkpoints kept", 1, ge=0, le=1)
+    last: int = option("Newest checkpoints kept", 1, ge=1, le=10)
+    checkpoint_every_s: float = option("Seconds between checkpoints", 30.0, ge=1, le=86_400)
+    checkpoint_every_steps: int | None = option("Steps between checkpoints, as well", None, ge=1, le=10_000_000)
+
+
+@dataclasses.dataclass(frozen=True)
+class LimitsSpec:
+    """Where the run ends by force."""
+
+    minutes: float = option("Minutes of run time over all attempts", 60.0, gt=0, le=43_200)
+
+
+@dataclasses.dataclass(frozen=True)
+class ResourcesSpec:
+    """What the run needs of the machine."""
+
+    cpus: int = option("Processors", 2, ge=1, le=256)
+    gpus: int = option("Graphics processors", 0, ge=0, le=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """One run, completely: the same spec on the same data gives the same weights on the same kind of processor."""
+
+    v: int = option("Version of this format", ge=1)
+    task: str = option("What to learn", choices=tuple(TASKS))
+    data: DataSpec = option("Data")
+    model: ModelSpec = option("Model")
+    train: TrainSpec = option("Training")
+    tokenizer: TokenizerSpec | None = option("Tokenizer; only for text", None)
+    eval: EvalSpec = option("Evaluation", factory=EvalSpec)
+    keep: KeepSpec = option("Checkpoints", factory=KeepSpec)
+    limits: LimitsSpec = option("Limits", factory=LimitsSpec)
+    resources: ResourcesSpec = option("Resources", factory=ResourcesSpec)
+
+    @classmethod
+    def from_json(cls, obj: Any) -> "Spec":
+        """Read parsed JSON strictly. Raises SpecError with every issue at once."""
+        if isinstance(obj, dict) and type(obj.get("v")) is int and obj["v"] != SPEC_VERSION:
+            params = {"value": str(obj["v"])[:20], "version": SPEC_VERSION}
+            raise SpecError([make_issue("v", "version_unknown", **params)])
+        spec = read(cls, obj)
+        issues = [issue for issue in contradictions(spec) if issue.level == "error"]
+        if issues:
+            raise SpecError(issues)
+        return spec
+
+    @classmethod
+    def from_text(cls, data: bytes | str) -> "Spec":
+        """Read JSON text strictly: also refuses duplicate keys, NaN and deep nesting. Raises SpecError."""
+        return cls.from_json(parse_json(data))
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field, defaults included, as plain JSON types."""
+        return plain(self)
+
+    def canonical(self) -> bytes:
+        """The one way to write this spec as bytes: sorted keys, no spaces, UTF-8."""
+        return canonical_json(self.to_json())
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the spec: hash of its canonical bytes."""
+        return hashlib.sha256(self.canonical()).hexdigest()
+
+    @property
+    def recipe_sha256(self) -> str:
+        """Identity of what shapes the weights: limits, resources and checkpoint keeping may change on resume."""
+        obj = self.to_json()
+        for part in ("keep", "limits", "resources"):
+            del obj[part]
+        obj["train"].pop("threads")
+        return hashlib.sha256(canonical_json(obj)).hexdigest()
+
+    @property
+    def primary(self) -> str:
+        """The metric that decides which checkpoint is best."""
+        return self.eval.primary or TASKS[self.task].primary
+
+    @property
+    def shape(self) -> Shape:
+        """The numbers of the net: the named size with the replaced settings."""
+        return shape_of(self.model)
+
+
+def canonical_json(obj: Any) -> bytes:
+    """Sorted keys, no spaces, UTF-8, no NaN. Raises ValueError for NaN or infinity."""
+    return json.dumps(obj, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def shape_of(model: ModelSpec) -> Shape:
+    """The named size with the replaced settings. Raises KeyError when the size is not one of the architecture."""
+    arch = ARCHS[model.arch]
+    given = {name: getattr(model, name) for name in arch.settings}
+    return dataclasses.replace(arch.sizes[model.size], **{k: v for k, v in given.items() if v is not None})
+
+
+@functools.cache
+def _spec_schema() -> str:
+    return json.dumps(
+        {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Tandem spec"} | schema(Spec)
+    )
+
+
+def spec_schema() -> dict[str, Any]:
+    """JSON Schema of a spec, made from the same dataclasses that read it."""
+    return json.loads(_spec_schema())
+
+
+def contradictions(spec: Spec) -> list[Issue]:
+    """What a spec says against itself, whatever the data."""
+    task, arch = TASKS[spec.task], ARCHS[spec.model.arch]
+    issues: list[Issue] = []
+    if spec.train.epochs is None and spec.train.max_steps is None:
+        issues.append(make_issue("train.epochs", "length_missing"))
+    if spec.train.warmup > 0.5:
+        issues.append(make_issue("train.warmup", "warmup_whole", "warning", warmup=_percent(spec.train.warmup)))
+    share = spec.data.split.valid + spec.data.split.test
+    if share >= 0.95:
+        issues.append(make_issue("data.split", "split_whole", share=_percent(share)))
+    if spec.model.arch not in task.archs:
+        params = {"arch": spec.model.arch, "task": spec.task, "choices": ", ".join(task.archs)}
+        issues.append(make_issue("model.arch", "arch_unfit", **params))
+    if spec.eval.primary is not None and spec.eval.primary not in task.metrics:
+        params = {"metric": spec.eval.primary, "task": spec.task, "choices": ", ".join(task.metrics)}
+        issues.append(make_issue("eval.primary", "metric_unfit", **params))
+    for role in spec.data.columns:
+        if role not in task.roles:
+            issues.append(make_issue(f"data.columns.{role}", "column_unused", task=spec.task, role=role))
+    columns = spec.data.columns
+    if "label" in columns and columns.get("text") == columns["label"]:
+        issues.append(make_issue("data.columns.label", "column_same", column=columns["label"]))
+    issues += _tokenizer_contradictions(spec)
+    for name in ("layers", "heads", "width", "context", "image", "patch", "dropout"):
+        if getattr(spec.model, name) is not None and name not in arch.settings:
+            issues.append(make_issue(f"model.{name}", "setting_unused", setting=name, arch=spec.model.arch))
+    if spec.model.size not in arch.sizes:
+        params = {"size": spec.model.size, "arch": spec.model.arch, "choices": ", ".join(arch.sizes)}
+        issues.append(make_issue("model.size", "size_unknown", **params))
+        return issues
+    shape = shape_of(spec.model)
+    if shape.heads is not None and shape.width % shape.heads:
+        issues.append(make_issue("model.heads", "heads_width", width=shape.width, heads=shape.heads))
+    if shape.patch is not None and shape.image is not None and shape.image % shape.patch:
+        issues.append(make_issue("model.patch", "patch_image", image=shape.image, patch=shape.patch))
+    return issues
+
+
+def _tokenizer_contradictions(spec: Spec) -> list[Issue]:
+    wants = TASKS[spec.task].tokenizer
+    if spec.tokenizer is None:
+        return [make_issue("tokenizer", "tokenizer_missing", task=spec.task)] if wants else []
+    if not wants:
+        return [make_issue("tokenizer", "tokenizer_unused", task=spec.task)]
+    if spec.tokenizer.kind == "bpe":
+        if spec.tokenizer.vocab is None:
+            return [make_issue("tokenizer.vocab", "vocab_missing")]
+        if spec.tokenizer.vocab < MIN_BPE:
+            return [make_issue("tokenizer.vocab", "vocab_small", limit=MIN_BPE)]
+    return []
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}"
