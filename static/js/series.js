@@ -1,0 +1,104 @@
+/* The measurements of one run: gathered by name, smoothed, thinned for drawing, lined up on one axis. Pure; no page. */
+
+const DRAWN_POINTS = 1500;
+
+/** Series by name; `points` of an answer are added to what is there. */
+export class SeriesStore {
+  constructor() {
+    this.byName = new Map();
+  }
+
+  /** Take one answer of the series address; returns true when something changed. */
+  add({ series = [], reset = false }) {
+    if (reset) this.byName.clear();
+    for (const { name, label, group, x, y } of series) {
+      const kept = this.byName.get(name) ?? { name, label: label || name, group: group || groupOf(name), x: [], y: [] };
+      const after = kept.x.at(-1) ?? -Infinity;
+      for (let i = 0; i < x.length; i += 1) {
+        if (x[i] <= after || !Number.isFinite(y[i])) continue; // an answer asked for twice adds nothing twice
+        kept.x.push(x[i]);
+        kept.y.push(y[i]);
+      }
+      this.byName.set(name, kept);
+    }
+    return reset || series.some(({ x }) => x.length > 0);
+  }
+
+  get all() {
+    return [...this.byName.values()];
+  }
+
+  get groups() {
+    return [...new Set(this.all.map((series) => series.group))];
+  }
+
+  ofGroup(group) {
+    return this.all.filter((series) => series.group === group);
+  }
+}
+
+function groupOf(name) {
+  return name.slice(name.lastIndexOf("/") + 1);
+}
+
+/** Exponential mean, corrected for its start (as in Adam), so the first points are not pulled to zero. */
+export function smooth(values, weight) {
+  if (!weight) return values;
+  let mean = 0;
+  let correction = 1;
+  return values.map((value) => {
+    mean = weight * mean + (1 - weight) * value;
+    correction *= weight;
+    return mean / (1 - correction);
+  });
+}
+
+/** Keep the first, lowest, highest and last point of each bucket: no spike is lost, however many points there are. */
+export function thin(x, y, most = DRAWN_POINTS) {
+  if (x.length <= most) return [x, y];
+  const size = Math.ceil(x.length / (most / 4));
+  const keptX = [];
+  const keptY = [];
+  for (let start = 0; start < x.length; start += size) {
+    const end = Math.min(start + size, x.length);
+    let low = start;
+    let high = start;
+    for (let i = start; i < end; i += 1) {
+      if (y[i] < y[low]) low = i;
+      if (y[i] > y[high]) high = i;
+    }
+    for (const i of [...new Set([start, low, high, end - 1])].sort((a, b) => a - b)) {
+      keptX.push(x[i]);
+      keptY.push(y[i]);
+    }
+  }
+  return [keptX, keptY];
+}
+
+/** One x axis for several series: `[[x…], [y or undefined…], …]`, as uPlot wants it (undefined: no point, line goes on). */
+export function align(pairs) {
+  const xs = [...new Set(pairs.flatMap(([x]) => x))].sort((a, b) => a - b);
+  const row = new Map(xs.map((x, i) => [x, i]));
+  const columns = pairs.map(([x, y]) => {
+    const column = new Array(xs.length).fill(undefined);
+    x.forEach((value, i) => { column[row.get(value)] = y[i]; });
+    return column;
+  });
+  return [xs, ...columns];
+}
+
+/** At most `most` rows spread evenly over the series, always with the last: for the table below the curve. */
+export function rowsFor(series, most = 40) {
+  const [xs, ...columns] = align(series.map(({ x, y }) => [x, y]));
+  const step = Math.max(1, Math.ceil(xs.length / most));
+  const picked = xs.map((_, i) => i).filter((i) => (xs.length - 1 - i) % step === 0);
+  return picked.map((i) => [xs[i], ...columns.map((column) => column[i])]);
+}
+
+/** Short, in the page's language: 0.00031, 2.847, 12,400. */
+export function number(value, lang) {
+  if (value === undefined || value === null || !Number.isFinite(value)) return "–";
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e9)) return value.toExponential(2);
+  return value.toLocaleString(lang, size >= 1000 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 4 });
+}
