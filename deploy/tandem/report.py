@@ -1,0 +1,56 @@
+"""The table at the end of the main job, for people and as JSON."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from deploy.tandem.demo import Outcome
+
+
+def table(outcomes: Sequence[Outcome], access: Mapping[str, Any], base_url: str) -> str:
+    """What was trained, how well, where it is, who may look."""
+    lines = ["", *columns(heads() + [row(outcome) for outcome in outcomes]), "", "  Where to look"]
+    for outcome in outcomes:
+        version = outcome.job.get("model_version") or {}
+        lines.append(f"    {absolute(base_url, version.get('url'))}  {label(version)}")
+    lines += [f"    {base_url}/", "", "  Sign in as"]
+    people = [[f"    {who['email']}", who["password"], who["who"]] for who in access.get("accounts", [])]
+    return "\n".join(lines + columns(people, indent="") + [""])
+
+
+def heads() -> list[list[str]]:
+    return [["TRAINED", "TEST", "TRIVIAL BASELINE", "MLFLOW RUN", "MODEL VERSION"]]
+
+
+def row(outcome: Outcome) -> list[str]:
+    test = ", ".join(f"{name} {figure(value)}" for name, value, _ in outcome.compared)
+    baseline = ", ".join(figure(value) if value is not None else "-" for *_, value in outcome.compared)
+    version = outcome.job.get("model_version") or {}
+    run = outcome.job.get("mlflow_run_id") or "-"
+    return [outcome.chapter.job, test or "-", baseline or "-", run, label(version)]
+
+
+def label(version: Mapping[str, Any]) -> str:
+    return f"{version['name']} version {version['number']}" if version else "-"
+
+
+def figure(value: float) -> str:
+    """Four digits that say something: 0.9812, 12.34, 412.3."""
+    size = abs(value)
+    return f"{value:.4f}" if size < 1 else f"{value:.2f}" if size < 100 else f"{value:,.1f}"
+
+
+def absolute(base_url: str, url: str | None) -> str:
+    if not url:
+        return base_url + "/"
+    return url if url.startswith("http") else base_url + url
+
+
+def columns(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
+    """Rows with aligned columns, two spaces apart."""
+    if not rows:
+        return []
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    return [
+        (indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()
+        for row in rows
+    ]
