@@ -1,0 +1,154 @@
+"""Real servers on loopback for the tracking tests: the gate, a separate MLflow, PostgreSQL and S3. All end with their test."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from wsgiref.simple_server import WSGIServer
+
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+from django.db import connections
+from django.test import override_settings
+
+from registry.tracking import server_env
+
+ROOT = Path(__file__).resolve().parents[3]
+START_TIMEOUT_S = 90
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # the base class's name for it
+        pass
+
+
+class _Handler(WSGIHandler):
+    """Gives the database connections of its thread back after each request."""
+
+    def __call__(self, environ, start_response):  # type: ignore[no-untyped-def]
+        response = super().__call__(environ, start_response)
+        response._resource_closers.append(connections.close_all)
+        return response
+
+
+@contextmanager
+def gate_server(**settings: object) -> Iterator[str]:
+    """The gate on a free port of this process, as the tracking process runs it; yields its address."""
+    with override_settings(ROOT_URLCONF="config.urls_tracking", MIDDLEWARE=server_env.GATE_MIDDLEWARE, **settings):
+        server: WSGIServer = ThreadedWSGIServer(("127.0.0.1", 0), _QuietHandler)
+        server.set_app(_Handler())
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join(10)
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(url: str, child: subprocess.Popen[bytes], log: Path) -> None:
+    """Until `url` answers 200; fails with the end of the child's log when it dies or takes too long."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and child.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as reply:
+                if reply.status == 200:
+                    return
+        except OSError:
+            pass
+        threading.Event().wait(0.1)
+    raise AssertionError(f"{url} did not answer:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+@contextmanager
+def child_server(command: list[str], *, url: str, log: Path, env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A server in a process group of its own, ended with its group when the block ends."""
+    with log.open("wb") as output:
+        child = subprocess.Popen(
+            command, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            wait_for(url, child, log)
+            yield child
+        finally:
+            _end_group(child)
+
+
+def _end_group(child: subprocess.Popen[bytes]) -> None:
+    for signal_number, patience_s in ((15, 8), (9, 8)):
+        try:
+            os.killpg(child.pid, signal_number)
+        except ProcessLookupError:
+            break
+        try:
+            child.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            continue
+    child.wait(5)
+
+
+@contextmanager
+def mlflow_server(folder: Path, *, store: str, artifacts: str, **more_env: str) -> Iterator[str]:
+    """A separate `mlflow server`, as an operator would start it beside the gate (docs/tracking.md)."""
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", server_env.store_uri(store), "--enable-workspaces"]
+    command += ["--serve-artifacts", "--artifacts-destination", artifacts]
+    variables = server_env.server_env(store=store, artifacts=artifacts)
+    public = {name: value for name, value in variables.items() if not name.startswith("_")}
+    env = {**_clean_env(), **public, **more_env}
+    with child_server(command, url=f"http://127.0.0.1:{port}/health", log=folder / "mlflow.log", env=env):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def s3_server(folder: Path) -> Iterator[dict[str, str]]:
+    """An S3 endpoint on loopback with one bucket, `models`; yields the variables that point at it."""
+    import boto3
+
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "eu-west-1"}
+    with child_server(command, url=f"{url}/moto-api/", log=folder / "s3.log", env={**_clean_env(), **keys}):
+        client = boto3.client(
+            "s3",
+            endpoint_url=url,
+            region_name="eu-west-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        client.create_bucket(Bucket="models", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        yield {**keys, "MLFLOW_S3_ENDPOINT_URL": url}
+
+
+@contextmanager
+def gunicorn_tracking(folder: Path, **env: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The real tracking process, `gunicorn config.wsgi_tracking`; yields its address and the process."""
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "config.wsgi_tracking", "--bind", f"127.0.0.1:{port}"]
+    command += ["--worker-class", "gthread", "--threads", "8", "--no-control-socket"]
+    url = f"http://127.0.0.1:{port}"
+    with child_server(
+        command, url=f"{url}/health/live", log=folder / "tracking.log", env={**_clean_env(), **env}
+    ) as child:
+        yield url, child
+
+
+def _clean_env() -> dict[str, str]:
+    """This process's environment without what the tests told MLflow in it."""
+    return {name: value for name, value in os.environ.items() if "MLFLOW" not in name}
