@@ -110,7 +110,9 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "audit.view",
         }
     ),
-    Role.SIGNATORY: frozenset({"organisation.view", "project.view", "agreement.view", "agreement.sign", "agreement.end"}),
+    Role.SIGNATORY: frozenset(
+        {"organisation.view", "project.view", "agreement.view", "agreement.sign", "agreement.end"}
+    ),
     Role.EMPLOYEE: frozenset({"organisation.view", "project.create"}),
 }
 

@@ -20,9 +20,7 @@ TOKEN_DAYS_MAX = 366
 
 
 @transaction.atomic
-def create_token(
-    *, by: User, name: str, scope: str, days: int, project: object | None = None
-) -> tuple[ApiToken, str]:
+def create_token(*, by: User, name: str, scope: str, days: int, project: object | None = None) -> tuple[ApiToken, str]:
     """Make a personal token; the second value is the secret, shown this once.
 
     Raises InvalidError for a scope or life that is not possible, RefusedError when a token asks.
@@ -103,9 +101,7 @@ def grant_organisation_role(
         raise InvalidError(_("This role is held in a project, not in an organisation."), field="role")
     if Membership.objects.filter(user=user, organisation=organisation, project=None, role=role).active().exists():
         raise ConflictError(_("%(person)s already holds this role.") % {"person": user})
-    membership = Membership(
-        user=user, organisation=organisation, role=Role(role), ends_at=ends_at, granted_by=by
-    )
+    membership = Membership(user=user, organisation=organisation, role=Role(role), ends_at=ends_at, granted_by=by)
     membership.full_clean(validate_constraints=False)
     membership.save()
     record(

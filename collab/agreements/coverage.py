@@ -20,15 +20,17 @@ from collab.agreements.models import AgreementVersion, Coverage, Purpose
 from collab.agreements.states import VersionState
 
 
-def covered(user: User, at: datetime, *, purpose: Purpose, project_path: str) -> Exists:
+def covered(
+    user: User, at: datetime, *, purpose: Purpose, project_path: str = "project", asset_path: str = "pk"
+) -> Exists:
     """True for the assets whose project has an agreement in force that covers the person's party for the purpose.
 
-    `project_path` leads from the asset to its project's key, e.g. "project".
+    `project_path` leads from the row to its project's key, `asset_path` to the asset's.
     """
     acting_for = Membership.objects.filter(user=user, project=OuterRef(OuterRef(project_path))).active(at)
     return Exists(
         Coverage.objects.in_force(at).filter(
-            Q(asset_id=None) | Q(asset_id=OuterRef("pk")),
+            Q(asset_id=None) | Q(asset_id=OuterRef(asset_path)),
             purpose=purpose,
             version__agreement__project=OuterRef(project_path),
             party__in=acting_for.values("organisation"),
@@ -85,9 +87,9 @@ def missing_coverage(user: User, asset: Any, at: datetime, *, purpose: Purpose) 
         }
         return Missing("agreement_not_begun", text, url)
     if version.state == VersionState.OUT_FOR_SIGNATURE:
-        unsigned = Organisation.objects.filter(
-            pk__in=version.parties.values("organisation")
-        ).exclude(pk__in=version.signatures.values("party"))
+        unsigned = Organisation.objects.filter(pk__in=version.parties.values("organisation")).exclude(
+            pk__in=version.signatures.values("party")
+        )
         text = _("The agreement %(ref)s is not signed by %(parties)s.") % {
             "ref": reference,
             "parties": ", ".join(o.name for o in unsigned),

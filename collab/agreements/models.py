@@ -44,11 +44,13 @@ class AgreementQuerySet(models.QuerySet["Agreement"]):
 class Agreement(Record):
     """What the parties of a project agree on. Its text lives in versions."""
 
-    project = models.ForeignKey(
-        "collab.Project", models.PROTECT, related_name="agreements", verbose_name=_("project")
-    )
+    project = models.ForeignKey("collab.Project", models.PROTECT, related_name="agreements", verbose_name=_("project"))
     reference = models.CharField(
-        _("reference"), max_length=40, unique=True, validators=[DisplayNameValidator()], help_text=_("For example DUA-3.")
+        _("reference"),
+        max_length=40,
+        unique=True,
+        validators=[DisplayNameValidator()],
+        help_text=_("For example DUA-3."),
     )
     kind = models.CharField(_("kind"), max_length=20, choices=AgreementKind.choices)
     title = models.CharField(_("title"), max_length=160, validators=[DisplayNameValidator()])
@@ -148,9 +150,7 @@ class AgreementVersion(Record):
             "effective_on": self.effective_on.isoformat(),
             "expires_on": self.expires_on.isoformat() if self.expires_on else None,
             "parties": sorted(str(pk) for pk in self.parties.values_list("organisation_id", flat=True)),
-            "coverage": sorted(
-                [str(c.party_id), c.purpose, str(c.asset_id or "")] for c in self.coverage.all()
-            ),
+            "coverage": sorted([str(c.party_id), c.purpose, str(c.asset_id or "")] for c in self.coverage.all()),
         }
 
     def document_hash(self) -> str:

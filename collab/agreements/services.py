@@ -47,15 +47,15 @@ def draft_agreement(
     if kind not in AgreementKind.values:
         raise InvalidError(_("Choose a kind of agreement."), field="kind")
     if Agreement.objects.filter(reference=reference).exists():
-        raise InvalidError(_("The reference “%(ref)s” is taken; choose another.") % {"ref": reference}, field="reference")
+        raise InvalidError(
+            _("The reference “%(ref)s” is taken; choose another.") % {"ref": reference}, field="reference"
+        )
     agreement = Agreement(
         project=project, reference=reference, kind=kind, title=title, title_zh=title_zh, created_by=by
     )
     agreement.full_clean(validate_constraints=False)
     agreement.save()
-    record(
-        verb="agreement.draft", subject=agreement, by=by, project_id=project.pk, data={"reference": reference}
-    )
+    record(verb="agreement.draft", subject=agreement, by=by, project_id=project.pk, data={"reference": reference})
     return agreement
 
 
@@ -258,9 +258,7 @@ def _require_signatory(user: User, party: Organisation) -> None:
     if token is not None:
         raise RefusedError([Missing("token_signs", _("Sign in the browser: a token cannot sign."))])
     if not _signatory_of(user).filter(organisation=party).exists():
-        raise RefusedError(
-            [Missing("not_signatory", _("You are not a signatory of %(name)s.") % {"name": party})]
-        )
+        raise RefusedError([Missing("not_signatory", _("You are not a signatory of %(name)s.") % {"name": party})])
 
 
 def _require_parties(project_id: UUID, organisations: Sequence[Organisation]) -> None:
@@ -269,9 +267,7 @@ def _require_parties(project_id: UUID, organisations: Sequence[Organisation]) ->
     )
     strangers = [o for o in organisations if o.pk not in members]
     if strangers:
-        raise InvalidError(
-            _("%(name)s is not a party of this project.") % {"name": strangers[0]}, field="parties"
-        )
+        raise InvalidError(_("%(name)s is not a party of this project.") % {"name": strangers[0]}, field="parties")
     if len({o.pk for o in organisations}) != len(organisations) or not organisations:
         raise InvalidError(_("Name each party once."), field="parties")
 

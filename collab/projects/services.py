@@ -36,7 +36,9 @@ def create_project(
     """Begin a joint project of at least one party; the person who begins it leads it for their organisation."""
     require(by, "project.create", lead_organisation)
     if lead_organisation in partners:
-        raise InvalidError(_("The leading organisation is already a party; choose others as partners."), field="partners")
+        raise InvalidError(
+            _("The leading organisation is already a party; choose others as partners."), field="partners"
+        )
     project = Project(
         slug=_free_slug(title),
         title=title,
@@ -54,9 +56,7 @@ def create_project(
     ProjectParty.objects.create(project=project, organisation=lead_organisation, role=PartyRole.LEAD)
     for organisation in partners:
         ProjectParty.objects.create(project=project, organisation=organisation)
-    Membership.objects.create(
-        user=by, organisation=lead_organisation, project=project, role=Role.LEAD, granted_by=by
-    )
+    Membership.objects.create(user=by, organisation=lead_organisation, project=project, role=Role.LEAD, granted_by=by)
     record(
         verb="project.create",
         subject=project,

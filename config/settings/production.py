@@ -1,7 +1,7 @@
 """Behind TLS. Refuses to start without its secrets."""
 
 from config.env import SettingError
-from config.settings.base import *  # noqa: F403
+from config.settings.base import *
 from config.settings.base import ALLOWED_HOSTS, BASE_URL, SECRET_KEY
 
 if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10:

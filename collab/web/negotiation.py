@@ -1,0 +1,12 @@
+"""The API answers in JSON; asking for anything else is a 406, and there is no browsable renderer to leak names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.negotiation import DefaultContentNegotiation
+
+
+class JSONOnlyNegotiation(DefaultContentNegotiation):
+    def filter_renderers(self, renderers: Any, format: str) -> Any:
+        return renderers  # `?format=` chooses nothing

@@ -1,0 +1,6 @@
+"""Gathers the tables of every slice for Django."""
+
+from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
+from registry.datasets.models import Dataset, DatasetVersion
+
+__all__ = ["Dataset", "DatasetVersion", "ModelMetric", "ModelVersion", "RegisteredModel"]

@@ -1,0 +1,75 @@
+"""How data and models hang on projects, and what their words need beside the role: coverage by an agreement."""
+
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef, Q
+
+from collab.access.policy import Requirement, Scope, register_requirement, register_scope
+from collab.accounts.models import Membership, User
+from collab.agreements.coverage import covered, missing_coverage
+from collab.agreements.models import Purpose
+from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
+from registry.datasets.models import Dataset, DatasetVersion
+
+register_scope(Dataset, Scope(view="dataset.view", project="project"))
+register_scope(DatasetVersion, Scope(view="dataset.view", project="dataset__project"))
+register_scope(RegisteredModel, Scope(view="model.view", project="project"))
+register_scope(ModelVersion, Scope(view="model.view", project="model__project"))
+register_scope(ModelMetric, Scope(view="model.view", project="version__model__project"))
+
+
+def _own(user: User, at: datetime, owner_path: str, project_path: str) -> Exists:
+    """Data that the person's own party contributed."""
+    return Exists(
+        Membership.objects.filter(user=user, organisation=OuterRef(owner_path), project=OuterRef(project_path)).active(
+            at
+        )
+    )
+
+
+def _may_read(project_path: str, asset_path: str, owner_path: str):  # type: ignore[no-untyped-def]
+    def condition(user: User, at: datetime) -> Q:
+        shared = covered(user, at, purpose=Purpose.DATA_ACCESS, project_path=project_path, asset_path=asset_path)
+        return Q(_own(user, at, owner_path, project_path)) | Q(shared)
+
+    return condition
+
+
+def _may_train(project_path: str, asset_path: str):  # type: ignore[no-untyped-def]
+    def condition(user: User, at: datetime) -> Exists:
+        # The owner too: a joint model is trained under the terms of all, or not at all.
+        return covered(user, at, purpose=Purpose.TRAINING, project_path=project_path, asset_path=asset_path)
+
+    return condition
+
+
+def _explain(purpose: Purpose):  # type: ignore[no-untyped-def]
+    def sentence(user: User, obj: Dataset | DatasetVersion, at: datetime):  # type: ignore[no-untyped-def]
+        asset = obj.dataset if isinstance(obj, DatasetVersion) else obj
+        return missing_coverage(user, asset, at, purpose=purpose)
+
+    return sentence
+
+
+for _model, _project, _asset, _owner in (
+    (Dataset, "project", "pk", "organisation"),
+    (DatasetVersion, "dataset__project", "dataset", "dataset__organisation"),
+):
+    register_requirement(
+        Requirement(
+            code=f"{_model.__name__}.read",
+            words=frozenset({"dataset.read"}),
+            model=_model,
+            condition=_may_read(_project, _asset, _owner),
+            explain=_explain(Purpose.DATA_ACCESS),
+        )
+    )
+    register_requirement(
+        Requirement(
+            code=f"{_model.__name__}.train",
+            words=frozenset({"dataset.train"}),
+            model=_model,
+            condition=_may_train(_project, _asset),
+            explain=_explain(Purpose.TRAINING),
+        )
+    )

@@ -1,0 +1,1 @@
+"""Gathers the admin of every slice."""

@@ -1,0 +1,193 @@
+"""Verbs on training jobs: submit, stop, kill, resume."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from collab.access.policy import get_or_404, require
+from collab.accounts.models import User
+from collab.agreements.models import AgreementVersion, Purpose
+from collab.audit.services import record
+from collab.kernel.errors import ConflictError, Fault, FaultyInputError, InvalidError
+from collab.projects.models import Project
+from collab.projects.services import is_open
+from registry.datasets.models import DatasetVersion
+from training.engine.contract import Issue, Spec, SpecError, default_spec, estimate, validate
+from training.jobs.models import Job
+from training.jobs.sentences import hint, say
+from training.jobs.states import JOB_MOVES, LIVE, Desired, JobState
+from training.runner.doorbell import ring_after_commit
+
+
+def submit_job(*, project: Project, name: str, spec: Any, by: User, idempotency_key: str = "") -> Job:
+    """Queue a training job. The same key from the same person gives the same job, however often it is sent.
+
+    `spec` is parsed JSON. Raises FaultyInputError naming each field of the spec at fault, NotFoundError for a dataset
+    that is not the project's, RefusedError naming the agreement or role that is missing.
+    """
+    require(by, "job.submit", project)
+    parsed = parse_spec(spec)
+    version = dataset_of(parsed, project=project, by=by)
+    require(by, "dataset.train", version)
+    if not is_open(project):
+        raise ConflictError(_("The project is not active, so it takes no new jobs."))
+    check_spec(parsed, version)
+    try:
+        with transaction.atomic():
+            return _queue(project, name, parsed, version, by, idempotency_key)
+    except IntegrityError:
+        return _twin(by, idempotency_key, parsed, project)
+
+
+def _queue(project: Project, name: str, spec: Spec, version: DatasetVersion, by: User, key: str) -> Job:
+    if key:
+        twin = Job.objects.filter(submitted_by=by, idempotency_key=key).first()
+        if twin is not None:
+            return _same(twin, spec, project)
+    job = Job(
+        project=project,
+        name=name,
+        dataset_version=version,
+        spec=spec.to_json(),
+        spec_sha256=spec.sha256,
+        task=spec.task,
+        submitted_by=by,
+        runs_as=by,
+        idempotency_key=key,
+    )
+    job.full_clean(validate_constraints=False, exclude=["spec", "progress"])
+    job.save(force_insert=True)
+    job.terms.set(terms_for(version, by))
+    record(
+        verb="job.submit",
+        subject=job,
+        by=by,
+        project_id=project.pk,
+        data={"name": name, "dataset_version": str(version.pk), "spec_sha256": spec.sha256},
+    )
+    ring_after_commit()
+    return job
+
+
+def _twin(by: User, key: str, spec: Spec, project: Project) -> Job:
+    return _same(Job.objects.get(submitted_by=by, idempotency_key=key), spec, project)
+
+
+def _same(twin: Job, spec: Spec, project: Project) -> Job:
+    if twin.spec_sha256 != spec.sha256 or twin.project_id != project.pk:
+        raise InvalidError(_("This Idempotency-Key was used for another job; send a new key."), field="Idempotency-Key")
+    return twin
+
+
+def parse_spec(obj: Any) -> Spec:
+    """The spec, or FaultyInputError with every fault."""
+    try:
+        return Spec.from_json(obj)
+    except SpecError as fault:
+        raise FaultyInputError([fault_of(issue) for issue in fault.issues], field="spec") from None
+
+
+def dataset_of(spec: Spec, *, project: Project, by: User) -> DatasetVersion:
+    """The dataset version that the spec names, if it is one of the project's and visible; NotFoundError otherwise."""
+    rows = DatasetVersion.objects.select_related("dataset__project").filter(dataset__project=project)
+    return get_or_404(by, "dataset.view", rows, pk=spec.data.dataset_version)
+
+
+def check_spec(spec: Spec, version: DatasetVersion) -> list[Issue]:
+    """Hold the spec against the profile; raises FaultyInputError for errors, returns the warnings."""
+    issues = validate(spec, version.profile)
+    errors = [issue for issue in issues if issue.level == "error"]
+    if errors:
+        raise FaultyInputError([fault_of(issue) for issue in errors], field="spec")
+    return issues
+
+
+def fault_of(issue: Issue) -> Fault:
+    """The engine's finding in the reader's language."""
+    path = f"spec.{issue.path}" if issue.path else "spec"
+    return Fault(path=path, text=say(issue), hint=hint(issue), level=issue.level)
+
+
+def terms_for(version: DatasetVersion, by: User) -> list[AgreementVersion]:
+    """The agreement versions in force that cover training on this data now."""
+    now = timezone.now()
+    return list(
+        AgreementVersion.objects.in_force(now)
+        .filter(
+            agreement__project_id=version.dataset.project_id,
+            coverage__purpose=Purpose.TRAINING,
+        )
+        .filter(coverage__asset_id__isnull=True)
+        .union(
+            AgreementVersion.objects.in_force(now).filter(
+                agreement__project_id=version.dataset.project_id,
+                coverage__purpose=Purpose.TRAINING,
+                coverage__asset_id=version.dataset_id,
+            )
+        )
+    )
+
+
+def suggest(task: str, version: DatasetVersion) -> dict[str, Any]:
+    """A default spec for the data, what it will take, and what to look out for."""
+    spec = default_spec(task, version.profile, str(version.pk))
+    return {
+        "spec": spec.to_json(),
+        "estimate": estimate(spec, version.profile).to_json(),
+        "issues": [fault_of(issue).as_dict() for issue in validate(spec, version.profile)],
+    }
+
+
+@transaction.atomic
+def stop_job(*, job: Job, by: User, kill: bool = False) -> Job:
+    """Ask a job to stop: it saves its work and ends (`kill`: at once). Asking again changes nothing."""
+    require(by, "job.control", job)
+    locked = _locked(job.pk)
+    if locked.is_ended:
+        if locked.state == JobState.STOPPED:
+            return locked
+        raise ConflictError(_("The job has already ended."))
+    desired = Desired.KILL if kill else Desired.STOP
+    if locked.desired == desired or (locked.desired == Desired.KILL and not kill):
+        return locked
+    locked.desired = desired
+    if locked.state in LIVE:
+        if JOB_MOVES.allows("ask_stop", locked.state):
+            locked.state = JOB_MOVES.target("ask_stop")
+    else:
+        locked.state = JOB_MOVES.require("stop_waiting", locked.state, what=str(locked))
+        locked.reason = "killed_by_person" if kill else "stopped_by_person"
+        locked.finished_at = timezone.now()
+    locked.save(update_fields=["desired", "state", "reason", "finished_at"])
+    record(verb="job.kill" if kill else "job.stop", subject=locked, by=by, project_id=locked.project_id, data={})
+    return locked
+
+
+@transaction.atomic
+def resume_job(*, job: Job, by: User) -> Job:
+    """Queue a stopped, paused or failed job again; it goes on from its last checkpoint under today's terms."""
+    require(by, "job.control", job)
+    require(by, "dataset.train", job.dataset_version)
+    locked = _locked(job.pk)
+    locked.state = JOB_MOVES.require("resume", locked.state, what=str(locked))
+    locked.desired = Desired.RUN
+    locked.reason = locked.reason_detail = ""
+    locked.no_progress = 0
+    locked.not_before = None
+    locked.finished_at = None
+    locked.queued_at = timezone.now()
+    locked.runs_as = by  # whoever resumes answers for the terms from here on
+    locked.save()
+    locked.terms.set(terms_for(locked.dataset_version, by))
+    record(verb="job.resume", subject=locked, by=by, project_id=locked.project_id, data={})
+    ring_after_commit()
+    return locked
+
+
+def _locked(pk: UUID) -> Job:
+    return Job.objects.select_for_update(of=("self",)).get(pk=pk)

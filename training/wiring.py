@@ -1,0 +1,19 @@
+"""How jobs hang on projects, and how the MLflow gate learns that an attempt was superseded."""
+
+from uuid import UUID
+
+from collab.access.policy import Scope, register_scope
+from registry.tracking import fence_checks
+from training.jobs.models import Attempt, Job
+from training.jobs.states import LIVE
+
+register_scope(Job, Scope(view="job.view", project="project"))
+register_scope(Attempt, Scope(view="job.view", project="job__project"))
+
+
+def holds_fence(job_id: str, fence: int) -> bool:
+    """Whether this attempt still is the job's current one."""
+    return Job.objects.filter(pk=UUID(job_id), fence=fence, state__in=LIVE).exists()
+
+
+fence_checks.register(holds_fence)
