@@ -1,7 +1,7 @@
 """Brings MLflow's own database to the version of the installed MLflow: `manage.py setup` calls `upgrade_store`.
 
-MLflow is never imported in the calling process. The usual case, nothing to do, is seen with one small query; only a real
-change starts a child, `python -m registry.tracking.setup`, which imports MLflow and migrates.
+MLflow is never imported in the calling process. The usual case, nothing to do, is seen with one small query; only a
+real change starts a child, `python -m registry.tracking.setup`, which imports MLflow and migrates.
 """
 
 import fcntl
@@ -18,14 +18,14 @@ from typing import Final
 
 from registry.tracking import server_env
 
-# MLflow version -> the last revision of its migrations. A test compares it with MLflow's own; an unknown version is asked.
+# MLflow version -> the last revision of its migrations. A test compares it with MLflow's own; other versions are asked.
 KNOWN_HEADS: Final = {"3.17.2": "dc11669786a5"}
 _STORE_VARIABLE: Final = "TANDEM_MLFLOW_STORE_TO_UPGRADE"
 _UPGRADE_TIMEOUT_S: Final = 600
 
 
 class StoreSetupError(Exception):
-    """MLflow's database could not be prepared. The text says which and what to look at, without addresses or passwords."""
+    """MLflow's database could not be prepared. The text says what to look at, without addresses or passwords."""
 
 
 def upgrade_store(*, store: str | None = None) -> bool:

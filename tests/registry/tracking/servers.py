@@ -1,4 +1,4 @@
-"""Real servers on loopback for the tracking tests: the gate, a separate MLflow, PostgreSQL and S3. All end with their test."""
+"""Real servers on loopback for the tracking tests: the gate, a separate MLflow, S3. All end with their test."""
 
 import os
 import socket

@@ -1,6 +1,6 @@
-"""What a partner does in a day with the stock client; the same session runs before every kind of MLflow behind the gate.
+"""What a partner does in a day with the stock client; the same session for every kind of MLflow behind the gate.
 
-It runs in a process of its own, set up exactly as a partner's: two variables, nothing of ours. Prints its findings as JSON.
+It runs in a process of its own, set up exactly as a partner's: two variables, nothing of ours; findings come as JSON.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def work(mlflow: Any, folder: Path) -> dict[str, Any]:
-    """Experiment, run, parameters, metrics, files, logged model, registered version, alias, load by alias, search, delete."""
+    """Experiment, run, parameters, metrics, files, logged model, version, alias, load by alias, search, delete."""
     client = mlflow.MlflowClient()
     mlflow.set_experiment("Speech models")
     with mlflow.start_run(run_name="first try") as run:
@@ -73,12 +73,9 @@ def work(mlflow: Any, folder: Path) -> dict[str, Any]:
 
     by_alias = client.get_model_version_by_alias("net", "champion")
     loaded = Path(mlflow.artifacts.download_artifacts("models:/net@champion", dst_path=str(folder / "loaded")))
-    found = mlflow.search_runs(
-        experiment_names=["Speech models"], output_format="list", filter_string="params.lr = '0.001'"
-    )
-    from_run = Path(
-        mlflow.artifacts.download_artifacts(f"runs:/{run_id}/notes/a note.txt", dst_path=str(folder / "notes"))
-    )
+    search = {"experiment_names": ["Speech models"], "output_format": "list"}
+    found = mlflow.search_runs(**search, filter_string="params.lr = '0.001'")
+    note = mlflow.artifacts.download_artifacts(f"runs:/{run_id}/notes/a note.txt", dst_path=str(folder / "notes"))
 
     result = {
         "run_id": run_id,
@@ -90,7 +87,7 @@ def work(mlflow: Any, folder: Path) -> dict[str, Any]:
         "package": digests(package),
         "found": [one.info.run_id for one in found],
         "losses": [(point.step, point.value) for point in client.get_metric_history(run_id, "loss")],
-        "note": from_run.read_text(encoding="utf-8"),
+        "note": Path(note).read_text(encoding="utf-8"),
         "files": sorted(item.path for item in client.list_artifacts(run_id)),
         "model_tags": client.get_logged_model(model.model_id).tags,
     }
@@ -98,9 +95,7 @@ def work(mlflow: Any, folder: Path) -> dict[str, Any]:
     client.delete_model_version("net", version.version)
     client.delete_registered_model("net")
     client.delete_run(run_id)
-    result["left"] = [
-        one.info.run_id for one in mlflow.search_runs(experiment_names=["Speech models"], output_format="list")
-    ]
+    result["left"] = [one.info.run_id for one in mlflow.search_runs(**search)]
     return result
 
 
@@ -119,4 +114,4 @@ def check(result: dict[str, Any]) -> None:
 if __name__ == "__main__":
     import mlflow as stock
 
-    print(json.dumps(work(stock, Path(sys.argv[1]))))
+    sys.stdout.write(json.dumps(work(stock, Path(sys.argv[1]))) + "\n")
