@@ -8,6 +8,7 @@ import ast
 import contextlib
 import fcntl
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 
 from deploy.tandem import say
@@ -157,8 +159,8 @@ def venv_state(place: Place) -> str:
 
 
 def works(place: Place) -> str:
-    """The version of the environment's interpreter with pip in it, or '' when it does not run."""
-    ask = "import sys, pip; print('.'.join(map(str, sys.version_info[:3])))"
+    """The version of the environment's interpreter, or '' when it does not run."""
+    ask = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
     try:
         answer = subprocess.run(
             [place.python, "-I", "-c", ask], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
@@ -179,8 +181,12 @@ def remove(folder: Path) -> None:
 
 
 def create(place: Place, log: Path) -> None:
-    """venv of the standard library, or uv or virtualenv where Debian has split venv's pip away."""
-    if has_module("ensurepip") and has_module("venv"):
+    """An environment without pip takes a fifth of a second and one with it five, so the base Python's pip is used
+    where it can install into another environment. Debian splits venv's own pip away; then uv or virtualenv may help.
+    """
+    if has_module("venv") and base_pip():
+        command = [sys.executable, "-m", "venv", "--without-pip", str(place.venv)]
+    elif has_module("venv") and has_module("ensurepip"):
         command = [sys.executable, "-m", "venv", str(place.venv)]
     elif uv := shutil.which("uv"):
         command = [uv, "venv", "--seed", "--allow-existing", "--python", sys.executable, str(place.venv)]
@@ -194,6 +200,22 @@ def create(place: Place, log: Path) -> None:
         raise explain(place, log, "The virtual environment could not be made.")
 
 
+def base_pip() -> bool:
+    """Whether this Python has a pip that knows `--python` (since 22.3)."""
+    try:
+        major, minor = metadata.version("pip").split(".")[:2]
+        return (int(major), int(minor)) >= (22, 3)
+    except (metadata.PackageNotFoundError, ValueError):
+        return False
+
+
+def pip_command(place: Place) -> list[str]:
+    """pip for the environment: its own, or the base Python's."""
+    own = any(place.venv.glob("lib/python3.11/site-packages/pip/__main__.py"))
+    start = [str(place.python), "-m", "pip"] if own else [sys.executable, "-m", "pip", "--python", str(place.python)]
+    return [*start, "--disable-pip-version-check", "--no-input"]
+
+
 def no_venv_module() -> Trouble:
     return Trouble(
         f"This Python ({sys.executable}) lacks the parts that make virtual environments (ensurepip, venv).",
@@ -202,8 +224,6 @@ def no_venv_module() -> Trouble:
 
 
 def has_module(name: str) -> bool:
-    import importlib.util
-
     return importlib.util.find_spec(name) is not None
 
 
@@ -264,14 +284,14 @@ class PipConfig:
 
 def pip_config(place: Place) -> PipConfig:
     answer = subprocess.run(
-        [place.python, "-m", "pip", "config", "list"], capture_output=True, text=True, stdin=subprocess.DEVNULL
+        [*pip_command(place), "config", "list"], capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
     return PipConfig.parse(answer.stdout if answer.returncode == 0 else "")
 
 
 def fill(place: Place, *, dev: bool, log: Path) -> None:
     """uv first (seconds), pip as the fallback (minutes)."""
-    pip = [str(place.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    pip = [*pip_command(place), "install", "--quiet"]
     lock = str(lock_file(place, dev))
     config = pip_config(place)
     uv = place.venv / "bin" / "uv"
