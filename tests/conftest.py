@@ -7,7 +7,7 @@ pytest_plugins = ["tests.cast"]
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """Transactional tests empty their tables, which the history's triggers refuse; tests of the triggers install them."""
+    """Transactional tests empty their tables, which the history's triggers refuse; tests of them install them."""
     from django.db import connection
 
     from collab.audit import guard

@@ -190,10 +190,10 @@ def end_membership(*, membership: Membership, by: User) -> Membership:
 
 
 def _free_slug(title: str) -> str:
-    base = slug_of(title, fallback="project", max_length=34)
+    base = slug_of(title, fallback="project", max_length=36)
     slug, number = base, 2
     # MLflow keeps these names for itself.
-    while slug in {"workspaces", "api", "ajax-api", "static-files"} or Project.objects.filter(slug=slug).exists():
+    while slug in {"default", "workspaces", "api", "ajax-api", "static-files"} or Project.objects.filter(slug=slug).exists():
         slug, number = f"{base}-{number}", number + 1
     return slug
 

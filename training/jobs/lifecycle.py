@@ -1,4 +1,4 @@
-"""The only mover of a running job: claim, beat, end. Every write carries the fence, so a superseded attempt writes nothing.
+"""The only mover of a running job: claim, beat, end. Every write carries the fence: a superseded attempt writes nothing.
 
 Safe to repeat: each function is one short transaction of conditional updates, and returns what became true.
 """
@@ -44,7 +44,7 @@ class Ending:
 
 @transaction.atomic
 def claim(*, owner: str, host: str, slots: int) -> Job | None:
-    """Take the next waiting job when this host has a free slot: one row, a new fence, a lease set in the same update."""
+    """Take the next waiting job when this host has a free slot: a new fence, and the lease set in the same update."""
     if connection.vendor == "postgresql":  # counting slots and taking one must not interleave
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CLAIM_LOCK])
@@ -149,9 +149,8 @@ def _move_for(job: Job, ending: Ending, *, done: bool) -> str:
         return "end_stopped"
     if ending.reason == "limit_minutes":
         return "end_stopped"
-    if ending.reason in RETRY_REASONS:
-        if ending.reason == "shutdown" or job.no_progress + 1 < NO_PROGRESS_MAX:
-            return "requeue"
+    if ending.reason in RETRY_REASONS and (ending.reason == "shutdown" or job.no_progress + 1 < NO_PROGRESS_MAX):
+        return "requeue"
     return "end_failed"
 
 

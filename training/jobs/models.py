@@ -97,7 +97,6 @@ class Job(Record):
 
     progress = models.JSONField(_("progress"), default=dict)
     checkpoint_step = models.BigIntegerField(_("checkpoint at step"), null=True, blank=True)
-    shipped_bytes = models.BigIntegerField(_("events shipped to MLflow, bytes"), default=0)
     metrics = models.JSONField(_("metrics"), default=dict)
     baseline = models.JSONField(_("trivial baseline"), default=dict)
     mlflow_run_id = models.CharField(_("MLflow run"), max_length=64, blank=True)

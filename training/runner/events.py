@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from training.engine.contract import parse_event
+from training.engine.contract import LAST_EVENTS, parse_event
 
 READ_BYTES = 1 << 20
 
@@ -24,14 +24,27 @@ def read_events(path: Path, offset: int, limit_bytes: int = READ_BYTES) -> tuple
     return [event for line in lines if (event := parse_event(line)) is not None], offset + end
 
 
-def all_events(path: Path, offset: int = 0) -> Iterator[dict[str, Any]]:
-    """Every whole event to the end."""
-    while True:
-        events, after = read_events(path, offset)
+def all_events(path: Path, offset: int = 0, end: int | None = None) -> Iterator[dict[str, Any]]:
+    """Every whole event from `offset` to the end, or to the byte `end`."""
+    while end is None or offset < end:
+        limit = READ_BYTES if end is None else min(READ_BYTES, end - offset)
+        events, after = read_events(path, offset, limit)
         if after == offset:
             return
         yield from events
         offset = after
+
+
+def without_superseded(events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Events as if nothing had been interrupted: what a resumed attempt did again replaces what was done before."""
+    kept: list[dict[str, Any]] = []
+    for event in events:
+        if event["e"] == "resume":
+            kept = [e for e in kept if (e.get("step") or 0) <= event["step"] and e["e"] not in LAST_EVENTS]
+        elif event["e"] == "start" and (not kept or kept[-1]["e"] != "resume"):
+            kept = []  # an attempt that found no checkpoint began anew
+        kept.append(event)
+    return kept
 
 
 def read_text(path: Path, offset: int, limit_bytes: int = 64 * 1024) -> tuple[str, int]:

@@ -21,18 +21,20 @@ CARD, MANIFEST = "README.md", "MANIFEST.json"
 def publish(*, job: Job, run_dir: Path, done: dict[str, Any], writer: RunWriter, parameters: int) -> ModelVersion:
     """Log the package as an MLflow LoggedModel with a registered version, and register ours.
 
-    `done` is the engine's last event. Raises TrackingUnavailable when MLflow cannot be reached (try again later) and
+    `done` is the engine's last event. Raises TrackingDownError when MLflow cannot be reached (try again later) and
     InvalidError when the package does not match its manifest.
     """
     package = run_dir / (done.get("package") or PACKAGE_DIR)
     manifest_bytes = (package / MANIFEST).read_bytes()
     files = check_manifest(package, json.loads(manifest_bytes))
-    logged = writer.log_model(package, name=_mlflow_name(job), registered_name=_mlflow_name(job))
+    metrics = {key: float(value) for key, value in done["metrics"].items()}
+    name = _mlflow_name(job)
+    logged = writer.log_model(package, name=name, registered_name=name, metrics=metrics, step=int(done["step"]))
     trained = TrainedModel(
         task=job.task,
         architecture=job.spec["model"]["arch"],
         parameters=parameters,
-        metrics={key: float(value) for key, value in done["metrics"].items()},
+        metrics=metrics,
         primary_metric=_primary(done),
         baseline=done.get("baseline") or {},
         card=(package / CARD).read_text(encoding="utf-8"),

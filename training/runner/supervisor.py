@@ -77,44 +77,45 @@ class Supervisor:
 
     def run(self) -> None:
         from training.jobs import lifecycle
-        from training.runner import identity
-        from training.runner.launcher import launch
         from training.runner.ship import Shipper
 
         signal.signal(signal.SIGTERM, self._on_shutdown)
         signal.signal(signal.SIGINT, self._on_shutdown)
-        if (ending := self._already_finished()) is None:
-            self._write_inputs()
-            self._check_access()
-            engine = launch(self.dir)
-            lifecycle.note_engine(
-                job_id=self.job.pk,
-                fence=self.fence,
-                pid=engine.pid,
-                started=engine.started,
-                boot_id=identity.boot_id(),
-            )
-            lifecycle.mark_running(job_id=self.job.pk, fence=self.fence)
-            shipper = Shipper(self.job, self.dir)
+        ending = self._already_finished()
+        shipper = Shipper(self.job, self.dir, from_offset=0 if ending else self.watch.offset)
+        if ending is None:
+            engine = self._launch()
             shipper.start()
-            alive = self._follow(engine)
-            shipper_ok = alive
-            if not alive:
+            if not self._follow(engine):
                 engine.kill()
-                shipper.stop()
                 log.warning("superseded; nothing more is written")
                 return
             ending = self._ending(engine)
-            self._finish(ending, shipper if shipper_ok else None)
-            shipper.stop()
         else:
             lifecycle.mark_running(job_id=self.job.pk, fence=self.fence)
-            shipper = Shipper(self.job, self.dir)
             shipper.start()
-            self._finish(ending, shipper)
-            shipper.stop()
+        self._finish(ending, shipper)
+        shipper.stop()
 
     # --- before
+    def _launch(self) -> Any:
+        from training.jobs import lifecycle
+        from training.runner import identity
+        from training.runner.launcher import launch
+
+        self._write_inputs()
+        self._check_access()
+        engine = launch(self.dir)
+        lifecycle.note_engine(
+            job_id=self.job.pk,
+            fence=self.fence,
+            pid=engine.pid,
+            started=engine.started,
+            boot_id=identity.boot_id(),
+        )
+        lifecycle.mark_running(job_id=self.job.pk, fence=self.fence)
+        return engine
+
     def _write_inputs(self) -> None:
         from registry.datasets.blobs import blob_path
         from training.engine.contract import INPUTS_FILE, SPEC_FILE, InputData, Inputs
@@ -266,67 +267,65 @@ class Supervisor:
         from training.jobs import lifecycle
 
         version = None
-        if ending.reason == "" and self.watch.last is not None:
+        if ending.reason == "":
             version, ending = self._publish(ending, shipper)
             if ending is None:
                 return
-        elif shipper is not None:
+        if version is None:
             shipper.finish(20)
-            _end_run(
-                shipper, "KILLED" if ending.reason in {"stopped_by_person", "shutdown", "access_lost"} else "FAILED"
-            )
+            kept = {"stopped_by_person", "killed_by_person", "shutdown", "access_lost", "limit_minutes"}
+            _end_run(shipper, "KILLED" if ending.reason in kept else "FAILED")
         lifecycle.end_attempt(job_id=self.job.pk, fence=self.fence, ending=ending, done_with=version)
 
     def _publish(self, ending: Any, shipper: Any):  # type: ignore[no-untyped-def]
         """Register the version, waiting for MLflow while we hold the lease. (None, None): superseded."""
         from dataclasses import replace
 
-        from registry.tracking.writer import TrackingUnavailable
-
-        from collab.kernel.errors import InvalidError
+        from collab.kernel.errors import DomainError
+        from registry.tracking.writer import SupersededError, TrackingDownError, TrackingError
         from training.jobs import lifecycle
         from training.runner.publish import publish
 
         done = self.watch.last
         assert done is not None
-        baseline = done.get("baseline") or {}
+        facts = {"metrics": done["metrics"], "baseline": done.get("baseline") or {}}
         deadline = time.monotonic() + PUBLISH_WAIT_S
         while True:
             progress = self.watch.progress | {"phase": "publish", "eta_s": None}
-            held = lifecycle.beat(
-                job_id=self.job.pk, fence=self.fence, progress=progress, metrics=done["metrics"], baseline=baseline
-            )
-            if held is None:
+            if lifecycle.beat(job_id=self.job.pk, fence=self.fence, progress=progress, **facts) is None:
                 return None, None
             try:
                 if shipper.finish(BEAT_S) and shipper.writer is not None:
+                    parameters = self.watch.parameters
                     version = publish(
-                        job=self.job,
-                        run_dir=self.dir,
-                        done=done,
-                        writer=shipper.writer,
-                        parameters=self.watch.parameters,
+                        job=self.job, run_dir=self.dir, done=done, writer=shipper.writer, parameters=parameters
                     )
                     _end_run(shipper, "FINISHED")
                     return version, ending
-            except TrackingUnavailable as fault:
-                log.warning("publishing waits for tracking: %s", fault)
-            except (InvalidError, OSError, KeyError, ValueError) as fault:
+                if shipper.refusal:
+                    return None, replace(ending, reason="publish", detail=shipper.refusal)
+            except TrackingDownError as fault:
+                log.warning("publishing waits: %s", fault)
+            except SupersededError:
+                return None, None
+            except (TrackingError, DomainError, OSError, KeyError, ValueError) as fault:
                 log.exception("publishing failed")
-                return None, replace(ending, reason="publish", detail=type(fault).__name__)
+                return None, replace(
+                    ending, reason="publish", detail=str(fault) if isinstance(fault, DomainError) else ""
+                )
             if time.monotonic() > deadline or self.shutting_down:
                 return None, replace(ending, reason="shutdown" if self.shutting_down else "publish")
             time.sleep(1)
 
 
 def _end_run(shipper: Any, status: str) -> None:
-    from registry.tracking.writer import TrackingUnavailable
+    from registry.tracking.writer import TrackingError
 
     if shipper.writer is None:
         return
     try:
         shipper.writer.end_run(status)
-    except TrackingUnavailable as fault:
+    except TrackingError as fault:
         log.warning("the MLflow run stays open: %s", fault)
 
 

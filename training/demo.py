@@ -1,0 +1,156 @@
+"""The demo story, told through the verbs: what a newcomer finds after the first `make run`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from collab.access.roles import Role
+from collab.accounts.models import Organisation, User
+from collab.accounts.services import found_organisation, grant_organisation_role
+from collab.agreements.models import AgreementVersion, Purpose
+from collab.agreements.services import (
+    CoverageTerm,
+    draft_agreement,
+    draft_version,
+    send_for_signature,
+    sign_version,
+)
+from collab.projects.models import Project
+from collab.projects.services import add_member, create_project, move_project
+
+PASSWORD = "tandem-demo"  # noqa: S105  the demo's, printed by make run; production never seeds it
+PROJECT_SLUG = "small-models-for-technical-language"
+LEAD_EMAIL = "lin.mei@lakeside.example"
+
+ACCOUNTS = [
+    ("Principal investigator, leads the project", LEAD_EMAIL),
+    ("Researcher at the university", "tomas.vega@lakeside.example"),
+    ("Engineer at the company", "chen.yu@northwind.example"),
+    ("Signatory of the university", "amara.osei@lakeside.example"),
+    ("Signatory of the company, has one to sign", "wei.zhang@northwind.example"),
+    ("Platform admin", "admin@tandem.example"),
+]
+
+_COLLABORATION = """1. Purpose. The parties pretrain and evaluate small models on technical text and on scanned digits.
+
+2. Data. Each party may read the datasets of the project and train models on them, for this project only.
+
+3. Results. Model versions made in the project belong to both parties. Neither hands them to others without the other's consent.
+
+4. Publication. A manuscript is shown to the other party thirty days before it is submitted.
+
+5. End. When this agreement expires or is terminated, reading, training and downloading end on the same day."""  # noqa: E501
+
+_COLLABORATION_ZH = """一、目的。双方共同在技术文本和数字扫描图像上预训练并评测小型模型。
+
+二、数据。各方可读取本项目的数据集并据此训练模型，仅限用于本项目。
+
+三、成果。项目中产生的模型版本归双方共有；未经对方同意，任何一方不得提供给他人。
+
+四、发表。稿件应在投稿前三十日交对方审阅。
+
+五、终止。本协议到期或终止之日起，读取、训练和下载权限同时终止。"""
+
+_NDA = """1. What one party shows the other about its products stays confidential for three years.
+
+2. What was public, or was known before, is not confidential."""
+
+_NDA_ZH = """一、一方向另一方披露的产品信息，应保密三年。
+
+二、已公开或此前已知悉的信息不属于保密信息。"""
+
+
+@transaction.atomic
+def seed() -> bool:
+    """Add the story. False when it is there already."""
+    if Project.objects.filter(slug=PROJECT_SLUG).exists():
+        return False
+    university = found_organisation(
+        name="Lakeside University", name_zh="湖畔大学", kind="university", country="SE", by=None,
+        email_domain="lakeside.example",
+    )  # fmt: skip
+    company = found_organisation(
+        name="Northwind Robotics", name_zh="北风机器人", kind="company", country="CN", by=None,
+        email_domain="northwind.example",
+    )  # fmt: skip
+    lead = _person("Lin Mei", LEAD_EMAIL, university)
+    researcher = _person("Tomás Vega", "tomas.vega@lakeside.example", university)
+    engineer = _person("Chen Yu", "chen.yu@northwind.example", company, language="zh-hans")
+    chancellor = _person("Amara Osei", "amara.osei@lakeside.example", university, Role.SIGNATORY)
+    director = _person("Zhang Wei", "wei.zhang@northwind.example", company, Role.SIGNATORY)
+    User.objects.create_superuser("admin@tandem.example", PASSWORD, name="Platform Admin")
+
+    project = create_project(
+        title="Small models for technical language",
+        title_zh="面向技术语言的小模型",
+        summary="How small can a language model be and still write usable technical English? Lakeside brings the "
+        "texts and the method, Northwind the use: help on its robots without a data centre.",
+        summary_zh="语言模型能小到什么程度，仍能写出可用的技术英语？湖畔大学提供文本与方法，北风机器人提供应用场景：无需数据中心即可在机器人上提供帮助。",
+        lead_organisation=university,
+        partners=[company],
+        ends_on=timezone.localdate() + timedelta(days=2 * 365),
+        by=lead,
+    )
+    project = move_project(project=project, move="begin", by=lead)
+    add_member(project=project, user=researcher, organisation=university, role=Role.RESEARCHER, by=lead)
+    add_member(project=project, user=engineer, organisation=company, role=Role.ENGINEER, by=lead)
+
+    terms = [CoverageTerm(party, purpose) for party in (university, company) for purpose in Purpose.values]
+    collaboration = _sent(
+        project, "COL-1", "collaboration", ("Collaboration and data use", "合作与数据使用协议"),
+        (_COLLABORATION, _COLLABORATION_ZH), lead, terms,
+    )  # fmt: skip
+    for signer, party, capacity in (
+        (chancellor, university, "Vice-Chancellor"),
+        (director, company, "Managing director"),
+    ):
+        _sign(collaboration, signer, party, capacity)
+    nda = _sent(project, "NDA-2", "nda", ("Mutual non-disclosure", "双方保密协议"), (_NDA, _NDA_ZH), lead, [])
+    _sign(nda, chancellor, university, "Vice-Chancellor")
+    return True
+
+
+def _person(
+    name: str, email: str, organisation: Organisation, role: Role = Role.EMPLOYEE, language: str = "en"
+) -> User:
+    user = User.objects.create_user(email, PASSWORD, name=name, language=language)
+    grant_organisation_role(organisation=organisation, user=user, role=role, by=None)
+    return user
+
+
+def _sent(
+    project: Project,
+    reference: str,
+    kind: str,
+    title: tuple[str, str],
+    text: tuple[str, str],
+    by: User,
+    terms: list[CoverageTerm],
+) -> AgreementVersion:
+    agreement = draft_agreement(
+        project=project, reference=reference, kind=kind, title=title[0], title_zh=title[1], by=by
+    )
+    version = draft_version(
+        agreement=agreement,
+        text=text[0],
+        text_zh=text[1],
+        effective_on=timezone.localdate(),
+        expires_on=timezone.localdate() + timedelta(days=2 * 365),
+        coverage=terms,
+        by=by,
+    )
+    return send_for_signature(version=version, by=by)
+
+
+def _sign(version: AgreementVersion, signer: User, party: Organisation, capacity: str) -> None:
+    sign_version(
+        version=version,
+        party=party,
+        typed_name=signer.name,
+        capacity=capacity,
+        document_sha256=version.document_sha256,
+        by=signer,
+    )
