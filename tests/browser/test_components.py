@@ -28,3 +28,95 @@ def test_every_component_is_accessible_and_quiet(page, live_server, complaints, 
     assert axe() == []
     assert too_wide() == []
     assert complaints == []
+
+
+@pytest.fixture
+def style(page, live_server):
+    see(page)
+    open_style(page, live_server)
+    return page
+
+
+def test_curve_draws_all_answers_and_lists_them_for_reading_aloud(style):
+    style.get_by_text("Values as a table").first.click()
+    style.get_by_role("rowheader", name="400").wait_for()
+    assert "Training loss" in style.locator("td-curve .curve-plot").get_attribute("aria-label")
+
+
+def test_curve_changes_measurement_scale_and_series_by_keyboard(style):
+    style.get_by_role("button", name="lr").press("Enter")
+    assert style.locator(".curve-legend label").count() == 1
+    style.get_by_role("button", name="Loss").press("Enter")
+    style.get_by_label("Logarithmic").press("Space")
+    style.get_by_label("Smoothing").press("End")
+    style.locator(".curve-legend input").first.press("Space")
+    said = style.locator("td-curve .curve-plot").get_attribute("aria-label")
+    assert "Training loss" not in said and "Validation loss" in said
+
+
+def test_log_joins_characters_cut_by_an_offset_and_marks_trouble(style):
+    assert style.locator(".log .log-error").inner_text() == "ERROR: 无法写入检查点"
+    assert style.locator(".log .log-warning").count() == 1
+    assert style.locator(".log div").count() == 22
+
+
+def test_confirm_holds_a_form_until_the_person_agrees(style):
+    style.get_by_role("button", name="Stop").click()
+    style.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    assert style.url.endswith("/style/")
+    style.get_by_role("button", name="Stop").click()
+    style.get_by_role("dialog").get_by_role("button", name="Stop").click()
+    style.wait_for_url("**/style/sent/")
+
+
+def test_confirm_with_a_word_waits_for_the_word(style):
+    style.get_by_role("button", name="Delete").click()
+    dialog = style.get_by_role("dialog")
+    assert dialog.get_by_role("button", name="Delete").is_disabled()
+    dialog.get_by_role("textbox").fill("letters")
+    dialog.get_by_role("button", name="Delete").click()
+    style.wait_for_url("**/style/sent/")
+
+
+def test_upload_names_the_file_and_follows_the_answer(style, tmp_path):
+    (tmp_path / "letters.txt").write_bytes(b"Dear friend, " * 1000)
+    style.locator("input[type=file]").set_input_files(tmp_path / "letters.txt")
+    assert "letters.txt (13 kB)" in style.locator("[data-part=chosen]").inner_text()
+    style.get_by_role("button", name="Upload", exact=True).click()
+    style.wait_for_url("**/style/fragment/")
+
+
+def test_appearance_is_remembered_and_known_before_the_first_paint(style):
+    style.evaluate("localStorage.setItem('tandem-theme', 'dark')")
+    style.reload(wait_until="commit")
+    style.wait_for_selector("body", state="attached")
+    assert style.evaluate("document.documentElement.dataset.bsTheme") == "dark"
+
+
+def test_copy_says_that_it_copied(style):
+    style.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    style.locator(".code-block [data-copy]").click()
+    style.get_by_text("Copied").wait_for(state="attached")
+    assert style.evaluate("navigator.clipboard.readText()").startswith("from transformers")
+
+
+def test_live_fragment_stops_asking_while_nobody_looks(style):
+    style.get_by_text("fresh").wait_for()
+    style.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    style.evaluate("window.sent = 0; document.addEventListener('htmx:beforeSend', () => { window.sent += 1; });")
+    style.evaluate("htmx.ajax('GET', '/style/fragment/', {source: '#fragment'})")
+    assert style.evaluate("window.sent") == 0
+    style.evaluate("Object.defineProperty(document, 'hidden', {value: false, configurable: true})")
+    style.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    style.wait_for_function("window.sent === 1")
+
+
+def test_navigation_of_a_phone_opens_and_closes(style, axe):
+    style.set_viewport_size(PHONE)
+    assert not style.get_by_role("link", name="Datasets", exact=True).is_visible()
+    style.get_by_role("button", name="Open navigation").click()
+    style.get_by_role("link", name="Datasets", exact=True).wait_for(state="visible")
+    style.wait_for_function("document.querySelector('#sidebar').getAnimations().length === 0")
+    assert axe() == []
+    style.keyboard.press("Escape")
+    style.get_by_role("link", name="Datasets", exact=True).wait_for(state="hidden")
