@@ -185,6 +185,26 @@ def can(user: Person, word: str, obj: Model, at: datetime | None = None) -> bool
     return visible_to(user, word, type(obj)._default_manager.filter(pk=obj.pk), at).exists()
 
 
+def allowed(user: Person, obj: Model, *words: str, at: datetime | None = None) -> set[str]:
+    """Those of `words` that the person may do to this object now: one query, for the buttons of a page.
+
+    It only chooses what to show, so it does not count as having asked for a route's word.
+    """
+    known = _known(user)
+    if known is None:
+        return set()
+    at = at or timezone.now()
+    model = type(obj)
+    checks: dict[str, Case] = {}
+    for number, word in enumerate(words):
+        checks[f"role_{number}"] = _truth(role_q(known, word, model, at))
+        for index, requirement in enumerate(requirements_of(word, model)):
+            checks[f"needs_{number}_{index}"] = _truth(requirement.condition(known, at))
+    row = model._default_manager.filter(pk=obj.pk).annotate(**checks).values(*checks).first() or {}
+    refused = {int(name.split("_")[1]) for name in checks if not row.get(name)}
+    return {word for number, word in enumerate(words) if number not in refused}
+
+
 def decide(user: Person, word: str, obj: Model, at: datetime | None = None) -> Decision:
     """Allowed, or exactly what is missing. One query, and one more per missing item for its sentence."""
     _note(word)

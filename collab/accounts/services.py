@@ -43,7 +43,7 @@ def create_token(*, by: User, name: str, scope: str, days: int, project: object 
         project=project,  # type: ignore[misc]
         expires_at=timezone.now() + timedelta(days=days),
     )
-    token.full_clean(exclude=["digest", "hint"])
+    token.require_clean(exclude=["digest", "hint"])
     token.save()
     record(verb="token.create", subject=token, by=by, data={"scope": scope, "days": days})
     return token, secret
@@ -84,7 +84,7 @@ def found_organisation(
     organisation = Organisation(
         slug=slug, name=name, name_zh=name_zh, kind=kind, country=country, email_domain=email_domain
     )
-    organisation.full_clean()
+    organisation.require_clean()
     organisation.save()
     record(verb="organisation.found", subject=organisation, by=by, data={"name": name, "kind": kind})
     return organisation
@@ -102,7 +102,7 @@ def grant_organisation_role(
     if Membership.objects.filter(user=user, organisation=organisation, project=None, role=role).active().exists():
         raise ConflictError(_("%(person)s already holds this role.") % {"person": user})
     membership = Membership(user=user, organisation=organisation, role=Role(role), ends_at=ends_at, granted_by=by)
-    membership.full_clean(validate_constraints=False)
+    membership.require_clean()
     membership.save()
     record(
         verb="organisation.grant_role",

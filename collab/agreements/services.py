@@ -53,7 +53,7 @@ def draft_agreement(
     agreement = Agreement(
         project=project, reference=reference, kind=kind, title=title, title_zh=title_zh, created_by=by
     )
-    agreement.full_clean(validate_constraints=False)
+    agreement.require_clean()
     agreement.save()
     record(verb="agreement.draft", subject=agreement, by=by, project_id=project.pk, data={"reference": reference})
     return agreement
@@ -103,7 +103,7 @@ def draft_version(
         expires_on=expires_on,
         created_by=by,
     )
-    version.full_clean(validate_constraints=False)
+    version.require_clean()
     version.save()
     AgreementParty.objects.bulk_create(AgreementParty(version=version, organisation=o) for o in organisations)
     Coverage.objects.bulk_create(
@@ -176,7 +176,7 @@ def sign_version(
         typed_name=typed_name.strip(),
         document_sha256=document_sha256,
     )
-    signature.full_clean(validate_constraints=False)
+    signature.require_clean()
     signature.save()
     record(
         verb="agreement.sign",

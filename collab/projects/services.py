@@ -19,6 +19,8 @@ from collab.kernel.names import slug_of
 from collab.projects.models import PartyRole, Project, ProjectParty
 from collab.projects.states import PROJECT_MOVES, ProjectState
 
+_MLFLOW_OWN = {"default", "workspaces", "api", "ajax-api", "static-files"}  # names MLflow keeps for itself
+
 
 @transaction.atomic
 def create_project(
@@ -51,7 +53,7 @@ def create_project(
     )
     if project.ends_on and project.ends_on < project.starts_on:
         raise InvalidError(_("The project would end before it starts."), field="ends_on")
-    project.full_clean(validate_constraints=False)
+    project.require_clean()
     project.save()
     ProjectParty.objects.create(project=project, organisation=lead_organisation, role=PartyRole.LEAD)
     for organisation in partners:
@@ -85,7 +87,7 @@ def edit_project(
         raise InvalidError(_("The project would end before it starts."), field="ends_on")
     project.title, project.summary, project.ends_on = title, summary, ends_on
     project.title_zh, project.summary_zh = title_zh, summary_zh
-    project.full_clean(validate_constraints=False)
+    project.require_clean()
     changed = Project.objects.filter(pk=project.pk, version=version).update(
         title=title,
         summary=summary,
@@ -192,8 +194,7 @@ def end_membership(*, membership: Membership, by: User) -> Membership:
 def _free_slug(title: str) -> str:
     base = slug_of(title, fallback="project", max_length=36)
     slug, number = base, 2
-    # MLflow keeps these names for itself.
-    while slug in {"default", "workspaces", "api", "ajax-api", "static-files"} or Project.objects.filter(slug=slug).exists():
+    while slug in _MLFLOW_OWN or Project.objects.filter(slug=slug).exists():
         slug, number = f"{base}-{number}", number + 1
     return slug
 

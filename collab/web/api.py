@@ -1,18 +1,48 @@
-"""Base classes of the REST API: scoped rows, strict input, scoped relations."""
+"""Base classes of the REST API: scoped rows, strict input, scoped relations, edits that cannot overwrite each other."""
 
 from __future__ import annotations
 
+import hashlib
+from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
-from django.core.exceptions import ValidationError
+import django_filters
 from django.db.models import Model, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
-from rest_framework import serializers, viewsets
+from rest_framework import exceptions, serializers, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from collab.access.policy import SCOPES, require, visible_to
-from collab.kernel.errors import NotFoundError
+from collab.kernel.errors import NotFoundError, StaleError
+
+UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+SLUG_PATTERN = "[a-z0-9][a-z0-9-]{0,39}"
+PAGING = frozenset({"page", "page_size"})
+_YEARS = range(1900, 2201)
 
 
+class PreconditionRequired(exceptions.APIException):
+    """An edit must say which state it was made from."""
+
+    status_code = 428
+    default_code = "precondition_required"
+
+    def __init__(self) -> None:
+        super().__init__(_("Send the ETag of what you read in an If-Match header, so that no edit is overwritten."))
+
+
+def as_uuid(value: str) -> UUID | None:
+    """The id that a text holds, or None."""
+    try:
+        return UUID(value)
+    except (ValueError, AttributeError, TypeError):
+        return None
+
+
+# --- serializers
 class StrictSerializer(serializers.Serializer):
     """Unknown keys are refused, so a typing mistake is told and `is_staff` is never quietly taken."""
 
@@ -22,6 +52,9 @@ class StrictSerializer(serializers.Serializer):
             unknown = sorted(set(map(str, data)) - writable)
             if unknown:
                 raise serializers.ValidationError({name: [_("There is no such field.")] for name in unknown[:20]})
+            double = [name for name in data if len(getattr(data, "getlist", lambda _name: [0])(name)) > 1]
+            if double:
+                raise serializers.ValidationError({name: [_("Send this once.")] for name in double[:20]})
         return super().to_internal_value(data)
 
 
@@ -29,8 +62,32 @@ class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer):
     pass
 
 
+class DayField(serializers.DateField):
+    """A calendar day within two centuries of anybody's plans."""
+
+    def to_internal_value(self, value: Any) -> date:
+        day = super().to_internal_value(value)
+        if day.year not in _YEARS:
+            raise serializers.ValidationError(_("Write a year between 1900 and 2200."))
+        return day
+
+
+class MomentField(serializers.DateTimeField):
+    """A moment with its zone: 23:59 is fourteen hours earlier in Kiritimati than in Greenwich, so we do not guess."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if timezone.is_naive(value):
+            raise serializers.ValidationError(_("Write the time with its zone, for example 2026-05-01T12:00:00Z."))
+        if value.year not in _YEARS:
+            raise serializers.ValidationError(_("Write a year between 1900 and 2200."))
+        return super().enforce_timezone(value)
+
+
 class ScopedRelatedField(serializers.SlugRelatedField):
-    """A relation that finds only rows on which the asker holds `word`; others are as if they were not there."""
+    """A relation that finds only rows on which the asker holds `word`; others are as if they were not there.
+
+    Where the row has a short name, its id does as well.
+    """
 
     def __init__(self, *, word: str, model: type[Model], slug_field: str = "pk", **kwargs: Any) -> None:
         self.word = word
@@ -46,10 +103,7 @@ class ScopedRelatedField(serializers.SlugRelatedField):
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str):
             raise serializers.ValidationError(_("Write its id."))
-        try:
-            row = self.get_queryset().filter(**{self.slug_field: data}).first()
-        except (ValueError, TypeError, ValidationError):
-            row = None
+        row = named_row(self.get_queryset(), data, self.slug_field)
         if row is None:
             raise NotFoundError
         require(self.context["request"].user, self.word, row)
@@ -59,12 +113,63 @@ class ScopedRelatedField(serializers.SlugRelatedField):
         return str(super().to_representation(obj))
 
 
+def named_row(rows: QuerySet[Any], name: str, slug_field: str = "slug") -> Any:
+    """The row of that short name or id, or None."""
+    if slug_field != "pk" and "\x00" not in name:
+        row = rows.filter(**{slug_field: name}).first()
+        if row is not None:
+            return row
+    key = as_uuid(name)
+    return rows.filter(pk=key).first() if key is not None else None
+
+
+class PersonSerializer(serializers.Serializer):
+    """A person, by name."""
+
+    id = serializers.UUIDField(read_only=True)
+    name = serializers.CharField(source="__str__", read_only=True)
+
+
+# --- filters
+class ProjectFilter(django_filters.CharFilter):
+    """`?project=` takes a project's short name or its id; `path` leads from the row to the project."""
+
+    def __init__(self, path: str = "project", **kwargs: Any) -> None:
+        self.path = path
+        super().__init__(field_name=path, **kwargs)
+
+    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+        if not value:
+            return qs
+        key = as_uuid(value)
+        by_slug = qs.filter(**{f"{self.path}__slug": value})
+        return by_slug | qs.filter(**{f"{self.path}__pk": key}) if key is not None else by_slug
+
+
+# --- views
 class ScopedViewSet(viewsets.GenericViewSet):
-    """Rows come from the policy alone. `words` maps each action to its permission word."""
+    """Rows come from the policy alone. `words` maps each action to its permission word.
+
+    `query` names the query parameters an action takes beside filters and paging; any other is a 400.
+    """
 
     words: dict[str, str] = {}
     rows: QuerySet[Any]
-    lookup_value_regex = "[0-9a-f-]{36}"
+    lookup_value_regex = UUID_PATTERN
+    metadata_class = None  # OPTIONS would describe forms; the schema does that
+    filterset_class: type[django_filters.FilterSet] | None = None
+    query: tuple[str, ...] = ()
+    paged = False
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        known = set(self.query)
+        if self.paged or self.action == "list":
+            known |= PAGING
+            known |= set(self.filterset_class.get_filters()) if self.filterset_class else set()
+        unknown = sorted(set(request.query_params) - known)
+        if unknown:
+            raise serializers.ValidationError({unknown[0][:80]: [_("There is no such filter.")]})
 
     def get_queryset(self) -> QuerySet[Any]:
         if getattr(self, "swagger_fake_view", False):
@@ -85,9 +190,52 @@ class ScopedViewSet(viewsets.GenericViewSet):
         require(self.request.user, self.word, obj)
         return obj
 
-    def parsed(self, serializer_class: type[serializers.Serializer] | None = None) -> dict[str, Any]:
+    def parsed(self, serializer_class: type[serializers.BaseSerializer], **kwargs: Any) -> dict[str, Any]:
         """The validated body."""
-        chosen = serializer_class or self.get_serializer_class()
-        serializer = chosen(data=self.request.data, context=self.get_serializer_context())
+        serializer = serializer_class(data=self.request.data, context=self.get_serializer_context(), **kwargs)
         serializer.is_valid(raise_exception=True)
         return serializer.validated_data
+
+    def shown(self, obj: Any, serializer_class: type[serializers.BaseSerializer], status: int = 200) -> Response:
+        """One object as JSON."""
+        return Response(serializer_class(obj, context=self.get_serializer_context()).data, status=status)
+
+    def listed(self, rows: Any, serializer_class: type[serializers.BaseSerializer]) -> Response:
+        """A page of rows as JSON."""
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(
+            serializer_class(page, many=True, context=self.get_serializer_context()).data
+        )
+
+    def filtered(self) -> QuerySet[Any]:
+        """The rows of a list, as the filters ask."""
+        return self.filter_queryset(self.get_queryset())
+
+    def number_of(self, name: str, default: int = 0) -> int:
+        """A whole query parameter, 0 or more; ValidationError otherwise."""
+        raw = self.request.query_params.get(name, str(default))
+        if not (raw.isascii() and raw.isdigit() and len(raw) <= 15):
+            raise serializers.ValidationError({name: [_("Write a whole number from 0.")]})
+        return int(raw)
+
+
+# --- edits
+def etag_of(*parts: object) -> str:
+    """A strong entity tag of the facts that an edit must have seen."""
+    digest = hashlib.sha256("\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()
+    return f'"{digest[:20]}"'
+
+
+def require_match(request: Request, etag: str) -> None:
+    """Raises PreconditionRequired (428) without an If-Match header, StaleError (412) when it is an older state's."""
+    given = request.headers.get("If-Match", "").strip()
+    if given in {"", "*"}:  # `*` would say: overwrite whatever is there
+        raise PreconditionRequired
+    if etag not in {tag.strip() for tag in given.split(",")}:
+        raise StaleError(_("Somebody changed it since you read it. Read it again and repeat your change."))
+
+
+def tagged(response: Response, etag: str) -> Response:
+    """The response with its entity tag."""
+    response["ETag"] = etag
+    return response

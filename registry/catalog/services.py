@@ -100,7 +100,7 @@ def edit_card(*, version: ModelVersion, card: str, seen_card: str, by: User) -> 
     if not card.strip():
         raise InvalidError(_("A card must say something."), field="card")
     locked.card = card
-    locked.full_clean(exclude=["model", "created_by"], validate_constraints=False)
+    locked.require_clean(exclude=["model", "created_by"])
     locked.save(update_fields=["card"])
     record(verb="model.edit_card", subject=locked, by=by, project_id=locked.model.project_id)
     return locked

@@ -42,7 +42,7 @@ def create_dataset(*, project: Project, name: str, by: User, description: str = 
     if Dataset.objects.filter(project=project, name=name).exists():
         raise InvalidError(_("This project has a dataset of that name; choose another."), field="name")
     dataset = Dataset(project=project, organisation=organisation, name=name, description=description, created_by=by)
-    dataset.full_clean(validate_constraints=False)
+    dataset.require_clean()
     dataset.save()
     record(verb="dataset.create", subject=dataset, by=by, project_id=project.pk, data={"name": name})
     return dataset

@@ -46,7 +46,8 @@ PHASES = ("prepare", "train", "evaluate", "package")
 # Every line of events.jsonl is {"t": seconds since 1970, "n": number of the event, "e": kind, …the fields below}.
 # Keys of "values" and "metrics" are "<part>/<metric>" with part train, valid or test. Numbers are always finite.
 EVENTS: dict[str, dict[str, str]] = {
-    "resume": {"step": "step of the checkpoint that was loaded; the first event of a resumed attempt"},
+    "resume": {"step": "step of the checkpoint that is loaded, 0 without one; the first event of a resumed attempt"},
+    # After preparation, once the net is built.
     "start": {
         "pid": "process id",
         "versions": "versions of python, torch and whatever else shapes the numbers",

@@ -1,4 +1,4 @@
-"""The only mover of a running job: claim, beat, end. Every write carries the fence: a superseded attempt writes nothing.
+"""The only mover of a running job: claim, beat, end. Every write carries the fence, so old attempts write nothing.
 
 Safe to repeat: each function is one short transaction of conditional updates, and returns what became true.
 """

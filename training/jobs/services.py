@@ -6,10 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from collab.access.policy import get_or_404, require
+from collab.access.policy import get_or_404, party_of, require
 from collab.accounts.models import User
 from collab.agreements.models import AgreementVersion, Purpose
 from collab.audit.services import record
@@ -60,7 +61,7 @@ def _queue(project: Project, name: str, spec: Spec, version: DatasetVersion, by:
         runs_as=by,
         idempotency_key=key,
     )
-    job.full_clean(validate_constraints=False, exclude=["spec", "progress"])
+    job.require_clean(exclude=["spec", "progress", "metrics", "baseline"])
     job.save(force_insert=True)
     job.terms.set(terms_for(version, by))
     record(
@@ -114,22 +115,17 @@ def fault_of(issue: Issue) -> Fault:
 
 
 def terms_for(version: DatasetVersion, by: User) -> list[AgreementVersion]:
-    """The agreement versions in force that cover training on this data now."""
-    now = timezone.now()
+    """The agreement versions in force that let the person's party train on this data now."""
+    now, project_id = timezone.now(), version.dataset.project_id
     return list(
         AgreementVersion.objects.in_force(now)
         .filter(
-            agreement__project_id=version.dataset.project_id,
+            Q(coverage__asset_id=None) | Q(coverage__asset_id=version.dataset_id),
             coverage__purpose=Purpose.TRAINING,
+            coverage__party__in=party_of(by, project_id, now),
+            agreement__project_id=project_id,
         )
-        .filter(coverage__asset_id__isnull=True)
-        .union(
-            AgreementVersion.objects.in_force(now).filter(
-                agreement__project_id=version.dataset.project_id,
-                coverage__purpose=Purpose.TRAINING,
-                coverage__asset_id=version.dataset_id,
-            )
-        )
+        .distinct()
     )
 
 

@@ -7,11 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from registry.tracking.writer import RunWriter
-
 from collab.kernel.errors import InvalidError
 from registry.catalog.models import ModelVersion
 from registry.catalog.services import TrainedModel, register_version
+from registry.tracking.writer import RunWriter
 from training.engine.contract import PACKAGE_DIR
 from training.jobs.models import Job
 

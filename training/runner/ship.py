@@ -1,7 +1,7 @@
 """Shipping events to MLflow, beside the training: an outage delays curves, never a step.
 
-The events file is the spool. Every attempt has its own MLflow run and ships the history it builds on first, so the run of
-the last attempt holds the whole curve, each step once. Metrics keep the time of their event: sending twice stores once.
+The events file is the spool. Every attempt has its own MLflow run and ships the history it builds on first, so the last
+attempt's run holds the whole curve, each step once. Metrics keep the time of their event: sending twice stores once.
 """
 
 from __future__ import annotations

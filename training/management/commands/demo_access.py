@@ -13,7 +13,7 @@ from collab.accounts.services import create_token
 from collab.projects.models import Project
 from training.demo import ACCOUNTS, LEAD_EMAIL, PASSWORD, PROJECT_SLUG
 
-TOKEN_NAME = "make run"
+TOKEN_NAME = "make run"  # noqa: S105  a name, not a secret
 
 
 class Command(BaseCommand):
