@@ -174,7 +174,7 @@ def test_pips_configuration_is_handed_to_uv_and_the_environment_wins():
             "global.find-links='/wheels'",
             "install.find-links='\\n/more\\n/even/more'",
             ":env:.index-url='https://mirror.example/simple'",
-            "global.index-url='https://old.example/simple'",
+            "install.index-url='https://old.example/simple'",
             "global.trusted-host='mirror.example'",
             "download.no-index='true'",
             "nonsense",
@@ -311,6 +311,7 @@ def test_no_network_with_nothing_installed_is_told_and_leaves_no_stamp(place, mo
     assert "PIP_FIND_LINKS" in trouble.value.remedy
     assert not install.fits(place, dev=False)
     assert install.venv_state(place) == "an earlier set-up was interrupted"
+    assert "requirements.lock" not in (place.log / "setup.log").read_text()  # not tried package by package
 
 
 @pytest.mark.slow

@@ -62,9 +62,12 @@ def still_there(run_id: str) -> list[int]:
 @pytest.mark.parametrize("ordinary_user", [False, True], ids=["as-is", "ordinary-user"])
 def test_everything_is_ended_detached_grandchildren_too(scene, tmp_path, ordinary_user):
     code = """
+# a process that cleared its environment and whose parent has gone: nothing but adoption leads to it
+ORPHAN = '''import subprocess, sys
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True, env={})'''
 child("worker", "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True);"
-    "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True, env={});"
-    "READY; time.sleep(600)", first_to_stop=True)
+    "subprocess.run([sys.executable, '-c', orphan]); READY; time.sleep(600)".replace("orphan", repr(ORPHAN)),
+    first_to_stop=True)
 child("web", "READY; time.sleep(600)")
 household.wait_healthy(timeout_s=30)
 print(os.geteuid(), len(household.ours()))
