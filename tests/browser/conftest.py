@@ -29,7 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         item.add_marker(pytest.mark.browser)
         if CHROMIUM is None:
-            item.add_marker(pytest.mark.skip(reason="no Chromium found: install one (apt install chromium) or set CHROMIUM"))
+            item.add_marker(
+                pytest.mark.skip(reason="no Chromium found: install one (apt install chromium) or set CHROMIUM")
+            )
 
 
 @pytest.fixture(scope="session")
@@ -66,10 +68,12 @@ def too_wide(page) -> Callable[[], list[str]]:
     def run() -> list[str]:
         return page.evaluate(
             """() => {
-              const scrolls = (e) => e && (["auto", "scroll", "hidden"].includes(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
+              const boxes = ["auto", "scroll", "hidden"];
+              const scrolls = (e) => e && (boxes.includes(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
               const hidden = (e) => e.closest(".offcanvas, .offcanvas-lg, .visually-hidden, .skip-link, dialog");
               return [...document.body.querySelectorAll("*")]
-                .filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && !scrolls(e.parentElement) && !hidden(e))
+                .filter((e) => e.getBoundingClientRect().right > innerWidth + 1)
+                .filter((e) => !scrolls(e.parentElement) && !hidden(e))
                 .map((e) => e.outerHTML.slice(0, 120)).slice(0, 5);
             }"""
         )

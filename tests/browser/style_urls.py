@@ -1,10 +1,12 @@
 """Addresses of the component tests: one page with every component, and the small endpoints its scripts read."""
 
 import math
+import re
 from pathlib import Path
 
 import django_tables2
 from django import forms
+from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import engines
@@ -17,11 +19,8 @@ from config.urls import handler400, handler403, handler404, handler500  # noqa: 
 from config.urls import urlpatterns as product_urls
 
 PAGE = Path(__file__).with_name("style_page.html")
-STATES = (
-    "queued starting running stopping pausing paused done failed stopped lost draft in_review out_for_signature executed"
-    " expired terminated superseded proposal invited active suspended closing closed ended left revoked uploading"
-    " validating ready refused withdrawn candidate registered released retired pending approved rejected unknown"
-).split()
+STATUS = settings.BASE_DIR / "templates" / "components" / "_status.html"
+STATES = [*re.findall(r'state == "(\w+)"', STATUS.read_text(encoding="utf-8")), "unknown"]
 LOG_LINES = [f"step {step} loss {4 - step / 400:.3f}" for step in range(0, 400, 20)]
 LOG_LINES += ["WARNING: the learning rate is high", "ERROR: 无法写入检查点"]
 
@@ -70,8 +69,22 @@ def style(request: HttpRequest) -> HttpResponse:
             {"label": "History", "url": "#h"},
         ],
         "jobs": [
-            {"name": "Letters, 10 M", "note": "run 14", "state": "running", "who": "Ada Lind", "loss": "2.731", "trend": trend},
-            {"name": "Digits", "note": "run 13", "state": "done", "who": "王小明", "loss": "0.102", "trend": trend[::-1]},
+            {
+                "name": "Letters, 10 M",
+                "note": "run 14",
+                "state": "running",
+                "who": "Ada Lind",
+                "loss": "2.731",
+                "trend": trend,
+            },
+            {
+                "name": "Digits",
+                "note": "run 13",
+                "state": "done",
+                "who": "王小明",
+                "loss": "0.102",
+                "trend": trend[::-1],
+            },
             {"name": "Letters, 3 M", "note": "run 12", "state": "failed", "who": "Bo Ek", "loss": "–", "trend": [1, 2]},
         ],
         "page": Paginator(range(61), 3).get_page(request.GET.get("page", 2)),
@@ -91,7 +104,7 @@ def style(request: HttpRequest) -> HttpResponse:
             {"at": now, "text": "The draft was made", "detail": "version 1"},
         ],
         "now": now,
-        "code": "from transformers import AutoModelForCausalLM\n\nmodel = AutoModelForCausalLM.from_pretrained(\"letters\")",
+        "code": 'from transformers import AutoModelForCausalLM as Net\n\nmodel = Net.from_pretrained("letters")',
         "states": STATES,
         "form": UploadForm(),
         "table_html": table_html(request),
@@ -112,7 +125,13 @@ def series(request: HttpRequest) -> JsonResponse:
             "finished": after >= 400,
             "series": [
                 {"name": "train/loss", "label": "Training loss", "group": "Loss", "x": steps, "y": loss},
-                {"name": "eval/loss", "label": "Validation loss", "group": "Loss", "x": rare, "y": [1.15 + 3 * math.exp(-s / 90) for s in rare]},
+                {
+                    "name": "eval/loss",
+                    "label": "Validation loss",
+                    "group": "Loss",
+                    "x": rare,
+                    "y": [1.15 + 3 * math.exp(-s / 90) for s in rare],
+                },
                 {"name": "train/lr", "x": steps, "y": [3e-4 * min(1, s / 40) for s in steps]},
             ],
         }

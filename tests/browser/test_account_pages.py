@@ -20,7 +20,9 @@ def ada():
 @pytest.fixture
 def signed_in(page, live_server, client, ada):
     client.force_login(ada)
-    page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
+    page.context.add_cookies(
+        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}]
+    )
     return page
 
 

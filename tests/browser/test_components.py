@@ -113,7 +113,7 @@ def test_live_fragment_stops_asking_while_nobody_looks(style):
 
 def test_navigation_of_a_phone_opens_and_closes(style, axe):
     style.set_viewport_size(PHONE)
-    assert not style.get_by_role("link", name="Datasets", exact=True).is_visible()
+    style.get_by_role("link", name="Datasets", exact=True).wait_for(state="hidden")
     style.get_by_role("button", name="Open navigation").click()
     style.get_by_role("link", name="Datasets", exact=True).wait_for(state="visible")
     style.wait_for_function("document.querySelector('#sidebar').getAnimations().length === 0")
