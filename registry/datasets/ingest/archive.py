@@ -289,7 +289,7 @@ class Zip:
             if reached > directory_offset:
                 raise RefusedError("zip_overlap", where=one.where)
         if directory_offset - reached not in gaps:
-            raise RefusedError("zip_hidden_data" if places else "zip_data_before", where={"member": "–"})
+            raise RefusedError("zip_hidden_data" if places else "zip_data_before")
         return places
 
     def _check_local(self, one: Member, directory_offset: int) -> int:

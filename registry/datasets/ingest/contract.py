@@ -348,7 +348,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         _AGAIN,
     ),
     "zip_hidden_data": (
-        gettext_noop("There is data between the files of the zip that belongs to none of them (before {member})."),
+        gettext_noop("There is data in the zip that belongs to none of its files."),
         _AGAIN,
     ),
     "zip_encrypted": (

@@ -36,8 +36,10 @@ _OFFICE = {"xl/": "xlsx", "word/": "docx", "ppt/": "pptx"}
 
 
 # Pillow raises any of these for damaged files.
-_PILLOW_FAULTS = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError)
-_PILLOW_FAULTS += (struct.error, zlib.error)
+_PILLOW_FAULTS = (
+    *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError),
+    *(struct.error, zlib.error),
+)
 
 
 # --- what the members are ---------------------------------------------------------------------------------------------
@@ -319,7 +321,7 @@ def inspect_image(archive: Zip, member: Member, what: str, limits: Limits) -> di
             size = _SIZES[what](archive.head(member, _HEAD))
             if size is not None:
                 _check_pixels(size, limits)
-        data = b"".join(archive.read(member, member.size_bytes))
+        data = _whole(archive, member)
         structure = _STRUCTURES[what](data)
         _check_pixels(structure["size"], limits)
         mode = _decode(data, _ACCEPTED[what], structure["size"])
@@ -334,6 +336,14 @@ def inspect_image(archive: Zip, member: Member, what: str, limits: Limits) -> di
         "extra_data": structure["extra_data"],
         "key": int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big"),
     }
+
+
+def _whole(archive: Zip, member: Member) -> bytes:
+    """All bytes of an image. One that is packed as images never are is unpacked and counted first, holding nothing."""
+    if member.size_bytes > max(MIB, 2 * member.packed_bytes):
+        for _ in archive.read(member, member.size_bytes):
+            pass
+    return b"".join(archive.read(member, member.size_bytes))
 
 
 def _check_pixels(size: tuple[int, int], limits: Limits) -> None:

@@ -10,8 +10,6 @@ from .contract import Limits, RefusedError
 
 BLOCK = 256 * 1024
 BOM = b"\xef\xbb\xbf"
-_GUESSES = (("gb18030", "GB18030 (Chinese)"), ("cp1252", "Windows-1252 (Western European)"))
-
 Progress = Callable[[int], None]
 """Called with the number of bytes read so far."""
 
@@ -120,20 +118,33 @@ class LineReader:
 
 def guess_encoding(sample: bytes) -> str | None:
     """The old encoding a piece of text is probably in, for the sentence that refuses it; never used to decode."""
-    for codec, name in _GUESSES:
-        for cut in range(4):  # the sample may end inside a character
-            try:
-                text = sample[: len(sample) - cut].decode(codec)
-            except UnicodeDecodeError:
-                continue
-            if codec != "gb18030" or _mostly_chinese(text):
-                return name
-            break
-    return None
+    for back in range(4):  # the sample may end inside a character
+        try:
+            text = sample[: len(sample) - back].decode("gb18030")
+        except UnicodeDecodeError:
+            continue
+        if _mostly_chinese(text):
+            return "GB18030 (Chinese)"
+        break
+    try:
+        foreign = [c for c in sample.decode("cp1252") if ord(c) > 127]
+    except UnicodeDecodeError:
+        return None
+    letters = sum("à" <= c <= "ü" or c in "ÄÖÜßÉÈÀÇÑŒœ€°«»“”‘’–—…·§" for c in foreign)
+    return "Windows-1252 (Western European)" if letters * 10 >= len(foreign) * 9 else None
 
 
 def _mostly_chinese(text: str) -> bool:
-    """GB18030 decodes almost any bytes; believe it only when common Chinese characters come out."""
+    """GB18030 decodes almost any bytes; believe it only when everyday Chinese characters come out."""
     foreign = [c for c in text if ord(c) > 127]
-    common = sum("\u4e00" <= c <= "\u9fff" or c in "，。、；：？！“”‘’（）《》—…·\u3000" for c in foreign)
-    return common * 10 >= len(foreign) * 9 and common > 0
+    everyday = sum(_is_everyday(c) for c in foreign)
+    return everyday >= 2 and everyday * 10 >= len(foreign) * 8
+
+
+def _is_everyday(character: str) -> bool:
+    """Level 1 of GB 2312 (its 3,755 most used characters, rows 16 to 55) or Chinese punctuation."""
+    try:
+        code = character.encode("gb2312")
+    except UnicodeEncodeError:
+        return False
+    return 0xB0 <= code[0] <= 0xD7 or code[0] in (0xA1, 0xA3)

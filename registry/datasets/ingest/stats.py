@@ -282,7 +282,9 @@ class Column:
         }
         if kind in {"integer", "number"} and self.low is not None and self.high is not None:
             whole = int if kind == "integer" else float
-            entry |= {"min": whole(self.low), "max": whole(self.high), "mean": round(self.total / self.present, 6)}
+            entry |= {"min": whole(self.low), "max": whole(self.high)}
+            if math.isfinite(self.total):  # sums of huge numbers may not be
+                entry["mean"] = round(self.total / self.present, 6)
         return entry
 
 
