@@ -85,7 +85,7 @@ def check(name: str, head: bytes, size_bytes: int) -> Callable[[bytes, bool], No
         return None
     text = _TextCheck()
     text(head, len(head) == size_bytes)
-    if looks_like_pickle(head):
+    if looks_like_pickle(head, size_bytes):
         raise ContentError(_("This file is a pickle, which runs code when it is opened.") + " " + _advice())
     return text
 
@@ -105,20 +105,24 @@ class _TextCheck:
             raise ContentError(_("Files of this kind are not stored.") + " " + _advice())
 
 
-def looks_like_pickle(head: bytes) -> bool:
-    """Whether the bytes read as pickle opcodes that fetch or call something. Nothing is executed or built."""
+def looks_like_pickle(head: bytes, size_bytes: int) -> bool:
+    """Whether the bytes read as pickle opcodes: ones that fetch or call something, or a whole pickle from end to end.
+
+    Nothing is executed or built. A few words of plain text may happen to be opcodes, but not a whole program of them.
+    """
     if head[:1] == b"\x80" and len(head) > 1 and head[1] <= 5:
         return True
-    powerful = False
+    powerful, count = False, 0
     try:
-        for opcode, _argument, _position in pickletools.genops(head):
+        for opcode, _argument, position in pickletools.genops(head):
             powerful = powerful or opcode.name in _PICKLE_POWER
+            count += 1
             if opcode.name == "STOP":
-                return powerful
+                return powerful or (count > 4 and position is not None and position + 1 == size_bytes)
     except ValueError as fault:
         # Running out of a longer file is still a pickle so far; an unknown opcode is not.
         return powerful and "opcode" not in str(fault)
-    except Exception:
+    except Exception:  # the parser raises whatever the bytes provoke; then they are no pickle
         return False
     return False
 

@@ -50,6 +50,9 @@ def gate(request: HttpRequest, project: str, path: str) -> HttpResponseBase:
     except UpstreamDownError:
         logger.warning("tracking.upstream_down method=%s project=%s", request.method, project)
         return refusals.unavailable().response()
+    except Exception:  # a fault of ours: the trace goes to the log, and the client hears it in its own language
+        logger.exception("tracking.fault method=%s project=%s", request.method, project)
+        return _internal().response()
 
 
 def _answer(request: HttpRequest, slug: str, path: str) -> HttpResponseBase:
@@ -251,7 +254,11 @@ def _breakdown(answer: Answer, where: str, caller: identity.Caller) -> Refusal:
     logger.error("tracking.broke status=%s rule=%s who=%s text=%r", answer.status, where, caller.who, text)
     if answer.status in (502, 503, 504):
         return refusals.unavailable()
-    return Refusal(500, refusals.INTERNAL, _("MLflow could not do this. The operators find it in the log."))
+    return _internal()
+
+
+def _internal() -> Refusal:
+    return Refusal(500, refusals.INTERNAL, _("This could not be done. The operators find the reason in the log."))
 
 
 def _without_paths(body: bytes) -> bytes:

@@ -161,6 +161,15 @@ class RunWriter:
             self._log_params(client, params or {})
         return self._run_id
 
+    def end_earlier_runs(self) -> int:
+        """Close the runs that earlier attempts of the job left open; returns how many. Raises TrackingError."""
+        with self._guarded() as client:
+            mine = _having({TAG_JOB: self._identity[TAG_JOB]}) + " and attributes.status = 'RUNNING'"
+            left = [r for r in client.search_runs([self._experiment_id], mine) if r.info.run_id != self._run_id]
+            for run in left:
+                client.set_terminated(run.info.run_id, "KILLED")
+        return len(left)
+
     def log_metrics(self, points: Iterable[Metric]) -> int:
         """Send points of curves; returns how many. Sending the same ones again changes nothing.
 

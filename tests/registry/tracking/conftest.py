@@ -19,6 +19,7 @@ from collab.projects.models import Project, ProjectParty
 from registry.tracking import fence_checks, job_token, setup
 from tests.registry.tracking import servers
 
+JOB = "0b8e5a0e-5d2c-4f43-9a56-7e4f5cb1a001"
 CACHE = servers.ROOT / "var" / "test-cache"
 
 
@@ -146,24 +147,19 @@ def call(gate: str) -> Callable[..., Caller]:
 
 
 @pytest.fixture
-def fences() -> Iterator[dict[str, int]]:
+def fences(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """The current fence of each job, as the layer above would answer."""
     current: dict[str, int] = {}
-
-    def check(job_id: str, fence: int) -> bool:
-        return current.get(job_id) == fence
-
-    fence_checks.register(check)
-    yield current
-    fence_checks.unregister(check)
+    monkeypatch.setattr(fence_checks, "_checks", [lambda job_id, fence: current.get(job_id) == fence])
+    return current
 
 
 @pytest.fixture
 def job(cast: Cast, fences: dict[str, int]) -> Callable[..., str]:
     """A token for a job of the project; `fence` 3 is the current attempt."""
-    fences["job-1"] = 3
+    fences[JOB] = 3
 
     def issue(project: Project = cast.project, fence: int = 3, ttl_s: int = 600) -> str:
-        return job_token.issue(job_id="job-1", project=project.slug, fence=fence, ttl_s=ttl_s)
+        return job_token.issue(job_id=JOB, project=project.slug, fence=fence, ttl_s=ttl_s)
 
     return issue

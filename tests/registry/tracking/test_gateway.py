@@ -1,10 +1,561 @@
-"""The gate before the embedded MLflow: the stock client's day, and who may do what."""
+"""The gate before the embedded MLflow: the stock client's day, who may do what, and every attack that we know of."""
+
+import pickle
+import threading
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
-from tests.registry.tracking import stock_session
+from collab.access.roles import Role
+from collab.accounts.models import ApiToken, Membership
+from registry.tracking import gateway, inspection, job_token, rules
+from tests.registry.tracking import servers, stock_session
+from tests.registry.tracking.conftest import JOB, Caller
+
+MISSING_RUN = "0" * 32
 
 
 def test_stock_client_does_its_whole_day(gate, cast, tmp_path):
     found = stock_session.run(address=gate, project=cast.project.slug, token=cast.lead.token, folder=tmp_path)
     stock_session.check(found)
+
+
+# --- helpers ---------------------------------------------------------------------------------------------------------
+def make_run(call, name="first"):
+    experiment = call("POST", "experiments/create", json={"name": f"e-{name}"}).json()["experiment_id"]
+    run = call("POST", "runs/create", json={"experiment_id": experiment, "run_name": name}).json()["run"]["info"]
+    return experiment, run["run_id"]
+
+
+def make_model(call, experiment, *, ready=False):
+    model_id = call("POST", "logged-models", json={"experiment_id": experiment, "name": "net"}).json()["model"]["info"]
+    model_id = model_id["model_id"]
+    if ready:
+        answer = call("PATCH", f"logged-models/{model_id}", json={"model_id": model_id, "status": "LOGGED_MODEL_READY"})
+        assert answer.status_code == 200
+    return model_id
+
+
+def files(path: str) -> str:
+    return f"/api/2.0/mlflow-artifacts/artifacts/{path}"
+
+
+@pytest.fixture
+def lead(call, cast):
+    return call(cast.project, cast.lead.token)
+
+
+@pytest.fixture
+def engineer(call, cast):
+    return call(cast.project, cast.engineer.token)
+
+
+@pytest.fixture
+def stranger(call, cast):
+    return call(cast.foreign, cast.stranger.token)
+
+
+# --- who is let in ---------------------------------------------------------------------------------------------------
+def test_without_a_good_token_nobody_is_told_anything(call, cast):
+    expired = cast.make_token(cast.lead.user, days=-1)
+    revoked = cast.make_token(cast.lead.user)
+    ApiToken.objects.filter(pk=revoked.row.pk).update(revoked_at=timezone.now())
+    answers = [
+        call(project, token)("GET", "experiments/search", params={"max_results": 1})
+        for project in (cast.project, cast.foreign, "no-such-project")
+        for token in (None, "rubbish", "tdm_" + "a" * 43, "tdj_rubbish", expired.token, revoked.token)
+    ]
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({answer.content for answer in answers}) == 1
+    assert answers[0].json()["error_code"] == "UNAUTHENTICATED"
+    assert answers[0].headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_a_password_is_no_token(gate, cast, call):
+    answer = call(cast.project, None)("GET", "experiments/search", auth=("lead@example.org", cast.lead.token))
+    assert answer.status_code == 401
+
+
+def test_a_person_who_may_no_longer_sign_in_is_out(engineer, cast):
+    assert engineer("GET", "experiments/search", params={"max_results": 1}).status_code == 200
+    cast.engineer.user.is_active = False
+    cast.engineer.user.save()
+    assert engineer("GET", "experiments/search", params={"max_results": 1}).status_code == 401
+
+
+def test_a_hidden_project_looks_like_none(call, cast):
+    hidden = call(cast.foreign, cast.lead.token)("GET", "experiments/search", params={"max_results": 1})
+    none = call("no-such-project", cast.lead.token)("GET", "experiments/search", params={"max_results": 1})
+    no_words = call(cast.project, cast.observer.token)("GET", "experiments/search", params={"max_results": 1})
+    assert hidden.status_code == none.status_code == no_words.status_code == 404
+    assert hidden.content == none.content == no_words.content
+
+
+def test_the_end_of_a_role_is_the_end_of_access(engineer, cast):
+    assert engineer("GET", "experiments/search", params={"max_results": 1}).status_code == 200
+    then = timezone.now() - timedelta(seconds=1)
+    Membership.objects.filter(user=cast.engineer.user).update(starts_at=then, ends_at=then)
+    assert engineer("GET", "experiments/search", params={"max_results": 1}).status_code == 404
+
+
+def test_a_token_for_one_project_opens_no_other(call, cast):
+    Membership.objects.create(
+        user=cast.lead.user,
+        organisation=Membership.objects.get(user=cast.stranger.user).organisation,
+        project=cast.foreign,
+        role=Role.RESEARCHER,
+    )
+    both = {"GET": "experiments/search"}
+    narrow = cast.make_token(cast.lead.user, project=cast.project)
+    wide = call(cast.foreign, cast.lead.token)(*both.popitem(), params={"max_results": 1})
+    assert wide.status_code == 200
+    assert call(cast.project, narrow.token)("GET", "experiments/search", params={"max_results": 1}).status_code == 200
+    assert call(cast.foreign, narrow.token)("GET", "experiments/search", params={"max_results": 1}).status_code == 404
+
+
+# Each line of the list, and what the three words make of it. A request without content never gets further than MLflow's
+# own complaint, so anything but 401, 403 and "no endpoint" means that the gate let it through.
+LISTED = [rule for rule in rules.RULES if not rule.answered_here]
+
+
+@pytest.mark.parametrize("word", [rules.READ, rules.WRITE, rules.MANAGE, rules.NOBODY])
+def test_each_line_opens_for_its_word_only(word, call, cast, job):
+    personas = {
+        rules.READ: call(cast.project, cast.reader.token),
+        rules.WRITE: call(cast.project, cast.engineer.token),
+        "job": call(cast.project, job()),
+        rules.MANAGE: call(cast.project, cast.lead.token),
+    }
+    held = {
+        rules.READ: {rules.READ},
+        rules.WRITE: {rules.READ, rules.WRITE},
+        "job": {rules.READ, rules.WRITE},
+        rules.MANAGE: {rules.READ, rules.WRITE, rules.MANAGE},
+    }
+    example = {"model_id": "m-" + "0" * 32, "tag_key": "owner", "path": f"1/{MISSING_RUN}/artifacts/x.txt"}
+    wrong = []
+    for rule in (rule for rule in LISTED if rule.word == word):
+        for persona, caller in personas.items():
+            answer = caller(rule.method, rule.template.format(**example), json={} if rule.body == "json" else None)
+            expected_open = word in held[persona]
+            is_open = answer.status_code not in (401, 403)
+            if is_open != expected_open or answer.status_code >= 500:
+                wrong.append((rule.method, rule.template, persona, answer.status_code, answer.text[:80]))
+    assert wrong == []
+
+
+def test_what_is_not_listed_is_no_endpoint(lead):
+    for method, path in (
+        ("GET", "/api/3.0/mlflow/workspaces"),
+        ("POST", "/api/3.0/mlflow/workspaces"),
+        ("POST", "/api/2.0/mlflow/webhooks"),
+        ("POST", "/api/3.0/mlflow/traces"),
+        ("GET", "/api/2.0/mlflow/users/list"),
+    ):
+        answer = lead(method, path, json={})
+        assert (answer.status_code, answer.json()["error_code"]) == (404, "ENDPOINT_NOT_FOUND"), path
+
+
+def test_renaming_stages_and_presigned_addresses_are_refused_with_a_reason(lead):
+    for method, path in (
+        ("POST", "registered-models/rename"),
+        ("POST", "model-versions/transition-stage"),
+        ("POST", "artifacts/presigned-upload-url"),
+        ("POST", "/api/2.0/mlflow-artifacts/mpu/create/1/x"),
+    ):
+        answer = lead(method, path, json={"name": "net", "new_name": "other"})
+        assert answer.status_code == 403
+        assert len(answer.json()["message"]) > 20
+
+
+def test_the_client_is_told_that_files_go_through_the_gate(engineer):
+    info = engineer("GET", "/api/3.0/mlflow/server-info").json()
+    assert info["multipart_uploads_enabled"] is False
+    assert info["multipart_downloads_enabled"] is False
+
+
+# --- jobs ------------------------------------------------------------------------------------------------------------
+def test_a_job_writes_into_its_own_project_only(call, cast, job):
+    caller = call(cast.project, job())
+    _experiment, run_id = make_run(caller, "job")
+    assert caller("POST", "runs/log-metric", json=metric(run_id)).status_code == 200
+    assert call(cast.foreign, job())("GET", "experiments/search", params={"max_results": 1}).status_code == 404
+    assert call(cast.project, job(cast.foreign))("GET", "experiments/search").status_code == 404
+    assert caller("POST", "runs/delete", json={"run_id": run_id}).status_code == 403
+
+
+def test_a_superseded_attempt_is_stopped(call, cast, job, fences):
+    caller = call(cast.project, job())
+    _experiment, run_id = make_run(caller, "job")
+    fences[JOB] = 4
+    answer = caller("POST", "runs/log-metric", json=metric(run_id))
+    assert (answer.status_code, answer.json()["error_code"]) == (409, "ABORTED")
+    assert call(cast.project, job(fence=4))("POST", "runs/log-metric", json=metric(run_id)).status_code == 200
+
+
+def test_an_expired_job_token_is_none(call, cast, job):
+    assert call(cast.project, job(ttl_s=-1))("GET", "experiments/search").status_code == 401
+
+
+def test_a_job_of_a_project_that_is_gone_finds_none(call, cast, fences):
+    fences[JOB] = 1
+    token = job_token.issue(job_id=JOB, project="gone-project", fence=1)
+    assert call("gone-project", token)("GET", "experiments/search").status_code == 404
+
+
+# --- the wall between projects ---------------------------------------------------------------------------------------
+def metric(run_id, **more):
+    return {"run_id": run_id, "key": "loss", "value": 1.0, "timestamp": 1_700_000_000_000, "step": 1} | more
+
+
+@pytest.fixture
+def secret(stranger):
+    """What the foreign project has, with a secret in each place."""
+    experiment, run_id = make_run(stranger, "canary-name")
+    stranger("POST", "runs/log-parameter", json={"run_id": run_id, "key": "canary", "value": "canary-param"})
+    stranger("POST", "runs/log-metric", json=metric(run_id, key="canary-metric"))
+    model_id = make_model(stranger, experiment)
+    path = f"{experiment}/{run_id}/artifacts/canary.txt"
+    assert stranger("PUT", files(path), data=b"canary-file").status_code == 200
+    assert (
+        stranger("PUT", files(f"{experiment}/models/{model_id}/artifacts/canary.txt"), data=b"canary").status_code
+        == 200
+    )
+    stranger("POST", "registered-models/create", json={"name": "canary-net"})
+    source = {"name": "canary-net", "source": f"models:/{model_id}", "run_id": run_id, "model_id": model_id}
+    assert stranger("POST", "model-versions/create", json=source).status_code == 200
+    stranger("POST", "registered-models/alias", json={"name": "canary-net", "alias": "champion", "version": "1"})
+    return {"experiment": experiment, "run": run_id, "model": model_id}
+
+
+def attacks(secret: dict[str, str], foreign: str) -> list[tuple[str, str, dict]]:
+    """(method, path, more) of everything a lead of one project may try with the ids of another."""
+    experiment, run, model = secret["experiment"], secret["run"], secret["model"]
+    version = {"name": "canary-net", "version": "1"}
+    path = f"{experiment}/{run}/artifacts"
+    return [
+        ("GET", "experiments/get", {"params": {"experiment_id": experiment}}),
+        ("GET", "experiments/get-by-name", {"params": {"experiment_name": "e-canary-name"}}),
+        ("POST", "experiments/update", {"json": {"experiment_id": experiment, "new_name": "mine"}}),
+        ("POST", "experiments/delete", {"json": {"experiment_id": experiment}}),
+        ("POST", "experiments/restore", {"json": {"experiment_id": experiment}}),
+        ("POST", "experiments/set-experiment-tag", {"json": {"experiment_id": experiment, "key": "a", "value": "b"}}),
+        ("POST", "runs/create", {"json": {"experiment_id": experiment}}),
+        ("GET", "runs/get", {"params": {"run_id": run, "run_uuid": run}}),
+        ("POST", "runs/update", {"json": {"run_id": run, "status": "FAILED"}}),
+        ("POST", "runs/delete", {"json": {"run_id": run}}),
+        ("POST", "runs/restore", {"json": {"run_id": run}}),
+        ("POST", "runs/log-metric", {"json": metric(run)}),
+        ("POST", "runs/log-parameter", {"json": {"run_id": run, "key": "a", "value": "b"}}),
+        ("POST", "runs/set-tag", {"json": {"run_id": run, "key": "a", "value": "b"}}),
+        ("POST", "runs/delete-tag", {"json": {"run_id": run, "key": "mlflow.runName"}}),
+        ("POST", "runs/log-batch", {"json": {"run_id": run, "metrics": [metric(run)]}}),
+        ("POST", "runs/log-inputs", {"json": {"run_id": run, "models": [{"model_id": model}]}}),
+        ("POST", "runs/outputs", {"json": {"run_id": run, "models": [{"model_id": model, "step": 0}]}}),
+        ("GET", "artifacts/list", {"params": {"run_id": run}}),
+        ("GET", "metrics/get-history", {"params": {"run_id": run, "metric_key": "canary-metric"}}),
+        ("POST", "logged-models", {"json": {"experiment_id": experiment, "name": "mine"}}),
+        ("GET", f"logged-models/{model}", {}),
+        ("PATCH", f"logged-models/{model}", {"json": {"model_id": model, "status": "LOGGED_MODEL_READY"}}),
+        ("DELETE", f"logged-models/{model}", {}),
+        ("PATCH", f"logged-models/{model}/tags", {"json": {"model_id": model, "tags": [{"key": "a", "value": "b"}]}}),
+        (
+            "POST",
+            f"logged-models/{model}/params",
+            {"json": {"model_id": model, "params": [{"key": "a", "value": "b"}]}},
+        ),
+        ("GET", f"logged-models/{model}/artifacts/directories", {}),
+        ("GET", "registered-models/get", {"params": {"name": "canary-net"}}),
+        ("PATCH", "registered-models/update", {"json": {"name": "canary-net", "description": "mine"}}),
+        ("DELETE", "registered-models/delete", {"json": {"name": "canary-net"}}),
+        ("POST", "registered-models/set-tag", {"json": {"name": "canary-net", "key": "a", "value": "b"}}),
+        ("GET", "registered-models/alias", {"params": {"name": "canary-net", "alias": "champion"}}),
+        ("POST", "registered-models/alias", {"json": version | {"alias": "champion"}}),
+        ("DELETE", "registered-models/alias", {"json": {"name": "canary-net", "alias": "champion"}}),
+        ("GET", "model-versions/get", {"params": version}),
+        ("GET", "model-versions/get-download-uri", {"params": version}),
+        ("PATCH", "model-versions/update", {"json": version | {"description": "mine"}}),
+        ("DELETE", "model-versions/delete", {"json": version}),
+        ("POST", "model-versions/set-tag", {"json": version | {"key": "a", "value": "b"}}),
+        ("GET", files(f"{path}/canary.txt"), {}),
+        ("GET", files(f"workspaces/{foreign}/{path}/canary.txt"), {}),
+        ("DELETE", files(f"workspaces/{foreign}/{path}/canary.txt"), {"json": {}}),
+        ("PUT", files(f"workspaces/{foreign}/{path}/mine.txt"), {"data": b"mine"}),
+        ("PUT", files(f"{experiment}/models/{model}/artifacts/mine.txt"), {"data": b"mine"}),
+        ("GET", files(f"workspaces/{foreign}"), {}),
+        ("GET", files("")[:-1], {"params": {"path": f"workspaces/{foreign}/{path}"}}),
+        ("GET", files("")[:-1], {"params": {"path": ""}}),
+        ("GET", files("")[:-1], {}),
+        ("GET", files(f"..%2f{foreign}/{path}/canary.txt"), {}),
+        ("GET", files(f"{path}/..%2f..%2f..%2f{foreign}/{path}/canary.txt"), {}),
+        ("GET", files(f"{path}/%252e%252e/canary.txt"), {}),
+        ("GET", files(f"{path}/../../../workspaces/{foreign}/{path}/canary.txt"), {}),
+        ("GET", files("etc/passwd"), {}),
+        ("GET", files("%2fetc%2fpasswd"), {}),
+    ]
+
+
+def test_ids_of_another_project_open_nothing(lead, secret, cast):
+    opened = []
+    for method, path, more in attacks(secret, cast.foreign.slug):
+        answer = lead(
+            method, path, headers={"X-MLFLOW-WORKSPACE": cast.foreign.slug, **more.pop("headers", {})}, **more
+        )
+        told = answer.text.replace("canary-net", "").replace("e-canary-name", "")  # the names that we asked for
+        if answer.status_code not in (400, 404) or "canary" in told:
+            opened.append((method, path, answer.status_code, answer.text[:100]))
+    assert opened == []
+
+
+def test_searches_of_another_project_find_nothing(lead, secret):
+    experiment, run = secret["experiment"], secret["run"]
+    for method, path, more in (
+        ("POST", "runs/search", {"json": {"experiment_ids": [experiment], "filter": f"attributes.run_id = '{run}'"}}),
+        ("POST", "experiments/search", {"json": {"max_results": 100, "filter": "name LIKE '%canary%'"}}),
+        ("GET", "experiments/search", {"params": {"max_results": 100}}),
+        ("POST", "logged-models/search", {"json": {"experiment_ids": [experiment]}}),
+        ("GET", "registered-models/search", {"params": {"max_results": 100}}),
+        ("GET", "model-versions/search", {"params": {"filter": f"run_id='{run}'", "max_results": 10}}),
+        ("POST", "registered-models/get-latest-versions", {"json": {"name": "canary-net"}}),
+        (
+            "GET",
+            "metrics/get-history-bulk-interval",
+            {"params": {"run_ids": run, "metric_key": "canary-metric", "max_results": 10}},
+        ),
+    ):
+        answer = lead(method, path, **more)
+        assert answer.status_code in (200, 404), path
+        assert (
+            run not in answer.text.replace(f"run_id={run}", "").replace(f"run_id '{run}'", "")
+            or answer.status_code == 404
+        )
+        assert "canary-param" not in answer.text
+        assert "e-canary-name" not in answer.text
+
+
+@pytest.mark.parametrize("spelling", ["model_id", "modelId"])
+def test_nothing_is_written_on_a_foreign_model(spelling, lead, stranger, secret):
+    _experiment, run = make_run(lead, "mine")
+    model = {spelling: secret["model"]}
+    for path, body in (
+        ("runs/log-metric", metric(run) | model),
+        ("runs/log-batch", {"run_id": run, "metrics": [metric(run) | model]}),
+        ("runs/log-inputs", {"run_id": run, "models": [model]}),
+        ("runs/outputs", {"run_id": run, "models": [model | {"step": 1}]}),
+    ):
+        assert lead("POST", path, json=body).status_code == 404, path
+    seen = stranger("GET", f"logged-models/{secret['model']}").json()["model"]
+    assert "metrics" not in seen["data"]
+
+
+def test_a_model_or_version_cannot_come_from_another_project(lead, secret):
+    experiment, run = make_run(lead, "mine")
+    lead("POST", "registered-models/create", json={"name": "net"})
+    logged = {"experiment_id": experiment, "name": "net", "source_run_id": secret["run"]}
+    assert lead("POST", "logged-models", json=logged).status_code == 404
+    for body in (
+        {"source": f"models:/{secret['model']}"},
+        {"source": f"models:/{secret['model']}", "model_id": secret["model"]},
+        {"source": f"runs:/{secret['run']}/model", "run_id": secret["run"]},
+        {"source": f"runs:/{run}/model", "run_id": secret["run"]},
+        {"source": "models:/canary-net/1"},
+        {"source": "models:/canary-net@champion"},
+        {"source": "s3://other/x", "run_id": run},
+        {"source": "file:///etc", "run_id": run},
+        {"source": "http://169.254.169.254/", "run_id": run},
+    ):
+        assert lead("POST", "model-versions/create", json={"name": "net"} | body).status_code in (400, 404), body
+
+
+def test_the_same_names_live_beside_each_other(lead, stranger):
+    for caller in (lead, stranger):
+        assert caller("POST", "experiments/create", json={"name": "shared name"}).status_code == 200
+        assert caller("POST", "registered-models/create", json={"name": "shared-net"}).status_code == 200
+
+
+def test_places_for_files_cannot_be_chosen(lead):
+    for place in ("file:///etc", "/etc", "s3://b/k", "mlflow-artifacts:/../../etc"):
+        for name in ("artifact_location", "artifactLocation"):
+            assert lead("POST", "experiments/create", json={"name": "x", name: place}).status_code == 400
+
+
+# --- bodies ----------------------------------------------------------------------------------------------------------
+def test_bodies_that_would_be_misread_do_not_reach_mlflow(engineer):
+    _experiment, run = make_run(engineer)
+    for raw in (
+        b'{"run_id": "%s", "run_id": "x"}' % run.encode(),
+        b'"{\\"run_id\\": \\"%s\\"}"' % run.encode(),
+        b'{"a": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+        b'{"key": "\\u0000"}',
+        b"\xff",
+    ):
+        answer = engineer("POST", "runs/set-tag", data=raw, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+
+
+def test_numbers_that_cannot_be_kept_are_refused(engineer):
+    _experiment, run = make_run(engineer)
+    head = f'{{"run_id": "{run}", "key": "loss", "timestamp": 1, '.encode()
+    for rest in (b'"value": NaN}', b'"value": 1e309}', b'"value": "NaN"}', b'"value": 1, "step": 9223372036854775808}'):
+        answer = engineer("POST", "runs/log-metric", data=head + rest, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 400, rest
+
+
+def test_bodies_have_limits(engineer, monkeypatch):
+    answer = engineer("POST", "runs/log-batch", data=b"{" + b" " * inspection.JSON_MAX_BYTES + b"}")
+    assert answer.status_code == 413
+    monkeypatch.setattr(gateway, "ARTIFACT_MAX_BYTES", 10)
+    assert engineer("PUT", files(f"1/{MISSING_RUN}/artifacts/x.txt"), data=b"a" * 11).status_code == 413
+
+
+def test_a_get_brings_no_body_and_a_post_no_query(engineer):
+    """MLflow reads the body of a GET without query, and nothing inspects that."""
+    experiment, run = make_run(engineer)
+    assert engineer("GET", "runs/get", json={"run_id": run}).status_code == 400
+    answer = engineer("POST", "runs/search", json={"experiment_ids": [experiment]}, params={"experiment_ids": "0"})
+    assert [found["info"]["run_id"] for found in answer.json()["runs"]] == [run]
+
+
+def test_mlflows_own_explanations_come_through_untouched(engineer):
+    engineer("POST", "registered-models/create", json={"name": "net"})
+    again = engineer("POST", "registered-models/create", json={"name": "net"})
+    assert (again.status_code, again.json()["error_code"]) == (400, "RESOURCE_ALREADY_EXISTS")
+    absent = engineer("GET", "experiments/get-by-name", params={"experiment_name": "none"})
+    assert (absent.status_code, absent.json()["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
+
+
+def test_no_answer_names_a_folder_of_the_server(engineer, settings):
+    experiment, run = make_run(engineer)
+    for path in (f"{experiment}/{run}/artifacts/none.txt", f"{experiment}/{run}/artifacts"):
+        answer = engineer("GET", files(path))
+        assert answer.status_code in (400, 404)
+        assert str(settings.MLFLOW_ARTIFACTS) not in answer.text
+        assert str(settings.DATA_DIR) not in answer.text
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+def test_files_stream_both_ways_whole(engineer):
+    experiment, run = make_run(engineer)
+    data = bytes(range(32, 127)) * 60_000  # 5.7 MB of text
+    path = files(f"{experiment}/{run}/artifacts/folder/图 100%.txt")
+    path = path.replace("图 100%", "%E5%9B%BE%20100%25")
+    assert engineer("PUT", path, data=data).status_code == 200
+    back = engineer("GET", path)
+    assert back.content == data
+    assert back.headers["Content-Disposition"].startswith("attachment")
+    assert back.headers["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in back.headers["Content-Security-Policy"]
+    assert engineer("GET", path, headers={"Range": "bytes=5-9"}).content == data[5:10]
+    assert engineer("PUT", files(f"{experiment}/{run}/artifacts/empty.txt"), data=b"").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["model.pkl", "notes.txt", "pytorch_model.bin"])
+def test_a_pickle_is_refused_and_leaves_nothing(name, engineer, settings, tmp_path):
+    experiment, run = make_run(engineer)
+    answer = engineer("PUT", files(f"{experiment}/{run}/artifacts/{name}"), data=pickle.dumps({"w": 1}))
+    assert answer.status_code == 415
+    assert "safetensors" in answer.json()["message"]
+    listed = engineer("GET", files("")[:-1], params={"path": f"{experiment}/{run}/artifacts"})
+    assert listed.json().get("files", []) == []
+
+
+def test_a_text_that_turns_binary_leaves_nothing(engineer):
+    experiment, run = make_run(engineer)
+    data = b"a" * 300_000 + b"\x80\x04" + b"a" * 300_000
+    assert engineer("PUT", files(f"{experiment}/{run}/artifacts/notes.txt"), data=data).status_code == 415
+    listed = engineer("GET", files("")[:-1], params={"path": f"{experiment}/{run}/artifacts"})
+    assert listed.json().get("files", []) == []
+
+
+def test_an_upload_without_length_is_refused(engineer):
+    experiment, run = make_run(engineer)
+    path = files(f"{experiment}/{run}/artifacts/x.txt")
+    assert engineer("PUT", path, data=iter([b"abc"])).status_code == 411
+
+
+def test_files_of_a_finished_model_never_change(engineer, lead):
+    experiment, _run = make_run(engineer)
+    model = make_model(engineer, experiment)
+    path = files(f"{experiment}/models/{model}/artifacts/config.json")
+    assert engineer("PUT", path, data=b'{"a": 1}').status_code == 200
+    ready = {"model_id": model, "status": "LOGGED_MODEL_READY"}
+    assert engineer("PATCH", f"logged-models/{model}", json=ready).status_code == 200
+    for caller in (engineer, lead):
+        assert caller("PUT", path, data=b'{"a": 2}').status_code == 409
+        assert (
+            caller("PATCH", f"logged-models/{model}", json=ready | {"status": "LOGGED_MODEL_PENDING"}).status_code
+            == 409
+        )
+    assert engineer("GET", path).content == b'{"a": 1}'
+
+
+# --- aliases ---------------------------------------------------------------------------------------------------------
+def test_aliases_are_moved_by_managers_and_never_those_of_a_release(engineer, lead):
+    experiment, run = make_run(engineer)
+    model = make_model(engineer, experiment, ready=True)
+    engineer("POST", "registered-models/create", json={"name": "net"})
+    version = {"name": "net", "source": f"models:/{model}", "run_id": run, "model_id": model}
+    assert engineer("POST", "model-versions/create", json=version).status_code == 200
+    champion = {"name": "net", "alias": "champion", "version": "1"}
+    assert engineer("POST", "registered-models/alias", json=champion).status_code == 403
+    assert lead("POST", "registered-models/alias", json=champion).status_code == 200
+    assert lead("POST", "registered-models/alias", json=champion | {"alias": "released"}).status_code == 403
+    assert lead("DELETE", "registered-models/alias", json={"name": "net", "alias": "champion"}).status_code == 200
+
+
+# --- trouble ---------------------------------------------------------------------------------------------------------
+def test_while_mlflow_is_down_the_client_is_asked_to_wait(cast, transactional_db):
+    with servers.gate_server(MLFLOW_UPSTREAM=f"http://127.0.0.1:{servers.free_port()}") as url:
+        answer = Caller(url, cast.project.slug, cast.lead.token)("GET", "experiments/search", params={"max_results": 1})
+    assert (answer.status_code, answer.json()["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_a_breakdown_of_mlflow_is_told_without_its_text(engineer, monkeypatch):
+    from registry.tracking import upstream
+
+    broken = upstream.Answer(500, [("Content-Type", "text/plain")], [b"Traceback: File /srv/secret.py SELECT password"])
+    monkeypatch.setattr(upstream.InProcess, "ask", lambda self, question: broken)
+    monkeypatch.setattr(gateway, "ensure_workspace", lambda project, behind: project.slug)
+    answer = engineer("GET", "experiments/search", params={"max_results": 1})
+    assert (answer.status_code, answer.json()["error_code"]) == (500, "INTERNAL_ERROR")
+    assert "secret" not in answer.text
+    assert "SELECT" not in answer.text
+
+
+def test_many_clients_at_once_each_stay_in_their_project(lead, stranger):
+    """The workspace travels with the request, not with the process."""
+    homes = {caller: make_run(caller, "mine")[1] for caller in (lead, stranger)}
+    wrong: list[tuple[int, int]] = []
+
+    def hammer(caller, own, other):
+        for _ in range(10):
+            mine = caller("GET", "runs/get", params={"run_id": own}).status_code
+            theirs = caller("GET", "runs/get", params={"run_id": other}).status_code
+            if (mine, theirs) != (200, 404):
+                wrong.append((mine, theirs))
+
+    pairs = [(lead, homes[lead], homes[stranger]), (stranger, homes[stranger], homes[lead])] * 3
+    threads = [threading.Thread(target=hammer, args=pair) for pair in pairs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_a_fault_of_ours_is_told_in_the_clients_language(engineer, monkeypatch):
+    def fault(raw):
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(inspection, "parse_query", fault)
+    answer = engineer("GET", "experiments/search", params={"max_results": 1})
+    assert (answer.status_code, answer.json()["error_code"]) == (500, "INTERNAL_ERROR")
+    assert "secret" not in answer.text
+
+
+def test_live_sign(gate):
+    import requests
+
+    assert requests.get(f"{gate}/health/live", timeout=10).json() == {"status": "ok"}
