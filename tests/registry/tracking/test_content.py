@@ -98,21 +98,10 @@ def test_optimised_pickles_are_refused():
         accept("notes.txt", pickletools.optimize(pickle.dumps(Trip(), protocol=0)))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "a.pkl",
-        "a.PT",
-        "a.pth",
-        "pytorch_model.bin",
-        "a.joblib",
-        "a.ckpt",
-        "a.pkl.txt",
-        "a.npz",
-        "a.txt.pickle",
-        "a.pt2",
-    ],
-)
+NAMES = "a.pkl a.PT a.pth pytorch_model.bin a.joblib a.ckpt a.pkl.txt a.npz a.txt.pickle a.pt2"
+
+
+@pytest.mark.parametrize("name", NAMES.split())
 def test_names_of_pickles_are_refused_whatever_is_inside(name):
     with pytest.raises(content.ContentError, match=r"\*\.\w+ are not stored"):
         accept(name, b"harmless text")
