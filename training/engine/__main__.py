@@ -1,0 +1,75 @@
+"""`python -m training.engine run DIR | validate SPEC PROFILE | default TASK PROFILE | schema`."""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+NO_VERSION = "00000000-0000-0000-0000-000000000000"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m training.engine", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("run", help="train what DIR/spec.json and DIR/inputs.json say")
+    command.add_argument("dir", type=Path)
+    command = commands.add_parser("validate", help="say what is wrong with a spec for a dataset of this profile")
+    command.add_argument("spec", type=Path)
+    command.add_argument("profile", type=Path)
+    command = commands.add_parser("default", help="print a spec that suits a dataset of this profile")
+    command.add_argument("task")
+    command.add_argument("profile", type=Path)
+    command.add_argument("--dataset-version", default=NO_VERSION)
+    commands.add_parser("schema", help="print the JSON Schema of a spec")
+    chosen = parser.parse_args(arguments)
+    return {"run": _run, "validate": _validate, "default": _default, "schema": _schema}[chosen.command](chosen)
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    if not chosen.dir.is_dir():
+        print(f"There is no folder {chosen.dir}.", file=sys.stderr)
+        return 1
+    from training.engine.run import run  # loads torch, which the other commands do without
+
+    return run(chosen.dir.resolve())
+
+
+def _validate(chosen: argparse.Namespace) -> int:
+    from training.engine.contract import Spec, SpecError, validate
+
+    try:
+        issues = validate(Spec.from_text(chosen.spec.read_bytes()), json.loads(chosen.profile.read_text()))
+    except SpecError as error:
+        issues = error.issues
+    for issue in issues:
+        place = f"{issue.path}: " if issue.path else ""
+        print(f"{issue.level}: {place}{issue.text} {issue.hint}".rstrip())
+    return int(any(issue.level == "error" for issue in issues))
+
+
+def _default(chosen: argparse.Namespace) -> int:
+    from training.engine.contract import TASKS, default_spec
+
+    if chosen.task not in TASKS:
+        print(f"Choose a task of: {', '.join(TASKS)}.", file=sys.stderr)
+        return 1
+    spec = default_spec(chosen.task, json.loads(chosen.profile.read_text()), chosen.dataset_version)
+    print(json.dumps(spec.to_json(), indent=2))
+    return 0
+
+
+def _schema(chosen: argparse.Namespace) -> int:
+    from training.engine.contract import spec_schema
+
+    print(json.dumps(spec_schema(), indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""The processor a run uses: threads, device, number format, and how the process behaves beside others."""
+
+import contextlib
+import importlib.metadata
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from training.engine.errors import EngineError
+from training.engine.protocol import Reason
+from training.engine.spec import Spec
+
+OOM_SCORE = 600
+BF16_GAIN = 1.5
+
+
+def be_a_good_neighbour() -> None:
+    """Private files, first in line when memory runs out, never on the network for a model or a tokenizer."""
+    os.umask(0o077)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE))
+
+
+def choose_device(spec: Spec) -> torch.device:
+    """The GPU when one is asked for, else the processor; sets the threads. Raises EngineError(device_missing)."""
+    threads = spec.train.threads or spec.resources.cpus
+    torch.set_num_threads(max(1, min(threads, os.cpu_count() or 1)))
+    if not spec.resources.gpus:
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise EngineError(Reason.DEVICE_MISSING, "device_missing")
+    torch.backends.cuda.matmul.allow_tf32 = True
+    return torch.device("cuda", 0)
+
+
+def device_name(device: torch.device) -> str:
+    """`cpu`, or the name of the GPU."""
+    return "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device)
+
+
+def choose_dtype(spec: Spec, device: torch.device) -> str:
+    """fp32 or bf16. `auto` measures on a processor, because without matrix units bf16 is slower than fp32."""
+    if spec.train.dtype != "auto":
+        return spec.train.dtype
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    return "bf16" if _product_time(torch.float32) > BF16_GAIN * _product_time(torch.bfloat16) else "fp32"
+
+
+def _product_time(dtype: torch.dtype) -> float:
+    """Seconds of the quickest of three matrix products."""
+    a = torch.ones(384, 384, dtype=dtype)
+    times = []
+    for _ in range(4):
+        start = time.perf_counter()
+        a @ a
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+def versions() -> dict[str, str]:
+    """What besides the spec shapes the numbers."""
+    found = {"python": platform.python_version(), "torch": torch.__version__, "machine": platform.machine()}
+    for name in ("numpy", "tokenizers", "safetensors", "transformers"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+def peak_memory_bytes() -> int:
+    """Largest resident size of this process so far."""
+    import resource  # absent on some systems, and only the result needs it
+
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size if sys.platform == "darwin" else size * 1024

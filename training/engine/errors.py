@@ -1,0 +1,52 @@
+"""What ends a run before its end: an error with its reason and sentence, or a request to stop."""
+
+import signal
+from types import FrameType
+from typing import Any
+
+from training.engine.messages import HINTS, MESSAGES
+from training.engine.protocol import Reason
+
+
+class EngineError(Exception):
+    """A failure with a reason and a sentence from MESSAGES. `step` is None outside training."""
+
+    def __init__(self, reason: Reason, message: str, *, step: int | None = None, **params: Any) -> None:
+        self.reason, self.message, self.step, self.params = reason, message, step, params
+        super().__init__(MESSAGES[message] % params)
+
+    @property
+    def hint(self) -> str:
+        """How to mend it, or an empty text."""
+        return HINTS.get(self.message, "") % self.params
+
+
+class DataError(EngineError):
+    """The dataset is not what its profile promised."""
+
+    def __init__(self, message: str, **params: Any) -> None:
+        super().__init__(Reason.DATA_ERROR, message, **params)
+
+
+class StopRequestedError(Exception):
+    """Somebody asked the run to stop; raised only at places where nothing is half done."""
+
+
+class Stop:
+    """The flag that SIGTERM and SIGINT set. Every loop longer than a second looks at it."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def listen(self) -> None:
+        """Set the flag on SIGTERM and SIGINT from now on."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+
+    def check(self) -> None:
+        """Raise StopRequestedError once the flag is set."""
+        if self.requested:
+            raise StopRequestedError

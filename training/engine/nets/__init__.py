@@ -1,0 +1,5 @@
+"""One architecture per file: `build(shape, sizes)` makes the net, `export(net)` gives it in transformers' format.
+
+The nets are plain torch and never import transformers, which costs seconds at every start; tests hold their logits
+equal to the class of the same name there.
+"""

@@ -1,0 +1,121 @@
+"""BERT with a classification head: a plain encoder trained here, packaged as `BertForSequenceClassification`."""
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from training.engine.catalogue import Shape
+from training.engine.registry import Sizes
+
+EPS = 1e-12
+
+
+class Layer(nn.Module):
+    """Attention and perceptron, each followed by residual sum and norm."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.norm1 = nn.LayerNorm(width, eps=EPS)
+        self.up = nn.Linear(width, 4 * width)
+        self.down = nn.Linear(4 * width, width)
+        self.norm2 = nn.LayerNorm(width, eps=EPS)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """x: (batch, tokens, width); mask: (batch, 1, 1, tokens), True where a token is."""
+        batch, tokens, width = x.shape
+        qkv = self.qkv(x).view(batch, tokens, 3, self.heads, width // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        mixed = self.out(mixed.transpose(1, 2).reshape(batch, tokens, width))
+        x = self.norm1(x + F.dropout(mixed, self.dropout, self.training))
+        hidden = self.down(F.gelu(self.up(x)))
+        return self.norm2(x + F.dropout(hidden, self.dropout, self.training))
+
+
+class Bert(nn.Module):
+    """Token, position and type tables, layers, pooler over the first token, classifier."""
+
+    def __init__(self, shape: Shape, sizes: Sizes) -> None:
+        super().__init__()
+        if shape.heads is None or shape.context is None:
+            raise ValueError("a BERT needs heads and context")
+        width = shape.width
+        self.shape, self.sizes, self.dropout = shape, sizes, shape.dropout or 0.0
+        self.tokens = nn.Embedding(sizes.vocab, width, padding_idx=sizes.pad)
+        self.places = nn.Embedding(shape.context, width)
+        self.kinds = nn.Embedding(2, width)
+        self.norm = nn.LayerNorm(width, eps=EPS)
+        self.layers = nn.ModuleList(Layer(width, shape.heads, self.dropout) for _ in range(shape.layers))
+        self.pooler = nn.Linear(width, width)
+        self.classifier = nn.Linear(width, sizes.classes)
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+            if isinstance(module, nn.Linear):
+                nn.init.zeros_(module.bias)
+        with torch.no_grad():
+            self.tokens.weight[sizes.pad].zero_()
+
+    def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
+        """ids, mask: (batch, tokens) -> logits (batch, classes)."""
+        x = self.tokens(ids) + self.places.weight[: ids.shape[1]] + self.kinds.weight[0]
+        x = F.dropout(self.norm(x), self.dropout, self.training)
+        wide = None if mask is None else mask[:, None, None, :]
+        for layer in self.layers:
+            x = layer(x, wide)
+        pooled = torch.tanh(self.pooler(x[:, 0]))
+        return self.classifier(F.dropout(pooled, self.dropout, self.training))
+
+
+def build(shape: Shape, sizes: Sizes) -> Bert:
+    """A BERT with fresh weights from torch's random generator."""
+    return Bert(shape, sizes)
+
+
+def export(net: Bert) -> tuple[dict[str, Tensor], dict]:
+    """Weights and config of the same net as `BertForSequenceClassification`."""
+    state = net.state_dict()
+    names = {
+        "tokens.weight": "bert.embeddings.word_embeddings.weight",
+        "places.weight": "bert.embeddings.position_embeddings.weight",
+        "kinds.weight": "bert.embeddings.token_type_embeddings.weight",
+        "norm": "bert.embeddings.LayerNorm",
+        "pooler": "bert.pooler.dense",
+        "classifier": "classifier",
+    }
+    parts = {"out": "attention.output.dense", "norm1": "attention.output.LayerNorm", "up": "intermediate.dense"}
+    parts |= {"down": "output.dense", "norm2": "output.LayerNorm"}
+    tensors: dict[str, Tensor] = {}
+    for source, target in names.items():
+        if source in state:
+            tensors[target] = state[source]
+        else:
+            for end in ("weight", "bias"):
+                tensors[f"{target}.{end}"] = state[f"{source}.{end}"]
+    for n in range(net.shape.layers):
+        for end in ("weight", "bias"):
+            for source, target in parts.items():
+                tensors[f"bert.encoder.layer.{n}.{target}.{end}"] = state[f"layers.{n}.{source}.{end}"]
+            for name, part in zip(("query", "key", "value"), state[f"layers.{n}.qkv.{end}"].chunk(3), strict=True):
+                tensors[f"bert.encoder.layer.{n}.attention.self.{name}.{end}"] = part.contiguous()
+    config = {
+        "architectures": ["BertForSequenceClassification"],
+        "model_type": "bert",
+        "vocab_size": net.sizes.vocab,
+        "hidden_size": net.shape.width,
+        "num_hidden_layers": net.shape.layers,
+        "num_attention_heads": net.shape.heads,
+        "intermediate_size": 4 * net.shape.width,
+        "hidden_act": "gelu",
+        "hidden_dropout_prob": net.dropout,
+        "attention_probs_dropout_prob": 0.0,
+        "max_position_embeddings": net.shape.context,
+        "type_vocab_size": 2,
+        "layer_norm_eps": EPS,
+        "pad_token_id": net.sizes.pad,
+        "problem_type": "single_label_classification",
+    }
+    return tensors, config

@@ -1,0 +1,57 @@
+"""Embedding, LSTM, softmax: a language model with a tied head, or a classifier over the mean of the states."""
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from training.engine.catalogue import Shape
+from training.engine.registry import Sizes
+
+
+class LSTM(nn.Module):
+    """With `classes` a classifier of whole sequences, without a model of the next token."""
+
+    def __init__(self, shape: Shape, sizes: Sizes) -> None:
+        super().__init__()
+        self.shape, self.sizes, self.dropout = shape, sizes, shape.dropout or 0.0
+        self.tokens = nn.Embedding(sizes.vocab, shape.width)
+        inner = self.dropout if shape.layers > 1 else 0.0
+        self.lstm = nn.LSTM(shape.width, shape.width, shape.layers, batch_first=True, dropout=inner)
+        if sizes.classes:
+            self.head = nn.Linear(shape.width, sizes.classes)
+        else:
+            self.head_bias = nn.Parameter(torch.zeros(sizes.vocab))
+        nn.init.normal_(self.tokens.weight, std=0.05)
+
+    def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
+        """ids, mask: (batch, tokens) -> logits (batch, tokens, vocab), or (batch, classes)."""
+        x = F.dropout(self.tokens(ids), self.dropout, self.training)
+        x, _ = self.lstm(x)
+        x = F.dropout(x, self.dropout, self.training)
+        if not self.sizes.classes:
+            return F.linear(x, self.tokens.weight, self.head_bias)
+        if mask is None:
+            mask = torch.ones_like(ids, dtype=torch.bool)
+        weight = mask.unsqueeze(-1).to(x.dtype)
+        return self.head((x * weight).sum(1) / weight.sum(1))
+
+
+def build(shape: Shape, sizes: Sizes) -> LSTM:
+    """An LSTM with fresh weights from torch's random generator."""
+    return LSTM(shape, sizes)
+
+
+def export(net: LSTM) -> tuple[dict[str, Tensor], dict]:
+    """Weights and config as they are; transformers has no such class, `training.engine.package.load_net` reads it."""
+    config = {
+        "architectures": ["LSTM"],
+        "model_type": "tandem-lstm",
+        "vocab_size": net.sizes.vocab,
+        "num_labels": net.sizes.classes,
+        "hidden_size": net.shape.width,
+        "num_hidden_layers": net.shape.layers,
+        "max_position_embeddings": net.shape.context,
+        "dropout": net.dropout,
+        "pad_token_id": net.sizes.pad,
+    }
+    return dict(net.state_dict()), config

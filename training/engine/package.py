@@ -1,0 +1,203 @@
+"""The package a run leaves behind: weights and config that `from_pretrained` reads, card, figures, manifest.
+
+Also loads such a package back into the engine's own nets, without transformers.
+"""
+
+import copy
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from training.engine.catalogue import ARCHS, TASKS
+from training.engine.checkpoint import file_sha256, fsync
+from training.engine.events import finite
+from training.engine.protocol import PACKAGE_DIR
+from training.engine.registry import Sizes, net_module
+from training.engine.spec import Spec
+from training.engine.tasks.base import Task
+
+MANIFEST = "MANIFEST.json"
+PIPELINES = {
+    "causal-lm": "text-generation",
+    "text-classification": "text-classification",
+    "image-classification": "image-classification",
+}
+
+
+def write_package(
+    run_dir: Path, *, spec: Spec, task: Task, net: nn.Module, resolved: dict[str, Any], results: dict[str, Any]
+) -> str:
+    """Write the package beside and swap it in; returns its folder relative to the run folder."""
+    temporary, final = run_dir / f"{PACKAGE_DIR}.tmp", run_dir / PACKAGE_DIR
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    tensors, config = net_module(spec.model.arch).export(net)
+    config |= task.package(temporary)
+    config |= {"dtype": "float32", "transformers_version": resolved["versions"]["transformers"]}
+    write_tensors(temporary / "model.safetensors", tensors)
+    _write_json(temporary / "config.json", config)
+    if (temporary / "tokenizer.json").exists():
+        _write_json(temporary / "tokenizer_config.json", _tokenizer_config(spec))
+    if spec.task == "causal-lm":
+        _write_json(temporary / "generation_config.json", {"bos_token_id": 0, "eos_token_id": 0, "do_sample": True})
+    _write_json(temporary / "spec.json", spec.to_json())
+    _write_json(temporary / "resolved.json", resolved)
+    _write_json(temporary / "metrics.json", finite(results))
+    (temporary / "README.md").write_text(card(spec, resolved, results), encoding="utf-8")
+    _write_json(temporary / MANIFEST, manifest(temporary))
+    for path in temporary.iterdir():
+        fsync(path)
+    fsync(temporary)
+    shutil.rmtree(final, ignore_errors=True)
+    temporary.rename(final)
+    fsync(run_dir)
+    return PACKAGE_DIR
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    """Hash and size of every file but the manifest itself, sorted by name."""
+    paths = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
+    return {"v": 1, "files": {p.name: {"sha256": file_sha256(p), "size_bytes": p.stat().st_size} for p in paths}}
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Weights as safetensors, in the form transformers expects."""
+    import safetensors.numpy  # only the end of a run needs it
+
+    arrays = {name: t.detach().cpu().contiguous().numpy() for name, t in tensors.items()}
+    safetensors.numpy.save_file(arrays, path, metadata={"format": "pt"})
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _tokenizer_config(spec: Spec) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": spec.shape.context,
+        "clean_up_tokenization_spaces": False,
+    }
+    if spec.task == "causal-lm":
+        ends = {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}
+        return config | ends | {"model_input_names": ["input_ids", "attention_mask"]}
+    names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    return config | names | {"model_input_names": ["input_ids", "attention_mask"]}
+
+
+def card(spec: Spec, resolved: dict[str, Any], results: dict[str, Any]) -> str:
+    """A draft of the model card: what is known for certain, and what its authors still have to say."""
+    task, arch, split = TASKS[spec.task], ARCHS[spec.model.arch], spec.data.split
+    test, baseline, primary = results["test"], results["baseline"], results["primary"]
+    rows = "\n".join(
+        f"| {name} | {value:.4g} | {baseline['metrics'].get(name, float('nan')):.4g} |" for name, value in test.items()
+    )
+    values = "\n".join(f"      - type: {name}\n        value: {value:.6g}" for name, value in test.items())
+    low, high = results.get("interval") or (float("nan"), float("nan"))
+    return f"""---
+language: und
+library_name: transformers
+pipeline_tag: {PIPELINES[spec.task]}
+tags:
+  - tandem
+  - {spec.model.arch}
+model-index:
+  - name: {spec.model.arch}-{spec.model.size}
+    results:
+    - task:
+        type: {PIPELINES[spec.task]}
+      dataset:
+        name: dataset version {spec.data.dataset_version}
+        type: private
+        revision: {resolved["data_sha256"]}
+      metrics:
+{values}
+---
+
+# {task.title}
+
+{arch.title}, size {spec.model.size}, {resolved["parameters"]:,} learnt parameters. Trained from random weights.
+
+## Results on the held-out test part
+
+| metric | this model | trivial baseline ({baseline["name"]}) |
+|---|---|---|
+{rows}
+
+95 % interval of {primary}, by bootstrap: {low:.4g} to {high:.4g}.
+
+## Data
+
+- Dataset version: {spec.data.dataset_version}
+- SHA-256: {resolved["data_sha256"]}
+- Held out: {split.valid:.0%} for validation, {split.test:.0%} for test (seed {split.seed})
+
+## Training
+
+- Steps: {results["step"]:,}; weights of step {results["weights_step"]:,}; {results["seconds"]:.0f} seconds
+- Device: {resolved["device"]}, {resolved["threads"]} threads, {resolved["dtype"]}
+- Seed: {spec.train.seed}; spec SHA-256: {resolved["spec_sha256"]}
+
+## Intended use
+
+Draft, to be completed by the authors: who may use this model, and for what.
+
+## Limits
+
+- The figures hold for data like the test part, and for nothing else.
+- The model has seen only the dataset named above; it repeats its errors, gaps and prejudices.
+- Not examined: fairness between groups, robustness, leakage of personal data from the training part.
+"""
+
+
+def load_net(folder: Path) -> nn.Module:
+    """The engine's own net of a package, ready to use; every file is checked against the manifest first.
+
+    Raises ValueError when a file is not what the manifest says, or a weight is missing or misshapen.
+    """
+    listed = json.loads((folder / MANIFEST).read_bytes())["files"]
+    for name, entry in listed.items():
+        if file_sha256(folder / name) != entry["sha256"]:
+            raise ValueError(f"{name} is not what the manifest says")
+    spec = Spec.from_text((folder / "spec.json").read_bytes())
+    sizes = Sizes(**json.loads((folder / "resolved.json").read_bytes())["sizes"])
+    module = net_module(spec.model.arch)
+    net = module.build(spec.shape, sizes)
+    import_tensors(net, module.export, read_tensors(folder / "model.safetensors"))
+    return net.eval()
+
+
+def import_tensors(net: nn.Module, export: Any, tensors: Mapping[str, Tensor]) -> None:
+    """Undo `export`: a copy of the net that holds running numbers is exported, and shows where each number went.
+
+    Raises ValueError when a weight is missing or has another shape.
+    """
+    state = net.state_dict()
+    numbered = copy.deepcopy(net).double()
+    first, start = {}, 1
+    for name, tensor in state.items():
+        first[name] = start
+        start += tensor.numel()
+    own = {n: torch.arange(first[n], first[n] + t.numel(), dtype=torch.float64).view(t.shape) for n, t in state.items()}
+    numbered.load_state_dict(own)
+    flat = torch.full((start,), float("nan"), dtype=torch.float64)
+    for name, places in export(numbered)[0].items():
+        if name not in tensors or tensors[name].shape != places.shape:
+            raise ValueError(f"{name} is missing or has another shape")
+        # Number 0 marks what export adds by itself, such as biases of zero.
+        flat[places.long().reshape(-1)] = tensors[name].double().reshape(-1)
+    if torch.isnan(flat[1:]).any():
+        raise ValueError("a weight is missing or not a number")
+    net.load_state_dict({n: flat[first[n] : first[n] + t.numel()].view(t.shape).to(t.dtype) for n, t in state.items()})
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Weights of a safetensors file."""
+    import safetensors.numpy  # as in write_tensors
+
+    return {name: torch.from_numpy(array) for name, array in safetensors.numpy.load_file(path).items()}

@@ -1,0 +1,44 @@
+"""Where the code of each task and architecture lives. A name becomes a module only when a run needs it."""
+
+import dataclasses
+import importlib
+from types import ModuleType
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """What the data decides about a net: vocabulary and padding token, image channels and side, classes."""
+
+    vocab: int = 0
+    pad: int = 0
+    channels: int = 0
+    classes: int = 0
+
+
+NETS = {
+    "gpt": "training.engine.nets.gpt",
+    "lstm": "training.engine.nets.lstm",
+    "bert": "training.engine.nets.bert",
+    "resnet": "training.engine.nets.resnet",
+    "vit": "training.engine.nets.vit",
+}
+
+TASK_MODULES = {
+    "causal-lm": "training.engine.tasks.causal_lm",
+    "text-classification": "training.engine.tasks.text_classification",
+    "image-classification": "training.engine.tasks.image_classification",
+}
+
+
+def net_module(arch: str) -> ModuleType:
+    """The module of an architecture.
+
+    It has `build(shape, sizes) -> nn.Module` and `export(net) -> (tensors by name, config)` in the form that
+    `from_pretrained` of transformers reads.
+    """
+    return importlib.import_module(NETS[arch])
+
+
+def task_module(task: str) -> ModuleType:
+    """The module of a task. It has a class `Task` as described in tasks/base.py."""
+    return importlib.import_module(TASK_MODULES[task])

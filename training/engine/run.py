@@ -1,0 +1,298 @@
+"""One run from folder to folder: read, prepare, train, evaluate, package; every ending leaves an event and a result."""
+
+import contextlib
+import dataclasses
+import errno
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from training.engine import checkpoint, device, listeners, package, prepare, protocol
+from training.engine.checkpoint import Owner
+from training.engine.errors import EngineError, Stop, StopRequestedError
+from training.engine.events import EventLog, finite
+from training.engine.loop import LIMIT, STOP, Loop
+from training.engine.protocol import DONE, FAILED, STOPPED, Inputs, Reason
+from training.engine.registry import net_module, task_module
+from training.engine.spec import Spec
+from training.engine.strict import SpecError
+from training.engine.tasks.base import Task
+
+CODE_VERSION = "1"
+CACHE_VARIABLE = "TANDEM_PREPARED_DIR"
+log = logging.getLogger(__name__)
+
+
+def run(folder: Path) -> int:
+    """Do what spec.json and inputs.json of the folder say. Returns the exit code."""
+    stop = Stop()
+    stop.listen()
+    device.be_a_good_neighbour()
+    events = EventLog(folder)
+    try:
+        with _as_engine_errors():
+            attempt = _Attempt(folder, events, stop)
+            attempt.go()
+            return DONE
+    except StopRequestedError:
+        step = _last_step(folder)
+        events.emit("stopped", step=step)
+        _write_result(folder, {"outcome": "stopped", "step": step})
+        return STOPPED
+    except EngineError as error:
+        _report(folder, events, error)
+        return FAILED
+    finally:
+        events.close()
+
+
+def _report(folder: Path, events: EventLog, error: EngineError) -> None:
+    """Say what went wrong, as far as a full disk lets us."""
+    fields = {
+        "code": str(error.reason),
+        "message": error.message,
+        "params": error.params,
+        "text": str(error),
+        "hint": error.hint,
+        "step": error.step if error.step is not None else _last_step(folder),
+    }
+    log.error("run failed: %s: %s", error.reason, error)
+    with contextlib.suppress(OSError):
+        events.emit("error", **fields)
+    with contextlib.suppress(OSError):
+        _write_result(folder, {"outcome": "failed", **fields})
+
+
+@contextlib.contextmanager
+def _as_engine_errors() -> Iterator[None]:
+    """Every failure as an EngineError with a reason. The trace of an unforeseen one goes to the log."""
+    try:
+        yield
+    except (EngineError, StopRequestedError):
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise EngineError(Reason.DISK_FULL, "disk_full") from error
+        log.exception("unforeseen")
+        raise EngineError(Reason.INTERNAL, "internal") from error
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise EngineError(Reason.OOM, "oom") from error
+    except Exception as error:
+        if "can't allocate memory" in str(error) or "not enough memory" in str(error):
+            raise EngineError(Reason.OOM, "oom") from error
+        log.exception("unforeseen")
+        raise EngineError(Reason.INTERNAL, "internal") from error
+
+
+class _Attempt:
+    """One attempt at a run, phase by phase."""
+
+    def __init__(self, folder: Path, events: EventLog, stop: Stop) -> None:
+        self.folder, self.events, self.stop = folder, events, stop
+        self.ckpt = folder / protocol.CHECKPOINT_DIR
+        self.spec = _read(folder / protocol.SPEC_FILE, Spec, "bad_spec")
+        self.inputs = _read(folder / protocol.INPUTS_FILE, Inputs, "bad_inputs")
+
+    def go(self) -> None:
+        """All phases."""
+        self.device = device.choose_device(self.spec)
+        found = self._look_for_checkpoint()
+        self.events.emit("phase", phase="prepare", total=None)
+        self.task: Task = task_module(self.spec.task).Task(self.spec, self.stop)
+        self.task.device = self.device
+        cache = Path(os.environ.get(CACHE_VARIABLE) or self.folder / "prepared")
+        folder, self.prepared = prepare.prepared_folder(self.spec, self.inputs.data, self.task, cache)
+        self.stop.check()
+        self.task.open(folder, self.prepared["facts"])
+        if self.prepared["facts"].get("skipped"):
+            self.events.warn("rows_skipped", count=self.prepared["facts"]["skipped"])
+        loop = self._build()
+        if found is not None:
+            self._restore(loop, found)
+        self._train(loop, found)
+        self._finish(loop)
+
+    def _owner(self) -> Owner:
+        return Owner(
+            job=self.inputs.job,
+            fence=self.inputs.fence,
+            spec_sha256=self.spec.sha256,
+            recipe_sha256=self.spec.recipe_sha256,
+            data_sha256=self.inputs.data.sha256,
+            code=CODE_VERSION,
+            torch=torch.__version__,
+        )
+
+    def _look_for_checkpoint(self) -> Path | None:
+        """The newest undamaged checkpoint of this run, on a resume; damaged ones are named and passed over."""
+        if checkpoint.clear(self.ckpt, keep_finished=self.inputs.resume):
+            self.events.warn("checkpoints_cleared")
+        if not self.inputs.resume:
+            return None
+        damaged = []
+        chosen = None
+        for path in checkpoint.found(self.ckpt):
+            meta = checkpoint.verify(path)
+            if meta is not None:
+                checkpoint.check_owner(meta, self._owner())
+                chosen = path
+                break
+            damaged.append(path)
+        self.events.emit("resume", step=checkpoint.step_of(chosen) if chosen else 0)
+        for path in damaged:
+            self.events.warn("checkpoint_corrupt", step=checkpoint.step_of(path))
+            shutil.rmtree(path, ignore_errors=True)
+        return chosen
+
+    def _build(self) -> Loop:
+        torch.manual_seed(self.spec.train.seed)
+        net = net_module(self.spec.model.arch).build(self.spec.shape, self.task.sizes).to(self.device)
+        self.dtype = device.choose_dtype(self.spec, self.device)
+        loop = Loop(spec=self.spec, task=self.task, net=net, stop=self.stop, dtype=self.dtype, device=self.device)
+        self.events.emit(
+            "start",
+            pid=os.getpid(),
+            versions=device.versions(),
+            device=device.device_name(self.device),
+            threads=torch.get_num_threads(),
+            parameters=parameters_of(net),
+        )
+        return loop
+
+    def _restore(self, loop: Loop, path: Path) -> None:
+        loop.net.load_state_dict(package.read_tensors(path / checkpoint.WEIGHTS))
+        if not loop.restore(listeners.read_state(path)):
+            raise EngineError(Reason.CHECKPOINT_MISMATCH, "checkpoint_mismatch", what="net")
+        if checkpoint.verify(path)["prepared_sha256"] != prepare.prepared_sha256(self.prepared):
+            raise EngineError(Reason.CHECKPOINT_MISMATCH, "checkpoint_mismatch", what="prepared data")
+
+    def _train(self, loop: Loop, found: Path | None) -> None:
+        spec = self.spec
+        self.events.emit("phase", phase="train", total=loop.steps)
+        facts = {"prepared_sha256": prepare.prepared_sha256(self.prepared)}
+        saver = listeners.Checkpointer(self.events, self.ckpt, self._owner(), spec, facts)
+        if found is not None:
+            saver.resumed(loop.state.step)
+        around = [
+            listeners.Logger(self.events, loop.steps),
+            listeners.Evaluator(self.events, spec.eval.every_steps, loop.steps),
+            listeners.Ender(spec.limits.minutes),
+            saver,
+        ]
+        left = loop.run(around, saver.save)
+        if left == STOP:
+            raise StopRequestedError
+        if left == LIMIT:
+            minutes = f"{spec.limits.minutes:g}"
+            raise EngineError(Reason.LIMIT_MINUTES, "limit_minutes", step=loop.state.step, minutes=minutes)
+
+    def _finish(self, loop: Loop) -> None:
+        """Judge the best weights on the test part, write the package, say done."""
+        spec, state = self.spec, loop.state
+        self.events.emit("phase", phase="evaluate", total=self.task.count("test"))
+        weights_step = self._take_best(loop)
+        with loop.judging() as net:
+            test = self.task.evaluate(net, "test", final=True)
+            samples = list(self.task.samples(net, spec.eval.samples, state.step)) if spec.eval.samples else []
+        for sample in samples:
+            self.events.emit("sample", step=weights_step, **sample)
+        name, trivial = self.task.baseline()
+        self.stop.check()
+        self.events.emit("phase", phase="package", total=None)
+        results = {
+            "primary": spec.primary,
+            "step": state.step,
+            "weights_step": weights_step,
+            "seconds": round(loop.tick(), 1),
+            "test": test.values,
+            "interval": test.interval,
+            "baseline": {"name": name, "metrics": trivial},
+            "valid_best": state.best,
+            "ended_early": state.ended_early,
+            "detail": test.detail,
+            "peak_memory_bytes": device.peak_memory_bytes(),
+        }
+        out = package.write_package(
+            self.folder, spec=spec, task=self.task, net=loop.net, resolved=self._resolved(loop), results=results
+        )
+        final = {
+            "step": state.step,
+            "seconds": results["seconds"],
+            "metrics": {f"test/{key}": value for key, value in test.values.items()},
+            "primary": spec.primary,
+            "interval": test.interval,
+            "baseline": {"name": name, "metrics": {f"test/{key}": value for key, value in trivial.items()}},
+            "package": out,
+        }
+        _write_result(self.folder, {"outcome": "done", **final})
+        self.events.emit("done", **final)
+
+    def _take_best(self, loop: Loop) -> int:
+        """Load the weights of the best checkpoint, when there is a better one than the last; returns their step."""
+        step, best = loop.state.step, loop.state.best_step
+        if not self.spec.keep.best or best is None or best == step:
+            return step
+        path = checkpoint.best_of(self.ckpt, best)
+        if path is None or checkpoint.verify(path) is None:
+            self.events.warn("best_lost")
+            return step
+        loop.net.load_state_dict(package.read_tensors(path / checkpoint.WEIGHTS))
+        return best
+
+    def _resolved(self, loop: Loop) -> dict[str, Any]:
+        """What the spec leaves open, as it was in this run."""
+        return {
+            "v": 1,
+            "spec_sha256": self.spec.sha256,
+            "recipe_sha256": self.spec.recipe_sha256,
+            "data_sha256": self.inputs.data.sha256,
+            "prepared_sha256": prepare.prepared_sha256(self.prepared),
+            "code": CODE_VERSION,
+            "versions": device.versions(),
+            "device": device.device_name(self.device),
+            "threads": torch.get_num_threads(),
+            "dtype": loop.dtype,
+            "seed": self.spec.train.seed,
+            "steps": loop.steps,
+            "steps_per_epoch": self.task.steps_per_epoch,
+            "items": {part: self.task.count(part) for part in ("train", "valid", "test")},
+            "sizes": dataclasses.asdict(self.task.sizes),
+            "shape": dataclasses.asdict(self.spec.shape),
+            "parameters": parameters_of(loop.net),
+        }
+
+
+def parameters_of(net: nn.Module) -> int:
+    """Numbers the net learns."""
+    return sum(p.numel() for p in net.parameters() if p.requires_grad)
+
+
+def _read(path: Path, kind: Any, message: str) -> Any:
+    """A spec or inputs file. Raises EngineError(bad_spec), with the issues in the log."""
+    try:
+        return kind.from_text(path.read_bytes())
+    except (OSError, SpecError) as error:
+        log.error("%s: %s", path.name, error)
+        raise EngineError(Reason.BAD_SPEC, message) from error
+
+
+def _last_step(folder: Path) -> int:
+    """Step of the newest finished checkpoint, or 0."""
+    known = checkpoint.found(folder / protocol.CHECKPOINT_DIR)
+    return checkpoint.step_of(known[0]) if known else 0
+
+
+def _write_result(folder: Path, result: dict[str, Any]) -> None:
+    """The truth when there is no exit code: written whole, after everything else."""
+    temporary = folder / f"{protocol.RESULT_FILE}.tmp"
+    temporary.write_text(json.dumps(finite({"v": 1, **result}), ensure_ascii=False, allow_nan=False) + "\n")
+    checkpoint.fsync(temporary)
+    temporary.replace(folder / protocol.RESULT_FILE)
+    checkpoint.fsync(folder)

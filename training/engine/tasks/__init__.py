@@ -1,0 +1,1 @@
+"""One task per file: how data becomes batches, what the loss is, how the result is judged and shown."""

@@ -1,0 +1,124 @@
+"""What every task answers to the loop, the evaluator and the packager."""
+
+import abc
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from training.engine import ordering
+from training.engine.errors import Stop
+from training.engine.protocol import InputData
+from training.engine.registry import Sizes
+from training.engine.spec import Spec
+
+Batch = dict[str, Tensor]
+PARTS = ("train", "valid", "test")
+
+
+@dataclasses.dataclass
+class Report:
+    """Figures of one part. `detail` is for metrics.json only (per class, confusion matrix, counts)."""
+
+    values: dict[str, float]
+    detail: dict[str, Any] = dataclasses.field(default_factory=dict)
+    interval: list[float] | None = None
+
+
+class Task(abc.ABC):
+    """One way to learn. `prepare` runs once per dataset and recipe, `open` at every start.
+
+    Everything random comes from (seed, epoch) or (seed, step), so that a resumed run goes on as if never stopped.
+    """
+
+    unit: str
+
+    def __init__(self, spec: Spec, stop: Stop) -> None:
+        self.spec, self.stop = spec, stop
+        self.shape = spec.shape
+        self.device = torch.device("cpu")
+        self._epoch: tuple[int, list[np.ndarray]] | None = None
+
+    @abc.abstractmethod
+    def prepare_key(self) -> dict[str, Any]:
+        """What of the spec shapes the prepared files, besides data and split."""
+
+    @abc.abstractmethod
+    def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
+        """Write the prepared files into `folder`, return what to remember about them. Raises DataError."""
+
+    @abc.abstractmethod
+    def open(self, folder: Path, facts: dict[str, Any]) -> None:
+        """Open the prepared files; `facts` is what `prepare` returned."""
+
+    @property
+    @abc.abstractmethod
+    def sizes(self) -> Sizes:
+        """What the data decides about the net."""
+
+    @abc.abstractmethod
+    def count(self, part: str) -> int:
+        """Items (blocks, rows, images) of a part."""
+
+    @abc.abstractmethod
+    def train_batch(self, rows: np.ndarray, epoch: int, step: int) -> Batch:
+        """The items as tensors on the device."""
+
+    @abc.abstractmethod
+    def loss(self, net: nn.Module, batch: Batch) -> Tensor:
+        """Mean loss of a batch."""
+
+    @abc.abstractmethod
+    def units(self, batch: Batch) -> int:
+        """Tokens, rows or images in a batch, for the speed."""
+
+    @abc.abstractmethod
+    def evaluate(self, net: nn.Module, part: str, *, limit: int | None = None, final: bool = False) -> Report:
+        """Judge the net on a part, at most `limit` items evenly spaced; `final` adds detail and interval."""
+
+    @abc.abstractmethod
+    def baseline(self) -> tuple[str, dict[str, float]]:
+        """(name, values) of the trivial answer on the test part."""
+
+    @abc.abstractmethod
+    def samples(self, net: nn.Module, count: int, step: int) -> Iterator[dict[str, Any]]:
+        """Examples to look at: kind, prompt, text and whatever else helps."""
+
+    @abc.abstractmethod
+    def package(self, folder: Path) -> dict[str, Any]:
+        """Write what a user of the model needs beside the weights; return entries to add to config.json."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one pass over the training part."""
+        return ordering.steps_per_epoch(self.count("train"), self.spec.train.batch)
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        train = self.spec.train
+        steps = self.steps_per_epoch * train.epochs if train.epochs is not None else None
+        return min(n for n in (steps, train.max_steps) if n is not None)
+
+    def batch_at(self, step: int) -> Batch:
+        """The batch of a step, counted from 0."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        if self._epoch is None or self._epoch[0] != epoch:
+            self._epoch = (epoch, self.batches(epoch))
+        return self.train_batch(self._epoch[1][place], epoch, step)
+
+    def batches(self, epoch: int) -> list[np.ndarray]:
+        """Item indices of each batch of an epoch."""
+        train = self.spec.train
+        return ordering.plain_batches(self.count("train"), train.batch, train.seed, epoch)
+
+
+def spaced(count: int, limit: int | None) -> np.ndarray:
+    """At most `limit` of `count` indices, evenly spaced."""
+    if limit is None or count <= limit:
+        return np.arange(count)
+    return np.arange(limit) * count // limit

@@ -1,0 +1,143 @@
+"""What text and image classification share: loss, figures, the majority baseline, examples."""
+
+import abc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from training.engine import metrics, ordering
+from training.engine.errors import DataError
+from training.engine.registry import Sizes
+from training.engine.tasks import base
+
+EVAL_ROWS = 64
+
+
+class Classifier(base.Task):
+    """A task whose items have one label each."""
+
+    labels: list[str]
+    targets: np.ndarray
+    parts: dict[str, np.ndarray]
+
+    @abc.abstractmethod
+    def batch_of(self, items: np.ndarray) -> base.Batch:
+        """Items by their number in the dataset, with `target`, as tensors on the device and without augmentation."""
+
+    @abc.abstractmethod
+    def logits(self, net: nn.Module, batch: base.Batch) -> Tensor:
+        """(batch, classes)."""
+
+    @abc.abstractmethod
+    def describe(self, item: int) -> str:
+        """An item as words, for the examples."""
+
+    def encode_labels(self, labels: list[str], folder: Path) -> list[str]:
+        """Write the class numbers and the split of all items; return the class names in order."""
+        names = sorted(set(labels))
+        if len(names) < 2:
+            raise DataError("data_shape", problem="it has fewer than two classes")
+        number = {name: i for i, name in enumerate(names)}
+        targets = np.array([number[label] for label in labels], dtype=np.int64)
+        split = self.spec.data.split
+        parts = ordering.split_rows(targets, split.valid, split.test, split.seed)
+        if min(len(rows) for rows in parts.values()) == 0:
+            raise DataError("data_shape", problem="one of its parts would be empty")
+        np.save(folder / "targets.npy", targets)
+        for part, rows in parts.items():
+            np.save(folder / f"{part}.npy", rows)
+        return names
+
+    def open_labels(self, folder: Path, names: list[str]) -> None:
+        """Read what `encode_labels` wrote."""
+        self.labels = names
+        self.targets = np.load(folder / "targets.npy")
+        self.parts = {part: np.load(folder / f"{part}.npy") for part in base.PARTS}
+
+    @property
+    def sizes(self) -> Sizes:
+        return Sizes(classes=len(self.labels))
+
+    def count(self, part: str) -> int:
+        return len(self.parts[part])
+
+    def loss(self, net: nn.Module, batch: base.Batch) -> Tensor:
+        return F.cross_entropy(self.logits(net, batch), batch["target"])
+
+    def units(self, batch: base.Batch) -> int:
+        return len(batch["target"])
+
+    def order_for_eval(self, items: np.ndarray) -> np.ndarray:
+        """The order in which items are judged; a task may put like lengths together."""
+        return items
+
+    def _answers(self, net: nn.Module, items: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """(item numbers, log probabilities) in groups."""
+        items = self.order_for_eval(items)
+        for start in range(0, len(items), EVAL_ROWS):
+            self.stop.check()
+            group = items[start : start + EVAL_ROWS]
+            yield group, self.logits(net, self.batch_of(group)).float().log_softmax(-1).cpu().numpy()
+
+    def evaluate(self, net: nn.Module, part: str, *, limit: int | None = None, final: bool = False) -> base.Report:
+        items = self.parts[part][base.spaced(self.count(part), limit)]
+        classes = len(self.labels)
+        matrix, nats = np.zeros((classes, classes), dtype=np.int64), 0.0
+        for group, logs in self._answers(net, items):
+            truth = self.targets[group]
+            nats -= float(np.take_along_axis(logs, truth[:, None], 1).astype(np.float64).sum())
+            matrix += metrics.confusion(truth, logs.argmax(1), classes)
+        scores = metrics.classification_scores(matrix)
+        values = {name: float(value) for name, value in scores.items()} | {"loss": nats / len(items)}
+        report = base.Report(values)
+        if final:
+            report.detail = {
+                "rows": len(items),
+                "labels": self.labels,
+                "confusion": matrix.tolist(),
+                "classes": metrics.class_table(matrix, self.labels),
+            }
+            if self.spec.primary in scores:
+                report.interval = metrics.classification_interval(matrix, self.spec.primary)
+        return report
+
+    def baseline(self) -> tuple[str, dict[str, float]]:
+        """The commonest class of the training part, whatever the item; loss of its class frequencies."""
+        classes = len(self.labels)
+        counts = np.bincount(self.targets[self.parts["train"]], minlength=classes)
+        truth = self.targets[self.parts["test"]]
+        matrix = metrics.confusion(truth, np.full(len(truth), counts.argmax()), classes)
+        share = (counts + 1) / (counts + 1).sum()
+        scores = metrics.classification_scores(matrix)
+        values = {name: float(value) for name, value in scores.items()}
+        return "majority", values | {"loss": float(-np.log(share[truth]).mean())}
+
+    def samples(self, net: nn.Module, count: int, step: int) -> Iterator[dict[str, Any]]:
+        """The most confident errors first, then the least sure right answers of (part of) the test part."""
+        items = self.parts["test"][base.spaced(self.count("test"), 512)]
+        rows = []
+        for group, logs in self._answers(net, items):
+            guess = logs.argmax(1)
+            for item, g, log in zip(group.tolist(), guess.tolist(), logs.max(1).tolist(), strict=True):
+                wrong = g != self.targets[item]
+                rows.append((not wrong, -log if wrong else log, item, g, log))
+        rows.sort(key=lambda row: row[:3])
+        for _, _, item, guess, log in rows[:count]:
+            yield {
+                "kind": "image" if self.unit == "images" else "row",
+                "prompt": self.describe(item),
+                "text": self.labels[guess],
+                "label": self.labels[int(self.targets[item])],
+                "probability": round(float(np.exp(log)), 4),
+            }
+
+    def label_config(self) -> dict[str, Any]:
+        """Class names in the words of config.json."""
+        return {
+            "id2label": {str(i): label for i, label in enumerate(self.labels)},
+            "label2id": {label: i for i, label in enumerate(self.labels)},
+        }

@@ -1,0 +1,191 @@
+"""Text to tokens and back: characters and bytes by table, byte pairs by the tokenizers library; one tokenizer.json."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from training.engine.spec import TokenizerSpec
+
+END, UNKNOWN = "<|endoftext|>", "<|unknown|>"
+LM_SPECIALS = (END, UNKNOWN)
+CLASSIFIER_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+DEFAULT_CHARS = 2_000
+CHUNK_CHARS = 200_000
+
+
+def byte_alphabet() -> list[str]:
+    """The printable stand-in of each byte in a byte-level vocabulary.
+
+    Printable bytes stand for themselves, the others for the characters from U+0100 on: the table of GPT-2.
+    """
+    printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    rest = iter(range(256))
+    return [chr(b) if b in printable else chr(256 + next(rest)) for b in range(256)]
+
+
+class Tokenizer:
+    """Wraps a tokenizer.json. Special tokens come first in the vocabulary."""
+
+    def __init__(self, kind: str, document: dict) -> None:
+        self.kind, self.document = kind, document
+        self.vocab: dict[str, int] = document["model"]["vocab"]
+        self.size = max([*self.vocab.values(), *(t["id"] for t in document["added_tokens"])]) + 1
+        self.specials = {t["content"]: t["id"] for t in document["added_tokens"]}
+        self._tokens = {i: t for t, i in self.vocab.items()}
+        self._fast = None
+        if kind == "char":
+            # Position in the sorted code points, and the id found there.
+            points = sorted((ord(c), i) for c, i in self.vocab.items() if len(c) == 1)
+            self._points = np.array([p for p, _ in points], dtype=np.uint32)
+            self._ids = np.array([i for _, i in points], dtype=np.int64)
+        elif kind == "byte":
+            self._ids = np.array([self.vocab[c] for c in byte_alphabet()], dtype=np.int64)
+        else:
+            from tokenizers import Tokenizer as FastTokenizer  # only byte pairs need the library
+
+            self._fast = FastTokenizer.from_str(json.dumps(document))
+
+    def encode(self, text: str) -> np.ndarray:
+        """Token ids (int64) of a text, without special tokens."""
+        if self.kind == "char":
+            points = np.frombuffer(text.encode("utf-32-le", "replace"), dtype=np.uint32)
+            place = np.searchsorted(self._points, points).clip(max=len(self._points) - 1)
+            unknown = self.specials.get(UNKNOWN, self.specials.get("[UNK]", 0))
+            return np.where(self._points[place] == points, self._ids[place], unknown)
+        if self.kind == "byte":
+            return self._ids[np.frombuffer(text.encode("utf-8", "replace"), dtype=np.uint8)]
+        assert self._fast is not None
+        return np.array(self._fast.encode(text, add_special_tokens=False).ids, dtype=np.int64)
+
+    def encode_parts(self, text: str) -> Iterator[np.ndarray]:
+        """Token ids of a long text, piece by piece; pieces end at line ends."""
+        for piece in pieces(text, CHUNK_CHARS):
+            yield self.encode(piece)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Text of token ids; special tokens vanish."""
+        special = set(self.specials.values())
+        kept = [int(i) for i in ids if int(i) not in special]
+        if self.kind == "char":
+            return "".join(self._tokens.get(i, "�") for i in kept)
+        if self.kind == "byte":
+            back = {int(i): b for b, i in enumerate(self._ids)}
+            return bytes(back[i] for i in kept).decode("utf-8", "replace")
+        assert self._fast is not None
+        return self._fast.decode(kept)
+
+    def save(self, path: Path) -> None:
+        """Write tokenizer.json."""
+        path.write_text(json.dumps(self.document, ensure_ascii=False), encoding="utf-8")
+
+
+def load_tokenizer(path: Path) -> Tokenizer:
+    """Read a tokenizer.json written by this module."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    if document["model"]["merges"]:
+        return Tokenizer("bpe", document)
+    if document["pre_tokenizer"] is None:
+        return Tokenizer("char", document)
+    return Tokenizer("byte", document)
+
+
+def train_tokenizer(spec: TokenizerSpec, texts: Iterable[str], specials: tuple[str, ...]) -> Tokenizer:
+    """Learn a vocabulary from the training part. `specials` holds the unknown token second."""
+    if spec.kind == "byte":
+        return Tokenizer("byte", _document(specials, byte_alphabet(), byte_level=True))
+    if spec.kind == "char":
+        counts: dict[str, int] = {}
+        for text in texts:
+            points, times = np.unique(np.frombuffer(text.encode("utf-32-le", "replace"), np.uint32), return_counts=True)
+            for point, n in zip(points.tolist(), times.tolist(), strict=True):
+                counts[chr(point)] = counts.get(chr(point), 0) + n
+        room = (spec.vocab or DEFAULT_CHARS) - len(specials)
+        frequent = sorted(counts, key=lambda c: (-counts[c], c))[:room]
+        return Tokenizer("char", _document(specials, sorted(frequent), byte_level=False))
+    return _train_bpe(spec.vocab or 2_000, texts, specials)
+
+
+def _train_bpe(vocab: int, texts: Iterable[str], specials: tuple[str, ...]) -> Tokenizer:
+    from tokenizers import Tokenizer as FastTokenizer  # only byte pairs need the library
+    from tokenizers import decoders, models, pre_tokenizers, trainers
+
+    fast = FastTokenizer(models.BPE())
+    fast.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    fast.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab,
+        special_tokens=list(specials),
+        initial_alphabet=byte_alphabet(),
+        show_progress=False,
+    )
+    fast.train_from_iterator((piece for text in texts for piece in pieces(text, 10_000)), trainer)
+    document = json.loads(fast.to_str())
+    document["post_processor"] = _template(specials)
+    return Tokenizer("bpe", document)
+
+
+def _document(specials: tuple[str, ...], entries: list[str], *, byte_level: bool) -> dict:
+    """A tokenizer.json without merges: every entry is one character of the (byte-level) text."""
+    added = [
+        {"id": i, "content": text, "single_word": False, "lstrip": False, "rstrip": False}
+        | {"normalized": False, "special": True}
+        for i, text in enumerate(specials)
+    ]
+    level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": added,
+        "normalizer": None,
+        "pre_tokenizer": level if byte_level else None,
+        "post_processor": _template(specials),
+        "decoder": level if byte_level else {"type": "Fuse"},
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": specials[1],
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": False,
+            "byte_fallback": False,
+            "ignore_merges": False,
+            "vocab": {text: i for i, text in enumerate([*specials, *entries])},
+            "merges": [],
+        },
+    }
+
+
+def _template(specials: tuple[str, ...]) -> dict | None:
+    """[CLS] text [SEP] for classifiers; language models get the text as it is."""
+    if "[CLS]" not in specials:
+        return None
+
+    def token(name: str) -> dict:
+        return {"SpecialToken": {"id": name, "type_id": 0}}
+
+    def entry(name: str) -> dict:
+        return {"id": name, "ids": [specials.index(name)], "tokens": [name]}
+
+    first = [token("[CLS]"), {"Sequence": {"id": "A", "type_id": 0}}, token("[SEP]")]
+    pair = [*first, {"Sequence": {"id": "B", "type_id": 1}}, {"SpecialToken": {"id": "[SEP]", "type_id": 1}}]
+    return {
+        "type": "TemplateProcessing",
+        "single": first,
+        "pair": pair,
+        "special_tokens": {"[CLS]": entry("[CLS]"), "[SEP]": entry("[SEP]")},
+    }
+
+
+def pieces(text: str, size: int) -> Iterator[str]:
+    """A text cut after line ends into pieces of about `size` characters, so that no word is cut."""
+    start = 0
+    while start < len(text):
+        end = start + size
+        if end < len(text):
+            line = text.rfind("\n", start, end) + 1
+            end = line if line > start else end
+        yield text[start:end]
+        start = end
