@@ -4,10 +4,13 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
 
+import django
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from registry.tracking.server_env import GATE_MIDDLEWARE
+
+django.setup()  # before the middleware is narrowed: the apps check at start that theirs is there
 
 # The same installation as the web process, with the gate as its only page.
 settings.ROOT_URLCONF = "config.urls_tracking"

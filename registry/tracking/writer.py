@@ -107,6 +107,7 @@ class RunWriter:
                 "MLFLOW_HTTP_REQUEST_TIMEOUT": str(REQUEST_TIMEOUT_S),
                 "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
                 "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+                "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
             }
         )
 
@@ -253,7 +254,9 @@ class RunWriter:
                     folder = path.parent.relative_to(package_dir).as_posix()
                     client.log_model_artifact(model.model_id, str(path), None if folder == "." else folder)
                 client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
-            client.log_outputs(self._run_id, [LoggedModelOutput(model.model_id, step=step)])
+            outputs = client.get_run(self._run_id).outputs
+            if model.model_id not in [known.model_id for known in (outputs.model_outputs if outputs else [])]:
+                client.log_outputs(self._run_id, [LoggedModelOutput(model.model_id, step=step)])
             final = [
                 # The model's own time makes sending them again a no-op.
                 StockMetric(key, value, model.creation_timestamp, step, model_id=model.model_id, run_id=self._run_id)

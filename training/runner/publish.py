@@ -20,7 +20,7 @@ CARD, MANIFEST = "README.md", "MANIFEST.json"
 def publish(*, job: Job, run_dir: Path, done: dict[str, Any], writer: RunWriter, parameters: int) -> ModelVersion:
     """Log the package as an MLflow LoggedModel with a registered version, and register ours.
 
-    `done` is the engine's last event. Raises TrackingDownError when MLflow cannot be reached (try again later) and
+    `done` is the engine's last event. Raises TrackingUnavailable when MLflow cannot be reached (try again later) and
     InvalidError when the package does not match its manifest.
     """
     package = run_dir / (done.get("package") or PACKAGE_DIR)

@@ -6,7 +6,6 @@ attempt's run holds the whole curve, each step once. Metrics keep the time of th
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from pathlib import Path
@@ -16,7 +15,7 @@ from django.conf import settings
 from django.db import connection
 
 from registry.tracking import job_token
-from registry.tracking.writer import MetricPoint, RunWriter, SupersededError, TrackingDownError, TrackingError
+from registry.tracking.writer import Metric, RunWriter, SupersededError, TrackingError, TrackingUnavailable
 from training.engine.contract import EVENTS_FILE
 from training.jobs.lifecycle import beat
 from training.jobs.models import Job
@@ -51,7 +50,7 @@ class Shipper(threading.Thread):
                 try:
                     self._ship()
                     wait_s = EVERY_S
-                except TrackingDownError as fault:
+                except TrackingUnavailable as fault:
                     wait_s = fault.retry_in_s
                     log.warning("%s", fault)
                 except SupersededError:
@@ -108,15 +107,12 @@ class Shipper(threading.Thread):
         def token() -> str:
             return job_token.issue(job_id=str(job.pk), project=job.project.slug, fence=job.fence, ttl_s=TOKEN_S)
 
-        writer = RunWriter(
-            tracking_uri=f"{settings.TRACKING_URL}/mlflow/{job.project.slug}",
-            token=token,
-            job_id=str(job.pk),
-            fence=job.fence,
-        )
+        writer = RunWriter(f"{settings.TRACKING_URL}/mlflow/{job.project.slug}", token)
         run_id = writer.start_run(
             experiment=job.task,
             run_name=job.name,
+            job_id=str(job.pk),
+            fence=job.fence,
             tags={"tandem.spec_sha256": job.spec_sha256, "tandem.submitted_by": str(job.submitted_by_id)},
             params=flatten(job.spec),
         )
@@ -125,7 +121,7 @@ class Shipper(threading.Thread):
             name=f"{version.dataset.name} v{version.number}",
             digest=version.sha256[:32],
             source=f"{settings.BASE_URL}{version.get_absolute_url()}",
-            profile=json.dumps({"rows": version.rows, "bytes": version.size_bytes, "kind": version.kind}),
+            profile={"rows": version.rows, "bytes": version.size_bytes, "kind": version.kind},
         )
         if beat(job_id=job.pk, fence=job.fence, mlflow_run_id=run_id) is None:
             raise SupersededError
@@ -138,21 +134,21 @@ def resumed_at(events: list[dict[str, Any]]) -> int | None:
     return next((event["step"] for event in events if event["e"] == "resume"), None)
 
 
-def points_of(events: list[dict[str, Any]]) -> list[MetricPoint]:
+def points_of(events: list[dict[str, Any]]) -> list[Metric]:
     """What of the events belongs into MLflow's metric history."""
-    points: list[MetricPoint] = []
+    points: list[Metric] = []
     for event in events:
         at_ms, step = int(event.get("t", 0) * 1000), int(event.get("step") or 0)
         if event["e"] == "metric":
-            points += [MetricPoint(key, float(value), step, at_ms) for key, value in event["values"].items()]
+            points += [Metric(key, float(value), step, at_ms) for key, value in event["values"].items()]
         elif event["e"] == "progress":
             for key, name in (("rate", "system/rate"), ("lr", "train/lr")):
                 if event.get(key) is not None:
-                    points.append(MetricPoint(name, float(event[key]), step, at_ms))
+                    points.append(Metric(name, float(event[key]), step, at_ms))
         elif event["e"] == "done":
-            points += [MetricPoint(key, float(value), step, at_ms) for key, value in event["metrics"].items()]
+            points += [Metric(key, float(value), step, at_ms) for key, value in event["metrics"].items()]
             baseline = (event.get("baseline") or {}).get("metrics") or {}
-            points += [MetricPoint(f"baseline/{key}", float(value), step, at_ms) for key, value in baseline.items()]
+            points += [Metric(f"baseline/{key}", float(value), step, at_ms) for key, value in baseline.items()]
     return points
 
 

@@ -12,7 +12,6 @@ import signal
 import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -282,7 +281,7 @@ class Supervisor:
         from dataclasses import replace
 
         from collab.kernel.errors import DomainError
-        from registry.tracking.writer import SupersededError, TrackingDownError, TrackingError
+        from registry.tracking.writer import SupersededError, TrackingError, TrackingUnavailable
         from training.jobs import lifecycle
         from training.runner.publish import publish
 
@@ -304,7 +303,7 @@ class Supervisor:
                     return version, ending
                 if shipper.refusal:
                     return None, replace(ending, reason="publish", detail=shipper.refusal)
-            except TrackingDownError as fault:
+            except TrackingUnavailable as fault:
                 log.warning("publishing waits: %s", fault)
             except SupersededError:
                 return None, None
@@ -342,9 +341,15 @@ def main(argv: list[str]) -> int:
 
     django.setup()
     logging.getLogger().setLevel(logging.INFO)
+    from training.jobs.lifecycle import Ending, end_attempt
+
     job_id, fence = UUID(argv[0]), int(argv[1])
-    Path.cwd()
-    Supervisor(job_id, fence).run()
+    try:
+        Supervisor(job_id, fence).run()
+    except Exception:  # whatever broke here must not leave the job waiting for its lease to run out
+        log.exception("the supervisor broke")
+        end_attempt(job_id=job_id, fence=fence, ending=Ending("internal"))
+        return 1
     return 0
 
 
