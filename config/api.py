@@ -2,6 +2,27 @@
 
 from rest_framework.routers import SimpleRouter
 
-router = SimpleRouter(use_regex_path=True)
+from collab.access.api import DecideViewSet
+from collab.accounts.api import OrganisationViewSet, TokenViewSet
+from collab.agreements.api import AgreementVersionViewSet, AgreementViewSet
+from collab.projects.api import ProjectViewSet
+from registry.catalog.api import ModelVersionViewSet, ModelViewSet
+from registry.datasets.api import DatasetVersionViewSet, DatasetViewSet
+from training.jobs.api import JobViewSet, SpecViewSet
 
+router = SimpleRouter(use_regex_path=True)
+router.register("organisations", OrganisationViewSet, basename="organisation")
+router.register("projects", ProjectViewSet, basename="project")
+router.register("agreements", AgreementViewSet, basename="agreement")
+router.register("agreement-versions", AgreementVersionViewSet, basename="agreement-version")
+router.register("datasets", DatasetViewSet, basename="dataset")
+router.register("dataset-versions", DatasetVersionViewSet, basename="dataset-version")
+router.register("specs", SpecViewSet, basename="spec")
+router.register("jobs", JobViewSet, basename="job")
+router.register("models", ModelViewSet, basename="model")
+router.register("model-versions", ModelVersionViewSet, basename="model-version")
+router.register("tokens", TokenViewSet, basename="token")
+router.register("decide", DecideViewSet, basename="decide")
+
+app_name = "api"
 urlpatterns = router.urls

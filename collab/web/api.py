@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date, datetime
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -40,6 +41,11 @@ def as_uuid(value: str) -> UUID | None:
         return UUID(value)
     except (ValueError, AttributeError, TypeError):
         return None
+
+
+def choices_of(states: type[Enum]) -> list[tuple[str, str]]:
+    """The values of an enumeration as the choices of a field."""
+    return [(member.value, member.name) for member in states]
 
 
 # --- serializers
@@ -201,8 +207,9 @@ class ScopedViewSet(viewsets.GenericViewSet):
         return Response(serializer_class(obj, context=self.get_serializer_context()).data, status=status)
 
     def listed(self, rows: Any, serializer_class: type[serializers.BaseSerializer]) -> Response:
-        """A page of rows as JSON."""
-        page = self.paginate_queryset(rows)
+        """A page of rows as JSON, in an order that no two pages disagree about."""
+        order = rows.query.order_by or rows.model._meta.ordering
+        page = self.paginate_queryset(rows.order_by(*order, "pk"))
         return self.get_paginated_response(
             serializer_class(page, many=True, context=self.get_serializer_context()).data
         )

@@ -224,7 +224,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["collab.web.parsers.StrictJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "collab.web.pagination.CursorOrPagePagination",
     "DEFAULT_FILTER_BACKENDS": ["collab.web.filters.StrictFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "collab.web.schema.TandemSchema",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "collab.web.negotiation.JSONOnlyNegotiation",
     "EXCEPTION_HANDLER": "collab.web.errors.api_exception_handler",
     "PAGE_SIZE": 25,
@@ -240,6 +240,20 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "PREPROCESSING_HOOKS": [],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "collab.web.schema.describe_errors",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "AgreementKind": "collab.agreements.models.AgreementKind",
+        "DatasetKind": "registry.datasets.models.DatasetKind",
+        "OrganisationKind": "collab.accounts.models.OrganisationKind",
+        "ProjectState": "collab.projects.states.ProjectState",
+        "AgreementVersionState": "collab.agreements.states.VersionState",
+        "JobState": "training.jobs.states.JobState",
+        "Role": "collab.access.roles.Role",
+    },
 }
 
 # --- headers

@@ -1,0 +1,263 @@
+"""Joint projects: their parties, the people in them, their history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from collab.access.policy import visible_to
+from collab.access.roles import PROJECT_ROLES
+from collab.accounts.api import MembershipSerializer, OrganisationRef
+from collab.accounts.models import Membership, Organisation, User
+from collab.audit.api import AuditEventSerializer
+from collab.audit.models import AuditEvent
+from collab.kernel.errors import InvalidError, NotFoundError
+from collab.projects.models import Project, ProjectParty
+from collab.projects.services import add_member, add_party, create_project, edit_project, end_membership, move_project
+from collab.projects.states import PROJECT_MOVES, ProjectState
+from collab.web.api import (
+    SLUG_PATTERN,
+    UUID_PATTERN,
+    DayField,
+    MomentField,
+    ScopedRelatedField,
+    ScopedViewSet,
+    StrictSerializer,
+    as_uuid,
+    choices_of,
+    etag_of,
+    require_match,
+    tagged,
+)
+
+
+class PartySerializer(serializers.ModelSerializer):
+    """An organisation in a project."""
+
+    organisation = OrganisationRef(read_only=True)
+
+    class Meta:
+        model = ProjectParty
+        fields = ["id", "organisation", "role", "joined_on", "left_on"]
+
+
+class ProjectSerializer(serializers.ModelSerializer):
+    parties = PartySerializer(many=True, read_only=True)
+    state = serializers.ChoiceField(choices=choices_of(ProjectState), read_only=True)
+    moves = serializers.SerializerMethodField()
+    url = serializers.CharField(source="get_absolute_url", read_only=True)
+
+    class Meta:
+        model = Project
+        fields = [
+            "id",
+            "slug",
+            "title",
+            "title_zh",
+            "summary",
+            "summary_zh",
+            "state",
+            "moves",
+            "starts_on",
+            "ends_on",
+            "parties",
+            "version",
+            "created_at",
+            "url",
+        ]
+
+    def get_moves(self, project: Project) -> list[str]:
+        """What its state allows now."""
+        return PROJECT_MOVES.open_from(project.state)
+
+
+class ProjectInput(StrictSerializer):
+    """Begin a joint project."""
+
+    title = serializers.CharField(max_length=160)
+    title_zh = serializers.CharField(max_length=160, required=False, allow_blank=True)
+    summary = serializers.CharField(max_length=5000, required=False, allow_blank=True)
+    summary_zh = serializers.CharField(max_length=5000, required=False, allow_blank=True)
+    starts_on = DayField(required=False)
+    ends_on = DayField(required=False, allow_null=True)
+    lead_organisation = ScopedRelatedField(word="project.create", model=Organisation, slug_field="slug")
+    partners = ScopedRelatedField(
+        word="organisation.view", model=Organisation, slug_field="slug", many=True, required=False
+    )
+
+
+class ProjectEdit(StrictSerializer):
+    """What a project says of itself; fields that are left out stay as they are."""
+
+    title = serializers.CharField(max_length=160, required=False)
+    title_zh = serializers.CharField(max_length=160, required=False, allow_blank=True)
+    summary = serializers.CharField(max_length=5000, required=False, allow_blank=True)
+    summary_zh = serializers.CharField(max_length=5000, required=False, allow_blank=True)
+    ends_on = DayField(required=False, allow_null=True)
+
+
+class PartyInput(StrictSerializer):
+    organisation = ScopedRelatedField(word="organisation.view", model=Organisation, slug_field="slug")
+
+
+class MemberInput(StrictSerializer):
+    """Give a person a role; they are named by their id or their e-mail address."""
+
+    person = serializers.CharField(max_length=254)
+    organisation = ScopedRelatedField(word="organisation.view", model=Organisation, slug_field="slug")
+    role = serializers.ChoiceField(choices=[role.value for role in PROJECT_ROLES])
+    ends_at = MomentField(required=False, allow_null=True, default=None)
+
+
+class ProjectFilter(django_filters.FilterSet):
+    state = django_filters.ChoiceFilter(choices=choices_of(ProjectState))
+    title = django_filters.CharFilter(lookup_expr="icontains")
+
+
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, required=True, description="ETag of what you read"
+)
+
+
+@extend_schema_view(list=extend_schema(summary="My projects"), retrieve=extend_schema(summary="One project"))
+class ProjectViewSet(ScopedViewSet):
+    words = {
+        "list": "project.view",
+        "retrieve": "project.view",
+        "create": "project.create",
+        "partial_update": "project.edit",
+        "begin": "project.edit",
+        "suspend": "project.edit",
+        "resume": "project.edit",
+        "close": "project.edit",
+        "parties": "project.view",
+        "join": "project.edit",
+        "people": "project.view",
+        "enrol": "member.manage",
+        "dismiss": "member.manage",
+        "leave": "project.view",
+        "history": "audit.view",
+    }
+    rows = Project.objects.with_parties()
+    serializer_class = ProjectSerializer
+    filterset_class = ProjectFilter
+    lookup_field = "slug"
+    lookup_value_regex = SLUG_PATTERN
+
+    def list(self, request: Request) -> Response:
+        return self.listed(self.filtered(), ProjectSerializer)
+
+    def retrieve(self, request: Request, slug: str) -> Response:
+        return self._tagged(self.get_object())
+
+    @extend_schema(summary="Begin a joint project", request=ProjectInput, responses={201: ProjectSerializer})
+    def create(self, request: Request) -> Response:
+        return self._tagged(create_project(by=request.user, **self.parsed(ProjectInput)), 201)
+
+    @extend_schema(summary="Change a project", request=ProjectEdit, responses=ProjectSerializer, parameters=[IF_MATCH])
+    def partial_update(self, request: Request, slug: str) -> Response:
+        project = self.get_object()
+        require_match(request, etag_of(project.pk, project.version))
+        changes = self.parsed(ProjectEdit)
+        kept = {name: getattr(project, name) for name in ProjectEdit().fields}
+        return self._tagged(edit_project(project=project, by=request.user, version=project.version, **(kept | changes)))
+
+    @extend_schema(summary="Begin the work", request=None, responses=ProjectSerializer)
+    @action(detail=True, methods=["post"])
+    def begin(self, request: Request, slug: str) -> Response:
+        return self._move("begin")
+
+    @extend_schema(summary="Suspend the work", request=None, responses=ProjectSerializer)
+    @action(detail=True, methods=["post"])
+    def suspend(self, request: Request, slug: str) -> Response:
+        return self._move("suspend")
+
+    @extend_schema(summary="Resume the work", request=None, responses=ProjectSerializer)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, slug: str) -> Response:
+        return self._move("resume")
+
+    @extend_schema(summary="Close the project", request=None, responses=ProjectSerializer)
+    @action(detail=True, methods=["post"])
+    def close(self, request: Request, slug: str) -> Response:
+        return self._move("close")
+
+    @extend_schema(summary="Parties, also those that left", responses=PartySerializer(many=True))
+    @action(detail=True, paged=True, filterset_class=None)
+    def parties(self, request: Request, slug: str) -> Response:
+        rows = ProjectParty.objects.filter(project=self.get_object()).select_related("organisation")
+        return self.listed(rows, PartySerializer)
+
+    @extend_schema(summary="Let an organisation join", request=PartyInput, responses={201: PartySerializer})
+    @parties.mapping.post
+    def join(self, request: Request, slug: str) -> Response:
+        project = self.get_object()
+        party = add_party(project=project, by=request.user, **self.parsed(PartyInput))
+        return self.shown(party, PartySerializer, 201)
+
+    @extend_schema(summary="Roles in a project, also those that ended", responses=MembershipSerializer(many=True))
+    @action(detail=True, paged=True, filterset_class=None)
+    def people(self, request: Request, slug: str) -> Response:
+        rows = Membership.objects.filter(project=self.get_object())
+        return self.listed(rows.select_related("user", "organisation", "project"), MembershipSerializer)
+
+    @extend_schema(summary="Give a role", request=MemberInput, responses={201: MembershipSerializer})
+    @people.mapping.post
+    def enrol(self, request: Request, slug: str) -> Response:
+        project = self.get_object()
+        data = self.parsed(MemberInput)
+        person = _employee(data.pop("person"), data["organisation"])
+        membership = add_member(project=project, user=person, by=request.user, **data)
+        return self.shown(membership, MembershipSerializer, 201)
+
+    @extend_schema(
+        summary="End a role now",
+        request=None,
+        responses=MembershipSerializer,
+        parameters=[OpenApiParameter("membership", str, OpenApiParameter.PATH, description="Id of the role")],
+    )
+    @action(detail=True, methods=["delete"], url_path=f"people/(?P<membership>{UUID_PATTERN})")
+    def dismiss(self, request: Request, slug: str, membership: str) -> Response:
+        held = Membership.objects.filter(project=self.get_object(), pk=membership).first()
+        if held is None:
+            raise NotFoundError
+        return self.shown(end_membership(membership=held, by=request.user), MembershipSerializer)
+
+    @extend_schema(summary="End my own roles", request=None, responses=MembershipSerializer(many=True))
+    @action(detail=True, methods=["post"], pagination_class=None, filterset_class=None)
+    def leave(self, request: Request, slug: str) -> Response:
+        mine = Membership.objects.filter(project=self.get_object(), user=request.user).active()
+        ended = [end_membership(membership=held, by=request.user) for held in mine]
+        return Response(MembershipSerializer(ended, many=True).data)
+
+    @extend_schema(summary="History of a project", responses=AuditEventSerializer(many=True))
+    @action(detail=True, paged=True, filterset_class=None)
+    def history(self, request: Request, slug: str) -> Response:
+        rows = AuditEvent.objects.filter(project_id=self.get_object().pk)
+        return self.listed(visible_to(request.user, "audit.view", rows), AuditEventSerializer)
+
+    def _move(self, move: str) -> Response:
+        return self._tagged(move_project(project=self.get_object(), move=move, by=self.request.user))
+
+    def _tagged(self, project: Project, status: int = 200) -> Response:
+        return tagged(self.shown(project, ProjectSerializer, status), etag_of(project.pk, project.version))
+
+
+def _employee(name: str, organisation: Organisation) -> User:
+    """The organisation's person with this id or address; whether others have an account is not told."""
+    people: Any = User.objects.filter(
+        is_active=True,
+        pk__in=Membership.objects.filter(organisation=organisation, project=None).active().values("user"),
+    )
+    key = as_uuid(name)
+    person = people.filter(pk=key).first() if key else people.filter(email__iexact=name).first()
+    if person is None:
+        raise InvalidError(_("%(name)s has nobody with this address or id.") % {"name": organisation}, field="person")
+    return person

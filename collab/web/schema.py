@@ -1,0 +1,75 @@
+"""What the OpenAPI schema says of every operation: how to sign in, and the one shape of errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+
+_TEXT = {"type": "string"}
+_ERROR = {
+    "type": "object",
+    "description": "Every error. `code` is for programs, `detail` for people; `request_id` is what to quote.",
+    "required": ["code", "detail", "field", "request_id"],
+    "properties": {
+        "code": _TEXT,
+        "detail": _TEXT,
+        "field": {"type": "string", "nullable": True, "description": "The input at fault"},
+        "request_id": _TEXT,
+        "errors": {
+            "type": "array",
+            "description": "Each thing that is wrong, where there are several",
+            "items": {
+                "type": "object",
+                "properties": {"path": _TEXT, "text": _TEXT, "hint": _TEXT, "level": _TEXT},
+            },
+        },
+        "missing": {
+            "type": "array",
+            "description": "What would make a refused act possible",
+            "items": {"type": "object", "properties": {"code": _TEXT, "detail": _TEXT, "url": _TEXT}},
+        },
+    },
+}
+
+
+class TandemSchema(AutoSchema):
+    """Operations are grouped by their noun."""
+
+    def get_tags(self) -> list[str]:
+        parts = [part for part in self.path.split("/") if part]
+        return [parts[2] if len(parts) > 2 else parts[-1]]
+
+
+class BearerScheme(OpenApiAuthenticationExtension):
+    target_class = "collab.accounts.authentication.BearerAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A personal token (tdm_…), made in the browser under Account, Tokens.",
+        }
+
+
+class SessionScheme(OpenApiAuthenticationExtension):
+    target_class = "collab.accounts.authentication.SessionAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "The signed-in browser."}
+
+
+def describe_errors(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Every operation may answer with an error, always in the same shape."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Error"] = _ERROR
+    answer = {
+        "description": "Refused, not found, or not understood",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+    }
+    for path in result.get("paths", {}).values():
+        for operation in path.values():
+            operation["responses"]["default"] = answer
+    return result
