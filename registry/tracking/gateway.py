@@ -5,6 +5,7 @@ workspace, and streams. Errors are in MLflow's shape.
 """
 
 import io
+import json
 import logging
 from collections.abc import Iterator
 from typing import Any, Final
@@ -234,7 +235,7 @@ def _relay(answer: Answer, caller: identity.Caller, rule: rules.Rule) -> HttpRes
         raise _breakdown(answer, where, caller)
     response: HttpResponse | StreamingHttpResponse
     if answer.status >= 400:
-        response = HttpResponse(_without_paths(answer.read()), status=answer.status)
+        response = HttpResponse(_explanation(answer.read()), status=answer.status)
     else:
         response = StreamingHttpResponse(_Chunks(answer), status=answer.status)
     for name, value in answer.headers:
@@ -261,8 +262,14 @@ def _internal() -> Refusal:
     return Refusal(500, refusals.INTERNAL, _("This could not be done. The operators find the reason in the log."))
 
 
-def _without_paths(body: bytes) -> bytes:
-    """MLflow's explanation without the folder in which this installation keeps files."""
+def _explanation(body: bytes) -> bytes:
+    """MLflow's explanation for the client, without this installation's folders or its database's statements."""
+    if any(mark in body for mark in (b"[SQL:", b"sqlalche.me", b"Traceback")):
+        try:
+            code = str(json.loads(body)["error_code"])
+        except (ValueError, KeyError, TypeError):
+            code = "BAD_REQUEST"
+        return json.dumps({"error_code": code, "message": _("MLflow's database refused this request.")}).encode()
     root = str(settings.MLFLOW_ARTIFACTS).rstrip("/").encode()
     return body.replace(root, b"") if root else body
 

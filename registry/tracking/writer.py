@@ -313,12 +313,13 @@ class RunWriter:
         except MlflowException as fault:
             if fault.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
+        source = f"models:/{model_id}"
         for known in client.search_model_versions(f"run_id = '{self._run_id}'", max_results=200):
-            if known.name == registered_name and known.model_id == model_id:
+            if known.name == registered_name and known.source == source:
                 return int(known.version)
         made = client.create_model_version(
             registered_name,
-            f"models:/{model_id}",
+            source,
             run_id=self._run_id,
             tags=self._tags(tags),
             await_creation_for=0,

@@ -8,9 +8,8 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from wsgiref.simple_server import WSGIServer
 
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
@@ -28,6 +27,28 @@ class _QuietHandler(WSGIRequestHandler):
         pass
 
 
+class _Server(ThreadedWSGIServer):
+    """Cuts the connections that clients keep open when it stops, as a process that ends does."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        self._open: set[socket.socket] = set()
+
+    def process_request(self, request, client_address):  # type: ignore[no-untyped-def]
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):  # type: ignore[no-untyped-def]
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def cut(self) -> None:
+        """End what is still open."""
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
 class _Handler(WSGIHandler):
     """Gives the database connections of its thread back after each request."""
 
@@ -38,10 +59,10 @@ class _Handler(WSGIHandler):
 
 
 @contextmanager
-def gate_server(**settings: object) -> Iterator[str]:
-    """The gate on a free port of this process, as the tracking process runs it; yields its address."""
+def gate_server(port: int = 0, **settings: object) -> Iterator[str]:
+    """The gate in this process, on a free port or the given one, as the tracking process runs it; its address."""
     with override_settings(ROOT_URLCONF="config.urls_tracking", MIDDLEWARE=server_env.GATE_MIDDLEWARE, **settings):
-        server: WSGIServer = ThreadedWSGIServer(("127.0.0.1", 0), _QuietHandler)
+        server = _Server(("127.0.0.1", port), _QuietHandler)
         server.set_app(_Handler())
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
@@ -49,6 +70,7 @@ def gate_server(**settings: object) -> Iterator[str]:
             yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
+            server.cut()
             server.server_close()
             thread.join(10)
 

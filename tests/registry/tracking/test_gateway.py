@@ -420,6 +420,15 @@ def test_mlflows_own_explanations_come_through_untouched(engineer):
     assert (absent.status_code, absent.json()["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
 
 
+def test_statements_of_mlflows_database_are_not_shown(engineer):
+    experiment, run = make_run(engineer)
+    output = {"run_id": run, "models": [{"model_id": make_model(engineer, experiment), "step": 1}]}
+    assert engineer("POST", "runs/outputs", json=output).status_code == 200
+    again = engineer("POST", "runs/outputs", json=output)  # MLflow answers with the INSERT that failed
+    assert (again.status_code, again.json()["error_code"]) == (400, "BAD_REQUEST")
+    assert "INSERT" not in again.text
+
+
 def test_no_answer_names_a_folder_of_the_server(engineer, settings):
     experiment, run = make_run(engineer)
     for path in (f"{experiment}/{run}/artifacts/none.txt", f"{experiment}/{run}/artifacts"):
