@@ -58,7 +58,11 @@ FOREIGN = {
     "html": [b"<!DOCTYPE html><p>hi", b"\n <HTML>\n", b"<!-- a --><script>1</script>", b"<?xml version='1'?><html >"],
     "not_accepted": [b"<svg xmlns='x'>", b"SQLite format 3\0" + bytes(99), b"fLaC\0\0\0\x22" + bytes(50)],
     "document": [b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj", b"%PDF-1.4 all ascii", b"{\\rtf1 hello}", b"%!PS-Adobe-3.0"],
-    "executable": [b"\x7fELF\x02\x01\x01" + bytes(50), b"MZ\x90\0\x03\0\0\0" + bytes(50), b"\xca\xfe\xba\xbe\0\0\0\x34"],
+    "executable": [
+        b"\x7fELF\x02\x01\x01" + bytes(50),
+        b"MZ\x90\0\x03\0\0\0" + bytes(50),
+        b"\xca\xfe\xba\xbe\0\0\0\x34",
+    ],
     "parquet": [b"PAR1\x15\x04\x15\x10\0\0\x01" + bytes(20) + b"PAR1", b"ARROW1\0\0" + bytes(20)],
     "compressed": [gzip.compress(CSV), b"BZh91AY&SY\0\x01\x02", b"\xfd7zXZ\0\0\x04", b"\x28\xb5\x2f\xfd\0\0"],
     "archive": [b"7z\xbc\xaf\x27\x1c\0\x04", b"Rar!\x1a\x07\x01\0"],
@@ -131,7 +135,11 @@ def test_empty(refusal):
 
 def test_too_big(look):
     refusal = look(CSV, "data.csv", max_bytes=10).refusal
-    assert (refusal.code, refusal.category, refusal.params) == ("too_big", "size", {"size_bytes": 24, "limit_bytes": 10})
+    assert (refusal.code, refusal.category, refusal.params) == (
+        "too_big",
+        "size",
+        {"size_bytes": 24, "limit_bytes": 10},
+    )
 
 
 @pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
@@ -149,7 +157,12 @@ def test_narrow_bytes_are_not_wide():
 
 @pytest.mark.parametrize(
     ("head", "code"),
-    [(b"%PDF-1.7\n", "polyglot"), (picture("PNG"), "polyglot"), (b"GIF89a\x01\0\x01\0", "polyglot"), (CSV, "zip_data_before")],
+    [
+        (b"%PDF-1.7\n", "polyglot"),
+        (picture("PNG"), "polyglot"),
+        (b"GIF89a\x01\0\x01\0", "polyglot"),
+        (CSV, "zip_data_before"),
+    ],
 )
 def test_two_things_at_once(refusal, head, code):
     assert refusal(make(*pictures("a/1.png"), before=head))[0] == code
@@ -251,7 +264,9 @@ def test_random_bytes_never_crash(data, name):
 
 @settings(max_examples=150, deadline=None, database=None)
 @given(
-    st.sampled_from([picture("PNG"), picture("JPEG"), b"PK\x03\x04", b"%PDF", b"\x80\x04", b'{"a":', b"a,b\n", b"\x1f\x8b"]),
+    st.sampled_from(
+        [picture("PNG"), picture("JPEG"), b"PK\x03\x04", b"%PDF", b"\x80\x04", b'{"a":', b"a,b\n", b"\x1f\x8b"]
+    ),
     st.binary(max_size=400),
 )
 def test_random_bytes_behind_a_signature_never_crash(start, rest):
