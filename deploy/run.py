@@ -217,7 +217,7 @@ def services(place: Place, base: str, tracking_url: str) -> list[Child]:
 def main_job(place: Place, household: Household, base: str) -> dict[str, Any]:
     """Tell the demo's story through the API and print the table. Returns the facts for JSON."""
     watch = Watch(household)
-    inputs = place.data / "cache" / "demo"
+    inputs = place.data / "demo"
     helper(place, ["-m", "deploy.tandem.demo_data", str(inputs)], "the demo's input files", watch)
     access = json.loads(helper(place, ["manage.py", "demo_access", "--json"], "the demo accounts", watch))
     began = time.monotonic()

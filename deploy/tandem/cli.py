@@ -12,7 +12,7 @@ from deploy.tandem import install, lock, say
 from deploy.tandem.place import Place, check_data_folder
 from deploy.tandem.say import Trouble
 
-LEFTOVERS = (".venv", "staticfiles", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
+LEFTOVERS = (".venv", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
 
 
 def main(words: list[str]) -> int:

@@ -16,9 +16,14 @@ class ApiError(Trouble):
     def __init__(self, status: int, body: Mapping[str, Any]) -> None:
         self.status = status
         self.api_code = str(body.get("code", ""))
-        field = f" ({body['field']})" if body.get("field") else ""
-        asked = f"; request {body['request_id']}" if body.get("request_id") else ""
-        super().__init__(f"The API answered {status}: {body.get('detail', 'no reason given')}{field}{asked}.")
+        about = [str(body["field"])] if body.get("field") else []
+        about += [f"request {body['request_id']}"] if body.get("request_id") else []
+        more = [row.get("detail") for row in [*(body.get("missing") or []), *(body.get("errors") or [])][:5]]
+        super().__init__(
+            f"The API answered {status}: {body.get('detail', 'no reason given')}"
+            + (f" ({'; '.join(about)})" * bool(about)),
+            lines=[str(text) for text in more if text],
+        )
 
 
 class Unreachable(Trouble):

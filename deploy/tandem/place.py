@@ -34,7 +34,7 @@ class Place:
 
     @property
     def data(self) -> Path:
-        return (self.root / (self.values.get("TANDEM_DATA_DIR") or "var")).expanduser()
+        return self.root / (self.values.get("TANDEM_DATA_DIR") or "var")
 
     @property
     def log(self) -> Path:

@@ -14,7 +14,7 @@ from deploy.tandem.say import Trouble
 
 STAMP = "setup-stamp.json"
 # Folders whose files decide what `manage.py setup` does; by content where small, by size and time where many.
-READ = ("*/migrations/*.py", "*/*/migrations/*.py", "*/management/commands/*.py", "config/**/*.py", "*/*/seed*.py")
+READ = ("*/migrations/*.py", "*/management/commands/*.py", "config/**/*.py", "*/demo.py", "*/*/setup.py")
 LISTED = ("static/**/*", "*/static/**/*", "locale/**/*.po", "locale/**/*.mo")
 
 
@@ -65,7 +65,7 @@ def documented_variables(place: Place) -> list[str]:
 def outputs_exist(place: Place) -> bool:
     """Whether somebody deleted what the stamp speaks of."""
     embedded = not place.text("DATABASE_URL")
-    return not embedded or (place.data / "app.sqlite3").exists()
+    return (place.data / "static").is_dir() and (not embedded or (place.data / "app.sqlite3").exists())
 
 
 def read(stamp: Path) -> str | None:
@@ -105,14 +105,14 @@ def run_setup(place: Place) -> Iterator[str]:
 
 
 def failed(place: Place, code: int, log: Path, begun_at: int) -> Trouble:
-    """A bad setting is told by manage.py in one sentence (code 2); anything else is in the log."""
+    """manage.py tells a bad setting (code 2) and a step that failed in one sentence; a crash is in the log."""
     with log.open("rb") as source:
         source.seek(begun_at)
         words = [line for line in source.read().decode(errors="replace").splitlines() if line.strip()]
-    told = words[-1] if words else ""
-    if code == 2 and told and not any(line.startswith("Traceback") for line in words):
+    told = words[-1].removeprefix("CommandError: ") if words else ""
+    again = "then run the same command again; nothing half-done is kept as done"
+    if not told or any(line.startswith("Traceback") for line in words):
+        return Trouble("Setting up the databases and pages has failed.", f"see the end of {place.shown(log)}, {again}")
+    if code == 2:
         return Trouble(told, "correct it in .env or in the environment, then run the same command again", code=2)
-    return Trouble(
-        "Setting up the databases and pages has failed.",
-        f"see the end of {place.shown(log)}, then run the same command again; nothing half-done is kept as done",
-    )
+    return Trouble(told, f"see the end of {place.shown(log)}, {again}")
