@@ -1,1 +1,8 @@
 """Gathers the admin of every slice."""
+
+from collab.accounts import admin as accounts
+from collab.agreements import admin as agreements
+from collab.audit import admin as audit
+from collab.projects import admin as projects
+
+__all__ = ["accounts", "agreements", "audit", "projects"]

@@ -2,7 +2,7 @@
 
 from collab.access.policy import Scope, register_scope
 from collab.accounts.models import ApiToken, Membership, Organisation
-from collab.agreements.models import Agreement, AgreementVersion, Coverage, Signature
+from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
 from collab.projects.models import Project, ProjectParty
 
@@ -13,6 +13,7 @@ register_scope(ProjectParty, Scope(view="project.view", project="project"))
 register_scope(Membership, Scope(view="project.view", project="project", organisation="organisation"))
 register_scope(Agreement, Scope(view="agreement.view", project="project"))
 register_scope(AgreementVersion, Scope(view="agreement.view", project="agreement__project"))
+register_scope(AgreementParty, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(Signature, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(Coverage, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(AuditEvent, Scope(view="audit.view", project="project_id"))

@@ -1,4 +1,4 @@
-"""Reads the environment and `.env`. Whatever an operator may change comes through here, so a bad value is named."""
+"""Reads the environment and `.env`. Every setting an operator may change comes through here, so a bad one is named."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The whole policy on two screens: permission words, and roles as lists of words. Plain data; imports nothing of ours."""
+"""The whole policy on two screens: permission words, and roles as lists of words. Plain data, nothing imported."""
 
 from __future__ import annotations
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, URLResolver, get_resolver, path
 
 from collab.access.roles import WORDS
 
@@ -57,3 +57,44 @@ def route(pattern: str, view: Callable[..., Any], access: Rule, *, name: str) ->
     guarded.__dict__.update(getattr(view, "__dict__", {}))
     guarded.access_rule = access  # type: ignore[attr-defined]
     return path(pattern, guarded, name=name)
+
+
+def rule_of(callback: Callable[..., Any], route: str) -> Rule | None:
+    """The rule of a resolved view: its own, its viewset's, or the table's for library routes. None: no one comes in."""
+    own = getattr(callback, "access_rule", None)
+    if own is not None:
+        return own
+    viewset = getattr(callback, "cls", None)
+    actions = getattr(callback, "actions", None)
+    if viewset is not None and actions is not None and hasattr(viewset, "words"):
+        words = {method.upper(): viewset.words.get(action) for method, action in actions.items() if method != "head"}
+        if any(word is None for word in words.values()):
+            return None
+        methods = set(words) | ({"HEAD"} if "GET" in words else set())
+        first = next(iter(words.values()))
+        return Rule(first, frozenset(methods), tuple(words.items()))
+    return LIBRARY_RULES.get(route)
+
+
+@dataclass(frozen=True)
+class Route:
+    """One address of the site, as the resolver knows it."""
+
+    pattern: str
+    callback: Callable[..., Any]
+    name: str
+
+    @property
+    def rule(self) -> Rule | None:
+        return rule_of(self.callback, self.pattern)
+
+
+def routes(patterns: list[Any] | None = None, prefix: str = "", namespace: str = "") -> Iterator[Route]:
+    """Every route below these patterns (the whole site by default), joined as ResolverMatch.route joins them."""
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        full = prefix + str(pattern.pattern).removeprefix("^") if prefix else str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            yield from routes(pattern.url_patterns, full, inner)
+        else:
+            yield Route(full, pattern.callback, f"{namespace}{pattern.name or ''}")

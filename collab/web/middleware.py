@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import add_never_cache_headers
 
 from collab.access.policy import asked_words
-from collab.access.rules import LIBRARY_RULES, PUBLIC, SIGNED_IN, STAFF, Rule
+from collab.access.rules import PUBLIC, SIGNED_IN, STAFF, Rule, rule_of
 from collab.kernel.errors import DomainError
 from collab.web import errors
 
@@ -48,23 +48,6 @@ class HeadersMiddleware:
         if not request.path.startswith(settings.STATIC_URL):
             add_never_cache_headers(response)
         return response
-
-
-def rule_of(callback: Callable[..., Any], route: str) -> Rule | None:
-    """The rule of a resolved view: its own, its viewset's, or the table's for library routes."""
-    own = getattr(callback, "access_rule", None)
-    if own is not None:
-        return own
-    viewset = getattr(callback, "cls", None)
-    actions = getattr(callback, "actions", None)
-    if viewset is not None and actions is not None and hasattr(viewset, "words"):
-        words = {method.upper(): viewset.words.get(action) for method, action in actions.items() if method != "head"}
-        if any(word is None for word in words.values()):
-            return None
-        methods = set(words) | ({"HEAD"} if "GET" in words else set())
-        first = next(iter(words.values()))
-        return Rule(first, frozenset(methods), tuple(words.items()))
-    return LIBRARY_RULES.get(route)
 
 
 class DenyByDefaultMiddleware:
