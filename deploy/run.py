@@ -42,23 +42,26 @@ class Signals:
 
     def __init__(self) -> None:
         self.ending = False
-        self.count = 0
+        self.again = False
+        self._since = 0.0
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self.arrived)
 
     def arrived(self, number: int, frame: FrameType | None) -> None:
-        self.count += 1
-        if not self.ending:
-            self.ending = True
-            raise Stopped(number)
+        if self.ending:
+            # make passes on what its process group got as well, so one wish may arrive twice
+            self.again = self.again or time.monotonic() - self._since > 1.0
+            return
+        self.begin_end()
+        raise Stopped(number)
 
     def begin_end(self) -> None:
-        self.ending = True
-        self.count = 0
+        if not self.ending:
+            self.ending, self._since = True, time.monotonic()
 
     def hurry(self) -> bool:
         """Whether the person has asked once more."""
-        return self.count > 1
+        return self.again
 
 
 def main(place: Place, began: float) -> int:
@@ -141,8 +144,11 @@ def alone(place: Place) -> Iterator[str]:
         run_id = uuid.uuid4().hex
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps({"run_id": run_id, "pid": os.getpid()}).encode(), 0)
-        yield run_id
-        os.ftruncate(handle, 0)  # an orderly end leaves nothing to look for
+        try:
+            yield run_id
+        finally:
+            if not processes.belonging(run_id):
+                os.ftruncate(handle, 0)  # an orderly end leaves nothing to look for
     finally:
         os.close(handle)
 
