@@ -13,6 +13,7 @@ import torch
 from training.engine.errors import EngineError
 from training.engine.protocol import Reason
 from training.engine.spec import Spec
+from training.engine.team import MAX_RANKS, Team
 
 OOM_SCORE = 600
 BF16_GAIN = 1.5
@@ -25,16 +26,21 @@ def be_a_good_neighbour() -> None:
         Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE))
 
 
-def choose_device(spec: Spec) -> torch.device:
-    """The GPU when one is asked for, else the processor; sets the threads. Raises EngineError(device_missing)."""
-    threads = spec.train.threads or spec.resources.cpus
-    torch.set_num_threads(max(1, min(threads, os.cpu_count() or 1)))
-    if not spec.resources.gpus:
-        return torch.device("cpu")
-    if not torch.cuda.is_available():
-        raise EngineError(Reason.DEVICE_MISSING, "device_missing")
-    torch.backends.cuda.matmul.allow_tf32 = True
-    return torch.device("cuda", 0)
+def choose_device(spec: Spec) -> tuple[torch.device, Team]:
+    """The GPU when one is asked for, else the processors, as a team of processes; sets the threads of each.
+
+    Raises EngineError(device_missing).
+    """
+    threads = min(spec.train.threads or spec.resources.cpus, os.cpu_count() or 1)
+    if spec.resources.gpus:
+        if not torch.cuda.is_available():
+            raise EngineError(Reason.DEVICE_MISSING, "device_missing")
+        torch.set_num_threads(threads)
+        torch.backends.cuda.matmul.allow_tf32 = True
+        return torch.device("cuda", 0), Team()
+    ranks = min(threads, MAX_RANKS, spec.train.batch) if hasattr(os, "fork") else 1
+    torch.set_num_threads(max(1, threads // ranks))
+    return torch.device("cpu"), Team(ranks)
 
 
 def device_name(device: torch.device) -> str:

@@ -9,10 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from training.engine import ordering
 from training.engine.errors import Stop, StopRequestedError
 from training.engine.optim import FlatAdamW, learning_rate
 from training.engine.spec import Spec
 from training.engine.tasks.base import Task
+from training.engine.team import Team
 
 # Places in the statistics tensor. It stays on the device, so that no step waits for a number.
 LOSS, COUNT, STREAK, BAD, DIVERGED = range(5)
@@ -36,10 +38,20 @@ class TrainState:
 class Loop:
     """Runs a task to its last step, or until a listener sets `leave`."""
 
-    def __init__(self, *, spec: Spec, task: Task, net: nn.Module, stop: Stop, dtype: str, device: torch.device) -> None:
+    def __init__(
+        self,
+        *,
+        spec: Spec,
+        task: Task,
+        net: nn.Module,
+        stop: Stop,
+        dtype: str,
+        device: torch.device,
+        team: Team | None = None,
+    ) -> None:
         self.spec, self.task, self.net, self.stop = spec, task, net, stop
-        self.device, self.dtype = device, dtype
-        self.optimizer = FlatAdamW(net, spec.train.weight_decay)
+        self.device, self.dtype, self.team = device, dtype, team or Team()
+        self.optimizer = FlatAdamW(net, spec.train.weight_decay, self.team)
         self.state = TrainState()
         self.stats = torch.zeros(5, dtype=torch.float64, device=device)
         self.steps = task.steps
@@ -54,29 +66,48 @@ class Loop:
         Raises EngineError from listeners. A stop inside a listener (a long evaluation, say) saves and leaves.
         """
         self.net.train()
-        while self.leave is None:
-            try:
-                for listener in listeners:
-                    listener(self)
-            except StopRequestedError:
-                self.leave = STOP
-            if self.leave is None:
-                self.step()
-            else:
-                save(self)
+        self.team.split(self._help)
+        try:
+            while self.leave is None:
+                try:
+                    for listener in listeners:
+                        listener(self)
+                except StopRequestedError:
+                    self.leave = STOP
+                if self.leave is None:
+                    self.team.meet()
+                    self.step()
+                else:
+                    save(self)
+        finally:
+            self.team.dismiss()
         return self.leave
 
+    def _help(self) -> None:
+        """What the other members of the team do: step whenever the leader does."""
+        self.optimizer.join()
+        while True:
+            self.team.meet()
+            self.step()
+
     def step(self) -> None:
-        """One batch forward, backward, and into the weights."""
-        batch = self.task.batch_at(self.state.step)
-        with self.autocast():
-            loss = self.task.loss(self.net, batch)
-        loss.backward()
-        self.lr = learning_rate(self.state.step, self.steps, self.spec.train)
-        good = self.optimizer.step(self.lr, self.spec.train.clip, loss)
+        """One batch forward, backward, and into the weights; every member takes its share of the rows."""
+        step, rank = self.state.step, self.team.rank
+        epoch, rows = self.task.rows_at(step)
+        mine = rows[rank :: self.team.ranks]
+        loss = torch.zeros((), device=self.device)
+        # All chance comes from (seed, step, member): a resume needs no memory of the generator.
+        torch.manual_seed(ordering.seed_of(self.spec.train.seed, step, rank))
+        if len(mine):
+            batch = self.task.train_batch(mine, epoch, ordering.seed_of(self.spec.train.seed, step, rank, 1))
+            with self.autocast():
+                loss = self.task.loss(self.net, batch) * (len(mine) / len(rows))
+            loss.backward()
+            self.units += self.task.units(batch) * len(rows) // len(mine)
+        self.lr = learning_rate(step, self.steps, self.spec.train)
+        good, total = self.optimizer.step(self.lr, self.spec.train.clip, loss)
         self.state.step += 1
-        self.units += self.task.units(batch)
-        self._count(loss.detach(), good)
+        self._count(total, good)
 
     def _count(self, loss: Tensor, good: Tensor) -> None:
         stats = self.stats
@@ -97,10 +128,14 @@ class Loop:
     def judging(self) -> Any:
         """The net as it is used: no dropout, no gradients."""
         self.net.eval()
+        # The others wait meanwhile, so their cores are free.
+        threads = torch.get_num_threads()
+        torch.set_num_threads(threads * self.team.ranks)
         try:
             with torch.inference_mode(), self.autocast():
                 yield self.net
         finally:
+            torch.set_num_threads(threads)
             self.net.train()
 
     def tick(self) -> float:
@@ -111,16 +146,16 @@ class Loop:
         return self.state.elapsed_s
 
     def snapshot(self) -> dict[str, Any]:
-        """Everything a bit-exact resume needs beside the weights: tensors and plain types only."""
+        """Everything a bit-exact resume needs beside the weights: tensors and plain types only.
+
+        No generator state: all chance comes from seed and step.
+        """
         self.tick()
-        cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
         return {
             "optimizer": self.optimizer.state(),
             "state": dataclasses.asdict(self.state),
             "stats": self.stats,
             "dtype": self.dtype,
-            "rng": torch.get_rng_state(),
-            "cuda_rng": cuda,
         }
 
     def restore(self, snapshot: dict[str, Any]) -> bool:
@@ -130,7 +165,4 @@ class Loop:
         self.state = TrainState(**snapshot["state"])
         self.stats.copy_(snapshot["stats"])
         self.dtype = snapshot["dtype"]
-        torch.set_rng_state(snapshot["rng"])
-        if snapshot["cuda_rng"] is not None and self.device.type == "cuda":
-            torch.cuda.set_rng_state(snapshot["cuda_rng"], self.device)
         return True

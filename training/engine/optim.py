@@ -5,59 +5,85 @@ torch.optim is avoided on purpose: its first step imports torch._dynamo, which c
 
 import hashlib
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from training.engine.spec import TrainSpec
+from training.engine.team import Team
 
 ALIGN = 16
 BETA1, BETA2, EPS = 0.9, 0.99, 1e-8
 
 
 class FlatAdamW:
-    """Moves the parameters of a net into two flat buffers, with and without weight decay, and steps them.
+    """Moves the parameters of a net into flat buffers and steps them, each member of the team a share of them.
 
-    Matrices decay; vectors (norms, biases) do not. Padding between parameters stays zero.
+    Matrices decay; vectors (norms, biases) do not, and come second. Padding between parameters stays zero.
     """
 
-    def __init__(self, net: nn.Module, weight_decay: float) -> None:
+    def __init__(self, net: nn.Module, weight_decay: float, team: Team | None = None) -> None:
+        self.team = team or Team()
         named = [(name, p) for name, p in net.named_parameters() if p.requires_grad]
         groups = [[(n, p) for n, p in named if p.dim() >= 2], [(n, p) for n, p in named if p.dim() < 2]]
         self.layout = _layout(groups)
-        sizes = [sum(_padded(p.numel()) for _, p in group) for group in groups]
+        size = sum(_padded(p.numel()) for _, p in named)
         device = named[0][1].device
-        self.weights, self.grads, self.mean, self.square = (torch.zeros(sum(sizes), device=device) for _ in range(4))
+        self.weights = self.team.zeros(size).to(device)
+        self.all_grads = self.team.zeros(self.team.ranks, size).to(device)
+        self.mean, self.square = self.team.zeros(size).to(device), self.team.zeros(size).to(device)
+        self.norms = self.team.zeros(self.team.ranks, 2).to(device)
         self.steps = torch.zeros((), device=device)
-        self._groups = []
-        start = 0
-        for group, size, decay in zip(groups, sizes, (weight_decay, 0.0), strict=True):
-            place = start
-            for _, p in group:
-                part = slice(place, place + p.numel())
-                self.weights[part] = p.data.reshape(-1)
-                p.data = self.weights[part].view(p.shape)
-                p.grad = self.grads[part].view(p.shape)
-                place += _padded(p.numel())
-            if size:
-                self._groups.append((slice(start, start + size), decay))
-            start += size
+        self._parameters = [p for group in groups for _, p in group]
+        self._edge = sum(_padded(p.numel()) for _, p in groups[0])
+        self._decay = weight_decay
+        for p, part in self._places():
+            self.weights[part] = p.data.reshape(-1)
+            p.data = self.weights[part].view(p.shape)
+        self.join()
 
-    def step(self, lr: float, clip: float | None, loss: Tensor) -> Tensor:
-        """Clip, update, zero the gradients; skip the update when loss or gradient norm is not finite.
+    def _places(self) -> Iterator[tuple[nn.Parameter, slice]]:
+        place = 0
+        for p in self._parameters:
+            yield p, slice(place, place + p.numel())
+            place += _padded(p.numel())
 
-        Returns whether the update was made, as a tensor: reading it would wait for the device.
+    def join(self) -> None:
+        """Let gradients go into the buffer of this member, and step this member's share."""
+        team, size = self.team, len(self.weights)
+        for p, part in self._places():
+            p.grad = self.all_grads[team.rank][part].view(p.shape)
+        share = -(-size // (team.ranks * ALIGN)) * ALIGN
+        low, high = min(size, team.rank * share), min(size, (team.rank + 1) * share)
+        parts = [(low, min(high, self._edge), self._decay), (max(low, self._edge), high, 0.0)]
+        self._mine = slice(low, high)
+        self._parts = [(slice(a, b), decay) for a, b, decay in parts if a < b]
+
+    def step(self, lr: float, clip: float | None, loss: Tensor) -> tuple[Tensor, Tensor]:
+        """Sum the gradients of all members, clip, update, zero them; no update when loss or norm is not finite.
+
+        `loss` is this member's share of the loss. Returns (whether the update was made, loss of all members) as
+        tensors: reading them would wait for the device.
         """
-        norm = torch.linalg.vector_norm(self.grads)
-        good = torch.isfinite(norm + loss.detach())
+        team, mine = self.team, self._mine
+        team.meet()
+        grads = self.all_grads[0]
+        for other in self.all_grads[1:]:
+            grads[mine] += other[mine]
+        self.norms[team.rank, 0] = torch.linalg.vector_norm(grads[mine])
+        self.norms[team.rank, 1] = loss.detach()
+        team.meet()
+        norm, total = torch.linalg.vector_norm(self.norms[:, 0]), self.norms[:, 1].sum()
+        good = torch.isfinite(norm + total)
         scale = (norm / clip).clamp_(min=1.0) if clip is not None else None
         self.steps += good
         bad = (~good).float()
-        for part, decay in self._groups:
+        for part, decay in self._parts:
             torch._fused_adamw_(
                 [self.weights[part]],
-                [self.grads[part]],
+                [grads[part]],
                 [self.mean[part]],
                 [self.square[part]],
                 [],
@@ -72,8 +98,11 @@ class FlatAdamW:
                 grad_scale=scale,
                 found_inf=bad,
             )
-        self.grads.zero_()
-        return good
+        grads[mine].zero_()
+        if team.rank:
+            self.all_grads[team.rank].zero_()
+        team.meet()
+        return good, total
 
     def state(self) -> dict[str, Any]:
         """What a resume needs, as tensors and plain types."""

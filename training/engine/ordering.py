@@ -11,8 +11,14 @@ MAX_STRETCHES = 100
 
 
 def generator(*key: int) -> np.random.Generator:
-    """A random generator that depends on nothing but the key of up to three numbers."""
+    """A random generator that depends on nothing but the key."""
     return np.random.default_rng(np.random.SeedSequence([k & (2**64 - 1) for k in key]))
+
+
+def seed_of(*key: int) -> int:
+    """A seed for torch that depends on nothing but the key."""
+    low, high = np.random.SeedSequence([k & (2**64 - 1) for k in key]).generate_state(2)
+    return int(low) | (int(high) >> 1) << 32
 
 
 def permutation(count: int, seed: int, epoch: int) -> np.ndarray:

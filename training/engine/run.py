@@ -102,7 +102,7 @@ class _Attempt:
 
     def go(self) -> None:
         """All phases."""
-        self.device = device.choose_device(self.spec)
+        self.device, self.team = device.choose_device(self.spec)
         found = self._look_for_checkpoint()
         self.events.emit("phase", phase="prepare", total=None)
         self.task: Task = task_module(self.spec.task).Task(self.spec, self.stop)
@@ -155,13 +155,21 @@ class _Attempt:
         torch.manual_seed(self.spec.train.seed)
         net = net_module(self.spec.model.arch).build(self.spec.shape, self.task.sizes).to(self.device)
         self.dtype = device.choose_dtype(self.spec, self.device)
-        loop = Loop(spec=self.spec, task=self.task, net=net, stop=self.stop, dtype=self.dtype, device=self.device)
+        loop = Loop(
+            spec=self.spec,
+            task=self.task,
+            net=net,
+            stop=self.stop,
+            dtype=self.dtype,
+            device=self.device,
+            team=self.team,
+        )
         self.events.emit(
             "start",
             pid=os.getpid(),
             versions=device.versions(),
             device=device.device_name(self.device),
-            threads=torch.get_num_threads(),
+            threads=torch.get_num_threads() * self.team.ranks,
             parameters=parameters_of(net),
         )
         return loop
@@ -257,7 +265,8 @@ class _Attempt:
             "code": CODE_VERSION,
             "versions": device.versions(),
             "device": device.device_name(self.device),
-            "threads": torch.get_num_threads(),
+            "threads": torch.get_num_threads() * self.team.ranks,
+            "processes": self.team.ranks,
             "dtype": loop.dtype,
             "seed": self.spec.train.seed,
             "steps": loop.steps,

@@ -32,7 +32,7 @@ class Report:
 class Task(abc.ABC):
     """One way to learn. `prepare` runs once per dataset and recipe, `open` at every start.
 
-    Everything random comes from (seed, epoch) or (seed, step), so that a resumed run goes on as if never stopped.
+    All chance comes from (seed, epoch) or from a seed it is given, so that a resumed run goes on as if never stopped.
     """
 
     unit: str
@@ -65,8 +65,8 @@ class Task(abc.ABC):
         """Items (blocks, rows, images) of a part."""
 
     @abc.abstractmethod
-    def train_batch(self, rows: np.ndarray, epoch: int, step: int) -> Batch:
-        """The items as tensors on the device."""
+    def train_batch(self, rows: np.ndarray, epoch: int, seed: int) -> Batch:
+        """The items as tensors on the device; chance, if any, from `seed`."""
 
     @abc.abstractmethod
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
@@ -104,12 +104,12 @@ class Task(abc.ABC):
         steps = self.steps_per_epoch * train.epochs if train.epochs is not None else None
         return min(n for n in (steps, train.max_steps) if n is not None)
 
-    def batch_at(self, step: int) -> Batch:
-        """The batch of a step, counted from 0."""
+    def rows_at(self, step: int) -> tuple[int, np.ndarray]:
+        """(epoch, item indices) of the batch of a step, counted from 0."""
         epoch, place = divmod(step, self.steps_per_epoch)
         if self._epoch is None or self._epoch[0] != epoch:
             self._epoch = (epoch, self.batches(epoch))
-        return self.train_batch(self._epoch[1][place], epoch, step)
+        return epoch, self._epoch[1][place]
 
     def batches(self, epoch: int) -> list[np.ndarray]:
         """Item indices of each batch of an epoch."""

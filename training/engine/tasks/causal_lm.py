@@ -97,7 +97,7 @@ class Task(base.Task):
             return max(1, (len(self.parts["train"]) - self.context) // self.context)
         return -(-(len(self.parts[part]) - 1) // self.context)
 
-    def train_batch(self, rows: np.ndarray, epoch: int, step: int) -> base.Batch:
+    def train_batch(self, rows: np.ndarray, epoch: int, seed: int) -> base.Batch:
         offset = int(ordering.generator(self.spec.train.seed, epoch, 2).integers(self.context))
         tokens = self.parts["train"]
         offset = min(offset, len(tokens) - 1 - self.count("train") * self.context)

@@ -66,9 +66,9 @@ class Task(Classifier):
     def sizes(self) -> Sizes:
         return Sizes(channels=self.facts["channels"], classes=len(self.labels))
 
-    def train_batch(self, rows: np.ndarray, epoch: int, step: int) -> base.Batch:
+    def train_batch(self, rows: np.ndarray, epoch: int, seed: int) -> base.Batch:
         items = self.parts["train"][rows]
-        pixels = _shift(np.asarray(self.pixels[items]), ordering.generator(self.spec.train.seed, step, 3))
+        pixels = _shift(np.asarray(self.pixels[items]), ordering.generator(seed))
         return self._batch(pixels, items)
 
     def batch_of(self, items: np.ndarray) -> base.Batch:

@@ -81,7 +81,7 @@ class Task(Classifier):
         lengths = self.edges[items + 1] - self.edges[items]
         return ordering.bucketed_batches(lengths, train.batch, train.seed, epoch)
 
-    def train_batch(self, rows: np.ndarray, epoch: int, step: int) -> base.Batch:
+    def train_batch(self, rows: np.ndarray, epoch: int, seed: int) -> base.Batch:
         return self.batch_of(self.parts["train"][rows])
 
     def batch_of(self, items: np.ndarray) -> base.Batch:
