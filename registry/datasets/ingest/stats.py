@@ -16,8 +16,9 @@ DISTINCT_KEPT_IN_ALL = 400_000
 EXAMPLES = 8
 BINS = 20
 
-_INTEGER = re.compile(r"\s*[+-]?(?:0|[1-9]\d{0,17})\s*", re.ASCII)
-_NUMBER = re.compile(r"\s*[+-]?(?:(?:0|[1-9]\d{0,17})(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?\s*", re.ASCII)
+_NUMBER_BYTES = b"0123456789+-.eE \t\n"
+_INTEGER_BYTES = b"0123456789+- \t\n"
+_ODD_NUMBER = re.compile(r"^[ \t]*[+-]?(?:0\d|\d{19})", re.MULTILINE)  # codes such as 007, and long identifiers
 _COMMA_NUMBER = re.compile(r"\s*[+-]?\d{1,18},\d+\s*", re.ASCII)
 _BOOLEAN = frozenset({"true", "false", "True", "False", "TRUE", "FALSE", "yes", "no", "Yes", "No", "YES", "NO"})
 
@@ -188,12 +189,12 @@ class Column:
         if not values:
             return
         self._count(values)
-        if self._integer:
-            self._integer = all(map(_INTEGER.fullmatch, values))
         if self._number:
-            self._number = self._integer or all(map(_NUMBER.fullmatch, values))
-            if self._number:
-                self._measure(list(map(float, values)))
+            numbers, whole = _as_numbers(values)
+            self._number = bool(numbers)
+            self._integer = self._integer and whole
+            if numbers:
+                self._measure(numbers)
         if self._boolean:
             self._boolean = _BOOLEAN.issuperset(values)
         if self._comma:
@@ -244,7 +245,7 @@ class Column:
                 (
                     name
                     for name, holds in (
-                        ("integer", self._integer),
+                        ("integer", self._number and self._integer),
                         ("number", self._number),
                         ("boolean", self._boolean),
                     )
@@ -286,6 +287,20 @@ class Column:
             if math.isfinite(self.total):  # sums of huge numbers may not be
                 entry["mean"] = round(self.total / self.present, 6)
         return entry
+
+
+def _as_numbers(values: Sequence[str]) -> tuple[list[float], bool]:
+    """The values as numbers (none when one of them is not a plain decimal number), and whether all are whole."""
+    joined = "\n".join(values)
+    if not joined.isascii() or joined.encode().translate(None, _NUMBER_BYTES) or _ODD_NUMBER.search(joined):
+        return [], False
+    try:
+        numbers = list(map(float, values))
+    except ValueError:
+        return [], False
+    if math.isinf(max(numbers)) or math.isinf(min(numbers)):
+        return [], False
+    return numbers, not joined.encode().translate(None, _INTEGER_BYTES)
 
 
 _TYPE_NAMES = {str: "text", bool: "boolean", int: "integer", float: "number"}

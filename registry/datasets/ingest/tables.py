@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from .contract import Limits, Notice, RefusedError, clean, excerpt
@@ -21,6 +21,7 @@ _EXAMPLE_CHARS = 16_000  # of one example row in all
 _LABEL_COLUMNS = 50  # whose classes are counted in the profile
 _WARNINGS = 50
 _EXACT = 2**63
+_MAY_HOLD_NUMBERS = frozenset({int, dict, list})
 _NUMBER_LIKE = re.compile(r"\s*[+-]?\d+(?:[.,]\d+)*\s*", re.ASCII)
 
 Found = tuple[dict[str, Any], list[Notice]]
@@ -116,19 +117,21 @@ def survey_csv(stream: BinaryIO, limits: Limits, progress: Progress | None = Non
     header = rows.header()
     table.columns = [Column(name, _keep(len(header)), watch_commas=delimiter != ",") for name in header]
     batch: list[list[str]] = []
-    chars = 0
+    lengths: list[int] = []
+    room = _BATCH_CHARS
     for row in rows:
         length = sum(map(len, row))
         if length * 4 > limits.max_field_bytes:
             rows.check_cells(row)
         batch.append(row)
-        chars += length
-        if len(batch) >= _BATCH_ROWS or chars >= _BATCH_CHARS:
-            _add_csv(table, batch)
-            batch, chars = [], 0
+        lengths.append(length)
+        room -= length
+        if len(batch) >= _BATCH_ROWS or room < 0:
+            _add_csv(table, batch, lengths)
+            batch, lengths, room = [], [], _BATCH_CHARS
             if table.rows > limits.max_rows:
-                raise RefusedError("too_many_rows", limit=limits.max_rows)
-    _add_csv(table, batch)
+                break
+    _add_csv(table, batch, lengths)
     if table.rows > limits.max_rows:
         raise RefusedError("too_many_rows", limit=limits.max_rows)
     if not table.rows:
@@ -144,17 +147,19 @@ def _delimiter(stream: BinaryIO) -> str:
     return find_delimiter(head[: end + 1 if end > 0 else None].decode("utf-8", "replace"))[0]
 
 
-def _add_csv(table: _Table, batch: list[list[str]]) -> None:
+def _add_csv(table: _Table, batch: list[list[str]], lengths: list[int]) -> None:
     if not batch:
         return
-    table.lengths.add([sum(map(len, row)) for row in batch])
+    table.lengths.add(lengths)
     for row in batch:
         table.repeats.add(hash(tuple(row)))
         if table.examples.wants():
             table.examples.put(_example(zip((one.name for one in table.columns), row, strict=True)))
     table.rows += len(batch)
     for column, cells in zip(table.columns, zip(*batch, strict=True), strict=True):
-        column.add_text([cell for cell in cells if cell and not cell.isspace()])
+        if not all(cells) or any(map(str.isspace, cells)):
+            cells = tuple(cell for cell in cells if cell and not cell.isspace())
+        column.add_text(cells)
 
 
 def _csv_warnings(header: list[str], rows: CsvRows) -> list[Notice]:
@@ -254,11 +259,12 @@ def survey_jsonl(stream: BinaryIO, limits: Limits, progress: Progress | None = N
     stream.seek(0)
     lines = LineReader(stream, limits, progress)
     table = _JsonTable(limits)
+    parse = _parser()
     for line in lines:
         if not line.strip(" \t\r\n"):
             continue
         try:
-            table.add(_object(line, limits))
+            table.add(_object(line, parse, limits), line)
         except RefusedError as fault:
             raise fault.at(line=lines.line) from None
         if table.rows > limits.max_rows:
@@ -293,26 +299,25 @@ class _JsonTable(_Table):
         """Number of columns met so far."""
         return len(self.columns)
 
-    def add(self, row: dict[str, Any]) -> None:
-        """Count one row. Raises RefusedError for too many or unnamed keys."""
+    def add(self, row: dict[str, Any], line: str) -> None:
+        """Count one row, given too as the line it was. Raises RefusedError for too many or unnamed keys."""
         self.rows += 1
         self.shapes[len(row)] += 1
-        chars, texts = 0, []
+        chars, limit = 0, self.limits.max_field_bytes
         for name, value in row.items():
-            if name not in self._by_name:
-                self._new_column(name)
-            text = as_text(value)
-            texts.append(text)
-            if text is None or not text or text.isspace():
+            waiting = self._waiting.get(name) or self._new_column(name)
+            if value is None:
                 continue
-            limit = self.limits.max_field_bytes
+            text = value if type(value) is str else as_text(value)
+            if not text or text.isspace():
+                continue
             if len(text) * 4 > limit and len(text.encode()) > limit:
-                raise RefusedError("field_too_big", limit_bytes=limit, where={"row": self.rows, "column": clean(name)})
+                where = {"row": self.rows, "column": clean(name)}
+                raise RefusedError("field_too_big", limit_bytes=limit, where=where)
             chars += len(text)
-            values, as_texts = self._waiting[name]
-            values.append(value)
-            as_texts.append(text)
-        self.repeats.add(hash((tuple(row), tuple(texts))))
+            waiting[0].append(value)
+            waiting[1].append(text)
+        self.repeats.add(hash(line.rstrip("\r\n")))
         if self.examples.wants():
             shown = ((name, value if _is_plain(value) else as_text(value)) for name, value in row.items())
             self.examples.put(_example(shown))
@@ -330,7 +335,7 @@ class _JsonTable(_Table):
         self.lengths.add(self._row_chars)
         self._row_chars, self._chars = [], 0
 
-    def _new_column(self, name: str) -> None:
+    def _new_column(self, name: str) -> tuple[list[Any], list[str]]:
         if not name.strip():
             raise RefusedError("json_empty_key")
         check_name(name, self.limits, {"column": clean(name, 60)})
@@ -340,23 +345,33 @@ class _JsonTable(_Table):
         self.columns.append(column)
         self._by_name[name] = column
         self._waiting[name] = ([], [])
+        return self._waiting[name]
 
 
 def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, (str, bool, int, float))
 
 
-def as_text(value: Any) -> str | None:
+def as_text(value: Any) -> str:
     """The text that stands for a JSON value, as a label and for its length: strings as they are, the rest as JSON."""
     if isinstance(value, str):
         return value
-    return None if value is None else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value) if isinstance(value, (int, float)) else json.dumps(value, ensure_ascii=False)
 
 
-def _object(line: str, limits: Limits) -> dict[str, Any]:
+def _parser() -> Callable[[str], Any]:
+    """json.loads that refuses what JSON does not have, or has only once."""
+    return json.JSONDecoder(
+        object_pairs_hook=_no_twins, parse_float=_finite, parse_constant=_not_finite, strict=True
+    ).decode
+
+
+def _object(line: str, parse: Callable[[str], Any], limits: Limits) -> dict[str, Any]:
     """One line as an object. Raises RefusedError with what is wrong with it (the caller knows the line)."""
     try:
-        value = json.loads(line, object_pairs_hook=_no_twins, parse_float=_finite, parse_constant=_not_finite)
+        value = parse(line)
     except RecursionError:
         raise RefusedError("json_too_deep", limit=limits.max_depth) from None
     except json.JSONDecodeError as fault:
@@ -370,7 +385,9 @@ def _object(line: str, limits: Limits) -> dict[str, Any]:
     if "\\u" in line:
         _check_value(value)
     else:  # without escapes only numbers can be at fault
-        _check_value([one for one in value.values() if type(one) in (int, dict, list)])
+        for one in value.values():
+            if type(one) in _MAY_HOLD_NUMBERS:
+                _check_value(one)
     return value
 
 
