@@ -24,6 +24,9 @@ from registry.tracking.workspaces import ensure_workspace
 logger = logging.getLogger(__name__)
 
 ARTIFACT_MAX_BYTES: Final = 16 * 1024**3
+# Object stores are asked by MLflow as they come, and a file that is not there becomes a breakdown.
+_READS_A_FILE: Final = ("GET /api/2.0/mlflow-artifacts/artifacts/{path}",)
+_NOT_THERE: Final = (b"(404)", b"NoSuchKey", b"Not Found")
 # Everything else stays here: Authorization, Cookie, Origin, the workspace a client may have named, forwarding headers.
 _PASSED_ON: Final = ("Accept", "Content-Type", "Range", "If-Range", "If-None-Match", "If-Modified-Since", "User-Agent")
 _PASSED_BACK: Final = frozenset(
@@ -252,6 +255,8 @@ def _relay(answer: Answer, caller: identity.Caller, rule: rules.Rule) -> HttpRes
 def _breakdown(answer: Answer, where: str, caller: identity.Caller) -> Refusal:
     """What the client hears when MLflow breaks: never its text, which may hold statements and folders."""
     text = answer.read()[:2000]
+    if where in _READS_A_FILE and any(mark in text for mark in _NOT_THERE):
+        return refusals.missing(_("This project has no such file."))
     logger.error("tracking.broke status=%s rule=%s who=%s text=%r", answer.status, where, caller.who, text)
     if answer.status in (502, 503, 504):
         return refusals.unavailable()

