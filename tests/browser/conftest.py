@@ -25,7 +25,7 @@ PHONE = {"width": 360, "height": 740}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what lives in this folder; without a Chromium say how to get one."""
     for item in items:
-        if "page" not in getattr(item, "fixturenames", ()):
+        if Path(__file__).parent not in item.path.parents or "page" not in getattr(item, "fixturenames", ()):
             continue
         item.add_marker(pytest.mark.browser)
         if CHROMIUM is None:
