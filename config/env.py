@@ -18,7 +18,7 @@ VARIABLES: dict[str, tuple[Any, Any, str]] = {
     "TANDEM_SECRET_KEY": (str, "", "at least 50 random characters; generated once in the data folder when empty"),
     "TANDEM_ALLOWED_HOSTS": (list, [], "host names this site answers to, separated by commas"),
     "TANDEM_TIME_ZONE": (str, "UTC", "zone in which times are shown"),
-    "TANDEM_SLOTS": (int, 2, "training jobs that may run at once on this machine"),
+    "TANDEM_TRAINING_CPUS": (int, 0, "processors that training may use on this machine; 0 means all"),
     "TANDEM_LEASE_S": (int, 30, "seconds without a heartbeat after which another supervisor may take a job over"),
     "TANDEM_UPLOAD_MAX_BYTES": (int, 2 * 1024**3, "largest file that may be uploaded"),
     "DATABASE_URL": (str, "", "postgresql://… ; empty means SQLite in the data folder"),
@@ -28,7 +28,6 @@ VARIABLES: dict[str, tuple[Any, Any, str]] = {
     "MLFLOW_UPSTREAM": (str, "", "http://… of a separate MLflow server; empty runs it inside the tracking process"),
     "MLFLOW_STORE_URI": (str, "", "SQLAlchemy address of MLflow's own database; empty means SQLite in the data folder"),
     "MLFLOW_ARTIFACTS": (str, "", "folder or s3://… for model files; empty means the data folder"),
-    "TANDEM_BLOBS": (str, "", "s3://bucket/prefix for dataset bytes; empty means the data folder"),
 }
 
 

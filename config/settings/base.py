@@ -1,5 +1,6 @@
 """What every installation shares. Values that differ come from the environment through config.env."""
 
+import os
 from pathlib import Path
 
 import environ
@@ -60,6 +61,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "collab.web.language.LanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -180,7 +182,6 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 20
 FILE_UPLOAD_TEMP_DIR = None
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 BLOB_DIR = DATA_DIR / "blobs"
-BLOBS_URL = read("TANDEM_BLOBS")
 RUN_DIR = DATA_DIR / "runs"
 
 # --- MLflow, behind the gate
@@ -210,7 +211,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "queue" / "beat")
 
 # --- training
-SLOTS = read("TANDEM_SLOTS")
+TRAINING_CPUS = read("TANDEM_TRAINING_CPUS") or os.cpu_count() or 1
 LEASE_S = read("TANDEM_LEASE_S")
 
 # --- REST API

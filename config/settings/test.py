@@ -21,5 +21,7 @@ CELERY_BROKER_URL = "memory://"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, str] = {}
 ACCOUNT_RATE_LIMITS = False
 WHITENOISE_AUTOREFRESH = True
+if os.environ.get("TANDEM_TEST_DATABASE"):  # a process that a test started shares the test's database
+    DATABASES["default"]["NAME"] = os.environ["TANDEM_TEST_DATABASE"]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}

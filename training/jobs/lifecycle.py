@@ -43,16 +43,21 @@ class Ending:
 
 
 @transaction.atomic
-def claim(*, owner: str, host: str, slots: int) -> Job | None:
-    """Take the next waiting job when this host has a free slot: a new fence, and the lease set in the same update."""
-    if connection.vendor == "postgresql":  # counting slots and taking one must not interleave
+def claim(*, owner: str, host: str, cpus: int) -> Job | None:
+    """Take the next waiting job when this host has processors for it: a new fence, the lease set in the same update.
+
+    `cpus` is what the host gives to training; a job that wants more than that runs alone. The first in the queue is not
+    overtaken by smaller ones behind it.
+    """
+    if connection.vendor == "postgresql":  # counting what is busy and taking more must not interleave
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CLAIM_LOCK])
     now = db_now()
-    busy = Attempt.objects.filter(host=host, ended_at=None, job__state__in=LIVE, fence=F("job__fence")).count()
-    if busy >= slots:
-        return None
+    here = Attempt.objects.filter(host=host, ended_at=None, job__state__in=LIVE, fence=F("job__fence"))
+    busy = sum(_cpus(attempt.job) for attempt in here.select_related("job"))
     for job in Job.objects.claimable(now)[:5]:
+        if busy and busy + _cpus(job) > cpus:
+            return None
         taken = Job.objects.filter(pk=job.pk, state=JobState.QUEUED, fence=job.fence).update(
             state=JOB_MOVES.require("claim", job.state, what=str(job)),
             fence=F("fence") + 1,
@@ -69,6 +74,10 @@ def claim(*, owner: str, host: str, slots: int) -> Job | None:
             Attempt.objects.create(job=job, number=job.attempt_count, fence=job.fence, host=host, started_at=now)
             return job
     return None
+
+
+def _cpus(job: Job) -> int:
+    return int(job.spec.get("resources", {}).get("cpus") or 1)
 
 
 def beat(*, job_id: UUID, fence: int, **changes: Any) -> str | None:

@@ -19,10 +19,11 @@ _children: list[subprocess.Popen[bytes]] = []
 
 
 def dispatch() -> int:
-    """Start supervisors while this machine has slots and jobs wait. Returns how many were started."""
+    """Start supervisors while this machine has processors and jobs wait. Returns how many were started."""
     _reap()
     started = 0
-    while (job := lifecycle.claim(owner=f"{identity.host()}", host=identity.host(), slots=settings.SLOTS)) is not None:
+    host = identity.host()
+    while (job := lifecycle.claim(owner=host, host=host, cpus=settings.TRAINING_CPUS)) is not None:
         _start_supervisor(job)
         started += 1
     return started

@@ -1,0 +1,222 @@
+"""The whole way of a job with real processes: supervisor, engine, MLflow behind the gate. And what may break."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+
+import pytest
+
+from collab.agreements.services import terminate_version
+from registry.tracking import job_token
+from tests.cast import Joint, token_for
+from training.engine.contract import Spec, default_spec
+from training.jobs.models import Job
+from training.jobs.services import resume_job, stop_job, submit_job
+from training.runner import dispatch as dispatching
+
+pytestmark = [pytest.mark.services, pytest.mark.slow]
+
+
+def tiny_spec(version, *, steps: int) -> dict:
+    """A GPT of a few thousand parameters: seconds, not minutes."""
+    spec: Spec = default_spec("causal-lm", version.profile, str(version.pk))
+    return dataclasses.replace(
+        spec,
+        tokenizer=dataclasses.replace(spec.tokenizer, kind="char", vocab=None),
+        model=dataclasses.replace(spec.model, arch="gpt", size="nano", layers=1, heads=2, width=32, context=32),
+        train=dataclasses.replace(spec.train, epochs=None, max_steps=steps, batch=4),
+        eval=dataclasses.replace(spec.eval, every_steps=max(10, steps // 4), samples=1),
+        keep=dataclasses.replace(spec.keep, checkpoint_every_s=1.0),
+        resources=dataclasses.replace(spec.resources, cpus=1),
+    ).to_json()
+
+
+@pytest.fixture
+def covered(aurora: Joint) -> Joint:
+    aurora.cover(reference="DUA-1")
+    return aurora
+
+
+def submit(joint: Joint, *, steps: int, name: str = "Tiny") -> Job:
+    version = joint.dataset(name=f"Letters for {name}").latest()
+    return submit_job(project=joint.project, name=name, spec=tiny_spec(version, steps=steps), by=joint.engineer)
+
+
+def client_for(joint: Joint, machine, monkeypatch):
+    """The stock MLflow client, as a partner sets it up."""
+    import mlflow
+
+    uri = f"{machine.env['TANDEM_TRACKING_URL']}/mlflow/{joint.project.slug}"
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", token_for(joint.engineer))
+    return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def weights_sha256(job: Job) -> str:
+    return job.model_version.manifest["files"]["model.safetensors"]["sha256"]
+
+
+def test_a_submitted_job_becomes_a_registered_version_with_lineage(covered, machine, monkeypatch):
+    job = submit(covered, steps=40)
+
+    assert machine.dispatch() == 1
+    machine.wait_for(job, "done", "failed")
+
+    assert (job.state, job.reason) == ("done", ""), machine.said(job)
+    version = job.model_version
+    assert [v.pk for v in version.dataset_versions.all()] == [job.dataset_version_id]
+    assert [str(t) for t in version.terms.all()] == ["DUA-1 v1"]
+    assert version.primary_value == version.metrics.get(name=version.primary_metric).value
+    assert {"model.safetensors", "config.json", "README.md"} <= set(version.manifest["files"])
+    client = client_for(covered, machine, monkeypatch)
+    run = client.get_run(job.mlflow_run_id)
+    assert run.info.status == "FINISHED"
+    steps = [m.step for m in client.get_metric_history(job.mlflow_run_id, "train/loss")]
+    assert steps == sorted(set(steps)) and steps[-1] == 40
+    assert run.inputs.dataset_inputs[0].dataset.digest == job.dataset_version.sha256[:32]
+    assert client.get_logged_model(version.mlflow_model_id).status == "READY"
+    attempt = job.attempts.get()
+    assert attempt.exit_code == 0 and attempt.peak_rss_bytes > 50_000_000
+
+
+def test_a_supervisor_killed_in_the_middle_loses_nothing(covered, machine, monkeypatch):
+    whole = submit(covered, steps=400, name="Whole")
+    machine.dispatch()
+    machine.wait_for(whole, "done", "failed")
+    broken = submit(covered, steps=400, name="Broken")
+    broken.dataset_version_id = whole.dataset_version_id
+    machine.dispatch()
+    machine.wait_for_step(broken, 60)
+
+    machine.supervisor().kill()
+    machine.supervisor().wait()
+    machine.wait_for_lease_to_run_out(broken)
+    assert dispatching.recover() == 1
+    Job.objects.filter(pk=broken.pk).update(not_before=None)
+    machine.dispatch()
+    machine.wait_for(broken, "done", "failed")
+
+    assert broken.state == "done", machine.said(broken)
+    assert broken.attempts.count() == 2
+    assert weights_sha256(broken) == weights_sha256(whole)
+    client = client_for(covered, machine, monkeypatch)
+    losses = [
+        [(m.step, m.value) for m in client.get_metric_history(job.mlflow_run_id, "train/loss")]
+        for job in (whole, broken)
+    ]
+    assert losses[1] == losses[0]
+
+
+def test_stopping_keeps_the_work_and_resuming_ends_with_the_same_net(covered, machine):
+    whole = submit(covered, steps=400, name="Whole")
+    machine.dispatch()
+    machine.wait_for(whole, "done", "failed")
+    job = submit(covered, steps=400, name="Stopped")
+    machine.dispatch()
+    machine.wait_for_step(job, 60)
+
+    stop_job(job=job, by=covered.engineer)
+    machine.wait_for(job, "stopped", "done", "failed")
+    assert (job.state, job.reason) == ("stopped", "stopped_by_person"), machine.said(job)
+    assert job.checkpoint_step is not None and job.checkpoint_step >= 60
+    resume_job(job=job, by=covered.researcher)
+    machine.dispatch()
+    machine.wait_for(job, "done", "failed")
+
+    assert weights_sha256(job) == weights_sha256(whole)
+
+
+def test_an_agreement_that_ends_pauses_the_job_and_names_it(covered, machine):
+    job = submit(covered, steps=100_000)
+    machine.dispatch()
+    machine.wait_for_step(job, 10)
+
+    terminate_version(version=covered.agreements[0], by=covered.lead)
+    machine.wait_for(job, "paused", "done", "failed", timeout_s=60)
+
+    assert (job.state, job.reason) == ("paused", "access_lost")
+    assert "DUA-1" in job.reason_detail
+
+
+def test_ending_at_once_leaves_no_engine(covered, machine):
+    job = submit(covered, steps=100_000)
+    machine.dispatch()
+    machine.wait_for_step(job, 10)
+    engine = job.attempts.get().engine_pid
+
+    stop_job(job=job, by=covered.engineer, kill=True)
+    machine.wait_for(job, "stopped", "failed", timeout_s=30)
+
+    assert job.reason == "killed_by_person"
+    with pytest.raises(ProcessLookupError):
+        os.kill(engine, 0)
+
+
+def test_a_frozen_supervisor_is_overtaken_and_writes_nothing_more(covered, machine):
+    job = submit(covered, steps=3000)
+    machine.dispatch()
+    machine.wait_for_step(job, 20)
+    frozen = machine.supervisor()
+    os.kill(frozen.pid, signal.SIGSTOP)
+    machine.wait_for_lease_to_run_out(job)
+    old = job_token.issue(job_id=str(job.pk), project=covered.project.slug, fence=job.fence)
+
+    dispatching.recover()
+    Job.objects.filter(pk=job.pk).update(not_before=None)
+    machine.dispatch()
+    machine.wait_for(job, "running")
+    os.kill(frozen.pid, signal.SIGCONT)
+    frozen.wait(60)
+    job.refresh_from_db()
+
+    assert job.fence == 2 and job.state == "running"
+    assert job.attempts.get(fence=1).reason == "lost"
+    assert _gate_status(machine, covered, old) in {401, 403, 404, 409}
+    stop_job(job=job, by=covered.engineer, kill=True)
+    machine.wait_for(job, "stopped")
+
+
+def _gate_status(machine, joint: Joint, token: str) -> int:
+    import requests
+
+    answer = requests.post(
+        f"{machine.env['TANDEM_TRACKING_URL']}/mlflow/{joint.project.slug}/api/2.0/mlflow/experiments/search",
+        data=json.dumps({"max_results": 1}),
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        timeout=10,
+    )
+    return answer.status_code
+
+
+def test_an_engine_that_dies_three_times_is_not_tried_again(covered, machine):
+    job = submit(covered, steps=100_000)
+    spec = job.spec
+    spec["keep"]["checkpoint_every_s"] = 3600.0  # no checkpoint between the deaths
+    Job.objects.filter(pk=job.pk).update(spec=spec)
+    for attempt in (1, 2, 3):
+        Job.objects.filter(pk=job.pk).update(not_before=None)
+        assert machine.dispatch() == 1
+        machine.wait_for(job, "running")
+        engine = job.attempts.get(number=attempt).engine_pid
+        os.killpg(engine, signal.SIGKILL)
+        machine.wait_for(job, "queued", "failed", "stopped")
+
+    assert (job.state, job.reason) == ("failed", "crash_loop")
+    assert machine.dispatch() == 0
+
+
+def test_tracking_that_is_away_delays_only_the_registration(covered, machine, monkeypatch):
+    job = submit(covered, steps=60)
+    machine.tracking.stop()
+    machine.dispatch()
+    machine.wait_for_step(job, 60)
+    assert job.state == "running"
+
+    machine.tracking.start()
+    machine.wait_for(job, "done", "failed", timeout_s=180)
+
+    assert job.state == "done", machine.said(job)
+    client = client_for(covered, machine, monkeypatch)
+    assert [m.step for m in client.get_metric_history(job.mlflow_run_id, "train/loss")][-1] == 60
