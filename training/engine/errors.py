@@ -12,8 +12,9 @@ class EngineError(Exception):
     """A failure with a reason and a sentence from MESSAGES. `step` is None outside training."""
 
     def __init__(self, reason: Reason, message: str, *, step: int | None = None, **params: Any) -> None:
-        self.reason, self.message, self.step, self.params = reason, message, step, params
-        super().__init__(MESSAGES[message] % params)
+        self.reason, self.message, self.step = reason, message, step
+        self.params = params if step is None else params | {"step": step}
+        super().__init__(MESSAGES[message] % self.params)
 
     @property
     def hint(self) -> str:

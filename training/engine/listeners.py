@@ -97,9 +97,10 @@ class Evaluator:
         limit = EVAL_ITEMS
         if loop.task.unit == "tokens":
             limit = max(8, EVAL_TOKENS // (loop.task.shape.context or 1))
+        judged = loop.judge("valid", limit)
+        values = loop.task.report(judged).values
         with loop.judging() as net:
-            values = loop.task.evaluate(net, "valid", limit=limit).values
-            samples = list(loop.task.samples(net, 1, state.step)) if loop.spec.eval.samples else []
+            samples = list(loop.task.samples(net, judged, 1, state.step)) if loop.spec.eval.samples else []
         if not math.isfinite(values["loss"]):
             raise EngineError(Reason.DIVERGED, "diverged_valid", step=state.step)
         self.events.emit("metric", step=state.step, values={f"valid/{k}": v for k, v in values.items()})
@@ -176,7 +177,9 @@ def writer(loop: Loop) -> Callable[[Path], None]:
 
     def write(folder: Path) -> None:
         package.write_tensors(folder / checkpoint.WEIGHTS, loop.net.state_dict())
-        torch.save(loop.snapshot(), folder / checkpoint.STATE)
+        # Through Python's own file, whose errors say that the disk is full.
+        with (folder / checkpoint.STATE).open("wb") as file:
+            torch.save(loop.snapshot(), file)
 
     return write
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -13,13 +14,14 @@ from training.engine import ordering
 from training.engine.errors import Stop, StopRequestedError
 from training.engine.optim import FlatAdamW, learning_rate
 from training.engine.spec import Spec
-from training.engine.tasks.base import Task
+from training.engine.tasks.base import PARTS, Judged, Task, spaced
 from training.engine.team import Team
 
 # Places in the statistics tensor. It stays on the device, so that no step waits for a number.
 LOSS, COUNT, STREAK, BAD, DIVERGED = range(5)
 MAX_STREAK = 3
 DONE, STOP, LIMIT = "done", "stop", "limit"
+STEP, JUDGE = range(2)
 
 
 @dataclasses.dataclass
@@ -53,6 +55,8 @@ class Loop:
         self.device, self.dtype, self.team = device, dtype, team or Team()
         self.optimizer = FlatAdamW(net, spec.train.weight_decay, self.team)
         self.state = TrainState()
+        self.orders = self.team.zeros(3, dtype=torch.int64)
+        self._buffers = self.team.zeros(sum(b.numel() for b in net.buffers()), dtype=torch.float64)
         self.stats = torch.zeros(5, dtype=torch.float64, device=device)
         self.steps = task.steps
         self.lr = 0.0
@@ -66,29 +70,60 @@ class Loop:
         Raises EngineError from listeners. A stop inside a listener (a long evaluation, say) saves and leaves.
         """
         self.net.train()
-        self.team.split(self._help)
-        try:
-            while self.leave is None:
-                try:
-                    for listener in listeners:
-                        listener(self)
-                except StopRequestedError:
-                    self.leave = STOP
-                if self.leave is None:
-                    self.team.meet()
-                    self.step()
-                else:
-                    save(self)
-        finally:
-            self.team.dismiss()
+        while self.leave is None:
+            try:
+                for listener in listeners:
+                    listener(self)
+            except StopRequestedError:
+                self.leave = STOP
+            if self.leave is None:
+                self.orders[0] = STEP
+                self.team.meet()
+                self.step()
+            else:
+                save(self)
         return self.leave
 
+    def split(self) -> None:
+        """Start the other members of the team; they follow the orders of this one until it ends."""
+        self.team.split(self._help)
+
     def _help(self) -> None:
-        """What the other members of the team do: step whenever the leader does."""
+        self.net.train()
         self.optimizer.join()
         while True:
             self.team.meet()
-            self.step()
+            order, part, limit = self.orders.tolist()
+            if order == STEP:
+                self.step()
+            else:
+                self._measure(PARTS[part], limit)
+
+    def judge(self, part: str, limit: int | None = None) -> Judged:
+        """Measure at most `limit` items of a part, evenly spaced; every member takes its share."""
+        self.orders[:] = torch.tensor([JUDGE, PARTS.index(part), limit or 0])
+        start = 0
+        for buffer in self.net.buffers():
+            self._buffers[start : start + buffer.numel()] = buffer.flatten()
+            start += buffer.numel()
+        self.team.meet()
+        return self._measure(part, limit or 0)
+
+    def _measure(self, part: str, limit: int) -> Judged:
+        items = spaced(self.task.count(part), limit or None)
+        if self.team.rank:
+            # Running means of norms are the leader's.
+            start = 0
+            for buffer in self.net.buffers():
+                buffer.copy_(self._buffers[start : start + buffer.numel()].view(buffer.shape))
+                start += buffer.numel()
+        with self.judging() as net:
+            mine = self.task.measure(net, part, items[self.team.rank :: self.team.ranks])
+        found = self.team.gather(mine)
+        rows = np.zeros((len(items), mine.shape[1]))
+        for rank, part_rows in enumerate(found):
+            rows[rank :: self.team.ranks] = part_rows
+        return Judged(part, items, rows)
 
     def step(self) -> None:
         """One batch forward, backward, and into the weights; every member takes its share of the rows."""
@@ -128,14 +163,10 @@ class Loop:
     def judging(self) -> Any:
         """The net as it is used: no dropout, no gradients."""
         self.net.eval()
-        # The others wait meanwhile, so their cores are free.
-        threads = torch.get_num_threads()
-        torch.set_num_threads(threads * self.team.ranks)
         try:
             with torch.inference_mode(), self.autocast():
                 yield self.net
         finally:
-            torch.set_num_threads(threads)
             self.net.train()
 
     def tick(self) -> float:

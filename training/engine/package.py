@@ -22,6 +22,7 @@ from training.engine.spec import Spec
 from training.engine.tasks.base import Task
 
 MANIFEST = "MANIFEST.json"
+DTYPES = {"float32": "F32", "float64": "F64", "int64": "I64"}
 PIPELINES = {
     "causal-lm": "text-generation",
     "text-classification": "text-classification",
@@ -66,11 +67,26 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Weights as safetensors, in the form transformers expects."""
-    import safetensors.numpy  # only the end of a run needs it
+    """Weights as safetensors, tensor by tensor.
 
-    arrays = {name: t.detach().cpu().contiguous().numpy() for name, t in tensors.items()}
-    safetensors.numpy.save_file(arrays, path, metadata={"format": "pt"})
+    Written here rather than by the library, which turns a full disk into an error without a number.
+    """
+    arrays = {name: t.detach().cpu().contiguous().numpy() for name, t in sorted(tensors.items())}
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    start = 0
+    for name, array in arrays.items():
+        header[name] = {
+            "dtype": DTYPES[array.dtype.name],
+            "shape": array.shape,
+            "data_offsets": [start, start + array.nbytes],
+        }
+        start += array.nbytes
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for array in arrays.values():
+            file.write(array.tobytes())
 
 
 def _write_json(path: Path, value: Any) -> None:
@@ -198,6 +214,6 @@ def import_tensors(net: nn.Module, export: Any, tensors: Mapping[str, Tensor]) -
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Weights of a safetensors file."""
-    import safetensors.numpy  # as in write_tensors
+    import safetensors.numpy  # only a resume and a finished model need it
 
     return {name: torch.from_numpy(array) for name, array in safetensors.numpy.load_file(path).items()}

@@ -116,8 +116,12 @@ class _Attempt:
         loop = self._build()
         if found is not None:
             self._restore(loop, found)
-        self._train(loop, found)
-        self._finish(loop)
+        loop.split()
+        try:
+            self._train(loop, found)
+            self._finish(loop)
+        finally:
+            loop.team.dismiss()
 
     def _owner(self) -> Owner:
         return Owner(
@@ -206,9 +210,11 @@ class _Attempt:
         spec, state = self.spec, loop.state
         self.events.emit("phase", phase="evaluate", total=self.task.count("test"))
         weights_step = self._take_best(loop)
+        judged = loop.judge("test")
+        loop.team.dismiss()
+        test = self.task.report(judged, final=True)
         with loop.judging() as net:
-            test = self.task.evaluate(net, "test", final=True)
-            samples = list(self.task.samples(net, spec.eval.samples, state.step)) if spec.eval.samples else []
+            samples = list(self.task.samples(net, judged, spec.eval.samples, state.step))
         for sample in samples:
             self.events.emit("sample", step=weights_step, **sample)
         name, trivial = self.task.baseline()

@@ -10,13 +10,16 @@ import mmap
 import os
 import signal
 import socket
+import struct
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
 MAX_RANKS = 8
 GO, OUT_OF_MEMORY, BROKEN = b"g", b"m", b"x"
+HEADER = struct.Struct("<QQ")
 log = logging.getLogger(__name__)
 
 
@@ -34,11 +37,11 @@ class Team:
 
     def zeros(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
         """A tensor that all members see; to be made before `split`."""
-        if self.ranks == 1:
-            return torch.zeros(*shape, dtype=dtype)
         size = torch.Size(shape).numel()
+        if self.ranks == 1 or not size:
+            return torch.zeros(*shape, dtype=dtype)
         # Anonymous shared memory: /dev/shm is often tiny in containers.
-        memory = mmap.mmap(-1, max(1, size * dtype.itemsize))
+        memory = mmap.mmap(-1, size * dtype.itemsize)
         return torch.frombuffer(memory, dtype=dtype, count=size).view(shape)
 
     def split(self, work: Callable[[], None]) -> None:
@@ -84,22 +87,50 @@ class Team:
                 raise LostMemberError
             return
         for _, other in self._others:
-            try:
-                word = other.recv(1)
-            except ConnectionError:
-                word = BROKEN
-            if word == OUT_OF_MEMORY:
-                raise MemoryError
-            if word != GO:
-                raise LostMemberError
+            self._hear(other)
         for _, other in self._others:
             # A member that is gone shows at the next meeting.
             with contextlib.suppress(ConnectionError):
                 other.send(GO)
 
+    def gather(self, array: np.ndarray) -> list[np.ndarray]:
+        """The float64 arrays (rows, columns) of all members, at the leader; the others get nothing."""
+        if self._leader is not None:
+            self._leader.sendall(GO + HEADER.pack(*array.shape) + np.ascontiguousarray(array, np.float64).tobytes())
+            return []
+        found = [array]
+        for _, other in self._others:
+            self._hear(other)
+            rows, columns = HEADER.unpack(_receive(other, HEADER.size))
+            data = _receive(other, 8 * rows * columns)
+            found.append(np.frombuffer(data, np.float64).reshape(rows, columns))
+        return found
+
+    @staticmethod
+    def _hear(other: socket.socket) -> None:
+        try:
+            word = other.recv(1)
+        except ConnectionError:
+            word = BROKEN
+        if word == OUT_OF_MEMORY:
+            raise MemoryError
+        if word != GO:
+            raise LostMemberError
+
     def dismiss(self) -> None:
-        """Let the others go; they see the end of their socket at their next meeting."""
+        """End the others. They have nothing to save: all that counts is in the leader or in shared memory."""
         for pid, other in self._others:
             other.close()
+            os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
         self._others = []
+
+
+def _receive(source: socket.socket, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        piece = source.recv(min(1 << 20, size - len(data)))
+        if not piece:
+            raise LostMemberError
+        data += piece
+    return bytes(data)

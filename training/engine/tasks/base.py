@@ -29,6 +29,15 @@ class Report:
     interval: list[float] | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """Measured items of a part: row `i` of `rows` is what `Task.measure` found for `items[i]`."""
+
+    part: str
+    items: np.ndarray
+    rows: np.ndarray
+
+
 class Task(abc.ABC):
     """One way to learn. `prepare` runs once per dataset and recipe, `open` at every start.
 
@@ -77,15 +86,19 @@ class Task(abc.ABC):
         """Tokens, rows or images in a batch, for the speed."""
 
     @abc.abstractmethod
-    def evaluate(self, net: nn.Module, part: str, *, limit: int | None = None, final: bool = False) -> Report:
-        """Judge the net on a part, at most `limit` items evenly spaced; `final` adds detail and interval."""
+    def measure(self, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:
+        """What `report` needs to know of each item of a part, one row of float64 for each."""
+
+    @abc.abstractmethod
+    def report(self, judged: Judged, *, final: bool = False) -> Report:
+        """The figures of measured items; `final` adds detail and interval."""
 
     @abc.abstractmethod
     def baseline(self) -> tuple[str, dict[str, float]]:
         """(name, values) of the trivial answer on the test part."""
 
     @abc.abstractmethod
-    def samples(self, net: nn.Module, count: int, step: int) -> Iterator[dict[str, Any]]:
+    def samples(self, net: nn.Module, judged: Judged, count: int, step: int) -> Iterator[dict[str, Any]]:
         """Examples to look at: kind, prompt, text and whatever else helps."""
 
     @abc.abstractmethod

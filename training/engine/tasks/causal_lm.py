@@ -115,40 +115,36 @@ class Task(base.Task):
     def units(self, batch: base.Batch) -> int:
         return batch["ids"].numel()
 
-    def evaluate(self, net: nn.Module, part: str, *, limit: int | None = None, final: bool = False) -> base.Report:
-        """Every token is predicted once, from at most `context` tokens before it in its block."""
-        tokens = self.parts[part]
-        blocks = base.spaced(self.count(part), limit)
-        at_once = max(1, EVAL_TOKENS // self.context)
-        sums = []
-        for start in range(0, len(blocks), at_once):
-            self.stop.check()
-            sums += self._block_sums(net, tokens, blocks[start : start + at_once])
-        nats, counts, hits = (np.concatenate(column) for column in zip(*sums, strict=True))
-        per_byte = self.facts["tokens"][part] / max(1, self.facts["bytes"][part])
-        values = metrics.text_scores(float(nats.sum()), int(counts.sum()), per_byte, int(hits.sum()))
-        report = base.Report(values)
-        if final:
-            report.detail = {"tokens": int(counts.sum()), "bytes": self.facts["bytes"][part]}
-            metric = self.spec.primary
-            report.interval = metrics.text_interval(nats, counts, hits, metric, per_byte)
-        return report
+    def measure(self, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:
+        """Nats, tokens and right guesses of each block.
 
-    def _block_sums(self, net: nn.Module, tokens: np.ndarray, blocks: np.ndarray) -> list[tuple[np.ndarray, ...]]:
-        """(nats, tokens, right guesses) by block; a last, shorter block goes by itself."""
-        whole = blocks[(blocks + 1) * self.context < len(tokens)]
-        groups = []
-        if len(whole):
-            groups.append(tokens[(whole * self.context)[:, None] + np.arange(self.context + 1)])
-        groups += [tokens[start * self.context :][None] for start in np.setdiff1d(blocks, whole)]
-        sums = []
-        for ids in groups:
-            batch = self._batch(np.asarray(ids))
+        Every token is predicted once, from at most `context` tokens before it in its block.
+        """
+        tokens, at_once = self.parts[part], max(1, EVAL_TOKENS // self.context)
+        rows = np.zeros((len(items), 3))
+        whole = (items + 1) * self.context < len(tokens)
+        # The last block of a part is shorter and goes by itself.
+        groups = [np.flatnonzero(whole)[i : i + at_once] for i in range(0, int(whole.sum()), at_once)]
+        for places in [*groups, *np.flatnonzero(~whole)[:, None]]:
+            self.stop.check()
+            starts = items[places] * self.context
+            length = min(self.context + 1, len(tokens) - int(starts.max()))
+            batch = self._batch(np.asarray(tokens[starts[:, None] + np.arange(length)]))
             logits = net(batch["ids"]).float()
             nats = F.cross_entropy(logits.transpose(1, 2), batch["next"], reduction="none").double().sum(1)
-            hits = (logits.argmax(-1) == batch["next"]).sum(1)
-            sums.append((nats.cpu().numpy(), np.full(len(ids), ids.shape[1] - 1), hits.cpu().numpy()))
-        return sums
+            rows[places, 0] = nats.cpu().numpy()
+            rows[places, 1] = length - 1
+            rows[places, 2] = (logits.argmax(-1) == batch["next"]).sum(1).cpu().numpy()
+        return rows
+
+    def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
+        nats, tokens, hits = judged.rows.T
+        per_byte = self.facts["tokens"][judged.part] / max(1, self.facts["bytes"][judged.part])
+        report = base.Report(metrics.text_scores(float(nats.sum()), int(tokens.sum()), per_byte, int(hits.sum())))
+        if final:
+            report.detail = {"tokens": int(tokens.sum()), "bytes": self.facts["bytes"][judged.part]}
+            report.interval = metrics.text_interval(nats, tokens, hits, self.spec.primary, per_byte)
+        return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:
         """Unigram: each token by its frequency in the training part, one added to every count."""
@@ -159,8 +155,10 @@ class Task(base.Task):
         hits = int((test == counts.argmax()).sum())
         return "unigram", metrics.text_scores(float(nats), len(test), per_byte, hits)
 
-    def samples(self, net: nn.Module, count: int, step: int) -> Iterator[dict[str, Any]]:
-        tokens = self.parts["test"]
+    def samples(self, net: nn.Module, judged: base.Judged, count: int, step: int) -> Iterator[dict[str, Any]]:
+        tokens = self.parts[judged.part]
+        if not count:
+            return
         length = max(1, min(PROMPT_TOKENS, self.context // 2, len(tokens) - 1))
         starts = base.spaced(len(tokens) - length, count)
         prompts = np.stack([tokens[s : s + length] for s in starts])

@@ -71,38 +71,44 @@ class Classifier(base.Task):
     def units(self, batch: base.Batch) -> int:
         return len(batch["target"])
 
-    def order_for_eval(self, items: np.ndarray) -> np.ndarray:
-        """The order in which items are judged; a task may put like lengths together."""
-        return items
+    def order_for_eval(self, numbers: np.ndarray) -> np.ndarray:
+        """The order in which places of `numbers` are judged; a task may put like lengths together."""
+        return np.arange(len(numbers))
 
-    def _answers(self, net: nn.Module, items: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """(item numbers, log probabilities) in groups."""
-        items = self.order_for_eval(items)
-        for start in range(0, len(items), EVAL_ROWS):
+    def measure(self, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:
+        """True class, guessed class, loss in nats and log probability of the guess, of each item."""
+        numbers = self.parts[part][items]
+        rows = np.zeros((len(items), 4))
+        order = self.order_for_eval(numbers)
+        for start in range(0, len(order), EVAL_ROWS):
             self.stop.check()
-            group = items[start : start + EVAL_ROWS]
-            yield group, self.logits(net, self.batch_of(group)).float().log_softmax(-1).cpu().numpy()
-
-    def evaluate(self, net: nn.Module, part: str, *, limit: int | None = None, final: bool = False) -> base.Report:
-        items = self.parts[part][base.spaced(self.count(part), limit)]
-        classes = len(self.labels)
-        matrix, nats = np.zeros((classes, classes), dtype=np.int64), 0.0
-        for group, logs in self._answers(net, items):
+            places = order[start : start + EVAL_ROWS]
+            group = numbers[places]
+            logs = self.logits(net, self.batch_of(group)).float().log_softmax(-1).cpu().numpy()
             truth = self.targets[group]
-            nats -= float(np.take_along_axis(logs, truth[:, None], 1).astype(np.float64).sum())
-            matrix += metrics.confusion(truth, logs.argmax(1), classes)
+            rows[places, 0], rows[places, 1] = truth, logs.argmax(1)
+            rows[places, 2] = -np.take_along_axis(logs, truth[:, None], 1)[:, 0]
+            rows[places, 3] = logs.max(1)
+        return rows
+
+    def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
+        classes = len(self.labels)
+        truth, guess = judged.rows[:, 0].astype(np.int64), judged.rows[:, 1].astype(np.int64)
+        matrix = metrics.confusion(truth, guess, classes)
         scores = metrics.classification_scores(matrix)
-        values = {name: float(value) for name, value in scores.items()} | {"loss": nats / len(items)}
-        report = base.Report(values)
+        report = base.Report({name: float(value) for name, value in scores.items()})
+        report.values["loss"] = float(judged.rows[:, 2].mean())
         if final:
             report.detail = {
-                "rows": len(items),
+                "rows": len(judged.rows),
                 "labels": self.labels,
                 "confusion": matrix.tolist(),
                 "classes": metrics.class_table(matrix, self.labels),
             }
             if self.spec.primary in scores:
                 report.interval = metrics.classification_interval(matrix, self.spec.primary)
+            else:
+                report.interval = metrics.mean_interval(judged.rows[:, 2])
         return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:
@@ -116,23 +122,17 @@ class Classifier(base.Task):
         values = {name: float(value) for name, value in scores.items()}
         return "majority", values | {"loss": float(-np.log(share[truth]).mean())}
 
-    def samples(self, net: nn.Module, count: int, step: int) -> Iterator[dict[str, Any]]:
-        """The most confident errors first, then the least sure right answers of (part of) the test part."""
-        items = self.parts["test"][base.spaced(self.count("test"), 512)]
-        rows = []
-        for group, logs in self._answers(net, items):
-            guess = logs.argmax(1)
-            for item, g, log in zip(group.tolist(), guess.tolist(), logs.max(1).tolist(), strict=True):
-                wrong = g != self.targets[item]
-                rows.append((not wrong, -log if wrong else log, item, g, log))
-        rows.sort(key=lambda row: row[:3])
-        for _, _, item, guess, log in rows[:count]:
+    def samples(self, net: nn.Module, judged: base.Judged, count: int, step: int) -> Iterator[dict[str, Any]]:
+        """The surest errors first, then the right answers it was least sure of."""
+        truth, guess, _, logs = judged.rows.T
+        right = truth == guess
+        for place in np.lexsort((np.where(right, logs, -logs), right))[:count]:
             yield {
                 "kind": "image" if self.unit == "images" else "row",
-                "prompt": self.describe(item),
-                "text": self.labels[guess],
-                "label": self.labels[int(self.targets[item])],
-                "probability": round(float(np.exp(log)), 4),
+                "prompt": self.describe(int(self.parts[judged.part][judged.items[place]])),
+                "text": self.labels[int(guess[place])],
+                "label": self.labels[int(truth[place])],
+                "probability": round(float(np.exp(logs[place])), 4),
             }
 
     def label_config(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from training.engine.tokenizing import CLASSIFIER_SPECIALS, Tokenizer, load_toke
 
 PAD, CLS, SEP = 0, 2, 3
 MULTIPLE = 8
-PROMPT_CHARS = 200
+PROMPT_CHARS, MAX_PROMPTS = 200, 10_000
 
 
 class Task(Classifier):
@@ -60,9 +60,8 @@ class Task(Classifier):
                 file.write(row.astype(dtype).tobytes())
                 edges[n + 1] = edges[n] + len(row)
         np.save(folder / "edges.npy", edges)
-        (folder / "prompts.json").write_text(
-            json.dumps({int(i): texts[i][:PROMPT_CHARS] for i in np.load(folder / "test.npy")[:2_000]})
-        )
+        held_out = np.concatenate([np.load(folder / f"{part}.npy")[:MAX_PROMPTS] for part in ("valid", "test")])
+        (folder / "prompts.json").write_text(json.dumps({int(i): texts[i][:PROMPT_CHARS] for i in held_out}))
         return {"dtype": dtype, "labels": names, "skipped": skipped}
 
     def open(self, folder: Path, facts: dict[str, Any]) -> None:
@@ -98,8 +97,8 @@ class Task(Classifier):
     def logits(self, net: nn.Module, batch: base.Batch) -> Tensor:
         return net(batch["ids"], batch.get("mask"))
 
-    def order_for_eval(self, items: np.ndarray) -> np.ndarray:
-        return items[np.argsort(self.edges[items + 1] - self.edges[items], kind="stable")]
+    def order_for_eval(self, numbers: np.ndarray) -> np.ndarray:
+        return np.argsort(self.edges[numbers + 1] - self.edges[numbers], kind="stable")
 
     def describe(self, item: int) -> str:
         return self.prompts.get(str(item), "")

@@ -1,0 +1,247 @@
+"""Tiny datasets and runs. A run is forked from the test process, which has torch loaded: milliseconds, not seconds."""
+
+import csv
+import hashlib
+import io
+import json
+import logging
+import os
+import signal
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from training.engine import contract
+from training.engine.contract import Inputs, Spec, canonical_json
+
+# A fork must not inherit a pool of threads.
+torch.set_num_threads(1)
+
+VERSION = "8a4f6f0e-3d2a-4a3e-9d53-2f3a1e0b6c11"
+JOB = "11111111-2222-4333-8444-555555555555"
+
+
+def text_blob() -> bytes:
+    """Sentences with a little grammar, enough for a vocabulary and three parts."""
+    chance = np.random.default_rng(5)
+    who, does, what = ("the cat", "a dog", "my friend"), ("sees", "likes", "calls"), ("milk", "a bone", "the sea")
+    lines = [f"{who[a]} {does[b]} {what[c]}.\n" for a, b, c in chance.integers(3, size=(400, 3))]
+    return "".join(lines).encode()
+
+
+def table_rows() -> list[tuple[str, str]]:
+    """(text, label) rows of different lengths with three classes."""
+    chance = np.random.default_rng(6)
+    words = {"sport": "ball goal team win", "food": "soup bread milk salt", "sky": "star moon sun cloud"}
+    rows = []
+    for n in range(150):
+        label = list(words)[n % 3]
+        own = words[label].split()
+        text = " ".join(own[i] for i in chance.integers(4, size=chance.integers(2, 9)))
+        rows.append((text, label))
+    return rows
+
+
+def table_blob() -> bytes:
+    """The rows as CSV."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(["body", "topic"])
+    writer.writerows(table_rows())
+    return out.getvalue().encode()
+
+
+def image_blob() -> bytes:
+    """Grey 8×8 images in two folders: bright on the left, or on the right."""
+    chance = np.random.default_rng(7)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for n in range(60):
+            side = ("left", "right")[n % 2]
+            pixels = chance.integers(0, 60, size=(8, 8))
+            pixels[:, :3] += 150 if side == "left" else 0
+            pixels[:, 5:] += 150 if side == "right" else 0
+            file = io.BytesIO()
+            Image.fromarray(pixels.astype(np.uint8)).save(file, "PNG")
+            archive.writestr(f"{side}/{n:03}.png", file.getvalue())
+    return out.getvalue()
+
+
+def profile_of(kind: str, blob: bytes) -> dict[str, Any]:
+    """What the registry would say about the blob."""
+    if kind == "text":
+        text = blob.decode()
+        return {"kind": "text", "rows": 1, "chars": len(text), "bytes": len(blob), "lines": text.count("\n")}
+    if kind == "images":
+        classes = {"label": {"left": 30, "right": 30}}
+        size = {"width": [8, 8], "height": [8, 8], "modes": ["L"]}
+        return {"kind": "images", "rows": 60, "classes": classes, "image": size}
+    chars = {"min_chars": 5, "mean_chars": 25, "p95_chars": 40, "max_chars": 45}
+    return {
+        "kind": kind,
+        "rows": 150,
+        "columns": [
+            {"name": "body", "type": "text", "distinct": 140, "missing": 0, **chars},
+            {"name": "topic", "type": "category", "distinct": 3, "missing": 0, "mean_chars": 4},
+        ],
+        "label_candidates": ["topic"],
+        "classes": {"topic": {"sport": 50, "food": 50, "sky": 50}},
+        "delimiter": ",",
+    }
+
+
+def tiny(task: str, **changes: Any) -> dict[str, Any]:
+    """A spec that trains in a second. `changes` replace keys, given as section__key."""
+    spec: dict[str, Any] = {
+        "v": 1,
+        "task": task,
+        "data": {"dataset_version": VERSION, "split": {"valid": 0.15, "test": 0.15, "seed": 3}},
+        "train": {"max_steps": 12, "batch": 8, "lr": 3e-3, "warmup": 0.2, "seed": 9},
+        "eval": {"every_steps": 4, "samples": 1},
+        "keep": {"checkpoint_every_s": 3600},
+        "resources": {"cpus": 1},
+    }
+    if task == "causal-lm":
+        spec["tokenizer"] = {"kind": "char"}
+        spec["model"] = {"arch": "gpt", "size": "nano", "layers": 1, "width": 16, "context": 16, "dropout": 0.1}
+    elif task == "text-classification":
+        spec["data"]["columns"] = {"text": "body", "label": "topic"}
+        spec["tokenizer"] = {"kind": "bpe", "vocab": 300}
+        spec["model"] = {"arch": "bert", "size": "nano", "layers": 1, "width": 16, "context": 32}
+    else:
+        spec["model"] = {"arch": "resnet", "size": "nano", "width": 8, "image": 16}
+    for key, value in changes.items():
+        section, _, name = key.partition("__")
+        if name:
+            spec.setdefault(section, {})[name] = value
+        else:
+            spec[section] = value
+    return spec
+
+
+KINDS = {"causal-lm": "text", "text-classification": "csv", "image-classification": "images"}
+BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob}
+
+
+class Run:
+    """A run folder and what came of it."""
+
+    def __init__(self, folder: Path, spec: dict[str, Any], blob: bytes, kind: str, profile: dict[str, Any]) -> None:
+        self.folder, self.kind, self.profile = folder, kind, profile
+        folder.mkdir()
+        self.blob = folder.parent / f"{folder.name}.blob"
+        self.blob.write_bytes(blob)
+        self.write_spec(spec)
+        self.write_inputs()
+
+    def write_spec(self, spec: dict[str, Any]) -> None:
+        """Write spec.json strictly."""
+        (self.folder / "spec.json").write_bytes(Spec.from_json(spec).canonical())
+
+    def write_inputs(self, *, fence: int = 1, resume: bool = False, job: str = JOB) -> None:
+        """Write inputs.json."""
+        digest = hashlib.sha256(self.blob.read_bytes()).hexdigest()
+        data = {"path": str(self.blob), "kind": self.kind, "sha256": digest, "profile": self.profile}
+        inputs = Inputs.from_json({"v": 1, "job": job, "fence": fence, "data": data, "resume": resume})
+        (self.folder / "inputs.json").write_bytes(canonical_json(inputs.to_json()))
+
+    def go(self, before: Callable[[], None] = lambda: None) -> int:
+        """Run in a process of its own; `before` runs there first. Returns the exit code, or minus the signal."""
+        pid = os.fork()
+        if pid == 0:
+            code = 99
+            try:
+                log = os.open(self.folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+                os.dup2(log, 1)
+                os.dup2(log, 2)
+                logging.basicConfig(level=logging.INFO, stream=open(2, "w", closefd=False), force=True)
+                before()
+                from training.engine.run import run
+
+                code = run(self.folder)
+            except BaseException:
+                import traceback
+
+                traceback.print_exc()
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    def resume(self, fence: int = 2) -> int:
+        """Go on from the last checkpoint."""
+        self.write_inputs(fence=fence, resume=True)
+        return self.go()
+
+    @property
+    def log(self) -> str:
+        """stdout and stderr so far."""
+        return (self.folder / "log.txt").read_text()
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """All events so far."""
+        lines = (self.folder / "events.jsonl").read_bytes().splitlines()
+        found = [contract.parse_event(line) for line in lines]
+        assert None not in found
+        return [event for event in found if event]
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """Events of a kind."""
+        return [event for event in self.events if event["e"] == kind]
+
+    @property
+    def curve(self) -> dict[str, float]:
+        """The last value of every metric at every step."""
+        return {f"{e['step']} {name}": v for e in self.of("metric") for name, v in e["values"].items()}
+
+    @property
+    def weights(self) -> str:
+        """Hash of the packaged weights."""
+        return hashlib.sha256((self.folder / "out" / "model.safetensors").read_bytes()).hexdigest()
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """result.json."""
+        return json.loads((self.folder / "result.json").read_text())
+
+
+MakeRun = Callable[..., Run]
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> MakeRun:
+    """Makes tiny runs of a task, or of a spec, on the data of the task."""
+
+    def make(name: str, spec: dict[str, Any], blob: bytes | None = None, **profile: Any) -> Run:
+        kind = KINDS[spec["task"]]
+        data = BLOBS[kind]() if blob is None else blob
+        return Run(tmp_path / name, spec, data, kind, profile_of(kind, BLOBS[kind]()) | profile)
+
+    return make
+
+
+def kill_at(step: int, number: int = signal.SIGKILL) -> Callable[[], None]:
+    """A hook that sends the process a signal when it arrives at a step."""
+
+    def before() -> None:
+        from training.engine import listeners
+
+        judge = listeners.Ender.__call__
+
+        def call(self: Any, loop: Any) -> None:
+            if loop.state.step == step:
+                os.kill(os.getpid(), number)
+            judge(self, loop)
+
+        listeners.Ender.__call__ = call  # type: ignore[method-assign]
+
+    return before

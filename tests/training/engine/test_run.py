@@ -1,0 +1,337 @@
+"""Whole runs, tiny: what comes out, and that stopping, killing and breaking things loses nothing."""
+
+import json
+import resource
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.training.engine.conftest import MakeRun, Run, kill_at, tiny
+from training.engine.contract import DONE, EVENTS, FAILED, STOPPED
+
+VARIANTS = {
+    "gpt": tiny("causal-lm"),
+    "lstm": tiny("causal-lm", model={"arch": "lstm", "size": "nano", "width": 16, "context": 16, "dropout": 0.1}),
+    "bert": tiny("text-classification"),
+    "lstm-classifier": tiny("text-classification", model={"arch": "lstm", "size": "nano", "width": 16, "context": 32}),
+    "resnet": tiny("image-classification"),
+    "vit": tiny("image-classification", model={"arch": "vit", "size": "nano", "layers": 1, "width": 16, "image": 16}),
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_stop_and_kill_change_nothing(variant: str, make_run: MakeRun) -> None:
+    """All losses and the final weights equal those of a run that was left alone."""
+    spec = VARIANTS[variant] | {"keep": {"checkpoint_every_s": 3600, "checkpoint_every_steps": 3}}
+    whole, broken = make_run("whole", spec), make_run("broken", spec)
+    assert whole.go() == DONE, whole.log
+    assert broken.go(kill_at(5, signal.SIGTERM)) == STOPPED, broken.log
+    assert broken.of("stopped")[-1]["step"] == 5
+    broken.write_inputs(fence=2, resume=True)
+    assert broken.go(kill_at(10)) == -signal.SIGKILL
+    assert broken.resume(fence=3) == DONE, broken.log
+    assert [event["step"] for event in broken.of("resume")] == [5, 9]
+    assert broken.curve == whole.curve
+    assert broken.weights == whole.weights
+    assert broken.of("done")[0]["metrics"] == whole.of("done")[0]["metrics"]
+
+
+def test_two_processes_stop_and_go_on_alike(make_run: MakeRun) -> None:
+    spec = tiny("causal-lm", resources={"cpus": 2})
+    whole, broken = make_run("whole", spec), make_run("broken", spec)
+    assert whole.go() == DONE, whole.log
+    assert broken.go(kill_at(5, signal.SIGTERM)) == STOPPED, broken.log
+    assert broken.resume() == DONE, broken.log
+    assert (broken.curve, broken.weights) == (whole.curve, whole.weights)
+
+
+def test_two_processes_learn_the_same_as_one(make_run: MakeRun) -> None:
+    """Up to rounding: sums are taken in another order. Without dropout, which every process draws for itself."""
+    one = make_run("one", tiny("causal-lm", model__dropout=0.0))
+    two = make_run("two", tiny("causal-lm", model__dropout=0.0, resources={"cpus": 2}))
+    assert one.go() == two.go() == DONE
+    first, second = one.curve, two.curve
+    assert first.keys() == second.keys()
+    np.testing.assert_allclose(list(first.values()), list(second.values()), rtol=2e-4)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """One finished run of each task."""
+    from tests.training.engine.conftest import BLOBS, KINDS, profile_of
+
+    runs = {}
+    for name in ("gpt", "bert", "resnet"):
+        spec = json.loads(json.dumps(VARIANTS[name]))
+        kind = KINDS[spec["task"]]
+        blob = BLOBS[kind]()
+        runs[name] = Run(tmp_path_factory.mktemp("runs") / name, spec, blob, kind, profile_of(kind, blob))
+        assert runs[name].go() == DONE, runs[name].log
+    return runs
+
+
+@pytest.mark.parametrize("name", ["gpt", "bert", "resnet"])
+def test_events_keep_their_promise(done: dict[str, Run], name: str) -> None:
+    events = done[name].events
+    assert [event["n"] for event in events] == list(range(len(events)))
+    for event in events:
+        assert set(EVENTS[event["e"]]) <= set(event), event
+    assert [e["phase"] for e in events if e["e"] == "phase"] == ["prepare", "train", "evaluate", "package"]
+    assert events[-1]["e"] == "done"
+    assert done[name].result == {"v": 1, "outcome": "done"} | {
+        k: v for k, v in events[-1].items() if k not in ("t", "n", "e")
+    }
+
+
+def test_result_stands_beside_the_trivial_answer(done: dict[str, Run]) -> None:
+    for name, trivial in (("gpt", "unigram"), ("bert", "majority"), ("resnet", "majority")):
+        last = done[name].of("done")[0]
+        assert last["baseline"]["name"] == trivial
+        assert last["baseline"]["metrics"].keys() == last["metrics"].keys()
+        low, high = last["interval"]
+        assert low <= last["metrics"][f"test/{last['primary']}"] <= high
+
+
+def test_package_is_complete_and_hashed(done: dict[str, Run]) -> None:
+    from training.engine.checkpoint import file_sha256
+
+    for run in done.values():
+        out = run.folder / "out"
+        files = json.loads((out / "MANIFEST.json").read_text())["files"]
+        assert set(files) == {path.name for path in out.iterdir()} - {"MANIFEST.json"}
+        assert {"README.md", "config.json", "metrics.json", "resolved.json", "spec.json"} <= set(files)
+        for name, entry in files.items():
+            assert entry == {"sha256": file_sha256(out / name), "size_bytes": (out / name).stat().st_size}
+
+
+def test_gpt_package_loads_in_transformers(done: dict[str, Run]) -> None:
+    from transformers import AutoTokenizer, GPT2LMHeadModel
+
+    from training.engine.package import load_net
+    from training.engine.tokenizing import load_tokenizer
+
+    out = done["gpt"].folder / "out"
+    theirs, ours = GPT2LMHeadModel.from_pretrained(out, local_files_only=True).eval(), load_net(out)
+    ids = torch.arange(16)[None] % 20
+    with torch.no_grad():
+        torch.testing.assert_close(theirs(ids).logits, ours(ids), rtol=1e-4, atol=1e-5)
+    text = "the cat sees milk.\nmy friend"
+    tokenizer = AutoTokenizer.from_pretrained(out, local_files_only=True)
+    assert tokenizer(text)["input_ids"] == load_tokenizer(out / "tokenizer.json").encode(text).tolist()
+    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+
+
+def test_bert_package_loads_in_transformers(done: dict[str, Run]) -> None:
+    from transformers import AutoTokenizer, BertForSequenceClassification
+
+    from training.engine.package import load_net
+
+    out = done["bert"].folder / "out"
+    theirs, ours = BertForSequenceClassification.from_pretrained(out, local_files_only=True).eval(), load_net(out)
+    tokenizer = AutoTokenizer.from_pretrained(out, local_files_only=True)
+    batch = tokenizer(["ball goal", "soup and bread and milk"], padding=True, return_tensors="pt")
+    with torch.no_grad():
+        mine = ours(batch["input_ids"], batch["attention_mask"].bool())
+        torch.testing.assert_close(theirs(**batch).logits, mine, rtol=1e-4, atol=1e-5)
+    assert theirs.config.id2label == {0: "food", 1: "sky", 2: "sport"}
+    assert batch["input_ids"][0, 0] == tokenizer.cls_token_id
+
+
+def test_resnet_package_loads_in_transformers(done: dict[str, Run]) -> None:
+    from PIL import Image
+    from transformers import ResNetForImageClassification
+    from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+    from training.engine.package import load_net
+
+    out = done["resnet"].folder / "out"
+    theirs, ours = ResNetForImageClassification.from_pretrained(out, local_files_only=True).eval(), load_net(out)
+    pixels = np.random.default_rng(1).integers(0, 255, size=(16, 16)).astype(np.uint8)
+    processor = ViTImageProcessorPil.from_pretrained(out, local_files_only=True)
+    given = processor(Image.fromarray(pixels), return_tensors="pt")["pixel_values"]
+    facts = json.loads((out / "preprocessor_config.json").read_text())
+    scaled = (torch.from_numpy(pixels)[None, None] / 255 - facts["image_mean"][0]) / facts["image_std"][0]
+    torch.testing.assert_close(given.float(), scaled.float(), rtol=1e-4, atol=1e-4)
+    with torch.no_grad():
+        torch.testing.assert_close(theirs(scaled).logits, ours(scaled), rtol=1e-4, atol=1e-5)
+
+
+def test_card_says_what_is_known(done: dict[str, Run]) -> None:
+    card = (done["gpt"].folder / "out" / "README.md").read_text()
+    digest = json.loads((done["gpt"].folder / "inputs.json").read_text())["data"]["sha256"]
+    assert card.startswith("---\n")
+    for words in (digest, "unigram", "perplexity", "pipeline_tag: text-generation", "Intended use", "Limits"):
+        assert words in card
+
+
+def test_it_learns(make_run: MakeRun) -> None:
+    """A few seconds beat the trivial answers by far."""
+    pictures = make_run("pictures", tiny("image-classification", train__max_steps=60))
+    words = make_run("words", tiny("text-classification", train__max_steps=120, train__lr=1e-2))
+    text = make_run("text", tiny("causal-lm", train__max_steps=100, train__lr=1e-2, model__dropout=0.0))
+    assert pictures.go() == words.go() == text.go() == DONE
+    assert pictures.of("done")[0]["metrics"]["test/accuracy"] > 0.9
+    assert words.of("done")[0]["metrics"]["test/accuracy"] > 0.9
+    last = text.of("done")[0]
+    assert last["metrics"]["test/bits_per_byte"] < 0.6 * last["baseline"]["metrics"]["test/bits_per_byte"]
+
+
+def test_diverging_run_fails_and_keeps_the_last_good_checkpoint(make_run: MakeRun) -> None:
+    spec = tiny("causal-lm", train__max_steps=40, train__clip=None, keep__checkpoint_every_steps=1)
+
+    def poison() -> None:
+        from training.engine.tasks import causal_lm
+
+        loss = causal_lm.Task.loss
+        calls = iter(range(1000))
+
+        def bad(self, net, batch):  # type: ignore[no-untyped-def]
+            return loss(self, net, batch) * (float("nan") if next(calls) >= 6 else 1.0)
+
+        causal_lm.Task.loss = bad  # type: ignore[method-assign]
+
+    run = make_run("run", spec)
+    assert run.go(poison) == FAILED
+    error = run.of("error")[0]
+    assert (error["code"], error["step"]) == ("diverged", 9)
+    assert run.of("checkpoint")[-1]["step"] == 6
+    assert run.result["outcome"] == "failed"
+    assert all(np.isfinite(list(event["values"].values())).all() for event in run.of("metric"))
+
+
+def test_one_bad_step_is_skipped_and_said(make_run: MakeRun) -> None:
+    def poison() -> None:
+        from training.engine.tasks import causal_lm
+
+        loss = causal_lm.Task.loss
+        calls = iter(range(1000))
+
+        def bad(self, net, batch):  # type: ignore[no-untyped-def]
+            return loss(self, net, batch) * (float("inf") if next(calls) == 3 else 1.0)
+
+        causal_lm.Task.loss = bad  # type: ignore[method-assign]
+
+    run = make_run("run", tiny("causal-lm"))
+    assert run.go(poison) == DONE
+    assert [event["code"] for event in run.of("warning")] == ["loss_not_finite"]
+
+
+def test_limit_of_minutes_keeps_the_work(make_run: MakeRun) -> None:
+    run = make_run("run", tiny("causal-lm", train__max_steps=100_000, limits={"minutes": 0.005}))
+    assert run.go() == FAILED
+    error = run.of("error")[0]
+    assert error["code"] == "limit_minutes"
+    assert run.of("checkpoint")[-1]["step"] == error["step"]
+    run.write_spec(tiny("causal-lm", train__max_steps=100_000, limits={"minutes": 0.01}))
+    assert run.resume() == FAILED
+    assert run.of("resume")[0]["step"] == error["step"]
+
+
+def test_patience_ends_early_and_packages_the_best(make_run: MakeRun) -> None:
+    spec = tiny("image-classification", train__max_steps=200, train__patience=2, eval__every_steps=5)
+    run = make_run("run", spec)
+    assert run.go() == DONE
+    metrics = json.loads((run.folder / "out" / "metrics.json").read_text())
+    assert metrics["ended_early"] and metrics["weights_step"] < metrics["step"] < 200
+    best = max(run.of("metric"), key=lambda event: event["values"].get("valid/accuracy", -1))
+    assert metrics["weights_step"] == best["step"]
+
+
+def test_data_error_names_the_row(make_run: MakeRun) -> None:
+    run = make_run("run", tiny("text-classification"), blob=b"body,topic\nball,sport\nsoup,food,extra\n")
+    assert run.go() == FAILED
+    error = run.of("error")[0]
+    assert error["code"] == "data_error"
+    assert error["text"].startswith("Row 2 ")
+
+
+def test_rows_without_label_are_left_out_and_said(make_run: MakeRun) -> None:
+    from tests.training.engine.conftest import table_blob
+
+    run = make_run("run", tiny("text-classification"), blob=table_blob() + b"no label here,\n")
+    assert run.go() == DONE
+    assert run.of("warning")[0]["params"] == {"count": 1}
+
+
+def test_changed_blob_is_refused(make_run: MakeRun) -> None:
+    run = make_run("run", tiny("causal-lm"))
+    run.blob.write_bytes(run.blob.read_bytes() + b"x")
+    assert run.go() == FAILED
+    assert run.of("error")[0]["message"] == "data_hash"
+
+
+def test_bad_spec_is_an_event_too(make_run: MakeRun) -> None:
+    run = make_run("run", tiny("causal-lm"))
+    (run.folder / "spec.json").write_text('{"v":1,"task":"causal-lm","output":"/etc"}')
+    assert run.go() == FAILED
+    assert run.of("error")[0]["code"] == "bad_spec"
+    assert "output" in run.log
+
+
+def test_disk_full_is_named(make_run: MakeRun) -> None:
+    """A file size limit stands in for a full disk: the write of the checkpoint fails for real."""
+
+    def before() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+
+    run = make_run("run", tiny("causal-lm", model__width=64))
+    assert run.go(before) == FAILED
+    assert run.of("error")[0]["code"] == "disk_full"
+    assert not list((run.folder / "ckpt").glob("*-f1"))
+
+
+def test_out_of_memory_is_named(make_run: MakeRun) -> None:
+    def before() -> None:
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + 300_000_000, used + 300_000_000))
+
+    run = make_run("run", tiny("causal-lm", train__batch=4096, model__width=512, model__layers=4))
+    assert run.go(before) == FAILED
+    assert run.of("error")[0]["code"] == "oom", run.log
+
+
+def test_other_runs_checkpoint_is_refused(make_run: MakeRun) -> None:
+    run = make_run("run", tiny("causal-lm"))
+    assert run.go(kill_at(5, signal.SIGTERM)) == STOPPED
+    changed = tiny("causal-lm", train__lr=1e-3)
+    run.write_spec(changed)
+    assert run.resume() == FAILED
+    error = run.of("error")[0]
+    assert (error["code"], error["params"]) == ("checkpoint_mismatch", {"what": "spec"})
+
+
+def test_damaged_checkpoint_falls_back_to_the_one_before(make_run: MakeRun) -> None:
+    spec = tiny("causal-lm", keep={"checkpoint_every_s": 3600, "checkpoint_every_steps": 2, "last": 2, "best": 0})
+    whole, run = make_run("whole", spec), make_run("run", spec)
+    assert whole.go() == DONE
+    assert run.go(kill_at(7, signal.SIGTERM)) == STOPPED
+    weights = run.folder / "ckpt" / "7-f1" / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-5] ^= 1
+    weights.write_bytes(data)
+    assert run.resume() == DONE, run.log
+    assert run.of("resume")[0]["step"] == 6
+    assert run.of("warning")[0]["params"] == {"step": 7}
+    assert run.weights == whole.weights
+
+
+def test_prepared_data_is_made_once(make_run: MakeRun, tmp_path: Path) -> None:
+    import os
+
+    def before() -> None:
+        os.environ["TANDEM_PREPARED_DIR"] = str(tmp_path / "cache")
+
+    first, second = make_run("first", tiny("causal-lm")), make_run("second", tiny("causal-lm"))
+    assert first.go(before) == DONE
+    (prepared,) = (tmp_path / "cache").iterdir()
+    made = (prepared / "train.bin").stat().st_mtime_ns
+    assert second.go(before) == DONE
+    assert (prepared / "train.bin").stat().st_mtime_ns == made
+    (prepared / "train.bin").write_bytes(b"damaged")
+    third = make_run("third", tiny("causal-lm"))
+    assert third.go(before) == DONE
+    assert third.weights == first.weights
