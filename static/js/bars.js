@@ -33,13 +33,13 @@ class Drawing extends HTMLElement {
   }
 }
 
-function barTable({ labels, values }, { title, tName, tValue }) {
+function barTable({ labels, values }, { title, tName, tValue, plain }) {
   const most = Math.max(...values, 1e-12);
   const sum = values.reduce((a, b) => a + b, 0);
   const head = html("thead", { class: "visually-hidden" }, html("tr", {}, ...[tName, tValue, ""].map((text) => html(text ? "th" : "td", text ? { scope: "col" } : {}, text))));
   const rows = labels.map((label, i) => html("tr", {},
     html("th", { scope: "row", title: label }, String(label)),
-    html("td", { class: "num" }, `${print(values[i])}${sum > 0 ? ` · ${print(Math.round((1000 * values[i]) / sum) / 10)}%` : ""}`),
+    html("td", { class: "num" }, `${print(values[i])}${sum > 0 && plain === undefined ? ` · ${print(Math.round((1000 * values[i]) / sum) / 10)}%` : ""}`),
     html("td", { class: "bar-cell", "aria-hidden": "true" }, svg("svg", {}, svg("rect", { width: `${(100 * values[i]) / most}%`, height: "100%", rx: 3 })))));
   return html("table", { class: "bars" }, html("caption", { class: "visually-hidden" }, title), head, html("tbody", {}, ...rows));
 }

@@ -1,6 +1,6 @@
 /* How a curve is drawn with uPlot: colours of the theme, axes in the page's language, log scale, hover. */
 
-import { align, number, smooth, thin } from "./series.js";
+import { align, number, smooth, spacing, thin } from "./series.js";
 
 const HEIGHT_PX = 260;
 const COLOURS = 6;
@@ -17,9 +17,10 @@ export function seriesColour(index) {
 function columns(series, smoothing, logarithmic) {
   const usable = (y) => (logarithmic ? y.map((value) => (value > 0 ? value : null)) : y);
   const pairs = [];
+  const step = spacing(series);
   for (const { x, y } of series) {
     if (smoothing) pairs.push(thin(x, usable(y)));
-    pairs.push(thin(x, usable(smooth(y, smoothing))));
+    pairs.push(thin(x, usable(smooth(x, y, smoothing, step))));
   }
   return align(pairs);
 }

@@ -41,16 +41,26 @@ function groupOf(name) {
   return name.slice(name.lastIndexOf("/") + 1);
 }
 
-/** Exponential mean, corrected for its start (as in Adam), so the first points are not pulled to zero. */
-export function smooth(values, weight) {
-  if (!weight) return values;
+/**
+ * Exponential mean, corrected for its start (as in Adam), so the first points are not pulled to zero. The weight holds
+ * for `step` along x: a series measured forty times more rarely is smoothed forty times less per point.
+ */
+export function smooth(x, y, weight, step) {
+  if (!weight) return y;
   let mean = 0;
-  let correction = 1;
-  return values.map((value) => {
-    mean = weight * mean + (1 - weight) * value;
-    correction *= weight;
-    return mean / (1 - correction);
+  let seen = 0;
+  return y.map((value, i) => {
+    const kept = i ? weight ** ((x[i] - x[i - 1]) / step) : weight;
+    mean = kept * mean + (1 - kept) * value;
+    seen = kept * seen + 1 - kept;
+    return mean / seen;
   });
+}
+
+/** The closest spacing along x among the series, to measure a smoothing by. */
+export function spacing(series) {
+  const each = series.filter(({ x }) => x.length > 1).map(({ x }) => (x.at(-1) - x[0]) / (x.length - 1));
+  return Math.max(Math.min(...each), 1e-9);
 }
 
 /** Keep the first, lowest, highest and last point of each bucket: no spike is lost, however many points there are. */

@@ -120,3 +120,11 @@ def test_navigation_of_a_phone_opens_and_closes(style, axe):
     assert axe() == []
     style.keyboard.press("Escape")
     style.get_by_role("link", name="Datasets", exact=True).wait_for(state="hidden")
+
+
+def test_smoothing_leaves_rare_measurements_where_they_are(style):
+    module = style.locator("script[src$='curve.js']").first.evaluate("script => new URL('series.js', script.src).href")
+    rare = f"import('{module}').then(({{smooth}}) => smooth([1, 101, 201], [4, 2, 1], 0.9, 1))"
+    dense = f"import('{module}').then(({{smooth}}) => smooth([1, 2, 3], [4, 2, 1], 0.9, 1))"
+    assert style.evaluate(rare) == pytest.approx([4, 2, 1], abs=0.01)
+    assert style.evaluate(dense) == pytest.approx([4, 2.947, 2.229], abs=0.001)
