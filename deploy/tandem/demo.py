@@ -241,7 +241,7 @@ def picture(name: str, job: Mapping[str, Any], cells: int = 24) -> str:
         words.append(f"{rate:,.0f} {progress.get('unit') or 'examples'}/s")
     if (left := number(progress.get("eta_s"))) is not None:
         words.append(f"{say.clock(left)} left")
-    return "  ".join(words)
+    return "  ".join(words).rstrip()
 
 
 def number(value: Any) -> float | None:

@@ -1,6 +1,7 @@
 """`manage.py setup` when it is needed: databases, static files, demo content. A stamp in the data folder spares it."""
 
 import hashlib
+import itertools
 import json
 import os
 import subprocess
@@ -14,8 +15,9 @@ from deploy.tandem.say import Trouble
 
 STAMP = "setup-stamp.json"
 # Folders whose files decide what `manage.py setup` does; by content where small, by size and time where many.
-READ = ("*/migrations/*.py", "*/management/commands/*.py", "config/**/*.py", "*/demo.py", "*/*/setup.py")
-LISTED = ("static/**/*", "*/static/**/*", "locale/**/*.po", "locale/**/*.mo")
+APPS = ("config", "collab", "registry", "training")
+READ = ("migrations/*.py", "management/commands/*.py", "settings/*.py", "*.py", "*/setup.py")
+LISTED = ("static/**/*", "locale/**/*.po", "locale/**/*.mo")
 
 
 def ensure(place: Place) -> bool:
@@ -37,8 +39,8 @@ def ensure(place: Place) -> bool:
 def fingerprint(place: Place) -> str:
     """A hash of everything `manage.py setup` reads: lock, migrations, settings, static files, `.env`, environment."""
     total = hashlib.sha256((place.root / "requirements.lock").read_bytes())
-    for pattern in READ:
-        for file in sorted(place.root.glob(pattern)):
+    for app, pattern in itertools.product(APPS, READ):
+        for file in sorted((place.root / app).glob(pattern)):
             total.update(str(file.relative_to(place.root)).encode() + b"\0" + file.read_bytes())
     for pattern in LISTED:
         for file in sorted(place.root.glob(pattern)):

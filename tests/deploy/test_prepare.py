@@ -1,5 +1,6 @@
 """`manage.py setup` runs when something it reads has changed, and its faults are told. A stand-in plays manage.py."""
 
+import shutil
 import sys
 
 import pytest
@@ -12,7 +13,8 @@ MANAGE = """
 import sys
 from pathlib import Path
 assert sys.argv[1:] == ["setup"]
-Path("var/static").mkdir(parents=True, exist_ok=True)
+Path("var/static/admin").mkdir(parents=True, exist_ok=True)
+Path("var/static/admin/site.css").write_text("made by setup itself")
 Path("var/app.sqlite3").touch()
 with open("runs", "a") as runs:
     runs.write("x")
@@ -53,7 +55,7 @@ def test_the_first_time_prints_a_line_per_step_and_the_second_time_skips(ready, 
         lambda root, monkeypatch: (root / ".env").write_text("TANDEM_SLOTS=3\n"),
         lambda root, monkeypatch: monkeypatch.setenv("TANDEM_SLOTS", "3"),
         lambda root, monkeypatch: (root / "var" / "app.sqlite3").unlink(),
-        lambda root, monkeypatch: (root / "var" / "static").rmdir(),
+        lambda root, monkeypatch: shutil.rmtree(root / "var" / "static"),
     ],
     ids=["migration", "lock", "static file", ".env", "environment", "database deleted", "static files deleted"],
 )
