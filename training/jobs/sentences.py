@@ -15,5 +15,7 @@ def say(issue: Issue) -> str:
 
 def hint(issue: Issue) -> str:
     """How to mend it."""
+    if not issue.hint:  # the engine had nothing to suggest this time
+        return ""
     template = HINTS.get(issue.code)
     return _(template) % issue.params if template else issue.hint

@@ -97,7 +97,7 @@ def profile_of(kind: str, blob: bytes) -> dict[str, Any]:
     }
 
 
-def tiny(task: str, **changes: Any) -> dict[str, Any]:
+def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
     """A spec that trains in a second. `changes` replace keys, given as section__key."""
     spec: dict[str, Any] = {
         "v": 1,
@@ -161,7 +161,7 @@ class Run:
                 log = os.open(self.folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
                 os.dup2(log, 1)
                 os.dup2(log, 2)
-                logging.basicConfig(level=logging.INFO, stream=open(2, "w", closefd=False), force=True)
+                logging.basicConfig(level=logging.INFO, filename=self.folder / "log.txt", force=True)
                 before()
                 from training.engine.run import run
 

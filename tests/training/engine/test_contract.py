@@ -1,0 +1,320 @@
+"""The torch-free half: specs are read strictly, checked against a profile, and estimated by formulas that are true."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.training.engine.conftest import VERSION, image_blob, profile_of, table_blob, text_blob, tiny
+from training.engine import messages
+from training.engine.contract import (
+    TASKS,
+    Inputs,
+    Issue,
+    Spec,
+    SpecError,
+    default_spec,
+    estimate,
+    parse_event,
+    spec_schema,
+    validate,
+)
+
+PROFILES = {
+    "causal-lm": profile_of("text", text_blob()),
+    "text-classification": profile_of("csv", table_blob()),
+    "image-classification": profile_of("images", image_blob()),
+}
+
+
+def issues_of(obj: Any) -> dict[str, str]:
+    """Code by path of what reading the spec complains about."""
+    with pytest.raises(SpecError) as caught:
+        Spec.from_json(obj)
+    return {issue.path: issue.code for issue in caught.value.issues}
+
+
+def found(spec: dict[str, Any], **profile: Any) -> dict[str, str]:
+    """Level by code of what checking against a profile says."""
+    given = PROFILES[spec["task"]] | profile
+    return {issue.code: issue.level for issue in validate(Spec.from_json(spec), given)}
+
+
+def test_contract_loads_neither_torch_nor_numpy() -> None:
+    code = "import sys, training.engine.contract; print({'torch', 'numpy', 'django'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_spec_survives_json(task: str) -> None:
+    spec = Spec.from_json(tiny(task))
+    again = Spec.from_text(spec.canonical())
+    assert again == spec
+    assert again.sha256 == spec.sha256
+
+
+def test_whole_and_broken_numbers_of_one_value_are_one_spec() -> None:
+    whole = dataclasses.replace(Spec.from_json(tiny("causal-lm", train__lr=1)))
+    assert whole.sha256 == Spec.from_json(tiny("causal-lm", train__lr=1.0)).sha256
+
+
+def test_limits_and_resources_leave_the_recipe_alone() -> None:
+    plain = Spec.from_json(tiny("causal-lm"))
+    longer = Spec.from_json(tiny("causal-lm", limits={"minutes": 5}, resources={"cpus": 2}, train__threads=1))
+    other = Spec.from_json(tiny("causal-lm", train__lr=1e-4))
+    assert longer.sha256 != plain.sha256
+    assert longer.recipe_sha256 == plain.recipe_sha256 != other.recipe_sha256
+
+
+BAD_VALUES = [
+    ("train__epochs", 0, "too_small"),
+    ("train__epochs", -1, "too_small"),
+    ("train__epochs", 10**9, "too_large"),
+    ("train__epochs", 1.5, "wrong_type"),
+    ("train__epochs", "3", "wrong_type"),
+    ("train__epochs", True, "wrong_type"),
+    ("train__batch", 0, "too_small"),
+    ("train__batch", 10**9, "too_large"),
+    ("train__batch", None, "wrong_type"),
+    ("train__lr", 0, "not_above"),
+    ("train__lr", -1, "not_above"),
+    ("train__lr", float("nan"), "not_finite"),
+    ("train__lr", float("inf"), "not_finite"),
+    ("train__lr", 1e308, "too_large"),
+    ("train__lr", 10**400, "not_finite"),
+    ("train__lr", "1e-3; rm", "wrong_type"),
+    ("train__seed", 2**64, "too_large"),
+    ("train__schedule", "../x", "not_choice"),
+    ("data__dataset_version", "/etc/passwd", "bad_text"),
+    ("data__dataset_version", VERSION.upper(), "bad_text"),
+    ("model__arch", "__import__('os')", "not_choice"),
+    ("train__output", "/tmp/x", "unknown_key"),
+    ("train__url", "http://x", "unknown_key"),
+    ("train", [], "not_object"),
+    ("task", None, "wrong_type"),
+]
+
+
+@pytest.mark.parametrize(("where", "value", "code"), BAD_VALUES)
+def test_bad_value_is_named_at_its_field(where: str, value: Any, code: str) -> None:
+    issues = issues_of(tiny("causal-lm", **{where: value}))
+    assert issues[where.replace("__", ".")] == code
+
+
+def test_every_fault_is_found_at_once() -> None:
+    obj = {"v": 1, "task": "causal-lm", "data": {}, "model": {"arch": "gpt"}, "train": {"epoks": 3, "batch": 0}}
+    assert issues_of(obj) == {
+        "data.dataset_version": "missing",
+        "train.epoks": "unknown_key",
+        "train.batch": "too_small",
+    }
+
+
+def test_unknown_key_suggests_the_nearest() -> None:
+    with pytest.raises(SpecError) as caught:
+        Spec.from_json(tiny("causal-lm", train__epoch=3))
+    assert caught.value.issues[0].hint == "Did you mean “epochs”?"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('{"v":1,"v":1}', "duplicate_key"),
+        ('{"v":NaN}', "not_json"),
+        ('{"v":' + "1" * 5_000 + "}", "not_json"),
+        ("[" * 100_000, "too_deep"),
+        (b"\xff\xfe", "not_json"),
+        ("{", "not_json"),
+        ("[1]", "not_object"),
+        ('{"v":2}', "version_unknown"),
+        ('{"v":1,"task":"\\ud800"}', "not_choice"),
+    ],
+)
+def test_bad_json_is_refused_with_a_reason(text: str | bytes, code: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        Spec.from_text(text)
+    assert code in [issue.code for issue in caught.value.issues]
+
+
+@pytest.mark.parametrize("name", ["a\x00b", "a\nb", "\ud800", "", "x" * 201])
+def test_column_names_are_plain_text(name: str) -> None:
+    spec = tiny("text-classification", data__columns={"text": name, "label": "topic"})
+    assert set(issues_of(spec).values()) <= {"bad_text", "text_long"}
+
+
+@pytest.mark.parametrize(
+    ("task", "changes", "path", "code"),
+    [
+        ("causal-lm", {"train__max_steps": None}, "train.epochs", "length_missing"),
+        ("causal-lm", {"model__heads": 3}, "model.heads", "heads_width"),
+        ("causal-lm", {"model__patch": 4}, "model.patch", "setting_unused"),
+        ("causal-lm", {"model__arch": "bert"}, "model.arch", "arch_unfit"),
+        ("causal-lm", {"eval__primary": "accuracy"}, "eval.primary", "metric_unfit"),
+        ("causal-lm", {"tokenizer": None}, "tokenizer", "tokenizer_missing"),
+        ("causal-lm", {"tokenizer": {"kind": "bpe"}}, "tokenizer.vocab", "vocab_missing"),
+        ("causal-lm", {"tokenizer": {"kind": "bpe", "vocab": 50}}, "tokenizer.vocab", "vocab_small"),
+        ("causal-lm", {"data__split": {"valid": 0.5, "test": 0.5}}, "data.split", "split_whole"),
+        ("causal-lm", {"data__columns": {"label": "x"}}, "data.columns.label", "column_unused"),
+        ("image-classification", {"tokenizer": {"kind": "char"}}, "tokenizer", "tokenizer_unused"),
+        ("image-classification", {"model__size": "huge"}, "model.size", "not_choice"),
+        (
+            "image-classification",
+            {"model": {"arch": "vit", "image": 30, "patch": 4}},
+            "model.patch",
+            "patch_image",
+        ),
+        (
+            "text-classification",
+            {"data__columns": {"text": "a", "label": "a"}},
+            "data.columns.label",
+            "column_same",
+        ),
+    ],
+)
+def test_contradictions_are_named(task: str, changes: dict[str, Any], path: str, code: str) -> None:
+    assert issues_of(tiny(task, **changes))[path] == code
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_schema_agrees_with_the_reader(task: str) -> None:
+    schema = spec_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    validator.validate(Spec.from_json(tiny(task)).to_json())
+    for where, value, _ in BAD_VALUES:
+        if value == value and value not in (float("inf"), 10**400):
+            assert not validator.is_valid(tiny("causal-lm", **{where: value})), (where, value)
+
+
+def test_every_message_fits_its_parameters() -> None:
+    for code, hint in messages.HINTS.items():
+        assert code in messages.MESSAGES, (code, hint)
+
+
+def test_issue_text_is_template_and_parameters() -> None:
+    with pytest.raises(SpecError) as caught:
+        Spec.from_json(tiny("causal-lm", model__heads=3))
+    issue = caught.value.issues[0]
+    assert issue.text == messages.MESSAGES[issue.code] % issue.params
+    assert json.loads(json.dumps(issue.to_json()))["text"] == issue.text
+    assert isinstance(issue, Issue)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_sound_spec_has_no_errors(task: str) -> None:
+    assert "error" not in found(tiny(task)).values()
+
+
+COLUMNS = PROFILES["text-classification"]["columns"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "profile", "code", "level"),
+    [
+        (tiny("causal-lm"), {"kind": "images"}, "kind_unfit", "error"),
+        (tiny("causal-lm"), {"chars": 90}, "text_short", "error"),
+        (tiny("causal-lm", train__batch=1, model__context=256), {"chars": 900}, "part_short", "error"),
+        (tiny("causal-lm", model__width=512), {"chars": 10_000}, "model_large", "warning"),
+        (tiny("causal-lm", train__max_steps=10**7), {}, "limit_short", "warning"),
+        (tiny("text-classification", data__columns={"text": "body"}), {}, "column_required", "error"),
+        (tiny("text-classification", data__columns={"text": "x", "label": "topic"}), {}, "column_absent", "error"),
+        (tiny("text-classification"), {"classes": {}}, "label_unfit", "error"),
+        (tiny("text-classification"), {"classes": {"topic": {"a": 150}}}, "classes_few", "error"),
+        (tiny("text-classification"), {"classes": {"topic": {"a": 100, "b": 4}}}, "class_small", "warning"),
+        (tiny("text-classification"), {"classes": {"topic": {"Food": 70, "food ": 80}}}, "class_case", "warning"),
+        (
+            tiny("text-classification"),
+            {"classes": {"topic": {str(n): 1 for n in range(1_500)}}},
+            "classes_many",
+            "error",
+        ),
+        (
+            tiny("text-classification"),
+            {"classes": {"topic": {str(n): 1 for n in range(100)}}},
+            "classes_sparse",
+            "error",
+        ),
+        (
+            tiny("text-classification"),
+            {"columns": [COLUMNS[0] | {"missing": 4}, COLUMNS[1]]},
+            "column_missing_values",
+            "warning",
+        ),
+        (
+            tiny("text-classification"),
+            {"columns": [COLUMNS[0] | {"p95_chars": 5_000}, COLUMNS[1]]},
+            "text_truncated",
+            "warning",
+        ),
+        (tiny("text-classification"), {"classes": {"topic": {"a": 5, "b": 4}}}, "rows_few", "error"),
+        (tiny("text-classification", train__batch=140), {}, "batch_large", "error"),
+        (
+            tiny("text-classification", data__split={"valid": 0.001, "test": 0.2}),
+            {},
+            "split_empty",
+            "error",
+        ),
+        (
+            tiny("image-classification"),
+            {"image": {"width": [8, 900], "height": [8, 8], "modes": ["RGB"]}},
+            "image_shrunk",
+            "warning",
+        ),
+    ],
+)
+def test_misfit_is_found(spec: dict[str, Any], profile: dict[str, Any], code: str, level: str) -> None:
+    assert found(spec, **profile).get(code) == level
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_default_spec_fits_its_data(task: str) -> None:
+    profile = PROFILES[task]
+    spec = default_spec(task, profile, VERSION)
+    assert Spec.from_text(spec.canonical()) == spec
+    assert [issue for issue in validate(spec, profile) if issue.level == "error"] == []
+
+
+ARCHS = [("causal-lm", "gpt"), ("causal-lm", "lstm"), ("text-classification", "bert")]
+ARCHS += [("text-classification", "lstm"), ("image-classification", "resnet"), ("image-classification", "vit")]
+
+
+@pytest.mark.parametrize(("task", "arch"), ARCHS)
+@pytest.mark.parametrize("size", ["nano", "mini"])
+def test_estimated_parameters_are_exact(task: str, arch: str, size: str) -> None:
+    from training.engine.registry import Sizes, net_module
+    from training.engine.run import parameters_of
+
+    obj = tiny(task, model={"arch": arch, "size": size})
+    if task != "image-classification":
+        obj["tokenizer"] = {"kind": "bpe", "vocab": 500}
+    spec = Spec.from_json(obj)
+    classes = {"causal-lm": 0, "text-classification": 3, "image-classification": 2}[task]
+    net = net_module(arch).build(spec.shape, Sizes(vocab=500, channels=1, classes=classes))
+    assert estimate(spec, PROFILES[task]).parameters == parameters_of(net)
+
+
+def test_estimate_counts_steps_and_tokens() -> None:
+    spec = Spec.from_json(tiny("causal-lm", train={"epochs": 2, "batch": 8}))
+    guess = estimate(spec, PROFILES["causal-lm"] | {"chars": 16_000})
+    # 70 % of 16,000 characters are 700 blocks of 16: 88 batches of 8 in each of two passes.
+    assert (guess.steps, guess.units, guess.unit) == (176, 176 * 8 * 16, "tokens")
+
+
+def test_inputs_are_read_strictly() -> None:
+    good = {"v": 1, "job": VERSION, "fence": 1, "data": {"path": "/x", "kind": "text", "sha256": "a" * 64}}
+    assert Inputs.from_text(json.dumps(good)).to_json() == good | {
+        "resume": False,
+        "data": good["data"] | {"profile": {}},
+    }
+    with pytest.raises(SpecError):
+        Inputs.from_json(good | {"fence": -1, "extra": 1})
+
+
+def test_torn_line_is_no_event() -> None:
+    assert parse_event(b'{"t":1.0,"n":0,"e":"stop') is None
+    assert parse_event(b'{"t":1.0,"n":0,"e":"stopped","step":3}\n') == {"t": 1.0, "n": 0, "e": "stopped", "step": 3}
+    assert parse_event(b'{"e":"unknown"}') is None

@@ -1,0 +1,58 @@
+"""Figures against scikit-learn and by hand."""
+
+import math
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+
+from training.engine import metrics
+
+
+def test_classification_scores_are_those_of_scikit_learn() -> None:
+    chance = np.random.default_rng(3)
+    for classes in (2, 3, 7):
+        truth, guess = chance.integers(classes, size=40), chance.integers(classes, size=40)
+        guess[guess == classes - 1] = 0
+        matrix = metrics.confusion(truth, guess, classes)
+        precision, recall, f1, _ = precision_recall_fscore_support(truth, guess, average="macro", zero_division=0)
+        scores = metrics.classification_scores(matrix)
+        found = [scores[name] for name in ("accuracy", "macro_precision", "macro_recall", "macro_f1")]
+        assert found == pytest.approx([accuracy_score(truth, guess), precision, recall, f1])
+
+
+def test_class_that_is_nowhere_does_not_count() -> None:
+    scores = metrics.classification_scores(np.array([[2, 0, 0], [0, 2, 0], [0, 0, 0]]))
+    assert scores["macro_f1"] == 1.0
+
+
+def test_class_table_by_hand() -> None:
+    table = metrics.class_table(np.array([[3, 1], [2, 4]]), ["no", "yes"])
+    assert table["no"] == {"precision": 0.6, "recall": 0.75, "f1": pytest.approx(2 / 3, abs=1e-6), "rows": 4}
+
+
+def test_text_scores_by_hand() -> None:
+    """Every token has probability 1/8: perplexity 8, three bits a token; two bytes a token make 1.5 bits a byte."""
+    scores = metrics.text_scores(100 * math.log(8), 100, 0.5, 25)
+    expected = {"loss": math.log(8), "perplexity": 8, "bits_per_byte": 1.5, "token_accuracy": 0.25}
+    assert scores == pytest.approx(expected)
+
+
+def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+    """200 samples of 150 rows from a classifier that is right in 80 of 100 cases."""
+    chance = np.random.default_rng(8)
+    covered = 0
+    for n in range(200):
+        hits = int((chance.random(150) < 0.8).sum())
+        low, high = metrics.classification_interval(np.array([[hits, 150 - hits], [0, 0]]), "accuracy", seed=n)
+        covered += low <= 0.8 <= high
+    assert 180 <= covered <= 200
+
+
+def test_text_interval_surrounds_the_value() -> None:
+    chance = np.random.default_rng(9)
+    nats, tokens = chance.normal(200, 20, size=60), np.full(60, 64)
+    low, high = metrics.text_interval(nats, tokens, tokens // 4, "perplexity", 1.0)
+    value = metrics.text_scores(nats.sum(), tokens.sum(), 1.0, 0)["perplexity"]
+    assert low < value < high
+    assert metrics.text_interval(nats, tokens, tokens // 4, "token_accuracy", 1.0) == [0.25, 0.25]

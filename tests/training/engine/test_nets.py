@@ -1,0 +1,116 @@
+"""The plain nets are the classes of transformers: equal logits from exported weights, and back again."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from training.engine.catalogue import Shape
+from training.engine.package import import_tensors
+from training.engine.registry import NETS, Sizes, net_module
+
+SHAPES = {
+    "gpt": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23)),
+    "lstm": (Shape(layers=2, width=16, context=12, dropout=0.1), Sizes(vocab=23)),
+    "bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23, classes=3)),
+    "resnet": (Shape(layers=2, width=8, image=32), Sizes(channels=3, classes=3)),
+    "vit": (Shape(layers=2, heads=2, width=16, image=16, patch=8, dropout=0.1), Sizes(channels=1, classes=3)),
+}
+
+
+def scrambled(arch: str) -> torch.nn.Module:
+    """A net whose every number is random, running means included."""
+    torch.manual_seed(4)
+    net = net_module(arch).build(*SHAPES[arch])
+    with torch.no_grad():
+        for tensor in [*net.parameters(), *net.buffers()]:
+            if tensor.is_floating_point():
+                tensor.copy_(torch.rand_like(tensor) * 0.4 + 0.05)
+    return net.eval()
+
+
+def loaded(arch: str, theirs: Any, config: Any) -> tuple[torch.nn.Module, torch.nn.Module]:
+    """(our net, their net with our weights)."""
+    ours = scrambled(arch)
+    tensors, fields = net_module(arch).export(ours)
+    fields |= {"id2label": {n: str(n) for n in range(3)}}
+    other = theirs(config(**{k: v for k, v in fields.items() if k not in ("architectures", "model_type")}))
+    missing = other.load_state_dict(tensors, strict=False)
+    assert missing.unexpected_keys == []
+    assert set(missing.missing_keys) <= {"lm_head.weight"}
+    return ours, other.eval()
+
+
+def same(ours: torch.Tensor, theirs: torch.Tensor) -> None:
+    assert ours.std() > 1e-3
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_gpt_is_gpt2() -> None:
+    from transformers.models.gpt2.modeling_gpt2 import GPT2Config, GPT2LMHeadModel
+
+    ours, theirs = loaded("gpt", GPT2LMHeadModel, GPT2Config)
+    ids = torch.randint(23, (2, 12))
+    same(ours(ids), theirs(ids).logits)
+
+
+@torch.no_grad()
+def test_bert_is_bert() -> None:
+    from transformers.models.bert.modeling_bert import BertConfig, BertForSequenceClassification
+
+    ours, theirs = loaded("bert", BertForSequenceClassification, BertConfig)
+    ids, mask = torch.randint(23, (2, 9)), torch.ones(2, 9, dtype=torch.bool)
+    mask[1, 5:] = False
+    same(ours(ids), theirs(ids).logits)
+    same(ours(ids, mask), theirs(ids, attention_mask=mask.long()).logits)
+
+
+@torch.no_grad()
+def test_resnet_is_resnet() -> None:
+    from transformers.models.resnet.modeling_resnet import ResNetConfig, ResNetForImageClassification
+
+    ours, theirs = loaded("resnet", ResNetForImageClassification, ResNetConfig)
+    pixels = torch.randn(2, 3, 32, 32)
+    same(ours(pixels), theirs(pixels).logits)
+
+
+@torch.no_grad()
+def test_vit_is_vit() -> None:
+    from transformers.models.vit.modeling_vit import ViTConfig, ViTForImageClassification
+
+    ours, theirs = loaded("vit", ViTForImageClassification, ViTConfig)
+    pixels = torch.randn(2, 1, 16, 16)
+    same(ours(pixels), theirs(pixels).logits)
+
+
+@pytest.mark.parametrize("arch", NETS)
+def test_export_can_be_undone(arch: str) -> None:
+    ours = scrambled(arch)
+    tensors, _ = net_module(arch).export(ours)
+    again = net_module(arch).build(*SHAPES[arch])
+    import_tensors(again, net_module(arch).export, tensors)
+    for name, tensor in ours.state_dict().items():
+        assert torch.equal(again.state_dict()[name], tensor), name
+
+
+def test_import_refuses_missing_and_misshapen_weights() -> None:
+    ours = scrambled("gpt")
+    export = net_module("gpt").export
+    tensors, _ = export(ours)
+    for bad in ({}, tensors | {"transformer.wte.weight": torch.zeros(2, 2)}):
+        with pytest.raises(ValueError, match="missing or has another shape"):
+            import_tensors(ours, export, bad)
+
+
+@torch.no_grad()
+def test_padding_does_not_change_an_answer() -> None:
+    """A row alone and the same row beside a longer one, for the nets that read rows of different lengths."""
+    for arch in ("bert", "lstm"):
+        shape, sizes = SHAPES[arch]
+        torch.manual_seed(1)
+        net = net_module(arch).build(shape, Sizes(vocab=sizes.vocab, classes=3)).eval()
+        row = torch.randint(1, 23, (1, 5))
+        padded = torch.cat([row, torch.zeros(1, 4, dtype=torch.long)], 1)
+        mask = torch.tensor([[True] * 5 + [False] * 4])
+        torch.testing.assert_close(net(row, None), net(padded, mask), rtol=1e-4, atol=1e-6)

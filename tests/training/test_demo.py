@@ -1,0 +1,58 @@
+"""The demo story is whole, and is told once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from collab.access.policy import can
+from collab.accounts.models import ApiToken, User
+from collab.agreements.models import AgreementVersion
+from collab.agreements.services import parties_to_sign_for
+from collab.audit.services import first_break
+from collab.projects.models import Project
+from training.demo import ACCOUNTS, LEAD_EMAIL, PROJECT_SLUG, seed
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_story_is_told_once():
+    assert seed() is True
+    assert seed() is False
+    assert Project.objects.get().slug == PROJECT_SLUG
+
+
+def test_the_agreement_covers_and_one_waits_for_the_company(capsys):
+    seed()
+
+    executed, waiting = AgreementVersion.objects.order_by("created_at")
+    assert (executed.state, waiting.state) == ("executed", "out_for_signature")
+    director = User.objects.get(email="wei.zhang@northwind.example")
+    assert [o.name for o in parties_to_sign_for(director, waiting)] == ["Northwind Robotics"]
+    assert first_break() is None
+
+
+def test_every_demo_account_exists_and_can_see_the_project():
+    seed()
+
+    for _who, email in ACCOUNTS[:-1]:
+        assert can(User.objects.get(email=email), "project.view", Project.objects.get())
+
+
+def test_the_runner_gets_one_live_token(capsys):
+    seed()
+    call_command("demo_access", "--json")
+    first = json.loads(capsys.readouterr().out)
+    call_command("demo_access", "--json")
+    second = json.loads(capsys.readouterr().out)
+
+    assert first["token"] != second["token"]
+    assert second["project"] == PROJECT_SLUG
+    assert ApiToken.objects.live().get().user.email == LEAD_EMAIL
+
+
+def test_without_the_story_the_command_says_what_to_run():
+    with pytest.raises(CommandError, match="seed_demo"):
+        call_command("demo_access", "--json")
