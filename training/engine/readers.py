@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ MAX_PIXELS = 40_000_000
 MAX_MEMBER_BYTES = 256_000_000
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg")
 EVERY = 1_000
+SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def read_text(path: Path) -> str:
@@ -48,7 +50,8 @@ def _as_text(value: Any, number: int) -> str:
 
 def _csv_rows(path: Path, delimiter: str) -> Iterator[tuple[int, dict[str, str]]]:
     csv.field_size_limit(MAX_FIELD_CHARS)
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    # Bad bytes become surrogates, so that the row they are in can be named.
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         number = 0
         try:
@@ -59,14 +62,14 @@ def _csv_rows(path: Path, delimiter: str) -> Iterator[tuple[int, dict[str, str]]
                 if not cells:
                     continue
                 number += 1
+                if SURROGATES.search("".join(cells)):
+                    raise DataError("data_row", row=number, problem="it is not UTF-8 text")
                 if len(cells) != len(header):
                     problem = f"it has {len(cells)} values, the header has {len(header)}"
                     raise DataError("data_row", row=number, problem=problem)
                 yield number, dict(zip(header, cells, strict=True))
         except csv.Error:
             raise DataError("data_row", row=number + 1, problem="its quotes do not match") from None
-        except UnicodeDecodeError:
-            raise DataError("data_row", row=number + 1, problem="it is not UTF-8 text") from None
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -1,5 +1,7 @@
 """Orders and splits are pure functions, cover everything once, and keep parts apart."""
 
+import itertools
+
 import numpy as np
 
 from training.engine import ordering
@@ -39,7 +41,7 @@ def test_text_is_split_into_whole_stretches() -> None:
     stretches = sorted(stretch for found in parts.values() for stretch in found)
     assert stretches[0][0] == 0
     assert stretches[-1][1] == len(text)
-    assert all(a[1] == b[0] for a, b in zip(stretches, stretches[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in itertools.pairwise(stretches))
     assert all(text[end - 1] == "\n" for _, end in stretches)
     share = sum(end - start for start, end in parts["test"]) / len(text)
     assert 0.08 < share < 0.12
