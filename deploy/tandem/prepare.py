@@ -28,9 +28,12 @@ def ensure(place: Place) -> bool:
         return False
     stamp.unlink(missing_ok=True)
     began = time.monotonic()
+    say.line.restart()
+    say.line.show("  set-up       preparing databases, pages and the demo; half a minute the first time")
     for line in run_setup(place):
         name, colon, what = line.partition(":")
         say.note(f"  {name.strip():<12} {what.strip()}" if colon and len(name) <= 24 else f"  {line}")
+        say.line.show("  set-up       goes on …")
     stamp.write_text(json.dumps({"fingerprint": now}) + "\n")  # last, so that an interrupted set-up is repeated
     say.done("set-up", "done", began)
     return True
