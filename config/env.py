@@ -21,6 +21,7 @@ VARIABLES: dict[str, tuple[Any, Any, str]] = {
     "TANDEM_TRAINING_CPUS": (int, 0, "processors that training may use on this machine; 0 means all"),
     "TANDEM_LEASE_S": (int, 30, "seconds without a heartbeat after which another supervisor may take a job over"),
     "TANDEM_UPLOAD_MAX_BYTES": (int, 2 * 1024**3, "largest file that may be uploaded"),
+    "TANDEM_TORCH_INDEX": (str, "auto", "where the set-up looks for torch's CPU build: auto, none or an address"),
     "DATABASE_URL": (str, "", "postgresql://… ; empty means SQLite in the data folder"),
     "CELERY_BROKER_URL": (str, "filesystem://", "redis://… or amqp://… ; the default needs no server"),
     "CACHE_URL": (str, "", "redis://… ; empty means a file cache in the data folder"),
