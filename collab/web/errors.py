@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, Suspicio
 from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
@@ -96,6 +97,12 @@ def page_or_json(
         "request_id": getattr(request, "request_id", ""),
     }
     template = "errors/_refusal.html" if getattr(request, "htmx", False) else "errors/error.html"
+    if status >= 500:
+        # Whatever broke may break again: no context processors, no session, no database.
+        return HttpResponse(render_to_string(template, context), status=status)
+    user = getattr(request, "user", None)
+    if user is not None and user.is_authenticated:
+        context["layout"] = "base.html"  # people stay where they were
     return render(request, template, context, status=status)
 
 
