@@ -52,14 +52,25 @@ def confine(limits: Limits, *, parent: int) -> tuple[str, ...]:
             low, high = (one if most == resource.RLIM_INFINITY else min(one, most) for one in (soft, hard))
             resource.setrlimit(which, (low, high))
             held.append(name)
-    if "no_children" in held and os.geteuid() == 0:
-        held.remove("no_children")  # the limit does not bind the superuser
+    if "no_children" in held and _can_fork():
+        held.remove("no_children")  # the limit does not bind the superuser, by whatever name
     return tuple(held)
 
 
 def _without_network(libc: ctypes.CDLL) -> bool:
     """A network of our own with nothing in it; where that needs a user namespace, one of those too."""
     return libc.unshare(_CLONE_NEWNET) == 0 or libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0
+
+
+def _can_fork() -> bool:
+    try:
+        child = os.fork()
+    except OSError:
+        return False
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    return True
 
 
 def _as_nobody() -> bool:

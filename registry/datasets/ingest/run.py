@@ -98,7 +98,7 @@ class _Child:
             stderr=subprocess.PIPE,
             pass_fds=(handle,),
             cwd="/",
-            env={"PATH": os.defpath, "PYTHONPATH": str(_ROOT), "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1"},
+            env=_environment(),
             start_new_session=True,
         )
 
@@ -194,6 +194,12 @@ class _Child:
             return _refused("too_much_memory", limit_bytes=self.limits.memory_bytes)
         log.error("the parsing child ended with %s and no answer: %s", code, self.errors.decode("utf-8", "replace"))
         return _refused("parser_died")
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of ours, so no secret either; only what the interpreter itself needs to start."""
+    kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+    return {**kept, "PATH": os.defpath, "PYTHONPATH": str(_ROOT), "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1"}
 
 
 def _printable(name: str) -> str:

@@ -236,6 +236,16 @@ def test_a_bomb_that_says_it_is_small(refusal, says):
     assert refusal(data, "a.zip", max_ratio=500) == ("zip_header_lies", {"member": "a/2.png"})
 
 
+def test_a_lie_is_noticed_at_once():
+    """Not after all of it was unpacked: what comes out is never more than was said."""
+    archive = opened(bomb(GIB, size=1_000, crc=1))
+    given = 0
+    with pytest.raises(RefusedError):
+        for block in archive.read(archive.members[1], 10 * GIB):
+            given += len(block)
+    assert given <= 1_000
+
+
 def test_many_small_bombs(refusal):
     packed = deflated_zeros(2**20)
     files = [File(f"a/{n}.png", method=8, packed=packed, size=2**20, crc=1) for n in range(100)]
