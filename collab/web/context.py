@@ -16,14 +16,27 @@ NAVIGATION = [
     ("registry:models", _("Models"), "box-seam"),
 ]
 
+# Pages that belong to a line of the menu without lying below its address.
+BELOW = {"collab:projects": "/agreements/"}
+
+ACCOUNT = [
+    ("collab:profile", _("Your profile"), "person-circle"),
+    ("collab:tokens", _("Tokens"), "terminal"),
+]
+
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
     """The main menu, for people who are signed in."""
     if not getattr(request, "user", None) or not request.user.is_authenticated:
-        return {"nav_items": []}
-    items = []
-    for name, label, icon in NAVIGATION:
-        url = reverse(name)
-        active = request.path == url or (url != "/" and request.path.startswith(url))
-        items.append({"label": label, "url": url, "icon": icon, "active": active})
-    return {"nav_items": items}
+        return {"nav_items": [], "account_items": []}
+    return {
+        "nav_items": [_item(request, *line) for line in NAVIGATION],
+        "account_items": [_item(request, *line, exact=True) for line in ACCOUNT],
+    }
+
+
+def _item(request: HttpRequest, name: str, label: Any, icon: str, *, exact: bool = False) -> dict[str, Any]:
+    url = reverse(name)
+    below = () if exact or url == "/" else (url, BELOW.get(name, url))
+    active = request.path == url or request.path.startswith(below)
+    return {"label": label, "url": url, "icon": icon, "active": active}

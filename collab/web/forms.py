@@ -1,0 +1,152 @@
+"""Forms of pages: one way to send them, and one place where domain errors find the field that a person mends."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django_htmx.http import HttpResponseClientRedirect
+
+from collab.kernel.errors import (
+    ConflictError,
+    DomainError,
+    Fault,
+    FaultyInputError,
+    NotFoundError,
+    RefusedError,
+)
+from collab.web.errors import status_of
+
+ONCE_S = 3600
+_BEGUN = "…"
+
+
+class PageForm(forms.Form):
+    """What every form of a page has: the status it is answered with, and faults that belong to no single field."""
+
+    error_status = 422
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.faults: list[Fault] = []
+
+    def place_of(self, fault: Fault, field: str | None) -> str | None:
+        """The field where a fault is shown; None keeps it for the list above the form."""
+        return next((name for name in (fault.path, field) if name in self.fields), None)
+
+
+def _fresh() -> str:
+    return uuid.uuid4().hex
+
+
+class OnceForm(PageForm):
+    """A form that acts once, however often the browser sends it: `once` names the form that was shown."""
+
+    once = forms.CharField(max_length=32, required=False, widget=forms.HiddenInput, initial=_fresh)
+
+    def values(self) -> dict[str, Any]:
+        """What was filled in."""
+        return {key: value for key, value in self.cleaned_data.items() if key != "once"}
+
+
+class SearchInput(forms.TextInput):
+    """The search of a list: its label is read aloud, the placeholder shows it."""
+
+    input_type = "search"
+
+    def __init__(self, placeholder: Any) -> None:
+        super().__init__(attrs={"placeholder": placeholder, "autocomplete": "off"})
+
+
+class DayInput(forms.DateInput):
+    """The browser's own calendar."""
+
+    input_type = "date"
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format="%Y-%m-%d", **kwargs)
+
+
+def submit(request: HttpRequest, form: PageForm, act: Callable[[], str | HttpResponse]) -> HttpResponse | None:
+    """For a valid POST run `act` (one verb; it gives the address to go to) and go there. None: show the form.
+
+    `act` may give a response instead, for what may be shown only this once.
+    """
+    if request.method != "POST" or not form.is_valid():
+        return None
+    once = form.cleaned_data.get("once")
+    key = f"once:{request.user.pk}:{request.path}:{once}" if once else ""
+    if key and not cache.add(key, _BEGUN, ONCE_S):
+        url = cache.get(key)
+        if url and url != _BEGUN:
+            return _go(request, url)
+        form.error_status = 409
+        form.add_error(None, _("This was sent a moment ago and is being saved. Look for it before you send it again."))
+        return None
+    kept = False
+    try:
+        with errors_on(form):
+            done = act()
+            kept = True
+            if key:
+                cache.set(key, done if isinstance(done, str) else _BEGUN, ONCE_S)
+            return _go(request, done) if isinstance(done, str) else done
+    finally:
+        if key and not kept:
+            cache.delete(key)  # nothing was done: the form may be mended and sent again
+    return None
+
+
+def act(request: HttpRequest, verb: Callable[[], object], *, to: str, said: str | Promise) -> HttpResponse:
+    """For a button: run one verb and go on. A state that has moved on in between is told on the page one comes from."""
+    try:
+        verb()
+    except ConflictError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, str(said))
+    return redirect(to)
+
+
+def show(request: HttpRequest, template: str, context: dict[str, Any], form: PageForm | None = None) -> HttpResponse:
+    """The page; 4xx when the form came back with errors, so that scripts and people's tools can tell."""
+    failed = form is not None and form.is_bound and bool(form.errors or form.faults)
+    return render(request, template, context, status=form.error_status if failed and form else 200)
+
+
+@contextmanager
+def errors_on(form: PageForm) -> Iterator[None]:
+    """What a verb refuses is shown on the form; what one may not see or do goes on to the page of its own."""
+    try:
+        yield
+    except (NotFoundError, RefusedError):
+        raise
+    except DomainError as error:
+        put_error(form, error)
+
+
+def put_error(form: PageForm, error: DomainError) -> None:
+    """Show a domain error where it can be mended: at its field, or above the form."""
+    form.error_status = status_of(error)
+    if not isinstance(error, FaultyInputError):
+        form.add_error(error.field if error.field in form.fields else None, str(error))
+        return
+    for fault in error.faults:
+        field = form.place_of(fault, error.field)
+        if field is None:
+            form.faults.append(fault)
+        else:
+            form.add_error(field, f"{fault.text} {fault.hint}".strip())
+
+
+def _go(request: HttpRequest, url: str) -> HttpResponse:
+    return HttpResponseClientRedirect(url) if getattr(request, "htmx", False) else redirect(url)
