@@ -20,6 +20,7 @@ from collab.projects.models import PartyRole, Project, ProjectParty
 from collab.projects.states import PROJECT_MOVES, ProjectState
 
 _MLFLOW_OWN = {"default", "workspaces", "api", "ajax-api", "static-files"}  # names MLflow keeps for itself
+_RESERVED = _MLFLOW_OWN | {"new"}  # … and the address of the form that begins a project
 
 
 @transaction.atomic
@@ -194,7 +195,7 @@ def end_membership(*, membership: Membership, by: User) -> Membership:
 def _free_slug(title: str) -> str:
     base = slug_of(title, fallback="project", max_length=36)
     slug, number = base, 2
-    while slug in _MLFLOW_OWN or Project.objects.filter(slug=slug).exists():
+    while slug in _RESERVED or Project.objects.filter(slug=slug).exists():
         slug, number = f"{base}-{number}", number + 1
     return slug
 

@@ -1,0 +1,174 @@
+"""Pages of joint projects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from collab.access.policy import allowed, get_or_404, visible_to
+from collab.accounts.models import Membership
+from collab.audit.models import AuditEvent
+from collab.kernel.errors import InvalidError
+from collab.projects.facts import facts_of
+from collab.projects.forms import (
+    EditProjectForm,
+    MemberForm,
+    MoveForm,
+    PartyForm,
+    ProjectFilter,
+    ProjectForm,
+)
+from collab.projects.models import Project, ProjectParty
+from collab.projects.rights import rights_table
+from collab.projects.services import (
+    add_member,
+    add_party,
+    create_project,
+    edit_project,
+    end_membership,
+    move_project,
+)
+from collab.projects.states import PROJECT_MOVES
+from collab.web.forms import act, show, submit
+from collab.web.history import timeline
+from collab.web.pagination import page_of
+
+HISTORY_SHOWN = 8
+ACTIONS = ("project.edit", "member.manage", "agreement.draft", "audit.view", "tracking.read")
+PANELS = ("dataset.view", "dataset.upload", "job.view", "job.submit", "model.view")
+
+
+def project_list(request: HttpRequest) -> HttpResponse:
+    rows = Project.objects.visible_to(request.user).with_parties()
+    found = ProjectFilter(request.GET, queryset=rows)
+    page = page_of(request, found.qs)
+    facts = facts_of(request.user, [project.pk for project in page])
+    for project in page:
+        project.facts = facts[project.pk]  # type: ignore[attr-defined]
+    return show(request, "collab/projects/list.html", {"page": page, "filter": found})
+
+
+def project_new(request: HttpRequest) -> HttpResponse:
+    form = ProjectForm(request.POST or None, user=request.user)
+
+    def begin() -> str:
+        project = create_project(by=request.user, **form.values())
+        messages.success(request, _("The project has begun as a proposal. Next: its people and its first agreement."))
+        return project.get_absolute_url()
+
+    return submit(request, form, begin) or show(request, "collab/projects/new.html", {"form": form}, form)
+
+
+def project_page(request: HttpRequest, slug: str) -> HttpResponse:
+    project = get_or_404(request.user, "project.view", Project.objects.with_parties(), slug=slug)
+    may = allowed(request.user, project, *ACTIONS, *PANELS)
+    context = {
+        "project": project,
+        "may": {word.replace(".", "_"): True for word in may},
+        "moves": PROJECT_MOVES.open_from(project.state),
+        "people": Membership.objects.of_project(project).active().with_names(),
+    }
+    if "tracking.read" in may:
+        context["mlflow_setup"] = _mlflow_setup(project)
+    if "audit.view" in may:
+        context["history"] = timeline(_events(request, project)[:HISTORY_SHOWN])
+    return show(request, "collab/projects/page.html", context)
+
+
+def project_edit(request: HttpRequest, slug: str) -> HttpResponse:
+    project = get_or_404(request.user, "project.edit", Project.objects.all(), slug=slug)
+    form = EditProjectForm(request.POST or None, initial=EditProjectForm.about(project))
+
+    def change() -> str:
+        changed = edit_project(project=project, by=request.user, **form.values())
+        messages.success(request, _("The project was changed."))
+        return changed.get_absolute_url()
+
+    context = {"form": form, "project": project}
+    return submit(request, form, change) or show(request, "collab/projects/edit.html", context, form)
+
+
+def project_move(request: HttpRequest, slug: str) -> HttpResponse:
+    project = get_or_404(request.user, "project.edit", Project.objects.all(), slug=slug)
+    form = MoveForm(request.POST)
+    if not form.is_valid():
+        raise InvalidError(_("Choose to begin, suspend, resume or close the project."), field="move")
+    return act(
+        request,
+        lambda: move_project(project=project, move=form.cleaned_data["move"], by=request.user),
+        to=project.get_absolute_url(),
+        said=_("The state of the project was changed."),
+    )
+
+
+def project_members(request: HttpRequest, slug: str) -> HttpResponse:
+    project = get_or_404(request.user, "member.manage", Project.objects.with_parties(), slug=slug)
+    form = MemberForm(request.POST or None, project=project)
+
+    def add() -> str:
+        member = add_member(project=project, by=request.user, **form.values())
+        messages.success(request, _("%(name)s has the role now.") % {"name": member.user})
+        return reverse("collab:project_members", args=[slug])
+
+    context = {
+        "form": form,
+        "project": project,
+        "people": Membership.objects.of_project(project).with_names().order_by("-starts_at"),
+    }
+    return submit(request, form, add) or show(request, "collab/projects/members.html", context, form)
+
+
+def member_end(request: HttpRequest, slug: str, pk: Any) -> HttpResponse:
+    project = get_or_404(request.user, "project.view", Project.objects.all(), slug=slug)
+    member = get_or_404(request.user, "project.view", Membership.objects.of_project(project).with_names(), pk=pk)
+    leaving = member.user_id == request.user.pk
+    return act(
+        request,
+        lambda: end_membership(membership=member, by=request.user),
+        to=reverse("collab:projects") if leaving else reverse("collab:project_members", args=[slug]),
+        said=_("The role of %(name)s has ended.") % {"name": member.user},
+    )
+
+
+def project_parties(request: HttpRequest, slug: str) -> HttpResponse:
+    project = get_or_404(request.user, "project.edit", Project.objects.with_parties(), slug=slug)
+    form = PartyForm(request.POST or None, project=project, user=request.user)
+
+    def add() -> str:
+        party = add_party(project=project, by=request.user, **form.values())
+        messages.success(request, _("%(name)s is a party now.") % {"name": party.organisation})
+        return project.get_absolute_url()
+
+    context = {"form": form, "project": project}
+    return submit(request, form, add) or show(request, "collab/projects/parties.html", context, form)
+
+
+def project_rights(request: HttpRequest, slug: str) -> HttpResponse:
+    project = get_or_404(request.user, "project.view", Project.objects.all(), slug=slug)
+    parties = ProjectParty.objects.filter(project=project, left_on=None)
+    held = Membership.objects.acting_in(project, parties.values("organisation")).active().with_names()
+    context = {"project": project, "table": rights_table(held)}
+    return show(request, "collab/projects/rights.html", context)
+
+
+def project_history(request: HttpRequest, slug: str) -> HttpResponse:
+    project = get_or_404(request.user, "audit.view", Project.objects.all(), slug=slug)
+    page = page_of(request, _events(request, project))
+    context = {"project": project, "page": page, "history": timeline(page)}
+    return show(request, "collab/projects/history.html", context)
+
+
+def _mlflow_setup(project: Project) -> str:
+    """What to type before using the stock client."""
+    return (
+        f"export MLFLOW_TRACKING_URI={settings.TRACKING_URL}/mlflow/{project.slug}\nexport MLFLOW_TRACKING_TOKEN=tdm_…"
+    )
+
+
+def _events(request: HttpRequest, project: Project) -> Any:
+    return visible_to(request.user, "audit.view", AuditEvent.objects.filter(project_id=project.pk))
