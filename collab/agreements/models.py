@@ -8,19 +8,22 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import visible_to
+from collab.access.roles import roles_with
+from collab.accounts.models import Membership
 from collab.agreements.states import VersionState
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.kernel.records import Record
 
 if TYPE_CHECKING:
     from collab.access.policy import Person
+    from collab.accounts.models import Organisation, User
 
 
 class AgreementKind(models.TextChoices):
@@ -39,6 +42,11 @@ class Purpose(models.TextChoices):
 class AgreementQuerySet(models.QuerySet["Agreement"]):
     def visible_to(self, user: Person, word: str = "agreement.view") -> AgreementQuerySet:
         return visible_to(user, word, self)  # type: ignore[return-value]
+
+    def with_versions(self) -> AgreementQuerySet:
+        """Loads the versions that count today with their parties and signatures."""
+        standing = AgreementVersion.objects.exclude(state=VersionState.WITHDRAWN).with_signatures()
+        return self.prefetch_related(models.Prefetch("versions", standing, to_attr="standing"))
 
 
 class Agreement(Record):
@@ -73,6 +81,32 @@ class Agreement(Record):
 
 
 class VersionQuerySet(models.QuerySet["AgreementVersion"]):
+    def visible_to(self, user: Person, word: str = "agreement.view") -> VersionQuerySet:
+        return visible_to(user, word, self)  # type: ignore[return-value]
+
+    def with_signatures(self) -> VersionQuerySet:
+        """Loads who must sign and who has signed."""
+        return self.select_related("created_by").prefetch_related("parties__organisation", "signatures__signer")
+
+    def with_terms(self) -> VersionQuerySet:
+        """Loads all that a page of the version shows."""
+        return self.with_signatures().select_related("agreement__project").prefetch_related("coverage__party")
+
+    def awaiting(self, user: User, at: datetime | None = None) -> VersionQuerySet:
+        """Out for signature, and the person is a signatory of a party that has not signed."""
+        mine = Membership.objects.filter(user=user, project=None, role__in=roles_with("agreement.sign")).active(at)
+        unsigned = AgreementParty.objects.filter(
+            version=OuterRef("pk"), organisation__in=mine.values("organisation")
+        ).exclude(organisation__in=Signature.objects.filter(version=OuterRef(OuterRef("pk"))).values("party"))
+        return self.filter(Exists(unsigned), state=VersionState.OUT_FOR_SIGNATURE)
+
+    def to_renew(self, by_day: date) -> VersionQuerySet:
+        """Executed ones that expire until that day (or have), while no newer version is under way."""
+        newer = AgreementVersion.objects.filter(
+            agreement=OuterRef("agreement"), state__in=[VersionState.DRAFT, VersionState.OUT_FOR_SIGNATURE]
+        )
+        return self.filter(~Exists(newer), state=VersionState.EXECUTED, expires_on__lte=by_day)
+
     def in_force(self, at: datetime) -> VersionQuerySet:
         """Executed, begun and not yet expired; the day of expiry is the first day without effect."""
         today = timezone.localdate(at)
@@ -134,6 +168,17 @@ class AgreementVersion(Record):
     @property
     def text_shown(self) -> str:
         return self.text_zh if self.text_zh and (get_language() or "").startswith("zh") else self.text
+
+    @property
+    def shown_state(self) -> str:
+        """The state that people read: an executed version whose time is over has expired."""
+        over = self.state == VersionState.EXECUTED and self.has_expired(timezone.localdate())
+        return "expired" if over else self.state
+
+    def unsigned(self) -> list[Organisation]:
+        """The parties that have not signed, from what `with_signatures` loaded."""
+        signed = {signature.party_id for signature in self.signatures.all()}
+        return [party.organisation for party in self.parties.all() if party.organisation_id not in signed]
 
     def has_expired(self, today: date) -> bool:
         return self.expires_on is not None and self.expires_on <= today
@@ -201,6 +246,11 @@ class Signature(Record):
 class CoverageQuerySet(models.QuerySet["Coverage"]):
     def in_force(self, at: datetime) -> CoverageQuerySet:
         return self.filter(version__in=AgreementVersion.objects.in_force(at).values("pk"))
+
+    def for_asset(self, project_id: object, asset_id: object) -> CoverageQuerySet:
+        """What covers this asset: by name, or together with all of the project."""
+        mine = Q(asset_id=None) | Q(asset_id=asset_id)
+        return self.filter(mine, version__agreement__project=project_id)
 
 
 class Coverage(Record):
