@@ -4,11 +4,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
-from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from health_check.views import HealthCheckView
 
 from collab.access.rules import LIBRARY_RULES, PUBLIC, SIGNED_IN, STAFF, Rule, route, rule
+from collab.accounts.views import change_language
 from collab.web.health import live, metrics
 
 handler400 = "collab.web.errors.bad_request"
@@ -19,7 +19,7 @@ handler500 = "collab.web.errors.server_error"
 urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
-    route("language/", set_language, rule(PUBLIC, "POST"), name="set_language"),
+    route("language/", change_language, rule(PUBLIC, "POST"), name="set_language"),
     route("health/live", live, rule(PUBLIC), name="health_live"),
     route(
         "health/ready",

@@ -9,6 +9,7 @@ from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.roles import ORGANISATION_ROLES, PROJECT_ROLES, Role
@@ -39,7 +40,7 @@ class Organisation(Record):
         ordering = ["name"]
 
     def __str__(self) -> str:
-        return self.name
+        return self.name_zh if self.name_zh and (get_language() or "").startswith("zh") else self.name
 
 
 class UserManager(BaseUserManager["User"]):
@@ -66,7 +67,9 @@ class User(AbstractUser):
     last_name = None  # type: ignore[assignment]
     email = models.EmailField(_("e-mail"), unique=True)
     name = models.CharField(_("name"), max_length=120, blank=True, validators=[DisplayNameValidator()])
-    language = models.CharField(_("language"), max_length=10, default="en")
+    language = models.CharField(
+        _("language"), max_length=10, blank=True, default="", help_text=_("Empty: as the browser asks.")
+    )
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: list[str] = []
@@ -98,6 +101,20 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
 
     def in_projects(self) -> MembershipQuerySet:
         return self.filter(project__isnull=False)
+
+    def of_project(self, project: object) -> MembershipQuerySet:
+        return self.filter(project=project)
+
+    def acting_in(self, project: object, organisations: object) -> MembershipQuerySet:
+        """Roles in the project, and those in `organisations` (its parties) that reach into it."""
+        reach = [role for role in ORGANISATION_ROLES if role != Role.EMPLOYEE]
+        return self.filter(
+            Q(project=project) | Q(project=None, role__in=reach), organisation__in=organisations, user__is_active=True
+        )
+
+    def with_names(self) -> MembershipQuerySet:
+        """What a list shows, in one query."""
+        return self.select_related("user", "organisation")
 
 
 class Membership(Record):
@@ -143,6 +160,10 @@ class Membership(Record):
 
     def __str__(self) -> str:
         return f"{self.user} · {self.get_role_display()} · {self.project or self.organisation}"
+
+    @property
+    def has_ended(self) -> bool:
+        return self.ends_at is not None and self.ends_at <= timezone.now()
 
 
 class TokenScope(models.TextChoices):

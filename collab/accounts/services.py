@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -64,6 +66,32 @@ def revoke_token(*, by: User, token_id: object) -> ApiToken:
         token.save(update_fields=["revoked_at"])
         record(verb="token.revoke", subject=token, by=by)
     return token
+
+
+@transaction.atomic
+def edit_profile(*, by: User, name: str, language: str) -> User:
+    """Change one's own name and language; an empty language is the browser's. Signatures keep the name they had."""
+    try:
+        by.name = User._meta.get_field("name").clean(name.strip(), by)
+    except ValidationError as fault:
+        raise InvalidError(" ".join(fault.messages), field="name") from None
+    by.language = _known_language(language)
+    by.save(update_fields=["name", "language"])
+    record(verb="person.edit", subject=by, by=by)
+    return by
+
+
+def choose_language(*, by: User, language: str) -> User:
+    """Remember the language a person chose, for every device. Raises InvalidError for one we do not have."""
+    by.language = _known_language(language)
+    by.save(update_fields=["language"])
+    return by
+
+
+def _known_language(language: str) -> str:
+    if language and language not in dict(settings.LANGUAGES):
+        raise InvalidError(_("Choose one of the languages."), field="language")
+    return language
 
 
 @transaction.atomic
