@@ -1,12 +1,88 @@
 """Pages of the people side."""
 
 from collab.access.rules import SIGNED_IN, route, rule
-from collab.web import views
+from collab.accounts import views as accounts
+from collab.agreements import views as agreements
+from collab.projects import views as projects
+from collab.web import views as web
 
 app_name = "collab"
 urlpatterns = [
-    route("", views.dashboard, rule(SIGNED_IN), name="dashboard"),
-    route("projects/", views.dashboard, rule(SIGNED_IN), name="projects"),
-    route("projects/<slug:slug>/", views.dashboard, rule("project.view"), name="project"),
-    route("agreements/<uuid:pk>/", views.dashboard, rule("agreement.view"), name="agreement"),
+    route("", web.dashboard, rule(SIGNED_IN), name="dashboard"),
+    # projects
+    route("projects/", projects.project_list, rule(SIGNED_IN), name="projects"),
+    route("projects/new/", projects.project_new, rule(SIGNED_IN, "GET", "POST"), name="project_new"),
+    route("projects/<slug:slug>/", projects.project_page, rule("project.view"), name="project"),
+    route(
+        "projects/<slug:slug>/edit/", projects.project_edit, rule("project.edit", "GET", "POST"), name="project_edit"
+    ),
+    route("projects/<slug:slug>/move/", projects.project_move, rule("project.edit", "POST"), name="project_move"),
+    route(
+        "projects/<slug:slug>/parties/",
+        projects.project_parties,
+        rule("project.edit", "GET", "POST"),
+        name="project_parties",
+    ),
+    route(
+        "projects/<slug:slug>/members/",
+        projects.project_members,
+        rule("member.manage", "GET", "POST"),
+        name="project_members",
+    ),
+    route(
+        "projects/<slug:slug>/members/<uuid:pk>/end/",
+        projects.member_end,
+        rule("project.view", "POST"),
+        name="member_end",
+    ),
+    route("projects/<slug:slug>/rights/", projects.project_rights, rule("project.view"), name="project_rights"),
+    route("projects/<slug:slug>/history/", projects.project_history, rule("audit.view"), name="project_history"),
+    # agreements
+    route(
+        "projects/<slug:slug>/agreements/",
+        agreements.project_agreements,
+        rule("agreement.view"),
+        name="project_agreements",
+    ),
+    route(
+        "projects/<slug:slug>/agreements/new/",
+        agreements.agreement_new,
+        rule("agreement.draft", "GET", "POST"),
+        name="agreement_new",
+    ),
+    route("agreements/<uuid:pk>/", agreements.agreement_page, rule("agreement.view"), name="agreement"),
+    route(
+        "agreements/<uuid:pk>/draft/",
+        agreements.version_new,
+        rule("agreement.draft", "GET", "POST"),
+        name="version_new",
+    ),
+    route(
+        "agreements/<uuid:pk>/v<int:number>/send/",
+        agreements.version_send,
+        rule("agreement.draft", "POST"),
+        name="version_send",
+    ),
+    route(
+        "agreements/<uuid:pk>/v<int:number>/sign/",
+        agreements.version_sign,
+        rule("agreement.sign", "GET", "POST"),
+        name="version_sign",
+    ),
+    route(
+        "agreements/<uuid:pk>/v<int:number>/withdraw/",
+        agreements.version_withdraw,
+        rule("agreement.draft", "POST"),
+        name="version_withdraw",
+    ),
+    route(
+        "agreements/<uuid:pk>/v<int:number>/terminate/",
+        agreements.version_terminate,
+        rule("agreement.end", "POST"),
+        name="version_terminate",
+    ),
+    # one's own account
+    route("account/", accounts.profile, rule(SIGNED_IN, "GET", "POST"), name="profile"),
+    route("account/tokens/", accounts.tokens, rule(SIGNED_IN, "GET", "POST"), name="tokens"),
+    route("account/tokens/<uuid:pk>/revoke/", accounts.token_revoke, rule("token.manage", "POST"), name="token_revoke"),
 ]
