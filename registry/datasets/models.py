@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Max, Q
+from django.db.models import Exists, Max, OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -31,6 +31,12 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
     def with_latest(self) -> DatasetQuerySet:
         """Adds `latest_number`, and loads what a list shows."""
         return self.select_related("project", "organisation").annotate(latest_number=Max("versions__number"))
+
+    def with_summary(self) -> DatasetQuerySet:
+        """Adds kind, rows, size and time of the latest version, for lists."""
+        latest = DatasetVersion.objects.filter(dataset=OuterRef("pk")).order_by("-number")
+        facts = {f"latest_{name}": Subquery(latest.values(name)[:1]) for name in ("kind", "rows", "size_bytes")}
+        return self.with_latest().annotate(latest_at=Subquery(latest.values("created_at")[:1]), **facts)
 
 
 class Dataset(Record):
@@ -58,11 +64,22 @@ class Dataset(Record):
     def get_absolute_url(self) -> str:
         return reverse("registry:dataset", args=[self.pk])
 
+    @property
+    def latest_kind_label(self) -> str:
+        """The kind of the latest version in words, when `with_summary` loaded it."""
+        kind = getattr(self, "latest_kind", None)
+        return str(DatasetKind(kind).label) if kind else ""
+
     def latest(self) -> DatasetVersion | None:
         return self.versions.order_by("-number").first()
 
 
 class VersionQuerySet(models.QuerySet["DatasetVersion"]):
+    def newest(self) -> VersionQuerySet:
+        """Of each dataset the latest version."""
+        newer = DatasetVersion.objects.filter(dataset=OuterRef("dataset"), number__gt=OuterRef("number"))
+        return self.filter(~Exists(newer))
+
     def visible_to(self, user: Person, word: str = "dataset.view") -> VersionQuerySet:
         return visible_to(user, word, self)  # type: ignore[return-value]
 
@@ -97,6 +114,11 @@ class DatasetVersion(Record):
 
     def get_absolute_url(self) -> str:
         return f"{self.dataset.get_absolute_url()}?version={self.number}"
+
+    @property
+    def key(self) -> str:
+        """The id as text, for addresses."""
+        return str(self.pk)
 
     @property
     def public_profile(self) -> dict:
