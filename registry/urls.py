@@ -1,13 +1,37 @@
 """Pages of data and models."""
 
 from collab.access.rules import SIGNED_IN, route, rule
-from collab.web import views
+from registry.catalog import views as catalog
+from registry.datasets import views as datasets
 
 app_name = "registry"
 urlpatterns = [
-    route("datasets/", views.dashboard, rule(SIGNED_IN), name="datasets"),
-    route("datasets/<uuid:pk>/", views.dashboard, rule("dataset.view"), name="dataset"),
-    route("models/", views.dashboard, rule(SIGNED_IN), name="models"),
-    route("models/<uuid:pk>/", views.dashboard, rule("model.view"), name="model"),
-    route("models/<uuid:pk>/v<int:number>/", views.dashboard, rule("model.view"), name="model_version"),
+    # datasets
+    route("datasets/", datasets.dataset_list, rule(SIGNED_IN), name="datasets"),
+    route("datasets/new/", datasets.dataset_new, rule(SIGNED_IN, "GET", "POST"), name="dataset_new"),
+    route("datasets/<uuid:pk>/", datasets.dataset_page, rule("dataset.view"), name="dataset"),
+    route(
+        "datasets/<uuid:pk>/upload/",
+        datasets.dataset_upload,
+        rule("dataset.upload", "GET", "POST"),
+        name="dataset_upload",
+    ),
+    route(
+        "datasets/<uuid:pk>/v<int:number>/download/",
+        datasets.dataset_download,
+        rule("dataset.read"),
+        name="dataset_download",
+    ),
+    route("projects/<slug:slug>/datasets/", datasets.project_datasets, rule("dataset.view"), name="project_datasets"),
+    # models
+    route("models/", catalog.model_list, rule(SIGNED_IN), name="models"),
+    route("models/<uuid:pk>/", catalog.model_page, rule("model.view"), name="model"),
+    route("models/<uuid:pk>/v<int:number>/", catalog.version_page, rule("model.view"), name="model_version"),
+    route(
+        "models/<uuid:pk>/v<int:number>/card/",
+        catalog.card_edit,
+        rule("model.register", "GET", "POST"),
+        name="model_card",
+    ),
+    route("projects/<slug:slug>/models/", catalog.project_models, rule("model.view"), name="project_models"),
 ]

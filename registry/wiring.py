@@ -6,10 +6,18 @@ from django.db.models import Exists, OuterRef, Q
 
 from collab.access.policy import Requirement, Scope, register_requirement, register_scope
 from collab.accounts.models import Membership, User
+from collab.agreements.assets import register_assets
 from collab.agreements.coverage import covered, missing_coverage
 from collab.agreements.models import Purpose
+from collab.projects.facts import register_facts
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
+from registry.catalog.telling import model_counts
 from registry.datasets.models import Dataset, DatasetVersion
+from registry.datasets.telling import DatasetAssets, dataset_counts
+
+register_assets(DatasetAssets())
+register_facts("datasets", dataset_counts)
+register_facts("models", model_counts)
 
 register_scope(Dataset, Scope(view="dataset.view", project="project"))
 register_scope(DatasetVersion, Scope(view="dataset.view", project="dataset__project"))

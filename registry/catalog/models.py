@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from collab.access.policy import visible_to
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.kernel.records import Record
+from registry.catalog.metrics import task_label
 
 if TYPE_CHECKING:
     from collab.access.policy import Person
@@ -31,6 +32,12 @@ class ModelQuerySet(models.QuerySet["RegisteredModel"]):
             primary_value=Subquery(latest.values("primary_value")[:1]),
             latest_at=Subquery(latest.values("created_at")[:1]),
         )
+
+    def with_metric(self, name: str) -> ModelQuerySet:
+        """Adds `metric_value`: this metric of the latest version, or nothing when it was not measured."""
+        latest = ModelVersion.objects.filter(model=OuterRef(OuterRef("pk"))).order_by("-number")
+        found = ModelMetric.objects.filter(version=Subquery(latest.values("pk")[:1]), name=name)
+        return self.annotate(metric_value=Subquery(found.values("value")[:1]))
 
 
 class RegisteredModel(Record):
@@ -52,6 +59,11 @@ class RegisteredModel(Record):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def task_label(self) -> str:
+        """The task in the reader's language."""
+        return task_label(self.task)
+
     def get_absolute_url(self) -> str:
         return reverse("registry:model", args=[self.pk])
 
@@ -60,9 +72,13 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
     def visible_to(self, user: Person, word: str = "model.view") -> ModelVersionQuerySet:
         return visible_to(user, word, self)  # type: ignore[return-value]
 
+    def with_figures(self) -> ModelVersionQuerySet:
+        """Loads who made it and every metric."""
+        return self.select_related("created_by").prefetch_related("metrics")
+
     def with_lineage(self) -> ModelVersionQuerySet:
         return self.select_related("model__project", "created_by").prefetch_related(
-            "dataset_versions__dataset", "terms__agreement"
+            "dataset_versions__dataset", "terms__agreement", "metrics"
         )
 
 
@@ -105,6 +121,10 @@ class ModelVersion(Record):
 
     def __str__(self) -> str:
         return f"{self.model.name} v{self.number}"
+
+    @property
+    def short(self) -> str:
+        return f"v{self.number}"
 
     def get_absolute_url(self) -> str:
         return reverse("registry:model_version", args=[self.model_id, self.number])

@@ -1,0 +1,86 @@
+"""Tasks and metrics as people read them: their names in words, and which way is better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+PARTS = {
+    "train": gettext_lazy("Training"),
+    "valid": gettext_lazy("Validation"),
+    "test": gettext_lazy("Test"),
+    "baseline": gettext_lazy("Baseline"),
+}
+NAMES = {
+    "loss": gettext_lazy("loss"),
+    "perplexity": gettext_lazy("perplexity"),
+    "bits_per_byte": gettext_lazy("bits per byte"),
+    "token_accuracy": gettext_lazy("token accuracy"),
+    "accuracy": gettext_lazy("accuracy"),
+    "macro_f1": gettext_lazy("macro F1"),
+    "macro_precision": gettext_lazy("macro precision"),
+    "macro_recall": gettext_lazy("macro recall"),
+    "lr": gettext_lazy("learning rate"),
+    "rate": gettext_lazy("speed"),
+}
+TASKS = {
+    "causal-lm": gettext_lazy("Language model"),
+    "text-classification": gettext_lazy("Text classification"),
+    "image-classification": gettext_lazy("Image classification"),
+}
+LOWER_IS_BETTER = frozenset({"loss", "perplexity", "bits_per_byte"})
+
+
+def plain(name: str) -> str:
+    """`accuracy` of `test/accuracy`."""
+    return name.rpartition("/")[2]
+
+
+def task_label(task: str) -> str:
+    """The task in words; one that is not known here keeps its name."""
+    return str(TASKS.get(task, task))
+
+
+def metric_label(name: str) -> str:
+    """`Test: accuracy` of `test/accuracy`; unknown names stay as they are."""
+    part, _slash, own = name.rpartition("/")
+    said = str(NAMES.get(own, own.replace("_", " ")))
+    return f"{PARTS[part]}: {said}" if part in PARTS else said[:1].upper() + said[1:]
+
+
+def lower_is_better(name: str) -> bool:
+    return plain(name) in LOWER_IS_BETTER
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A test metric beside what the trivial answer scores; `most` is the full length of the bar."""
+
+    name: str
+    label: str
+    value: float
+    baseline: float | None
+    most: float
+    tone: str
+    note: str
+
+
+def compared(metrics: Mapping[str, float], baseline: Mapping[str, Any], primary: str = "") -> list[Compared]:
+    """The test metrics against the baseline (`{"name", "metrics"}`), the primary one first."""
+    trivial = {plain(name): value for name, value in (baseline.get("metrics") or {}).items()}
+    ours = {plain(name): value for name, value in metrics.items() if not name.startswith(("train/", "valid/"))}
+    first = plain(primary)
+    ranked = sorted(ours, key=lambda name: (name != first, name == "loss", name))
+    return [_compare(name, ours[name], trivial.get(name)) for name in ranked]
+
+
+def _compare(name: str, value: float, baseline: float | None) -> Compared:
+    lower = lower_is_better(name)
+    most = max(value, baseline or 0.0) if lower else 1.0
+    better = baseline is None or (value < baseline if lower else value > baseline)
+    note = _("lower is better") if lower else _("higher is better")
+    return Compared(name, metric_label(name), value, baseline, most or 1.0, "accent" if better else "warn", note)
