@@ -1,10 +1,23 @@
 """Pages of training."""
 
 from collab.access.rules import SIGNED_IN, route, rule
-from collab.web import views
+from training.jobs import views as jobs
 
 app_name = "training"
 urlpatterns = [
-    route("jobs/", views.dashboard, rule(SIGNED_IN), name="jobs"),
-    route("jobs/<uuid:pk>/", views.dashboard, rule("job.view"), name="job"),
+    route("jobs/", jobs.job_list, rule(SIGNED_IN), name="jobs"),
+    route("jobs/new/", jobs.job_new, rule(SIGNED_IN, "GET", "POST"), name="job_new"),
+    route("jobs/new/advice/", jobs.job_advice, rule("dataset.view", "POST"), name="job_advice"),
+    route("jobs/running/", jobs.running, rule(SIGNED_IN), name="running"),
+    route("jobs/attention/", jobs.attention, rule(SIGNED_IN), name="attention"),
+    route("jobs/<uuid:pk>/", jobs.job_page, rule("job.view"), name="job"),
+    route("jobs/<uuid:pk>/panel/", jobs.job_panel, rule("job.view"), name="job_panel"),
+    route("jobs/<uuid:pk>/series/", jobs.job_series, rule("job.view"), name="job_series"),
+    route("jobs/<uuid:pk>/log/", jobs.job_log, rule("job.view"), name="job_log"),
+    route("jobs/<uuid:pk>/log.txt", jobs.job_log_file, rule("job.view"), name="job_log_file"),
+    route("jobs/<uuid:pk>/stop/", jobs.job_stop, rule("job.control", "POST"), name="job_stop"),
+    route("jobs/<uuid:pk>/resume/", jobs.job_resume, rule("job.control", "POST"), name="job_resume"),
+    # panels of other rooms' pages
+    route("projects/<slug:slug>/jobs/", jobs.project_jobs, rule("job.view"), name="project_jobs"),
+    route("datasets/<uuid:pk>/jobs/", jobs.dataset_jobs, rule("job.view"), name="dataset_jobs"),
 ]

@@ -3,12 +3,15 @@
 from uuid import UUID
 
 from collab.access.policy import Scope, register_scope
+from collab.projects.facts import register_facts
 from registry.tracking import fence_checks
 from training.jobs.models import Attempt, Job
 from training.jobs.states import LIVE
+from training.jobs.telling import running_counts
 
 register_scope(Job, Scope(view="job.view", project="project"))
 register_scope(Attempt, Scope(view="job.view", project="job__project"))
+register_facts("running", running_counts)
 
 
 def holds_fence(job_id: str, fence: int) -> bool:

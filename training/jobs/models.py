@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from collab.access.policy import visible_to
 from collab.kernel.names import DisplayNameValidator
 from collab.kernel.records import Record
+from registry.catalog.metrics import task_label
 from training.jobs.states import ENDED, LIVE, REASONS, Desired, JobState
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def unfinished(self) -> JobQuerySet:
         return self.exclude(state__in=ENDED)
+
+    def halted(self, since: datetime) -> JobQuerySet:
+        """Paused, or failed after `since`: somebody should look."""
+        return self.filter(Q(state=JobState.PAUSED) | Q(state=JobState.FAILED, finished_at__gte=since))
 
     def with_names(self) -> JobQuerySet:
         """What a list shows, in one query."""
@@ -147,6 +152,23 @@ class Job(Record):
         return str(REASONS.get(self.reason, ""))
 
     @property
+    def task_label(self) -> str:
+        """The task in the reader's language."""
+        return task_label(self.task)
+
+    @property
+    def key(self) -> str:
+        """The id as text, for addresses."""
+        return str(self.pk)
+
+    @property
+    def seconds(self) -> float | None:
+        """Time from the first start to the end or now, in seconds; None before the start."""
+        if self.started_at is None:
+            return None
+        return ((self.finished_at or timezone.now()) - self.started_at).total_seconds()
+
+    @property
     def percent(self) -> int:
         """Steps done of all steps, 0 to 100."""
         step, steps = self.progress.get("step") or 0, self.progress.get("steps") or 0
@@ -196,3 +218,7 @@ class Attempt(Record):
 
     def __str__(self) -> str:
         return f"{self.job} #{self.number}"
+
+    @property
+    def reason_sentence(self) -> str:
+        return str(REASONS.get(self.reason, ""))

@@ -1,0 +1,108 @@
+"""A job while it is prepared: on which data, for which task, from which settings, and what it would take."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from collab.access.policy import Missing, decide, get_or_404
+from collab.accounts.models import User
+from collab.kernel.errors import Fault, FaultyInputError, NotFoundError
+from collab.projects.services import is_open
+from registry.datasets.models import DatasetVersion
+from training.engine.contract import TASKS, estimate
+from training.jobs.forms import EssentialForm, WholeForm
+from training.jobs.models import Job
+from training.jobs.services import check_spec, fault_of, parse_spec, suggest
+
+WHOLE = "whole"
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What a spec would take and what to look out for, or what is wrong with it."""
+
+    estimate: dict[str, Any] | None = None
+    warnings: list[Fault] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Where a job starts from: data, task and a spec that fits, or the spec of an earlier job."""
+
+    version: DatasetVersion
+    task: str
+    spec: dict[str, Any]
+    name: str = ""
+    earlier: Job | None = None
+
+    def form(self, data: Any = None, *, whole: bool = False, spec: dict[str, Any] | None = None, name: str = "") -> Any:
+        """The form with the essential settings, or with all of them as JSON."""
+        spec, initial = spec or self.spec, {"name": name or self.name}
+        if whole:
+            return WholeForm(data, initial=initial | {"spec_text": json.dumps(spec, indent=2, ensure_ascii=False)})
+        return EssentialForm(data, task=self.task, version=self.version, base=spec, initial=initial)
+
+    def missing(self, user: User) -> list[Missing]:
+        """What stands in the way of training on this data, whatever the settings."""
+        project = self.version.dataset.project
+        found = list(decide(user, "job.submit", project).missing)
+        found += decide(user, "dataset.train", self.version).missing
+        if not is_open(project):
+            found.append(Missing("not_active", _("The project is not active."), project.get_absolute_url()))
+        return found
+
+
+def draft_of(request: HttpRequest) -> Draft | None:
+    """What the address asks for: `from` an earlier job, or `version` and `task`; None when it does not say.
+
+    Raises NotFoundError for data or a job that is not theirs to see.
+    """
+    if "from" in request.GET:
+        rows = Job.objects.select_related("dataset_version__dataset__project")
+        job = get_or_404(request.user, "job.view", rows, pk=_uuid(request.GET["from"]))
+        version = job.dataset_version
+        get_or_404(request.user, "dataset.view", DatasetVersion.objects.all(), pk=version.pk)
+        return Draft(version, job.task, job.spec, name=job.name, earlier=job)
+    if not request.GET.get("version"):
+        return None
+    versions = DatasetVersion.objects.select_related("dataset__project")
+    version = get_or_404(request.user, "dataset.view", versions, pk=_uuid(request.GET["version"]))
+    fitting = tasks_for(version)
+    task = request.GET.get("task") or (fitting[0] if fitting else "")
+    if task not in fitting:
+        raise NotFoundError
+    return Draft(version, task, suggest(task, version)["spec"], name=version.dataset.name)
+
+
+def tasks_for(version: DatasetVersion) -> list[str]:
+    """The tasks that read this kind of data; those that need a label come first when there is one."""
+    fitting = [name for name, task in TASKS.items() if version.kind in task.kinds]
+    labelled = bool(version.profile.get("label_candidates"))
+    return sorted(fitting, key=lambda name: ("label" in TASKS[name].roles) != labelled)
+
+
+def advise(spec: dict[str, Any], version: DatasetVersion) -> Advice:
+    """Hold a spec against its data: an estimate and warnings, or every fault."""
+    try:
+        parsed = parse_spec(spec)
+        if parsed.data.dataset_version != str(version.pk):
+            text = _("This page is about the version %(version)s; begin from the other one instead.")
+            raise FaultyInputError([Fault("spec.data.dataset_version", text % {"version": version})], field="spec")
+        warnings = [fault_of(issue) for issue in check_spec(parsed, version)]
+    except FaultyInputError as error:
+        return Advice(faults=error.faults)
+    return Advice(estimate(parsed, version.profile).to_json(), warnings)
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFoundError from None

@@ -1,0 +1,70 @@
+"""What a run left in its folder for its page: examples, and the details of its last test."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from training.engine.contract import EVENTS_FILE, PACKAGE_DIR
+from training.runner.events import read_events
+
+SAMPLES_SHOWN = 8
+CLASSES_SHOWN = 30
+TAIL_BYTES = 1 << 20
+METRICS_FILE = "metrics.json"
+METRICS_MAX_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Examples of the last evaluation, the confusion matrix, and the 95 % interval of the primary metric."""
+
+    samples: list[dict[str, Any]] = field(default_factory=list)
+    step: int | None = None
+    confusion: dict[str, Any] | None = None
+    interval: tuple[float, float] | None = None
+
+
+def findings_of(run_dir: Path, *, samples: bool) -> Findings:
+    """Read a run's folder; `samples` only for those who may read the data, because they quote it."""
+    results = _results(run_dir / PACKAGE_DIR / METRICS_FILE)
+    detail = results.get("detail") or {}
+    interval = results.get("interval")
+    shown = _samples(run_dir / EVENTS_FILE) if samples else []
+    return Findings(
+        samples=shown,
+        step=shown[-1].get("step") if shown else None,
+        confusion=_confusion(detail),
+        interval=(interval[0], interval[1]) if isinstance(interval, list) and len(interval) == 2 else None,
+    )
+
+
+def _results(path: Path) -> dict[str, Any]:
+    """metrics.json of the package, or nothing when it is not there (yet)."""
+    try:
+        if path.stat().st_size > METRICS_MAX_BYTES:
+            return {}
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _confusion(detail: dict[str, Any]) -> dict[str, Any] | None:
+    labels, matrix = detail.get("labels") or [], detail.get("confusion") or []
+    if not 2 <= len(labels) <= CLASSES_SHOWN or len(matrix) != len(labels):
+        return None
+    return {"labels": labels, "matrix": matrix}
+
+
+def _samples(path: Path) -> list[dict[str, Any]]:
+    """The examples of the last step that has any, from the end of the file."""
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return []
+    events, _after = read_events(path, max(0, size - TAIL_BYTES), TAIL_BYTES)
+    samples = [event for event in events if event["e"] == "sample"]
+    return [one for one in samples if one.get("step") == samples[-1].get("step")][-SAMPLES_SHOWN:]

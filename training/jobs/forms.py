@@ -1,0 +1,204 @@
+"""Forms about training jobs."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import django_filters
+from django import forms
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from collab.kernel.errors import Fault, FaultyInputError
+from collab.kernel.names import DisplayNameValidator
+from collab.projects.models import Project
+from collab.web.forms import OnceForm, SearchInput
+from registry.catalog.metrics import task_label
+from registry.datasets.models import DatasetVersion
+from training.engine.contract import ARCHS, TASKS, SpecError, parse_json
+from training.jobs.models import Job
+from training.jobs.services import fault_of
+from training.jobs.states import JobState
+
+ARCH_WORDS = {
+    "gpt": _("GPT (decoder)"),
+    "lstm": _("Embedding, LSTM, softmax"),
+    "bert": _("BERT (encoder)"),
+    "resnet": _("ResNet (convolutions)"),
+    "vit": _("Vision transformer"),
+}
+STATE_WORDS = {
+    JobState.QUEUED: _("Queued"),
+    JobState.STARTING: _("Starting"),
+    JobState.RUNNING: _("Running"),
+    JobState.STOPPING: _("Stopping"),
+    JobState.PAUSED: _("Paused"),
+    JobState.DONE: _("Done"),
+    JobState.FAILED: _("Failed"),
+    JobState.STOPPED: _("Stopped"),
+}
+
+
+def my_projects(request: Any) -> QuerySet[Project]:
+    """The projects a filter offers."""
+    return Project.objects.visible_to(request.user)
+
+
+class JobFilter(django_filters.FilterSet):
+    """Search, state, project and task of the job list."""
+
+    q = django_filters.CharFilter(
+        method="search", label=_("Search jobs"), max_length=100, widget=SearchInput(_("Search jobs"))
+    )
+    state = django_filters.ChoiceFilter(
+        choices=[(s.value, STATE_WORDS[s]) for s in JobState], label=_("State"), empty_label=_("Any state")
+    )
+    project = django_filters.ModelChoiceFilter(
+        queryset=my_projects, to_field_name="slug", label=_("Project"), empty_label=_("Any project")
+    )
+    task = django_filters.ChoiceFilter(
+        choices=lambda: [(name, task_label(name)) for name in TASKS], label=_("Task"), empty_label=_("Any task")
+    )
+
+    class Meta:
+        model = Job
+        fields: list[str] = []
+
+    def search(self, rows: QuerySet[Job], name: str, value: str) -> QuerySet[Job]:
+        return rows.filter(Q(name__icontains=value) | Q(dataset_version__dataset__name__icontains=value))
+
+
+class _DraftForm(OnceForm):
+    """A job before it is submitted. `spec()` gives the spec as parsed JSON."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=80,
+        validators=[DisplayNameValidator()],
+        help_text=_("The model will be registered under this name; jobs of the same name become its versions."),
+    )
+
+    def spec(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+# Field -> where its value lies in the spec.
+ESSENTIALS: dict[str, tuple[str, ...]] = {
+    "text_column": ("data", "columns", "text"),
+    "label_column": ("data", "columns", "label"),
+    "arch": ("model", "arch"),
+    "size": ("model", "size"),
+    "tokenizer": ("tokenizer", "kind"),
+    "vocab": ("tokenizer", "vocab"),
+    "epochs": ("train", "epochs"),
+    "batch": ("train", "batch"),
+    "lr": ("train", "lr"),
+    "minutes": ("limits", "minutes"),
+}
+
+
+class EssentialForm(_DraftForm):
+    """The settings that most people change; all others stay as in `base`, a spec as JSON."""
+
+    text_column = forms.ChoiceField(label=_("Column of the text"))
+    label_column = forms.ChoiceField(label=_("Column of the label"))
+    arch = forms.ChoiceField(label=_("Architecture"))
+    size = forms.ChoiceField(label=_("Size"))
+    tokenizer = forms.ChoiceField(
+        label=_("Tokens"),
+        choices=[("char", _("characters")), ("byte", _("bytes")), ("bpe", _("byte pairs, learnt from the text"))],
+    )
+    vocab = forms.IntegerField(label=_("Vocabulary"), required=False, help_text=_("Only for byte pairs."))
+    epochs = forms.IntegerField(label=_("Passes over the data"), required=False)
+    batch = forms.IntegerField(label=_("Batch"), help_text=_("Rows, images or stretches of text in one step."))
+    lr = forms.FloatField(label=_("Learning rate"))
+    minutes = forms.FloatField(label=_("Time limit in minutes"), help_text=_("At the limit the work is kept."))
+    base = forms.CharField(widget=forms.HiddenInput, max_length=100_000)
+
+    def __init__(self, *args: Any, task: str, version: DatasetVersion, base: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._fit(task, version.profile)
+        self.initial["base"] = json.dumps(base)
+        for name in ESSENTIALS.keys() & self.fields.keys():
+            self.initial[name] = _at(base, ESSENTIALS[name])
+
+    def _fit(self, task: str, profile: dict[str, Any]) -> None:
+        """Leave out what this task or data has no use for, and offer what it has."""
+        facts = TASKS[task]
+        columns = [(column["name"], column["name"]) for column in profile.get("columns") or []]
+        tabular = profile.get("kind") in {"csv", "jsonl"}
+        for name, role in (("text_column", "text"), ("label_column", "label")):
+            if tabular and role in facts.roles:
+                self._choices(name, columns)
+            else:
+                del self.fields[name]
+        if not facts.tokenizer:
+            del self.fields["tokenizer"], self.fields["vocab"]
+        self._choices("arch", [(arch, ARCH_WORDS.get(arch, ARCHS[arch].title)) for arch in facts.archs])
+        sizes = dict.fromkeys(size for arch in facts.archs for size in ARCHS[arch].sizes)
+        self._choices("size", [(size, size) for size in sizes])
+
+    def _choices(self, name: str, choices: list[tuple[str, str]]) -> None:
+        field: Any = self.fields[name]
+        field.choices = choices
+
+    def spec(self) -> dict[str, Any]:
+        """`base` with what was filled in; settings that the chosen architecture does not read are dropped."""
+        spec = copy.deepcopy(_parsed(self.cleaned_data["base"]))
+        for name in ESSENTIALS.keys() & self.fields.keys():
+            _put(spec, ESSENTIALS[name], self.cleaned_data[name])
+        if "tokenizer" in self.fields and self.cleaned_data["tokenizer"] != "bpe":
+            _put(spec, ESSENTIALS["vocab"], None)
+        arch = ARCHS[self.cleaned_data["arch"]]
+        model = spec.get("model") or {}
+        spec["model"] = {k: v for k, v in model.items() if k in {"arch", "size"} or k in arch.settings}
+        return spec
+
+    def place_of(self, fault: Fault, field: str | None) -> str | None:
+        path = tuple(fault.path.removeprefix("spec.").split("."))
+        return next((name for name, place in ESSENTIALS.items() if place == path and name in self.fields), None)
+
+
+class WholeForm(_DraftForm):
+    """The whole spec as JSON."""
+
+    spec_text = forms.CharField(
+        label=_("All settings"),
+        max_length=100_000,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 32, "class": "mono", "spellcheck": "false"}),
+    )
+
+    def spec(self) -> dict[str, Any]:
+        return _parsed(self.cleaned_data["spec_text"])
+
+    def place_of(self, fault: Fault, field: str | None) -> str | None:
+        return "name" if fault.path == "name" else None
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """JSON as the spec's reader takes it; raises FaultyInputError."""
+    try:
+        found = parse_json(text)
+    except SpecError as fault:
+        raise FaultyInputError([fault_of(issue) for issue in fault.issues], field="spec") from None
+    if not isinstance(found, dict):
+        raise FaultyInputError([Fault("spec", str(_("Write an object in braces.")))], field="spec")
+    return found
+
+
+def _at(spec: dict[str, Any], path: tuple[str, ...]) -> Any:
+    value: Any = spec
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _put(spec: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    for key in path[:-1]:
+        if not isinstance(spec.get(key), dict):
+            spec[key] = {}
+        spec = spec[key]
+    spec[path[-1]] = value
