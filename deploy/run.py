@@ -116,7 +116,9 @@ def serve(place: Place, run_id: str, began: float, fresh: bool) -> int:
         signals.begin_end()
         killed = household.stop(hurry=signals.hurry)
     with contextlib.suppress(BrokenPipeError):
-        say.note("Everything is stopped." + (f" {killed} processes had to be killed." if killed else ""))
+        say.note(
+            "Everything is stopped." + (f" Killed, for not ending in time: {', '.join(killed)}." if killed else "")
+        )
         if place.wants("ONCE") and place.wants("JSON") and code == 0:
             print(json.dumps(facts | {"total_s": round(time.monotonic() - began, 1), "killed": killed}), flush=True)
     return code

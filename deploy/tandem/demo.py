@@ -86,6 +86,7 @@ class Outcome:
             "unit": self.unit,
             "metrics": self.job.get("metrics") or {},
             "baseline": self.job.get("baseline") or {},
+            "baseline_name": self.job.get("baseline_name") or "",
             "mlflow_run": self.job.get("mlflow_run_id"),
             "model_version": version or None,
         }
@@ -217,7 +218,7 @@ def follow(client: Client, chapter: Chapter, job: dict[str, Any], watch: Watch) 
                 f"'{chapter.job}' has been {job['state']} for {STALLED_AFTER_S / 60:.0f} minutes without a step.",
                 f"look at its page ({client.base_url}) and at worker.log in the log folder",
             )
-        time.sleep(0.3)
+        time.sleep(0.5)
     outcome.job = job
     if job["state"] != "done":
         reason = job.get("reason_text") or job.get("reason") or "no reason given"

@@ -132,8 +132,8 @@ class Household:
 
     # the end
 
-    def stop(self, *, grace_s: float = 10.0, hurry: Callable[[], bool] = lambda: False) -> int:
-        """End everything of this run; returns how many processes had to be killed.
+    def stop(self, *, grace_s: float = 10.0, hurry: Callable[[], bool] = lambda: False) -> list[str]:
+        """End everything of this run; returns the names of those that had to be killed.
 
         First the worker and the jobs' processes (engines save a checkpoint at SIGTERM, supervisors still reach web and
         tracking), then web and tracking, then whatever is left by force.
@@ -143,7 +143,7 @@ class Household:
         jobs = [seen for seen in self.ours() if seen.session not in leaders | {os.getsid(0)}]
         if jobs:
             self._end(lambda: [seen for seen in self.ours() if seen.session not in later], grace_s, hurry)
-        self._end(self.ours, grace_s / 2, hurry)
+        self._end(self.ours, grace_s, hurry)
         return self._kill()
 
     def _end(self, who: Callable[[], Iterable[Seen]], grace_s: float, hurry: Callable[[], bool]) -> None:
@@ -162,15 +162,16 @@ class Household:
                 return
             time.sleep(0.03)
 
-    def _kill(self) -> int:
-        killed: set[int] = set()
+    def _kill(self) -> list[str]:
+        roles = {child.pid: child.name for child in self.children}
+        killed: dict[int, str] = {}
         deadline = time.monotonic() + 5
         while (living := self.ours()) and time.monotonic() < deadline:
             for seen in living:
-                killed.add(seen.pid)
+                killed.setdefault(seen.pid, roles.get(seen.session) or job_role(seen.pid) or f"process {seen.pid}")
                 send(seen.pid, signal.SIGKILL)
             time.sleep(0.02)
-        return len(killed)
+        return sorted(killed.values())
 
     def ours(self) -> list[Seen]:
         """Living processes of this run, this one excepted."""

@@ -7,26 +7,27 @@ from deploy.tandem.demo import Outcome
 
 
 def table(outcomes: Sequence[Outcome], access: Mapping[str, Any], base_url: str) -> str:
-    """What was trained, how well, where it is, who may look."""
-    lines = ["", *columns(heads() + [row(outcome) for outcome in outcomes]), "", "  Where to look"]
+    """What was trained, how well, where it is, who may look. Narrow enough for any terminal."""
+    lines = []
     for outcome in outcomes:
-        version = outcome.job.get("model_version") or {}
-        lines.append(f"    {absolute(base_url, version.get('url'))}  {label(version)}")
-    lines += [f"    {base_url}/", "", "  Sign in as"]
-    people = [[f"    {who['email']}", who["password"], who["who"]] for who in access.get("accounts", [])]
-    return "\n".join(lines + columns(people, indent="") + [""])
+        lines += ["", *columns(rows(outcome, base_url))]
+    people = [[f"  {who['email']}", who["password"], who["who"]] for who in access.get("accounts", [])]
+    return "\n".join([*lines, "", f"  Sign in at {base_url}/ as", *columns(people), ""])
 
 
-def heads() -> list[list[str]]:
-    return [["TRAINED", "TEST", "TRIVIAL BASELINE", "MLFLOW RUN", "MODEL VERSION"]]
-
-
-def row(outcome: Outcome) -> list[str]:
-    test = ", ".join(f"{name} {figure(value)}" for name, value, _ in outcome.compared)
-    baseline = ", ".join(figure(value) if value is not None else "-" for *_, value in outcome.compared)
-    version = outcome.job.get("model_version") or {}
-    run = outcome.job.get("mlflow_run_id") or "-"
-    return [outcome.chapter.job, test or "-", baseline or "-", run, label(version)]
+def rows(outcome: Outcome, base_url: str) -> list[list[str]]:
+    job, version = outcome.job, outcome.job.get("model_version") or {}
+    test = [f"{name} {figure(value)}" for name, value, _ in outcome.compared]
+    trivial = [f"{name} {figure(value)}" for name, _, value in outcome.compared if value is not None]
+    kind = f" ({job['baseline_name']})" if job.get("baseline_name") else ""
+    return [
+        ["TRAINED", f"{outcome.chapter.job}, on {outcome.chapter.dataset}"],
+        ["test", ", ".join(test) or "-"],
+        ["trivial answer", (", ".join(trivial) or "-") + kind],
+        ["MLflow run", job.get("mlflow_run_id") or "-"],
+        ["model version", label(version)],
+        ["look", absolute(base_url, version.get("url"))],
+    ]
 
 
 def label(version: Mapping[str, Any]) -> str:

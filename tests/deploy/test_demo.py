@@ -39,6 +39,7 @@ class Api:
             job |= {
                 "metrics": {"test/accuracy": 0.98, "test/loss": 0.1},
                 "baseline": {"accuracy": 0.101},
+                "baseline_name": "most frequent class",
                 "mlflow_run_id": "f" * 32,
                 "model_version": {"id": 1, "name": "digits", "number": 1, "url": "/models/1/"},
             }
@@ -186,11 +187,25 @@ def test_progress_without_figures_shows_the_state(progress):
 def test_the_table_says_what_how_well_where_and_who(inputs):
     text = report.table(tell(Api(), inputs), ACCESS, "http://127.0.0.1:8000")
 
-    rows = [row.split("  ") for row in text.splitlines()]
-    assert "Handwritten digit classifier  accuracy 0.9800, loss 0.1000  0.1010, -" in text
-    assert f"{'f' * 32}  digits version 1" in text
-    assert "    http://127.0.0.1:8000/models/1/  digits version 1" in text
-    assert ["", "", "lead@uni.example", "pw", "Lead"] in rows
+    expected = f"""
+  TRAINED         Handwritten digit classifier, on Handwritten digits
+  test            accuracy 0.9800, loss 0.1000
+  trivial answer  accuracy 0.1010 (most frequent class)
+  MLflow run      {"f" * 32}
+  model version   digits version 1
+  look            http://127.0.0.1:8000/models/1/
+
+  Sign in at http://127.0.0.1:8000/ as
+    lead@uni.example  pw  Lead
+"""
+    assert text == expected
+    assert max(map(len, text.splitlines())) < 100
+
+
+def test_a_table_without_figures_still_stands():
+    text = report.table([demo.Outcome(CHAPTER, {}, fresh=False)], {}, "http://127.0.0.1:8000")
+
+    assert "  model version   -\n  look            http://127.0.0.1:8000/\n" in text
 
 
 def test_the_input_is_made_from_what_is_installed_and_always_the_same(tmp_path):

@@ -78,7 +78,7 @@ print(killed, household.ours())
     answer = scene(code, ordinary_user=ordinary_user)
 
     user = NOBODY if ordinary_user and os.geteuid() == 0 else os.geteuid()
-    assert answer.stdout.splitlines() == [f"{user} 4", "0 []"], answer.stderr
+    assert answer.stdout.splitlines() == [f"{user} 4", "[] []"], answer.stderr
     assert still_there(f"scene-{tmp_path.name}") == []
 
 
@@ -106,7 +106,7 @@ print(household.stop(grace_s=10))
 
     answer = scene(code)
 
-    assert answer.stdout == "0\n", answer.stderr
+    assert answer.stdout == "[]\n", answer.stderr
     assert saved.read_text() == "web was up"
 
 
@@ -117,7 +117,7 @@ household.wait_healthy(timeout_s=30)
 print(household.stop(grace_s=0.2))
 """
 
-    assert scene(code).stdout == "1\n"
+    assert scene(code).stdout == "['web']\n"
     assert still_there(f"scene-{tmp_path.name}") == []
 
 

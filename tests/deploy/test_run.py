@@ -124,7 +124,7 @@ def test_a_second_ctrl_c_does_not_wait_for_those_who_dawdle(start):
             runner.wait(timeout=0.2)
     told, _ = runner.communicate(timeout=30)
 
-    assert told == "Everything is stopped. 1 processes had to be killed.\n"
+    assert told == "Everything is stopped. Killed, for not ending in time: web.\n"
 
 
 def test_once_ends_by_itself_and_json_is_the_last_line(start, tmp_path):
@@ -134,7 +134,7 @@ def test_once_ends_by_itself_and_json_is_the_last_line(start, tmp_path):
     assert before == "Everything is stopped."
     facts = json.loads(last)
     assert facts["models"] == []
-    assert facts["killed"] == 0
+    assert facts["killed"] == []
     assert facts["base_url"].startswith("http://127.0.0.1:")
     assert errors == ""
 
