@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import time
+import traceback
 from types import FrameType
 
 from deploy.tandem import install, lock, say
@@ -30,6 +31,21 @@ def main(words: list[str]) -> int:
     except BrokenPipeError:  # make … | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except Exception as fault:  # nobody has foreseen it, so the trace is kept, in a file rather than on the terminal
+        return say.tell(unforeseen(fault))
+
+
+def unforeseen(fault: Exception) -> Trouble:
+    """A fault of ours or of the checkout, told with the place of its trace."""
+    log = Place().log / "fault.log"
+    try:
+        log.write_text("".join(traceback.format_exception(fault)))
+        kept = f"the trace is in {log}"
+    except OSError:
+        kept = "set TANDEM_DATA_DIR to a folder that can be written, and it will be kept there"
+    if isinstance(fault, FileNotFoundError) and fault.filename:
+        return Trouble(f"A file is missing: {fault.filename}.", f"complete the checkout (git status shows it); {kept}")
+    return Trouble(f"Something unforeseen went wrong ({type(fault).__name__}).", f"please report it; {kept}")
 
 
 def as_interrupt(number: int, frame: FrameType | None) -> None:
