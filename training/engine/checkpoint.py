@@ -66,7 +66,7 @@ def save(root: Path, step: int, owner: Owner, write: Callable[[Path], None], fac
     shutil.rmtree(final, ignore_errors=True)
     temporary.rename(final)
     fsync(root)
-    size = sum(entry["size"] for entry in files.values()) + len(data)
+    size = sum((final / name).stat().st_size for name in files) + len(data)
     return Saved(final, step, owner.fence, hashlib.sha256(data).hexdigest(), size)
 
 

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +182,8 @@ class _Attempt:
         loop.net.load_state_dict(package.read_tensors(path / checkpoint.WEIGHTS))
         if not loop.restore(listeners.read_state(path)):
             raise EngineError(Reason.CHECKPOINT_MISMATCH, "checkpoint_mismatch", what="net")
-        if checkpoint.verify(path)["prepared_sha256"] != prepare.prepared_sha256(self.prepared):
+        meta = checkpoint.verify(path) or {}
+        if meta.get("prepared_sha256") != prepare.prepared_sha256(self.prepared):
             raise EngineError(Reason.CHECKPOINT_MISMATCH, "checkpoint_mismatch", what="prepared data")
 
     def _train(self, loop: Loop, found: Path | None) -> None:
@@ -192,7 +193,7 @@ class _Attempt:
         saver = listeners.Checkpointer(self.events, self.ckpt, self._owner(), spec, facts)
         if found is not None:
             saver.resumed(loop.state.step)
-        around = [
+        around: list[Callable[[Loop], None]] = [
             listeners.Logger(self.events, loop.steps),
             listeners.Evaluator(self.events, spec.eval.every_steps, loop.steps),
             listeners.Ender(spec.limits.minutes),

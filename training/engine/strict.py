@@ -43,7 +43,7 @@ class SpecError(ValueError):
         super().__init__("; ".join(f"{i.path}: {i.text}" if i.path else i.text for i in issues))
 
 
-def make_issue(path: str, code: str, level: Literal["error", "warning"] = "error", **params: Any) -> Issue:
+def make_issue(path: str, code: str, level: Literal["error", "warning"] = "error", /, **params: Any) -> Issue:
     """Build an issue from a message code; the hint is dropped where its parameters are not known."""
     try:
         hint = HINTS.get(code, "") % params

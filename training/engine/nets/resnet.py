@@ -45,7 +45,7 @@ class ResNet(nn.Module):
         for stage in range(3):
             first = Block(widths[stage], widths[stage + 1], 1 if stage == 0 else 2)
             rest = [Block(widths[stage + 1], widths[stage + 1]) for _ in range(shape.layers - 1)]
-            self.stages.append(nn.ModuleList([first, *rest]))
+            self.stages.append(nn.Sequential(first, *rest))
         self.classifier = nn.Linear(widths[-1], sizes.classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -55,8 +55,7 @@ class ResNet(nn.Module):
         """pixels: (batch, channels, side, side) -> logits (batch, classes)."""
         x = F.max_pool2d(F.relu(self.stem(pixels)), 3, 2, 1)
         for stage in self.stages:
-            for block in stage:
-                x = block(x)
+            x = stage(x)
         return self.classifier(x.mean((2, 3)))
 
 
