@@ -62,13 +62,12 @@ def gate(request: HttpRequest, project: str, path: str) -> HttpResponseBase:
 def _answer(request: HttpRequest, slug: str, path: str) -> HttpResponseBase:
     caller = identity.identify(authorization=request.headers.get("Authorization", ""), slug=slug)
     found = rules.find(request.method or "", path)
+    caller.require(rules.READ if found is None else found.rule.word or rules.READ)
     if found is None:
         raise refusals.no_endpoint()
     rule = found.rule
     if rule.word == rules.NOBODY:
         raise refusals.denied(rule.refusal)
-    if not caller.may(rule.word):
-        raise refusals.denied(_("Your role or token in this project does not allow this."))
     if rule.answered_here:
         return JsonResponse(_server_info())
 

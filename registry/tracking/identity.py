@@ -14,7 +14,7 @@ from registry.tracking.rules import READ, WRITE
 
 @dataclass(frozen=True)
 class Caller:
-    """Someone who may at least read the tracking of `project`. `who` is for the log and holds no secret."""
+    """Someone known, before a project that exists. `who` is for the log and holds no secret."""
 
     project: Project
     who: str
@@ -27,6 +27,14 @@ class Caller:
             return word in (READ, WRITE)
         return bool(policy.can(self.user, word, self.project))
 
+    def require(self, word: str) -> None:
+        """Refuse without the word: with a reason to whoever may read here, else as if there were no project."""
+        if self.may(word):
+            return
+        if word == READ or not self.may(READ):
+            raise refusals.no_project()
+        raise refusals.denied(_("Your role or token in this project does not allow this."))
+
 
 def bearer(header: str) -> str:
     """The token in an Authorization header; raises Refusal (401) when there is none."""
@@ -37,7 +45,7 @@ def bearer(header: str) -> str:
 
 
 def identify(*, authorization: str, slug: str) -> Caller:
-    """The caller, known and allowed to see the project. Raises Refusal: 401 unknown, 404 no project, 409 superseded."""
+    """The caller; what they may do is asked next (`Caller.require`). Raises Refusal: 401, 404, 409 superseded."""
     raw = bearer(authorization)
     return _job(raw, slug) if job_token.is_job_token(raw) else _person(raw, slug)
 
@@ -59,8 +67,7 @@ def _person(raw: str, slug: str) -> Caller:
     token = authenticate_bearer(raw)
     if token is None:
         raise refusals.unauthenticated()
-    user = policy.acting(token.user, token)
     project = Project.objects.filter(slug=slug).first()
-    if project is None or not policy.can(user, READ, project):
+    if project is None:
         raise refusals.no_project()
-    return Caller(project, f"user {token.user.pk}", user=user)
+    return Caller(project, f"user {token.user.pk}", user=policy.acting(token.user, token))
