@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
+from collab.audit.services import record
 from collab.kernel.errors import DomainError
 from registry.tracking import content, identity, inspection, refusals, rules
 from registry.tracking.refusals import Refusal
@@ -27,6 +29,7 @@ ARTIFACT_MAX_BYTES: Final = 16 * 1024**3
 # Object stores are asked by MLflow as they come, and a file that is not there becomes a breakdown.
 _READS_A_FILE: Final = ("GET /api/2.0/mlflow-artifacts/artifacts/{path}",)
 _NOT_THERE: Final = (b"(404)", b"NoSuchKey", b"Not Found")
+_HISTORY_FIELDS: Final = ("name", "version", "alias", "run_id", "experiment_id")
 # Everything else stays here: Authorization, Cookie, Origin, the workspace a client may have named, forwarding headers.
 _PASSED_ON: Final = ("Accept", "Content-Type", "Range", "If-Range", "If-None-Match", "If-Modified-Since", "User-Agent")
 _PASSED_BACK: Final = frozenset(
@@ -97,7 +100,23 @@ def _answer(request: HttpRequest, slug: str, path: str) -> HttpResponseBase:
         body=body,
         length=length,
     )
-    return _relay(_ask(behind, question), caller, rule)
+    answer = _ask(behind, question)
+    if rule.act and 200 <= answer.status < 300:
+        _record(caller, rule, look)
+    return _relay(answer, caller, rule)
+
+
+def _record(caller: identity.Caller, rule: rules.Rule, look: inspection.Request) -> None:
+    """Enter what a manager did into the history: MLflow itself forgets who moved an alias or deleted a run."""
+    told = {name: inspection.field_of(look.body, name) for name in _HISTORY_FIELDS} | look.variables
+    with transaction.atomic():
+        record(
+            verb=rule.act,
+            subject=caller.project,
+            by=caller.user,
+            project_id=caller.project.pk,
+            data={name: str(value)[:250] for name, value in told.items() if value},
+        )
 
 
 def _server_info() -> dict[str, Any]:

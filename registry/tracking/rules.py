@@ -28,7 +28,10 @@ _FILES = "/api/2.0/mlflow-artifacts"
 
 @dataclass(frozen=True)
 class Rule:
-    """One line. `checks` name functions of `inspection`; `refusal` is said to whoever calls a NOBODY line."""
+    """One line. `checks` name functions of `inspection`; `refusal` is said to whoever calls a NOBODY line.
+
+    `act` is the verb under which a success enters the project's history: every MANAGE line has one.
+    """
 
     method: str
     template: str
@@ -37,6 +40,7 @@ class Rule:
     body: str = "json"  # json · file (a streamed artifact) · none
     answered_here: bool = False  # the gate answers by itself; MLflow is not asked
     refusal: str | Promise = ""
+    act: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,9 @@ def _patch(path: str, word: str, *checks: str) -> Rule:
     return _post(path, word, *checks, method="PATCH")
 
 
-def _delete(path: str, word: str, *checks: str) -> Rule:
+def _delete(path: str, word: str, *checks: str, **more: object) -> Rule:
     # MLflow reads the body of a DELETE, so it is inspected and forwarded like any other.
-    return _post(path, word, *checks, method="DELETE")
+    return _post(path, word, *checks, method="DELETE", **more)
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -80,16 +84,16 @@ RULES: Final[tuple[Rule, ...]] = (
     _post("/experiments/search", READ),
     _get("/experiments/search"),
     _get("/experiments/get"),
-    _post("/experiments/delete", MANAGE),
-    _post("/experiments/restore", MANAGE),
+    _post("/experiments/delete", MANAGE, act="tracking.delete_experiment"),
+    _post("/experiments/restore", MANAGE, act="tracking.restore_experiment"),
     _post("/experiments/update", WRITE, "names"),
     _post("/experiments/set-experiment-tag", WRITE, "names"),
     _post("/experiments/delete-experiment-tag", WRITE),
     # runs
     _post("/runs/create", WRITE, "names"),
     _post("/runs/update", WRITE, "names", "one_run_id"),
-    _post("/runs/delete", MANAGE),
-    _post("/runs/restore", MANAGE),
+    _post("/runs/delete", MANAGE, act="tracking.delete_run"),
+    _post("/runs/restore", MANAGE, act="tracking.restore_run"),
     _post("/runs/log-metric", WRITE, "names", "one_run_id", "metric", "own_models"),
     _post("/runs/log-parameter", WRITE, "names", "one_run_id"),
     _post("/runs/set-tag", WRITE, "names", "one_run_id"),
@@ -108,7 +112,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _post("/logged-models/search", READ),
     _get("/logged-models/{model_id}"),
     _patch("/logged-models/{model_id}", WRITE, "stays_ready"),
-    _delete("/logged-models/{model_id}", MANAGE),
+    _delete("/logged-models/{model_id}", MANAGE, act="tracking.delete_logged_model"),
     _patch("/logged-models/{model_id}/tags", WRITE, "names"),
     _delete("/logged-models/{model_id}/tags/{tag_key}", WRITE),
     _get("/logged-models/{model_id}/artifacts/directories"),
@@ -117,20 +121,20 @@ RULES: Final[tuple[Rule, ...]] = (
     _post("/registered-models/create", WRITE, "model_name"),
     _post("/registered-models/rename", NOBODY, refusal=_NO_RENAME),
     _patch("/registered-models/update", WRITE),
-    _delete("/registered-models/delete", MANAGE),
+    _delete("/registered-models/delete", MANAGE, act="tracking.delete_registered_model"),
     _get("/registered-models/get"),
     _get("/registered-models/search"),
     _post("/registered-models/get-latest-versions", READ),
     _get("/registered-models/get-latest-versions"),
     _post("/registered-models/set-tag", WRITE, "names"),
     _delete("/registered-models/delete-tag", WRITE),
-    _post("/registered-models/alias", MANAGE, "alias"),
-    _delete("/registered-models/alias", MANAGE, "alias"),
+    _post("/registered-models/alias", MANAGE, "alias", act="tracking.set_alias"),
+    _delete("/registered-models/alias", MANAGE, "alias", act="tracking.remove_alias"),
     _get("/registered-models/alias"),
     _post("/model-versions/create", WRITE, "own_source"),
     _patch("/model-versions/update", WRITE),
     _post("/model-versions/transition-stage", NOBODY, refusal=_NO_STAGES),
-    _delete("/model-versions/delete", MANAGE),
+    _delete("/model-versions/delete", MANAGE, act="tracking.delete_model_version"),
     _get("/model-versions/get"),
     _get("/model-versions/search"),
     _get("/model-versions/get-download-uri"),
@@ -140,7 +144,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _get("/artifacts/{path}", READ, "artifact_path", prefix=_FILES),
     _get("/artifacts", READ, "listed_path", prefix=_FILES),
     _post("/artifacts/{path}", WRITE, "artifact_path", "new_file", prefix=_FILES, method="PUT", body="file"),
-    _post("/artifacts/{path}", MANAGE, "artifact_path", prefix=_FILES, method="DELETE"),
+    _delete("/artifacts/{path}", MANAGE, "artifact_path", prefix=_FILES, act="tracking.delete_files"),
     # A pre-signed address would pass neither the content check nor the end of somebody's access.
     _post("/artifacts/presigned-upload-url", NOBODY, refusal=_NO_PRESIGNED),
     _post("/artifacts/presigned-download-url", NOBODY, refusal=_NO_PRESIGNED),

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from collab.access.roles import Role
 from collab.accounts.models import ApiToken, Membership
+from collab.audit.models import AuditEvent
 from registry.tracking import gateway, inspection, job_token, rules
 from tests.registry.tracking import servers, stock_session
 from tests.registry.tracking.conftest import JOB, Caller
@@ -507,6 +508,19 @@ def test_aliases_are_moved_by_managers_and_never_those_of_a_release(engineer, le
     assert lead("POST", "registered-models/alias", json=champion).status_code == 200
     assert lead("POST", "registered-models/alias", json=champion | {"alias": "released"}).status_code == 403
     assert lead("DELETE", "registered-models/alias", json={"name": "net", "alias": "champion"}).status_code == 200
+
+
+def test_what_a_manager_does_enters_the_history_once_and_only_when_it_succeeds(lead, cast):
+    experiment, run = make_run(lead)
+    assert lead("POST", "runs/delete", json={"run_id": run}).status_code == 200
+    assert lead("POST", "runs/delete", json={"run_id": MISSING_RUN}).status_code == 404
+    model = make_model(lead, experiment)
+    assert lead("DELETE", f"logged-models/{model}").status_code == 200
+    events = AuditEvent.objects.filter(project_id=cast.project.pk).order_by("id")
+    assert [(event.verb, event.data, event.actor_id) for event in events] == [
+        ("tracking.delete_run", {"run_id": run}, cast.lead.user.pk),
+        ("tracking.delete_logged_model", {"model_id": model}, cast.lead.user.pk),
+    ]
 
 
 # --- trouble ---------------------------------------------------------------------------------------------------------

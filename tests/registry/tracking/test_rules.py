@@ -72,6 +72,10 @@ def test_deleting_and_moving_aliases_is_for_managers():
             assert rule.word == rules.MANAGE, rule.template
 
 
+def test_what_managers_do_enters_the_history():
+    assert all(bool(rule.act) == (rule.word == rules.MANAGE) for rule in rules.RULES)
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
