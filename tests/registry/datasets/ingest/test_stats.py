@@ -1,5 +1,6 @@
 """Counters: right where they are exact, bounded and honest where they are not."""
 
+import json
 import random
 import statistics
 
@@ -121,6 +122,14 @@ def test_label_candidates():
 def test_numbers_are_measured():
     entry = column(["1", "2", "6"]).profile(4)
     assert (entry["min"], entry["max"], entry["mean"], entry["missing"]) == (1, 6, 3.0, 1)
+
+
+def test_numbers_whose_sum_is_beyond_all_numbers():
+    huge = Column("x")
+    huge.add_typed([1e308, 1e308, 1e308], ["1e308"] * 3)
+    entry = huge.profile(3)
+    assert (entry["max"], "mean" in entry) == (1e308, False)
+    json.dumps(entry, allow_nan=False)
 
 
 def test_typed_values():
