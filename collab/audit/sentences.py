@@ -57,6 +57,7 @@ class _Known(dict):
 def say_act(verb: str, data: Mapping[str, Any]) -> tuple[str, str, str]:
     """(sentence, icon, tone) of an act; one without a sentence of its own is named by its verb."""
     if verb not in ACTS:
-        return _("did “%(verb)s”") % {"verb": verb.replace(".", ": ").replace("_", " ")}, "circle", "quiet"
+        return _("Did “%(verb)s”") % {"verb": verb.replace(".", ": ").replace("_", " ")}, "circle", "quiet"
     template, icon, tone = ACTS[verb]
-    return str(template) % _Known(data), icon, tone
+    text = str(template) % _Known(data)
+    return text[:1].upper() + text[1:], icon, tone

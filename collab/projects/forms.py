@@ -18,7 +18,7 @@ from collab.accounts.models import Organisation, User
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.projects.models import Project
 from collab.projects.states import PROJECT_MOVES, ProjectState
-from collab.web.forms import DayInput, OnceForm, PageForm, SearchInput
+from collab.web.forms import DayInput, ListFilter, OnceForm, PageForm, SearchInput
 
 STATE_WORDS = {
     ProjectState.PROPOSAL: _("Proposal"),
@@ -28,7 +28,7 @@ STATE_WORDS = {
 }
 
 
-class ProjectFilter(django_filters.FilterSet):
+class ProjectFilter(ListFilter):
     """Search and state of the project list."""
 
     q = django_filters.CharFilter(

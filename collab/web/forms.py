@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import django_filters
 from django import forms
 from django.contrib import messages
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.functional import Promise
+from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -56,6 +57,18 @@ class OnceForm(PageForm):
     def values(self) -> dict[str, Any]:
         """What was filled in."""
         return {key: value for key, value in self.cleaned_data.items() if key != "once"}
+
+
+class ListFilter(django_filters.FilterSet):
+    """The filters above a list; what does not fit is passed over, so an old bookmark still shows rows."""
+
+    @cached_property
+    def form(self) -> forms.Form:
+        made = super().form
+        for field in made.fields.values():
+            chooses = isinstance(field.widget, forms.Select)
+            field.widget.attrs["class"] = "form-select form-select-sm" if chooses else "form-control form-control-sm"
+        return made
 
 
 class SearchInput(forms.TextInput):

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from collab.kernel.names import PlainTextValidator
 from collab.projects.models import Project
-from collab.web.forms import PageForm, SearchInput
+from collab.web.forms import ListFilter, PageForm, SearchInput
 from registry.catalog.metrics import lower_is_better, metric_label, task_label
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
 
@@ -21,7 +21,7 @@ def my_projects(request: Any) -> QuerySet[Project]:
     return Project.objects.visible_to(request.user)
 
 
-class ModelFilter(django_filters.FilterSet):
+class ModelFilter(ListFilter):
     """Search, project and task of the model list, and the metric it is sorted by."""
 
     q = django_filters.CharFilter(

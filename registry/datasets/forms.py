@@ -14,7 +14,7 @@ from collab.accounts.models import User
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.projects.models import Project
 from collab.projects.states import ProjectState
-from collab.web.forms import OnceForm, PageForm, SearchInput
+from collab.web.forms import ListFilter, OnceForm, PageForm, SearchInput
 from registry.datasets.models import Dataset, DatasetKind, DatasetVersion
 
 
@@ -23,7 +23,7 @@ def my_projects(request: Any) -> QuerySet[Project]:
     return Project.objects.visible_to(request.user)
 
 
-class DatasetFilter(django_filters.FilterSet):
+class DatasetFilter(ListFilter):
     """Search, project and kind of the dataset list."""
 
     q = django_filters.CharFilter(
@@ -74,6 +74,7 @@ class UploadForm(PageForm):
         label=_("File"),
         allow_empty_file=True,  # an empty one gets our own sentence
         max_length=4096,
+        widget=forms.FileInput(attrs={"class": "form-control"}),
         help_text=_(
             "Plain text in UTF-8, CSV, JSON lines, or a zip of PNG, JPEG or WebP images in one folder for each label."
         ),

@@ -98,8 +98,8 @@ def _classes(name: str, counts: dict[str, int]) -> dict[str, Any]:
 
 
 def _lengths(lengths: dict[str, Any]) -> dict[str, Any] | None:
-    if not lengths.get("counts"):
-        return None
+    if len(lengths.get("counts") or ()) < 2:
+        return None  # all of one length: nothing to draw
     unit = lengths.get("unit", "")
     return {"title": UNITS.get(unit, unit), "data": {"labels": lengths["bins"], "values": lengths["counts"]}}
 

@@ -13,7 +13,7 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
 from collab.access.policy import allowed, decide, get_or_404, visible_to
-from collab.agreements.models import Coverage, Purpose
+from collab.agreements.models import Coverage
 from collab.kernel.errors import NotFoundError
 from collab.projects.models import Project
 from collab.web.forms import show, submit
@@ -68,7 +68,6 @@ def dataset_page(request: HttpRequest, pk: UUID) -> HttpResponse:
         "version": version,
         "may": {word.replace(".", "_"): True for word in may},
         "terms": _terms(request, dataset),
-        "purposes": Purpose,
     }
     if version is not None:
         version.dataset = dataset
@@ -121,11 +120,13 @@ def _chosen(versions: list[DatasetVersion], number: str | None) -> DatasetVersio
     raise NotFoundError
 
 
-def _terms(request: HttpRequest, dataset: Dataset) -> Any:
-    """Coverage in force on this dataset, readable by whoever may read the agreements."""
+def _terms(request: HttpRequest, dataset: Dataset) -> list[dict[str, Any]]:
+    """Coverage in force on this dataset: one line for each agreement and party, for those who may read agreements."""
     rows = visible_to(request.user, "agreement.view", Coverage.objects.in_force(timezone.now()))
-    return (
-        rows.for_asset(dataset.project_id, dataset.pk)
-        .select_related("party", "version__agreement")
-        .order_by("version__agreement__reference", "party__name", "purpose")
-    )
+    rows = rows.for_asset(dataset.project_id, dataset.pk).select_related("party", "version__agreement")
+    lines: dict[Any, dict[str, Any]] = {}
+    for row in rows.order_by("version__agreement__reference", "party__name", "purpose"):
+        line = lines.setdefault((row.version_id, row.party_id), {"version": row.version, "party": row.party, "may": []})
+        if (purpose := str(row.get_purpose_display())) not in line["may"]:
+            line["may"].append(purpose)
+    return list(lines.values())

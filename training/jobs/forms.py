@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from collab.kernel.errors import Fault, FaultyInputError
 from collab.kernel.names import DisplayNameValidator
 from collab.projects.models import Project
-from collab.web.forms import OnceForm, SearchInput
+from collab.web.forms import ListFilter, OnceForm, SearchInput
 from registry.catalog.metrics import task_label
 from registry.datasets.models import DatasetVersion
 from training.engine.contract import ARCHS, TASKS, SpecError, parse_json
@@ -46,7 +46,7 @@ def my_projects(request: Any) -> QuerySet[Project]:
     return Project.objects.visible_to(request.user)
 
 
-class JobFilter(django_filters.FilterSet):
+class JobFilter(ListFilter):
     """Search, state, project and task of the job list."""
 
     q = django_filters.CharFilter(
@@ -122,7 +122,8 @@ class EssentialForm(_DraftForm):
         self._fit(task, version.profile)
         self.initial["base"] = json.dumps(base)
         for name in ESSENTIALS.keys() & self.fields.keys():
-            self.initial[name] = _at(base, ESSENTIALS[name])
+            value = _at(base, ESSENTIALS[name])
+            self.initial[name] = int(value) if isinstance(value, float) and value.is_integer() else value
 
     def _fit(self, task: str, profile: dict[str, Any]) -> None:
         """Leave out what this task or data has no use for, and offer what it has."""

@@ -163,10 +163,9 @@ class Job(Record):
 
     @property
     def seconds(self) -> float | None:
-        """Time from the first start to the end or now, in seconds; None before the start."""
-        if self.started_at is None:
-            return None
-        return ((self.finished_at or timezone.now()) - self.started_at).total_seconds()
+        """Time of all attempts together, in seconds; None before the first."""
+        spans = [((a.ended_at or timezone.now()) - a.started_at).total_seconds() for a in self.attempts.all()]
+        return sum(spans) if spans else None
 
     @property
     def percent(self) -> int:

@@ -168,6 +168,7 @@ def job_page(request: HttpRequest, pk: UUID) -> HttpResponse:
         "terms": job.terms.select_related("agreement"),
         "advice": advise(job.spec, job.dataset_version),
         "peak_bytes": max((a.peak_rss_bytes or 0 for a in job.attempts.all()), default=0),
+        "has_log": not job.is_ended or _log_size(job) > 0,
         "spec_text": json.dumps(job.spec, indent=2, ensure_ascii=False),
         "lineage": _lineage(job),
     }
@@ -237,6 +238,13 @@ def job_log_file(request: HttpRequest, pk: UUID) -> HttpResponse:
     if not path.is_file():
         raise NotFoundError(_("This job has written no log yet."))
     return FileResponse(path.open("rb"), as_attachment=True, filename="log.txt", content_type="text/plain")
+
+
+def _log_size(job: Job) -> int:
+    try:
+        return (run_dir(job.pk) / LOG_FILE).stat().st_size
+    except OSError:
+        return 0
 
 
 def _offset(request: HttpRequest, name: str) -> int:
