@@ -146,6 +146,7 @@ def test_out_of_memory_is_a_refusal(upload):
     report = upload(big, "a.zip", Limits(memory_bytes=140 * MIB))
     assert report.refusal.code == "too_much_memory"
     assert report.refusal.params == {"limit_bytes": 140 * MIB}
+    assert "memory" in report.confinement  # the child said so itself
 
 
 def test_out_of_processor_time_is_a_refusal(upload, tmp_path):
