@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from collab.access.roles import ORGANISATION_ROLES, PROJECT_ROLES, READ_WORDS, WORDS, roles_with
+from collab.access.roles import ORGANISATION_ROLES, PROJECT_ROLES, READ_WORDS, SESSION_WORDS, WORDS, roles_with
 from collab.accounts.models import ApiToken, Membership, Organisation, User
 from collab.kernel.errors import NotFoundError, RefusedError
 
@@ -113,11 +113,11 @@ def _token_q(user: User, word: str, scope: Scope) -> Q:
         return ALWAYS
     if token.scope == "read" and word not in READ_WORDS:
         return NEVER
-    if word == "token.manage":
-        return NEVER  # a token must not breed tokens
-    if token.project_id is not None:
-        return Q(**{scope.project: token.project_id}) if scope.project else NEVER
-    return ALWAYS
+    if word in SESSION_WORDS:
+        return NEVER
+    if token.project_id is None or (scope.everyone and word == scope.view):
+        return ALWAYS
+    return Q(**{scope.project: token.project_id}) if scope.project else NEVER
 
 
 def role_q(user: User, word: str, model: type[Model], at: datetime) -> Q:
@@ -279,6 +279,8 @@ def _truth(check: Q | Exists) -> Case:
 def _missing_role(user: User, word: str, obj: Model, at: datetime) -> Missing:
     """Why the role does not do: the token is too narrow, a role has ended, or nobody gave one."""
     token: ApiToken | None = getattr(user, "token", None)
+    if token is not None and word in SESSION_WORDS:
+        return Missing("token_session", _("This is done in the browser; a token cannot do it."))
     if token is not None and token.scope == "read" and word not in READ_WORDS:
         return Missing("token_scope", _("Your token “%(name)s” may only read.") % {"name": token.name})
     scope = SCOPES[type(obj)]

@@ -70,6 +70,9 @@ READ_WORDS = frozenset(
     word for word in WORDS if word.endswith((".view", ".read", ".download")) and word != "token.manage"
 )
 
+# What only a person in the browser does, never a program with their token: it must not breed tokens, nor sign.
+SESSION_WORDS = frozenset({"token.manage", "agreement.sign"})
+
 _SEE = {
     "organisation.view",
     "project.view",
@@ -93,8 +96,7 @@ _RESEARCH = _SEE | {
 
 ROLE_WORDS: dict[Role, frozenset[str]] = {
     Role.LEAD: frozenset(
-        _RESEARCH
-        | {"project.edit", "member.manage", "agreement.draft", "agreement.end", "tracking.manage", "project.create"}
+        _RESEARCH | {"project.edit", "member.manage", "agreement.draft", "agreement.end", "tracking.manage"}
     ),
     Role.RESEARCHER: frozenset(_RESEARCH),
     Role.ENGINEER: frozenset(_RESEARCH - {"dataset.upload", "audit.view"}),

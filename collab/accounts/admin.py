@@ -52,6 +52,7 @@ class OrganisationAdmin(ScopedModelAdmin):
     list_display = ["name", "kind", "country", "email_domain", "people", "slug"]
     list_filter = ["kind", "country"]
     search_fields = ["name", "name_zh", "slug"]
+    ordering = ["name"]
     added_fields = ("name", "name_zh", "kind", "country", "email_domain")
     editable_fields = added_fields
 

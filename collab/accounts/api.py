@@ -159,7 +159,7 @@ class TokenViewSet(ScopedViewSet):
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         super().initial(request, *args, **kwargs)
-        if request.auth is not None:
+        if request.auth is not None and self.action is not None:
             raise RefusedError([Missing("session", _("Tokens are managed in the browser, not with another token."))])
 
     def list(self, request: Request) -> Response:

@@ -74,7 +74,9 @@ def test_upload_submit_and_follow(program, aurora, django_capture_on_commit_call
 
 def test_a_key_is_for_one_job(program, aurora):
     version = aurora.dataset().latest()
-    spec = program.get("/api/v1/specs/default/", {"dataset_version": str(version.pk), "task": "causal-lm"}).json()["spec"]
+    spec = program.get("/api/v1/specs/default/", {"dataset_version": str(version.pk), "task": "causal-lm"}).json()[
+        "spec"
+    ]
     body = {"project": aurora.project.slug, "name": "One", "spec": spec}
     assert post(program, "/api/v1/jobs/", body, **{"Idempotency-Key": "k"}).status_code == 201
     spec["train"]["seed"] += 1

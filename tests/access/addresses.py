@@ -1,0 +1,207 @@
+"""Every address of the site with its parameters filled from one side of the scene, and bodies that ought to work."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models import Model
+from django.utils import timezone
+
+from collab.access.rules import Route, routes
+from collab.accounts.models import ApiToken, Membership
+from collab.agreements.models import Agreement, AgreementVersion
+from collab.projects.models import Project
+from registry.catalog.models import ModelVersion, RegisteredModel
+from registry.datasets.models import Dataset, DatasetVersion
+from tests.access.scene import Side
+from training.jobs.models import Job
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+@dataclass(frozen=True)
+class Address:
+    """A route with what fills it: `obj` is the row that its permission word is about, None for lists."""
+
+    route: Route
+    path: str
+    obj: Model | None
+    keys: tuple[Any, ...] = ()
+
+    def filled_with(self, keys: tuple[Any, ...]) -> str:
+        return fill(self.route.pattern, keys)
+
+
+_PART = re.compile(r"<[^>]+>|\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)")
+
+
+def fill(pattern: str, keys: tuple[Any, ...]) -> str:
+    """The path of a route pattern with its parameters replaced, in order."""
+    left = iter(keys)
+    path = _PART.sub(lambda _match: str(next(left)), pattern)
+    return "/" + path.replace("^", "").replace("$", "").replace("\\Z", "").replace("\\", "")
+
+
+def parameters(pattern: str) -> list[str]:
+    return [match.group(0) for match in _PART.finditer(pattern)]
+
+
+# Pages: what their parameters name. The first pattern that matches counts; the object is what the word is about.
+PAGES: list[tuple[str, Callable[[Side, str], tuple[Model, tuple[Any, ...]]]]] = [
+    (r"projects/<slug:slug>/members/<uuid:pk>/", lambda s, n: (s.joint.project, (s.joint.project.slug, _member(s).pk))),
+    (r"projects/<slug:slug>/", lambda s, n: (s.joint.project, (s.joint.project.slug,))),
+    (r"agreements/<uuid:pk>/v<int:number>/", lambda s, n: _version(s, n)),
+    (r"agreements/<uuid:pk>/", lambda s, n: (s.object(Agreement), (s.object(Agreement).pk,))),
+    (r"datasets/<uuid:pk>/v<int:number>/", lambda s, n: (s.object(DatasetVersion), (s.object(Dataset).pk, 1))),
+    (r"datasets/<uuid:pk>/", lambda s, n: (s.object(Dataset), (s.object(Dataset).pk,))),
+    (r"models/<uuid:pk>/v<int:number>/", lambda s, n: (s.object(ModelVersion), (s.object(RegisteredModel).pk, 1))),
+    (r"models/<uuid:pk>/", lambda s, n: (s.object(RegisteredModel), (s.object(RegisteredModel).pk,))),
+    (r"jobs/<uuid:pk>/", lambda s, n: (_job(s, n), (_job(s, n).pk,))),
+    (r"account/tokens/<uuid:pk>/", lambda s, n: (s.object(ApiToken), (s.object(ApiToken).pk,))),
+]
+
+
+def _member(side: Side) -> Model:
+    return side.object(Membership)
+
+
+def _version(side: Side, name: str) -> tuple[Model, tuple[Any, ...]]:
+    action = name.rpartition("_")[2]
+    version: Any = side.object(AgreementVersion, action)
+    return version, (version.agreement_id, version.number)
+
+
+def _job(side: Side, name: str) -> Model:
+    return side.object(Job, name.rpartition("_")[2])
+
+
+def own_routes() -> list[Route]:
+    """Addresses of pages and API: everything but what libraries bring."""
+    return [route for route in routes() if not route.pattern.startswith(("accounts/", "admin/"))]
+
+
+def address_of(route: Route, side: Side) -> Address:
+    """The route on one side; raises AssertionError with the remedy when nobody has said how to fill it."""
+    if not parameters(route.pattern):
+        return Address(route, fill(route.pattern, ()), None)
+    viewset = getattr(route.callback, "cls", None)
+    if viewset is not None and hasattr(viewset, "rows"):
+        action = next(iter(route.callback.actions.values()))  # type: ignore[attr-defined]
+        obj: Any = side.object(viewset.rows.model, action)
+        keys = [getattr(obj, viewset.lookup_field)]
+        keys += [_member(side).pk for name in parameters(route.pattern)[1:] if "membership" in name]
+        return Address(route, fill(route.pattern, tuple(keys)), obj, tuple(keys))
+    for pattern, find in PAGES:
+        if route.pattern.startswith(pattern):
+            obj, keys_of_page = find(side, route.name)
+            return Address(route, fill(route.pattern, keys_of_page), obj, keys_of_page)
+    raise AssertionError(f"say in tests/access/addresses.py, PAGES, what fills the parameters of {route.pattern}")
+
+
+# --- bodies of the API, by "<route name> <method>": JSON unless it holds a file
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """`about`: the row that decides when the address names none."""
+
+    body: Body | None = None
+    about: Model | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    form: bool = False
+
+
+def sent(name: str, method: str, side: Side) -> Sent | None:
+    """A body that ought to work for whoever may, or None when nobody has written one."""
+    make = BODIES.get(f"{name} {method}")
+    return make(side) if make is not None else None
+
+
+def _day(days: int) -> str:
+    return (timezone.localdate() + timedelta(days=days)).isoformat()
+
+
+def _sign(side: Side) -> Sent:
+    return Sent(
+        {
+            "party": side.joint.company.slug,
+            "typed_name": side.joint.company_signatory.name,
+            "capacity": "Director",
+            "document_sha256": side.versions["out"].document_sha256,
+        }
+    )
+
+
+def _upload(side: Side) -> Sent:
+    text = "".join(f"{side.canary} another line {number}.\n" for number in range(50))
+    return Sent({"file": SimpleUploadedFile("more.txt", text.encode(), "text/plain")}, form=True)
+
+
+_NOTHING = lambda side: Sent({})  # noqa: E731
+BODIES: dict[str, Callable[[Side], Sent]] = {
+    "api:organisation-people POST": lambda s: Sent({"email": s.newcomer.email, "role": "signatory"}),
+    "api:project-list POST": lambda s: Sent(
+        {"title": "Another", "lead_organisation": s.joint.university.slug, "partners": [s.joint.company.slug]},
+        about=s.joint.university,
+    ),
+    "api:project-detail PATCH": lambda s: Sent({"summary": f"New {s.canary}"}, headers=(("If-Match", "fresh"),)),
+    "api:project-begin POST": _NOTHING,
+    "api:project-suspend POST": _NOTHING,
+    "api:project-resume POST": _NOTHING,
+    "api:project-close POST": _NOTHING,
+    "api:project-parties POST": lambda s: Sent({"organisation": s.spare_organisation.slug}),
+    "api:project-people POST": lambda s: Sent(
+        {"person": s.newcomer.email, "organisation": s.joint.university.slug, "role": "observer"}
+    ),
+    "api:project-leave POST": _NOTHING,
+    "api:project-dismiss DELETE": _NOTHING,
+    "api:agreement-list POST": lambda s: Sent(
+        {"project": s.joint.project.slug, "reference": "NEW-1", "kind": "nda", "title": f"New {s.canary}"},
+        about=s.joint.project,
+    ),
+    "api:agreement-versions POST": lambda s: Sent(
+        {
+            "text": f"Text {s.canary}",
+            "effective_on": _day(0),
+            "expires_on": _day(365),
+            "parties": [s.joint.university.slug, s.joint.company.slug],
+            "coverage": [{"party": s.joint.company.slug, "purpose": "training"}],
+        }
+    ),
+    "api:agreement-version-send POST": _NOTHING,
+    "api:agreement-version-sign POST": _sign,
+    "api:agreement-version-withdraw POST": _NOTHING,
+    "api:agreement-version-terminate POST": _NOTHING,
+    "api:dataset-list POST": lambda s: Sent(
+        {"project": s.joint.project.slug, "name": f"New {s.canary}", "description": "…"}, about=s.joint.project
+    ),
+    "api:dataset-versions POST": _upload,
+    "api:spec-check POST": lambda s: Sent({"spec": s.spec}, about=s.object(DatasetVersion)),
+    "api:job-list POST": lambda s: Sent(
+        {"project": s.joint.project.slug, "name": f"New {s.canary}", "spec": s.spec}, about=s.joint.project
+    ),
+    "api:job-stop POST": _NOTHING,
+    "api:job-kill POST": _NOTHING,
+    "api:job-resume POST": _NOTHING,
+    "api:model-version-detail PATCH": lambda s: Sent({"card": f"New {s.canary}"}, headers=(("If-Match", "fresh"),)),
+    "api:token-list POST": lambda s: Sent({"name": "New", "days": 3}),
+    "api:token-revoke POST": _NOTHING,
+}
+
+# Reading by POST: nothing changes, so nothing enters the history.
+READS = {"api:spec-check POST"}
+
+# Addresses that answer from query parameters: what to ask, and about which row.
+QUERIES: dict[str, Callable[[Side], tuple[str, Model]]] = {
+    "api:spec-default": lambda s: (
+        f"?task=causal-lm&dataset_version={s.object(DatasetVersion).pk}",
+        s.object(DatasetVersion),
+    ),
+    "api:decide-list": lambda s: (f"?word=job.submit&type=project&id={s.joint.project.slug}", s.object(Project)),
+}

@@ -1,0 +1,147 @@
+"""Who comes in, and what the roles table alone says about them: no query, nothing of the policy's own code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
+
+from django.db.models import Model
+from django.test import Client
+
+from collab.access.roles import READ_WORDS, ROLE_WORDS, SESSION_WORDS, Role
+from collab.accounts.models import ApiToken, Organisation, User
+from tests.access.scene import Scene, Side
+
+
+@dataclass(frozen=True)
+class Persona:
+    """`roles`: what the person holds on each side's project, in force; `posts`: (organisation, role) beside it.
+
+    `user` None: nobody is known to ask, whatever is sent.
+    """
+
+    name: str
+    user: User | None = None
+    secret: str = ""
+    scope: str = ""  # of the token, when there is one
+    roles: dict[str, tuple[Role, ...]] = field(default_factory=dict)
+    posts: tuple[tuple[object, Role], ...] = ()
+    once: User | None = None  # whose session is sent though it should no longer count
+
+    @property
+    def known(self) -> bool:
+        return self.user is not None
+
+    @property
+    def is_staff(self) -> bool:
+        return self.known and not self.secret and self.user.is_staff  # type: ignore[union-attr]
+
+    @property
+    def is_superuser(self) -> bool:
+        return self.is_staff and self.user.is_superuser  # type: ignore[union-attr]
+
+    def words(self, obj: Model, side: Side) -> set[str]:
+        """Every word that the person holds on a row of a side."""
+        held: set[str] = set()
+        if isinstance(obj, Organisation):
+            here = [role for org, role in self.posts if org == obj.pk]
+            held = {word for role in here for word in ROLE_WORDS[role]} | {"organisation.view"}
+        elif isinstance(obj, ApiToken):
+            held = {"token.manage"} if self.user is not None and obj.user_id == self.user.pk else set()
+        else:
+            held = {word for role in self.roles.get(side.canary, ()) for word in ROLE_WORDS[role]}
+        return {word for word in held if self.token_lets(word)}
+
+    def token_lets(self, word: str) -> bool:
+        if not self.secret:
+            return True
+        return word not in SESSION_WORDS and (self.scope == "write" or word in READ_WORDS)
+
+
+class Visitor:
+    """Makes requests as a persona, each as if it were the first: no cookie of an answer is kept."""
+
+    def __init__(self, persona: Persona) -> None:
+        self.persona = persona
+        headers = {"Authorization": f"Bearer {persona.secret}"} if persona.secret else {}
+        self._client = Client(headers=headers, raise_request_exception=False)
+        self.session = ""
+        user = persona.user or persona.once
+        if not persona.secret and user is not None:
+            client = Client()
+            client.force_login(user)
+            self.session = client.cookies["sessionid"].value
+
+    def client(self) -> Client:
+        self._client.cookies = SimpleCookie({"sessionid": self.session} if self.session else {})
+        return self._client
+
+
+def personas(scene: Scene) -> list[Persona]:
+    """The cast of the matrix."""
+    a, b = scene.a, scene.b
+    here, there = a.joint, b.joint
+    secrets = scene.secrets
+    uni, firm, foreign = here.university.pk, here.company.pk, there.university.pk
+
+    def on_a(*roles: Role) -> dict[str, tuple[Role, ...]]:
+        return {a.canary: roles}
+
+    employee = ((uni, Role.EMPLOYEE),)
+    researcher = {"roles": on_a(Role.RESEARCHER), "posts": employee}
+    signatory = {"roles": on_a(Role.SIGNATORY), "posts": ((firm, Role.SIGNATORY),)}
+    return [
+        Persona("anonymous"),
+        Persona("outsider", there.researcher, roles={b.canary: (Role.RESEARCHER,)}, posts=((foreign, Role.EMPLOYEE),)),
+        Persona("observer", here.observer, roles=on_a(Role.OBSERVER), posts=employee),
+        Persona("researcher", here.researcher, **researcher),
+        Persona("lead", here.lead, roles=on_a(Role.LEAD), posts=employee),
+        Persona("company engineer", here.engineer, roles=on_a(Role.ENGINEER), posts=((firm, Role.EMPLOYEE),)),
+        Persona("signatory", here.company_signatory, **signatory),
+        Persona(
+            "organisation admin",
+            a.organisation_admin,
+            roles=on_a(Role.ORGANISATION_ADMIN),
+            posts=((uni, Role.ORGANISATION_ADMIN),),
+        ),
+        Persona("ex-member", here.former, posts=employee),
+        Persona(
+            "foreign organisation admin",
+            b.organisation_admin,
+            roles={b.canary: (Role.ORGANISATION_ADMIN,)},
+            posts=((foreign, Role.ORGANISATION_ADMIN),),
+        ),
+        Persona("staff", scene.staff),
+        Persona("staff member", scene.staff_member, roles=on_a(Role.OBSERVER), posts=employee),
+        Persona("superuser", scene.superuser),
+        Persona("read token", here.researcher, secrets["read_token"], "read", **researcher),
+        Persona("write token", here.researcher, secrets["write_token"], "write", **researcher),
+        Persona("signatory token", here.company_signatory, secrets["signatory_token"], "write", **signatory),
+        # Limited to the other project, in which its owner has no role: good for nothing.
+        Persona("other project's token", here.researcher, secrets["other_project_token"], "write"),
+        Persona("expired token", None, secrets["expired_token"], "write"),
+        Persona("deactivated", once=scene.deactivated),
+    ]
+
+
+NAMES = [
+    "anonymous",
+    "outsider",
+    "observer",
+    "researcher",
+    "lead",
+    "company engineer",
+    "signatory",
+    "organisation admin",
+    "ex-member",
+    "foreign organisation admin",
+    "staff",
+    "staff member",
+    "superuser",
+    "read token",
+    "write token",
+    "signatory token",
+    "other project's token",
+    "expired token",
+    "deactivated",
+]

@@ -1,0 +1,286 @@
+"""Two joint projects with one object of every kind, and a secret planted in every text of each.
+
+What belongs to Aurora must never reach the people of Borealis, and the other way round.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db.models import Model
+from django.utils import timezone
+
+from collab.access.roles import Role
+from collab.accounts.models import ApiToken, Membership, Organisation, User
+from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Purpose, Signature
+from collab.agreements.services import CoverageTerm, draft_agreement, draft_version, send_for_signature, sign_version
+from collab.agreements.states import VersionState
+from collab.audit.models import AuditEvent
+from collab.projects.models import Project, ProjectParty
+from collab.projects.services import add_member
+from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
+from registry.catalog.services import TrainedModel, register_version
+from registry.datasets.models import Dataset, DatasetVersion
+from tests.cast import Joint, employ, joint, organisation, person, token_for
+from training.engine.contract import EVENTS_FILE, LOG_FILE
+from training.jobs.models import Attempt, Job
+from training.jobs.services import submit_job, suggest
+from training.jobs.states import JobState
+
+AURORA, BOREALIS = "quokka7391", "narwhal4826"  # words that nothing else contains
+
+
+@dataclass
+class Side:
+    """One joint project and everything in it."""
+
+    joint: Joint
+    canary: str
+    spare_organisation: Organisation
+    organisation_admin: User
+    newcomer: User  # employed by the university, without a role in the project
+    versions: dict[str, AgreementVersion] = field(default_factory=dict)
+    jobs: dict[str, Job] = field(default_factory=dict)
+    objects: dict[type[Model], Model] = field(default_factory=dict)
+    spec: dict[str, Any] = field(default_factory=dict)
+
+    def object(self, model: type[Model], action: str = "") -> Model:
+        """An object of this side on which `action` is possible."""
+        if model is AgreementVersion:
+            return self.versions[{"send": "draft", "withdraw": "out", "sign": "out"}.get(action, "executed")]
+        if model is Job:
+            return self.jobs[{"stop": "queued", "kill": "queued", "resume": "stopped"}.get(action, "done")]
+        return self.objects[model]
+
+
+@dataclass
+class Scene:
+    a: Side
+    b: Side
+    folder: Path
+    staff: User
+    staff_member: User  # staff with a role in Aurora
+    superuser: User
+    deactivated: User
+    secrets: dict[str, str] = field(default_factory=dict)  # persona -> token
+
+
+def build(folder: Path) -> Scene:
+    """Both projects through the verbs; call inside a transaction that is rolled back."""
+    settings.BLOB_DIR, settings.RUN_DIR = folder / "blobs", folder / "runs"
+    a = side("Aurora", AURORA, "Riverside University", "Northwind")
+    b = side("Borealis", BOREALIS, "Hillside University", "Southwind")
+    ground = a.joint
+    scene = Scene(
+        a=a,
+        b=b,
+        folder=folder,
+        staff=person("Platform Staff", is_staff=True),
+        staff_member=employ(person("Staff Member", is_staff=True), ground.university),
+        superuser=person("Platform Admin", is_staff=True, is_superuser=True),
+        deactivated=employ(person("Gone Home"), ground.university),
+    )
+    for user in (scene.staff_member, scene.deactivated):
+        add_member(
+            project=ground.project, user=user, organisation=ground.university, role=Role.OBSERVER, by=ground.lead
+        )
+    scene.secrets = {
+        "read_token": token_for(ground.researcher, scope="read"),
+        "write_token": token_for(ground.researcher),
+        "signatory_token": token_for(ground.company_signatory),
+        "other_project_token": token_for(ground.researcher, project=b.joint.project),
+        "expired_token": token_for(ground.researcher, days=-1),
+    }
+    return scene
+
+
+def leave(scene: Scene) -> None:
+    """The deactivated person's account ends, after they have signed in."""
+    User.objects.filter(pk=scene.deactivated.pk).update(is_active=False)
+
+
+def side(title: str, canary: str, university: str, company: str) -> Side:
+    made = joint(f"{title} {canary}", university, company)
+    Project.objects.filter(pk=made.project.pk).update(
+        slug=title.lower(), summary=f"Summary {canary}", title_zh=f"项目 {canary}"
+    )
+    made.project.refresh_from_db()
+    here = Side(
+        joint=made,
+        canary=canary,
+        spare_organisation=organisation(f"{title} Neighbour"),
+        organisation_admin=employ(person(f"{canary} Registrar"), made.university, Role.ORGANISATION_ADMIN),
+        newcomer=employ(person(f"{canary} Newcomer"), made.university),
+    )
+    Organisation.objects.filter(pk=made.university.pk).update(email_domain="example.org")
+    made.university.refresh_from_db()
+    _agreements(here)
+    _data(here)
+    _jobs(here)
+    tokens = ApiToken.objects.filter(digest__in=[_digest(token_for(made.researcher))])
+    tokens.update(name=f"Token {canary}")
+    here.objects |= {
+        ApiToken: tokens.get(),
+        AuditEvent: AuditEvent.objects.filter(project_id=made.project.pk).latest("id"),
+        Membership: Membership.objects.get(project=made.project, user=made.engineer),
+        Organisation: made.university,
+        Project: made.project,
+        ProjectParty: ProjectParty.objects.get(project=made.project, organisation=made.company),
+        User: made.researcher,
+    }
+    return here
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _agreements(here: Side) -> None:
+    made, canary = here.joint, here.canary
+    for name in ("executed", "draft", "out"):
+        agreement = draft_agreement(
+            project=made.project,
+            reference=f"{name}-{canary}",
+            kind="data_use",
+            title=f"Title {canary}",
+            title_zh=f"协议 {canary}",
+            by=made.lead,
+        )
+        version = draft_version(
+            agreement=agreement,
+            text=f"Terms {canary}",
+            text_zh=f"条款 {canary}",
+            effective_on=timezone.localdate() - timedelta(days=30),
+            by=made.lead,
+            coverage=[
+                CoverageTerm(party, purpose) for party in (made.university, made.company) for purpose in Purpose.values
+            ],
+        )
+        if name != "draft":
+            version = send_for_signature(version=version, by=made.lead)
+        if name == "executed":
+            version = _sign(made, version)
+        here.versions[name] = AgreementVersion.objects.get(pk=version.pk)
+    executed = here.versions["executed"]
+    assert executed.state == VersionState.EXECUTED
+    here.objects |= {
+        Agreement: executed.agreement,
+        AgreementParty: executed.parties.first(),
+        Signature: executed.signatures.first(),
+        Coverage: executed.coverage.first(),
+    }
+
+
+def _sign(made: Joint, version: AgreementVersion) -> AgreementVersion:
+    for signer, party in (
+        (made.university_signatory, made.university),
+        (made.company_signatory, made.company),
+    ):
+        version = sign_version(
+            version=version,
+            party=party,
+            typed_name=signer.name,
+            capacity="Director",
+            document_sha256=version.document_sha256,
+            by=signer,
+        )
+    return version
+
+
+def _data(here: Side) -> None:
+    text = "".join(f"{here.canary} line {number} of the letters.\n" for number in range(400))
+    dataset = here.joint.dataset(name=f"Letters {here.canary}", content=text.encode(), file=f"{here.canary}.txt")
+    Dataset.objects.filter(pk=dataset.pk).update(description=f"About {here.canary}")
+    version = dataset.latest()
+    assert version is not None and here.canary in json.dumps(version.profile)
+    here.objects |= {Dataset: dataset, DatasetVersion: version}
+    here.spec = suggest("causal-lm", version)["spec"]
+
+
+def _jobs(here: Side) -> None:
+    made, canary = here.joint, here.canary
+    now = timezone.now()
+    for name in ("queued", "stopped", "done"):
+        job = submit_job(project=made.project, name=f"Job {name} {canary}", spec=here.spec, by=made.researcher)
+        here.jobs[name] = job
+    Job.objects.filter(pk=here.jobs["stopped"].pk).update(
+        state=JobState.STOPPED, finished_at=now, reason="stopped_by_person", reason_detail=f"Detail {canary}"
+    )
+    job = here.jobs["done"]
+    version = register_version(
+        project=made.project,
+        name=f"Model {canary}",
+        trained=trained(here, job),
+        job_id=job.pk,
+        by=made.researcher,
+    )
+    Job.objects.filter(pk=job.pk).update(
+        state=JobState.DONE,
+        finished_at=now,
+        model_version=version,
+        mlflow_run_id=f"run{canary}",
+        metrics={f"test/{canary}": 1.5},
+        progress={"phase": canary, "step": 3, "steps": 3},
+        baseline={"name": canary, "metrics": {"test/loss": 2.5}},
+    )
+    for kept in here.jobs.values():
+        kept.refresh_from_db()
+    here.objects |= {
+        Job: here.jobs["done"],
+        Attempt: Attempt.objects.create(
+            job=job, number=1, fence=1, host=f"host-{canary}", started_at=now, ended_at=now
+        ),
+        RegisteredModel: version.model,
+        ModelVersion: version,
+        ModelMetric: version.metrics.first(),
+    }
+    for kept in here.jobs.values():
+        folder = Path(settings.RUN_DIR) / str(kept.pk)
+        folder.mkdir(parents=True)
+        event = {"t": 1.0, "n": 1, "e": "sample", "step": 1, "kind": "text", "prompt": canary, "text": canary}
+        (folder / EVENTS_FILE).write_text(json.dumps(event) + "\n", encoding="utf-8")
+        (folder / LOG_FILE).write_text(f"log {canary}\n", encoding="utf-8")
+
+
+def trained(here: Side, job: Job) -> TrainedModel:
+    canary = here.canary
+    return TrainedModel(
+        task=job.task,
+        architecture="gpt",
+        parameters=10,
+        metrics={f"test/{canary}": 1.5, "test/loss": 1.5},
+        primary_metric="test/loss",
+        baseline={"name": canary, "metrics": {"test/loss": 2.5}},
+        card=f"# Card {canary}",
+        manifest={"files": {f"{canary}.safetensors": {"sha256": "0" * 64, "size_bytes": 3}}},
+        manifest_sha256="1" * 64,
+        size_bytes=3,
+        mlflow_run_id=f"run{canary}",
+        mlflow_model_id=f"model{canary}",
+        dataset_versions=[here.objects[DatasetVersion]],  # type: ignore[list-item]
+        terms=[here.versions["executed"]],
+    )
+
+
+def absent(value: Any) -> Any:
+    """A value of the same shape that names nothing."""
+    if isinstance(value, UUID) or (isinstance(value, str) and _is_uuid(value)):
+        return str(uuid4())
+    if isinstance(value, int):
+        return value + 10_000
+    return "nowhere-at-all"
+
+
+def _is_uuid(value: str) -> bool:
+    try:
+        UUID(value)
+    except ValueError:
+        return False
+    return True

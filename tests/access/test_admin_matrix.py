@@ -1,0 +1,180 @@
+"""The admin, table by table: staff see what their memberships show, a superuser sees all, nobody rewrites history."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db.models import ForeignKey, Model
+from django.urls import reverse
+
+from tests.access.personas import Visitor
+from tests.access.scene import Scene, Side
+from tests.access.test_matrix import content_of, may_see, missing_headers, rolled_back
+
+pytestmark = pytest.mark.django_db
+NAMES = ["anonymous", "lead", "write token", "staff", "staff member", "superuser"]
+TABLES = sorted(admin.site._registry, key=lambda model: model._meta.label)
+SEES = {"staff": (), "staff member": ("a",), "superuser": ("a", "b")}
+
+
+def address(model: type[Model], what: str, *args: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{what}", args=args)
+
+
+def row_of(side: Side, model: type[Model]) -> Model | None:
+    return side.objects.get(model)
+
+
+def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
+    """Whether staff see the row, by hand: organisations are everybody's, tokens their owner's, history needs a word."""
+    model = obj._meta.model_name
+    if name == "superuser":
+        return True
+    if model == "organisation":
+        return True
+    if model in {"apitoken", "user", "emailaddress", "auditevent"}:
+        return False  # the staff member is an observer: no history, and no token of their own here
+    return side in SEES[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tables(name: str, scene: Scene, visitors: dict[str, Visitor]) -> None:
+    visitor = visitors[name]
+    wrong: list[str] = []
+
+    def look(method: str, path: str, want: int, *, form: dict[str, Any] | None = None) -> None:
+        with rolled_back():
+            response = getattr(visitor.client(), method)(path, form or {})
+            text = content_of(response)
+        line = f"{method} {path} as {name}: {response.status_code}"
+        if response.status_code != want:
+            wrong.append(f"{line}, expected {want}: {text[-200:]}")
+        for side in (scene.a, scene.b):
+            if side.canary in text and name != "superuser" and not may_see(visitor.persona, side):
+                wrong.append(f"{line} tells {side.canary}: {text[max(0, text.index(side.canary) - 100) :][:200]}")
+        wrong.extend(f"{line} without {lack}" for lack in missing_headers(response, None))
+
+    def want_of(allowed: bool, refused: int = 403) -> int:
+        if name in {"anonymous", "write token"}:
+            return 302  # to the sign-in page
+        if name == "lead":
+            return 404
+        return 200 if allowed else refused
+
+    is_super = name == "superuser"
+    look("get", reverse("admin:index"), want_of(True))
+    for label in ("collab", "registry", "training"):
+        look("get", reverse("admin:app_list", args=[label]), want_of(True))
+    for model in TABLES:
+        made: Any = admin.site._registry[model]
+        opens = is_super or not made.superuser_only
+        changelist = address(model, "changelist")
+        look("get", changelist, want_of(opens))
+        look("get", f"{changelist}?q={scene.b.canary[:5]}", want_of(opens))
+        look("get", f"{changelist}?o=1&p=0&_popup=1", want_of(opens))
+        look("get", f"{changelist}?_to_field=password", want_of(False, 400 if opens else 403))
+        look("get", address(model, "add"), want_of(is_super and bool(made.added_fields)))
+        look("post", address(model, "add"), want_of(is_super and bool(made.added_fields)))
+        for key, side in (("a", scene.a), ("b", scene.b)):
+            obj = row_of(side, model)
+            if obj is None:
+                continue
+            seen = opens and name in SEES and visible(name, key, obj, scene)
+            refused = 302 if opens else 403  # as for a row that was never there
+            look("get", address(model, "change", obj.pk), want_of(seen, refused))
+            look("get", address(model, "history", obj.pk), want_of(seen, 302))
+            look("get", address(model, "delete", obj.pk), want_of(False))
+            look("post", address(model, "delete", obj.pk), want_of(False), form={"post": "yes"})
+            if not (is_super and made.editable_fields):
+                look("post", address(model, "change", obj.pk), want_of(False), form={"title": "x"})
+    assert not wrong, "\n".join([f"{len(wrong)} faults", *wrong[:40]])
+
+
+def test_no_look_up_walks_to_hidden_fields(visitors: dict[str, Visitor], rf) -> None:
+    """`?user__password__startswith=a` is a 400, on every table, for every relation."""
+    client = visitors["superuser"].client()
+    wrong = []
+    for model in TABLES:
+        made = admin.site._registry[model]
+        relations = [field for field in model._meta.fields if isinstance(field, ForeignKey)]
+        walks = [
+            f"{field.name}__{hidden.name}__{how}"
+            for field, how in product(relations, ("startswith", "gt", "regex"))
+            for hidden in field.related_model._meta.fields
+            if hidden.name != "id"
+        ]
+        wrong += [f"{model.__name__} {walk}" for walk in walks if made.lookup_allowed(walk, "a", rf.get("/"))]
+        for lookup in [*walks[:1], "id__startswith", "_connector"]:
+            response = client.get(address(model, "changelist"), {lookup: "a"})
+            if response.status_code != 400:
+                wrong.append(f"{model.__name__} {lookup}: {response.status_code}")
+    assert not wrong, "\n".join(wrong[:40])
+
+
+def test_choices_are_only_those_one_sees(scene: Scene, visitors: dict[str, Visitor]) -> None:
+    """Autocomplete and list filters of staff offer nothing of other projects."""
+    client = visitors["staff member"].client()
+    url = reverse("admin:autocomplete")
+    query = {"app_label": "collab", "model_name": "membership", "term": ""}
+    assert client.get(url, query | {"field_name": "user"}).status_code == 403
+    names = [row["text"] for row in client.get(url, query | {"field_name": "organisation"}).json()["results"]]
+    assert "Hillside University" in names  # organisations are everybody's
+    page = client.get(
+        address(admin.site._registry[type(scene.a.object(type(scene.a.joint.project)))].model, "changelist")
+    )
+    assert scene.a.canary in page.content.decode() and scene.b.canary not in page.content.decode()
+    filtered = client.get(reverse("admin:registry_dataset_changelist"))
+    assert scene.a.joint.project.title in filtered.content.decode()
+    assert scene.b.joint.project.title not in filtered.content.decode()
+
+
+def test_view_on_site_is_gone(scene: Scene, visitors: dict[str, Visitor]) -> None:
+    from django.contrib.contenttypes.models import ContentType
+
+    kind = ContentType.objects.get_for_model(type(scene.b.joint.project))
+    response = visitors["staff member"].client().get(f"/admin/r/{kind.pk}/{scene.b.joint.project.pk}/")
+    assert response.status_code == 404
+
+
+def test_examples_of_rows_are_not_shown(scene: Scene, visitors: dict[str, Visitor]) -> None:
+    """An observer on the staff sees the profile of a version, not its rows."""
+    from registry.datasets.models import DatasetVersion
+
+    obj: Any = scene.a.object(DatasetVersion)
+    page = visitors["staff member"].client().get(address(DatasetVersion, "change", obj.pk)).content.decode()
+    assert obj.sha256 in page
+    assert f"{scene.a.canary} line" not in page
+
+
+def test_a_superuser_founds_and_appoints_through_the_verbs(scene: Scene, visitors: dict[str, Visitor]) -> None:
+    from collab.accounts.models import Membership, Organisation
+    from collab.audit.models import AuditEvent
+
+    client = visitors["superuser"].client()
+    form = {"name": "Lakeside", "name_zh": "", "kind": "company", "country": "DE", "email_domain": "", "_save": "1"}
+    assert client.post(reverse("admin:collab_organisation_add"), form).status_code == 302
+    made = Organisation.objects.get(name="Lakeside")
+    assert made.slug == "lakeside"
+    assert AuditEvent.objects.filter(verb="organisation.found", subject_id=str(made.pk)).count() == 1
+
+    appointed = {"user": str(scene.a.newcomer.pk), "organisation": str(made.pk), "role": "signatory", "ends_at_0": ""}
+    assert client.post(reverse("admin:collab_membership_add"), appointed).status_code == 302
+    assert Membership.objects.filter(user=scene.a.newcomer, organisation=made, role="signatory").count() == 1
+    again = client.post(reverse("admin:collab_membership_add"), appointed, follow=True)
+    assert "already holds this role" in again.content.decode()
+
+    person = reverse("admin:collab_user_change", args=[scene.a.newcomer.pk])
+    assert client.post(person, {"name": "New Name", "language": "en"}).status_code == 302
+    scene.a.newcomer.refresh_from_db()
+    assert (scene.a.newcomer.name, scene.a.newcomer.is_active) == ("New Name", False)
+    act = AuditEvent.objects.get(verb="admin.change", subject_id=str(scene.a.newcomer.pk))
+    assert act.data == {"fields": ["is_active", "name"]}
+
+
+def test_signing_in_and_passwords_have_one_place(visitors: dict[str, Visitor]) -> None:
+    anonymous, superuser = visitors["anonymous"].client(), visitors["superuser"].client()
+    assert anonymous.get(reverse("admin:login")).url.startswith("/accounts/login/")
+    assert superuser.get(reverse("admin:password_change")).url == reverse("account_change_password")

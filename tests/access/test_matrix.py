@@ -1,0 +1,222 @@
+"""Every address × method × persona, on both sides. What is expected is computed from the roles table, then compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.db.models import Model
+
+from collab.access.policy import SCOPES
+from collab.access.roles import SESSION_WORDS
+from collab.access.rules import PUBLIC, SIGNED_IN, STAFF
+from collab.audit.models import AuditEvent
+from collab.web.api import etag_of
+from tests.access.addresses import METHODS, QUERIES, READS, Address, Sent, address_of, own_routes, sent
+from tests.access.personas import NAMES, Persona, Visitor
+from tests.access.scene import Scene, Side, absent
+
+pytestmark = pytest.mark.django_db
+OK = "let in"
+GOOD = {*range(200, 400), 400, 409, 410, 412, 415, 422, 428}
+HEADERS = {
+    "Content-Security-Policy": "default-src",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=()",
+    "Cache-Control": "no-store",
+    "X-Request-ID": "",
+}
+
+
+@contextmanager
+def rolled_back() -> Iterator[None]:
+    """Whatever happens inside leaves no trace, so that requests do not influence each other."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def view_word(obj: Model) -> str:
+    return SCOPES[type(obj)].view
+
+
+def expected(persona: Persona, address: Address, method: str, side: Side, about: Model | None) -> str | int:
+    """What the rule of the route and the roles of the persona make of it: OK, or a status."""
+    rule = address.route.rule
+    assert rule is not None, f"{address.route.pattern} has no rule"
+    api = address.route.pattern.startswith("api/")
+    if not api and method not in rule.methods:
+        return 405
+    access = rule.word_for(method) if method in rule.methods else ""
+    if access == PUBLIC:
+        return OK
+    if not persona.known or (persona.secret and not api):
+        return 401 if api else 302  # tokens open the API, not pages
+    if api and method not in rule.methods:
+        return 405
+    if access == SIGNED_IN:
+        return OK if about is None or view_word(about) in persona.words(about, side) else 404
+    if access == STAFF:
+        return OK if persona.is_staff else 404
+    if access in SESSION_WORDS and persona.secret:
+        if about is None or isinstance(about, SCOPES_OF_PERSONS) or view_word(about) in persona.words(about, side):
+            return 403
+        return 404
+    if about is None:
+        return OK
+    held = persona.words(about, side)
+    if view_word(about) not in held:
+        return 404
+    return OK if access in held else 403
+
+
+SCOPES_OF_PERSONS = tuple(model for model, scope in SCOPES.items() if scope.person)
+
+
+def ask(visitor: Visitor, path: str, method: str, what: Sent | None) -> Any:
+    client = visitor.client()
+    send = getattr(client, method.lower())
+    if what is None or what.body is None or method == "GET":
+        return send(path)
+    headers = dict(what.headers)
+    return (
+        send(path, what.body, headers=headers)
+        if what.form
+        else send(path, what.body, "application/json", headers=headers)
+    )
+
+
+def content_of(response: Any) -> str:
+    body = b"".join(response.streaming_content) if response.streaming else response.content
+    headers = "\n".join(f"{name}: {value}" for name, value in response.items())
+    return f"{headers}\n{response.cookies}\n{body.decode('utf-8', 'replace')}"
+
+
+def visits(scene: Scene, side: Side) -> Iterator[tuple[Address, str, Sent | None, Model | None]]:
+    """(address, method, body, what the word is about) for every route of ours."""
+    for route in own_routes():
+        address = address_of(route, side)
+        rule = route.rule
+        assert rule is not None, f"{route.pattern} has no rule"
+        for method in METHODS:
+            what = sent(route.name, method, side) if method in rule.methods else None
+            about = what.about if what is not None and what.about is not None else address.obj
+            if route.name in QUERIES and method == "GET":
+                query, about = QUERIES[route.name](side)
+                yield Address(route, address.path + query, about), method, what, about
+                continue
+            if what is not None and ("If-Match", "fresh") in what.headers:
+                what = Sent(what.body, what.about, (("If-Match", fresh(address.obj)),))
+            yield address, method, what, about
+
+
+def fresh(obj: Any) -> str:
+    return etag_of(obj.pk, obj.version if hasattr(obj, "version") else obj.card)
+
+
+def may_see(persona: Persona, side: Side) -> bool:
+    return side.canary in persona.roles
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_matrix(name: str, scene: Scene, visitors: dict[str, Visitor]) -> None:
+    visitor = visitors[name]
+    persona = visitor.persona
+    wrong: list[str] = []
+    for side, other in ((scene.a, scene.b), (scene.b, scene.a)):
+        for address, method, what, about in visits(scene, side):
+            if side is scene.b and about is None:
+                continue  # it names nothing of either side: asked once
+            want = expected(persona, address, method, side, about)
+            with rolled_back():
+                before = AuditEvent.objects.count()
+                response = ask(visitor, address.path, method, what)
+                acts = AuditEvent.objects.count() - before
+                text = content_of(response)
+            status = response.status_code
+            line = f"{method} {address.path} as {name}: {status}"
+            if status >= 500:
+                wrong.append(f"{line}, a fault of ours")
+            elif status not in GOOD if want == OK else status != want:
+                wrong.append(f"{line}, expected {want}: {text[-300:]}")
+            if status >= 400 and acts:
+                wrong.append(f"{line}, yet {acts} acts in the history")
+            wrote = what is not None and f"{address.route.name} {method}" not in READS
+            if wrote and status in range(200, 300) and not acts:
+                wrong.append(f"{line}, and no act in the history")
+            for kept in (side, other):
+                if kept.canary in text and not may_see(persona, kept):
+                    wrong.append(f"{line} tells {kept.canary}: …{text[max(0, text.index(kept.canary) - 80) :][:200]}")
+            wrong += [f"{line} without {lack}" for lack in missing_headers(response, address)]
+    assert not wrong, "\n".join([f"{len(wrong)} faults", *wrong[:40]])
+
+
+def missing_headers(response: Any, address: Address | None = None) -> list[str]:
+    """Headers that a response should have and has not."""
+    return [
+        f"{name}: {value}"
+        for name, value in HEADERS.items()
+        if value not in response.get(name, "") or name not in response
+    ]
+
+
+def test_bodies_work(scene: Scene, visitors: dict[str, Visitor]) -> None:
+    """The bodies of the matrix are good ones: somebody gets a 2xx with each, so a refusal is about rights."""
+    impossible_now = {"api:project-begin POST", "api:project-resume POST"}  # the project is under way
+    wrong = []
+    for address, method, what, about in visits(scene, scene.a):
+        key = f"{address.route.name} {method}"
+        rule = address.route.rule
+        if not address.route.pattern.startswith("api/") or method == "GET" or method not in rule.methods:  # type: ignore[union-attr]
+            continue
+        if what is None:
+            wrong.append(f"write a body for {key} in tests/access/addresses.py")
+            continue
+        statuses = []
+        for visitor in visitors.values():
+            if expected(visitor.persona, address, method, scene.a, about) == OK:
+                with rolled_back():
+                    response = ask(visitor, address.path, method, what)
+                statuses.append((visitor.persona.name, response.status_code, response.content[:200]))
+                if response.status_code < 300:
+                    break
+        else:
+            if key not in impossible_now:
+                wrong.append(f"{key}: nobody got through: {statuses}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", ["observer", "lead", "organisation admin", "write token", "staff", "superuser"])
+def test_foreign_and_absent_look_alike(name: str, scene: Scene, visitors: dict[str, Visitor]) -> None:
+    """The same status and the same body, whether it is somebody else's or was never there."""
+    visitor = visitors[name]
+    wrong = []
+    for address, method, what, _about in visits(scene, scene.b):
+        if not address.keys or method not in address.route.rule.methods:  # type: ignore[union-attr]
+            continue
+        nowhere = address.filled_with((absent(address.keys[0]), *address.keys[1:]))
+        answers = []
+        for path in (address.path, nowhere):
+            with rolled_back():
+                response = ask(visitor, path, method, what)
+                answers.append((response.status_code, plain(response)))
+        if isinstance(address.obj, Model) and "organisation" in address.obj._meta.model_name:  # everybody sees those
+            continue
+        if answers[0] != answers[1]:
+            wrong.append(f"{method} {address.path} as {name}: {answers[0][0]} against {answers[1][0]}")
+    assert not wrong, "\n".join(wrong)
+
+
+def plain(response: Any) -> str:
+    """The body without what differs from request to request."""
+    text = response.content.decode("utf-8", "replace")
+    for token in (response.get("X-Request-ID", "-"),):
+        text = text.replace(token, "")
+    return text
