@@ -81,6 +81,7 @@ def _answer(request: HttpRequest, slug: str, path: str) -> HttpResponseBase:
         raise Refusal(409, refusals.CONFLICT, str(fault)) from fault
     look = inspection.Request(
         project=workspace,
+        job_id=caller.job.job_id if caller.job else "",
         query=inspection.parse_query(request.META.get("QUERY_STRING", "")),
         variables=found.variables,
         lookup=Workspace(workspace, behind),

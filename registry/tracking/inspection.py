@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, unquote
 from django.utils.translation import gettext as _
 
 from registry.tracking import refusals
+from registry.tracking.job_token import TAG_JOB
 
 JSON_MAX_BYTES: Final = 2 * 1024**2
 DEPTH_MAX: Final = 32
@@ -32,6 +33,7 @@ _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _MODEL_ID: Final = re.compile(r"m-[0-9a-f]{32}")
 _RUN_ID: Final = re.compile(r"[0-9a-f]{32}")
 _NAME_FIELDS: Final = ("name", "new_name", "run_name", "key")
+RESERVED_TAGS: Final = "tandem."
 _NAME_TAGS: Final = frozenset({"mlflow.runName"})
 
 
@@ -41,18 +43,22 @@ class Lookup(Protocol):
     def model_status(self, model_id: str) -> str | None:
         """READY, PENDING or FAILED, or None when the workspace has no such logged model."""
 
-    def has_model(self, model_id: str) -> bool:
-        """Whether the workspace has this logged model."""
+    def model_owner(self, model_id: str) -> str | None:
+        """The job that made the logged model, "" when a person did, None when it is not there."""
 
-    def has_run(self, run_id: str) -> bool:
-        """Whether the workspace has this run."""
+    def run_owner(self, run_id: str) -> str | None:
+        """The job whose run it is, "" for a person's, None when it is not there."""
 
 
 @dataclass
 class Request:
-    """What a check may look at: the parsed body, the query, the variables of the path and the workspace."""
+    """What a check may look at: the parsed body, the query, the variables of the path, the workspace, and who asks.
+
+    `job_id` is empty when a person asks.
+    """
 
     project: str
+    job_id: str = ""
     body: dict[str, Any] = field(default_factory=dict)
     query: dict[str, list[str]] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
@@ -228,14 +234,65 @@ def own_models(request: Request) -> None:
         _require_model(request, model_id)
 
 
+def same_model(request: Request) -> None:
+    """The body speaks of the model in the path: for some requests MLflow obeys the body and forgets the path."""
+    named = field_of(request.body, "model_id")
+    if named is not None and named != request.variables["model_id"]:
+        raise refusals.invalid(_("The address and the body name different models."))
+
+
 def own_source_run(request: Request) -> None:
     """The run that a logged model says it comes from belongs to this project."""
     if run_id := _text(request.body, "source_run_id"):
         _require_run(request, run_id)
 
 
+def run_of_caller(request: Request) -> None:
+    """What a job measured is written by that job; people write on runs of their own."""
+    run_id = _text(request.body, "run_id") or _text(request.body, "run_uuid")
+    _require_owner(request, request.workspace.run_owner(run_id) if _RUN_ID.fullmatch(run_id) else None)
+
+
+def batch_of_caller(request: Request) -> None:
+    """Like `run_of_caller` for a batch, which may hold nothing but tags: remarks on a job's run are welcome."""
+    if field_of(request.body, "metrics") or field_of(request.body, "params"):
+        run_of_caller(request)
+
+
+def model_of_caller(request: Request) -> None:
+    """A job's logged model is finished and described by that job."""
+    _require_owner(request, request.workspace.model_owner(request.variables["model_id"]))
+
+
+def _require_owner(request: Request, owner: str | None) -> None:
+    """Absent things pass: MLflow says so itself."""
+    if owner is not None and owner != request.job_id:
+        raise refusals.denied(_("A job's run and model are written by the job alone. Use a run of your own."))
+
+
+def new_tags(request: Request) -> None:
+    """Tags of something new. Those under `tandem.` tell which job made it: jobs set them, and only their own name."""
+    _check_tags(request, allowed_job=request.job_id)
+
+
+def later_tags(request: Request) -> None:
+    """Tags of something that is there: whose it is does not change any more."""
+    _check_tags(request, allowed_job="")
+
+
+def _check_tags(request: Request, *, allowed_job: str) -> None:
+    given = [(_text(tag, "key"), _text(tag, "value")) for tag in _items(request.body, "tags")]
+    given.append((_text(request.body, "key"), _text(request.body, "value")))
+    given.append((request.variables.get("tag_key", ""), ""))
+    for key, value in given:
+        if not key.strip().casefold().startswith(RESERVED_TAGS):
+            continue
+        if not request.job_id or (key == TAG_JOB and value != (allowed_job or None)):
+            raise refusals.denied(_("Tags that begin with “tandem.” are set by Tandem."))
+
+
 def _require_model(request: Request, model_id: str) -> None:
-    if not _MODEL_ID.fullmatch(model_id) or not request.workspace.has_model(model_id):
+    if not _MODEL_ID.fullmatch(model_id) or request.workspace.model_owner(model_id) is None:
         raise refusals.missing(_("This project has no such logged model."))
 
 
@@ -247,7 +304,7 @@ def _is_ready(request: Request, model_id: str) -> bool:
 
 
 def _require_run(request: Request, run_id: str) -> None:
-    if not _RUN_ID.fullmatch(run_id) or not request.workspace.has_run(run_id):
+    if not _RUN_ID.fullmatch(run_id) or request.workspace.run_owner(run_id) is None:
         raise refusals.missing(_("This project has no such run."))
 
 
@@ -339,7 +396,7 @@ def _check_whole(value: Any, least: int, most: int, message: str, name: str) -> 
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
-_OWNER: Final = re.compile(r"[0-9]{1,20}/(?:[0-9a-f]{32}|models/(?P<model_id>m-[0-9a-f]{32}))/artifacts")
+_OWNER: Final = re.compile(r"[0-9]{1,20}/(?:(?P<run_id>[0-9a-f]{32})|models/(?P<model_id>m-[0-9a-f]{32}))/artifacts")
 
 
 def artifact_owner(path: str, project: str) -> re.Match[str]:
@@ -379,11 +436,15 @@ def listed_path(request: Request) -> None:
 
 
 def new_file(request: Request) -> None:
-    """Files of a finished logged model are never exchanged or added to: versions, cards and releases rest on them."""
+    """Files of a finished model never change: versions and releases rest on them. Nobody else writes a job's."""
     owner = artifact_owner(request.variables["path"], request.project)
-    if owner["model_id"] and _is_ready(request, owner["model_id"]):
+    if owner["run_id"]:
+        _require_owner(request, request.workspace.run_owner(owner["run_id"]))
+    elif _is_ready(request, owner["model_id"]):
         message = _("This logged model is finished; its files do not change any more. Log a new one.")
         raise refusals.Refusal(409, refusals.CONFLICT, message)
+    else:
+        _require_owner(request, request.workspace.model_owner(owner["model_id"]))
 
 
 CHECKS: Final[dict[str, Callable[[Request], None]]] = {
@@ -394,6 +455,12 @@ CHECKS: Final[dict[str, Callable[[Request], None]]] = {
         alias,
         one_run_id,
         own_models,
+        same_model,
+        run_of_caller,
+        model_of_caller,
+        batch_of_caller,
+        new_tags,
+        later_tags,
         own_source_run,
         own_source,
         no_artifact_location,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from django.core import signing
 
 PREFIX = "tdj_"
+TAG_JOB = "tandem.job"  # on a job's run, models and versions in MLflow; set once, by the job, when it makes them
 _SALT = "registry.tracking.job-token"
 
 

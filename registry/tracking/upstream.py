@@ -17,6 +17,7 @@ import requests
 from django.conf import settings
 
 from registry.tracking import server_env
+from registry.tracking.job_token import TAG_JOB
 
 WORKSPACE_HEADER = "X-MLFLOW-WORKSPACE"
 CHUNK_BYTES = 1024 * 1024
@@ -202,10 +203,11 @@ def upstream() -> Upstream:
 class Workspace:
     """One project's side of MLflow, for the gate's own questions. Answers that never change are remembered.
 
-    Ids are random and never move to another workspace, so "it is here" stays true; "it is not here" is asked again.
+    Ids are random and never move to another workspace, and the gate lets nobody change whose something is, or unfinish
+    what is finished. What is not there is asked again.
     """
 
-    _here: set[tuple[str, str]] = set()
+    _owners: dict[tuple[str, str], str] = {}
     _ready: set[tuple[str, str]] = set()
     _REMEMBERED_MAX = 50_000
 
@@ -226,26 +228,31 @@ class Workspace:
         status, body = self._get(f"/api/2.0/mlflow/logged-models/{model_id}")
         if status != 200:
             return None
-        word = str(body.get("model", {}).get("info", {}).get("status", "")).removeprefix("LOGGED_MODEL_")
-        self._remember(self._here, model_id)
-        if word == "READY":  # the gate keeps it so
-            self._remember(self._ready, model_id)
+        info = body.get("model", {}).get("info", {})
+        self._remember(model_id, info.get("tags"))
+        word = str(info.get("status", "")).removeprefix("LOGGED_MODEL_")
+        if word == "READY":
+            self._ready.add((self.name, model_id))
         return word
 
-    def has_model(self, model_id: str) -> bool:
-        """Whether this workspace has the logged model."""
-        return (self.name, model_id) in self._here or self.model_status(model_id) is not None
+    def model_owner(self, model_id: str) -> str | None:
+        """The job that made the logged model, "" when a person did, None when this workspace has no such model."""
+        if (self.name, model_id) not in self._owners and self.model_status(model_id) is None:
+            return None
+        return self._owners.get((self.name, model_id), "")
 
-    def has_run(self, run_id: str) -> bool:
-        """Whether this workspace has the run."""
-        if (self.name, run_id) in self._here:
-            return True
-        status, _body = self._get("/api/2.0/mlflow/runs/get", f"run_id={run_id}")
-        if status == 200:
-            self._remember(self._here, run_id)
-        return status == 200
+    def run_owner(self, run_id: str) -> str | None:
+        """The job whose run it is, "" for a person's, None when this workspace has no such run."""
+        if (self.name, run_id) not in self._owners:
+            status, body = self._get("/api/2.0/mlflow/runs/get", f"run_id={run_id}")
+            if status != 200:
+                return None
+            self._remember(run_id, body.get("run", {}).get("data", {}).get("tags"))
+        return self._owners.get((self.name, run_id), "")
 
-    def _remember(self, known: set[tuple[str, str]], name: str) -> None:
-        if len(known) >= self._REMEMBERED_MAX:
-            known.clear()
-        known.add((self.name, name))
+    def _remember(self, name: str, tags: Any) -> None:
+        if len(self._owners) + len(self._ready) >= self._REMEMBERED_MAX:
+            self._owners.clear()
+            self._ready.clear()
+        owners = [str(tag.get("value", "")) for tag in tags or () if tag.get("key") == TAG_JOB]
+        self._owners[self.name, name] = owners[0] if owners else ""

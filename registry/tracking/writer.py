@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from registry.tracking import server_env
+from registry.tracking.job_token import TAG_JOB
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 logger = logging.getLogger(__name__)
 
-TAG_JOB: Final = "tandem.job"
 TAG_FENCE: Final = "tandem.fence"
 TAG_PACKAGE: Final = "tandem.package"
 TAG_NONFINITE: Final = "tandem.nonfinite."

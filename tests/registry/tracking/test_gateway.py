@@ -24,10 +24,11 @@ def test_stock_client_does_its_whole_day(gate, cast, tmp_path):
 
 
 # --- helpers ---------------------------------------------------------------------------------------------------------
-def make_run(call, name="first"):
+def make_run(call, name="first", job=""):
     experiment = call("POST", "experiments/create", json={"name": f"e-{name}"}).json()["experiment_id"]
-    run = call("POST", "runs/create", json={"experiment_id": experiment, "run_name": name}).json()["run"]["info"]
-    return experiment, run["run_id"]
+    tags = [{"key": "tandem.job", "value": job}] if job else []
+    body = {"experiment_id": experiment, "run_name": name, "tags": tags}
+    return experiment, call("POST", "runs/create", json=body).json()["run"]["info"]["run_id"]
 
 
 def make_model(call, experiment, *, ready=False):
@@ -180,7 +181,7 @@ def test_the_client_is_told_that_files_go_through_the_gate(engineer):
 # --- jobs ------------------------------------------------------------------------------------------------------------
 def test_a_job_writes_into_its_own_project_only(call, cast, job):
     caller = call(cast.project, job())
-    _experiment, run_id = make_run(caller, "job")
+    _experiment, run_id = make_run(caller, "job", job=JOB)
     assert caller("POST", "runs/log-metric", json=metric(run_id)).status_code == 200
     assert call(cast.foreign, job())("GET", "experiments/search", params={"max_results": 1}).status_code == 404
     assert call(cast.project, job(cast.foreign))("GET", "experiments/search").status_code == 404
@@ -189,7 +190,7 @@ def test_a_job_writes_into_its_own_project_only(call, cast, job):
 
 def test_a_superseded_attempt_is_stopped(call, cast, job, fences):
     caller = call(cast.project, job())
-    _experiment, run_id = make_run(caller, "job")
+    _experiment, run_id = make_run(caller, "job", job=JOB)
     fences[JOB] = 4
     answer = caller("POST", "runs/log-metric", json=metric(run_id))
     assert (answer.status_code, answer.json()["error_code"]) == (409, "ABORTED")
@@ -494,6 +495,98 @@ def test_files_of_a_finished_model_never_change(engineer, lead):
             == 409
         )
     assert engineer("GET", path).content == b'{"a": 1}'
+
+
+def test_a_finished_model_is_not_reopened_under_the_address_of_another(engineer):
+    """For this request MLflow takes the model from the body, whatever the address says."""
+    experiment, _run = make_run(engineer)
+    finished, pending = make_model(engineer, experiment, ready=True), make_model(engineer, experiment)
+    for name in ("model_id", "modelId"):
+        back = {name: finished, "status": "LOGGED_MODEL_PENDING"}
+        assert engineer("PATCH", f"logged-models/{pending}", json=back).status_code == 400
+    seen = engineer("GET", f"logged-models/{finished}").json()["model"]["info"]
+    assert seen["status"] == "LOGGED_MODEL_READY"
+
+
+# --- what a job made -------------------------------------------------------------------------------------------------
+@pytest.fixture
+def made(call, cast, job):
+    """A job's run and its unfinished model."""
+    caller = call(cast.project, job())
+    tags = [{"key": "tandem.job", "value": JOB}]
+    experiment = caller("POST", "experiments/create", json={"name": "jobs"}).json()["experiment_id"]
+    run = caller("POST", "runs/create", json={"experiment_id": experiment, "tags": tags}).json()["run"]["info"][
+        "run_id"
+    ]
+    model = {"experiment_id": experiment, "name": "net", "source_run_id": run, "tags": tags}
+    model_id = caller("POST", "logged-models", json=model).json()["model"]["info"]["model_id"]
+    return {"caller": caller, "experiment": experiment, "run": run, "model": model_id}
+
+
+def on_what_a_job_made(made):
+    run, model, experiment = made["run"], made["model"], made["experiment"]
+    pair = {"key": "a", "value": "b"}
+    return [
+        ("POST", "runs/update", {"json": {"run_id": run, "status": "FAILED"}}),
+        ("POST", "runs/update", {"json": {"runId": run, "status": "FAILED", "tags": []}}),
+        ("POST", "runs/log-metric", {"json": metric(run)}),
+        ("POST", "runs/log-metric", {"json": {"runUuid": run, **metric(run), "run_id": ""}}),
+        ("POST", "runs/log-parameter", {"json": {"run_id": run, **pair}}),
+        ("POST", "runs/log-batch", {"json": {"run_id": run, "metrics": [metric(run)]}}),
+        ("POST", "runs/log-batch", {"json": {"runId": run, "params": [pair], "tags": [pair]}}),
+        ("POST", "runs/log-inputs", {"json": {"run_id": run, "datasets": []}}),
+        ("POST", "runs/outputs", {"json": {"run_id": run, "models": [{"model_id": model}]}}),
+        ("POST", "runs/log-model", {"json": {"run_id": run, "model_json": "{}"}}),
+        ("PATCH", f"logged-models/{model}", {"json": {"model_id": model, "status": "LOGGED_MODEL_READY"}}),
+        ("POST", f"logged-models/{model}/params", {"json": {"params": [pair]}}),
+        ("PUT", files(f"{experiment}/{run}/artifacts/x.txt"), {"data": b"x"}),
+        ("PUT", files(f"{experiment}/models/{model}/artifacts/x.txt"), {"data": b"x"}),
+    ]
+
+
+def test_what_a_job_measured_and_made_is_written_by_the_job_alone(made, engineer, call, cast, fences):
+    other = "1c8e5a0e-5d2c-4f43-9a56-7e4f5cb1a002"
+    fences[other] = 1
+    another_job = call(cast.project, job_token.issue(job_id=other, project=cast.project.slug, fence=1))
+    for caller in (engineer, another_job):
+        answers = [(m, p, caller(m, p, **more).status_code) for m, p, more in on_what_a_job_made(made)]
+        assert [answer for answer in answers if answer[2] != 403] == []
+    own = [(m, p, made["caller"](m, p, **more).status_code) for m, p, more in on_what_a_job_made(made)]
+    assert [answer for answer in own if answer[2] == 403] == []
+
+
+def test_people_may_remark_on_a_jobs_run_but_not_say_whose_something_is(made, engineer):
+    run, model, experiment = made["run"], made["model"], made["experiment"]
+    note = {"key": "mlflow.note.content", "value": "a good one"}
+    assert engineer("POST", "runs/set-tag", json={"run_id": run, **note}).status_code == 200
+    assert engineer("POST", "runs/log-batch", json={"run_id": run, "tags": [note]}).status_code == 200
+    assert engineer("PATCH", f"logged-models/{model}/tags", json={"tags": [note]}).status_code == 200
+    for key in ("tandem.job", "tandem.package", " Tandem.Job"):
+        tag = {"key": key, "value": JOB}
+        for method, path, body in (
+            ("POST", "runs/create", {"experiment_id": experiment, "tags": [tag]}),
+            ("POST", "logged-models", {"experiment_id": experiment, "name": "net", "tags": [tag]}),
+            ("POST", "experiments/create", {"name": "x", "tags": [tag]}),
+            ("POST", "registered-models/create", {"name": "x", "tags": [tag]}),
+            ("POST", "runs/set-tag", {"run_id": run, **tag}),
+            ("POST", "runs/delete-tag", {"run_id": run, "key": key}),
+            ("POST", "runs/log-batch", {"run_id": run, "tags": [tag]}),
+            ("PATCH", f"logged-models/{model}/tags", {"tags": [tag]}),
+            ("DELETE", f"logged-models/{model}/tags/{key.strip()}", {}),
+        ):
+            assert engineer(method, path, json=body).status_code in (400, 403), (path, key)
+
+
+def test_a_job_cannot_take_another_jobs_name_or_a_persons_run(made, engineer):
+    experiment = made["experiment"]
+    foreign = [{"key": "tandem.job", "value": "somebody-else"}]
+    assert made["caller"]("POST", "runs/create", json={"experiment_id": experiment, "tags": foreign}).status_code == 403
+    _experiment, theirs = make_run(engineer, "theirs")
+    tag = {"run_id": theirs, "key": "tandem.job", "value": JOB}
+    assert made["caller"]("POST", "runs/set-tag", json=tag).status_code == 403
+    assert made["caller"]("POST", "runs/log-metric", json=metric(theirs)).status_code == 403
+    own = {"run_id": made["run"], "key": "tandem.nonfinite.loss", "value": "nan at step 1"}
+    assert made["caller"]("POST", "runs/set-tag", json=own).status_code == 200
 
 
 # --- aliases ---------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from registry.tracking.inspection import Request
 from registry.tracking.refusals import Refusal
 
 MODEL, READY, FOREIGN_MODEL = "m-" + "1" * 32, "m-" + "2" * 32, "m-" + "f" * 32
-RUN, FOREIGN_RUN = "a" * 32, "b" * 32
+RUN, JOBS_RUN, FOREIGN_RUN = "a" * 32, "c" * 32, "b" * 32
 
 
 class OurThings:
@@ -18,11 +18,11 @@ class OurThings:
     def model_status(self, model_id: str) -> str | None:
         return {MODEL: "PENDING", READY: "READY"}.get(model_id)
 
-    def has_model(self, model_id: str) -> bool:
-        return self.model_status(model_id) is not None
+    def model_owner(self, model_id: str) -> str | None:
+        return "" if self.model_status(model_id) else None
 
-    def has_run(self, run_id: str) -> bool:
-        return run_id == RUN
+    def run_owner(self, run_id: str) -> str | None:
+        return {RUN: "", JOBS_RUN: "job-1"}.get(run_id)
 
 
 def look(body=None, **more) -> Request:
@@ -164,6 +164,35 @@ def test_the_stock_client_sends_both_names_of_one_run():
 def test_a_foreign_source_run_is_refused():
     assert refused("own_source_run", look({"source_run_id": FOREIGN_RUN})).status == 404
     inspection.own_source_run(look({"sourceRunId": RUN}))
+
+
+def test_runs_are_written_by_their_own():
+    for body in ({"run_id": JOBS_RUN}, {"runUuid": JOBS_RUN}):
+        assert refused("run_of_caller", look(body)).status == 403
+        assert refused("run_of_caller", look(body, job_id="job-2")).status == 403
+        inspection.run_of_caller(look(body, job_id="job-1"))
+    assert refused("run_of_caller", look({"run_id": RUN}, job_id="job-1")).status == 403
+    inspection.run_of_caller(look({"run_id": RUN}))
+    inspection.run_of_caller(look({"run_id": FOREIGN_RUN}))  # MLflow itself says that it is not there
+    inspection.batch_of_caller(look({"run_id": JOBS_RUN, "tags": [{"key": "note"}]}))
+    assert refused("batch_of_caller", look({"run_id": JOBS_RUN, "params": [{"key": "a"}]})).status == 403
+
+
+def test_tags_of_tandem_are_set_by_jobs_and_their_name_once():
+    mine = {"tags": [{"key": "tandem.job", "value": "job-1"}]}
+    assert refused("new_tags", look(mine)).status == 403
+    assert refused("new_tags", look(mine, job_id="job-2")).status == 403
+    inspection.new_tags(look(mine, job_id="job-1"))
+    assert refused("later_tags", look(mine, job_id="job-1")).status == 403
+    assert refused("later_tags", look(variables={"tag_key": "tandem.package"})).status == 403
+    inspection.later_tags(look({"key": "tandem.nonfinite.loss"}, job_id="job-1"))
+    inspection.later_tags(look({"key": "tandems", "value": "x"}))
+
+
+def test_address_and_body_name_the_same_model():
+    assert refused("same_model", look({"modelId": READY}, variables={"model_id": MODEL})).status == 400
+    inspection.same_model(look({"model_id": MODEL}, variables={"model_id": MODEL}))
+    inspection.same_model(look({}, variables={"model_id": MODEL}))
 
 
 # --- sources of versions

@@ -99,7 +99,7 @@ class Scripted:
 
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch):
-    monkeypatch.setattr(Workspace, "_here", set())
+    monkeypatch.setattr(Workspace, "_owners", {})
     monkeypatch.setattr(Workspace, "_ready", set())
 
 
@@ -113,9 +113,9 @@ def status(word: str) -> tuple[int, bytes]:
 def test_only_what_stays_true_is_remembered():
     behind = Scripted((404, b"{}"), status("PENDING"), status("READY"))
     ours = Workspace("speech", behind)
-    assert ours.has_model(MODEL) is False
-    assert ours.has_model(MODEL) is True
-    assert ours.has_model(MODEL) is True  # not asked again
+    assert ours.model_owner(MODEL) is None
+    assert ours.model_owner(MODEL) == ""
+    assert ours.model_owner(MODEL) == ""  # not asked again
     assert ours.model_status(MODEL) == "READY"
     assert ours.model_status(MODEL) == "READY"
     assert len(behind.asked) == 3
@@ -124,13 +124,20 @@ def test_only_what_stays_true_is_remembered():
 
 def test_what_one_project_has_another_has_not():
     behind = Scripted(status("READY"), (404, b"{}"))
-    assert Workspace("speech", behind).has_model(MODEL) is True
-    assert Workspace("vision", behind).has_model(MODEL) is False
+    assert Workspace("speech", behind).model_owner(MODEL) == ""
+    assert Workspace("vision", behind).model_owner(MODEL) is None
+
+
+def test_whose_a_run_is_stands_in_its_tags():
+    run = b'{"run": {"data": {"tags": [{"key": "a", "value": "b"}, {"key": "tandem.job", "value": "job-1"}]}}}'
+    ours = Workspace("speech", Scripted((200, run)))
+    assert ours.run_owner("a" * 32) == "job-1"
+    assert ours.run_owner("a" * 32) == "job-1"
 
 
 def test_a_breakdown_is_no_answer():
     with pytest.raises(UpstreamDownError):
-        Workspace("speech", Scripted((500, b"oops"))).has_run("a" * 32)
+        Workspace("speech", Scripted((500, b"oops"))).run_owner("a" * 32)
 
 
 def test_memory_is_bounded(monkeypatch):
@@ -138,8 +145,8 @@ def test_memory_is_bounded(monkeypatch):
     behind = Scripted(*[(200, b"{}")] * 3)
     ours = Workspace("speech", behind)
     for number in range(3):
-        assert ours.has_run(f"{number:032x}")
-    assert len(Workspace._here) <= 2
+        assert ours.run_owner(f"{number:032x}") == ""
+    assert len(Workspace._owners) <= 2
 
 
 def test_a_sized_stream_gives_its_length_and_pieces():
