@@ -23,3 +23,11 @@ def _own_folders(settings, tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     settings.BLOB_DIR = folder / "blobs"
     settings.RUN_DIR = folder / "runs"
+
+
+@pytest.fixture(autouse=True)
+def _own_language():
+    """Every test begins in English, whatever the last request of the one before was read in."""
+    from django.utils import translation
+
+    translation.activate("en")

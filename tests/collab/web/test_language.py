@@ -1,0 +1,37 @@
+"""A person's language follows them; others read in the language of their browser."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.pages import as_
+
+pytestmark = pytest.mark.django_db
+
+
+def language_of(response) -> str:
+    return response["Content-Language"]
+
+
+def test_without_a_choice_the_browser_decides(aurora):
+    client = as_(aurora.lead)
+    assert language_of(client.get("/", headers={"accept-language": "zh-hans"})) == "zh-hans"
+    assert language_of(client.get("/", headers={"accept-language": "en"})) == "en"
+
+
+def test_a_choice_holds_on_every_device(aurora):
+    as_(aurora.lead).post("/language/", {"language": "zh-hans", "next": "/"})
+    aurora.lead.refresh_from_db()
+    assert aurora.lead.language == "zh-hans"
+    assert language_of(as_(aurora.lead).get("/", headers={"accept-language": "en"})) == "zh-hans"
+
+
+def test_an_unknown_language_changes_nothing(aurora):
+    as_(aurora.lead).post("/language/", {"language": "xx", "next": "/"})
+    aurora.lead.refresh_from_db()
+    assert aurora.lead.language == ""
+
+
+def test_a_stranger_may_choose_too(client, db):
+    client.post("/language/", {"language": "zh-hans", "next": "/accounts/login/"})
+    assert language_of(client.get("/accounts/login/")) == "zh-hans"
