@@ -6,8 +6,11 @@ from pathlib import Path
 from celery import Celery
 from celery.signals import worker_init, worker_ready
 
+from config import broker
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
 
+broker.register()
 app = Celery("tandem")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["collab", "registry", "training"])

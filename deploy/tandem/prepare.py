@@ -33,7 +33,7 @@ def ensure(place: Place) -> bool:
     for line in run_setup(place):
         name, colon, what = line.partition(":")
         say.note(f"  {name.strip():<12} {what.strip()}" if colon and len(name) <= 24 else f"  {line}")
-        say.line.show("  set-up       goes on …")
+        say.line.live("  set-up       goes on …")
     stamp.write_text(json.dumps({"fingerprint": now}) + "\n")  # last, so that an interrupted set-up is repeated
     say.done("set-up", "done", began)
     return True

@@ -55,12 +55,17 @@ class Line:
         self.shown = False
         self._last = 0.0
 
-    def show(self, text: str) -> None:
+    def live(self, text: str) -> None:
+        """Only where it can be painted over again."""
         if sys.stdout.isatty():
             width = shutil.get_terminal_size().columns - 1
             sys.stdout.write("\r\x1b[2K" + text[:width])
             sys.stdout.flush()
             self.shown = True
+
+    def show(self, text: str) -> None:
+        if sys.stdout.isatty():
+            self.live(text)
         elif time.monotonic() - self._last >= self.every_s:
             self._last = time.monotonic()
             print(text, flush=True)

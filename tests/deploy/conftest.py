@@ -1,6 +1,7 @@
 """Stand-ins for a checkout and its parts. The real thing, whole, is in test_main_job.py."""
 
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,27 @@ import pytest
 from deploy.tandem.place import ROOT, Place
 
 NOBODY = 65534
+OF_OTHERS = (
+    "TANDEM_",
+    "DJANGO_",
+    "DATABASE_URL",
+    "CELERY_",
+    "CACHE_URL",
+    "MLFLOW_",
+    "PYTEST_",
+    "ONCE",
+    "JSON",
+    "AGAIN",
+)
+
+
+def environment_of_one_s_own(folder: Path) -> dict[str, str]:
+    """This environment with its own data folder and free ports, and without what the tests have set for themselves."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OF_OTHERS)}
+    with socket.create_server(("127.0.0.1", 0)) as web, socket.create_server(("127.0.0.1", 0)) as tracking:
+        kept["TANDEM_WEB_PORT"] = str(web.getsockname()[1])
+        kept["TANDEM_TRACKING_PORT"] = str(tracking.getsockname()[1])
+    return kept | {"TANDEM_DATA_DIR": str(folder)}
 
 
 @pytest.fixture
