@@ -106,12 +106,11 @@ class _TextCheck:
 
 
 def looks_like_pickle(head: bytes, size_bytes: int) -> bool:
-    """Whether the bytes read as pickle opcodes: ones that fetch or call something, or a whole pickle from end to end.
+    """Whether a text reads as pickle opcodes: ones that fetch or call something, or a whole pickle from end to end.
 
-    Nothing is executed or built. A few words of plain text may happen to be opcodes, but not a whole program of them.
+    Later protocols are binary and never get here. Nothing is executed or built. A few words of plain text may happen to
+    be opcodes, but not a whole program of them.
     """
-    if head[:1] == b"\x80" and len(head) > 1 and head[1] <= 5:
-        return True
     powerful, count = False, 0
     try:
         for opcode, _argument, position in pickletools.genops(head):

@@ -11,7 +11,7 @@ from django.utils import timezone
 from collab.access.roles import Role
 from collab.accounts.models import ApiToken, Membership
 from collab.audit.models import AuditEvent
-from registry.tracking import gateway, inspection, job_token, rules
+from registry.tracking import gateway, inspection, job_token, rules, upstream
 from tests.registry.tracking import servers, stock_session
 from tests.registry.tracking.conftest import JOB, Caller
 
@@ -415,6 +415,29 @@ def test_a_get_brings_no_body_and_a_post_no_query(engineer):
     assert [found["info"]["run_id"] for found in answer.json()["runs"]] == [run]
 
 
+def test_only_inspected_parts_of_a_request_are_passed_on(call, cast, monkeypatch):
+    asked = []
+
+    class Watching:
+        def ask(self, question):
+            asked.append(question)
+            return upstream.Answer(200, [("Content-Type", "application/json"), ("Set-Cookie", "a=b")], [b"{}"])
+
+    monkeypatch.setattr(gateway, "upstream", Watching)
+    monkeypatch.setattr(gateway, "ensure_workspace", lambda project, behind: project.slug)
+    caller = call(cast.project, cast.engineer.token)
+    loud = {"Cookie": "a=b", "Origin": "http://evil.example", "X-MLFLOW-WORKSPACE": cast.foreign.slug}
+    answer = caller("POST", "runs/search", json={"filter": ""}, params={"experiment_ids": "7"}, headers=loud)
+    caller("GET", "runs/get", json={"run_id": MISSING_RUN}, params={"run_id": "1" * 32}, headers=loud)
+    post, get = asked
+    assert (post.query, post.body.read()) == ("", b'{"filter": ""}')
+    assert (get.query, get.body, get.length) == (f"run_id={'1' * 32}", None, 0)
+    for question in asked:
+        assert question.workspace == cast.project.slug
+        assert {name.lower() for name in question.headers} <= {"accept", "content-type", "user-agent"}
+    assert "Set-Cookie" not in answer.headers
+
+
 def test_mlflows_own_explanations_come_through_untouched(engineer):
     engineer("POST", "registered-models/create", json={"name": "net"})
     again = engineer("POST", "registered-models/create", json={"name": "net"})
@@ -625,8 +648,6 @@ def test_while_mlflow_is_down_the_client_is_asked_to_wait(cast, transactional_db
 
 
 def test_a_breakdown_of_mlflow_is_told_without_its_text(engineer, monkeypatch):
-    from registry.tracking import upstream
-
     broken = upstream.Answer(500, [("Content-Type", "text/plain")], [b"Traceback: File /srv/secret.py SELECT password"])
     monkeypatch.setattr(upstream.InProcess, "ask", lambda self, question: broken)
     monkeypatch.setattr(gateway, "ensure_workspace", lambda project, behind: project.slug)

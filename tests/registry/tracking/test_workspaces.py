@@ -53,12 +53,27 @@ def test_a_refusal_or_breakdown_is_not_taken_for_success():
     assert workspaces.ensure_workspace(project=named("speech"), behind=behind) == "speech"
 
 
+class Patient(Scripted):
+    """Answers only when everybody is about to ask."""
+
+    def __init__(self, people: int) -> None:
+        super().__init__(*[(404, b"{}"), (201, b"{}")] * people)
+        self.everybody_came = threading.Barrier(people)
+        self.waited = threading.Event()
+
+    def ask(self, question):
+        self.waited.wait(0.1)  # time for others to slip in, were there no lock
+        return super().ask(question)
+
+
 def test_many_at_once_make_one():
-    behind = Scripted((404, b"{}"), (201, b"{}"))
-    threads = [
-        threading.Thread(target=workspaces.ensure_workspace, kwargs={"project": named("speech"), "behind": behind})
-        for _ in range(8)
-    ]
+    behind = Patient(8)
+
+    def come():
+        behind.everybody_came.wait()
+        workspaces.ensure_workspace(project=named("speech"), behind=behind)
+
+    threads = [threading.Thread(target=come) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
