@@ -17,11 +17,11 @@ from collab.access.policy import get_or_404, visible_to
 from collab.accounts.forms import ProfileForm, TokenForm
 from collab.accounts.models import ApiToken, Membership
 from collab.accounts.services import choose_language, create_token, edit_profile, revoke_token
-from collab.web.forms import act, show, submit
+from collab.web.forms import act, sent, show, submit
 
 
 def profile(request: HttpRequest) -> HttpResponse:
-    form = ProfileForm(request.POST or None, initial={"name": request.user.name, "language": request.user.language})
+    form = ProfileForm(sent(request), initial={"name": request.user.name, "language": request.user.language})
 
     def change() -> str:
         edit_profile(by=request.user, **form.cleaned_data)
@@ -34,7 +34,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 
 def tokens(request: HttpRequest) -> HttpResponse:
-    form = TokenForm(request.POST or None, user=request.user)
+    form = TokenForm(sent(request), user=request.user)
 
     def make() -> HttpResponse:
         # Shown in this answer and kept nowhere: going elsewhere first would mean storing the secret for a moment.

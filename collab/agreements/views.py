@@ -30,7 +30,7 @@ from collab.agreements.services import (
 from collab.agreements.states import VERSION_MOVES, VersionState
 from collab.audit.models import AuditEvent
 from collab.projects.models import Project
-from collab.web.forms import act, show, submit
+from collab.web.forms import act, sent, show, submit
 from collab.web.history import timeline
 
 HISTORY_SHOWN = 12
@@ -65,7 +65,7 @@ def _line(agreement: Agreement) -> dict[str, Any]:
 
 def agreement_new(request: HttpRequest, slug: str) -> HttpResponse:
     project = get_or_404(request.user, "agreement.draft", Project.objects.all(), slug=slug)
-    form = AgreementForm(request.POST or None)
+    form = AgreementForm(sent(request))
 
     def begin() -> str:
         agreement = draft_agreement(project=project, by=request.user, **form.values())
@@ -120,7 +120,7 @@ def _events(request: HttpRequest, agreement: Agreement, versions: list[Agreement
 def version_new(request: HttpRequest, pk: UUID) -> HttpResponse:
     agreement = get_or_404(request.user, "agreement.draft", Agreement.objects.select_related("project"), pk=pk)
     before = AgreementVersion.objects.filter(agreement=agreement).with_terms().first()
-    form = VersionForm(request.POST or None, agreement=agreement, user=request.user, initial=VersionForm.like(before))
+    form = VersionForm(sent(request), agreement=agreement, user=request.user, initial=VersionForm.like(before))
 
     def draft() -> str:
         version = draft_version(agreement=agreement, by=request.user, **form.values())
@@ -150,7 +150,7 @@ def version_sign(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
     if not parties:
         messages.info(request, _("There is nothing here for you to sign now."))
         return redirect(version.get_absolute_url())
-    form = SignForm(request.POST or None, parties=parties, version=version)
+    form = SignForm(sent(request), parties=parties, version=version)
 
     def sign() -> str:
         signed = sign_version(version=version, by=request.user, **form.values())

@@ -34,7 +34,7 @@ from collab.projects.services import (
     move_project,
 )
 from collab.projects.states import PROJECT_MOVES
-from collab.web.forms import act, show, submit
+from collab.web.forms import act, sent, show, submit
 from collab.web.history import timeline
 from collab.web.pagination import page_of
 
@@ -54,7 +54,7 @@ def project_list(request: HttpRequest) -> HttpResponse:
 
 
 def project_new(request: HttpRequest) -> HttpResponse:
-    form = ProjectForm(request.POST or None, user=request.user)
+    form = ProjectForm(sent(request), user=request.user)
 
     def begin() -> str:
         project = create_project(by=request.user, **form.values())
@@ -82,7 +82,7 @@ def project_page(request: HttpRequest, slug: str) -> HttpResponse:
 
 def project_edit(request: HttpRequest, slug: str) -> HttpResponse:
     project = get_or_404(request.user, "project.edit", Project.objects.all(), slug=slug)
-    form = EditProjectForm(request.POST or None, initial=EditProjectForm.about(project))
+    form = EditProjectForm(sent(request), initial=EditProjectForm.about(project))
 
     def change() -> str:
         changed = edit_project(project=project, by=request.user, **form.values())
@@ -108,7 +108,7 @@ def project_move(request: HttpRequest, slug: str) -> HttpResponse:
 
 def project_members(request: HttpRequest, slug: str) -> HttpResponse:
     project = get_or_404(request.user, "member.manage", Project.objects.with_parties(), slug=slug)
-    form = MemberForm(request.POST or None, project=project)
+    form = MemberForm(sent(request), project=project)
 
     def add() -> str:
         member = add_member(project=project, by=request.user, **form.values())
@@ -137,7 +137,7 @@ def member_end(request: HttpRequest, slug: str, pk: Any) -> HttpResponse:
 
 def project_parties(request: HttpRequest, slug: str) -> HttpResponse:
     project = get_or_404(request.user, "project.edit", Project.objects.with_parties(), slug=slug)
-    form = PartyForm(request.POST or None, project=project, user=request.user)
+    form = PartyForm(sent(request), project=project, user=request.user)
 
     def add() -> str:
         party = add_party(project=project, by=request.user, **form.values())

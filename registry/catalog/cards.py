@@ -38,7 +38,7 @@ def _is_safe_link(url: str) -> bool:
         return False
     if parts.scheme:
         return parts.scheme.lower() in _SCHEMES
-    return not parts.netloc and "\\" not in url and not url.startswith("//")
+    return not parts.netloc and url.startswith(("/", "#")) and not url.startswith(("//", "/\\"))
 
 
 def _tame(state: Any) -> None:

@@ -25,13 +25,14 @@ class ModelQuerySet(models.QuerySet["RegisteredModel"]):
     def with_latest(self) -> ModelQuerySet:
         """Adds `version_count`, `latest_number`, `primary_metric` and `primary_value` of the latest version."""
         latest = ModelVersion.objects.filter(model=OuterRef("pk")).order_by("-number")
-        return self.select_related("project").annotate(
+        rows = self.select_related("project").annotate(
             version_count=Count("versions"),
             latest_number=Subquery(latest.values("number")[:1]),
             primary_metric=Subquery(latest.values("primary_metric")[:1]),
             primary_value=Subquery(latest.values("primary_value")[:1]),
             latest_at=Subquery(latest.values("created_at")[:1]),
         )
+        return rows.order_by("-created_at", "pk")  # grouping forgets the table's own order
 
     def with_metric(self, name: str) -> ModelQuerySet:
         """Adds `metric_value`: this metric of the latest version, or nothing when it was not measured."""

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from collab.access.policy import allowed, get_or_404
 from collab.projects.models import Project
-from collab.web.forms import show, submit
+from collab.web.forms import sent, show, submit
 from collab.web.pagination import page_of
 from registry.catalog.cards import render_card
 from registry.catalog.forms import CardForm, ModelFilter
@@ -99,7 +99,7 @@ def version_page(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
 
 def card_edit(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
     version = _version(request, "model.register", pk, number)
-    form = CardForm(request.POST or None, initial={"card": version.card, "seen_card": version.card})
+    form = CardForm(sent(request), initial={"card": version.card, "seen_card": version.card})
 
     def rewrite() -> str:
         card, seen = (form.cleaned_data[name].replace("\r\n", "\n") for name in ("card", "seen_card"))

@@ -16,7 +16,7 @@ from collab.access.policy import allowed, decide, get_or_404, visible_to
 from collab.agreements.models import Coverage
 from collab.kernel.errors import NotFoundError
 from collab.projects.models import Project
-from collab.web.forms import show, submit
+from collab.web.forms import sent, show, submit
 from collab.web.pagination import page_of
 from registry.datasets.forms import DatasetFilter, DatasetForm, UploadForm
 from registry.datasets.models import Dataset, DatasetVersion
@@ -47,7 +47,7 @@ def project_datasets(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def dataset_new(request: HttpRequest) -> HttpResponse:
-    form = DatasetForm(request.POST or None, user=request.user, initial={"project": request.GET.get("project")})
+    form = DatasetForm(sent(request), user=request.user, initial={"project": request.GET.get("project")})
 
     def announce() -> str:
         dataset = create_dataset(by=request.user, **form.values())
@@ -83,7 +83,7 @@ def dataset_page(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def dataset_upload(request: HttpRequest, pk: UUID) -> HttpResponse:
     dataset = _dataset(request, "dataset.upload", pk)
-    form = UploadForm(request.POST or None, request.FILES or None)
+    form = UploadForm(sent(request), request.FILES if request.method == "POST" else None)
 
     def add() -> str:
         version = add_version(dataset=dataset, file=form.cleaned_data["file"], by=request.user)

@@ -15,7 +15,7 @@ from collab.access.policy import allowed, decide, get_or_404, visible_to
 from collab.kernel.errors import FaultyInputError, NotFoundError
 from collab.projects.models import Project
 from collab.projects.states import ProjectState
-from collab.web.forms import act, errors_on, show, submit
+from collab.web.forms import act, errors_on, sent, show, submit
 from collab.web.pagination import page_of
 from registry.catalog.metrics import compared, task_label
 from registry.datasets.models import Dataset, DatasetVersion
@@ -90,7 +90,7 @@ def job_new(request: HttpRequest) -> HttpResponse:
     if missing:
         return show(request, "training/jobs/refused.html", {"draft": draft, "missing": missing})
     whole = request.POST.get("mode", request.GET.get("mode")) == WHOLE
-    form = draft.form(request.POST or None, whole=whole)
+    form = draft.form(sent(request), whole=whole)
     to = request.POST.get("to", "submit")
     if to == "submit":
 
