@@ -1,0 +1,80 @@
+"""From a form to a spec."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from collab.kernel.errors import Fault, FaultyInputError
+from training.engine.contract import Spec
+from training.jobs.forms import EssentialForm, WholeForm
+from training.jobs.services import suggest
+
+pytestmark = pytest.mark.django_db
+
+CSV = b"note,severity\n" + b"".join(b"words %d,%s\n" % (n, [b"low", b"high"][n % 2]) for n in range(80))
+
+
+@pytest.fixture
+def table(covered):
+    return covered.dataset(name="Notes", content=CSV, file="notes.csv").latest()
+
+
+def filled(version, task: str, **changes) -> EssentialForm:
+    base = suggest(task, version)["spec"]
+    shown = EssentialForm(task=task, version=version, base=base, initial={"name": "Mine"})
+    data = {name: shown[name].value() for name in shown.fields} | {"name": "Mine"} | changes
+    form = EssentialForm({k: v for k, v in data.items() if v is not None}, task=task, version=version, base=base)
+    assert form.is_valid(), form.errors
+    return form
+
+
+def test_an_untouched_form_gives_the_suggested_spec(table):
+    base = suggest("text-classification", table)["spec"]
+    assert Spec.from_json(filled(table, "text-classification").spec()) == Spec.from_json(base)
+
+
+def test_fields_change_their_place_in_the_spec_and_nothing_else(table):
+    spec = filled(table, "text-classification", lr="0.02", epochs="7", minutes="5").spec()
+    base = suggest("text-classification", table)["spec"]
+    assert (spec["train"]["lr"], spec["train"]["epochs"], spec["limits"]["minutes"]) == (0.02, 7, 5.0)
+    assert spec["eval"] == base["eval"] and spec["data"] == base["data"]
+
+
+def test_another_architecture_drops_settings_it_does_not_read(table):
+    spec = filled(table, "text-classification", arch="lstm", size="nano").spec()
+    assert Spec.from_json(spec).model.arch == "lstm"
+    assert "heads" not in spec["model"]
+
+
+def test_a_vocabulary_is_only_for_byte_pairs(version):
+    spec = filled(version, "causal-lm", tokenizer="byte", vocab="500").spec()
+    assert spec["tokenizer"] == {"kind": "byte", "vocab": None}
+
+
+def test_only_what_the_data_and_the_task_need_is_asked(version, table):
+    assert "label_column" not in filled(version, "causal-lm").fields
+    assert "text_column" not in filled(version, "causal-lm").fields
+    assert {"label_column", "text_column"} <= filled(table, "text-classification").fields.keys()
+
+
+def test_a_fault_finds_the_field_of_its_place(table):
+    form = filled(table, "text-classification")
+    assert form.place_of(Fault("spec.train.lr", "Too high."), "spec") == "lr"
+    assert form.place_of(Fault("spec.data.columns.label", "Absent."), "spec") == "label_column"
+    assert form.place_of(Fault("spec.train.clip", "Too high."), "spec") is None
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"v": 1, "v": 1}', '{"v": NaN}', "[" * 60, "\ud800"])
+def test_json_that_is_none_is_told(text):
+    form = WholeForm({"name": "Mine", "spec_text": text})
+    if form.is_valid():
+        with pytest.raises(FaultyInputError):
+            form.spec()
+
+
+def test_whole_settings_are_taken_as_they_are(spec):
+    form = WholeForm({"name": "Mine", "spec_text": json.dumps(spec)})
+    assert form.is_valid()
+    assert form.spec() == spec
