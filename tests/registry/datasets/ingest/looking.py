@@ -30,3 +30,12 @@ def check_words(report: Report) -> Report:
 def places(template: str) -> set[str]:
     """The names in curly brackets."""
     return {field for _, field, _, _ in string.Formatter().parse(template) if field}
+
+
+def short(value: object) -> str | None:
+    """The name of a test parameter, where its own would be long or hold what no name should."""
+    if isinstance(value, bytes):
+        return f"{len(value)}-bytes"
+    return (
+        f"{len(value)}-characters" if isinstance(value, str) and (len(value) > 40 or not value.isprintable()) else None
+    )

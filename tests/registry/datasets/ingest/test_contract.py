@@ -6,7 +6,7 @@ import pytest
 
 from registry.datasets.ingest import contract
 from registry.datasets.ingest.contract import FORMATS, MESSAGES, WARNINGS, Limits, Notice, Refusal, RefusedError, Report
-from tests.registry.datasets.ingest.looking import places
+from tests.registry.datasets.ingest.looking import places, short
 
 GOOD = Report(ok=True, kind="csv", profile={"rows": 1}, warnings=(Notice("lone_cr"),), confinement=("cpu",))
 BAD = Report(ok=False, refusal=Refusal("ragged_row", {"found": 3, "expected": 2}, {"row": 7, "line": 9}))
@@ -41,7 +41,7 @@ def test_what_a_sound_child_never_says(change):
         Report.from_dict({**json.loads(GOOD.to_json()), **change})
 
 
-@pytest.mark.parametrize("junk", ["", "null", "[]", "{}", "3", "[" * 100_000, '{"ok": true}', b"\xff"])
+@pytest.mark.parametrize("junk", ["", "null", "[]", "{}", "3", "[" * 100_000, '{"ok": true}', b"\xff"], ids=short)
 def test_junk_is_no_report(junk):
     with pytest.raises(ValueError):
         Report.from_json(junk)

@@ -7,6 +7,7 @@ import zlib
 import pytest
 from PIL import Image
 
+from tests.registry.datasets.ingest.looking import short
 from tests.registry.datasets.ingest.zips import File, deflate, make, picture, pictures
 
 
@@ -103,6 +104,7 @@ def test_labels_from_a_table(look, top):
         (b"file,label\n1.png,\xff\x81\n", "not_utf8", 2),
         ("file,label\n1.png,a\n".encode("utf-16"), "utf16", None),
     ],
+    ids=short,
 )
 def test_faults_of_the_table(refusal, table, code, row):
     found, where = refusal(make(*pictures("1.png"), File("labels.csv", table)), "a.zip")
@@ -147,6 +149,7 @@ def test_what_systems_leave_behind_is_left_out(look):
         ("a/inner.png", b"7z\xbc\xaf\x27\x1c\0\4", "zip_nested", "7z"),
         ("a/.DS_Store", make(*pictures("1.png")), "zip_nested", "zip"),
     ],
+    ids=short,
 )
 def test_strangers_among_the_images(look, name, data, code, what):
     refusal = look(make(*pictures("a/1.png", "b/2.png"), File(name, data)), "a.zip").refusal
@@ -196,6 +199,7 @@ def animated(kind: str) -> bytes:
         ("x.webp", b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\xff\xff\xff\xff\xff\0\0", "image_too_many_pixels"),
         ("x.webp", b"RIFF\x1e\0\0\0WEBPABCD\x0a\0\0\0" + bytes(18), "image_corrupt"),
     ],
+    ids=short,
 )
 @pytest.mark.parametrize("method", [0, 8])
 def test_faults_of_an_image(refusal, name, data, code, method):
@@ -240,6 +244,7 @@ def test_photos_with_camera_data(look):
         ("WEBP", "RGB", {"lossless": True}),
         ("WEBP", "RGB", {"exif": b"Exif\0\0" + bytes(20)}),
     ],
+    ids=short,
 )
 def test_ordinary_images_of_every_mode(look, kind, mode, options):
     file = io.BytesIO()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from registry.datasets.ingest import lines
 from registry.datasets.ingest.contract import Limits, RefusedError
 from registry.datasets.ingest.lines import LineReader, guess_encoding
+from tests.registry.datasets.ingest.looking import short
 
 
 def read(data: bytes, **limits) -> list[str]:
@@ -21,7 +22,7 @@ def fault(data: bytes, **limits) -> tuple[str, dict]:
     return caught.value.refusal.code, caught.value.refusal.where
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=80, deadline=None, database=None)
 @given(st.text(alphabet="ab中\n\r\u2028\x0b ", max_size=200), st.integers(1, 40))
 def test_the_same_lines_as_io_whatever_the_block_size(text, block):
     before = lines.BLOCK
@@ -59,6 +60,7 @@ def test_lone_carriage_returns_are_noticed():
         (b"\xef\xbb\xbfa\n\xff\x81", "not_utf8", 2, 5),
         (b"a\xff\x81\n\0\n", "not_utf8", 1, 1),
     ],
+    ids=short,
 )
 def test_the_place_of_a_wrong_byte(data, code, line, offset):
     assert fault(data) == (code, {"line": line, "offset": offset})

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.datasets.ingest.pickles import looks_like_pickle
+from tests.registry.datasets.ingest.looking import short
 
 
 class Command:
@@ -63,6 +64,7 @@ def test_the_beginning_of_a_long_one(protocol):
         b"(S'id'\nios\nsystem\nand nonsense",
         b"cos\nsystem\n.",
     ],
+    ids=short,
 )
 def test_one_that_would_fail_after_having_run(data):
     assert looks_like_pickle(data, whole=True)
@@ -88,6 +90,7 @@ def test_one_that_would_fail_after_having_run(data):
         b"Vienna\nParis\nRome\n",
         b"S'tory\n",
     ],
+    ids=short,
 )
 def test_words_are_no_pickle(words):
     assert not looks_like_pickle(words, whole=True)
@@ -101,13 +104,13 @@ NESTED = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=80, deadline=None, database=None)
 @given(NESTED, st.integers(0, pickle.HIGHEST_PROTOCOL))
 def test_random_things(thing, protocol):
     assert looks_like_pickle(pickle.dumps(thing, protocol), whole=True)
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=80, deadline=None, database=None)
 @given(st.text(alphabet=st.characters(categories=["L", "Zs"]), min_size=3))
 def test_random_words(words):
     assert not looks_like_pickle(f"{words}\n{words}\n".encode(), whole=True)

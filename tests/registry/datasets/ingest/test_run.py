@@ -15,6 +15,7 @@ import pytest
 from registry.datasets.ingest import run
 from registry.datasets.ingest.contract import Limits
 from registry.datasets.ingest.run import inspect
+from tests.registry.datasets.ingest.looking import short
 from tests.registry.datasets.ingest.zips import FULL, File, deflated_zeros, make, picture, pictures, wide
 
 MIB = 2**20
@@ -46,7 +47,9 @@ def test_the_mode_of_the_stored_file_does_not_matter(upload, tmp_path):
     assert upload(path, "a.csv").ok
 
 
-@pytest.mark.parametrize("name", ["", "a\0b.csv", "\udcff.csv", "x" * 5000 + ".csv", "--help", "-c.csv", "../../a.csv"])
+@pytest.mark.parametrize(
+    "name", ["", "a\0b.csv", "\udcff.csv", "x" * 5000 + ".csv", "--help", "-c.csv", "../../a.csv"], ids=short
+)
 def test_any_name_is_only_a_name(upload, name):
     assert upload(b"a,b\n1,2\n", name).kind == "csv"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from registry.datasets.ingest.stats import Column, Distinct, Lengths, Repeats, Sample, differing_by_case
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=60, deadline=None, database=None)
 @given(st.lists(st.integers(0, 100_000), min_size=1, max_size=300))
 def test_lengths(values):
     lengths = Lengths()

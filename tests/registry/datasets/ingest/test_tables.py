@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from registry.datasets.ingest import contract
-from tests.registry.datasets.ingest.looking import look_at
+from tests.registry.datasets.ingest.looking import look_at, short
 
 
 def warnings(report) -> dict[str, dict]:
@@ -83,6 +83,7 @@ def test_profile_of_a_csv(look):
         (b'a,"b\nc"\n1,2\n', "name_characters", {"row": 1, "line": 1, "column": 2}),
         (b"a," + b"b" * 201 + b"\n1,2\n", "name_too_long", {"row": 1, "line": 1, "column": 2}),
     ],
+    ids=short,
 )
 def test_the_first_fault_of_a_csv(refusal, data, code, where):
     assert refusal(data, "a.csv") == (code, where)
@@ -253,6 +254,7 @@ def test_profile_of_json_lines(look):
         (b'{"a\\u202eb": 1}', "name_characters"),
         (b'{"' + b"k" * 201 + b'": 1}', "name_too_long"),
     ],
+    ids=short,
 )
 def test_the_first_fault_of_json_lines(refusal, line, code):
     found, where = refusal(b'{"a": 1}\n\n{"a": 2}\n' + line + b'\n{"a": 3}\n', "a.jsonl")
@@ -308,7 +310,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=60, deadline=None, database=None)
 @given(
     st.lists(st.dictionaries(st.sampled_from(["a", "b", "ü", "label"]), VALUES, max_size=4), min_size=1, max_size=30),
     st.booleans(),

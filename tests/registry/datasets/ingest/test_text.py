@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.registry.datasets.ingest.looking import look_at
+from tests.registry.datasets.ingest.looking import look_at, short
 
 
 def warnings(report) -> dict[str, dict]:
@@ -50,7 +50,7 @@ def test_mark_and_old_line_ends(look):
     assert report.profile["warnings"] == [{"code": "lone_cr", "params": {}}]
 
 
-@pytest.mark.parametrize("data", [b"\n\n \t\n", b"   ", b"\xef\xbb\xbf\n"])
+@pytest.mark.parametrize("data", [b"\n\n \t\n", b"   ", b"\xef\xbb\xbf\n"], ids=short)
 def test_only_blank(refusal, data):
     assert refusal(data, "a.txt")[0] == "only_blank"
 
