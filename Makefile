@@ -10,7 +10,7 @@ DEV := $(PYTHON) deploy/bootstrap.py python
 TYPED := $(wildcard collab/*/services.py collab/access registry/*/services.py training/*/services.py training/engine)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench setup lock clean
+.PHONY: help run test check style types migrations house format bench setup lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,10 +23,19 @@ test: ## run every test (ARGS="tests/deploy -k port" for some of them)
 
 check: ## style, types, complete migrations, house rules: what every commit must pass
 	@$(PYTHON) deploy/bootstrap.py setup --dev
+	@$(MAKE) --no-print-directory --keep-going style types migrations house
+
+style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types:
 	$(BIN)/mypy $(TYPED)
+
+migrations:
 	$(BIN)/python manage.py makemigrations --check --dry-run
+
+house:
 	$(BIN)/python -m pytest -q tests/house
 
 format: ## put the code into the one style

@@ -25,13 +25,13 @@ log = logging.getLogger("tandem.broker")
 class Channel(filesystem.Channel):
     """kombu's, except for how files come into being."""
 
-    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:
+    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]
         # kombu orders messages by name: milliseconds first
         name = f"{round(monotonic() * 1000)}_{uuid()}.{queue}.msg"
         with self._aside(Path(self.data_folder_out), payload) as whole:
             whole.replace(whole.with_name(name))
 
-    def _get(self, queue: str) -> Any:
+    def _get(self, queue: str) -> Any:  # type: ignore[override]
         while True:
             try:
                 return super()._get(queue)
