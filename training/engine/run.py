@@ -84,7 +84,7 @@ def _as_engine_errors() -> Iterator[None]:
         raise EngineError(Reason.INTERNAL, "internal") from error
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise EngineError(Reason.OOM, "oom") from error
-    except Exception as error:
+    except Exception as error:  # whatever it was: traced in the log, and the run ends with an error event
         if "can't allocate memory" in str(error) or "not enough memory" in str(error):
             raise EngineError(Reason.OOM, "oom") from error
         log.exception("unforeseen")

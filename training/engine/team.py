@@ -70,7 +70,7 @@ class Team:
             pass
         except (MemoryError, torch.OutOfMemoryError):
             last = OUT_OF_MEMORY
-        except Exception as error:
+        except Exception as error:  # whatever it was: traced in the log, and the leader learns of it
             if "can't allocate memory" in str(error):
                 last = OUT_OF_MEMORY
             log.exception("member %s", self.rank)
