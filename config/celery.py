@@ -22,6 +22,8 @@ app.conf.beat_schedule = {
 
 @worker_init.connect
 def _make_queue_folders(**_: object) -> None:
+    from training.runner.housekeeping import ensure_queue_folders  # needs the settings, which are not read at import
+
     ensure_queue_folders()
 
 
@@ -30,13 +32,3 @@ def _say_ready(**_: object) -> None:
     from django.conf import settings
 
     (Path(settings.DATA_DIR) / "worker.ready").touch()
-
-
-def ensure_queue_folders() -> None:
-    """The filesystem broker wants its four folders to exist before anyone sends."""
-    from django.conf import settings
-
-    for key in ("data_folder_in", "control_folder", "processed_folder"):
-        folder = getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {}).get(key)
-        if folder:
-            Path(folder).mkdir(parents=True, exist_ok=True)

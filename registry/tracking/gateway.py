@@ -240,7 +240,7 @@ def _ask(behind: Upstream, question: Question) -> Answer:
     stopped = question.body if isinstance(question.body, CheckedStream) else None
     try:
         answer = behind.ask(question)
-    except Exception:
+    except Exception:  # whatever broke behind us, a body that we stopped is the reason to tell
         if stopped is not None and stopped.refusal is not None:
             raise stopped.refusal from None
         raise

@@ -83,7 +83,7 @@ def revision(uri: str) -> str | None:
             return found[0] if found else None
     except sqlite3.Error:
         return None
-    except Exception as fault:
+    except Exception as fault:  # psycopg is imported only where it is used, so its error class has no name here
         if type(fault).__module__.startswith("psycopg"):
             return None  # the child meets the same fault and reports it
         raise

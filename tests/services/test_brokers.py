@@ -79,7 +79,8 @@ def until(true, timeout_s: float, said=lambda: "") -> None:
 @contextmanager
 def ringing_through(url: str, data, settings):
     """This process sends through the same broker."""
-    from config.celery import app, ensure_queue_folders
+    from config.celery import app
+    from training.runner.housekeeping import ensure_queue_folders
 
     before = app.conf.broker_url, app.conf.broker_transport_options
     if url.startswith("filesystem"):

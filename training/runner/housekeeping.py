@@ -1,4 +1,4 @@
-"""Keeping the queue folder small."""
+"""Making the queue folder, and keeping it small."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from pathlib import Path
 from django.conf import settings
 
 KEEP_S = 3600
+
+
+def ensure_queue_folders() -> None:
+    """The filesystem broker wants its folders to exist before anyone sends."""
+    for key in ("data_folder_in", "control_folder", "processed_folder"):
+        folder = getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {}).get(key)
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
 
 
 def prune_queue() -> int:

@@ -11,8 +11,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config.celery import ensure_queue_folders
 from registry.tracking.setup import StoreSetupError, upgrade_store
+from training.runner.housekeeping import ensure_queue_folders
 
 
 class Command(BaseCommand):
