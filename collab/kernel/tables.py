@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from collab.kernel.errors import ConflictError
 
@@ -38,8 +39,8 @@ class Moves(Generic[S]):
     def require(self, move: str, state: str, *, what: str) -> S:
         """The state that `move` leads to; raises ConflictError when it is not possible from `state`."""
         if not self.allows(move, state):
+            word = pgettext("state", state.replace("_", " ").capitalize())  # as the badges say it
             raise ConflictError(
-                _("%(what)s is “%(state)s” now, so “%(move)s” is not possible.")
-                % {"what": what, "state": state.replace("_", " "), "move": move.replace("_", " ")}
+                _("%(what)s is “%(state)s” now, so that is not possible.") % {"what": what, "state": word}
             )
         return self.target(move)
