@@ -60,8 +60,9 @@ def parse(words: list[str]) -> argparse.Namespace:
         command.add_argument("--dev", action="store_true", help="with what development needs")
     commands.add_parser("lock", help="write the lock files").add_argument("--upgrade", action="store_true")
     commands.add_parser("clean", help="remove what set-up and tests have made, never your data")
-    with_rest = commands.add_parser("python", help="run the environment's Python with development packages")
-    with_rest.add_argument("words", nargs=argparse.REMAINDER)
+    commands.add_parser("python", help="run the environment's Python, with development packages, on the words after it")
+    if words[:1] == ["python"]:  # what follows is Python's, and may begin with a dash
+        return argparse.Namespace(command="python", words=words[1:])
     return parser.parse_args(words)
 
 

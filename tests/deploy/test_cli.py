@@ -24,6 +24,15 @@ def fail_with(fault, monkeypatch, tmp_path):
     return cli.main(["setup"])
 
 
+def test_words_for_python_are_passed_on_as_they_are():
+    assert cli.parse(["python", "-m", "pytest", "-x", "--lf"]).words == ["-m", "pytest", "-x", "--lf"]
+
+
+@pytest.mark.parametrize("words", [["run"], ["setup", "--dev"], ["lock", "--upgrade"], ["clean"]])
+def test_commands_are_known(words):
+    assert cli.parse(words).command == words[0]
+
+
 def test_a_trouble_is_told(monkeypatch, tmp_path, capsys):
     code = fail_with(say.Trouble("The disk is full.", "free some", code=2), monkeypatch, tmp_path)
 
