@@ -335,3 +335,107 @@ def test_prepared_data_is_made_once(make_run: MakeRun, tmp_path: Path) -> None:
     third = make_run("third", tiny("causal-lm"))
     assert third.go(before) == DONE
     assert third.weights == first.weights
+
+
+def test_stop_is_heard_while_preparing(make_run: MakeRun) -> None:
+    def before() -> None:
+        import os
+
+        from training.engine.tasks import causal_lm
+
+        train = causal_lm.train_tokenizer
+
+        def call(*words):  # type: ignore[no-untyped-def]
+            os.kill(os.getpid(), signal.SIGTERM)
+            return train(*words)
+
+        causal_lm.train_tokenizer = call
+
+    run = make_run("run", tiny("causal-lm"))
+    assert run.go(before) == STOPPED, run.log
+    assert run.of("stopped")[0]["step"] == 0
+    assert not list((run.folder / "prepared").iterdir())
+    assert run.resume() == DONE
+
+
+def test_stop_in_the_middle_of_an_evaluation_loses_nothing(make_run: MakeRun) -> None:
+    def before() -> None:
+        import os
+
+        from training.engine.tasks import causal_lm
+
+        measure = causal_lm.Task.measure
+
+        def call(self, net, part, items):  # type: ignore[no-untyped-def]
+            os.kill(os.getpid(), signal.SIGTERM)
+            return measure(self, net, part, items)
+
+        causal_lm.Task.measure = call  # type: ignore[method-assign]
+
+    whole, broken = make_run("whole", tiny("causal-lm")), make_run("broken", tiny("causal-lm"))
+    assert whole.go() == DONE
+    assert broken.go(before) == STOPPED, broken.log
+    assert broken.of("stopped")[0]["step"] == 4
+    assert "4 valid/loss" not in broken.curve
+    assert broken.resume() == DONE
+    assert (broken.curve, broken.weights) == (whole.curve, whole.weights)
+
+
+def test_nothing_survives_a_killed_leader(make_run: MakeRun) -> None:
+    """Every process of the run holds the writing end of a pipe; its end comes when the last one is gone."""
+    import os
+    import select
+
+    reading, writing = os.pipe()
+    run = make_run("run", tiny("causal-lm", resources={"cpus": 2}, train__max_steps=10_000))
+    assert run.go(kill_at(3)) == -signal.SIGKILL
+    os.close(writing)
+    ready, _, _ = select.select([reading], [], [], 60)
+    assert ready
+    assert os.read(reading, 1) == b""
+    os.close(reading)
+
+
+def test_lost_member_fails_the_run_and_a_resume_mends_it(make_run: MakeRun) -> None:
+    def before() -> None:
+        import os
+
+        from training.engine.loop import Loop
+
+        step = Loop.step
+
+        def call(self):  # type: ignore[no-untyped-def]
+            if self.team.rank and self.state.step == 5:
+                os._exit(1)
+            step(self)
+
+        Loop.step = call  # type: ignore[method-assign]
+
+    spec = tiny("causal-lm", resources={"cpus": 2}, keep={"checkpoint_every_s": 3600, "checkpoint_every_steps": 2})
+    run = make_run("run", spec)
+    assert run.go(before) == FAILED
+    assert run.of("error")[0]["code"] == "internal"
+    assert run.resume() == DONE
+    assert run.of("resume")[0]["step"] == 4
+
+
+def test_language_model_reads_documents(make_run: MakeRun) -> None:
+    from tests.training.engine.conftest import text_blob
+
+    lines = [json.dumps({"body": line}) for line in text_blob().decode().splitlines()]
+    run = make_run("run", tiny("causal-lm", data__columns={"text": "body"}), blob="\n".join(lines).encode())
+    run.kind = "jsonl"
+    run.write_inputs()
+    assert run.go() == DONE, run.log
+    assert run.of("done")[0]["metrics"]["test/perplexity"] > 1
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_bf16_learns_about_the_same(variant: str, make_run: MakeRun) -> None:
+    spec = json.loads(json.dumps(VARIANTS[variant]))
+    spec["train"] |= {"max_steps": 4, "dtype": "bf16"}
+    half = make_run("half", spec)
+    spec["train"] |= {"dtype": "fp32"}
+    full = make_run("full", spec)
+    assert half.go() == full.go() == DONE, half.log
+    np.testing.assert_allclose(list(half.curve.values()), list(full.curve.values()), rtol=0.2, atol=0.2)

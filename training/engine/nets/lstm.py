@@ -1,5 +1,7 @@
 """Embedding, LSTM, softmax: a language model with a tied head, or a classifier over the mean of the states."""
 
+import contextlib
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
@@ -26,7 +28,9 @@ class LSTM(nn.Module):
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """ids, mask: (batch, tokens) -> logits (batch, tokens, vocab), or (batch, classes)."""
         x = F.dropout(self.tokens(ids), self.dropout, self.training)
-        x, _ = self.lstm(x)
+        # The bf16 LSTM of a CPU needs instructions that many have not.
+        with torch.autocast(x.device.type, enabled=False) if x.device.type == "cpu" else contextlib.nullcontext():
+            x, _ = self.lstm(x)
         x = F.dropout(x, self.dropout, self.training)
         if not self.sizes.classes:
             return F.linear(x, self.tokens.weight, self.head_bias)
