@@ -8,7 +8,9 @@ from uuid import UUID
 
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from collab.accounts.models import Organisation
 from collab.agreements.assets import Asset
@@ -23,6 +25,22 @@ class Clause:
     purposes: list[str]
     asset: Asset | None
     every: bool
+
+    @property
+    def may(self) -> str:
+        """What the party may do, in one row of words."""
+        return both(self.purposes)
+
+    @property
+    def data(self) -> str:
+        """With which data: a link for those who may open it."""
+        if self.every:
+            return _("every dataset of the project")
+        if self.asset is None:
+            return _("one dataset")
+        return (
+            format_html('<a href="{}">{}</a>', self.asset.url, self.asset.name) if self.asset.url else self.asset.name
+        )
 
 
 def signatures_of(version: AgreementVersion) -> list[tuple[Organisation, Signature | None]]:
@@ -53,6 +71,11 @@ def effect_of_signing(version: AgreementVersion, signing: Collection[Organisatio
             "day": date_format(version.effective_on)
         }
     return _("Yours is the last signature: it seals the agreement, and what it covers is open at once.")
+
+
+def both(purposes: Iterable[str]) -> str:
+    """“read the data and train models on the data”."""
+    return pgettext("between two purposes", " and ").join(purposes)
 
 
 def names(organisations: Iterable[Organisation]) -> str:

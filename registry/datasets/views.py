@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from collab.access.policy import allowed, decide, get_or_404, visible_to
 from collab.agreements.models import Coverage
+from collab.agreements.reading import both
 from collab.kernel.errors import NotFoundError
 from collab.projects.models import Project
 from collab.web.forms import sent, show, submit
@@ -129,4 +130,4 @@ def _terms(request: HttpRequest, dataset: Dataset) -> list[dict[str, Any]]:
         line = lines.setdefault((row.version_id, row.party_id), {"version": row.version, "party": row.party, "may": []})
         if (purpose := str(row.get_purpose_display())) not in line["may"]:
             line["may"].append(purpose)
-    return list(lines.values())
+    return [line | {"may_text": both(line["may"])} for line in lines.values()]

@@ -10,6 +10,7 @@ import django_filters
 from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from collab.kernel.errors import Fault, FaultyInputError
 from collab.kernel.names import DisplayNameValidator
@@ -107,7 +108,7 @@ class EssentialForm(_DraftForm):
     arch = forms.ChoiceField(label=_("Architecture"))
     size = forms.ChoiceField(label=_("Size"))
     tokenizer = forms.ChoiceField(
-        label=_("Tokens"),
+        label=pgettext_lazy("pieces of text", "Tokens"),
         choices=[("char", _("characters")), ("byte", _("bytes")), ("bpe", _("byte pairs, learnt from the text"))],
     )
     vocab = forms.IntegerField(label=_("Vocabulary"), required=False, help_text=_("Only for byte pairs."))

@@ -168,6 +168,7 @@ def job_page(request: HttpRequest, pk: UUID) -> HttpResponse:
         "terms": job.terms.select_related("agreement"),
         "advice": advise(job.spec, job.dataset_version),
         "peak_bytes": max((a.peak_rss_bytes or 0 for a in job.attempts.all()), default=0),
+        "steps_done": max([job.progress.get("step") or 0, *(a.last_step or 0 for a in job.attempts.all())]),
         "has_log": not job.is_ended or _log_size(job) > 0,
         "spec_text": json.dumps(job.spec, indent=2, ensure_ascii=False),
         "lineage": _lineage(job),
