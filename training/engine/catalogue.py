@@ -134,7 +134,7 @@ ARCHS: dict[str, Arch] = {
             "base": Shape(layers=12, heads=12, width=768, context=512, dropout=0.1),
         },
         figures=_gpt,
-        core_flops=5e10,
+        core_flops=4.5e10,
         lr=2e-3,
     ),
     "lstm": Arch(
@@ -146,7 +146,7 @@ ARCHS: dict[str, Arch] = {
             "small": Shape(layers=2, width=384, context=128, dropout=0.1),
         },
         figures=_lstm,
-        core_flops=2e10,
+        core_flops=4.5e10,
         lr=3e-3,
     ),
     "bert": Arch(
@@ -172,7 +172,7 @@ ARCHS: dict[str, Arch] = {
             "base": Shape(layers=2, width=64, image=224),
         },
         figures=_resnet,
-        core_flops=2e10,
+        core_flops=1.8e10,
         lr=3e-3,
     ),
     "vit": Arch(
