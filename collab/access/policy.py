@@ -195,13 +195,15 @@ def allowed(user: Person, obj: Model, *words: str, at: datetime | None = None) -
         return set()
     at = at or timezone.now()
     model = type(obj)
-    checks: dict[str, Case] = {}
+    checks = {"may_view": _truth(role_q(known, SCOPES[model].view, model, at))}
     for number, word in enumerate(words):
         checks[f"role_{number}"] = _truth(role_q(known, word, model, at))
         for index, requirement in enumerate(requirements_of(word, model)):
             checks[f"needs_{number}_{index}"] = _truth(requirement.condition(known, at))
-    row = model._default_manager.filter(pk=obj.pk).annotate(**checks).values(*checks).first() or {}
-    refused = {int(name.split("_")[1]) for name in checks if not row.get(name)}
+    row = model._default_manager.filter(pk=obj.pk).annotate(**checks).values(*checks).first()
+    if row is None or not row.pop("may_view"):
+        return set()
+    refused = {int(name.split("_")[1]) for name, holds in row.items() if not holds}
     return {word for number, word in enumerate(words) if number not in refused}
 
 
