@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from training.runner import identity
 # The engine gets no secrets: only what a Python program needs to run.
 _ENV_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "TANDEM_RUN_ID")
 
+LOOK_S = 2.0  # between two measurements of memory; finding children means reading every process
+
 
 @dataclass
 class EngineProcess:
@@ -26,6 +29,7 @@ class EngineProcess:
     process: subprocess.Popen[bytes]
     started: float
     peak_rss_bytes: int = 0
+    next_look: float = 0.0
 
     @property
     def pid(self) -> int:
@@ -34,7 +38,8 @@ class EngineProcess:
     def poll(self) -> int | None:
         """Exit code, or None while it runs; measures memory on the way."""
         code = self.process.poll()
-        if code is None:
+        if code is None and time.monotonic() >= self.next_look:
+            self.next_look = time.monotonic() + LOOK_S
             self.peak_rss_bytes = max(self.peak_rss_bytes, _rss_bytes(self.pid))
         return code
 
