@@ -149,11 +149,16 @@ class Membership(Record):
                 | Q(project__isnull=False, role__in=[r.value for r in PROJECT_ROLES]),
                 name="membership_role_fits_scope",
             ),
+            # Two, because to a database an empty project is never the same as another empty one.
             models.UniqueConstraint(
                 fields=["user", "organisation", "project", "role"],
                 condition=Q(ends_at=None),
-                nulls_distinct=False,
                 name="membership_open_once",
+            ),
+            models.UniqueConstraint(
+                fields=["user", "organisation", "role"],
+                condition=Q(ends_at=None, project=None),
+                name="membership_open_once_in_organisation",
             ),
         ]
         indexes = [models.Index(fields=["user", "project", "role"], name="membership_by_person")]

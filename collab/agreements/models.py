@@ -269,8 +269,10 @@ class Coverage(Record):
         verbose_name = _("coverage")
         verbose_name_plural = _("coverage")
         constraints = [
+            # Two, because to a database no asset is never the same as another time no asset.
+            models.UniqueConstraint(fields=["version", "party", "purpose", "asset_id"], name="coverage_once"),
             models.UniqueConstraint(
-                fields=["version", "party", "purpose", "asset_id"], nulls_distinct=False, name="coverage_once"
+                fields=["version", "party", "purpose"], condition=Q(asset_id=None), name="coverage_of_all_once"
             ),
         ]
         indexes = [models.Index(fields=["party", "purpose"], name="coverage_by_party")]

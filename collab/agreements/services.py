@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from collab.access.policy import Missing, require
 from collab.access.roles import roles_with
 from collab.accounts.models import Membership, Organisation, User
+from collab.agreements.assets import assets_of
 from collab.agreements.models import (
     Agreement,
     AgreementKind,
@@ -93,6 +94,11 @@ def draft_version(
             raise InvalidError(_("%(name)s is not a party of this version.") % {"name": term.party}, field="coverage")
         if term.purpose not in Purpose.values:
             raise InvalidError(_("“%(p)s” is no purpose.") % {"p": term.purpose}, field="coverage")
+    if len(set(coverage)) != len(coverage):
+        raise InvalidError(_("Name each party, purpose and dataset once."), field="coverage")
+    assets = {asset.pk for asset in assets_of(by, agreement.project_id)} if coverage else set()
+    if any(term.asset_id is not None and term.asset_id not in assets for term in coverage):
+        raise InvalidError(_("The coverage names data that is not of this project."), field="coverage")
     number = (locked.versions.order_by("-number").values_list("number", flat=True).first() or 0) + 1
     version = AgreementVersion(
         agreement=locked,

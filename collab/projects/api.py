@@ -18,7 +18,7 @@ from collab.accounts.api import MembershipSerializer, OrganisationRef
 from collab.accounts.models import Membership, Organisation, User
 from collab.audit.api import AuditEventSerializer
 from collab.audit.models import AuditEvent
-from collab.kernel.errors import InvalidError, NotFoundError
+from collab.kernel.errors import ConflictError, InvalidError, NotFoundError
 from collab.projects.models import Project, ProjectParty
 from collab.projects.services import add_member, add_party, create_project, edit_project, end_membership, move_project
 from collab.projects.states import PROJECT_MOVES, ProjectState
@@ -233,7 +233,9 @@ class ProjectViewSet(ScopedViewSet):
     @extend_schema(summary="End my own roles", request=None, responses=MembershipSerializer(many=True))
     @action(detail=True, methods=["post"], pagination_class=None, filterset_class=None)
     def leave(self, request: Request, slug: str) -> Response:
-        mine = Membership.objects.filter(project=self.get_object(), user=request.user).active()
+        mine = list(Membership.objects.filter(project=self.get_object(), user=request.user).active())
+        if not mine:
+            raise ConflictError(_("You hold no role in this project; you see it through your organisation."))
         ended = [end_membership(membership=held, by=request.user) for held in mine]
         return Response(MembershipSerializer(ended, many=True).data)
 

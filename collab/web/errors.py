@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, ValidationError
-from django.db import DataError
+from django.db import DataError, IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -134,6 +134,8 @@ def api_exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
         return Response(
             {"code": "forbidden", "detail": plain_sentence(403), "field": None, "request_id": request_id}, status=403
         )
+    if isinstance(exc, IntegrityError):
+        return Response(body_of(conflict(exc, request_id), request), status=409)
     if isinstance(exc, DataError | RecursionError | UnicodeError | SuspiciousOperation):
         # A net below the strict parser: what the database cannot hold is the sender's fault, not ours.
         log.warning("unstorable input, request %s", request_id, exc_info=exc)
@@ -143,6 +145,12 @@ def api_exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
     return Response(
         {"code": "internal", "detail": plain_sentence(500), "field": None, "request_id": request_id}, status=500
     )
+
+
+def conflict(exc: IntegrityError, request_id: str) -> domain.ConflictError:
+    """What a constraint of the database refused: two acts at the same moment, of which the other came first."""
+    log.warning("refused by a constraint, request %s", request_id, exc_info=exc)
+    return domain.ConflictError(plain_sentence(409))
 
 
 def _validation(detail: Any, request_id: str) -> Response:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import add_never_cache_headers
 
@@ -108,4 +109,6 @@ class DomainErrorMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, DomainError):
             return errors.page_or_json(request, error=exception)
+        if isinstance(exception, IntegrityError):
+            return errors.page_or_json(request, error=errors.conflict(exception, request.request_id))  # type: ignore[attr-defined]
         return None

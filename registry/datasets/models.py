@@ -30,7 +30,8 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
 
     def with_latest(self) -> DatasetQuerySet:
         """Adds `latest_number`, and loads what a list shows."""
-        return self.select_related("project", "organisation").annotate(latest_number=Max("versions__number"))
+        rows = self.select_related("project", "organisation").annotate(latest_number=Max("versions__number"))
+        return rows.order_by("-created_at", "pk")  # grouping forgets the table's own order
 
     def with_summary(self) -> DatasetQuerySet:
         """Adds kind, rows, size and time of the latest version, for lists."""

@@ -197,11 +197,39 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
 # Reading by POST: nothing changes, so nothing enters the history.
 READS = {"api:spec-check POST"}
 
-# Addresses that answer from query parameters: what to ask, and about which row.
-QUERIES: dict[str, Callable[[Side], tuple[str, Model]]] = {
-    "api:spec-default": lambda s: (
+# What the verb behind an address asks beyond the rule of the route, unless the row is one's own.
+FINER = {"collab:member_end POST": "member.manage"}
+
+Query = tuple[str, Model | None]
+
+
+def _of_project(side: Side) -> Query:
+    return f"?project={side.joint.project.slug}", None
+
+
+def _draft(side: Side) -> Query:
+    version = side.object(DatasetVersion)
+    return f"?task=causal-lm&version={version.pk}", version
+
+
+# Addresses that answer from query parameters alone: what to ask, and about which row.
+QUERIES: dict[str, Callable[[Side], Query]] = {
+    "api:spec-default GET": lambda s: (
         f"?task=causal-lm&dataset_version={s.object(DatasetVersion).pk}",
         s.object(DatasetVersion),
     ),
-    "api:decide-list": lambda s: (f"?word=job.submit&type=project&id={s.joint.project.slug}", s.object(Project)),
+    "api:decide-list GET": lambda s: (f"?word=job.submit&type=project&id={s.joint.project.slug}", s.object(Project)),
+    "training:job_advice POST": _draft,
+}
+# … and those that are also asked so.
+MORE_QUERIES: dict[str, Callable[[Side], Query]] = {
+    "training:job_new GET": _draft,
+    "training:job_new POST": _draft,
+    "training:jobs GET": _of_project,
+    "registry:datasets GET": _of_project,
+    "registry:models GET": _of_project,
+    "api:job-list GET": _of_project,
+    "api:dataset-list GET": _of_project,
+    "api:model-list GET": _of_project,
+    "api:agreement-list GET": _of_project,
 }

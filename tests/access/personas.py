@@ -118,7 +118,7 @@ def personas(scene: Scene) -> list[Persona]:
         Persona("write token", here.researcher, secrets["write_token"], "write", **researcher),
         Persona("signatory token", here.company_signatory, secrets["signatory_token"], "write", **signatory),
         # Limited to the other project, in which its owner has no role: good for nothing.
-        Persona("other project's token", here.researcher, secrets["other_project_token"], "write"),
+        Persona("other project's token", a.newcomer, secrets["other_project_token"], "write"),
         Persona("expired token", None, secrets["expired_token"], "write"),
         Persona("deactivated", once=scene.deactivated),
     ]

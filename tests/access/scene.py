@@ -78,6 +78,8 @@ def build(folder: Path) -> Scene:
     a = side("Aurora", AURORA, "Riverside University", "Northwind")
     b = side("Borealis", BOREALIS, "Hillside University", "Southwind")
     ground = a.joint
+    ground.former.name, ground.former.email = "Former Member", "former@example.org"  # pages tell them who they are
+    ground.former.save()
     scene = Scene(
         a=a,
         b=b,
@@ -95,7 +97,7 @@ def build(folder: Path) -> Scene:
         "read_token": token_for(ground.researcher, scope="read"),
         "write_token": token_for(ground.researcher),
         "signatory_token": token_for(ground.company_signatory),
-        "other_project_token": token_for(ground.researcher, project=b.joint.project),
+        "other_project_token": token_for(a.newcomer, project=b.joint.project),
         "expired_token": token_for(ground.researcher, days=-1),
     }
     return scene

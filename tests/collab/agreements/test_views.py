@@ -220,6 +220,12 @@ def test_both_parties_sign_and_it_is_in_force(aurora):
     assert "the agreement is in force" in text(response)
 
 
+def test_both_texts_lie_open_to_whoever_signs(aurora):
+    version = sent(aurora)
+    assert '<details class="more" open>' in text(as_(aurora.company_signatory).get(url(version, "sign")))
+    assert '<details class="more" open>' not in text(as_(aurora.company_signatory).get(url(version)))
+
+
 def test_the_page_shows_what_the_last_signature_does(aurora):
     version = sent(aurora)
     page = text(as_(aurora.company_signatory).get(url(version, "sign")))
