@@ -70,6 +70,8 @@ def effect_of_signing(version: AgreementVersion, signing: Collection[Organisatio
         return _("Yours is the last signature: it seals the agreement, which is in force from %(day)s.") % {
             "day": date_format(version.effective_on)
         }
+    if not version.coverage.all():
+        return _("Yours is the last signature: it seals the agreement.")
     return _("Yours is the last signature: it seals the agreement, and what it covers is open at once.")
 
 

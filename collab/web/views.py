@@ -36,6 +36,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "to_renew": _to_renew(request),
         "today": timezone.localdate(),
         "may_begin": visible_to(request.user, "project.create", Organisation.objects.all()).exists(),
+        "may_train": visible_to(request.user, "job.submit", Project.objects.open()).exists(),
         "belongs": Membership.objects.of(request.user).active().exists(),
     }
     return show(request, "collab/dashboard.html", context)

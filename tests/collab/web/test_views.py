@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from collab.agreements.services import CoverageTerm, draft_agreement, draft_version, send_for_signature
+from collab.agreements.services import CoverageTerm, draft_agreement, draft_version, send_for_signature, sign_version
 from collab.projects.services import create_project
 from tests.cast import Joint, person
 from tests.pages import as_, queries, text
@@ -45,6 +45,25 @@ def test_a_signatory_reads_what_waits_and_what_a_signature_does(aurora):
     page = text(as_(aurora.university_signatory).get("/"))
     assert f"/agreements/{version.agreement_id}/v1/sign/" in page
     assert "Northwind still has to sign" in page
+
+
+def test_the_last_signature_opens_what_is_covered(aurora):
+    version = out_for_signature(aurora, "NDA-1")
+    sign_version(
+        version=version,
+        party=aurora.university,
+        typed_name=aurora.university_signatory.name,
+        capacity="Chancellor",
+        document_sha256=version.document_sha256,
+        by=aurora.university_signatory,
+    )
+    assert "what it covers is open at once" in text(as_(aurora.company_signatory).get("/"))
+    assert "NDA-1" not in text(as_(aurora.university_signatory).get("/"))
+
+
+def test_training_is_offered_to_whom_it_is_open(aurora):
+    assert "/jobs/new/" in text(as_(aurora.engineer).get("/"))
+    assert "/jobs/new/" not in text(as_(aurora.observer).get("/"))
 
 
 def test_what_one_may_not_sign_does_not_wait(aurora, borealis):
