@@ -142,7 +142,7 @@ class EssentialForm(_DraftForm):
         sizes = dict.fromkeys(size for arch in facts.archs for size in ARCHS[arch].sizes)
         self._choices("size", [(size, size) for size in sizes])
 
-    def _choices(self, name: str, choices: list[tuple[str, str]]) -> None:
+    def _choices(self, name: str, choices: list[tuple[str, Any]]) -> None:
         field: Any = self.fields[name]
         field.choices = choices
 
