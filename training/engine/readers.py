@@ -1,22 +1,31 @@
 """Datasets in: text, CSV, JSONL, and zips of images. What breaks the promise of the profile is named by row or file."""
 
+import codecs
+import contextlib
 import csv
 import io
 import json
 import re
+import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from training.engine.errors import DataError, Stop
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 MAX_FIELD_CHARS = 8_000_000
 MAX_PIXELS = 40_000_000
 MAX_MEMBER_BYTES = 256_000_000
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg")
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+IMAGE_FORMATS = ("PNG", "JPEG", "WEBP")
+DELIMITERS = ",;\t|"
+UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, ArithmeticError, struct.error)
 EVERY = 1_000
 SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -30,7 +39,7 @@ def read_text(path: Path) -> str:
 
 
 def read_rows(path: Path, kind: str, columns: list[str], profile: dict[str, Any], stop: Stop) -> Iterator[list[str]]:
-    """The chosen columns of each row as text; an absent value is an empty text. Rows count from 1."""
+    """The chosen columns of each row as text; a value that is absent or blank is an empty text. Rows count from 1."""
     rows = _csv_rows(path, profile.get("delimiter") or ",") if kind == "csv" else _json_rows(path)
     for number, row in rows:
         if number % EVERY == 0:
@@ -43,7 +52,9 @@ def _as_text(value: Any, number: int) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str | int | float):
+    if isinstance(value, str):
+        return "" if value.isspace() else value
+    if isinstance(value, int | float):
         return str(value)
     raise DataError("data_row", row=number, problem="a value is not text or a number")
 
@@ -76,7 +87,7 @@ def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     with path.open("rb") as file:
         number = 0
         for line in file:
-            if not line.strip():
+            if not line.removeprefix(codecs.BOM_UTF8).strip():
                 continue
             number += 1
             try:
@@ -88,44 +99,84 @@ def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, row
 
 
-def read_images(path: Path, side: int, channels: int, stop: Stop) -> Iterator[tuple[str, str, np.ndarray]]:
-    """(file name, label, pixels) of each image, sorted by name; pixels are uint8 (channels, side, side).
+def read_images(
+    path: Path, side: int, channels: int, profile: dict[str, Any], stop: Stop
+) -> Iterator[tuple[str, str, np.ndarray]]:
+    """(file name, label, pixels) of each labelled image, sorted by name; pixels are uint8 (channels, side, side).
 
-    Labels are the folder names, or the `label` column of a labels.csv at the top.
+    Labels are the folders below `image.top` of the profile, or stand in the table `image.labels_file`.
     """
     try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError):
+        archive = zipfile.ZipFile(path, metadata_encoding=profile.get("encoding"))
+    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, LookupError):
         raise DataError("data_shape", problem="it is not a zip file") from None
     with archive:
-        members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
-        named = {name: info for name, info in members.items() if not name.startswith("__MACOSX/")}
-        listed = _listed_labels(archive, named)
-        names = sorted(listed) if listed else sorted(n for n in named if n.lower().endswith(IMAGE_ENDINGS))
-        for number, name in enumerate(names):
+        # The name as it stands in the list of members: `filename` may come from an extra field instead.
+        members = {info.orig_filename: info for info in archive.infolist() if not info.is_dir()}
+        image = profile.get("image") or {}
+        top = image.get("top") or ""
+        if image.get("labels_from") == "table":
+            labels = _table_labels(archive, members, top, image.get("labels_file") or f"{top}labels.csv")
+        else:
+            labels = _folder_labels(members, top)
+        for number, name in enumerate(sorted(labels)):
             if number % 50 == 0:
                 stop.check()
-            folders = name.split("/")
-            if not listed and len(folders) < 2:
-                raise DataError("data_file", name=name, problem="it is in no folder, so it has no label")
-            label = listed[name] if listed else folders[-2]
-            yield name, label, _decode(archive, named[name], side, channels)
+            yield name, labels[name], _decode(archive, members[name], side, channels)
 
 
-def _listed_labels(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> dict[str, str]:
-    if "labels.csv" not in members:
-        return {}
-    text = _member_bytes(archive, members["labels.csv"]).decode("utf-8-sig", "replace")
-    rows = csv.DictReader(io.StringIO(text, newline=""))
-    if not {"file", "label"} <= set(rows.fieldnames or ()):
-        raise DataError("data_file", name="labels.csv", problem="it needs the columns file and label")
+def _folder_labels(members: dict[str, zipfile.ZipInfo], top: str) -> dict[str, str]:
+    """Label by member. What is no image, what systems leave behind and images in no folder are left out."""
     labels = {}
-    for row in rows:
-        name = row["file"] or ""
-        if name not in members:
-            raise DataError("data_file", name="labels.csv", problem=f"it names “{name}”, which is not in the zip")
-        labels[name] = row["label"] or ""
+    for name in members:
+        *folders, file = name.removeprefix(top).split("/")
+        if folders and file.lower().endswith(IMAGE_ENDINGS) and not file.startswith("._") and "__MACOSX" not in folders:
+            labels[name] = folders[-1]
     return labels
+
+
+def _table_labels(
+    archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], top: str, table: str
+) -> dict[str, str]:
+    """Label by member, from a table with the columns file (relative to `top`) and label."""
+
+    def fault(problem: str) -> DataError:
+        return DataError("data_file", name=table, problem=problem)
+
+    if table not in members:
+        raise fault("it is not in the zip")
+    try:
+        text = _member_bytes(archive, members[table]).decode("utf-8-sig")
+        found = _open_table(text)
+        if found is None:
+            raise fault("it needs the columns file and label")
+        header, rows = found
+        file_at, label_at = header.index("file"), header.index("label")
+        labels = {}
+        for row in filter(None, rows):
+            name = top + row[file_at].strip()
+            if name not in members:
+                raise fault(f"it names “{name}”, which is not in the zip")
+            labels[name] = row[label_at].strip()
+    except UnicodeDecodeError:
+        raise fault("it is not UTF-8 text") from None
+    except IndexError:
+        raise fault("a row is shorter than the header") from None
+    except csv.Error:
+        raise fault("its quotes do not match") from None
+    return labels
+
+
+def _open_table(text: str) -> tuple[list[str], Iterator[list[str]]] | None:
+    """(header, other rows) of a table of labels, cut by the separator that shows both columns; None if none does."""
+    csv.field_size_limit(MAX_FIELD_CHARS)
+    for delimiter in DELIMITERS:
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        with contextlib.suppress(csv.Error, StopIteration):
+            header = [name.strip().lower() for name in next(rows)]
+            if {"file", "label"} <= set(header):
+                return header, rows
+    return None
 
 
 def _member_bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
@@ -145,13 +196,22 @@ def _decode(archive: zipfile.ZipFile, info: zipfile.ZipInfo, side: int, channels
 
     data = _member_bytes(archive, info)
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
+        with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise DataError("data_file", name=info.filename, problem="it has too many pixels")
-            plain = image.convert("L" if channels == 1 else "RGB")
+            plain = _eight_bits(image).convert("L" if channels == 1 else "RGB")
             if plain.size != (side, side):
                 plain = plain.resize((side, side), Image.Resampling.BILINEAR)
             pixels = np.asarray(plain, dtype=np.uint8)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise DataError("data_file", name=info.filename, problem="it is not a readable PNG or JPEG") from None
+    except (*UNREADABLE, Image.DecompressionBombError):
+        raise DataError("data_file", name=info.filename, problem="it is not a readable PNG, JPEG or WebP") from None
     return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+
+
+def _eight_bits(image: "Image.Image") -> "Image.Image":
+    """The image with its grey levels as bytes: by itself Pillow would make all but the darkest of 16 bits white."""
+    from PIL import Image  # as above
+
+    if not image.mode.startswith("I;16"):
+        return image
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))

@@ -40,8 +40,14 @@ def test_csv_and_jsonl_say_the_same(tmp_path: Path) -> None:
     assert rows_of(tmp_path, "jsonl", lines) == expected
 
 
-def test_absent_values_are_empty(tmp_path: Path) -> None:
+def test_absent_and_blank_values_are_empty(tmp_path: Path) -> None:
     assert rows_of(tmp_path, "jsonl", b'{"text":null,"label":true}') == [["", "true"]]
+    assert rows_of(tmp_path, "jsonl", b'{"text":" \\t","label":" a "}') == [["", " a "]]
+    assert rows_of(tmp_path, "csv", 'text,label\n" \n",\u3000\n'.encode()) == [["", ""]]
+
+
+def test_a_byte_order_mark_may_stand_alone_in_its_line(tmp_path: Path) -> None:
+    assert rows_of(tmp_path, "jsonl", b'\xef\xbb\xbf\n{"text":"a","label":"b"}\n') == [["a", "b"]]
 
 
 @pytest.mark.parametrize(
@@ -69,51 +75,108 @@ def test_text_must_be_utf8(tmp_path: Path) -> None:
         read_text(path)
 
 
+def images_of(path: Path, side: int = 8, channels: int = 1, **image: str) -> list[tuple[str, str, np.ndarray]]:
+    return list(read_images(path, side, channels, {"image": image}, Stop()))
+
+
 def test_images_come_sorted_with_their_folders_as_labels(tmp_path: Path) -> None:
-    members = {"b/2.png": png(), "a/1.png": png("RGB", (20, 10)), "__MACOSX/a/1.png": b"x", "a/notes.txt": b"x"}
-    found = list(read_images(zip_of(tmp_path, members), 8, 1, Stop()))
+    members = {"b/2.png": png(), "a/1.png": png("RGB", (20, 10)), "a/notes.txt": b"x"}
+    found = images_of(zip_of(tmp_path, members))
     assert [(name, label) for name, label, _ in found] == [("a/1.png", "a"), ("b/2.png", "b")]
     assert {pixels.shape for _, _, pixels in found} == {(1, 8, 8)}
     assert (found[1][2] == 200).all()
 
 
-def test_labels_can_come_from_a_table(tmp_path: Path) -> None:
-    members = {"labels.csv": b"file,label\nx.png,cat\ny.png,dog\n", "x.png": png(), "y.png": png()}
-    found = list(read_images(zip_of(tmp_path, members), 4, 3, Stop()))
-    assert [(name, label, pixels.shape) for name, label, pixels in found] == [
-        ("x.png", "cat", (3, 4, 4)),
-        ("y.png", "dog", (3, 4, 4)),
-    ]
+def test_what_has_no_label_or_is_no_image_is_left_out(tmp_path: Path) -> None:
+    junk = ["__MACOSX/pets/a/._1.png", "pets/__MACOSX/2.png", "pets/a/._1.png", "pets/a/.DS_Store", "pets/a/Thumbs.db"]
+    notes = ["README", "pets/README.md", "pets/a/LICENSE.txt", "pets/labels.csv"]
+    members = dict.fromkeys(junk + notes, b"x") | {"pets/loose.png": png(), "pets/a/1.png": png()}
+    found = images_of(zip_of(tmp_path, members), labels_from="folders", top="pets/")
+    assert [(name, label) for name, label, _ in found] == [("pets/a/1.png", "a")]
+    assert images_of(zip_of(tmp_path, {"1.png": png()}), labels_from="none") == []
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_formats(tmp_path: Path, kind: str) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), (200, 100, 0)).save(file, kind)
+    ((_, _, pixels),) = images_of(zip_of(tmp_path, {f"a/1.{kind}": file.getvalue()}), channels=3)
+    assert np.abs(pixels[:, 4, 4].astype(int) - [200, 100, 0]).max() <= 3
+
+
+def test_sixteen_bits_of_grey_are_scaled(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.fromarray(np.full((8, 8), 0x6400, dtype=np.uint16)).save(file, "PNG")
+    ((_, _, pixels),) = images_of(zip_of(tmp_path, {"a/1.png": file.getvalue()}))
+    assert (pixels == 0x64).all()
 
 
 @pytest.mark.parametrize(
-    "members",
+    "table",
     [
-        {"a/1.png": b"not an image"},
-        {"top.png": png()},
-        {"labels.csv": b"file,label\nmissing.png,a\n"},
-        {"labels.csv": b"name,class\n", "x.png": png()},
-        {"a/big.png": png("1", (13_000, 13_000), 0)},
+        b"file,label\nx.png,cat\nb/y.png,dog\n",
+        b"\xef\xbb\xbfnote; Label ;FILE\r\n\r\n1,2; cat;x.png \r\n;dog;b/y.png\r\n",
+        b'"label"\t"file"\n"cat"\t"x.png"\ndog\tb/y.png',
+        b"label|file|note\ncat|x.png|" + b"n" * 200_000 + b"\ndog|b/y.png|",
+    ],
+    ids=["plain", "semicolon", "tab", "long"],
+)
+def test_labels_can_come_from_a_table(tmp_path: Path, table: bytes) -> None:
+    members = {"top/Labels.CSV": table, "top/x.png": png(), "top/b/y.png": png(), "top/c/unlisted.png": png()}
+    path = zip_of(tmp_path, members)
+    found = images_of(path, 4, 3, labels_from="table", top="top/", labels_file="top/Labels.CSV")
+    assert [(name, label, pixels.shape) for name, label, pixels in found] == [
+        ("top/b/y.png", "dog", (3, 4, 4)),
+        ("top/x.png", "cat", (3, 4, 4)),
+    ]
+
+
+def test_names_in_an_old_encoding(tmp_path: Path) -> None:
+    path = zip_of(tmp_path, {"aa/1.png": png(), "labels.csv": "file,label\n猫/1.png,x\n".encode()})
+    path.write_bytes(path.read_bytes().replace(b"aa/1.png", "猫".encode("gb2312") + b"/1.png"))
+    for image in ({"labels_from": "folders"}, {"labels_from": "table", "labels_file": "labels.csv"}):
+        ((name, _, _),) = read_images(path, 8, 1, {"encoding": "gb2312", "image": image}, Stop())
+        assert name == "猫/1.png"
+
+
+TABLE = {"labels_from": "table", "labels_file": "labels.csv"}
+
+
+@pytest.mark.parametrize(
+    ("members", "image"),
+    [
+        ({"a/1.png": b"not an image"}, {}),
+        ({"a/big.png": png("1", (13_000, 13_000), 0)}, {}),
+        ({"labels.csv": b"file,label\nmissing.png,a\n"}, TABLE),
+        ({"labels.csv": b"name,class\n", "x.png": png()}, TABLE),
+        ({"labels.csv": b"file,label\nx.png\n", "x.png": png()}, TABLE),
+        ({"labels.csv": b'file,label\nx.png,"a\n', "x.png": png()}, TABLE),
+        ({"labels.csv": b"file,label\nx.png,\xff\n", "x.png": png()}, TABLE),
     ],
 )
-def test_bad_file_is_named(tmp_path: Path, members: dict[str, bytes]) -> None:
+def test_bad_file_is_named(tmp_path: Path, members: dict[str, bytes], image: dict[str, str]) -> None:
     with pytest.raises(DataError) as caught:
-        list(read_images(zip_of(tmp_path, members), 8, 1, Stop()))
+        images_of(zip_of(tmp_path, members), **image)
     assert caught.value.params["name"] in members
+
+
+def test_a_table_of_labels_that_is_gone_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"labels\.csv.*not in the zip"):
+        images_of(zip_of(tmp_path, {"x.png": png()}), **TABLE)
 
 
 def test_what_is_no_zip_is_said(tmp_path: Path) -> None:
     path = tmp_path / "blob"
     path.write_bytes(b"PK\x03\x04 but no more")
     with pytest.raises(DataError, match="not a zip file"):
-        list(read_images(path, 8, 1, Stop()))
+        images_of(path)
 
 
 def test_reading_stops_when_asked(tmp_path: Path) -> None:
     stop = Stop()
     stop.requested = True
     with pytest.raises(StopRequestedError):
-        list(read_images(zip_of(tmp_path, {"a/1.png": png()}), 8, 1, stop))
+        list(read_images(zip_of(tmp_path, {"a/1.png": png()}), 8, 1, {}, stop))
     path = tmp_path / "table"
     path.write_text("text,label\n" + "a,b\n" * 1_001)
     with pytest.raises(StopRequestedError):

@@ -35,12 +35,12 @@ class Task(Classifier):
         side = self.shape.image or 32
         names, labels = [], []
         with (folder / "pixels.bin").open("wb") as file:
-            for name, label, pixels in read_images(Path(data.path), side, channels, self.stop):
+            for name, label, pixels in read_images(Path(data.path), side, channels, data.profile, self.stop):
                 file.write(pixels.tobytes())
                 names.append(name)
                 labels.append(label)
         if not names:
-            raise DataError("data_shape", problem="it holds no PNG or JPEG images")
+            raise DataError("data_shape", problem="it holds no image with a label")
         classes = self.encode_labels(labels, folder)
         all_pixels = np.memmap(folder / "pixels.bin", np.uint8, "r", shape=(len(names), channels, side, side))
         train = np.load(folder / "train.npy")

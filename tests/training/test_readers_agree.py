@@ -1,0 +1,127 @@
+"""What the registry accepts, the engine reads, and both count the same rows, classes and missing values."""
+
+import io
+import zipfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from registry.datasets.ingest.run import inspect
+from training.engine.errors import Stop
+from training.engine.readers import read_images, read_rows, read_text
+
+BOM = b"\xef\xbb\xbf"
+
+
+def picture(kind: str = "PNG", mode: str = "RGB", grey: int = 90) -> bytes:
+    file = io.BytesIO()
+    Image.new(mode, (9, 7), (grey,) * len(Image.new(mode, (1, 1)).getbands())).save(file, kind)
+    return file.getvalue()
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def pets(*names: str) -> dict[str, bytes]:
+    return {name: picture(grey=at + 1) for at, name in enumerate(names)}
+
+
+def renamed(data: bytes, old: str, new: bytes) -> bytes:
+    """The zip with a folder named in an encoding that it does not tell."""
+    return data.replace(old.encode(), new)
+
+
+JUNK = {
+    "__MACOSX/pets/cat/._1.png": b"\0\5\x16\7",
+    "pets/.DS_Store": b"\0\0\0\1Bud1",
+    "pets/cat/._2.png": b"\0\5\x16\7",
+    "pets/cat/Thumbs.db": b"\xd0\xcf\x11\xe0",
+    "pets/README.md": b"Two pets.\n",
+    "pets/LICENSE": b"Free.\n",
+}
+SHAPES = {
+    "cat/1.png": picture(),
+    "cat/2.jpg": picture("JPEG", "CMYK"),
+    "cat/3.webp": picture("WEBP", "RGBA"),
+    "dog/4.PNG": picture(mode="I;16", grey=40_000),
+    "dog/5.jpeg": picture("JPEG", "L"),
+    "dog/6.webp": picture("WEBP"),
+    "dog/7.png": picture(mode="P"),
+    "dog/8.png": picture(mode="LA"),
+}
+TABLE = b' Label;FILE ;note\r\n cat ;a/1.png;x\r\n\r\ndog; 2.png;"1;\n2"\r\n'
+
+FILES: dict[str, tuple[str, bytes]] = {
+    "comma": ("a.csv", b"text,label\na b,x\nc d,y\ne f,x\ng h,y\n"),
+    "semicolon, mark, blank lines": ("a.csv", BOM + "text; label \r\n\r\nä,b;x\r\nc;y\r\n\r\nd;x\r\ne;y".encode()),
+    "tab, old line ends": ("a.tsv", b"text\tlabel\ra\tx\rb\ty\rc\tx\rd\ty\r"),
+    "bar, quoted lines": ("a.csv", b'text|label\n"a ""b""\n\n|c"|x\n"\r\n"|y\nd|x\n"e\r"|y\n'),
+    "missing and blank cells": ("a.csv", "text,label\n a ,x\n ,y\n\u3000,\nb,\t\nc, x\nd,x\ne,y\nf, x\n".encode()),
+    "one column": ("a.csv", b'word\nyes\n" "\n""\n\nno\nyes\nno\n'),
+    "lines": (
+        "a.jsonl",
+        b'{"text":"a","label":1}\n\n \t\r\n{"label":2,"text":" "}\r\n{"text":null,"label":1}\n'
+        b'{"text":"\\u732b","label":2,"more":true}\n{"more":false}\n{"text":"","label":1.0,"more":1e3}',
+    ),
+    "lines after a mark": ("a.ndjson", BOM + b'\n{"text":"a","label":"x"}\n{"text":"b","label":"x"}\n{"label":"y"}\n'),
+    "text": ("a.txt", b"One.\n\nTwo,\r\n \t\nthree.\rFour"),
+    "text after a mark": ("a.md", BOM + "猫。\n\n狗。\n".encode()),
+    "all formats": ("a.zip", zipped(SHAPES)),
+    "top folder and junk": ("a.zip", zipped(pets("pets/cat/1.png", "pets/dog/2.png", "pets/dog/3.png") | JUNK)),
+    "labels.csv": ("a.zip", zipped(pets("a/1.png", "2.png", "b/3.png") | {"labels.csv": TABLE})),
+    "labels.csv in a folder": ("a.zip", zipped(pets("p/a/1.png", "p/2.png") | {"p/Labels.CSV": TABLE, **JUNK})),
+    "some without label": ("a.zip", zipped(pets("1.png", "cat/2.png", "dog/3.png", "4.png"))),
+    "none with label": ("a.zip", zipped(pets("1.png", "2.png"))),
+    "chinese names": ("a.zip", renamed(zipped(pets("aaaa/1.png", "dog/2.png")), "aaaa", "猫狗".encode("gb2312"))),
+    "western names": ("a.zip", renamed(zipped(pets("aaaa/1.png", "dog/2.png")), "aaaa", "chät".encode("cp437"))),
+    "untold UTF-8 names": ("a.zip", renamed(zipped(pets("aaa/1.png", "dog/2.png")), "aaa", "猫".encode())),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_what_is_accepted_is_read_alike(tmp_path: Path, case: str) -> None:
+    name, data = FILES[case]
+    path = tmp_path / "blob"
+    path.write_bytes(data)
+    report = inspect(path, name=name)
+    assert report.ok, report.refusal
+    AGREE[report.kind](path, report.profile)
+
+
+def agree_text(path: Path, profile: dict[str, Any]) -> None:
+    text = read_text(path)
+    lines = io.StringIO(text, newline=None).readlines()
+    assert (len(text), len(lines)) == (profile["chars"], profile["lines"])
+    assert sum(not line.isspace() for line in lines) == profile["rows"]
+
+
+def agree_rows(path: Path, profile: dict[str, Any]) -> None:
+    names = [column["name"] for column in profile["columns"]]
+    rows = list(read_rows(path, profile["kind"], names, profile, Stop()))
+    assert len(rows) == profile["rows"]
+    for column, values in zip(profile["columns"], zip(*rows, strict=True), strict=True):
+        present = [value for value in values if value]
+        assert len(values) - len(present) == column["missing"]
+        assert len(set(present)) == column["distinct"]
+        if column["name"] in profile["label_candidates"]:
+            assert Counter(present) == profile["classes"][column["name"]]
+
+
+def agree_images(path: Path, profile: dict[str, Any]) -> None:
+    found = list(read_images(path, 8, 3, profile, Stop()))
+    missing = profile["columns"][0]["missing"] if profile["columns"] else profile["rows"]
+    assert len(found) == profile["rows"] - missing
+    assert Counter(label for _, label, _ in found) == profile["classes"].get("label", {})
+    labels = {name: label for name, label, _ in found}
+    assert all(labels.get(example["file"]) == example["label"] for example in profile["examples"])
+
+
+AGREE = {"text": agree_text, "csv": agree_rows, "jsonl": agree_rows, "images": agree_images}
