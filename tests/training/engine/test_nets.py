@@ -23,9 +23,11 @@ def scrambled(arch: str) -> torch.nn.Module:
     torch.manual_seed(4)
     net = net_module(arch).build(*SHAPES[arch])
     with torch.no_grad():
-        for tensor in [*net.parameters(), *net.buffers()]:
+        for tensor in net.parameters():
+            tensor.copy_(torch.randn_like(tensor) * 0.4)
+        for tensor in net.buffers():
             if tensor.is_floating_point():
-                tensor.copy_(torch.rand_like(tensor) * 0.4 + 0.05)
+                tensor.copy_(torch.rand_like(tensor) + 0.5)
     return net.eval()
 
 

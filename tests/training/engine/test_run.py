@@ -159,6 +159,29 @@ def test_resnet_package_loads_in_transformers(done: dict[str, Run]) -> None:
         torch.testing.assert_close(theirs(scaled).logits, ours(scaled), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("variant", ["gpt", "bert", "resnet"])
+def test_figures_are_those_of_the_package(variant: str, make_run: MakeRun) -> None:
+    """Measured again in one process, from the packaged weights and the prepared files."""
+    from training.engine.errors import Stop
+    from training.engine.package import load_net
+    from training.engine.registry import task_module
+    from training.engine.spec import Spec
+    from training.engine.tasks.base import Judged
+
+    run = make_run("run", VARIANTS[variant] | {"resources": {"cpus": 2}})
+    assert run.go() == DONE, run.log
+    spec = Spec.from_text((run.folder / "spec.json").read_bytes())
+    task = task_module(spec.task).Task(spec, Stop())
+    (prepared,) = (run.folder / "prepared").iterdir()
+    task.open(prepared, json.loads((prepared / "prepared.json").read_text())["facts"])
+    items = np.arange(task.count("test"))
+    with torch.inference_mode():
+        rows = task.measure(load_net(run.folder / "out"), "test", items)
+    again = task.report(Judged("test", items, rows)).values
+    said = {name.removeprefix("test/"): value for name, value in run.of("done")[0]["metrics"].items()}
+    assert again == pytest.approx(said, rel=1e-4)
+
+
 def test_card_says_what_is_known(done: dict[str, Run]) -> None:
     card = (done["gpt"].folder / "out" / "README.md").read_text()
     digest = json.loads((done["gpt"].folder / "inputs.json").read_text())["data"]["sha256"]
@@ -356,6 +379,15 @@ def test_stop_is_heard_while_preparing(make_run: MakeRun) -> None:
     assert run.of("stopped")[0]["step"] == 0
     assert not list((run.folder / "prepared").iterdir())
     assert run.resume() == DONE
+
+
+def test_resume_does_not_judge_a_step_twice(make_run: MakeRun) -> None:
+    """Patience would run out early, were the same step counted again."""
+    run = make_run("run", tiny("causal-lm"))
+    assert run.go(kill_at(8, signal.SIGTERM)) == STOPPED
+    assert run.resume() == DONE
+    judged = [event["step"] for event in run.of("metric") if "valid/loss" in event["values"]]
+    assert judged == [4, 8, 12]
 
 
 def test_stop_in_the_middle_of_an_evaluation_loses_nothing(make_run: MakeRun) -> None:
