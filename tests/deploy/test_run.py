@@ -16,6 +16,7 @@ from deploy import run
 from deploy.tandem import processes
 from deploy.tandem.place import ROOT, Place
 from deploy.tandem.say import Trouble
+from tests.deploy.conftest import environment_of_one_s_own
 
 SCENE = """
 import os, sys, time
@@ -26,11 +27,12 @@ from deploy.tandem.place import Place, check_data_folder
 from deploy.tandem.processes import Child
 
 def sleepers(place, base, tracking_url):
-    code = "import os, sys, time, pathlib; pathlib.Path(sys.argv[1]).touch(); WORK; time.sleep(600)"
+    code = "import os, sys, time, pathlib; FIRST; pathlib.Path(sys.argv[1]).touch(); WORK; time.sleep(600)"
     for name in ("tracking", "web", "worker"):
         sign = place.data / (name + ".up")
         sign.unlink(missing_ok=True)
         work = code.replace("WORK", os.environ.get("WORK_" + name, "0"))
+        work = work.replace("FIRST", os.environ.get("FIRST_" + name, "0"))
         command = [sys.executable, "-c", work, str(sign)]
         yield Child(name, command, place.log / (name + ".log"), sign.exists, first_to_stop=name == "worker")
 
@@ -56,7 +58,7 @@ def start(tmp_path):
         runner = subprocess.Popen(
             [sys.executable, "-c", SCENE, str(tmp_path)],
             cwd=ROOT,
-            env={**os.environ, **variables},
+            env={**environment_of_one_s_own(tmp_path / "var"), **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -172,7 +174,7 @@ def test_a_second_run_on_the_same_data_is_refused_with_the_process_of_the_first(
 
 def test_a_run_after_a_killed_one_ends_what_was_left(start, tmp_path):
     detached = "__import__('subprocess').Popen([sys.executable, '-c', 'import time; time.sleep(600)']"
-    first = start(WORK_worker=detached + ", start_new_session=True)")
+    first = start(FIRST_worker=detached + ", start_new_session=True)")
     until(first, "until you press Ctrl-C")
     mark = run_id(tmp_path)
     first.kill()
