@@ -220,7 +220,13 @@ def test_nobody_ends_the_role_of_another(aurora):
 
 def test_a_role_of_another_project_is_not_here(aurora, borealis):
     theirs = Membership.objects.get(user=borealis.engineer, project=borealis.project)
-    assert as_(aurora.lead).post(url(aurora, f"members/{theirs.pk}/end/")).status_code == 404
+    second = create_project(title="Second", lead_organisation=aurora.university, by=aurora.lead)
+    add_member(project=second, user=aurora.researcher, organisation=aurora.university, role="lead", by=aurora.lead)
+    elsewhere = Membership.objects.get(user=aurora.researcher, project=second)
+    for member in (theirs, elsewhere):
+        assert as_(aurora.lead).post(url(aurora, f"members/{member.pk}/end/")).status_code == 404
+        member.refresh_from_db()
+        assert not member.has_ended
 
 
 def test_a_party_joins(aurora):

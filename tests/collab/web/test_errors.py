@@ -9,7 +9,8 @@ from django.http import Http404
 from django.test import Client, RequestFactory, override_settings
 from django.urls import include, path
 from rest_framework import exceptions as drf
-from rest_framework.decorators import api_view
+from rest_framework.decorators import api_view, permission_classes
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
 from collab.access.policy import Missing
@@ -92,6 +93,7 @@ def faulty(request):
 
 
 @api_view(["GET"])
+@permission_classes([AllowAny])
 def broken_api(request):
     raise RuntimeError(SECRET)
 

@@ -1,0 +1,267 @@
+"""Many acts at the same moment, on a database where they really are. Run by test_postgres.py, which starts one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from collab.access.roles import Role
+from collab.accounts.models import Membership, User
+from collab.agreements.models import AgreementVersion, Signature
+from collab.agreements.services import draft_agreement, draft_version, send_for_signature, sign_version
+from collab.audit.models import AuditEvent
+from collab.audit.services import first_break, record
+from collab.kernel.errors import ConflictError, DomainError, InvalidError, StaleError
+from collab.projects.models import Project
+from collab.projects.services import add_member, add_party, edit_project, end_membership
+from registry.catalog.models import ModelVersion
+from registry.catalog.services import TrainedModel, register_version
+from registry.datasets.models import Dataset
+from registry.datasets.services import create_dataset
+from tests.cast import employ, organisation, person
+from training.jobs import lifecycle
+from training.jobs.models import Attempt, Job
+from training.jobs.services import submit_job, suggest
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="run by tests/services/test_postgres.py"),
+]
+
+
+def at_once(acts: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Run each act in a thread with its own connection, all from the same moment on; results, or what was raised."""
+    results: list[Any] = [None] * len(acts)
+    start = threading.Barrier(len(acts))
+
+    def run(index: int) -> None:
+        try:
+            start.wait(30)
+            results[index] = acts[index]()
+        except Exception as fault:
+            results[index] = fault
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(acts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert not [thread for thread in threads if thread.is_alive()], "a thread hangs: a deadlock?"
+    return results
+
+
+def acts(verb: str) -> int:
+    return AuditEvent.objects.filter(verb=verb).count()
+
+
+def test_a_hundred_agreements_are_sealed_exactly_once(aurora):
+    """Two or three parties sign at the same moment, and one of them twice."""
+    third = organisation("Third")
+    signatory = employ(person("Third Director"), third, Role.SIGNATORY)
+    add_party(project=aurora.project, organisation=third, by=aurora.lead)
+    two = [(aurora.university_signatory, aurora.university), (aurora.company_signatory, aurora.company)]
+    three = [*two, (signatory, third)]
+    out = []
+    for number in range(100):
+        agreement = draft_agreement(
+            project=aurora.project, reference=f"A-{number}", kind="nda", title="A", by=aurora.lead
+        )
+        signers = three if number % 2 else two
+        version = draft_version(
+            agreement=agreement,
+            text="t",
+            effective_on=timezone.localdate(),
+            by=aurora.lead,
+            parties=[party for _user, party in signers],
+        )
+        out.append((send_for_signature(version=version, by=aurora.lead), signers))
+
+    failures = []
+    for version, signers in out:
+
+        def sign(user: User, party: Any, version: AgreementVersion = version) -> str:
+            return sign_version(
+                version=version,
+                party=party,
+                typed_name=user.name,
+                capacity="Director",
+                document_sha256=version.document_sha256,
+                by=user,
+            ).state
+
+        crowd = [*signers, signers[0]]
+        results = at_once([lambda u=user, p=party: sign(u, p) for user, party in crowd])
+        failures += [result for result in results if isinstance(result, Exception)]
+
+    assert failures == []
+    assert AgreementVersion.objects.filter(state="executed").count() == 100
+    assert acts("agreement.execute") == 100
+    assert Signature.objects.count() == acts("agreement.sign") == sum(len(signers) for _version, signers in out)
+    assert first_break() is None
+
+
+@pytest.fixture
+def ready(aurora):
+    """Aurora, covered, with a dataset and a spec that fits."""
+    aurora.cover(reference="DUA-1")
+    version = aurora.dataset().latest()
+    return aurora, version, suggest("causal-lm", version)["spec"]
+
+
+def test_one_submit_sent_twenty_times_is_one_job(ready):
+    aurora, _version, spec = ready
+
+    def submit() -> Any:
+        return submit_job(project=aurora.project, name="One", spec=spec, by=aurora.researcher, idempotency_key="k").pk
+
+    results = at_once([submit] * 20)
+    assert set(results) == {Job.objects.get().pk}
+    assert acts("job.submit") == 1
+    other = spec | {"train": spec["train"] | {"seed": 99}}
+    with pytest.raises(InvalidError):
+        submit_job(project=aurora.project, name="One", spec=other, by=aurora.researcher, idempotency_key="k")
+
+
+def test_without_a_key_each_is_a_job_of_its_own(ready):
+    aurora, _version, spec = ready
+    jobs = at_once([lambda: submit_job(project=aurora.project, name="Many", spec=spec, by=aurora.researcher).pk] * 8)
+    assert len(set(jobs)) == Job.objects.count() == 8
+
+
+def test_the_chain_of_history_stays_whole_under_many_writers(aurora):
+    before = AuditEvent.objects.count()
+
+    def write() -> int:
+        for number in range(100):
+            with transaction.atomic():
+                record(verb="test", subject=aurora.project, by=aurora.lead, data={"n": number})
+        return 100
+
+    assert at_once([write] * 4) == [100] * 4
+    assert first_break() is None
+    ids = list(AuditEvent.objects.order_by("id").values_list("id", flat=True))
+    assert ids == list(range(1, before + 401))
+
+
+def queued(ready, count: int) -> None:
+    aurora, version, spec = ready
+    job = submit_job(project=aurora.project, name="Many", spec=spec, by=aurora.researcher)
+    fields = {f.attname: getattr(job, f.attname) for f in Job._meta.concrete_fields if f.name not in {"id"}}
+    Job.objects.bulk_create(Job(**fields) for _ in range(count - 1))
+
+
+def test_every_waiting_job_is_claimed_once(ready):
+    queued(ready, 40)
+
+    def claim(host: str) -> list[Any]:
+        mine = []
+        while (job := lifecycle.claim(owner=host, host=host, slots=1000)) is not None:
+            mine.append(job.pk)
+        return mine
+
+    claimed = at_once([lambda h=f"host-{n}": claim(h) for n in range(4)])
+    everything = [pk for mine in claimed for pk in mine]
+    assert len(everything) == len(set(everything)) == 40
+    assert Attempt.objects.count() == 40 and set(Job.objects.values_list("fence", flat=True)) == {1}
+
+
+def test_a_machine_never_runs_more_than_its_slots(ready):
+    queued(ready, 10)
+    claimed = at_once([lambda: lifecycle.claim(owner="h", host="h", slots=3)] * 8)
+    assert sum(isinstance(job, Job) for job in claimed) == 3
+    assert not [result for result in claimed if isinstance(result, Exception)]
+
+
+def test_an_end_and_a_new_claim_do_not_both_write(ready):
+    """The supervisor that was given up comes back while another attempt is claimed: only one fence counts."""
+    queued(ready, 1)
+    job = lifecycle.claim(owner="a", host="a", slots=1)
+    Job.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    results = at_once(
+        [
+            lambda: lifecycle.end_attempt(job_id=job.pk, fence=job.fence, ending=lifecycle.Ending("lost")),
+            lambda: lifecycle.end_attempt(job_id=job.pk, fence=job.fence, ending=lifecycle.Ending("lost")),
+            lambda: lifecycle.beat(job_id=job.pk, fence=job.fence, progress={"step": 1}),
+        ]
+    )
+    assert sum(isinstance(result, Job) for result in results[:2]) == 1
+    assert Job.objects.get().state == "queued" and acts("job.requeue") == 1
+
+
+def test_two_edits_from_the_same_state_one_is_refused(aurora):
+    version = Project.objects.get().version
+    results = at_once(
+        [
+            lambda t=title: (
+                edit_project(project=Project.objects.get(), by=aurora.lead, version=version, title=t, summary="").title
+            )
+            for title in ("North", "South")
+        ]
+    )
+    assert sorted(isinstance(result, StaleError) for result in results) == [False, True]
+    assert Project.objects.get().title in results and acts("project.edit") == 1
+
+
+def test_the_last_two_leads_do_not_both_leave(aurora):
+    add_member(
+        project=aurora.project, user=aurora.researcher, organisation=aurora.university, role=Role.LEAD, by=aurora.lead
+    )
+    leads = list(Membership.objects.filter(project=aurora.project, role=Role.LEAD).select_related("user", "project"))
+    results = at_once([lambda m=held: end_membership(membership=m, by=m.user) for held in leads])
+    assert sorted(isinstance(result, ConflictError) for result in results) == [False, True]
+    assert Membership.objects.active().filter(project=aurora.project, role=Role.LEAD).count() == 1
+
+
+def test_a_role_a_dataset_and_a_party_are_added_once(aurora):
+    anna = employ(person("Anna"), aurora.company)
+    other = organisation("Other")
+    given = {"project": aurora.project, "user": anna, "organisation": aurora.company, "role": Role.ENGINEER}
+    for act, count in (
+        (
+            lambda: add_member(**given, by=aurora.lead),
+            lambda: Membership.objects.filter(user=anna).exclude(project=None),
+        ),
+        (lambda: create_dataset(project=aurora.project, name="One", by=aurora.lead), Dataset.objects.all),
+        (lambda: add_party(project=aurora.project, organisation=other, by=aurora.lead), other.project_parties.all),
+    ):
+        results = at_once([act] * 5)
+        assert count().count() == 1
+        refusals = [result for result in results if isinstance(result, Exception)]
+        assert len(refusals) == 4
+        # Whoever comes second is told so by the verb, or by the database, which the site says as a 409.
+        assert all(isinstance(fault, DomainError) or "duplicate key" in str(fault) for fault in refusals), refusals
+
+
+def test_versions_of_a_model_are_numbered_without_a_gap(ready):
+    aurora, _version, spec = ready
+    queued(ready, 8)
+    jobs = list(Job.objects.all())
+    trained = TrainedModel(
+        task="causal-lm",
+        architecture="gpt",
+        parameters=1,
+        metrics={"test/loss": 1.0},
+        primary_metric="test/loss",
+        baseline={},
+        card="c",
+        manifest={},
+        manifest_sha256="1" * 64,
+        size_bytes=1,
+    )
+
+    def register(job: Job) -> int:
+        return register_version(
+            project=aurora.project, name="Model", trained=trained, job_id=job.pk, by=aurora.researcher
+        ).number
+
+    numbers = at_once([lambda j=job: register(j) for job in [*jobs, *jobs[:2]]])  # two of them asked twice
+    assert sorted(set(numbers)) == list(range(1, 9))
+    assert ModelVersion.objects.count() == acts("model.register") == 8
