@@ -111,8 +111,7 @@ def read_images(
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, LookupError):
         raise DataError("data_shape", problem="it is not a zip file") from None
     with archive:
-        # The name as it stands in the list of members: `filename` may come from an extra field instead.
-        members = {info.orig_filename: info for info in archive.infolist() if not info.is_dir()}
+        members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
         image = profile.get("image") or {}
         top = image.get("top") or ""
         if image.get("labels_from") == "table":
