@@ -18,8 +18,8 @@ help: ## this list
 run: ## set up, start everything, train the demo, serve (ONCE=1 stops afterwards, JSON=1 adds JSON, AGAIN=1 trains anew)
 	@$(PYTHON) deploy/bootstrap.py run
 
-test: ## run every test (ARGS="tests/deploy -k port" for some of them)
-	@$(DEV) -m pytest $(ARGS)
+test: ## run every test, two at a time (ARGS="tests/deploy -k port" for some of them, one at a time)
+	@$(DEV) -m pytest $(or $(ARGS),-n 2 --dist loadscope)
 
 check: ## style, types, complete migrations, house rules: what every commit must pass
 	@$(PYTHON) deploy/bootstrap.py setup --dev
