@@ -1,11 +1,13 @@
 """Stand-ins for a checkout and its parts. The real thing, whole, is in test_main_job.py."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,15 @@ def place(checkout: Path) -> Place:
     place = Place(root=checkout, values={})
     place.log.mkdir(parents=True)
     return place
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that an ordinary user reaches and may write to: the folders above tmp_path are closed to others."""
+    folder = Path(tempfile.mkdtemp(prefix="tandem-open-"))
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -97,11 +97,8 @@ def test_a_broken_environment_of_ours_is_made_anew(stamped):
     assert install.venv_state(stamped) == "the environment no longer works"
 
 
-def test_a_checkout_one_may_not_write_to_is_told(tmp_path, python):
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    if os.geteuid() != 0:
-        tmp_path.chmod(0o555)
+def test_a_checkout_one_may_not_write_to_is_told(open_folder, python):
+    open_folder.chmod(0o555)
     code = """
         import sys
         from pathlib import Path
@@ -112,10 +109,10 @@ def test_a_checkout_one_may_not_write_to_is_told(tmp_path, python):
             sys.exit(say.tell(trouble))
     """
 
-    answer = python(code, str(tmp_path), ordinary_user=True)
+    answer = python(code, str(open_folder), ordinary_user=True)
 
     assert answer.returncode == 1
-    assert answer.stderr.startswith(f"The virtual environment {tmp_path}/.venv cannot be made: permission denied.")
+    assert answer.stderr.startswith(f"The virtual environment {open_folder}/.venv cannot be made: permission denied.")
 
 
 # a Python without the parts that make environments

@@ -22,7 +22,7 @@ from deploy.tandem import processes, say
 from deploy.tandem.processes import Child, Household
 
 folder, PYTHON = Path(sys.argv[1]), sys.argv[2]
-household = Household("scene-" + folder.name, root=folder, environment=dict(os.environ))
+household = Household(sys.argv[3], root=folder, environment=dict(os.environ))
 household.adopt_orphans()
 
 def child(name, code, **more):
@@ -34,14 +34,11 @@ def child(name, code, **more):
 
 
 @pytest.fixture
-def scene(tmp_path, python):
+def scene(tmp_path, open_folder, python):
     def play(code: str, *, ordinary_user: bool = False):
-        if ordinary_user:
-            for folder in (tmp_path, *tmp_path.parents[:2]):
-                folder.chmod(0o755)
-            tmp_path.chmod(0o777)
+        folder = open_folder if ordinary_user else tmp_path
         interpreter = python_for_everybody() if ordinary_user else sys.executable
-        return python(SCENE + code, str(tmp_path), interpreter, ordinary_user=ordinary_user)
+        return python(SCENE + code, str(folder), interpreter, f"scene-{tmp_path.name}", ordinary_user=ordinary_user)
 
     return play
 
@@ -164,7 +161,7 @@ time.sleep(600)
 """
     )
     runner = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path), sys.executable],
+        [sys.executable, "-c", code, str(tmp_path), sys.executable, f"scene-{tmp_path.name}"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stdin=subprocess.DEVNULL,

@@ -152,7 +152,7 @@ def test_the_chain_of_history_stays_whole_under_many_writers(aurora):
 
 
 def queued(ready, count: int) -> None:
-    aurora, version, spec = ready
+    aurora, _version, spec = ready
     job = submit_job(project=aurora.project, name="Many", spec=spec, by=aurora.researcher)
     fields = {f.attname: getattr(job, f.attname) for f in Job._meta.concrete_fields if f.name not in {"id"}}
     Job.objects.bulk_create(Job(**fields) for _ in range(count - 1))
@@ -163,7 +163,7 @@ def test_every_waiting_job_is_claimed_once(ready):
 
     def claim(host: str) -> list[Any]:
         mine = []
-        while (job := lifecycle.claim(owner=host, host=host, slots=1000)) is not None:
+        while (job := lifecycle.claim(owner=host, host=host, cpus=1000)) is not None:
             mine.append(job.pk)
         return mine
 
@@ -173,9 +173,10 @@ def test_every_waiting_job_is_claimed_once(ready):
     assert Attempt.objects.count() == 40 and set(Job.objects.values_list("fence", flat=True)) == {1}
 
 
-def test_a_machine_never_runs_more_than_its_slots(ready):
+def test_a_machine_never_gives_more_processors_than_it_has(ready):
     queued(ready, 10)
-    claimed = at_once([lambda: lifecycle.claim(owner="h", host="h", slots=3)] * 8)
+    wanted = Job.objects.first().spec["resources"]["cpus"]
+    claimed = at_once([lambda: lifecycle.claim(owner="h", host="h", cpus=3 * wanted)] * 8)
     assert sum(isinstance(job, Job) for job in claimed) == 3
     assert not [result for result in claimed if isinstance(result, Exception)]
 
@@ -183,7 +184,7 @@ def test_a_machine_never_runs_more_than_its_slots(ready):
 def test_an_end_and_a_new_claim_do_not_both_write(ready):
     """The supervisor that was given up comes back while another attempt is claimed: only one fence counts."""
     queued(ready, 1)
-    job = lifecycle.claim(owner="a", host="a", slots=1)
+    job = lifecycle.claim(owner="a", host="a", cpus=2)
     Job.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     results = at_once(
         [
@@ -241,7 +242,7 @@ def test_a_role_a_dataset_and_a_party_are_added_once(aurora):
 
 
 def test_versions_of_a_model_are_numbered_without_a_gap(ready):
-    aurora, _version, spec = ready
+    aurora, _version, _spec = ready
     queued(ready, 8)
     jobs = list(Job.objects.all())
     trained = TrainedModel(

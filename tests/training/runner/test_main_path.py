@@ -19,6 +19,9 @@ from training.runner import dispatch as dispatching
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
+# Steps of a job that is to be interrupted: several seconds, also on a fast machine, so that it cannot be over before.
+LONG = 1500
+
 
 def tiny_spec(version, *, steps: int) -> dict:
     """A GPT of a few thousand parameters: seconds, not minutes."""
@@ -82,10 +85,10 @@ def test_a_submitted_job_becomes_a_registered_version_with_lineage(covered, mach
 
 
 def test_a_supervisor_killed_in_the_middle_loses_nothing(covered, machine, monkeypatch):
-    whole = submit(covered, steps=400, name="Whole")
+    whole = submit(covered, steps=LONG, name="Whole")
     machine.dispatch()
     machine.wait_for(whole, "done", "failed")
-    broken = submit(covered, steps=400, name="Broken")
+    broken = submit(covered, steps=LONG, name="Broken")
     broken.dataset_version_id = whole.dataset_version_id
     machine.dispatch()
     machine.wait_for_step(broken, 60)
@@ -110,10 +113,10 @@ def test_a_supervisor_killed_in_the_middle_loses_nothing(covered, machine, monke
 
 
 def test_stopping_keeps_the_work_and_resuming_ends_with_the_same_net(covered, machine):
-    whole = submit(covered, steps=400, name="Whole")
+    whole = submit(covered, steps=LONG, name="Whole")
     machine.dispatch()
     machine.wait_for(whole, "done", "failed")
-    job = submit(covered, steps=400, name="Stopped")
+    job = submit(covered, steps=LONG, name="Stopped")
     machine.dispatch()
     machine.wait_for_step(job, 60)
 
