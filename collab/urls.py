@@ -1,8 +1,9 @@
 """Pages of the people side."""
 
-from collab.access.rules import SIGNED_IN, route, rule
+from collab.access.rules import PUBLIC, SIGNED_IN, route, rule
 from collab.accounts import views as accounts
 from collab.agreements import views as agreements
+from collab.audit import views as audit
 from collab.projects import views as projects
 from collab.web import views as web
 
@@ -81,6 +82,25 @@ urlpatterns = [
         rule("agreement.end", "POST"),
         name="version_terminate",
     ),
+    route(
+        "agreements/<uuid:pk>/v<int:number>/sealed/",
+        agreements.version_sealed,
+        rule("agreement.view"),
+        name="version_sealed",
+    ),
+    route(
+        "agreements/<uuid:pk>/v<int:number>/sealed.pdf",
+        agreements.version_sealed_file,
+        rule("agreement.view"),
+        name="version_sealed_file",
+    ),
+    # evidence: what happened, and what anybody may check
+    route("verify/", agreements.verify, rule(PUBLIC, "GET", "POST"), name="verify"),
+    route("verify.json", agreements.verify_json, rule(PUBLIC), name="verify_json"),
+    route("history/", audit.history, rule("audit.view"), name="history"),
+    route("history.csv", audit.history_csv, rule("audit.view"), name="history_csv"),
+    route("audit/anchors/", audit.anchors, rule(PUBLIC), name="audit_anchors"),
+    route("audit/anchors.json", audit.anchors_json, rule(PUBLIC), name="audit_anchors_json"),
     # one's own account
     route("account/", accounts.profile, rule(SIGNED_IN, "GET", "POST"), name="profile"),
     route("account/tokens/", accounts.tokens, rule(SIGNED_IN, "GET", "POST"), name="tokens"),

@@ -2,8 +2,15 @@
 
 from collab.access.policy import Scope, register_scope
 from collab.accounts.models import ApiToken, Membership, Organisation
-from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
-from collab.audit.models import AuditEvent
+from collab.agreements.models import (
+    Agreement,
+    AgreementParty,
+    AgreementVersion,
+    Coverage,
+    SealedDocument,
+    Signature,
+)
+from collab.audit.models import AuditAnchor, AuditEvent
 from collab.projects.models import Project, ProjectParty
 
 register_scope(Organisation, Scope(view="organisation.view", organisation="pk", everyone=True))
@@ -16,4 +23,6 @@ register_scope(AgreementVersion, Scope(view="agreement.view", project="agreement
 register_scope(AgreementParty, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(Signature, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(Coverage, Scope(view="agreement.view", project="version__agreement__project"))
-register_scope(AuditEvent, Scope(view="audit.view", project="project_id"))
+register_scope(SealedDocument, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(AuditEvent, Scope(view="audit.view", project="project_id", organisation="organisation_id"))
+register_scope(AuditAnchor, Scope(view="organisation.view", everyone=True))  # published: everybody keeps a copy

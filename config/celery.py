@@ -16,6 +16,8 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["collab", "registry", "training"])
 app.conf.beat_schedule = {
     "sweep-jobs": {"task": "training.runner.sweep", "schedule": 5.0, "options": {"expires": 5}},
+    "anchor-history": {"task": "collab.audit.anchor", "schedule": 86_400.0, "options": {"expires": 3600}},
+    "seal-agreements": {"task": "collab.agreements.seal", "schedule": 60.0, "options": {"expires": 60}},
     "prune-queue": {"task": "training.runner.prune_queue", "schedule": 600.0, "options": {"expires": 600}},
 }
 

@@ -6,7 +6,14 @@ from typing import Any
 
 from django.contrib import admin
 
-from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
+from collab.agreements.models import (
+    Agreement,
+    AgreementParty,
+    AgreementVersion,
+    Coverage,
+    SealedDocument,
+    Signature,
+)
 from collab.web.admin import ScopedModelAdmin, short_hash
 
 
@@ -52,3 +59,10 @@ class CoverageAdmin(ScopedModelAdmin):
     list_filter = ["purpose"]
     search_fields = ["version__agreement__reference", "party__name"]
     list_select_related = ["version__agreement", "party"]
+
+
+@admin.register(SealedDocument)
+class SealedDocumentAdmin(ScopedModelAdmin):
+    list_display = ["version", "sha256", "size_bytes", "created_at"]
+    search_fields = ["version__agreement__reference", "sha256"]
+    list_select_related = ["version__agreement"]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -13,7 +15,16 @@ from rest_framework.response import Response
 
 from collab.accounts.api import OrganisationRef
 from collab.accounts.models import Organisation
-from collab.agreements.models import Agreement, AgreementKind, AgreementVersion, Coverage, Purpose, Signature
+from collab.agreements.models import (
+    Agreement,
+    AgreementKind,
+    AgreementVersion,
+    Coverage,
+    Purpose,
+    SealedDocument,
+    Signature,
+)
+from collab.agreements.sealing import ensure_sealed, open_sealed, verify_url
 from collab.agreements.services import (
     CoverageTerm,
     draft_agreement,
@@ -35,6 +46,8 @@ from collab.web.api import (
     StrictSerializer,
     choices_of,
 )
+from collab.web.downloads import attachment
+from collab.web.negotiation import AnythingNegotiation
 
 
 class CoverageSerializer(serializers.ModelSerializer):
@@ -54,6 +67,21 @@ class SignatureSerializer(serializers.ModelSerializer):
     class Meta:
         model = Signature
         fields = ["party", "signer", "typed_name", "capacity", "document_sha256", "signed_at"]
+
+
+class SealedSerializer(serializers.ModelSerializer):
+    """The PDF of an executed version: made once, named by its hash."""
+
+    document_sha256 = serializers.CharField(source="version.document_sha256", read_only=True)
+    verify_url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = SealedDocument
+        fields = ["sha256", "document_sha256", "size_bytes", "created_at", "verify_url"]
+
+    def get_verify_url(self, sealed: SealedDocument) -> str:
+        """Where anybody may ask whether it was executed."""
+        return verify_url(sealed.version.document_sha256)
 
 
 class VersionRow(serializers.ModelSerializer):
@@ -219,6 +247,8 @@ class AgreementVersionViewSet(ScopedViewSet):
         "sign": "agreement.sign",
         "withdraw": "agreement.draft",
         "terminate": "agreement.end",
+        "sealed": "agreement.view",
+        "pdf": "agreement.view",
     }
     rows = AgreementVersion.objects.select_related("agreement__project").prefetch_related(
         "parties__organisation", "signatures__party", "signatures__signer", "coverage__party"
@@ -248,6 +278,21 @@ class AgreementVersionViewSet(ScopedViewSet):
     @action(detail=True, methods=["post"])
     def terminate(self, request: Request, pk: str) -> Response:
         return self._again(terminate_version(version=self.get_object(), by=request.user))
+
+    @extend_schema(summary="About its sealed document", responses=SealedSerializer)
+    @action(detail=True)
+    def sealed(self, request: Request, pk: str) -> Response:
+        return self.shown(ensure_sealed(self.get_object()), SealedSerializer)
+
+    @extend_schema(
+        summary="Its sealed document as PDF",
+        responses={200: OpenApiResponse(OpenApiTypes.BINARY, description="The file; its hash is in the ETag")},
+    )
+    @action(detail=True, content_negotiation_class=AnythingNegotiation)
+    def pdf(self, request: Request, pk: str) -> HttpResponse:
+        version = self.get_object()
+        sealed, content = open_sealed(version=version, by=request.user)
+        return attachment(content, f"{version.agreement.reference}-v{version.number}.pdf", sealed.sha256)
 
     def _again(self, version: AgreementVersion) -> Response:
         """The version as it is now, with what hangs on it."""

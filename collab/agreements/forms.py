@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +20,7 @@ from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.web.forms import DayInput, OnceForm, PageForm
 
 EVERY = "all"
+VERIFIED_BYTES_MAX = 25 * 1024**2
 
 
 class AgreementForm(OnceForm):
@@ -156,3 +159,37 @@ class SignForm(PageForm):
 
     def values(self) -> dict[str, Any]:
         return {name: self.cleaned_data[name] for name in ("party", "typed_name", "capacity", "document_sha256")}
+
+
+class VerifyForm(PageForm):
+    """A hash, or the file whose hash is meant. The file is only read, never kept."""
+
+    sha256 = forms.CharField(
+        label=_("Hash (SHA-256)"),
+        max_length=200,
+        required=False,
+        help_text=_("64 hexadecimal digits, as they stand at the foot of every page."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    file = forms.FileField(
+        label=_("Or the sealed PDF"),
+        required=False,
+        help_text=_("Only its hash is taken; the file is not kept."),
+        widget=forms.FileInput(attrs={"accept": "application/pdf"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        file = data.get("file")
+        written = re.sub(r"[\s:]", "", data.get("sha256") or "").lower()
+        if file is not None and file.size > VERIFIED_BYTES_MAX:
+            self.add_error("file", _now("This file is larger than any sealed document."))
+        elif file is not None:
+            digest = hashlib.sha256()
+            for piece in file.chunks():
+                digest.update(piece)
+            written = digest.hexdigest()
+        if not self.errors and not re.fullmatch("[0-9a-f]{64}", written):
+            self.add_error("sha256", _now("Write the hash as 64 hexadecimal digits."))
+        self.sha256 = written
+        return data

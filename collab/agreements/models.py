@@ -279,3 +279,22 @@ class Coverage(Record):
 
     def __str__(self) -> str:
         return f"{self.party}: {self.get_purpose_display()}"
+
+
+class SealedDocument(Record):
+    """The PDF of an executed version, made once and kept by its hash."""
+
+    version = models.OneToOneField(AgreementVersion, models.PROTECT, related_name="sealed", verbose_name=_("version"))
+    sha256 = models.CharField(_("hash of the file"), max_length=64, unique=True)
+    size_bytes = models.PositiveIntegerField(_("size in bytes"))
+
+    class Meta:
+        verbose_name = _("sealed document")
+        verbose_name_plural = _("sealed documents")
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(size_bytes__gt=0), name="sealed_document_is_not_empty"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version} · {self.sha256[:12]}"

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -15,9 +15,10 @@ from django.utils.translation import gettext as _
 
 from collab.access.policy import allowed, get_or_404, visible_to
 from collab.agreements.assets import assets_named
-from collab.agreements.forms import AgreementForm, SignForm, VersionForm
+from collab.agreements.forms import AgreementForm, SignForm, VerifyForm, VersionForm
 from collab.agreements.models import Agreement, AgreementVersion
 from collab.agreements.reading import clauses_of, effect_of_signing, names, signatures_of
+from collab.agreements.sealing import ensure_sealed, executed_on, open_sealed, verify_url
 from collab.agreements.services import (
     draft_agreement,
     draft_version,
@@ -30,10 +31,14 @@ from collab.agreements.services import (
 from collab.agreements.states import VERSION_MOVES, VersionState
 from collab.audit.models import AuditEvent
 from collab.projects.models import Project
+from collab.web.downloads import attachment
+from collab.web.errors import page_or_json
 from collab.web.forms import act, sent, show, submit
 from collab.web.history import timeline
+from collab.web.rates import too_often
 
 HISTORY_SHOWN = 12
+VERIFY_PER_MINUTE = 30
 _IN_PROGRESS = {VersionState.DRAFT, VersionState.OUT_FOR_SIGNATURE}
 
 
@@ -193,6 +198,53 @@ def version_terminate(request: HttpRequest, pk: UUID, number: int) -> HttpRespon
         to=version.agreement.get_absolute_url(),
         said=_("The agreement is terminated. What it covered is closed from now on."),
     )
+
+
+def version_sealed(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
+    """About the sealed document: its hash, how to check it, where to get it."""
+    version = _version(request, "agreement.view", pk, number)
+    context = {
+        "agreement": version.agreement,
+        "version": version,
+        "sealed": ensure_sealed(version),
+        "verify_url": verify_url(version.document_sha256),
+    }
+    return show(request, "collab/agreements/sealed.html", context)
+
+
+def version_sealed_file(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
+    version = _version(request, "agreement.view", pk, number)
+    sealed, content = open_sealed(version=version, by=request.user)
+    return attachment(content, f"{version.agreement.reference}-v{version.number}.pdf", sealed.sha256)
+
+
+def verify(request: HttpRequest) -> HttpResponse:
+    """For anybody: was a document with this hash executed? Yes with the day, or no; nothing else is told."""
+    asked = request.GET if "sha256" in request.GET and request.method != "POST" else None
+    form = VerifyForm(asked if request.method != "POST" else request.POST, request.FILES or None)
+    context: dict[str, Any] = {"form": form}
+    if form.is_bound and form.is_valid():
+        if too_often(request, "verify", limit=VERIFY_PER_MINUTE):
+            return _slow_down(request)
+        context |= {"asked": form.sha256, "day": executed_on(form.sha256)}
+    return show(request, "collab/agreements/verify.html", context, form)
+
+
+def verify_json(request: HttpRequest) -> HttpResponse:
+    """The same for programs: `?sha256=`."""
+    form = VerifyForm(request.GET)
+    if not form.is_valid():
+        return JsonResponse({"code": "invalid", "detail": _("Write the hash as 64 hexadecimal digits.")}, status=400)
+    if too_often(request, "verify", limit=VERIFY_PER_MINUTE):
+        return _slow_down(request)
+    day = executed_on(form.sha256)
+    return JsonResponse({"executed": day is not None, "executed_on": day.isoformat() if day else None})
+
+
+def _slow_down(request: HttpRequest) -> HttpResponse:
+    response = page_or_json(request, status=429)
+    response["Retry-After"] = "60"
+    return response
 
 
 def _version(request: HttpRequest, word: str, pk: UUID, number: int) -> AgreementVersion:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 
-from collab.audit.models import AuditEvent
+from collab.audit.models import AuditAnchor, AuditEvent
 from collab.web.admin import ScopedModelAdmin, short_hash
 
 
@@ -20,3 +20,10 @@ class AuditEventAdmin(ScopedModelAdmin):
     @admin.display(description="sha256")
     def hash(self, obj: Any) -> str:
         return short_hash(obj.digest)
+
+
+@admin.register(AuditAnchor)
+class AuditAnchorAdmin(ScopedModelAdmin):
+    list_display = ["event_id", "digest", "made_at"]
+    search_fields = ["digest"]
+    date_hierarchy = "made_at"

@@ -8,6 +8,22 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+# What acts are about, for the filter of the history: the first word of their verbs.
+KINDS = {
+    "project": gettext_lazy("Projects"),
+    "member": gettext_lazy("Roles"),
+    "organisation": gettext_lazy("Organisations"),
+    "agreement": gettext_lazy("Agreements"),
+    "publication": gettext_lazy("Publications"),
+    "dataset": gettext_lazy("Datasets"),
+    "job": gettext_lazy("Training jobs"),
+    "model": gettext_lazy("Models"),
+    "case": gettext_lazy("Exports"),
+    "person": gettext_lazy("People"),
+    "token": gettext_lazy("Tokens"),
+    "admin": gettext_lazy("Administration"),
+}
+
 # verb -> (what happened, icon, tone)
 ACTS = {
     "project.create": (gettext_lazy("began the project"), "plus-circle", "accent"),
@@ -26,6 +42,10 @@ ACTS = {
     "agreement.execute": (gettext_lazy("%(reference)s was signed by all parties"), "patch-check", "ok"),
     "agreement.withdraw": (gettext_lazy("withdrew a version of %(reference)s"), "archive", "quiet"),
     "agreement.terminate": (gettext_lazy("terminated %(reference)s"), "slash-circle", "bad"),
+    "agreement.seal_document": (gettext_lazy("made the sealed document of %(reference)s"), "patch-check", "ok"),
+    "agreement.download_sealed": (gettext_lazy("downloaded the sealed document of %(reference)s"), "download", "quiet"),
+    "organisation.found": (gettext_lazy("added the organisation %(name)s"), "building", "accent"),
+    "organisation.grant_role": (gettext_lazy("gave %(person)s the role “%(role)s”"), "person-plus", "accent"),
     "dataset.create": (gettext_lazy("announced the dataset “%(name)s”"), "database-add", "accent"),
     "dataset.add_version": (gettext_lazy("added version %(number)s of a dataset"), "cloud-arrow-up", "accent"),
     "dataset.download": (gettext_lazy("downloaded version %(number)s of a dataset"), "download", "quiet"),

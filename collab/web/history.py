@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -12,13 +13,29 @@ from collab.accounts.models import User
 from collab.audit.models import AuditEvent
 from collab.audit.sentences import say_act
 
+_TOGETHER = 500
+
 
 def timeline(events: Iterable[AuditEvent]) -> list[dict[str, Any]]:
     """Items of components/_timeline.html; the people of all events are one query."""
     rows = list(events)
-    keys = {row.actor_id for row in rows} | {row.data.get("user") for row in rows}
-    people = {str(user.pk): str(user) for user in User.objects.filter(pk__in=keys - {None})}
+    people = _people(rows)
     return [_item(row, people) for row in rows]
+
+
+def spoken(events: Iterable[AuditEvent]) -> Iterator[tuple[AuditEvent, str, str]]:
+    """(event, who, sentence) of any number of events, in constant memory."""
+    left = iter(events)
+    while rows := list(islice(left, _TOGETHER)):
+        people = _people(rows)
+        for row in rows:
+            item = _item(row, people)
+            yield row, item["who"], item["text"]
+
+
+def _people(rows: list[AuditEvent]) -> dict[str, str]:
+    keys = {row.actor_id for row in rows} | {row.data.get("user") for row in rows}
+    return {str(user.pk): str(user) for user in User.objects.filter(pk__in=keys - {None})}
 
 
 def _item(event: AuditEvent, people: dict[str, str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from collab.access.policy import party_of, require
 from collab.accounts.models import User
 from collab.audit.services import record
+from collab.kernel.blobs import digest_file, put_blob, read_blob
 from collab.kernel.errors import (
     ConflictError,
     Fault,
@@ -25,7 +26,6 @@ from collab.kernel.errors import (
 from collab.kernel.names import faulty_character
 from collab.projects.models import Project
 from collab.projects.services import is_open
-from registry.datasets.blobs import digest_file, put_blob, read_blob
 from registry.datasets.ingest.contract import Refusal
 from registry.datasets.ingest.run import inspect
 from registry.datasets.models import Dataset, DatasetVersion

@@ -19,7 +19,16 @@ from django.utils import timezone
 
 from collab.access.roles import Role
 from collab.accounts.models import ApiToken, Membership, Organisation, User
-from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Purpose, Signature
+from collab.agreements.models import (
+    Agreement,
+    AgreementParty,
+    AgreementVersion,
+    Coverage,
+    Purpose,
+    SealedDocument,
+    Signature,
+)
+from collab.agreements.sealing import ensure_sealed
 from collab.agreements.services import CoverageTerm, draft_agreement, draft_version, send_for_signature, sign_version
 from collab.agreements.states import VersionState
 from collab.audit.models import AuditEvent
@@ -171,12 +180,14 @@ def _agreements(here: Side) -> None:
             version = _sign(made, version)
         here.versions[name] = AgreementVersion.objects.get(pk=version.pk)
     executed = here.versions["executed"]
+    sealed = ensure_sealed(executed)
     assert executed.state == VersionState.EXECUTED
     here.objects |= {
         Agreement: executed.agreement,
         AgreementParty: executed.parties.first(),
         Signature: executed.signatures.first(),
         Coverage: executed.coverage.first(),
+        SealedDocument: sealed,
     }
 
 

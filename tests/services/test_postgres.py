@@ -21,6 +21,7 @@ SAME_TESTS = [
     "tests/collab/agreements/test_coverage.py",
     "tests/collab/agreements/test_models.py",
     "tests/collab/agreements/test_services.py",
+    "tests/collab/audit/test_anchors.py",
     "tests/collab/audit/test_services.py",
     "tests/collab/projects/test_models.py",
     "tests/collab/projects/test_services.py",

@@ -116,7 +116,7 @@ class Supervisor:
         return engine
 
     def _write_inputs(self) -> None:
-        from registry.datasets.blobs import blob_path
+        from collab.kernel.blobs import blob_path
         from training.engine.contract import INPUTS_FILE, SPEC_FILE, InputData, Inputs
 
         version = self.job.dataset_version

@@ -8,6 +8,7 @@ import pickle
 import pytest
 
 from collab.audit.models import AuditEvent
+from collab.kernel import blobs
 from collab.kernel.errors import (
     ConflictError,
     FaultyInputError,
@@ -19,7 +20,6 @@ from collab.kernel.errors import (
     UnsupportedKindError,
 )
 from collab.projects.services import move_project
-from registry.datasets import blobs
 from registry.datasets.models import DatasetVersion
 from registry.datasets.services import add_version, clean_file_name, create_dataset
 from tests.cast import upload
