@@ -10,6 +10,7 @@ from collab.agreements.assets import register_assets
 from collab.agreements.coverage import covered, missing_coverage
 from collab.agreements.models import Purpose
 from collab.projects.facts import register_facts
+from collab.projects.running import NOT_ENDED, requires_project
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
 from registry.catalog.telling import model_counts
 from registry.datasets.models import Dataset, DatasetVersion
@@ -81,3 +82,7 @@ for _model, _project, _asset, _owner in (
             explain=_explain(Purpose.TRAINING),
         )
     )
+
+for _model, _path in ((Dataset, "project"), (DatasetVersion, "dataset__project")):
+    requires_project(_model, _path, "dataset.train", "dataset.upload")
+    requires_project(_model, _path, "dataset.read", states=NOT_ENDED)
