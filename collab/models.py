@@ -4,6 +4,7 @@ from collab.accounts.models import ApiToken, Membership, Organisation, User
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
 from collab.projects.models import Project, ProjectParty
+from collab.terms.models import TermsAcceptance
 
 __all__ = [
     "Agreement",
@@ -17,5 +18,6 @@ __all__ = [
     "Project",
     "ProjectParty",
     "Signature",
+    "TermsAcceptance",
     "User",
 ]
