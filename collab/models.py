@@ -24,6 +24,7 @@ from collab.projects.models import (
     TrainingRate,
     WorkItem,
 )
+from collab.terms.models import TermsAcceptance
 
 __all__ = [
     "Agreement",
@@ -53,6 +54,7 @@ __all__ = [
     "ReviewStep",
     "Signature",
     "TrainingRate",
+    "TermsAcceptance",
     "User",
     "WorkItem",
 ]

@@ -29,6 +29,7 @@ from collab.projects.models import (
 )
 from collab.projects.running import requires_project
 from collab.projects.states import ProjectState
+from collab.terms.models import TermsAcceptance
 
 register_scope(Organisation, Scope(view="organisation.view", organisation="pk", everyone=True))
 register_scope(ApiToken, Scope(view="token.manage", person="user"))
@@ -57,6 +58,7 @@ register_scope(AgreementVersion, Scope(view="agreement.view", project="agreement
 register_scope(AgreementParty, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(Signature, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(Coverage, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(TermsAcceptance, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(AuditEvent, Scope(view="audit.view", project="project_id"))
 
 requires_project(Project, "", "job.submit", "dataset.upload")
