@@ -53,8 +53,8 @@ __all__ = [
     "Review",
     "ReviewStep",
     "Signature",
-    "TrainingRate",
     "TermsAcceptance",
+    "TrainingRate",
     "User",
     "WorkItem",
 ]

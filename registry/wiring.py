@@ -11,9 +11,9 @@ from collab.agreements.coverage import covered
 from collab.agreements.coverage import explain as explain_coverage
 from collab.agreements.models import Purpose
 from collab.projects.facts import register_facts
+from collab.projects.running import NOT_ENDED, requires_project
 from collab.terms.acceptance import accepted
 from collab.terms.acceptance import explain as explain_acceptance
-from collab.projects.running import NOT_ENDED, requires_project
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
 from registry.catalog.telling import model_counts
 from registry.datasets.models import Dataset, DatasetVersion
