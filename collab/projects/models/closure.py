@@ -24,7 +24,7 @@ class DataEnding(models.TextChoices):
 
 
 class Attestation(Record):
-    """One party's word. `outputs_sha256` is of the register as they stood: when they change, the word no longer counts."""
+    """One party's word. `outputs_sha256` is of the register as it stood: a change takes the word back."""
 
     party = models.ForeignKey(
         "collab.ProjectParty", models.PROTECT, related_name="attestations", verbose_name=_("party")
