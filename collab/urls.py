@@ -5,6 +5,7 @@ from collab.accounts import views as accounts
 from collab.agreements import views as agreements
 from collab.audit import views as audit
 from collab.projects import views as projects
+from collab.terms import views as terms
 from collab.web import views as web
 
 app_name = "collab"
@@ -101,6 +102,14 @@ urlpatterns = [
     route("history.csv", audit.history_csv, rule("audit.view"), name="history_csv"),
     route("audit/anchors/", audit.anchors, rule(PUBLIC), name="audit_anchors"),
     route("audit/anchors.json", audit.anchors_json, rule(PUBLIC), name="audit_anchors_json"),
+    # terms
+    route("terms/", terms.terms_list, rule(SIGNED_IN), name="terms"),
+    route(
+        "agreements/<uuid:pk>/v<int:number>/accept/",
+        terms.terms_accept,
+        rule("terms.accept", "GET", "POST"),
+        name="terms_accept",
+    ),
     # one's own account
     route("account/", accounts.profile, rule(SIGNED_IN, "GET", "POST"), name="profile"),
     route("account/tokens/", accounts.tokens, rule(SIGNED_IN, "GET", "POST"), name="tokens"),
