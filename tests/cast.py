@@ -27,7 +27,9 @@ from collab.agreements.services import (
     sign_version,
 )
 from collab.projects.models import Project
-from collab.projects.services import add_member, create_project, move_project
+from collab.projects.services import add_member, create_project
+from collab.projects.states import ProjectState
+from collab.terms.models import TermsAcceptance
 from registry.datasets.models import Dataset, DatasetVersion
 from registry.datasets.services import add_version, create_dataset
 
@@ -117,7 +119,21 @@ class Joint:
                 by=signer,
             )
         self.agreements.append(version)
+        self.accept(version)
         return version
+
+    def accept(self, version: AgreementVersion, *people: User) -> None:
+        """Those who work with the data (or these people) have accepted the version."""
+        parties = {self.engineer.pk: self.company}
+        TermsAcceptance.objects.bulk_create(
+            TermsAcceptance(
+                version=version,
+                user=user,
+                organisation=parties.get(user.pk, self.university),
+                document_sha256=version.document_sha256,
+            )
+            for user in people or (self.lead, self.researcher, self.engineer, self.former)
+        )
 
     def dataset(self, *, name: str = "Letters", content: bytes | None = None, file: str = "letters.txt") -> Dataset:
         """A dataset with one checked version of plain text, or of what is given."""
@@ -132,6 +148,13 @@ class Joint:
         return add_version(dataset=dataset, file=upload(content, file), by=self.researcher)
 
 
+def active(project: Project) -> Project:
+    """The project as after review, approval and contracting, which tests of their own go through."""
+    Project.objects.filter(pk=project.pk).update(state=ProjectState.ACTIVE, round=1)
+    project.refresh_from_db()
+    return project
+
+
 def joint(title: str, university: str, company: str) -> Joint:
     """Build a joint project through the verbs."""
     uni, firm = organisation(university), organisation(company, "company")
@@ -143,7 +166,7 @@ def joint(title: str, university: str, company: str) -> Joint:
         "former": employ(person(f"{title} Former"), uni),
     }
     project = create_project(title=title, lead_organisation=uni, partners=[firm], by=lead)
-    project = move_project(project=project, move="begin", by=lead)
+    project = active(project)
     for name, role, org in (
         ("researcher", Role.RESEARCHER, uni),
         ("engineer", Role.ENGINEER, firm),
