@@ -3,7 +3,27 @@
 from collab.accounts.models import ApiToken, Membership, Organisation, User
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
-from collab.projects.models import Project, ProjectParty
+from collab.projects.models import (
+    Attestation,
+    Budget,
+    BudgetAlert,
+    BudgetLine,
+    ConflictOfInterest,
+    Contribution,
+    CostEntry,
+    Output,
+    OutputShare,
+    PartyApproval,
+    ProgressReport,
+    Project,
+    ProjectParty,
+    Questionnaire,
+    QuestionnaireVersion,
+    Review,
+    ReviewStep,
+    TrainingRate,
+    WorkItem,
+)
 from collab.terms.models import TermsAcceptance
 
 __all__ = [
@@ -11,13 +31,30 @@ __all__ = [
     "AgreementParty",
     "AgreementVersion",
     "ApiToken",
+    "Attestation",
     "AuditEvent",
+    "Budget",
+    "BudgetAlert",
+    "BudgetLine",
+    "ConflictOfInterest",
+    "Contribution",
+    "CostEntry",
     "Coverage",
     "Membership",
     "Organisation",
+    "Output",
+    "OutputShare",
+    "PartyApproval",
+    "ProgressReport",
     "Project",
     "ProjectParty",
+    "Questionnaire",
+    "QuestionnaireVersion",
+    "Review",
+    "ReviewStep",
     "Signature",
     "TermsAcceptance",
+    "TrainingRate",
     "User",
+    "WorkItem",
 ]
