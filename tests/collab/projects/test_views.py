@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from collab.access.roles import Role
 from collab.accounts.models import Membership
 from collab.agreements.services import draft_agreement
 from collab.audit.models import AuditEvent
