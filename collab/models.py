@@ -1,6 +1,15 @@
 """Gathers the tables of every slice for Django."""
 
-from collab.accounts.models import ApiToken, Membership, Organisation, User
+from collab.accounts.models import (
+    ApiToken,
+    Invitation,
+    Membership,
+    MembershipReview,
+    Organisation,
+    OrganisationUnit,
+    ReviewItem,
+    User,
+)
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
 from collab.projects.models import Project, ProjectParty
@@ -12,10 +21,14 @@ __all__ = [
     "ApiToken",
     "AuditEvent",
     "Coverage",
+    "Invitation",
     "Membership",
+    "MembershipReview",
     "Organisation",
+    "OrganisationUnit",
     "Project",
     "ProjectParty",
+    "ReviewItem",
     "Signature",
     "User",
 ]
