@@ -13,6 +13,7 @@ from collab.accounts.models import (
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
 from collab.projects.models import Project, ProjectParty
+from collab.terms.models import TermsAcceptance
 
 __all__ = [
     "Agreement",
@@ -30,5 +31,6 @@ __all__ = [
     "ProjectParty",
     "ReviewItem",
     "Signature",
+    "TermsAcceptance",
     "User",
 ]
