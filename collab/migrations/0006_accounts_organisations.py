@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('collab', '0004_once_also_where_a_column_is_empty'),
+        ('collab', '0005_terms_acceptance'),
     ]
 
     operations = [
