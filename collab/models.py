@@ -12,7 +12,27 @@ from collab.accounts.models import (
 )
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
-from collab.projects.models import Project, ProjectParty
+from collab.projects.models import (
+    Attestation,
+    Budget,
+    BudgetAlert,
+    BudgetLine,
+    ConflictOfInterest,
+    Contribution,
+    CostEntry,
+    Output,
+    OutputShare,
+    PartyApproval,
+    ProgressReport,
+    Project,
+    ProjectParty,
+    Questionnaire,
+    QuestionnaireVersion,
+    Review,
+    ReviewStep,
+    TrainingRate,
+    WorkItem,
+)
 from collab.terms.models import TermsAcceptance
 
 __all__ = [
@@ -20,17 +40,34 @@ __all__ = [
     "AgreementParty",
     "AgreementVersion",
     "ApiToken",
+    "Attestation",
     "AuditEvent",
+    "Budget",
+    "BudgetAlert",
+    "BudgetLine",
+    "ConflictOfInterest",
+    "Contribution",
+    "CostEntry",
     "Coverage",
     "Invitation",
     "Membership",
     "MembershipReview",
     "Organisation",
     "OrganisationUnit",
+    "Output",
+    "OutputShare",
+    "PartyApproval",
+    "ProgressReport",
     "Project",
     "ProjectParty",
+    "Questionnaire",
+    "QuestionnaireVersion",
+    "Review",
     "ReviewItem",
+    "ReviewStep",
     "Signature",
     "TermsAcceptance",
+    "TrainingRate",
     "User",
+    "WorkItem",
 ]

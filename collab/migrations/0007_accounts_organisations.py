@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('collab', '0005_terms_acceptance'),
+        ('collab', '0006_projects_life_cycle'),
     ]
 
     operations = [
