@@ -1,6 +1,15 @@
 """Gathers the tables of every slice for Django."""
 
-from collab.accounts.models import ApiToken, Membership, Organisation, User
+from collab.accounts.models import (
+    ApiToken,
+    Invitation,
+    Membership,
+    MembershipReview,
+    Organisation,
+    OrganisationUnit,
+    ReviewItem,
+    User,
+)
 from collab.agreements.models import (
     Agreement,
     AgreementParty,
@@ -48,8 +57,11 @@ __all__ = [
     "Contribution",
     "CostEntry",
     "Coverage",
+    "Invitation",
     "Membership",
+    "MembershipReview",
     "Organisation",
+    "OrganisationUnit",
     "Output",
     "OutputShare",
     "PartyApproval",
@@ -59,6 +71,7 @@ __all__ = [
     "Questionnaire",
     "QuestionnaireVersion",
     "Review",
+    "ReviewItem",
     "ReviewStep",
     "SealedDocument",
     "Signature",

@@ -14,5 +14,5 @@ def backwards(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("collab", "0007_evidence_anchors_and_sealed_documents")]
+    dependencies = [("collab", "0008_evidence_anchors_and_sealed_documents")]
     operations = [migrations.RunPython(forwards, backwards)]
