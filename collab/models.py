@@ -1,6 +1,12 @@
 """Gathers the tables of every slice for Django."""
 
 from collab.accounts.models import ApiToken, Membership, Organisation, User
+from collab.agreements.approvals import Approval, ApprovalStep
+from collab.agreements.background import BackgroundItem
+from collab.agreements.comments import VersionComment
+from collab.agreements.duties import SurvivingDuty
+from collab.agreements.ip import IPTerms
+from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
 from collab.projects.models import Project, ProjectParty
@@ -8,14 +14,22 @@ from collab.projects.models import Project, ProjectParty
 __all__ = [
     "Agreement",
     "AgreementParty",
+    "AgreementTemplate",
     "AgreementVersion",
     "ApiToken",
+    "Approval",
+    "ApprovalStep",
     "AuditEvent",
+    "BackgroundItem",
     "Coverage",
+    "IPTerms",
     "Membership",
     "Organisation",
     "Project",
     "ProjectParty",
     "Signature",
+    "SurvivingDuty",
+    "TemplateVersion",
     "User",
+    "VersionComment",
 ]

@@ -2,6 +2,12 @@
 
 from collab.access.policy import Scope, register_scope
 from collab.accounts.models import ApiToken, Membership, Organisation
+from collab.agreements.approvals import Approval, ApprovalStep
+from collab.agreements.background import BackgroundItem
+from collab.agreements.comments import VersionComment
+from collab.agreements.duties import SurvivingDuty
+from collab.agreements.ip import IPTerms
+from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
 from collab.projects.models import Project, ProjectParty
@@ -16,4 +22,12 @@ register_scope(AgreementVersion, Scope(view="agreement.view", project="agreement
 register_scope(AgreementParty, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(Signature, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(Coverage, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(IPTerms, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(SurvivingDuty, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(VersionComment, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(Approval, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(ApprovalStep, Scope(view="organisation.manage", organisation="organisation"))
+register_scope(BackgroundItem, Scope(view="agreement.view", project="project"))
+register_scope(AgreementTemplate, Scope(view="organisation.view", everyone=True))
+register_scope(TemplateVersion, Scope(view="organisation.view", everyone=True))
 register_scope(AuditEvent, Scope(view="audit.view", project="project_id"))

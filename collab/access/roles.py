@@ -46,8 +46,11 @@ WORDS = {
     "member.manage": _("give and end roles in a project"),
     "agreement.view": _("read the agreements of a project"),
     "agreement.draft": _("draft agreements and send them for signature"),
+    "agreement.comment": _("comment on versions of agreements"),
+    "agreement.approve": _("approve agreements for an organisation before they are signed"),
     "agreement.sign": _("sign for a party"),
-    "agreement.end": _("terminate an agreement"),
+    "agreement.end": _("suspend, resume or terminate an agreement"),
+    "background.declare": _("enter what a party brings along into the background register"),
     "dataset.view": _("see that a dataset exists, its card and profile"),
     "dataset.read": _("read and download the rows of a dataset"),
     "dataset.upload": _("add datasets and versions"),
@@ -82,6 +85,7 @@ _SEE = {
     "model.view",
 }
 _RESEARCH = _SEE | {
+    "agreement.comment",
     "dataset.read",
     "dataset.upload",
     "dataset.train",
@@ -96,7 +100,15 @@ _RESEARCH = _SEE | {
 
 ROLE_WORDS: dict[Role, frozenset[str]] = {
     Role.LEAD: frozenset(
-        _RESEARCH | {"project.edit", "member.manage", "agreement.draft", "agreement.end", "tracking.manage"}
+        _RESEARCH
+        | {
+            "project.edit",
+            "member.manage",
+            "agreement.draft",
+            "agreement.end",
+            "background.declare",
+            "tracking.manage",
+        }
     ),
     Role.RESEARCHER: frozenset(_RESEARCH),
     Role.ENGINEER: frozenset(_RESEARCH - {"dataset.upload", "audit.view"}),
@@ -109,11 +121,22 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "project.view",
             "agreement.view",
             "agreement.draft",
+            "agreement.comment",
+            "agreement.approve",
+            "background.declare",
             "audit.view",
         }
     ),
     Role.SIGNATORY: frozenset(
-        {"organisation.view", "project.view", "agreement.view", "agreement.sign", "agreement.end"}
+        {
+            "organisation.view",
+            "project.view",
+            "agreement.view",
+            "agreement.comment",
+            "agreement.approve",
+            "agreement.sign",
+            "agreement.end",
+        }
     ),
     Role.EMPLOYEE: frozenset({"organisation.view", "project.create"}),
 }

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from collab.access.policy import Missing, party_of
 from collab.accounts.models import Membership, Organisation, User
 from collab.agreements.models import AgreementVersion, Coverage, Purpose
-from collab.agreements.states import VersionState
+from collab.agreements.states import STANDING, VersionState
 
 
 def covered(
@@ -74,12 +74,26 @@ def missing_coverage(user: User, asset: Any, at: datetime, *, purpose: Purpose) 
         )
     reference, url = version.agreement.reference, version.agreement.get_absolute_url()
     today = timezone.localdate(at)
-    if version.state == VersionState.EXECUTED and version.has_expired(today):
+    if version.state == VersionState.SUPERSEDED or (version.replaced_on is not None and version.replaced_on <= today):
+        text = _("The newer version of the agreement %(ref)s no longer lets %(party)s %(wish)s.") % {
+            "ref": reference,
+            "party": parties[0],
+            "wish": wish,
+        }
+        return Missing("agreement_amended", text, url)
+    if version.state in STANDING and version.has_expired(today):
         text = _("The agreement %(ref)s expired on %(day)s.") % {
             "ref": reference,
-            "day": date_format(version.expires_on),
+            "day": date_format(version.last_day(today)),
         }
         return Missing("agreement_expired", text, url)
+    if version.state == VersionState.SUSPENDED:
+        text = _("The agreement %(ref)s is suspended since %(day)s: %(reason)s") % {
+            "ref": reference,
+            "day": date_format(timezone.localtime(version.suspended_at)) if version.suspended_at else "",
+            "reason": version.reason,
+        }
+        return Missing("agreement_suspended", text, url)
     if version.state == VersionState.EXECUTED:
         text = _("The agreement %(ref)s is in force only from %(day)s.") % {
             "ref": reference,
@@ -101,20 +115,20 @@ def missing_coverage(user: User, asset: Any, at: datetime, *, purpose: Purpose) 
             "day": date_format(timezone.localtime(version.ended_at)) if version.ended_at else "",
         }
         return Missing("agreement_terminated", text, url)
-    if version.state == VersionState.SUPERSEDED:
-        text = _("The newer version of the agreement %(ref)s no longer lets %(party)s %(wish)s.") % {
-            "ref": reference,
-            "party": parties[0],
-            "wish": wish,
-        }
-        return Missing("agreement_amended", text, url)
+    if version.state != VersionState.DRAFT:
+        text = _("The agreement %(ref)s is still under way; it has not been sent for signature.") % {"ref": reference}
+        return Missing("agreement_under_way", text, url)
     text = _("The agreement %(ref)s is still a draft; it has not been sent for signature.") % {"ref": reference}
     return Missing("agreement_draft", text, url)
 
 
 _NEARNESS = [
     VersionState.EXECUTED,
+    VersionState.SUSPENDED,
     VersionState.OUT_FOR_SIGNATURE,
+    VersionState.AGREED,
+    VersionState.INTERNAL_REVIEW,
+    VersionState.NEGOTIATION,
     VersionState.DRAFT,
     VersionState.TERMINATED,
     VersionState.SUPERSEDED,

@@ -14,7 +14,15 @@ from collab.accounts.models import Membership, User
 # Title of a group -> the words in it, as people meet them on the pages.
 GROUPS = {
     _("Project"): ("project.view", "project.edit", "member.manage", "audit.view"),
-    _("Agreements"): ("agreement.view", "agreement.draft", "agreement.sign", "agreement.end"),
+    _("Agreements"): (
+        "agreement.view",
+        "agreement.draft",
+        "agreement.comment",
+        "agreement.approve",
+        "agreement.sign",
+        "agreement.end",
+        "background.declare",
+    ),
     _("Data"): ("dataset.view", "dataset.read", "dataset.upload", "dataset.train"),
     _("Training"): ("job.view", "job.submit", "job.control"),
     _("Models"): ("model.view", "model.register", "model.download"),
