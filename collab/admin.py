@@ -4,5 +4,6 @@ from collab.accounts import admin as accounts
 from collab.agreements import admin as agreements
 from collab.audit import admin as audit
 from collab.projects import admin as projects
+from collab.terms import admin as terms
 
-__all__ = ["accounts", "agreements", "audit", "projects"]
+__all__ = ["accounts", "agreements", "audit", "projects", "terms"]

@@ -10,6 +10,7 @@ from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
 from collab.projects.models import Project, ProjectParty
+from collab.terms.models import TermsAcceptance
 
 __all__ = [
     "Agreement",
@@ -30,6 +31,7 @@ __all__ = [
     "Signature",
     "SurvivingDuty",
     "TemplateVersion",
+    "TermsAcceptance",
     "User",
     "VersionComment",
 ]

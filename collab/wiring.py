@@ -11,6 +11,7 @@ from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
 from collab.projects.models import Project, ProjectParty
+from collab.terms.models import TermsAcceptance
 
 register_scope(Organisation, Scope(view="organisation.view", organisation="pk", everyone=True))
 register_scope(ApiToken, Scope(view="token.manage", person="user"))
@@ -30,4 +31,5 @@ register_scope(ApprovalStep, Scope(view="organisation.manage", organisation="org
 register_scope(BackgroundItem, Scope(view="agreement.view", project="project"))
 register_scope(AgreementTemplate, Scope(view="organisation.view", everyone=True))
 register_scope(TemplateVersion, Scope(view="organisation.view", everyone=True))
+register_scope(TermsAcceptance, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(AuditEvent, Scope(view="audit.view", project="project_id"))

@@ -51,6 +51,7 @@ WORDS = {
     "agreement.sign": _("sign for a party"),
     "agreement.end": _("suspend, resume or terminate an agreement"),
     "background.declare": _("enter what a party brings along into the background register"),
+    "terms.accept": _("accept the terms of an agreement for oneself"),
     "dataset.view": _("see that a dataset exists, its card and profile"),
     "dataset.read": _("read and download the rows of a dataset"),
     "dataset.upload": _("add datasets and versions"),
@@ -73,8 +74,8 @@ READ_WORDS = frozenset(
     word for word in WORDS if word.endswith((".view", ".read", ".download")) and word != "token.manage"
 )
 
-# What only a person in the browser does, never a program with their token: it must not breed tokens, nor sign.
-SESSION_WORDS = frozenset({"token.manage", "agreement.sign"})
+# What only a person in the browser does, never a program with their token: it must not breed tokens, sign or accept.
+SESSION_WORDS = frozenset({"token.manage", "agreement.sign", "terms.accept"})
 
 _SEE = {
     "organisation.view",
@@ -86,6 +87,7 @@ _SEE = {
 }
 _RESEARCH = _SEE | {
     "agreement.comment",
+    "terms.accept",
     "dataset.read",
     "dataset.upload",
     "dataset.train",

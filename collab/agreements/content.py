@@ -15,7 +15,7 @@ from collab.agreements.assets import assets_of
 from collab.agreements.duties import DutyTerm, SurvivingDuty
 from collab.agreements.ip import IP_FIELDS, IPTerms
 from collab.agreements.library import TemplateVersion
-from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Purpose
+from collab.agreements.models import Agreement, AgreementKind, AgreementParty, AgreementVersion, Coverage, Purpose
 from collab.kernel.errors import InvalidError
 from collab.projects.models import ProjectParty
 
@@ -30,6 +30,7 @@ _PLAIN = (
     "auto_renews",
     "renewal_months",
     "notice_days",
+    "requires_acceptance",
     "template_version",
     "template_values",
 )
@@ -48,7 +49,8 @@ class CoverageTerm:
 class Content:
     """All that a version says. `parties` None: those of the project. `signing_order`: who signs first; else any order.
 
-    `ip` None: the version says nothing about intellectual property.
+    `ip` None: the version says nothing about intellectual property. `requires_acceptance`: whether each person accepts
+    it before it covers them; None: as usual, for data use.
     """
 
     text: str
@@ -60,6 +62,7 @@ class Content:
     auto_renews: bool = False
     renewal_months: int | None = None
     notice_days: int | None = None
+    requires_acceptance: bool | None = None
     parties: Sequence[Organisation] | None = None
     signing_order: Sequence[Organisation] = ()
     coverage: Sequence[CoverageTerm] = ()
@@ -128,6 +131,8 @@ def written(version: AgreementVersion, content: Content, parties: Sequence[Organ
     """Save the version with this content in place of what it said."""
     for name in _PLAIN:
         setattr(version, name, getattr(content, name))
+    if content.requires_acceptance is None:
+        version.requires_acceptance = version.agreement.kind == AgreementKind.DATA_USE
     version.template_values = dict(content.template_values or {})
     version.require_clean()
     version.save()

@@ -214,6 +214,11 @@ class AgreementVersion(Record):
     template_values = models.JSONField(_("values of the template"), default=dict, blank=True)
     background = models.JSONField(_("background as it was sent"), default=list, blank=True, editable=False)
     format = models.PositiveSmallIntegerField(default=2, editable=False)  # of document(): what was signed stays so
+    requires_acceptance = models.BooleanField(
+        _("each person accepts it"),
+        default=False,
+        help_text=_("What it covers opens to a person only once they have accepted this version themselves."),
+    )
     state = models.CharField(
         _("state"), max_length=20, choices=[(s.value, s.value) for s in VersionState], default=VersionState.DRAFT
     )
@@ -363,6 +368,7 @@ class AgreementVersion(Record):
         ip = getattr(self, "ip_terms", None)
         return {
             "format": self.format,
+            "each_person_accepts": self.requires_acceptance,
             "under": parent.reference if parent else None,
             "amends": amends.reference if amends else None,
             "confidential": self.agreement.confidential,

@@ -17,6 +17,7 @@ from collab.agreements.approving import approvals_required, void_approvals
 from collab.agreements.calendar import enter_dates, settle_dates
 from collab.agreements.content import CONTENT_FIELDS, Content, CoverageTerm, asdict_of, checked, content_of, written
 from collab.agreements.duties import DutyTerm, SurvivingDuty
+from collab.agreements.hooks import executed
 from collab.agreements.models import Agreement, AgreementKind, AgreementVersion, EndedAs, Signature
 from collab.agreements.states import STANDING, VERSION_MOVES, VersionState
 from collab.audit.services import record
@@ -276,6 +277,7 @@ def _seal(version: AgreementVersion, *, by: User) -> None:
     version.save(update_fields=["state", "executed_at"])
     enter_dates(version)
     note("agreement.execute", version, by, sha256=version.document_sha256)
+    executed(version, by)
 
 
 def _replace(older: AgreementVersion, newer: AgreementVersion) -> None:

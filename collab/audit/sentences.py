@@ -54,6 +54,7 @@ ACTS = {
         "file-earmark-text",
         "quiet",
     ),
+    "terms.accept": (gettext_lazy("accepted the terms of %(reference)s version %(number)s"), "check2-all", "ok"),
     "agreement.withdraw": (gettext_lazy("withdrew a version of %(reference)s"), "archive", "quiet"),
     "agreement.terminate": (gettext_lazy("terminated %(reference)s"), "slash-circle", "bad"),
     "dataset.create": (gettext_lazy("announced the dataset “%(name)s”"), "database-add", "accent"),

@@ -52,6 +52,7 @@ def drafted(joint: Joint, agreement=None, **changes) -> AgreementVersion:
     facts = {
         "text": "We may.",
         "effective_on": TODAY(),
+        "requires_acceptance": False,
         "coverage": [CoverageTerm(joint.company, "training"), CoverageTerm(joint.university, "training")],
     }
     return draft_version(agreement=agreement or begun(joint), by=joint.lead, **facts | changes)
