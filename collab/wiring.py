@@ -6,17 +6,58 @@ from collab.agreements.approvals import Approval, ApprovalStep
 from collab.agreements.background import BackgroundItem
 from collab.agreements.comments import VersionComment
 from collab.agreements.duties import SurvivingDuty
+from collab.agreements.guards import is_signed
 from collab.agreements.ip import IPTerms
 from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
-from collab.projects.models import Project, ProjectParty
+from collab.projects.guards import register_guard
+from collab.projects.models import (
+    Attestation,
+    Budget,
+    BudgetAlert,
+    BudgetLine,
+    ConflictOfInterest,
+    Contribution,
+    CostEntry,
+    Output,
+    OutputShare,
+    PartyApproval,
+    ProgressReport,
+    Project,
+    ProjectParty,
+    Questionnaire,
+    QuestionnaireVersion,
+    Review,
+    ReviewStep,
+    TrainingRate,
+    WorkItem,
+)
+from collab.projects.running import requires_project
+from collab.projects.states import ProjectState
 from collab.terms.models import TermsAcceptance
 
 register_scope(Organisation, Scope(view="organisation.view", organisation="pk", everyone=True))
 register_scope(ApiToken, Scope(view="token.manage", person="user"))
 register_scope(Project, Scope(view="project.view", project="pk"))
 register_scope(ProjectParty, Scope(view="project.view", project="project"))
+register_scope(Contribution, Scope(view="project.view", project="party__project"))
+register_scope(PartyApproval, Scope(view="project.view", project="project"))
+register_scope(Questionnaire, Scope(view="organisation.view", organisation="organisation"))
+register_scope(QuestionnaireVersion, Scope(view="organisation.view", organisation="questionnaire__organisation"))
+register_scope(ReviewStep, Scope(view="review.view", project="project", organisation="organisation", person="chair"))
+register_scope(Review, Scope(view="review.view", person="reviewer"))  # a step shows it to others, once it is decided
+register_scope(ConflictOfInterest, Scope(view="review.view", person="review__reviewer"))
+register_scope(WorkItem, Scope(view="project.view", project="project"))
+register_scope(ProgressReport, Scope(view="project.view", project="project"))
+register_scope(Output, Scope(view="project.view", project="project"))
+register_scope(OutputShare, Scope(view="project.view", project="output__project"))
+register_scope(Attestation, Scope(view="project.view", project="party__project"))
+register_scope(Budget, Scope(view="budget.view", project="project"))
+register_scope(BudgetLine, Scope(view="budget.view", project="budget__project"))
+register_scope(BudgetAlert, Scope(view="budget.view", project="budget__project"))
+register_scope(TrainingRate, Scope(view="budget.view", project="budget__project"))
+register_scope(CostEntry, Scope(view="budget.view", project="line__budget__project"))
 register_scope(Membership, Scope(view="project.view", project="project", organisation="organisation"))
 register_scope(Agreement, Scope(view="agreement.view", project="project"))
 register_scope(AgreementVersion, Scope(view="agreement.view", project="agreement__project"))
@@ -33,3 +74,9 @@ register_scope(AgreementTemplate, Scope(view="organisation.view", everyone=True)
 register_scope(TemplateVersion, Scope(view="organisation.view", everyone=True))
 register_scope(TermsAcceptance, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(AuditEvent, Scope(view="audit.view", project="project_id"))
+
+requires_project(Project, "", "job.submit", "dataset.upload")
+requires_project(
+    Project, "", "tracking.write", "tracking.manage", states=frozenset({ProjectState.ACTIVE, ProjectState.CLOSING})
+)
+register_guard("begin", "signed", is_signed)

@@ -43,7 +43,16 @@ WORDS = {
     "project.create": _("begin a joint project for the organisation"),
     "project.view": _("see a project"),
     "project.edit": _("change a project and its parties"),
+    "project.approve": _("approve a project for a party, and attest its closure"),
     "member.manage": _("give and end roles in a project"),
+    "review.view": _("see the review of a project"),
+    "review.manage": _("set up review steps and questionnaires"),
+    "review.give": _("give the review one was asked for"),
+    "review.chair": _("decide a review step that one chairs"),
+    "work.deliver": _("work on milestones, deliverables and reports for a party, and accept those of others"),
+    "budget.view": _("see the budget of a project"),
+    "budget.edit": _("change the budget of a project and book costs"),
+    "output.edit": _("record outputs of a project"),
     "agreement.view": _("read the agreements of a project"),
     "agreement.draft": _("draft agreements and send them for signature"),
     "agreement.comment": _("comment on versions of agreements"),
@@ -98,6 +107,10 @@ _RESEARCH = _SEE | {
     "tracking.read",
     "tracking.write",
     "audit.view",
+    "review.view",
+    "work.deliver",
+    "budget.view",
+    "output.edit",
 }
 
 ROLE_WORDS: dict[Role, frozenset[str]] = {
@@ -110,10 +123,12 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "agreement.end",
             "background.declare",
             "tracking.manage",
+            "review.manage",
+            "budget.edit",
         }
     ),
     Role.RESEARCHER: frozenset(_RESEARCH),
-    Role.ENGINEER: frozenset(_RESEARCH - {"dataset.upload", "audit.view"}),
+    Role.ENGINEER: frozenset(_RESEARCH - {"dataset.upload", "audit.view", "review.view"}),
     Role.OBSERVER: frozenset(_SEE),
     Role.ORGANISATION_ADMIN: frozenset(
         {
@@ -127,6 +142,10 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "agreement.approve",
             "background.declare",
             "audit.view",
+            "project.approve",
+            "review.view",
+            "review.manage",
+            "budget.view",
         }
     ),
     Role.SIGNATORY: frozenset(
@@ -138,6 +157,9 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "agreement.approve",
             "agreement.sign",
             "agreement.end",
+            "project.approve",
+            "review.view",
+            "budget.view",
         }
     ),
     Role.EMPLOYEE: frozenset({"organisation.view", "project.create"}),

@@ -101,12 +101,12 @@ class Approval(Record):
         verbose_name_plural = _("approvals")
         ordering = ["round", "organisation", "position", "created_at"]
         constraints = [
-            models.UniqueConstraint(fields=["version", "step", "round"], name="approval_once_per_round"),
+            models.UniqueConstraint(fields=["version", "step", "round"], name="agreement_approval_once_per_round"),
             models.CheckConstraint(
                 condition=Q(state__in=["approved", "returned"], decided_at__isnull=False, decided_by__isnull=False)
                 | Q(state__in=["waiting", "open"], decided_at=None, decided_by=None)
                 | Q(state="voided"),
-                name="approval_state_by_and_at_together",
+                name="agreement_approval_by_and_at",
             ),
         ]
 

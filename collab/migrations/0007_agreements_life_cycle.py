@@ -13,7 +13,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('collab', '0005_terms_acceptance'),
+        ('collab', '0006_projects_life_cycle'),
     ]
 
     operations = [
@@ -433,11 +433,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='approval',
-            constraint=models.UniqueConstraint(fields=('version', 'step', 'round'), name='approval_once_per_round'),
+            constraint=models.UniqueConstraint(fields=('version', 'step', 'round'), name='agreement_approval_once_per_round'),
         ),
         migrations.AddConstraint(
             model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_at__isnull', False), ('decided_by__isnull', False), ('state__in', ['approved', 'returned'])), models.Q(('decided_at', None), ('decided_by', None), ('state__in', ['waiting', 'open'])), ('state', 'voided'), _connector='OR'), name='approval_state_by_and_at_together'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_at__isnull', False), ('decided_by__isnull', False), ('state__in', ['approved', 'returned'])), models.Q(('decided_at', None), ('decided_by', None), ('state__in', ['waiting', 'open'])), ('state', 'voided'), _connector='OR'), name='agreement_approval_by_and_at'),
         ),
         migrations.AddConstraint(
             model_name='backgrounditem',
