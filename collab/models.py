@@ -1,6 +1,15 @@
 """Gathers the tables of every slice for Django."""
 
-from collab.accounts.models import ApiToken, Membership, Organisation, User
+from collab.accounts.models import (
+    ApiToken,
+    Invitation,
+    Membership,
+    MembershipReview,
+    Organisation,
+    OrganisationUnit,
+    ReviewItem,
+    User,
+)
 from collab.agreements.approvals import Approval, ApprovalStep
 from collab.agreements.background import BackgroundItem
 from collab.agreements.comments import VersionComment
@@ -51,8 +60,11 @@ __all__ = [
     "CostEntry",
     "Coverage",
     "IPTerms",
+    "Invitation",
     "Membership",
+    "MembershipReview",
     "Organisation",
+    "OrganisationUnit",
     "Output",
     "OutputShare",
     "PartyApproval",
@@ -62,6 +74,7 @@ __all__ = [
     "Questionnaire",
     "QuestionnaireVersion",
     "Review",
+    "ReviewItem",
     "ReviewStep",
     "Signature",
     "SurvivingDuty",

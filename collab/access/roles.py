@@ -40,6 +40,8 @@ PROJECT_ROLES = (Role.LEAD, Role.RESEARCHER, Role.ENGINEER, Role.OBSERVER)
 WORDS = {
     "organisation.view": _("see an organisation"),
     "organisation.manage": _("change an organisation and its people"),
+    "member.view": _("see the reviews of who holds which role"),
+    "person.view": _("see a person"),
     "project.create": _("begin a joint project for the organisation"),
     "project.view": _("see a project"),
     "project.edit": _("change a project and its parties"),
@@ -119,6 +121,7 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
         | {
             "project.edit",
             "member.manage",
+            "member.view",
             "agreement.draft",
             "agreement.end",
             "background.declare",
@@ -134,6 +137,7 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
         {
             "organisation.view",
             "organisation.manage",
+            "member.view",
             "project.create",
             "project.view",
             "agreement.view",

@@ -13,7 +13,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('collab', '0006_projects_life_cycle'),
+        ('collab', '0007_accounts_organisations'),
     ]
 
     operations = [
