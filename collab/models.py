@@ -10,14 +10,14 @@ from collab.accounts.models import (
     ReviewItem,
     User,
 )
-from collab.agreements.models import (
-    Agreement,
-    AgreementParty,
-    AgreementVersion,
-    Coverage,
-    SealedDocument,
-    Signature,
-)
+from collab.agreements.approvals import Approval, ApprovalStep
+from collab.agreements.background import BackgroundItem
+from collab.agreements.comments import VersionComment
+from collab.agreements.duties import SurvivingDuty
+from collab.agreements.ip import IPTerms
+from collab.agreements.library import AgreementTemplate, TemplateVersion
+from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
+from collab.agreements.sealed import SealedDocument
 from collab.audit.models import AuditAnchor, AuditEvent
 from collab.projects.models import (
     Attestation,
@@ -45,11 +45,15 @@ from collab.terms.models import TermsAcceptance
 __all__ = [
     "Agreement",
     "AgreementParty",
+    "AgreementTemplate",
     "AgreementVersion",
     "ApiToken",
+    "Approval",
+    "ApprovalStep",
     "Attestation",
     "AuditAnchor",
     "AuditEvent",
+    "BackgroundItem",
     "Budget",
     "BudgetAlert",
     "BudgetLine",
@@ -57,6 +61,7 @@ __all__ = [
     "Contribution",
     "CostEntry",
     "Coverage",
+    "IPTerms",
     "Invitation",
     "Membership",
     "MembershipReview",
@@ -75,8 +80,11 @@ __all__ = [
     "ReviewStep",
     "SealedDocument",
     "Signature",
+    "SurvivingDuty",
+    "TemplateVersion",
     "TermsAcceptance",
     "TrainingRate",
     "User",
+    "VersionComment",
     "WorkItem",
 ]

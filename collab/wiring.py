@@ -13,15 +13,15 @@ from collab.accounts.models import (
 )
 from collab.accounts.reading import people_seen
 from collab.accounts.second_factor import NEEDS_SECOND_FACTOR
+from collab.agreements.approvals import Approval, ApprovalStep
+from collab.agreements.background import BackgroundItem
+from collab.agreements.comments import VersionComment
+from collab.agreements.duties import SurvivingDuty
 from collab.agreements.guards import is_signed
-from collab.agreements.models import (
-    Agreement,
-    AgreementParty,
-    AgreementVersion,
-    Coverage,
-    SealedDocument,
-    Signature,
-)
+from collab.agreements.ip import IPTerms
+from collab.agreements.library import AgreementTemplate, TemplateVersion
+from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
+from collab.agreements.sealed import SealedDocument
 from collab.audit.models import AuditAnchor, AuditEvent
 from collab.projects.guards import register_guard
 from collab.projects.models import (
@@ -82,6 +82,14 @@ register_scope(AgreementVersion, Scope(view="agreement.view", project="agreement
 register_scope(AgreementParty, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(Signature, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(Coverage, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(IPTerms, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(SurvivingDuty, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(VersionComment, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(Approval, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(ApprovalStep, Scope(view="organisation.manage", organisation="organisation"))
+register_scope(BackgroundItem, Scope(view="agreement.view", project="project"))
+register_scope(AgreementTemplate, Scope(view="organisation.view", everyone=True))
+register_scope(TemplateVersion, Scope(view="organisation.view", everyone=True))
 register_scope(SealedDocument, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(AuditEvent, Scope(view="audit.view", project="project_id", organisation="organisation_id"))
 register_scope(AuditAnchor, Scope(view="organisation.view", everyone=True))  # published: everybody keeps a copy

@@ -21,9 +21,9 @@ from collab.agreements.models import (
     AgreementVersion,
     Coverage,
     Purpose,
-    SealedDocument,
     Signature,
 )
+from collab.agreements.sealed import SealedDocument
 from collab.agreements.sealing import ensure_sealed, open_sealed, verify_url
 from collab.agreements.services import (
     CoverageTerm,

@@ -24,7 +24,8 @@ from django.utils.translation import override
 from collab.access.policy import require
 from collab.accounts.models import Organisation, User
 from collab.agreements import models as tables
-from collab.agreements.models import Agreement, AgreementVersion, SealedDocument
+from collab.agreements.models import Agreement, AgreementVersion
+from collab.agreements.sealed import SealedDocument
 from collab.audit.models import AuditEvent
 from collab.audit.sentences import say_act
 from collab.audit.services import record

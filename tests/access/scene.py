@@ -25,9 +25,9 @@ from collab.agreements.models import (
     AgreementVersion,
     Coverage,
     Purpose,
-    SealedDocument,
     Signature,
 )
+from collab.agreements.sealed import SealedDocument
 from collab.agreements.sealing import ensure_sealed
 from collab.agreements.services import CoverageTerm, draft_agreement, draft_version, send_for_signature, sign_version
 from collab.agreements.states import VersionState

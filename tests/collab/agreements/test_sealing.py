@@ -9,7 +9,8 @@ from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from collab.agreements import sealing
-from collab.agreements.models import AgreementVersion, SealedDocument
+from collab.agreements.models import AgreementVersion
+from collab.agreements.sealed import SealedDocument
 from collab.agreements.sealing import ensure_sealed, executed_on, open_sealed, render, seal_waiting
 from collab.agreements.services import terminate_version
 from collab.agreements.views import VERIFY_PER_MINUTE
