@@ -3,6 +3,7 @@
 from collab.accounts import admin as accounts
 from collab.agreements import admin as agreements
 from collab.audit import admin as audit
+from collab.inbox import admin as inbox
 from collab.projects import admin as projects
 
-__all__ = ["accounts", "agreements", "audit", "projects"]
+__all__ = ["accounts", "agreements", "audit", "inbox", "projects"]

@@ -1,8 +1,19 @@
 """Gathers the tables of every slice for Django."""
 
-from collab.accounts.models import ApiToken, Membership, Organisation, User
+from collab.accounts.models import ApiToken, Delegation, Membership, Organisation, User
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
+from collab.inbox.models import (
+    CalendarLink,
+    Comment,
+    Condition,
+    HandOver,
+    Notification,
+    NotificationSettings,
+    Obligation,
+    Request,
+    Reviewer,
+)
 from collab.projects.models import Project, ProjectParty
 
 __all__ = [
@@ -11,11 +22,21 @@ __all__ = [
     "AgreementVersion",
     "ApiToken",
     "AuditEvent",
+    "CalendarLink",
+    "Comment",
+    "Condition",
     "Coverage",
+    "Delegation",
+    "HandOver",
     "Membership",
+    "Notification",
+    "NotificationSettings",
+    "Obligation",
     "Organisation",
     "Project",
     "ProjectParty",
+    "Request",
+    "Reviewer",
     "Signature",
     "User",
 ]

@@ -59,13 +59,19 @@ class Decision:
 
 @dataclass(frozen=True)
 class Scope:
-    """How rows of a model hang on a project, an organisation or a person: lookup paths, `pk` for the model itself."""
+    """How rows of a model hang on a project, an organisation or a person: lookup paths, `pk` for the model itself.
+
+    `grants` adds rows by what they say of themselves (a request names who answers it); `explain` says what is missing
+    on such a row when the word is refused.
+    """
 
     view: str
     project: str | None = None
     organisation: str | None = None
     person: str | None = None
     everyone: bool = False
+    grants: Callable[[User, str, datetime], Q] | None = None
+    explain: Callable[[User, str, Any, datetime], Missing] | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +154,8 @@ def role_q(user: User, word: str, model: type[Model], at: datetime) -> Q:
         )
     if scope.person:
         held |= Q(**{scope.person: user.pk})
+    if scope.grants:
+        held |= scope.grants(user, word, at)
     if scope.everyone and word == scope.view:
         held = ALWAYS
     return held & _token_q(user, word, scope)
@@ -286,6 +294,8 @@ def _missing_role(user: User, word: str, obj: Model, at: datetime) -> Missing:
     if token is not None and token.scope == "read" and word not in READ_WORDS:
         return Missing("token_scope", _("Your token “%(name)s” may only read.") % {"name": token.name})
     scope = SCOPES[type(obj)]
+    if scope.explain:
+        return scope.explain(user, word, obj, at)
     if scope.project:
         project_id = _follow(obj, scope.project)
         ended = (

@@ -63,6 +63,21 @@ WORDS = {
     "tracking.manage": _("delete runs and move aliases through the MLflow client"),
     "token.manage": _("make and revoke one's own tokens"),
     "audit.view": _("read the history of a project"),
+    "request.view": _("see a request"),
+    "request.ask": _("ask for a decision in a project"),
+    "request.answer": _("decide a request"),
+    "request.direct": _("ask reviewers about a request, or hand it over"),
+    "request.advise": _("advise on a request"),
+    "request.comment": _("comment on a request"),
+    "request.meet": _("say that a condition is met"),
+    "request.withdraw": _("withdraw a request"),
+    "obligation.view": _("see what falls due"),
+    "obligation.manage": _("add and settle dates in the calendar"),
+    "notification.view": _("read one's own notifications"),
+    "notification.manage": _("mark one's own notifications and choose how they come"),
+    "delegation.view": _("see who stands in for oneself, and for whom one does"),
+    "delegation.manage": _("let somebody answer during an absence"),
+    "calendar.manage": _("make and revoke the private link of one's calendar"),
 }
 
 # What a read-only token still allows.
@@ -71,7 +86,7 @@ READ_WORDS = frozenset(
 )
 
 # What only a person in the browser does, never a program with their token: it must not breed tokens, nor sign.
-SESSION_WORDS = frozenset({"token.manage", "agreement.sign"})
+SESSION_WORDS = frozenset({"token.manage", "agreement.sign", "calendar.manage"})
 
 _SEE = {
     "organisation.view",
@@ -80,8 +95,10 @@ _SEE = {
     "dataset.view",
     "job.view",
     "model.view",
+    "obligation.view",
 }
 _RESEARCH = _SEE | {
+    "request.ask",
     "dataset.read",
     "dataset.upload",
     "dataset.train",
@@ -96,7 +113,9 @@ _RESEARCH = _SEE | {
 
 ROLE_WORDS: dict[Role, frozenset[str]] = {
     Role.LEAD: frozenset(
-        _RESEARCH | {"project.edit", "member.manage", "agreement.draft", "agreement.end", "tracking.manage"}
+        _RESEARCH
+        | {"project.edit", "member.manage", "agreement.draft", "agreement.end", "tracking.manage"}
+        | {"obligation.manage"}
     ),
     Role.RESEARCHER: frozenset(_RESEARCH),
     Role.ENGINEER: frozenset(_RESEARCH - {"dataset.upload", "audit.view"}),
@@ -110,10 +129,13 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "agreement.view",
             "agreement.draft",
             "audit.view",
+            "request.ask",
+            "obligation.view",
+            "obligation.manage",
         }
     ),
     Role.SIGNATORY: frozenset(
-        {"organisation.view", "project.view", "agreement.view", "agreement.sign", "agreement.end"}
+        {"organisation.view", "project.view", "agreement.view", "agreement.sign", "agreement.end", "obligation.view"}
     ),
     Role.EMPLOYEE: frozenset({"organisation.view", "project.create"}),
 }
