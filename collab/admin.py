@@ -5,5 +5,6 @@ from collab.agreements import admin as agreements
 from collab.audit import admin as audit
 from collab.inbox import admin as inbox
 from collab.projects import admin as projects
+from collab.terms import admin as terms
 
-__all__ = ["accounts", "agreements", "audit", "inbox", "projects"]
+__all__ = ["accounts", "agreements", "audit", "inbox", "projects", "terms"]

@@ -15,6 +15,7 @@ from collab.inbox.models import (
     Reviewer,
 )
 from collab.projects.models import Project, ProjectParty
+from collab.terms.models import TermsAcceptance
 
 __all__ = [
     "Agreement",
@@ -38,5 +39,6 @@ __all__ = [
     "Request",
     "Reviewer",
     "Signature",
+    "TermsAcceptance",
     "User",
 ]

@@ -4,6 +4,7 @@ from collab.access.rules import SIGNED_IN, route, rule
 from collab.accounts import views as accounts
 from collab.agreements import views as agreements
 from collab.projects import views as projects
+from collab.terms import views as terms
 from collab.web import views as web
 
 app_name = "collab"
@@ -80,6 +81,14 @@ urlpatterns = [
         agreements.version_terminate,
         rule("agreement.end", "POST"),
         name="version_terminate",
+    ),
+    # terms
+    route("terms/", terms.terms_list, rule(SIGNED_IN), name="terms"),
+    route(
+        "agreements/<uuid:pk>/v<int:number>/accept/",
+        terms.terms_accept,
+        rule("terms.accept", "GET", "POST"),
+        name="terms_accept",
     ),
     # one's own account
     route("account/", accounts.profile, rule(SIGNED_IN, "GET", "POST"), name="profile"),

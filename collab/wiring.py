@@ -17,6 +17,7 @@ from collab.inbox.models import (
 )
 from collab.inbox.standing import explain, grants, grants_through, stands_in
 from collab.projects.models import Project, ProjectParty
+from collab.terms.models import TermsAcceptance
 
 register_scope(Organisation, Scope(view="organisation.view", organisation="pk", everyone=True))
 register_scope(ApiToken, Scope(view="token.manage", person="user"))
@@ -28,6 +29,7 @@ register_scope(AgreementVersion, Scope(view="agreement.view", project="agreement
 register_scope(AgreementParty, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(Signature, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(Coverage, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(TermsAcceptance, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(AuditEvent, Scope(view="audit.view", project="project_id"))
 register_scope(Request, Scope(view="request.view", project="project", grants=grants, explain=explain))
 for part in (Reviewer, Comment, Condition, HandOver):

@@ -6,6 +6,7 @@ from collab.access.api import DecideViewSet
 from collab.accounts.api import OrganisationViewSet, TokenViewSet
 from collab.agreements.api import AgreementVersionViewSet, AgreementViewSet
 from collab.projects.api import ProjectViewSet
+from collab.terms.api import AcceptanceViewSet
 from registry.catalog.api import ModelVersionViewSet, ModelViewSet
 from registry.datasets.api import DatasetVersionViewSet, DatasetViewSet
 from training.jobs.api import JobViewSet, SpecViewSet
@@ -15,6 +16,7 @@ router.register("organisations", OrganisationViewSet, basename="organisation")
 router.register("projects", ProjectViewSet, basename="project")
 router.register("agreements", AgreementViewSet, basename="agreement")
 router.register("agreement-versions", AgreementVersionViewSet, basename="agreement-version")
+router.register("acceptances", AcceptanceViewSet, basename="acceptance")
 router.register("datasets", DatasetViewSet, basename="dataset")
 router.register("dataset-versions", DatasetVersionViewSet, basename="dataset-version")
 router.register("specs", SpecViewSet, basename="spec")

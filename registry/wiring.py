@@ -7,9 +7,12 @@ from django.db.models import Exists, OuterRef, Q
 from collab.access.policy import Requirement, Scope, register_requirement, register_scope
 from collab.accounts.models import Membership, User
 from collab.agreements.assets import register_assets
-from collab.agreements.coverage import covered, missing_coverage
+from collab.agreements.coverage import covered
+from collab.agreements.coverage import explain as explain_coverage
 from collab.agreements.models import Purpose
 from collab.projects.facts import register_facts
+from collab.terms.acceptance import accepted
+from collab.terms.acceptance import explain as explain_acceptance
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
 from registry.catalog.telling import model_counts
 from registry.datasets.models import Dataset, DatasetVersion
@@ -51,10 +54,19 @@ def _may_train(project_path: str, asset_path: str):  # type: ignore[no-untyped-d
     return condition
 
 
-def _explain(purpose: Purpose):  # type: ignore[no-untyped-def]
+def _has_accepted(project_path: str, asset_path: str, owner_path: str, purpose: Purpose):  # type: ignore[no-untyped-def]
+    def condition(user: User, at: datetime) -> Q:
+        terms = accepted(user, at, purpose=purpose, project_path=project_path, asset_path=asset_path)
+        return terms | Q(_own(user, at, owner_path, project_path)) if purpose == Purpose.DATA_ACCESS else terms
+
+    return condition
+
+
+def _of_dataset(explain):  # type: ignore[no-untyped-def]
+    """A sentence about a dataset, also for its versions."""
+
     def sentence(user: User, obj: Dataset | DatasetVersion, at: datetime):  # type: ignore[no-untyped-def]
-        asset = obj.dataset if isinstance(obj, DatasetVersion) else obj
-        return missing_coverage(user, asset, at, purpose=purpose)
+        return explain(user, obj.dataset if isinstance(obj, DatasetVersion) else obj, at)
 
     return sentence
 
@@ -69,7 +81,7 @@ for _model, _project, _asset, _owner in (
             words=frozenset({"dataset.read"}),
             model=_model,
             condition=_may_read(_project, _asset, _owner),
-            explain=_explain(Purpose.DATA_ACCESS),
+            explain=_of_dataset(explain_coverage(purpose=Purpose.DATA_ACCESS)),
         )
     )
     register_requirement(
@@ -78,6 +90,16 @@ for _model, _project, _asset, _owner in (
             words=frozenset({"dataset.train"}),
             model=_model,
             condition=_may_train(_project, _asset),
-            explain=_explain(Purpose.TRAINING),
+            explain=_of_dataset(explain_coverage(purpose=Purpose.TRAINING)),
         )
     )
+    for _word, _purpose in (("dataset.read", Purpose.DATA_ACCESS), ("dataset.train", Purpose.TRAINING)):
+        register_requirement(
+            Requirement(
+                code=f"{_model.__name__}.accepted_{_purpose}",
+                words=frozenset({_word}),
+                model=_model,
+                condition=_has_accepted(_project, _asset, _owner, _purpose),
+                explain=_of_dataset(explain_acceptance(purpose=_purpose)),
+            )
+        )

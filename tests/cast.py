@@ -28,6 +28,7 @@ from collab.agreements.services import (
 )
 from collab.projects.models import Project
 from collab.projects.services import add_member, create_project, move_project
+from collab.terms.models import TermsAcceptance
 from registry.datasets.models import Dataset, DatasetVersion
 from registry.datasets.services import add_version, create_dataset
 
@@ -117,7 +118,21 @@ class Joint:
                 by=signer,
             )
         self.agreements.append(version)
+        self.accept(version)
         return version
+
+    def accept(self, version: AgreementVersion, *people: User) -> None:
+        """Those who work with the data (or these people) have accepted the version."""
+        parties = {self.engineer.pk: self.company}
+        TermsAcceptance.objects.bulk_create(
+            TermsAcceptance(
+                version=version,
+                user=user,
+                organisation=parties.get(user.pk, self.university),
+                document_sha256=version.document_sha256,
+            )
+            for user in people or (self.lead, self.researcher, self.engineer, self.former)
+        )
 
     def dataset(self, *, name: str = "Letters", content: bytes | None = None, file: str = "letters.txt") -> Dataset:
         """A dataset with one checked version of plain text, or of what is given."""

@@ -48,6 +48,7 @@ WORDS = {
     "agreement.draft": _("draft agreements and send them for signature"),
     "agreement.sign": _("sign for a party"),
     "agreement.end": _("terminate an agreement"),
+    "terms.accept": _("accept the terms of an agreement for oneself"),
     "dataset.view": _("see that a dataset exists, its card and profile"),
     "dataset.read": _("read and download the rows of a dataset"),
     "dataset.upload": _("add datasets and versions"),
@@ -85,8 +86,8 @@ READ_WORDS = frozenset(
     word for word in WORDS if word.endswith((".view", ".read", ".download")) and word != "token.manage"
 )
 
-# What only a person in the browser does, never a program with their token: it must not breed tokens, nor sign.
-SESSION_WORDS = frozenset({"token.manage", "agreement.sign", "calendar.manage"})
+# What only a person in the browser does, never a program with their token: it must not breed tokens, sign or accept.
+SESSION_WORDS = frozenset({"token.manage", "agreement.sign", "terms.accept", "calendar.manage"})
 
 _SEE = {
     "organisation.view",
@@ -99,6 +100,7 @@ _SEE = {
 }
 _RESEARCH = _SEE | {
     "request.ask",
+    "terms.accept",
     "dataset.read",
     "dataset.upload",
     "dataset.train",

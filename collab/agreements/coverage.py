@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -20,22 +20,27 @@ from collab.agreements.models import AgreementVersion, Coverage, Purpose
 from collab.agreements.states import VersionState
 
 
-def covered(
+def coverage_of(
     user: User, at: datetime, *, purpose: Purpose, project_path: str = "project", asset_path: str = "pk"
-) -> Exists:
-    """True for the assets whose project has an agreement in force that covers the person's party for the purpose.
+) -> QuerySet[Coverage]:
+    """What is in force and covers the person's party for the purpose, on the row of the query around it.
 
     `project_path` leads from the row to its project's key, `asset_path` to the asset's.
     """
     acting_for = Membership.objects.filter(user=user, project=OuterRef(OuterRef(project_path))).active(at)
-    return Exists(
-        Coverage.objects.in_force(at).filter(
-            Q(asset_id=None) | Q(asset_id=OuterRef(asset_path)),
-            purpose=purpose,
-            version__agreement__project=OuterRef(project_path),
-            party__in=acting_for.values("organisation"),
-        )
+    return Coverage.objects.in_force(at).filter(
+        Q(asset_id=None) | Q(asset_id=OuterRef(asset_path)),
+        purpose=purpose,
+        version__agreement__project=OuterRef(project_path),
+        party__in=acting_for.values("organisation"),
     )
+
+
+def covered(
+    user: User, at: datetime, *, purpose: Purpose, project_path: str = "project", asset_path: str = "pk"
+) -> Exists:
+    """True for the assets whose project has an agreement in force that covers the person's party for the purpose."""
+    return Exists(coverage_of(user, at, purpose=purpose, project_path=project_path, asset_path=asset_path))
 
 
 def explain(*, purpose: Purpose) -> Callable[[User, Any, datetime], Missing]:

@@ -126,6 +126,11 @@ class AgreementVersion(Record):
     text_zh = models.TextField(_("Chinese text"), max_length=200_000, blank=True, validators=[PlainTextValidator()])
     effective_on = models.DateField(_("in force from"))
     expires_on = models.DateField(_("expires on"), null=True, blank=True)
+    requires_acceptance = models.BooleanField(
+        _("each person accepts it"),
+        default=False,
+        help_text=_("What it covers opens to a person only once they have accepted this version themselves."),
+    )
     state = models.CharField(
         _("state"), max_length=20, choices=[(s.value, s.value) for s in VersionState], default=VersionState.DRAFT
     )
@@ -194,6 +199,7 @@ class AgreementVersion(Record):
             "text": [self.text, self.text_zh],
             "effective_on": self.effective_on.isoformat(),
             "expires_on": self.expires_on.isoformat() if self.expires_on else None,
+            "each_person_accepts": self.requires_acceptance,
             "parties": sorted(str(pk) for pk in self.parties.values_list("organisation_id", flat=True)),
             "coverage": sorted([str(c.party_id), c.purpose, str(c.asset_id or "")] for c in self.coverage.all()),
         }

@@ -15,6 +15,7 @@ from collab.access.policy import Missing, require
 from collab.access.roles import roles_with
 from collab.accounts.models import Membership, Organisation, User
 from collab.agreements.assets import assets_of
+from collab.agreements.hooks import executed
 from collab.agreements.models import (
     Agreement,
     AgreementKind,
@@ -71,8 +72,12 @@ def draft_version(
     expires_on: date | None = None,
     parties: Sequence[Organisation] | None = None,
     coverage: Sequence[CoverageTerm] = (),
+    requires_acceptance: bool | None = None,
 ) -> AgreementVersion:
-    """Write a further version; parties default to those of the project. A version out for signature blocks it."""
+    """Write a further version; parties default to those of the project. A version out for signature blocks it.
+
+    `requires_acceptance`: whether each person accepts it before it covers them; by default for data use.
+    """
     require(by, "agreement.draft", agreement)
     locked = Agreement.objects.select_for_update().get(pk=agreement.pk)
     if not text.strip():
@@ -107,6 +112,9 @@ def draft_version(
         text_zh=text_zh,
         effective_on=effective_on,
         expires_on=expires_on,
+        requires_acceptance=locked.kind == AgreementKind.DATA_USE
+        if requires_acceptance is None
+        else requires_acceptance,
         created_by=by,
     )
     version.require_clean()
@@ -211,6 +219,7 @@ def _seal(version: AgreementVersion, *, by: User) -> None:
         project_id=version.agreement.project_id,
         data={"reference": version.agreement.reference, "sha256": version.document_sha256},
     )
+    executed(version, by)
 
 
 @transaction.atomic

@@ -24,6 +24,7 @@ ACTS = {
     "agreement.send": (gettext_lazy("sent %(reference)s for signature"), "send", "warn"),
     "agreement.sign": (gettext_lazy("signed %(reference)s"), "pen", "accent"),
     "agreement.execute": (gettext_lazy("%(reference)s was signed by all parties"), "patch-check", "ok"),
+    "terms.accept": (gettext_lazy("accepted the terms of %(reference)s version %(number)s"), "check2-all", "ok"),
     "agreement.withdraw": (gettext_lazy("withdrew a version of %(reference)s"), "archive", "quiet"),
     "agreement.terminate": (gettext_lazy("terminated %(reference)s"), "slash-circle", "bad"),
     "dataset.create": (gettext_lazy("announced the dataset “%(name)s”"), "database-add", "accent"),

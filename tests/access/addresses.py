@@ -178,6 +178,14 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:agreement-version-sign POST": _sign,
     "api:agreement-version-withdraw POST": _NOTHING,
     "api:agreement-version-terminate POST": _NOTHING,
+    "api:acceptance-list POST": lambda s: Sent(
+        {
+            "version": str(s.versions["unaccepted"].pk),
+            "organisation": s.joint.company.slug,
+            "document_sha256": s.versions["unaccepted"].document_sha256,
+        },
+        about=s.versions["unaccepted"],
+    ),
     "api:dataset-list POST": lambda s: Sent(
         {"project": s.joint.project.slug, "name": f"New {s.canary}", "description": "…"}, about=s.joint.project
     ),

@@ -25,6 +25,7 @@ from collab.agreements.states import VersionState
 from collab.audit.models import AuditEvent
 from collab.projects.models import Project, ProjectParty
 from collab.projects.services import add_member
+from collab.terms.models import TermsAcceptance
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
 from registry.catalog.services import TrainedModel, register_version
 from registry.datasets.models import Dataset, DatasetVersion
@@ -54,7 +55,9 @@ class Side:
     def object(self, model: type[Model], action: str = "") -> Model:
         """An object of this side on which `action` is possible."""
         if model is AgreementVersion:
-            return self.versions[{"send": "draft", "withdraw": "out", "sign": "out"}.get(action, "executed")]
+            return self.versions[
+                {"send": "draft", "withdraw": "out", "sign": "out", "accept": "unaccepted"}.get(action, "executed")
+            ]
         if model is Job:
             return self.jobs[{"stop": "queued", "kill": "queued", "resume": "stopped"}.get(action, "done")]
         return self.objects[model]
@@ -146,7 +149,7 @@ def _digest(secret: str) -> str:
 
 def _agreements(here: Side) -> None:
     made, canary = here.joint, here.canary
-    for name in ("executed", "draft", "out"):
+    for name in ("executed", "draft", "out", "unaccepted"):
         agreement = draft_agreement(
             project=made.project,
             reference=f"{name}-{canary}",
@@ -167,16 +170,18 @@ def _agreements(here: Side) -> None:
         )
         if name != "draft":
             version = send_for_signature(version=version, by=made.lead)
-        if name == "executed":
+        if name in {"executed", "unaccepted"}:
             version = _sign(made, version)
         here.versions[name] = AgreementVersion.objects.get(pk=version.pk)
     executed = here.versions["executed"]
+    made.accept(executed)
     assert executed.state == VersionState.EXECUTED
     here.objects |= {
         Agreement: executed.agreement,
         AgreementParty: executed.parties.first(),
         Signature: executed.signatures.first(),
         Coverage: executed.coverage.first(),
+        TermsAcceptance: TermsAcceptance.objects.get(version=executed, user=made.engineer),
     }
 
 

@@ -80,6 +80,12 @@ def test_from_agreement_to_job(page, live_server, enter, aurora: Joint, complain
     page.get_by_text("the agreement is in force").wait_for()
 
     enter(aurora.researcher)
+    page.goto(f"{live_server.url}/terms/")
+    page.get_by_role("link", name="Read and accept").click()
+    page.get_by_label("I have read this and will keep to it").check()
+    assert axe() == []
+    page.get_by_role("button", name="Accept").click()
+    page.get_by_text("What this version covers is open to you").wait_for()
     page.goto(f"{live_server.url}/datasets/")
     page.get_by_role("link", name="New dataset").first.click()
     page.get_by_label("Project").select_option("aurora")

@@ -17,6 +17,7 @@ SLICES = [
     "inbox",
     "projects",
     "agreements",
+    "terms",
     "transfer",
     "internships",
     "ethics",

@@ -34,6 +34,8 @@ def test_none_then_a_draft_then_unsigned_then_in_force(aurora):
     sentence = str(decide(aurora.engineer, "dataset.train", dataset).missing[0].sentence)
     assert "DUA-1" in sentence and "Northwind" in sentence and "Riverside" in sentence
     AgreementVersion.objects.update(state="executed", executed_at=timezone.now())
+    assert missing(aurora, dataset) == ["acceptance"]
+    aurora.accept(AgreementVersion.objects.get(), aurora.engineer)
     assert missing(aurora, dataset) == []
 
 

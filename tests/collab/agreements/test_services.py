@@ -63,7 +63,9 @@ def sign(version, signer, party, **fields) -> AgreementVersion:
 
 def sign_both(version, aurora) -> AgreementVersion:
     sign(version, aurora.university_signatory, aurora.university)
-    return sign(version, aurora.company_signatory, aurora.company)
+    signed = sign(version, aurora.company_signatory, aurora.company)
+    aurora.accept(signed)
+    return signed
 
 
 # --- drafting
@@ -150,6 +152,7 @@ def test_the_last_signature_seals(out, aurora):
     assert parties_to_sign_for(aurora.company_signatory, first) == []
     sealed = sign(out, aurora.university_signatory, aurora.university)
     assert (sealed.state, sealed.executed_at is not None) == ("executed", True)
+    aurora.accept(sealed)
     assert can(aurora.engineer, "dataset.train", dataset)
     assert (acts("agreement.sign"), acts("agreement.execute")) == (2, 1)
     signed = Signature.objects.get(party=aurora.company)

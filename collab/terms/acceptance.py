@@ -1,0 +1,74 @@
+"""Acceptance as a condition: what an agreement covers opens to a person once they have accepted it themselves.
+
+`registry.datasets` registers it for its words. It says nothing where no agreement covers: coverage says that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from collab.access.policy import Missing, party_of
+from collab.accounts.models import User
+from collab.agreements.coverage import coverage_of
+from collab.agreements.models import AgreementVersion, Coverage, Purpose
+from collab.terms.models import TermsAcceptance
+
+
+def accepted(user: User, at: datetime, *, purpose: Purpose, project_path: str = "project", asset_path: str = "pk") -> Q:
+    """True where nothing covers the person's party, or something that they have accepted or need not accept."""
+    covering = coverage_of(user, at, purpose=purpose, project_path=project_path, asset_path=asset_path)
+    own = TermsAcceptance.objects.filter(version=OuterRef("version"), organisation=OuterRef("party"), user=user)
+    return ~Q(Exists(covering)) | Q(Exists(covering.filter(Q(version__requires_acceptance=False) | Exists(own))))
+
+
+def explain(*, purpose: Purpose) -> Callable[[User, Any, datetime], Missing]:
+    """The sentence for terms not yet accepted, with the page that takes the acceptance."""
+
+    def sentence(user: User, asset: Any, at: datetime) -> Missing:
+        return missing_acceptance(user, asset, at, purpose=purpose)
+
+    return sentence
+
+
+def missing_acceptance(user: User, asset: Any, at: datetime, *, purpose: Purpose) -> Missing:
+    """Which version the person has still to accept before they may use `asset` (with `.project`)."""
+    row = (
+        Coverage.objects.in_force(at)
+        .for_asset(asset.project_id, asset.pk)
+        .filter(party__in=party_of(user, asset.project_id, at), purpose=purpose, version__requires_acceptance=True)
+        .select_related("version__agreement", "party")
+        .order_by("-version__executed_at", "party__name")
+        .first()
+    )
+    if row is None:  # it ended between two questions
+        return Missing("acceptance", _("Your acceptance of the terms is missing."), asset.project.get_absolute_url())
+    version = row.version
+    names = {"ref": version.agreement.reference, "n": version.number}
+    earlier = (
+        TermsAcceptance.objects.filter(version__agreement=version.agreement_id, user=user, organisation=row.party)
+        .select_related("version")
+        .order_by("-version__number")
+        .first()
+    )
+    if earlier is None:
+        text = _("Your acceptance of %(ref)s version %(n)d is missing.") % names
+    else:
+        text = _("Your acceptance of %(ref)s version %(n)d is missing; you accepted version %(before)d on %(day)s.") % {
+            **names,
+            "before": earlier.version.number,
+            "day": date_format(localtime(earlier.accepted_at)),
+        }
+    return Missing("acceptance", text, accept_url(version))
+
+
+def accept_url(version: AgreementVersion) -> str:
+    """The page that shows the text and takes the acceptance."""
+    return reverse("collab:terms_accept", args=[version.agreement_id, version.number])
