@@ -81,6 +81,13 @@ WORDS = {
     "calendar.manage": _("make and revoke the private link of one's calendar"),
 }
 
+# Held by no role: by owning a row, or by what a request says of itself (collab/inbox/standing.py).
+PERSONAL_WORDS = frozenset(
+    {"token.manage", "calendar.manage", "delegation.view", "delegation.manage"}
+    | {"notification.view", "notification.manage"}
+    | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
+)
+
 # What a read-only token still allows.
 READ_WORDS = frozenset(
     word for word in WORDS if word.endswith((".view", ".read", ".download")) and word != "token.manage"
