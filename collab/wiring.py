@@ -2,6 +2,7 @@
 
 from collab.access.policy import Scope, register_scope
 from collab.accounts.models import ApiToken, Delegation, Membership, Organisation
+from collab.agreements.guards import is_signed
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
 from collab.inbox.models import (
@@ -16,13 +17,53 @@ from collab.inbox.models import (
     Reviewer,
 )
 from collab.inbox.standing import explain, grants, grants_through, stands_in
-from collab.projects.models import Project, ProjectParty
+from collab.projects.guards import register_guard
+from collab.projects.models import (
+    Attestation,
+    Budget,
+    BudgetAlert,
+    BudgetLine,
+    ConflictOfInterest,
+    Contribution,
+    CostEntry,
+    Output,
+    OutputShare,
+    PartyApproval,
+    ProgressReport,
+    Project,
+    ProjectParty,
+    Questionnaire,
+    QuestionnaireVersion,
+    Review,
+    ReviewStep,
+    TrainingRate,
+    WorkItem,
+)
+from collab.projects.running import requires_project
+from collab.projects.states import ProjectState
 from collab.terms.models import TermsAcceptance
 
 register_scope(Organisation, Scope(view="organisation.view", organisation="pk", everyone=True))
 register_scope(ApiToken, Scope(view="token.manage", person="user"))
 register_scope(Project, Scope(view="project.view", project="pk"))
 register_scope(ProjectParty, Scope(view="project.view", project="project"))
+register_scope(Contribution, Scope(view="project.view", project="party__project"))
+register_scope(PartyApproval, Scope(view="project.view", project="project"))
+register_scope(Questionnaire, Scope(view="organisation.view", organisation="organisation"))
+register_scope(QuestionnaireVersion, Scope(view="organisation.view", organisation="questionnaire__organisation"))
+register_scope(ReviewStep, Scope(view="review.view", project="project", organisation="organisation", person="chair"))
+register_scope(Review, Scope(view="review.view", person="reviewer"))  # a step shows it to others, once it is decided
+register_scope(ConflictOfInterest, Scope(view="review.view", person="review__reviewer"))
+register_scope(WorkItem, Scope(view="project.view", project="project"))
+register_scope(ProgressReport, Scope(view="project.view", project="project"))
+register_scope(Output, Scope(view="project.view", project="project"))
+register_scope(OutputShare, Scope(view="project.view", project="output__project"))
+register_scope(Attestation, Scope(view="project.view", project="party__project"))
+register_scope(Budget, Scope(view="budget.view", project="project"))
+register_scope(BudgetLine, Scope(view="budget.view", project="budget__project"))
+register_scope(BudgetAlert, Scope(view="budget.view", project="budget__project"))
+register_scope(TrainingRate, Scope(view="budget.view", project="budget__project"))
+register_scope(CostEntry, Scope(view="budget.view", project="line__budget__project"))
 register_scope(Membership, Scope(view="project.view", project="project", organisation="organisation"))
 register_scope(Agreement, Scope(view="agreement.view", project="project"))
 register_scope(AgreementVersion, Scope(view="agreement.view", project="agreement__project"))
@@ -42,3 +83,9 @@ register_scope(
     Obligation,
     Scope(view="obligation.view", project="project", organisation="organisation", person="person"),
 )
+
+requires_project(Project, "", "job.submit", "dataset.upload")
+requires_project(
+    Project, "", "tracking.write", "tracking.manage", states=frozenset({ProjectState.ACTIVE, ProjectState.CLOSING})
+)
+register_guard("begin", "signed", is_signed)

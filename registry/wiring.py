@@ -11,6 +11,7 @@ from collab.agreements.coverage import covered
 from collab.agreements.coverage import explain as explain_coverage
 from collab.agreements.models import Purpose
 from collab.projects.facts import register_facts
+from collab.projects.running import NOT_ENDED, requires_project
 from collab.terms.acceptance import accepted
 from collab.terms.acceptance import explain as explain_acceptance
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
@@ -103,3 +104,7 @@ for _model, _project, _asset, _owner in (
                 explain=_of_dataset(explain_acceptance(purpose=_purpose)),
             )
         )
+
+for _model, _path in ((Dataset, "project"), (DatasetVersion, "dataset__project")):
+    requires_project(_model, _path, "dataset.train", "dataset.upload")
+    requires_project(_model, _path, "dataset.read", states=NOT_ENDED)

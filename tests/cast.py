@@ -27,7 +27,8 @@ from collab.agreements.services import (
     sign_version,
 )
 from collab.projects.models import Project
-from collab.projects.services import add_member, create_project, move_project
+from collab.projects.services import add_member, create_project
+from collab.projects.states import ProjectState
 from collab.terms.models import TermsAcceptance
 from registry.datasets.models import Dataset, DatasetVersion
 from registry.datasets.services import add_version, create_dataset
@@ -147,6 +148,13 @@ class Joint:
         return add_version(dataset=dataset, file=upload(content, file), by=self.researcher)
 
 
+def active(project: Project) -> Project:
+    """The project as after review, approval and contracting, which tests of their own go through."""
+    Project.objects.filter(pk=project.pk).update(state=ProjectState.ACTIVE, round=1)
+    project.refresh_from_db()
+    return project
+
+
 def joint(title: str, university: str, company: str) -> Joint:
     """Build a joint project through the verbs."""
     uni, firm = organisation(university), organisation(company, "company")
@@ -158,7 +166,7 @@ def joint(title: str, university: str, company: str) -> Joint:
         "former": employ(person(f"{title} Former"), uni),
     }
     project = create_project(title=title, lead_organisation=uni, partners=[firm], by=lead)
-    project = move_project(project=project, move="begin", by=lead)
+    project = active(project)
     for name, role, org in (
         ("researcher", Role.RESEARCHER, uni),
         ("engineer", Role.ENGINEER, firm),

@@ -19,7 +19,7 @@ from collab.agreements.services import (
     sign_version,
 )
 from collab.projects.models import Project
-from collab.projects.services import add_member, create_project, move_project
+from collab.projects.services import add_member, answer_approval, create_project, move_project
 
 PASSWORD = "tandem-demo"  # noqa: S105  the demo's, printed by make run; production never seeds it
 PROJECT_SLUG = "small-models-for-technical-language"
@@ -94,7 +94,10 @@ def seed() -> bool:
         ends_on=timezone.localdate() + timedelta(days=2 * 365),
         by=lead,
     )
-    project = move_project(project=project, move="begin", by=lead)
+    for move in ("submit", "ask_approval"):
+        project = move_project(project=project, move=move, by=lead)
+    for approval, by in zip(project.approvals.order_by("party__role"), (chancellor, director), strict=True):
+        answer_approval(approval=approval, decision="approve", by=by)
     add_member(project=project, user=researcher, organisation=university, role=Role.RESEARCHER, by=lead)
     add_member(project=project, user=engineer, organisation=company, role=Role.ENGINEER, by=lead)
 
@@ -108,6 +111,7 @@ def seed() -> bool:
         (director, company, "Managing director"),
     ):
         _sign(collaboration, signer, party, capacity)
+    move_project(project=project, move="begin", by=lead)
     nda = _sent(project, "NDA-2", "nda", ("Mutual non-disclosure", "双方保密协议"), (_NDA, _NDA_ZH), lead, [])
     _sign(nda, chancellor, university, "Vice-Chancellor")
     return True

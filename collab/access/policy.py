@@ -309,7 +309,9 @@ def _missing_role(user: User, word: str, obj: Model, at: datetime) -> Missing:
                 _("Your role “%(role)s” ended on %(day)s.")
                 % {"role": ended.get_role_display(), "day": date_format(timezone.localtime(ended.ends_at))},
             )
-    names: Iterable[str] = (str(role.label) for role in roles_with(word))
+    names: Iterable[str] = [str(role.label) for role in roles_with(word)]
+    if not names:
+        return Missing("role", _("Only the person named for it may %(what)s.") % {"what": WORDS[word]})
     return Missing(
         "role",
         _("Your role does not let you %(what)s; these roles do: %(roles)s.")

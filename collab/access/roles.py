@@ -43,7 +43,16 @@ WORDS = {
     "project.create": _("begin a joint project for the organisation"),
     "project.view": _("see a project"),
     "project.edit": _("change a project and its parties"),
+    "project.approve": _("approve a project for a party, and attest its closure"),
     "member.manage": _("give and end roles in a project"),
+    "review.view": _("see the review of a project"),
+    "review.manage": _("set up review steps and questionnaires"),
+    "review.give": _("give the review one was asked for"),
+    "review.chair": _("decide a review step that one chairs"),
+    "work.deliver": _("work on milestones, deliverables and reports for a party, and accept those of others"),
+    "budget.view": _("see the budget of a project"),
+    "budget.edit": _("change the budget of a project and book costs"),
+    "output.edit": _("record outputs of a project"),
     "agreement.view": _("read the agreements of a project"),
     "agreement.draft": _("draft agreements and send them for signature"),
     "agreement.sign": _("sign for a party"),
@@ -85,6 +94,7 @@ WORDS = {
 PERSONAL_WORDS = frozenset(
     {"token.manage", "calendar.manage", "delegation.view", "delegation.manage"}
     | {"notification.view", "notification.manage"}
+    | {"review.give", "review.chair"}
     | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
 )
 
@@ -118,16 +128,28 @@ _RESEARCH = _SEE | {
     "tracking.read",
     "tracking.write",
     "audit.view",
+    "review.view",
+    "work.deliver",
+    "budget.view",
+    "output.edit",
 }
 
 ROLE_WORDS: dict[Role, frozenset[str]] = {
     Role.LEAD: frozenset(
         _RESEARCH
-        | {"project.edit", "member.manage", "agreement.draft", "agreement.end", "tracking.manage"}
-        | {"obligation.manage"}
+        | {
+            "project.edit",
+            "member.manage",
+            "agreement.draft",
+            "agreement.end",
+            "tracking.manage",
+            "review.manage",
+            "budget.edit",
+            "obligation.manage",
+        }
     ),
     Role.RESEARCHER: frozenset(_RESEARCH),
-    Role.ENGINEER: frozenset(_RESEARCH - {"dataset.upload", "audit.view"}),
+    Role.ENGINEER: frozenset(_RESEARCH - {"dataset.upload", "audit.view", "review.view"}),
     Role.OBSERVER: frozenset(_SEE),
     Role.ORGANISATION_ADMIN: frozenset(
         {
@@ -141,10 +163,24 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "request.ask",
             "obligation.view",
             "obligation.manage",
+            "project.approve",
+            "review.view",
+            "review.manage",
+            "budget.view",
         }
     ),
     Role.SIGNATORY: frozenset(
-        {"organisation.view", "project.view", "agreement.view", "agreement.sign", "agreement.end", "obligation.view"}
+        {
+            "organisation.view",
+            "project.view",
+            "agreement.view",
+            "agreement.sign",
+            "agreement.end",
+            "project.approve",
+            "review.view",
+            "budget.view",
+            "obligation.view",
+        }
     ),
     Role.EMPLOYEE: frozenset({"organisation.view", "project.create"}),
 }

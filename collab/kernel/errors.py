@@ -96,6 +96,16 @@ class StaleError(ConflictError):
     code = "stale"
 
 
+class NotReadyError(ConflictError):
+    """Possible later: `missing` says what must be there first, and where to mend it."""
+
+    code = "not_ready"
+
+    def __init__(self, missing: Sequence[Missing]) -> None:
+        self.missing = list(missing)
+        super().__init__(" ".join(str(item.sentence) for item in self.missing))
+
+
 class QuotaExceededError(DomainError):
     code = "quota_exceeded"
 

@@ -17,14 +17,22 @@ from collab.access.roles import PROJECT_ROLES
 from collab.accounts.models import Organisation, User
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.projects.models import Project
-from collab.projects.states import PROJECT_MOVES, ProjectState
+from collab.projects.states import FOLLOWING, PROJECT_MOVES, ProjectState
 from collab.web.forms import DayInput, ListFilter, OnceForm, PageForm, SearchInput
 
 STATE_WORDS = {
+    ProjectState.IDEA: _("Idea"),
     ProjectState.PROPOSAL: _("Proposal"),
+    ProjectState.UNDER_REVIEW: _("Under review"),
+    ProjectState.IN_APPROVAL: _("In approval"),
+    ProjectState.CONTRACTING: _("Contracting"),
     ProjectState.ACTIVE: _("Active"),
     ProjectState.SUSPENDED: _("Suspended"),
+    ProjectState.CLOSING: _("Closing"),
     ProjectState.CLOSED: _("Closed"),
+    ProjectState.REJECTED: _("Rejected"),
+    ProjectState.WITHDRAWN: _("Withdrawn"),
+    ProjectState.TERMINATED: _("Terminated"),
 }
 
 
@@ -113,9 +121,10 @@ class EditProjectForm(_AboutForm):
 
 
 class MoveForm(PageForm):
-    """Which way a project goes: begin, suspend, resume or close."""
+    """Which way a project goes, and why where that must be said."""
 
-    move = forms.ChoiceField(choices=[(move, move) for move in PROJECT_MOVES.table])
+    move = forms.ChoiceField(choices=[(move, move) for move in PROJECT_MOVES.table if move not in FOLLOWING])
+    reason = forms.CharField(max_length=1000, required=False, validators=[PlainTextValidator()])
 
 
 class MemberForm(OnceForm):

@@ -46,7 +46,7 @@ def body_of(error: domain.DomainError, request: HttpRequest) -> dict[str, Any]:
         "field": error.field,
         "request_id": getattr(request, "request_id", ""),
     }
-    if isinstance(error, domain.RefusedError):
+    if isinstance(error, domain.RefusedError | domain.NotReadyError):
         body["missing"] = [{"code": m.code, "detail": str(m.sentence), "url": m.url} for m in error.missing]
     if isinstance(error, domain.FaultyInputError):
         body["errors"] = [fault.as_dict() for fault in error.faults]

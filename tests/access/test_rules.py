@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 
 from collab.access.policy import visible_to
-from collab.access.roles import READ_WORDS, PERSONAL_WORDS, ROLE_WORDS, WORDS, Role
+from collab.access.roles import PERSONAL_WORDS, READ_WORDS, ROLE_WORDS, WORDS, Role
 from collab.access.rules import LIBRARY_RULES, PUBLIC, Route, route, routes, rule
 from collab.accounts.models import Organisation
 from collab.web.api import ScopedViewSet

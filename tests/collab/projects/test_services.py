@@ -98,14 +98,14 @@ def test_edits_are_refused(aurora, borealis):
 # --- moving
 def test_moves_change_state_version_and_history(aurora):
     version = aurora.project.version
-    for number, (move, state) in enumerate((("suspend", "suspended"), ("resume", "active"), ("close", "closed")), 1):
+    for number, (move, state) in enumerate((("suspend", "suspended"), ("resume", "active"), ("wind_up", "closing")), 1):
         project = move_project(project=aurora.project, move=move, by=aurora.lead)
         assert (project.state, project.version, acts(f"project.{move}")) == (state, version + number, 1)
         assert is_open(project) is (state == "active")
     with pytest.raises(ConflictError):
         move_project(project=aurora.project, move="resume", by=aurora.lead)
     with pytest.raises(RefusedError):
-        move_project(project=aurora.project, move="close", by=aurora.engineer)
+        move_project(project=aurora.project, move="wind_up", by=aurora.engineer)
 
 
 # --- parties

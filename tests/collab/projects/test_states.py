@@ -5,15 +5,26 @@ from itertools import product
 import pytest
 
 from collab.kernel.errors import ConflictError
-from collab.projects.states import PROJECT_MOVES, ProjectState
+from collab.projects.states import PATH, PROJECT_MOVES, ProjectState
 
 LEGAL = {
-    ("proposal", "begin"): "active",
-    ("proposal", "close"): "closed",
+    ("idea", "propose"): "proposal",
+    ("proposal", "submit"): "under_review",
+    ("under_review", "ask_approval"): "in_approval",
+    ("in_approval", "approve"): "contracting",
+    ("contracting", "begin"): "active",
     ("active", "suspend"): "suspended",
-    ("active", "close"): "closed",
     ("suspended", "resume"): "active",
-    ("suspended", "close"): "closed",
+    ("active", "wind_up"): "closing",
+    ("suspended", "wind_up"): "closing",
+    ("closing", "reopen"): "active",
+    ("closing", "close"): "closed",
+    ("rejected", "revise"): "proposal",
+    ("withdrawn", "revise"): "proposal",
+    **{(state, "return"): "proposal" for state in ("under_review", "in_approval")},
+    **{(state, "reject"): "rejected" for state in ("under_review", "in_approval")},
+    **{(state, "withdraw"): "withdrawn" for state in PATH[:5]},
+    **{(state, "terminate"): "terminated" for state in ("active", "suspended", "closing")},
 }
 
 
@@ -29,5 +40,5 @@ def test_moves(state, move):
 
 
 def test_what_is_possible_now():
-    assert PROJECT_MOVES.open_from("active") == ["suspend", "close"]
+    assert PROJECT_MOVES.open_from("active") == ["suspend", "wind_up", "terminate"]
     assert PROJECT_MOVES.open_from("closed") == []

@@ -122,8 +122,9 @@ def test_a_suspended_project_takes_no_data(aurora, dataset):
     move_project(project=aurora.project, move="suspend", by=aurora.lead)
     dataset.refresh_from_db()
 
-    with pytest.raises(ConflictError):
+    with pytest.raises(RefusedError) as refused:
         add(aurora, dataset, ROWS, "rows.csv")
+    assert [m.code for m in refused.value.missing] == ["project_not_active"]
 
 
 def test_a_name_is_taken_once_per_project(aurora, dataset):

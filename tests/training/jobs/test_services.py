@@ -146,8 +146,9 @@ def test_a_suspended_project_takes_no_jobs(covered, spec):
     move_project(project=covered.project, move="suspend", by=covered.lead)
     covered.project.refresh_from_db()
 
-    with pytest.raises(ConflictError):
+    with pytest.raises(RefusedError) as refused:
         submit(covered, spec)
+    assert [m.code for m in refused.value.missing] == ["project_not_active"]
 
 
 def test_stopping_a_waiting_job_ends_it(covered, spec):

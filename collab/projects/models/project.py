@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
@@ -12,9 +13,12 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import visible_to
+from collab.accounts.models import Membership
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.kernel.records import Record
-from collab.projects.states import ProjectState
+from collab.projects.states import ENDED, ProjectState
+
+CURRENCY = RegexValidator(r"^[A-Z]{3}\Z", _("Write three capital letters, such as EUR."))
 
 if TYPE_CHECKING:
     from collab.access.policy import Person
@@ -25,7 +29,17 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         return visible_to(user, word, self)  # type: ignore[return-value]
 
     def open(self) -> ProjectQuerySet:
-        return self.exclude(state=ProjectState.CLOSED)
+        return self.exclude(state__in=ENDED)
+
+    def mine(self, user: Person) -> ProjectQuerySet:
+        """Those in which the person holds a role of their own."""
+        held = Membership.objects.filter(user=user).active().in_projects()  # type: ignore[misc]
+        return self.filter(pk__in=held.values("project"))
+
+    def of_party(self, organisation: object) -> ProjectQuerySet:
+        return self.filter(
+            pk__in=ProjectParty.objects.filter(organisation=organisation, left_on=None).values("project")
+        )
 
     def with_parties(self) -> ProjectQuerySet:
         return self.prefetch_related(
@@ -44,6 +58,10 @@ class Project(Record):
     state = models.CharField(
         _("state"), max_length=20, choices=[(s.value, s.value) for s in ProjectState], default=ProjectState.PROPOSAL
     )
+    state_reason = models.CharField(_("reason of the state"), max_length=1000, blank=True)
+    round = models.PositiveIntegerField(_("times submitted"), default=0, editable=False)
+    report_every_months = models.PositiveSmallIntegerField(_("months between reports"), null=True, blank=True)
+    report_due_days = models.PositiveSmallIntegerField(_("days to write a report"), default=30)
     starts_on = models.DateField(_("starts on"), default=timezone.localdate)
     ends_on = models.DateField(_("ends on"), null=True, blank=True)
     created_by = models.ForeignKey("collab.User", models.PROTECT, related_name="+", verbose_name=_("begun by"))
@@ -90,6 +108,11 @@ class ProjectParty(Record):
     role = models.CharField(_("role"), max_length=20, choices=PartyRole.choices, default=PartyRole.PARTNER)
     joined_on = models.DateField(_("joined on"), default=timezone.localdate)
     left_on = models.DateField(_("left on"), null=True, blank=True)
+    accession_note = models.TextField(
+        _("accession note"), max_length=2000, blank=True, validators=[PlainTextValidator()]
+    )
+    surviving_duties = models.JSONField(_("duties that survive its leaving"), default=list, blank=True)
+    version = models.PositiveIntegerField(default=1, editable=False)
 
     class Meta:
         verbose_name = _("project party")
@@ -100,7 +123,40 @@ class ProjectParty(Record):
             models.UniqueConstraint(
                 fields=["project"], condition=Q(role="lead", left_on=None), name="project_has_one_lead"
             ),
+            models.CheckConstraint(
+                condition=Q(left_on=None) | Q(left_on__gte=F("joined_on")), name="party_leaves_after_joining"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.organisation} · {self.get_role_display()}"
+
+
+class ContributionKind(models.TextChoices):
+    CASH = "cash", _("Cash")
+    IN_KIND = "in_kind", _("In kind")
+
+
+class Contribution(Record):
+    """What a party brings in: money, or something worth money."""
+
+    party = models.ForeignKey(ProjectParty, models.PROTECT, related_name="contributions", verbose_name=_("party"))
+    kind = models.CharField(_("kind"), max_length=20, choices=ContributionKind.choices)
+    description = models.CharField(_("what it is"), max_length=300, blank=True, validators=[PlainTextValidator()])
+    amount = models.DecimalField(_("amount or value"), max_digits=14, decimal_places=2)
+    currency = models.CharField(_("currency"), max_length=3, default="EUR", validators=[CURRENCY])
+    created_by = models.ForeignKey("collab.User", models.PROTECT, related_name="+", verbose_name=_("written by"))
+
+    class Meta:
+        verbose_name = _("contribution")
+        verbose_name_plural = _("contributions")
+        ordering = ["created_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="contribution_is_something"),
+            models.CheckConstraint(
+                condition=Q(kind="cash") | ~Q(description=""), name="contribution_in_kind_says_what_it_is"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} · {self.amount} {self.currency}"

@@ -14,10 +14,11 @@ from collab.access.policy import require
 from collab.access.roles import PROJECT_ROLES, Role
 from collab.accounts.models import Membership, Organisation, User
 from collab.audit.services import record
-from collab.kernel.errors import ConflictError, InvalidError, StaleError
+from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, StaleError
 from collab.kernel.names import slug_of
+from collab.projects.guards import effects_of, missing_for
 from collab.projects.models import PartyRole, Project, ProjectParty
-from collab.projects.states import PROJECT_MOVES, ProjectState
+from collab.projects.states import FOLLOWING, PROJECT_MOVES, WITH_REASON, ProjectState
 
 _MLFLOW_OWN = {"default", "workspaces", "api", "ajax-api", "static-files"}  # names MLflow keeps for itself
 _RESERVED = _MLFLOW_OWN | {"new"}  # … and the address of the form that begins a project
@@ -35,14 +36,21 @@ def create_project(
     summary_zh: str = "",
     starts_on: date | None = None,
     ends_on: date | None = None,
+    state: str = ProjectState.PROPOSAL,
 ) -> Project:
-    """Begin a joint project of at least one party; the person who begins it leads it for their organisation."""
+    """Begin a joint project of at least one party; the person who begins it leads it for their organisation.
+
+    It begins as a proposal, or as an idea, which only has to have a name.
+    """
     require(by, "project.create", lead_organisation)
     if lead_organisation in partners:
         raise InvalidError(
             _("The leading organisation is already a party; choose others as partners."), field="partners"
         )
+    if state not in {ProjectState.IDEA, ProjectState.PROPOSAL}:
+        raise InvalidError(_("A project begins as an idea or as a proposal."), field="state")
     project = Project(
+        state=state,
         slug=_free_slug(title),
         title=title,
         title_zh=title_zh,
@@ -105,16 +113,38 @@ def edit_project(
 
 
 @transaction.atomic
-def move_project(*, project: Project, move: str, by: User) -> Project:
-    """Begin, suspend, resume or close; raises ConflictError when the state does not allow it."""
+def move_project(*, project: Project, move: str, by: User, reason: str = "") -> Project:
+    """Take the project one step on.
+
+    Raises ConflictError when the state does not allow it, NotReadyError naming what must be there first.
+    """
     require(by, "project.edit", project)
+    if move in FOLLOWING:
+        raise ConflictError(_("This follows from the answers of the reviewers and parties; nobody chooses it."))
+    return follow(project=project, move=move, by=by, reason=reason)
+
+
+def follow(*, project: Project, move: str, by: User, reason: str = "") -> Project:
+    """A move that whoever calls has the right to; inside a transaction."""
     locked = Project.objects.select_for_update().get(pk=project.pk)
     before = locked.state
-    locked.state = PROJECT_MOVES.require(move, before, what=str(locked))
+    target = PROJECT_MOVES.require(move, before, what=str(locked))
+    if move in WITH_REASON and not reason.strip():
+        raise InvalidError(_("Say why, in a sentence."), field="reason")
+    missing = missing_for(move, locked)
+    if missing:
+        raise NotReadyError(missing)
+    locked.state, locked.state_reason = target, reason.strip()
     locked.version += 1
-    locked.save(update_fields=["state", "version"])
+    locked.require_clean()
+    locked.save(update_fields=["state", "state_reason", "version"])
+    told = effects_of(move, locked, by)
     record(
-        verb=f"project.{move}", subject=locked, by=by, project_id=locked.pk, data={"from": before, "to": locked.state}
+        verb=f"project.{move}",
+        subject=locked,
+        by=by,
+        project_id=locked.pk,
+        data={"from": before, "to": locked.state, **told},
     )
     return locked
 

@@ -1,0 +1,121 @@
+"""Every party answers for itself whether it wants the project. Nobody's silence is an answer."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from collab.access.policy import Missing, require
+from collab.access.roles import roles_with
+from collab.accounts.models import Membership, Organisation, User
+from collab.audit.services import record
+from collab.kernel.errors import ConflictError, InvalidError, RefusedError
+from collab.projects.guards import register_effect, register_guard
+from collab.projects.models import PartyApproval, Project, ProjectParty
+from collab.projects.states import APPROVAL_MOVES, ApprovalState, ProjectState
+
+WORD = "project.approve"
+DECISIONS = ("approve", "reject", "return")
+
+
+def answering_for(user: User, project_id: UUID) -> QuerySet[Organisation]:
+    """The parties for which the person may approve and attest."""
+    held = Membership.objects.filter(user=user, project=None, role__in=roles_with(WORD)).active()
+    return Organisation.objects.filter(
+        pk__in=held.values("organisation"), project_parties__project=project_id, project_parties__left_on=None
+    )
+
+
+def require_answer_for(user: User, project: Project, organisation: Organisation) -> None:
+    """The word, and held in this very organisation; RefusedError otherwise."""
+    require(user, WORD, project)
+    if not answering_for(user, project.pk).filter(pk=organisation.pk).exists():
+        raise RefusedError(
+            [Missing("not_of_party", _("Only people of %(name)s may answer for it.") % {"name": organisation})]
+        )
+
+
+@transaction.atomic
+def answer_approval(*, approval: PartyApproval, decision: str, by: User, reason: str = "") -> PartyApproval:
+    """Approve, reject or return the project for one party. The last approval opens contracting."""
+    require_answer_for(by, approval.project, approval.party.organisation)
+    return settle_approval(approval=approval, decision=decision, by=by, reason=reason)
+
+
+def settle_approval(*, approval: PartyApproval, decision: str, by: User, reason: str = "") -> PartyApproval:
+    """An answer that whoever calls has the right to give; inside a transaction."""
+    from collab.projects.services.projects import follow
+
+    if decision not in DECISIONS:
+        raise InvalidError(_("Approve, reject or return it."), field="decision")
+    project = Project.objects.select_for_update().get(pk=approval.project_id)
+    locked = (
+        PartyApproval.objects.select_for_update(of=("self",)).select_related("party__organisation").get(pk=approval.pk)
+    )
+    if project.state != ProjectState.IN_APPROVAL or locked.round != project.round:
+        raise ConflictError(_("The project is no longer waiting for approval."))
+    locked.state = APPROVAL_MOVES.require(
+        decision, locked.state, what=_("The answer of %(party)s") % {"party": locked.party.organisation}
+    )
+    if decision != "approve" and not reason.strip():
+        raise InvalidError(_("Say why, in a sentence."), field="reason")
+    locked.reason, locked.decided_by, locked.decided_at = reason.strip(), by, timezone.now()
+    locked.require_clean()
+    locked.save()
+    record(
+        verb=f"project.party_{decision}",
+        subject=locked,
+        by=by,
+        project_id=project.pk,
+        data={"party": locked.party.organisation.slug},
+    )
+    if decision == "approve":
+        if not _unanswered(project):
+            follow(project=project, move="approve", by=by)
+    else:
+        follow(project=project, move=decision, by=by, reason=locked.reason)
+    return locked
+
+
+def _unanswered(project: Project) -> list[ProjectParty]:
+    given = PartyApproval.objects.filter(project=project, round=project.round, state=ApprovalState.APPROVED)
+    waiting = ProjectParty.objects.filter(project=project, left_on=None).exclude(pk__in=given.values("party"))
+    return list(waiting.select_related("organisation"))
+
+
+def _all_approved(project: Project) -> list[Missing]:
+    return [
+        Missing(
+            "not_approved",
+            _("%(party)s has not approved the project.") % {"party": party.organisation},
+            project.get_absolute_url() + "#approvals",
+        )
+        for party in _unanswered(project)
+    ]
+
+
+def _ask_all(project: Project, by: User) -> dict[str, Any]:
+    parties = list(ProjectParty.objects.filter(project=project, left_on=None).select_related("organisation"))
+    PartyApproval.objects.bulk_create(
+        PartyApproval(project=project, party=party, round=project.round) for party in parties
+    )
+    return {"parties": [party.organisation.slug for party in parties]}
+
+
+def _withdraw_open(project: Project, by: User) -> dict[str, Any]:
+    """Whoever has not answered is not asked any more."""
+    PartyApproval.objects.filter(project=project, round=project.round, state=ApprovalState.OPEN).update(
+        state=ApprovalState.WITHDRAWN
+    )
+    return {}
+
+
+register_guard("approve", "parties", _all_approved)
+register_effect("ask_approval", "ask", _ask_all)
+for _move in ("return", "reject", "withdraw"):
+    register_effect(_move, "approvals", _withdraw_open)
