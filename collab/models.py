@@ -1,6 +1,16 @@
 """Gathers the tables of every slice for Django."""
 
-from collab.accounts.models import ApiToken, Delegation, Membership, Organisation, User
+from collab.accounts.models import (
+    ApiToken,
+    Delegation,
+    Invitation,
+    Membership,
+    MembershipReview,
+    Organisation,
+    OrganisationUnit,
+    ReviewItem,
+    User,
+)
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
 from collab.inbox.models import (
@@ -56,11 +66,14 @@ __all__ = [
     "Coverage",
     "Delegation",
     "HandOver",
+    "Invitation",
     "Membership",
+    "MembershipReview",
     "Notification",
     "NotificationSettings",
     "Obligation",
     "Organisation",
+    "OrganisationUnit",
     "Output",
     "OutputShare",
     "PartyApproval",
@@ -71,6 +84,7 @@ __all__ = [
     "QuestionnaireVersion",
     "Request",
     "Review",
+    "ReviewItem",
     "ReviewStep",
     "Reviewer",
     "Signature",

@@ -1,7 +1,19 @@
 """How the tables of this app hang on projects, organisations and people. Imported once, when Django is ready."""
 
-from collab.access.policy import Scope, register_scope
-from collab.accounts.models import ApiToken, Delegation, Membership, Organisation
+from collab.access.policy import Scope, register_requirement, register_scope
+from collab.accounts.models import (
+    ApiToken,
+    Delegation,
+    Invitation,
+    Membership,
+    MembershipReview,
+    Organisation,
+    OrganisationUnit,
+    ReviewItem,
+    User,
+)
+from collab.accounts.reading import people_seen
+from collab.accounts.second_factor import NEEDS_SECOND_FACTOR
 from collab.agreements.guards import is_signed
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
@@ -44,6 +56,12 @@ from collab.projects.states import ProjectState
 from collab.terms.models import TermsAcceptance
 
 register_scope(Organisation, Scope(view="organisation.view", organisation="pk", everyone=True))
+register_scope(OrganisationUnit, Scope(view="organisation.view", organisation="organisation", everyone=True))
+register_scope(User, Scope(view="person.view", person="pk", also=people_seen))
+register_scope(Invitation, Scope(view="organisation.manage", organisation="organisation"))
+register_scope(MembershipReview, Scope(view="member.view", project="project", organisation="organisation"))
+register_scope(ReviewItem, Scope(view="member.view", project="review__project", organisation="review__organisation"))
+register_requirement(NEEDS_SECOND_FACTOR)
 register_scope(ApiToken, Scope(view="token.manage", person="user"))
 register_scope(Project, Scope(view="project.view", project="pk"))
 register_scope(ProjectParty, Scope(view="project.view", project="project"))

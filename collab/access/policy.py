@@ -46,6 +46,15 @@ class Missing:
 
 
 @dataclass(frozen=True)
+class Reason:
+    """One thing that makes it possible: a role, an agreement, an acceptance."""
+
+    code: str
+    sentence: StrOrPromise
+    url: str = ""
+
+
+@dataclass(frozen=True)
 class Decision:
     """`visible`: the person may know that the object exists. `missing` is empty exactly when allowed."""
 
@@ -63,6 +72,7 @@ class Scope:
 
     `grants` adds rows by what they say of themselves (a request names who answers it); `explain` says what is missing
     on such a row when the word is refused.
+    `also` makes more rows visible than the paths say, for the view word alone.
     """
 
     view: str
@@ -72,17 +82,23 @@ class Scope:
     everyone: bool = False
     grants: Callable[[User, str, datetime], Q] | None = None
     explain: Callable[[User, str, Any, datetime], Missing] | None = None
+    also: Condition | None = None
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """Something a word needs on a model beside the role: a condition, and the sentence to show when it fails."""
+    """Something a word needs on a model beside the role: a condition, and the sentence to show when it fails.
+
+    Without a model it is about the person, and holds for the word on whatever it is asked of.
+    """
 
     code: str
     words: frozenset[str]
-    model: type[Model]
+    model: type[Model] | None
     condition: Condition
     explain: Callable[[User, Any, datetime], Missing]
+    label: StrOrPromise = ""  # in one or two words, for tables
+    because: Callable[[User, Any, datetime], list[Reason]] | None = None
 
 
 SCOPES: dict[type[Model], Scope] = {}
@@ -158,6 +174,8 @@ def role_q(user: User, word: str, model: type[Model], at: datetime) -> Q:
         held |= scope.grants(user, word, at)
     if scope.everyone and word == scope.view:
         held = ALWAYS
+    elif scope.also is not None and word == scope.view:
+        held |= scope.also(user, at)
     return held & _token_q(user, word, scope)
 
 
@@ -172,7 +190,7 @@ def _known(user: Person) -> User | None:
 
 
 def requirements_of(word: str, model: type[Model]) -> list[Requirement]:
-    return [r for r in REQUIREMENTS if word in r.words and r.model is model]
+    return [r for r in REQUIREMENTS if word in r.words and r.model in (None, model)]
 
 
 def visible_to(user: Person, word: str, rows: QuerySet[M], at: datetime | None = None) -> QuerySet[M]:

@@ -40,6 +40,8 @@ PROJECT_ROLES = (Role.LEAD, Role.RESEARCHER, Role.ENGINEER, Role.OBSERVER)
 WORDS = {
     "organisation.view": _("see an organisation"),
     "organisation.manage": _("change an organisation and its people"),
+    "member.view": _("see the reviews of who holds which role"),
+    "person.view": _("see a person"),
     "project.create": _("begin a joint project for the organisation"),
     "project.view": _("see a project"),
     "project.edit": _("change a project and its parties"),
@@ -94,7 +96,7 @@ WORDS = {
 PERSONAL_WORDS = frozenset(
     {"token.manage", "calendar.manage", "delegation.view", "delegation.manage"}
     | {"notification.view", "notification.manage"}
-    | {"review.give", "review.chair"}
+    | {"review.give", "review.chair", "person.view"}
     | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
 )
 
@@ -140,6 +142,7 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
         | {
             "project.edit",
             "member.manage",
+            "member.view",
             "agreement.draft",
             "agreement.end",
             "tracking.manage",
@@ -155,6 +158,7 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
         {
             "organisation.view",
             "organisation.manage",
+            "member.view",
             "project.create",
             "project.view",
             "agreement.view",
