@@ -11,6 +11,12 @@ from collab.accounts.models import (
     ReviewItem,
     User,
 )
+from collab.agreements.approvals import Approval, ApprovalStep
+from collab.agreements.background import BackgroundItem
+from collab.agreements.comments import VersionComment
+from collab.agreements.duties import SurvivingDuty
+from collab.agreements.ip import IPTerms
+from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
 from collab.inbox.models import (
@@ -50,10 +56,14 @@ from collab.terms.models import TermsAcceptance
 __all__ = [
     "Agreement",
     "AgreementParty",
+    "AgreementTemplate",
     "AgreementVersion",
     "ApiToken",
+    "Approval",
+    "ApprovalStep",
     "Attestation",
     "AuditEvent",
+    "BackgroundItem",
     "Budget",
     "BudgetAlert",
     "BudgetLine",
@@ -66,6 +76,7 @@ __all__ = [
     "Coverage",
     "Delegation",
     "HandOver",
+    "IPTerms",
     "Invitation",
     "Membership",
     "MembershipReview",
@@ -88,8 +99,11 @@ __all__ = [
     "ReviewStep",
     "Reviewer",
     "Signature",
+    "SurvivingDuty",
+    "TemplateVersion",
     "TermsAcceptance",
     "TrainingRate",
     "User",
+    "VersionComment",
     "WorkItem",
 ]

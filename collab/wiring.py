@@ -14,7 +14,13 @@ from collab.accounts.models import (
 )
 from collab.accounts.reading import people_seen
 from collab.accounts.second_factor import NEEDS_SECOND_FACTOR
+from collab.agreements.approvals import Approval, ApprovalStep
+from collab.agreements.background import BackgroundItem
+from collab.agreements.comments import VersionComment
+from collab.agreements.duties import SurvivingDuty
 from collab.agreements.guards import is_signed
+from collab.agreements.ip import IPTerms
+from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
 from collab.inbox.models import (
@@ -88,6 +94,14 @@ register_scope(AgreementVersion, Scope(view="agreement.view", project="agreement
 register_scope(AgreementParty, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(Signature, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(Coverage, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(IPTerms, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(SurvivingDuty, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(VersionComment, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(Approval, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(ApprovalStep, Scope(view="organisation.manage", organisation="organisation"))
+register_scope(BackgroundItem, Scope(view="agreement.view", project="project"))
+register_scope(AgreementTemplate, Scope(view="organisation.view", everyone=True))
+register_scope(TemplateVersion, Scope(view="organisation.view", everyone=True))
 register_scope(TermsAcceptance, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(AuditEvent, Scope(view="audit.view", project="project_id"))
 register_scope(Request, Scope(view="request.view", project="project", grants=grants, explain=explain))

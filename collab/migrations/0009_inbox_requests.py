@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('collab', '0007_accounts_organisations'),
+        ('collab', '0008_agreements_life_cycle'),
     ]
 
     operations = [
