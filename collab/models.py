@@ -2,6 +2,7 @@
 
 from collab.accounts.models import (
     ApiToken,
+    Delegation,
     Invitation,
     Membership,
     MembershipReview,
@@ -19,6 +20,17 @@ from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.agreements.sealed import SealedDocument
 from collab.audit.models import AuditAnchor, AuditEvent
+from collab.inbox.models import (
+    CalendarLink,
+    Comment,
+    Condition,
+    HandOver,
+    Notification,
+    NotificationSettings,
+    Obligation,
+    Request,
+    Reviewer,
+)
 from collab.projects.models import (
     Attestation,
     Budget,
@@ -57,14 +69,22 @@ __all__ = [
     "Budget",
     "BudgetAlert",
     "BudgetLine",
+    "CalendarLink",
+    "Comment",
+    "Condition",
     "ConflictOfInterest",
     "Contribution",
     "CostEntry",
     "Coverage",
+    "Delegation",
+    "HandOver",
     "IPTerms",
     "Invitation",
     "Membership",
     "MembershipReview",
+    "Notification",
+    "NotificationSettings",
+    "Obligation",
     "Organisation",
     "OrganisationUnit",
     "Output",
@@ -75,9 +95,11 @@ __all__ = [
     "ProjectParty",
     "Questionnaire",
     "QuestionnaireVersion",
+    "Request",
     "Review",
     "ReviewItem",
     "ReviewStep",
+    "Reviewer",
     "SealedDocument",
     "Signature",
     "SurvivingDuty",

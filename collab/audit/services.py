@@ -60,10 +60,20 @@ def record(
     return event
 
 
+# What concerns the organisation that it belongs to. Anything else says so itself: a request or a review may be private.
+_OF_AN_ORGANISATION = {
+    "collab.membership",
+    "collab.organisationunit",
+    "collab.invitation",
+    "collab.membershipreview",
+}
+
+
 def _organisation_of(subject: models.Model) -> UUID | None:
-    if subject._meta.label_lower == "collab.organisation":
+    label = subject._meta.label_lower
+    if label == "collab.organisation":
         return subject.pk
-    return getattr(subject, "organisation_id", None)
+    return getattr(subject, "organisation_id", None) if label in _OF_AN_ORGANISATION else None
 
 
 def digest_of(event: AuditEvent) -> str:

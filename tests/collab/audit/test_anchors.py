@@ -9,10 +9,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
+from collab.accounts.models import Membership
 from collab.audit import guard
 from collab.audit.models import AuditAnchor, AuditEvent
 from collab.audit.services import check_history, digest_of, make_anchor, marks_of, record
 from collab.kernel.errors import InvalidError
+from registry.datasets.services import create_dataset
 
 pytestmark = pytest.mark.django_db
 
@@ -105,6 +107,13 @@ def test_acts_name_the_organisation_they_concern(aurora):
     assert AuditEvent.objects.get(pk=event.pk).digest == digest_of(AuditEvent.objects.get(pk=event.pk))
     AuditEvent.objects.filter(pk=event.pk).update(organisation_id=aurora.company.pk)
     assert codes() == [("changed", event.pk)]
+
+
+def test_only_acts_on_its_own_people_and_units_name_an_organisation_by_themselves(aurora):
+    role = Membership.objects.get(project=aurora.project, user=aurora.engineer)
+    assert record(verb="test", subject=role, by=None).organisation_id == aurora.company.pk
+    dataset = create_dataset(project=aurora.project, name="Theirs", by=aurora.researcher)
+    assert dataset.organisation_id and record(verb="test", subject=dataset, by=None).organisation_id is None
 
 
 def test_acts_from_before_organisations_were_named_keep_their_hash(aurora):
