@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models, transaction
 from django.urls import reverse
@@ -23,7 +24,6 @@ from django.utils.translation import override
 
 from collab.access.policy import require
 from collab.accounts.models import Organisation, User
-from collab.agreements import models as tables
 from collab.agreements.models import Agreement, AgreementVersion
 from collab.agreements.sealed import SealedDocument
 from collab.audit.models import AuditEvent
@@ -33,7 +33,8 @@ from collab.kernel.blobs import blob_path, put_blob
 from collab.kernel.errors import ConflictError
 from collab.kernel.paper import LANGUAGES, Paper, both, each
 
-# What the keys of a document are called; a key without a name here is called by itself.
+# What the keys of a document are called. A key that is a field of an agreement's table has the name of the field,
+# any other is called by itself.
 LABELS: dict[str, Promise] = {
     "agreement": _("Reference"),
     "kind": _("Kind"),
@@ -44,15 +45,28 @@ LABELS: dict[str, Promise] = {
     "effective_on": _("In force from"),
     "expires_on": _("Expires on"),
     "parties": _("Parties"),
+    "party": _("Party"),
     "coverage": _("Coverage"),
-    "ip": _("Intellectual property"),
-    "ip_terms": _("Intellectual property"),
-    "background": _("Background"),
-    "values": _("Fields of the template"),
-    "template": _("Template"),
+    "format": _("Form of the document"),
+    "each_person_accepts": _("Each person must accept the terms"),
+    "under": _("Under the agreement"),
+    "amends": _("Amends"),
+    "renewal": _("Renewal"),
     "signing_order": _("Order of signing"),
+    "ip": _("Intellectual property"),
+    "background": _("Background"),
+    "duties": _("Duties that survive the end"),
+    "template": _("Template"),
+    "asset": _("Dataset"),
 }
 _HEAD = ("agreement", "kind", "project", "version", "effective_on", "expires_on")  # shown in the first table
+_ELSEWHERE = {*_HEAD, "title", "text", "parties"}
+_LISTS = {  # lists whose places mean something
+    "coverage": ("party", "purpose", "asset"),
+    "signing_order": ("party", "signing_order"),
+    "renewal": ("auto_renews", "renewal_months", "notice_days"),
+    "template": ("code", "number", "template_values"),
+}
 
 
 # --- verbs
@@ -148,29 +162,33 @@ def render(version: AgreementVersion) -> bytes:
     """The PDF of an executed version: the same bytes whenever it is made from the same rows."""
     agreement = version.agreement
     document = version.document()
-    names = _names(version)
+    reading = _Reading(version)
     paper = Paper(title=f"{agreement.reference} v{version.number}", footer=f"sha256 {version.document_sha256}")
     paper.heading(f"{agreement.reference} · {agreement.title}", level=1)
     if agreement.title_zh:
         paper.heading(agreement.title_zh, level=1)
     paper.note(both(_("Sealed document. It was signed by all parties; every signature binds to the hash below.")))
-    facts = [(_label(key), _plain(document[key], names)) for key in _HEAD if key in document]
+    facts = [(reading.label(key), reading.say(key, document[key])) for key in _HEAD if key in document]
     facts += [
         (both(_("Executed")), _moment(version.executed_at)),
         (both(_("Hash of the document (SHA-256)")), version.document_sha256),
     ]
     paper.facts(facts)
     _parties(paper, version)
+    rest = {key: value for key, value in document.items() if key not in _ELSEWHERE and value not in (None, "", [], {})}
+    single = {key: value for key, value in rest.items() if not isinstance(value, list | dict)}
+    if single:
+        paper.heading(both(_("Further terms")))
+        paper.facts((reading.label(key), reading.say(key, value)) for key, value in single.items())
+    for key, value in rest.items():
+        if key not in single:
+            paper.heading(reading.label(key))
+            _section(paper, key, value, reading)
     texts = document.get("text")
-    for key, value in document.items():
-        if key in _HEAD or key in {"title", "text", "parties"} or value in (None, "", [], {}):
-            continue
-        paper.heading(_label(key))
-        _section(paper, key, value, names)
     if isinstance(texts, list):
         for text, language in zip(texts, ("English", "简体中文"), strict=False):
             if text:
-                paper.heading(f"{_label('text')} ({language})")
+                paper.heading(f"{both(LABELS['text'])} ({language})")
                 paper.text(str(text))
     _signatures(paper, version)
     paper.next_page()
@@ -186,7 +204,7 @@ def render(version: AgreementVersion) -> bytes:
 
 
 def _parties(paper: Paper, version: AgreementVersion) -> None:
-    paper.heading(_label("parties"))
+    paper.heading(both(LABELS["parties"]))
     rows = []
     for party in sorted(version.parties.select_related("organisation"), key=lambda row: row.organisation.slug):
         organisation = party.organisation
@@ -199,57 +217,64 @@ def _choice(row: models.Model, name: str) -> Any:
     return dict(row._meta.get_field(name).flatchoices).get(getattr(row, name), getattr(row, name))  # type: ignore[union-attr]
 
 
-def _section(paper: Paper, key: str, value: Any, names: dict[str, str]) -> None:
+def _section(paper: Paper, key: str, value: Any, reading: _Reading) -> None:
     """Anything a document says, in rows."""
-    if isinstance(value, dict):
-        paper.facts((_label(str(name)), _plain(one, names)) for name, one in value.items())
-    elif isinstance(value, list) and value and all(isinstance(row, list) for row in value):
-        width = max(len(row) for row in value)
-        rows = [[_plain(cell, names) for cell in row] + [""] * (width - len(row)) for row in value]
-        if key == "coverage":
-            rows = [[*row[:-1], row[-1] if row[-1] != "–" else both(_("every dataset of the project"))] for row in rows]
-        paper.table([], rows, widths=[1 / width] * width)
-    elif isinstance(value, list):
-        for row in value:
-            if isinstance(row, dict):
-                paper.facts((_label(str(name)), _plain(one, names)) for name, one in row.items())
-            else:
-                paper.text(_plain(row, names))
-    else:
-        paper.text(_plain(value, names))
+    rows = value if isinstance(value, list) else [value]
+    places = _LISTS.get(key)
+    if places and rows and not all(isinstance(row, list) for row in rows):
+        rows = [rows]  # one row, not a list of them
+    for row in rows:
+        if places and isinstance(row, list):
+            row = dict(zip(places, row, strict=False)) | {str(n): more for n, more in enumerate(row[len(places) :], 1)}
+        if isinstance(row, dict):
+            shown = {name: one for name, one in row.items() if name != "id"}
+            paper.facts((reading.label(str(name)), reading.say(str(name), one)) for name, one in shown.items())
+        else:
+            paper.text(reading.say(key, row))
 
 
-def _plain(value: Any, names: dict[str, str]) -> str:
-    if isinstance(value, bool):
-        return both(_("yes") if value else _("no"))
-    if value is None or value == "":
-        return "–"
-    if isinstance(value, dict):
-        return "\n".join(f"{_label(str(name))}: {_plain(one, names)}" for name, one in value.items())
-    if isinstance(value, list):
-        return "\n".join(_plain(one, names) for one in value if one not in (None, ""))
-    return names.get(str(value), str(value))
+class _Reading:
+    """What keys, ids and codes of a document stand for. Words that people wrote are never taken for a code."""
+
+    def __init__(self, version: AgreementVersion) -> None:
+        self.fields: dict[str, Any] = {}
+        for model in (Agreement, AgreementVersion, *apps.get_app_config("collab").get_models()):
+            if model.__module__.startswith("collab.agreements."):
+                for field in model._meta.fields:
+                    self.fields.setdefault(field.name, field)
+        keys = {row.organisation_id for row in version.parties.all()} | {row.party_id for row in version.coverage.all()}
+        self.parties = {
+            str(row.pk): _in_both(row.name, row.name_zh) for row in Organisation.objects.filter(pk__in=keys)
+        }
+        project = version.agreement.project
+        self.project = {project.slug: _in_both(project.title, project.title_zh)}
+
+    def label(self, key: str) -> str:
+        if key in LABELS:
+            return both(LABELS[key])
+        name = getattr(self.fields.get(key), "verbose_name", None)
+        said = both(name) if name is not None else key.replace("_", " ")
+        return said[:1].upper() + said[1:]
+
+    def say(self, key: str, value: Any) -> str:
+        if isinstance(value, bool):
+            return both(_("yes") if value else _("no"))
+        if value is None or value == "":
+            return both(_("every dataset of the project")) if key == "asset" else "–"
+        if isinstance(value, dict):
+            return "\n".join(f"{self.label(str(name))}: {self.say(str(name), one)}" for name, one in value.items())
+        if isinstance(value, list):
+            return "\n".join(self.say(key, one) for one in value if one not in (None, ""))
+        if key in {"party", "owner", "organisation"}:
+            return self.parties.get(str(value), str(value))
+        if key == "project":
+            return self.project.get(str(value), str(value))
+        chosen = dict(getattr(self.fields.get(key), "flatchoices", None) or ())
+        return both(chosen[value]) if value in chosen else str(value)
 
 
-def _label(key: str) -> str:
-    return both(LABELS[key]) if key in LABELS else key.replace("_", " ").capitalize()
-
-
-def _names(version: AgreementVersion) -> dict[str, str]:
-    """What ids and codes in the document stand for, in both languages."""
-    said = {
-        str(value): both(label)
-        for kind in vars(tables).values()
-        if isinstance(kind, type) and issubclass(kind, models.TextChoices) and kind is not models.TextChoices
-        for value, label in kind.choices
-    }
-    keys = [row.organisation_id for row in version.parties.all()] + [row.party_id for row in version.coverage.all()]
-    for organisation in Organisation.objects.filter(pk__in=keys):
-        said[str(organisation.pk)] = " · ".join(filter(None, (organisation.name, organisation.name_zh)))
-    said[version.agreement.project.slug] = " · ".join(
-        filter(None, (version.agreement.project.title, version.agreement.project.title_zh))
-    )
-    return said
+def _in_both(text: str, text_zh: str) -> str:
+    return " · ".join(filter(None, (text, text_zh)))
 
 
 def _signatures(paper: Paper, version: AgreementVersion) -> None:
@@ -257,7 +282,7 @@ def _signatures(paper: Paper, version: AgreementVersion) -> None:
     for row in version.signatures.select_related("party").order_by("signed_at", "pk"):
         paper.facts(
             [
-                (both(_("Party")), " · ".join(filter(None, (row.party.name, row.party.name_zh)))),
+                (both(_("Party")), _in_both(row.party.name, row.party.name_zh)),
                 (both(_("Name as typed")), row.typed_name),
                 (both(_("Capacity")), row.capacity),
                 (both(_("Time (UTC)")), _moment(row.signed_at)),

@@ -78,10 +78,16 @@ def test_it_says_what_was_signed_by_whom_and_what_happened(executed, aurora, sai
 
 def test_whatever_a_document_says_is_on_the_paper(executed, said, monkeypatch):
     plain = AgreementVersion.document
-    more = {"ip": {"owner": "each its own", "option_days": 90}, "reviewers": ["one", "two"], "flag": True}
+    more = {
+        "newly": {"royalty_base": "net sales", "option_days": 90},
+        "reviewers": ["one", "two"],
+        "flag": True,
+        "remark": "training",  # the code of a purpose, but here somebody's word
+    }
     monkeypatch.setattr(AgreementVersion, "document", lambda self: plain(self) | more)
     render(executed)
-    assert {"Owner", "each its own", "90", "Reviewers", "one", "two", "Flag", "yes · 是"} <= set(said)
+    assert {"Newly", "Royalty base", "net sales", "90", "Reviewers", "one", "two", "Flag", "yes · 是"} <= set(said)
+    assert "training" in said and "train models on the data · 使用数据训练模型" in said
 
 
 def test_glyphs_are_in_the_file_and_unknown_ones_are_named(said):
