@@ -223,6 +223,10 @@ def _section(paper: Paper, key: str, value: Any, reading: _Reading) -> None:
     places = _LISTS.get(key)
     if places and rows and not all(isinstance(row, list) for row in rows):
         rows = [rows]  # one row, not a list of them
+    if places and len({len(row) for row in rows} | {len(places)}) == 1 and len(rows) > 1:
+        said = [[reading.say(name, one) for name, one in zip(places, row, strict=True)] for row in rows]
+        paper.table([reading.label(name) for name in places], said, widths=[1 / len(places)] * len(places))
+        return
     for row in rows:
         if places and isinstance(row, list):
             row = dict(zip(places, row, strict=False)) | {str(n): more for n, more in enumerate(row[len(places) :], 1)}

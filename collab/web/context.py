@@ -20,6 +20,7 @@ NAVIGATION = [
 BELOW = {"collab:projects": "/agreements/"}
 
 ACCOUNT = [
+    ("collab:history", _("History"), "clock-history"),
     ("collab:profile", _("Your profile"), "person-circle"),
     ("collab:tokens", _("Tokens"), "terminal"),
 ]
