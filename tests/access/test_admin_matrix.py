@@ -74,7 +74,7 @@ def test_tables(name: str, scene: Scene, visitors: dict[str, Visitor]) -> None:
         changelist = address(model, "changelist")
         look("get", changelist, want_of(opens))
         look("get", f"{changelist}?q={scene.b.canary[:5]}", want_of(opens))
-        look("get", f"{changelist}?o=1&p=0&_popup=1", want_of(opens))
+        look("get", f"{changelist}?o=1&p=1&_popup=1", want_of(opens))
         look("get", f"{changelist}?_to_field=password", want_of(False, 400 if opens else 403))
         look("get", address(model, "add"), want_of(is_super and bool(made.added_fields)))
         look("post", address(model, "add"), want_of(is_super and bool(made.added_fields)))

@@ -77,6 +77,7 @@ def test_an_empty_database_is_set_up_and_the_demo_seeded(postgres, tmp_path):
         "UPDATE collab_auditevent SET verb = 'x'",
         "DELETE FROM collab_auditevent",
         "TRUNCATE collab_auditevent",
+        "TRUNCATE collab_auditanchor",
     ):
         code = (
             "import django; django.setup()\n"
