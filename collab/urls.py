@@ -2,6 +2,7 @@
 
 from collab.access.rules import SIGNED_IN, route, rule
 from collab.accounts import views as accounts
+from collab.accounts.urls import urlpatterns as of_organisations
 from collab.agreements import views as agreements
 from collab.projects import views as projects
 from collab.terms import views as terms
@@ -10,6 +11,7 @@ from collab.web import views as web
 app_name = "collab"
 urlpatterns = [
     route("", web.dashboard, rule(SIGNED_IN), name="dashboard"),
+    *of_organisations,
     # projects
     route("projects/", projects.project_list, rule(SIGNED_IN), name="projects"),
     route("projects/new/", projects.project_new, rule(SIGNED_IN, "GET", "POST"), name="project_new"),

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 NAVIGATION = [
     ("collab:dashboard", _("Dashboard"), "speedometer2"),
     ("collab:projects", _("Projects"), "people"),
+    ("collab:organisations", _("Organisations"), "building"),
     ("registry:datasets", _("Datasets"), "database"),
     ("training:jobs", _("Training"), "cpu"),
     ("registry:models", _("Models"), "box-seam"),
