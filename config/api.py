@@ -2,7 +2,7 @@
 
 from rest_framework.routers import SimpleRouter
 
-from collab.access.api import DecideViewSet
+from collab.access.api import AccessViewSet, DecideViewSet
 from collab.accounts.api import (
     InvitationViewSet,
     MembershipReviewViewSet,
@@ -37,6 +37,7 @@ router.register("jobs", JobViewSet, basename="job")
 router.register("models", ModelViewSet, basename="model")
 router.register("model-versions", ModelVersionViewSet, basename="model-version")
 router.register("tokens", TokenViewSet, basename="token")
+router.register("access", AccessViewSet, basename="access")
 router.register("decide", DecideViewSet, basename="decide")
 
 app_name = "api"

@@ -46,6 +46,15 @@ class Missing:
 
 
 @dataclass(frozen=True)
+class Reason:
+    """One thing that makes it possible: a role, an agreement, an acceptance."""
+
+    code: str
+    sentence: StrOrPromise
+    url: str = ""
+
+
+@dataclass(frozen=True)
 class Decision:
     """`visible`: the person may know that the object exists. `missing` is empty exactly when allowed."""
 
@@ -84,6 +93,8 @@ class Requirement:
     model: type[Model] | None
     condition: Condition
     explain: Callable[[User, Any, datetime], Missing]
+    label: StrOrPromise = ""  # in one or two words, for tables
+    because: Callable[[User, Any, datetime], list[Reason]] | None = None
 
 
 SCOPES: dict[type[Model], Scope] = {}

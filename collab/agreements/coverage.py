@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from collab.access.policy import Missing, party_of
+from collab.access.policy import Missing, Reason, party_of
 from collab.accounts.models import Membership, Organisation, User
 from collab.agreements.models import AgreementVersion, Coverage, Purpose
 from collab.agreements.states import VersionState
@@ -80,9 +80,10 @@ def missing_coverage(user: User, asset: Any, at: datetime, *, purpose: Purpose) 
     reference, url = version.agreement.reference, version.agreement.get_absolute_url()
     today = timezone.localdate(at)
     if version.state == VersionState.EXECUTED and version.has_expired(today):
-        text = _("The agreement %(ref)s expired on %(day)s.") % {
+        text = _("The agreement %(ref)s expired on %(day)s, as that day began (%(zone)s).") % {
             "ref": reference,
             "day": date_format(version.expires_on),
+            "zone": timezone.get_current_timezone_name(),
         }
         return Missing("agreement_expired", text, url)
     if version.state == VersionState.EXECUTED:
@@ -115,6 +116,40 @@ def missing_coverage(user: User, asset: Any, at: datetime, *, purpose: Purpose) 
         return Missing("agreement_amended", text, url)
     text = _("The agreement %(ref)s is still a draft; it has not been sent for signature.") % {"ref": reference}
     return Missing("agreement_draft", text, url)
+
+
+def because(*, purpose: Purpose) -> Callable[[User, Any, datetime], list[Reason]]:
+    """The agreements in force that cover the person's party for the asset."""
+
+    def reasons(user: User, asset: Any, at: datetime) -> list[Reason]:
+        rows = (
+            Coverage.objects.in_force(at)
+            .for_asset(asset.project_id, asset.pk)
+            .filter(party__in=party_of(user, asset.project_id, at), purpose=purpose)
+            .select_related("version__agreement", "party")
+            .order_by("version__agreement__reference")
+        )
+        return [_covers(row, purpose) for row in rows]
+
+    return reasons
+
+
+def _covers(row: Coverage, purpose: Purpose) -> Reason:
+    version = row.version
+    facts = {
+        "ref": version.agreement.reference,
+        "n": version.number,
+        "party": row.party,
+        "wish": Purpose(purpose).label,
+        "day": date_format(version.effective_on),
+        "last": date_format(version.expires_on) if version.expires_on else "",
+        "zone": timezone.get_current_timezone_name(),
+    }
+    if version.expires_on:
+        text = _("%(ref)s version %(n)d lets %(party)s %(wish)s from %(day)s; it ends when %(last)s begins (%(zone)s).")
+    else:
+        text = _("%(ref)s version %(n)d lets %(party)s %(wish)s from %(day)s on.")
+    return Reason("agreement", text % facts, version.get_absolute_url())
 
 
 _NEARNESS = [
