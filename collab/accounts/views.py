@@ -132,12 +132,17 @@ def _anybody(pk: UUID) -> User:
     return person
 
 
+def _after_account(request: HttpRequest, pk: UUID) -> str:
+    """Platform admins see anybody in the administration; other staff only people they share something with."""
+    return reverse("admin:collab_user_change", args=[pk]) if request.user.is_superuser else reverse("collab:dashboard")
+
+
 def person_close(request: HttpRequest, pk: UUID) -> HttpResponse:
     person = _anybody(pk)
     return act(
         request,
         lambda: deactivate_person(user=person, by=request.user),
-        to=reverse("admin:collab_user_change", args=[pk]),
+        to=_after_account(request, pk),
         said=_("%(name)s can no longer sign in; tokens and sessions have ended.") % {"name": person},
     )
 
@@ -147,7 +152,7 @@ def person_open(request: HttpRequest, pk: UUID) -> HttpResponse:
     return act(
         request,
         lambda: reactivate_person(user=person, by=request.user),
-        to=reverse("admin:collab_user_change", args=[pk]),
+        to=_after_account(request, pk),
         said=_("%(name)s can sign in again.") % {"name": person},
     )
 

@@ -33,9 +33,9 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
     model = obj._meta.model_name
     if name == "superuser":
         return True
-    if model == "organisation":
+    if model in {"organisation", "organisationunit"}:
         return True
-    if model in {"apitoken", "user", "emailaddress", "auditevent"}:
+    if model in {"apitoken", "user", "emailaddress", "auditevent", "invitation", "membershipreview", "reviewitem"}:
         return False  # the staff member is an observer: no history, and no token of their own here
     return side in SEES[name]
 
