@@ -73,13 +73,14 @@ def calendar_of(user: User, now: datetime | None = None) -> str:
     today = timezone.localdate(now)
     rows = Obligation.objects.visible_to(user).open().between(today - BACK, today + AHEAD).with_names()
     waiting = Request.objects.waiting_for(user, now).exclude(due_at=None).with_names()
+    name = _("Tandem: what falls due")
     lines = [
         "BEGIN:VCALENDAR",
         "VERSION:2.0",
         "PRODID:-//Tandem//Calendar//EN",
         "CALSCALE:GREGORIAN",
         "METHOD:PUBLISH",
-        f"X-WR-CALNAME:{escaped(_('Tandem: what falls due'))}",
+        f"X-WR-CALNAME:{escaped(name)}",
         "REFRESH-INTERVAL;VALUE=DURATION:PT6H",
     ]
     for row in rows.order_by("due_on", "pk")[:EVENTS_MAX]:
