@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from collab.access.policy import require
+from collab.access.policy import require, require_for_oneself
 from collab.accounts.models import Delegation, DelegationQuerySet, Membership, Organisation, User
 from collab.audit.services import record
 from collab.inbox.notices import both, notify
@@ -33,6 +33,7 @@ def begin_absence(
 
     Raises InvalidError for somebody of another house, for oneself, or when two people would answer for each other.
     """
+    require_for_oneself(by, "delegation.manage")
     starts_at = starts_at or timezone.now()
     if ends_at <= starts_at or ends_at <= timezone.now():
         raise InvalidError(_("The absence would end before it begins."), field="ends_at")

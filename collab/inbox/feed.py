@@ -13,11 +13,12 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from collab.access.policy import require_for_oneself
 from collab.accounts.models import User
 from collab.audit.services import record
 from collab.inbox.mailing import link
 from collab.inbox.models import CalendarLink, Obligation, Request
-from collab.kernel.errors import ConflictError, RefusedError
+from collab.kernel.errors import ConflictError
 
 BACK = timedelta(days=90)
 AHEAD = timedelta(days=730)
@@ -29,10 +30,7 @@ LINE_OCTETS = 75
 @transaction.atomic
 def make_link(*, by: User) -> tuple[CalendarLink, str]:
     """Make one's calendar link; the second value is the secret, shown this once. An older link stops working."""
-    if getattr(by, "token", None) is not None:
-        from collab.access.policy import Missing
-
-        raise RefusedError([Missing("token_session", _("This is done in the browser; a token cannot do it."))])
+    require_for_oneself(by, "calendar.manage")
     list(User.objects.select_for_update().filter(pk=by.pk))
     CalendarLink.objects.live().filter(person=by).update(revoked_at=timezone.now())
     secret = secrets.token_urlsafe(32)
@@ -44,6 +42,7 @@ def make_link(*, by: User) -> tuple[CalendarLink, str]:
 @transaction.atomic
 def revoke_link(*, by: User) -> CalendarLink:
     """End one's calendar link now."""
+    require_for_oneself(by, "calendar.manage")
     row = CalendarLink.objects.select_for_update().filter(person=by, revoked_at=None).first()
     if row is None:
         raise ConflictError(_("There is no link to revoke."))

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import visible_to
+from collab.access.roles import Role
 from collab.accounts.models import Membership, Organisation, User
 from collab.inbox.kinds import KINDS
 from collab.inbox.models import NotificationSettings, Obligation, Request
@@ -78,7 +79,7 @@ class ReviewerForm(OnceForm):
         near = Q(organisation=row.organisation_id) if row.organisation_id else Q()
         near = near | Q(project=row.project_id) if row.project_id else near
         person: Any = self.fields["person"]
-        person.queryset = _people(Membership.objects.active().filter(near)).exclude(pk=row.asked_by_id)
+        person.queryset = _people(Membership.objects.active().filter(near), row)
 
 
 class HandOverForm(OnceForm):
@@ -90,17 +91,21 @@ class HandOverForm(OnceForm):
     def __init__(self, *args: Any, row: Request, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         held = Membership.objects.active()
-        held = (
-            held.filter(organisation=row.organisation_id, project=None)
-            if row.organisation_id
-            else held.filter(project=row.project_id, project__isnull=False)
-        )
+        if row.organisation_id:
+            held = held.filter(organisation=row.organisation_id, project=None)
+        elif row.project_id:
+            held = held.filter(project=row.project_id)
         person: Any = self.fields["person"]
-        person.queryset = _people(held).exclude(pk=row.asked_by_id)
+        person.queryset = _people(held, row)
 
 
-def _people(held: QuerySet[Membership]) -> QuerySet[User]:
-    return User.objects.filter(is_active=True, pk__in=held.values("user")).order_by("name", "email")
+def _people(held: QuerySet[Membership], row: Request) -> QuerySet[User]:
+    """Of them those in the project, or who act for the whole organisation: not everybody that it employs."""
+    if row.project_id:
+        here = Membership.objects.active().filter(project=row.project_id).values("user")
+        held = held.filter(Q(user__in=here) | Q(project=None, role__in=[Role.ORGANISATION_ADMIN, Role.SIGNATORY]))
+    people = User.objects.filter(is_active=True, pk__in=held.values("user"))
+    return people.exclude(pk=row.asked_by_id).order_by("name", "email")
 
 
 class QuestionForm(OnceForm):
@@ -200,12 +205,12 @@ class AbsenceForm(OnceForm):
 
     starts_on = forms.DateField(label=_("First day"), widget=DayInput(), initial=timezone.localdate)
     ends_on = forms.DateField(label=_("Last day"), widget=DayInput())
-    delegate = forms.ModelChoiceField(
-        None,
+    delegate = forms.EmailField(
         label=_("Who answers requests instead"),
         required=False,
-        empty_label=_("nobody"),
-        help_text=_("A colleague of your organisation. What must be signed waits for you all the same."),
+        help_text=_(
+            "The e-mail address of a colleague; empty means nobody. What must be signed waits for you all the same."
+        ),
     )
     organisation = forms.ModelChoiceField(None, label=_("For"), required=False, empty_label=_("all my organisations"))
     reason = forms.CharField(
@@ -219,10 +224,19 @@ class AbsenceForm(OnceForm):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         mine = Membership.objects.active().filter(user=user, project=None).values("organisation")
-        fields: Any = self.fields
-        fields["organisation"].queryset = Organisation.objects.filter(pk__in=mine)
-        colleagues = Membership.objects.active().filter(organisation__in=mine, project=None)
-        fields["delegate"].queryset = _people(colleagues).exclude(pk=user.pk)
+        organisation: Any = self.fields["organisation"]
+        organisation.queryset = Organisation.objects.filter(pk__in=mine)
+        self.colleagues = Membership.objects.active().filter(organisation__in=mine, project=None)
+
+    def clean_delegate(self) -> User | None:
+        address = self.cleaned_data["delegate"]
+        if not address:
+            return None
+        found = User.objects.filter(is_active=True, email__iexact=address, pk__in=self.colleagues.values("user"))
+        person = found.first()
+        if person is None:
+            raise forms.ValidationError(_now("Nobody of your organisations has this address."))
+        return person
 
     def place_of(self, fault: Any, field: str | None) -> str | None:
         return super().place_of(fault, {"ends_at": "ends_on", "starts_at": "starts_on"}.get(field or "", field))

@@ -14,6 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from collab.access.policy import require_for_oneself
 from collab.accounts.models import User
 from collab.audit.services import record
 from collab.inbox.doorbell import ring_after_commit
@@ -97,7 +98,8 @@ def notify(
 @transaction.atomic
 def mark_read(*, by: User, notifications: Iterable[UUID] | None = None) -> int:
     """Mark some of one's own notifications as read, or all of them; how many were not."""
-    rows = Notification.objects.of(by).unread()
+    require_for_oneself(by, "notification.manage")
+    rows = Notification.objects.filter(person=by).unread()
     if notifications is not None:
         rows = rows.filter(pk__in=list(notifications))
     return rows.update(read_at=timezone.now())
@@ -111,6 +113,7 @@ def settings_of(user: User) -> NotificationSettings:
 @transaction.atomic
 def choose_mail(*, by: User, choices: Mapping[str, str], version: int) -> NotificationSettings:
     """How each kind comes by e-mail, from now on. Raises StaleError when the settings changed since `version`."""
+    require_for_oneself(by, "notification.manage")
     for code, how in choices.items():
         if code not in KINDS:
             raise InvalidError(_("There is no such kind of notification."), field="choices")

@@ -58,6 +58,7 @@ from collab.web.pagination import page_of
 ACTIONS = ("request.answer", "request.direct", "request.advise", "request.withdraw", "request.meet")
 WAITING_SHOWN = 8
 FETCHES_PER_HOUR = 60
+GUESSES_PER_HOUR = 300
 HISTORY_SHOWN = 50
 
 
@@ -346,10 +347,11 @@ def calendar_revoke(request: HttpRequest) -> HttpResponse:
 
 def calendar_feed(request: HttpRequest, secret: str) -> HttpResponse:
     """What its person may see now, for whoever knows the link; an unknown or revoked one is not there."""
-    _count_fetch(f"feed:{request.META.get('REMOTE_ADDR', '')}")
     row = find_link(secret)
     if row is None:
+        _count_fetch(f"feed-guess:{request.META.get('REMOTE_ADDR', '')}", GUESSES_PER_HOUR)
         raise NotFoundError
+    _count_fetch(f"feed:{row.pk}", FETCHES_PER_HOUR)
     touch(row)
     with override(row.person.language or None):
         body = calendar_of(row.person)
@@ -358,10 +360,10 @@ def calendar_feed(request: HttpRequest, secret: str) -> HttpResponse:
     return response
 
 
-def _count_fetch(key: str) -> None:
-    """At most so many fetches an hour from one address, whether they find something or guess."""
+def _count_fetch(key: str, limit: int) -> None:
+    """So many fetches an hour of one calendar, so many guesses from one address."""
     cache.add(key, 0, 3600)
-    if cache.incr(key) > FETCHES_PER_HOUR:
+    if cache.incr(key) > limit:
         raise QuotaExceededError(_("This calendar is fetched too often; try again in an hour."))
 
 

@@ -290,6 +290,10 @@ SPECTACULAR_SETTINGS = {
         "ProjectState": "collab.projects.states.ProjectState",
         "AgreementVersionState": "collab.agreements.states.VersionState",
         "JobState": "training.jobs.states.JobState",
+        "RequestState": "collab.inbox.states.RequestState",
+        "RequestDecision": "collab.inbox.states.Decision",
+        "ObligationKind": "collab.inbox.states.ObligationKind",
+        "MailChoice": "collab.inbox.states.Mail",
         "Role": "collab.access.roles.Role",
     },
 }

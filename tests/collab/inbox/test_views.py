@@ -193,9 +193,9 @@ def test_dates_are_added_and_settled(aurora):
 # --- absences
 def test_an_absence_begins_and_ends_on_its_page(aurora):
     lead, day = as_(aurora.lead), timezone.localdate()
-    sent = {"starts_on": day, "ends_on": day + timedelta(days=3), "delegate": aurora.researcher.pk}
+    sent = {"starts_on": day, "ends_on": day + timedelta(days=3), "delegate": aurora.researcher.email}
     assert lead.post("/account/absences/", sent | {"ends_on": day - timedelta(days=3)}).status_code == 422
-    assert lead.post("/account/absences/", sent | {"delegate": aurora.engineer.pk}).status_code == 422
+    assert lead.post("/account/absences/", sent | {"delegate": aurora.engineer.email}).status_code == 422
     assert lead.post("/account/absences/", sent).status_code == 302
     assert aurora.lead.name in text(as_(aurora.researcher).get("/account/absences/"))
     row = aurora.lead.absences.get()
