@@ -13,6 +13,7 @@ from collab.accounts.api import (
     UnitViewSet,
 )
 from collab.agreements.api import AgreementVersionViewSet, AgreementViewSet
+from collab.inbox.api import DelegationViewSet, NotificationViewSet, ObligationViewSet, RequestViewSet
 from collab.projects.api import ProjectViewSet
 from collab.terms.api import AcceptanceViewSet
 from registry.catalog.api import ModelVersionViewSet, ModelViewSet
@@ -30,6 +31,10 @@ router.register("projects", ProjectViewSet, basename="project")
 router.register("agreements", AgreementViewSet, basename="agreement")
 router.register("agreement-versions", AgreementVersionViewSet, basename="agreement-version")
 router.register("acceptances", AcceptanceViewSet, basename="acceptance")
+router.register("requests", RequestViewSet, basename="request")
+router.register("notifications", NotificationViewSet, basename="notification")
+router.register("obligations", ObligationViewSet, basename="obligation")
+router.register("delegations", DelegationViewSet, basename="delegation")
 router.register("datasets", DatasetViewSet, basename="dataset")
 router.register("dataset-versions", DatasetVersionViewSet, basename="dataset-version")
 router.register("specs", SpecViewSet, basename="spec")

@@ -15,6 +15,7 @@ from django.utils import timezone
 from collab.access.rules import Route, routes
 from collab.accounts.models import (
     ApiToken,
+    Delegation,
     Invitation,
     Membership,
     MembershipReview,
@@ -23,7 +24,9 @@ from collab.accounts.models import (
     User,
 )
 from collab.agreements.models import Agreement, AgreementVersion
+from collab.inbox.models import CalendarLink, Notification, Obligation, Request
 from collab.projects.models import Project
+from collab.web.api import etag_of
 from registry.catalog.models import ModelVersion, RegisteredModel
 from registry.datasets.models import Dataset, DatasetVersion
 from tests.access.scene import Side, link_of
@@ -86,6 +89,12 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"people/<uuid:pk>/access/", lambda s, n: (s.object(Project), (s.joint.engineer.pk,))),
     (r"people/<uuid:pk>/", lambda s, n: (s.object(User), (s.object(User).pk,))),
     (r"jobs/<uuid:pk>/", lambda s, n: (_job(s, n), (_job(s, n).pk,))),
+    (r"inbox/<uuid:pk>/conditions/", lambda s, n: (_request(s, n), (_request(s, n).pk, 1))),
+    (r"inbox/<uuid:pk>/", lambda s, n: (_request(s, n), (_request(s, n).pk,))),
+    (r"notifications/<uuid:pk>/", lambda s, n: (s.object(Notification), (s.object(Notification).pk,))),
+    (r"calendar/dates/<uuid:pk>/", lambda s, n: (s.object(Obligation), (s.object(Obligation).pk,))),
+    (r"calendar/feed/<str:secret>.ics", lambda s, n: (s.object(CalendarLink), (s.feed_secret,))),
+    (r"account/absences/<uuid:pk>/", lambda s, n: (s.object(Delegation), (s.object(Delegation).pk,))),
     (r"account/tokens/<uuid:pk>/", lambda s, n: (s.object(ApiToken), (s.object(ApiToken).pk,))),
 ]
 
@@ -114,6 +123,10 @@ def _version(side: Side, name: str) -> tuple[Model, tuple[Any, ...]]:
     return version, (version.agreement_id, version.number)
 
 
+def _request(side: Side, name: str) -> Model:
+    return side.object(Request, name.rpartition("_")[2])
+
+
 def _job(side: Side, name: str) -> Model:
     return side.object(Job, name.rpartition("_")[2])
 
@@ -133,6 +146,7 @@ def address_of(route: Route, side: Side) -> Address:
         obj: Any = side.object(viewset.rows.model, action)
         keys = [getattr(obj, viewset.lookup_field)]
         keys += [_member(side).pk for name in parameters(route.pattern)[1:] if "membership" in name]
+        keys += [1 for name in parameters(route.pattern)[1:] if "number" in name]
         return Address(route, fill(route.pattern, tuple(keys)), obj, tuple(keys))
     for pattern, find in PAGES:
         if route.pattern.startswith(pattern):
@@ -204,6 +218,28 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:membership-review-items POST": lambda s: Sent({"item": str(s.object(ReviewItem).pk), "decision": "confirm"}),
     "api:membership-review-finish POST": _NOTHING,
+    "api:request-list POST": lambda s: Sent(
+        {"project": s.joint.project.slug, "title": f"New {s.canary}"}, about=s.joint.project
+    ),
+    "api:request-decide POST": lambda s: Sent({"decision": "approved", "reason": f"Yes {s.canary}"}),
+    "api:request-withdraw POST": _NOTHING,
+    "api:request-comments POST": lambda s: Sent({"text": f"Well {s.canary}"}),
+    "api:request-advise POST": lambda s: Sent({"opinion": "favour", "text": s.canary}),
+    "api:request-reviewers POST": lambda s: Sent({"person": s.joint.engineer.email}),
+    "api:request-hand-over POST": lambda s: Sent({"person": str(s.joint.observer.pk)}),
+    "api:request-meet POST": lambda s: Sent({"evidence": f"Report {s.canary}"}),
+    "api:notification-read POST": _NOTHING,
+    "api:notification-read-all POST": _NOTHING,
+    "api:notification-mail PATCH": lambda s: Sent(
+        {"choices": {"news": "off"}}, headers=(("If-Match", etag_of("mail", 0)),)
+    ),
+    "api:obligation-list POST": lambda s: Sent(
+        {"title": f"New {s.canary}", "due_on": _day(9), "project": s.joint.project.slug}, about=s.joint.project
+    ),
+    "api:obligation-detail PATCH": lambda s: Sent({"due_on": _day(8)}, headers=(("If-Match", "fresh"),)),
+    "api:obligation-settle POST": _NOTHING,
+    "api:delegation-list POST": lambda s: Sent({"ends_at": (timezone.now() + timedelta(days=9)).isoformat()}),
+    "api:delegation-end POST": _NOTHING,
     "api:organisation-people POST": lambda s: Sent({"email": s.newcomer.email, "role": "signatory"}),
     "api:project-list POST": lambda s: Sent(
         {"title": "Another", "lead_organisation": s.joint.university.slug, "partners": [s.joint.company.slug]},
@@ -262,7 +298,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
 }
 
 # Reading by POST: nothing changes, so nothing enters the history.
-READS = {"api:spec-check POST"}
+READS = {"api:spec-check POST", "api:notification-read POST", "api:notification-read-all POST"}
 
 # What the verb behind an address asks beyond the rule of the route, unless the row is one's own.
 FINER = {

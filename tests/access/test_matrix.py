@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Model
 
 from collab.access.policy import SCOPES
-from collab.access.roles import SESSION_WORDS
+from collab.access.roles import PERSONAL_WORDS, READ_WORDS, SESSION_WORDS
 from collab.access.rules import PUBLIC, SIGNED_IN, STAFF
 from collab.audit.models import AuditEvent
 from collab.web.api import etag_of
@@ -96,7 +96,8 @@ def expected(persona: Persona, address: Address, method: str, side: Side, about:
             return 403
         return 404
     if about is None:
-        return OK
+        mine = access in PERSONAL_WORDS or access == "obligation.manage"  # what people do for themselves
+        return 403 if mine and not (persona.token_lets(access) and not _too_narrow(persona, access)) else OK
     held = persona.words(about, side)
     if view_word(about) not in held:
         return 404
@@ -106,6 +107,10 @@ def expected(persona: Persona, address: Address, method: str, side: Side, about:
     ):  # whose role the address names
         return OK if finer in held else 403
     return OK if access in held else 403
+
+
+def _too_narrow(persona: Persona, word: str) -> bool:
+    return persona.limited and word not in READ_WORDS
 
 
 SCOPES_OF_PERSONS = tuple(model for model, scope in SCOPES.items() if scope.person)
@@ -236,7 +241,7 @@ def test_foreign_and_absent_look_alike(name: str, scene: Scene, visitors: dict[s
     visitor = visitors[name]
     wrong = []
     for address, method, what, _about in visits(scene, scene.b):
-        if address.route.name in BY_LINK or address.route.rule.access == STAFF:  # type: ignore[union-attr]
+        if address.route.name in BY_LINK or address.route.rule.access in {PUBLIC, STAFF}:  # type: ignore[union-attr]
             continue  # whoever has the link knows of the invitation; staff close and open any account
         if not address.keys or method not in address.route.rule.methods:  # type: ignore[union-attr]
             continue
