@@ -1,6 +1,7 @@
-"""Gathers the tasks of every slice for Celery."""
+"""Where Celery looks for tasks."""
 
 from collab.agreements.tasks import seal_task
 from collab.audit.tasks import anchor_task
+from collab.inbox.tasks import remind_task, send_mail_task
 
-__all__ = ["anchor_task", "seal_task"]
+__all__ = ["anchor_task", "remind_task", "seal_task", "send_mail_task"]

@@ -191,6 +191,7 @@ ACTS = {
     "request.hand_over": (gettext_lazy("handed to %(person)s: %(title)s"), "send", "quiet"),
     "request.meet": (gettext_lazy("met condition %(number)s of: %(title)s"), "check-circle", "ok"),
     "request.escalate": (gettext_lazy("Nobody answered, so others were told: %(title)s"), "bell", "warn"),
+    "request.remind": (gettext_lazy("A reminder went out: %(title)s"), "bell", "quiet"),
     "obligation.add": (gettext_lazy("put a date into the calendar: %(day)s"), "clock-history", "quiet"),
     "obligation.change": (gettext_lazy("moved a date of the calendar to %(day)s"), "pencil", "quiet"),
     "obligation.settle": (gettext_lazy("settled a date of the calendar"), "check-circle", "ok"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
@@ -158,7 +159,7 @@ class Request(Titled):
         ]
 
     def get_absolute_url(self) -> str:
-        return f"/inbox/{self.pk}/"
+        return reverse("collab:request", args=[self.pk])
 
     @property
     def spec(self) -> Topic:
