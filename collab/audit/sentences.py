@@ -151,7 +151,7 @@ ACTS = {
     "token.create": (gettext_lazy("made a token"), "key", "quiet"),
     "token.revoke": (gettext_lazy("revoked a token"), "key", "quiet"),
     "request.ask": (gettext_lazy("asked for a decision: %(title)s"), "inbox", "accent"),
-    "request.decide": (gettext_lazy("decided: %(title)s"), "check-circle", "ok"),
+    "request.decide": (gettext_lazy("decided (%(decision)s): %(title)s"), "check-circle", "ok"),
     "request.withdraw": (gettext_lazy("withdrew the request: %(title)s"), "archive", "quiet"),
     "request.comment": (gettext_lazy("commented on: %(title)s"), "chat-left-text", "quiet"),
     "request.add_reviewer": (gettext_lazy("asked %(person)s for advice on: %(title)s"), "person-plus", "quiet"),
