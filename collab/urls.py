@@ -2,6 +2,7 @@
 
 from collab.access.rules import PUBLIC, SIGNED_IN, route, rule
 from collab.accounts import views as accounts
+from collab.accounts.urls import urlpatterns as of_organisations
 from collab.agreements import views as agreements
 from collab.inbox import views as inbox
 from collab.projects import views as projects
@@ -11,6 +12,7 @@ from collab.web import views as web
 app_name = "collab"
 urlpatterns = [
     route("", web.dashboard, rule(SIGNED_IN), name="dashboard"),
+    *of_organisations,
     # projects
     route("projects/", projects.project_list, rule(SIGNED_IN), name="projects"),
     route("projects/new/", projects.project_new, rule(SIGNED_IN, "GET", "POST"), name="project_new"),

@@ -3,7 +3,15 @@
 from rest_framework.routers import SimpleRouter
 
 from collab.access.api import AccessViewSet, DecideViewSet
-from collab.accounts.api import OrganisationViewSet, TokenViewSet
+from collab.accounts.api import (
+    InvitationViewSet,
+    MembershipReviewViewSet,
+    MembershipViewSet,
+    OrganisationViewSet,
+    PersonViewSet,
+    TokenViewSet,
+    UnitViewSet,
+)
 from collab.agreements.api import AgreementVersionViewSet, AgreementViewSet
 from collab.inbox.api import DelegationViewSet, NotificationViewSet, ObligationViewSet, RequestViewSet
 from collab.projects.api import ProjectViewSet
@@ -14,6 +22,11 @@ from training.jobs.api import JobViewSet, SpecViewSet
 
 router = SimpleRouter(use_regex_path=True)
 router.register("organisations", OrganisationViewSet, basename="organisation")
+router.register("units", UnitViewSet, basename="unit")
+router.register("memberships", MembershipViewSet, basename="membership")
+router.register("invitations", InvitationViewSet, basename="invitation")
+router.register("membership-reviews", MembershipReviewViewSet, basename="membership-review")
+router.register("people", PersonViewSet, basename="person")
 router.register("projects", ProjectViewSet, basename="project")
 router.register("agreements", AgreementViewSet, basename="agreement")
 router.register("agreement-versions", AgreementVersionViewSet, basename="agreement-version")

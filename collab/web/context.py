@@ -16,6 +16,7 @@ NAVIGATION = [
     ("collab:inbox", _("Inbox"), "inbox"),
     ("collab:calendar", _("Calendar"), "calendar3"),
     ("collab:projects", _("Projects"), "people"),
+    ("collab:organisations", _("Organisations"), "building"),
     ("registry:datasets", _("Datasets"), "database"),
     ("training:jobs", _("Training"), "cpu"),
     ("registry:models", _("Models"), "box-seam"),

@@ -9,7 +9,15 @@ from django.db.models import Model
 from django.test import Client
 
 from collab.access.roles import READ_WORDS, ROLE_WORDS, SESSION_WORDS, Role
-from collab.accounts.models import ApiToken, Delegation, Organisation, User
+from collab.accounts.models import (
+    ApiToken,
+    Delegation,
+    Invitation,
+    MembershipReview,
+    Organisation,
+    OrganisationUnit,
+    User,
+)
 from collab.inbox.models import Notification, Request
 from tests.access.scene import Scene, Side
 
@@ -45,9 +53,14 @@ class Persona:
     def words(self, obj: Model, side: Side) -> set[str]:
         """Every word that the person holds on a row of a side."""
         held: set[str] = set()
-        if isinstance(obj, Organisation):
-            here = [role for org, role in self.posts if org == obj.pk]
-            held = {word for role in here for word in ROLE_WORDS[role]} | {"organisation.view"}
+        organisation = _organisation_of(obj)
+        if organisation is not None:
+            here = [role for org, role in self.posts if org == organisation]
+            held = {word for role in here for word in ROLE_WORDS[role]}
+            held |= {"organisation.view"} if isinstance(obj, Organisation | OrganisationUnit) else set()
+        elif isinstance(obj, User):  # the researcher of the side
+            shares = self.roles.get(side.canary) or any(org == side.joint.university.pk for org, _role in self.posts)
+            held = {"person.view"} if shares else set()
         elif isinstance(obj, Request):
             held = self._words_on_a_request(obj, side)
         elif isinstance(obj, Notification):
@@ -79,6 +92,13 @@ class Persona:
         if not self.secret:
             return True
         return word not in SESSION_WORDS and (self.scope == "write" or word in READ_WORDS)
+
+
+def _organisation_of(obj: Model) -> object:
+    """The organisation whose roles alone count for the row, or None."""
+    if isinstance(obj, Organisation):
+        return obj.pk
+    return obj.organisation_id if isinstance(obj, OrganisationUnit | Invitation | MembershipReview) else None
 
 
 class Visitor:

@@ -18,7 +18,18 @@ from django.db.models import Model
 from django.utils import timezone
 
 from collab.access.roles import Role
-from collab.accounts.models import ApiToken, Delegation, Membership, Organisation, User
+from collab.accounts.invitations import digest_of as digest_of_link
+from collab.accounts.models import (
+    ApiToken,
+    Delegation,
+    Invitation,
+    Membership,
+    MembershipReview,
+    Organisation,
+    OrganisationUnit,
+    ReviewItem,
+    User,
+)
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Purpose, Signature
 from collab.agreements.services import CoverageTerm, draft_agreement, draft_version, send_for_signature, sign_version
 from collab.agreements.states import VersionState
@@ -65,6 +76,7 @@ class Side:
     requests: dict[str, Request] = field(default_factory=dict)
     objects: dict[type[Model], Model] = field(default_factory=dict)
     spec: dict[str, Any] = field(default_factory=dict)
+    finishable: MembershipReview | None = None  # of the organisation, with nothing left to decide
 
     @property
     def feed_secret(self) -> str:
@@ -80,6 +92,9 @@ class Side:
             return self.requests["conditions" if action == "meet" else "open"]
         if model is Job:
             return self.jobs[{"stop": "queued", "kill": "queued", "resume": "stopped"}.get(action, "done")]
+        if model is MembershipReview and action == "finish":
+            assert self.finishable is not None
+            return self.finishable
         return self.objects[model]
 
 
@@ -146,6 +161,7 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
     )
     Organisation.objects.filter(pk=made.university.pk).update(email_domains=["example.org"])
     made.university.refresh_from_db()
+    _organisation(here)
     _agreements(here)
     _data(here)
     _jobs(here)
@@ -162,6 +178,36 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
         User: made.researcher,
     }
     return here
+
+
+def link_of(side: Side) -> str:
+    """The secret of the invitation's link."""
+    return _digest(side.canary)[:40]  # without the canary: the page of the link shows itself
+
+
+def _organisation(here: Side) -> None:
+    """A unit, an invitation that waits for an answer, and reviews of the organisation and the project."""
+    made = here.joint
+    host = employ(person("Host"), made.university, Role.ORGANISATION_ADMIN)
+    reviews = [
+        MembershipReview.objects.create(due_on=timezone.localdate(), opened_by=host, **scope)
+        for scope in ({"project": made.project}, {"organisation": made.university})
+    ]
+    held = Membership.objects.get(project=made.project, user=made.researcher)
+    here.finishable = reviews[1]
+    here.objects |= {
+        OrganisationUnit: OrganisationUnit.objects.create(organisation=made.university, name="Institute"),
+        Invitation: Invitation.objects.create(
+            organisation=made.university,
+            role=Role.EMPLOYEE,
+            email="guest@example.org",
+            invited_by=host,
+            expires_at=timezone.now() + timedelta(days=9),
+            digest=digest_of_link(link_of(here)),
+        ),
+        MembershipReview: reviews[0],
+        ReviewItem: ReviewItem.objects.create(review=reviews[0], membership=held),
+    }
 
 
 def _digest(secret: str) -> str:

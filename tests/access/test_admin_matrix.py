@@ -23,6 +23,7 @@ PERSONAL = {"request", "reviewer", "comment", "condition", "handover", "delegati
     "notificationsettings",
     "calendarlink",
 }
+ADMINS_OWN = {"invitation", "membershipreview", "reviewitem"}
 SEES = {"staff": (), "staff member": ("a",), "superuser": ("a", "b")}
 
 
@@ -39,9 +40,9 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
     model = obj._meta.model_name
     if name == "superuser":
         return True
-    if model == "organisation":
+    if model in {"organisation", "organisationunit"}:
         return True
-    if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL}:
+    if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN}:
         return False  # the staff member is an observer: no history, and no token of their own here
     return side in SEES[name]
 
