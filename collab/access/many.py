@@ -57,10 +57,12 @@ def decide_each(
 ) -> dict[tuple[UUID, UUID], dict[str, Verdict]]:
     """(person, row) -> word -> verdict, for all of the people on all of the rows: one query.
 
-    It looks at what people hold, not at how they came in: no token limits it.
+    It looks at what people hold, not at how they came in: no token limits it. Rows that say themselves whom they let in
+    (`Scope.grants`) are asked person by person.
     """
     at = at or timezone.now()
     model = rows.model
+    assert SCOPES[model].grants is None, f"{model.__name__} says itself whom it lets in: ask decide for each person"
     each: Any = EachPerson()
     checks = {"may_view": _truth(role_q(each, SCOPES[model].view, model, at))}
     needs = {word: requirements_of(word, model) for word in words}
