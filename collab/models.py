@@ -1,6 +1,21 @@
 """Gathers the tables of every slice for Django."""
 
-from collab.accounts.models import ApiToken, Membership, Organisation, User
+from collab.accounts.models import (
+    ApiToken,
+    Invitation,
+    Membership,
+    MembershipReview,
+    Organisation,
+    OrganisationUnit,
+    ReviewItem,
+    User,
+)
+from collab.agreements.approvals import Approval, ApprovalStep
+from collab.agreements.background import BackgroundItem
+from collab.agreements.comments import VersionComment
+from collab.agreements.duties import SurvivingDuty
+from collab.agreements.ip import IPTerms
+from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
 from collab.projects.models import (
@@ -29,10 +44,14 @@ from collab.terms.models import TermsAcceptance
 __all__ = [
     "Agreement",
     "AgreementParty",
+    "AgreementTemplate",
     "AgreementVersion",
     "ApiToken",
+    "Approval",
+    "ApprovalStep",
     "Attestation",
     "AuditEvent",
+    "BackgroundItem",
     "Budget",
     "BudgetAlert",
     "BudgetLine",
@@ -40,8 +59,12 @@ __all__ = [
     "Contribution",
     "CostEntry",
     "Coverage",
+    "IPTerms",
+    "Invitation",
     "Membership",
+    "MembershipReview",
     "Organisation",
+    "OrganisationUnit",
     "Output",
     "OutputShare",
     "PartyApproval",
@@ -51,10 +74,14 @@ __all__ = [
     "Questionnaire",
     "QuestionnaireVersion",
     "Review",
+    "ReviewItem",
     "ReviewStep",
     "Signature",
+    "SurvivingDuty",
+    "TemplateVersion",
     "TermsAcceptance",
     "TrainingRate",
     "User",
+    "VersionComment",
     "WorkItem",
 ]

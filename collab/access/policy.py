@@ -68,22 +68,29 @@ class Decision:
 
 @dataclass(frozen=True)
 class Scope:
-    """How rows of a model hang on a project, an organisation or a person: lookup paths, `pk` for the model itself."""
+    """How rows of a model hang on a project, an organisation or a person: lookup paths, `pk` for the model itself.
+
+    `also` makes more rows visible than the paths say, for the view word alone.
+    """
 
     view: str
     project: str | None = None
     organisation: str | None = None
     person: str | None = None
     everyone: bool = False
+    also: Condition | None = None
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """Something a word needs on a model beside the role: a condition, and the sentence to show when it fails."""
+    """Something a word needs on a model beside the role: a condition, and the sentence to show when it fails.
+
+    Without a model it is about the person, and holds for the word on whatever it is asked of.
+    """
 
     code: str
     words: frozenset[str]
-    model: type[Model]
+    model: type[Model] | None
     condition: Condition
     explain: Callable[[User, Any, datetime], Missing]
     label: StrOrPromise = ""  # in one or two words, for tables
@@ -161,6 +168,8 @@ def role_q(user: User, word: str, model: type[Model], at: datetime) -> Q:
         held |= Q(**{scope.person: user.pk})
     if scope.everyone and word == scope.view:
         held = ALWAYS
+    elif scope.also is not None and word == scope.view:
+        held |= scope.also(user, at)
     return held & _token_q(user, word, scope)
 
 
@@ -175,7 +184,7 @@ def _known(user: Person) -> User | None:
 
 
 def requirements_of(word: str, model: type[Model]) -> list[Requirement]:
-    return [r for r in REQUIREMENTS if word in r.words and r.model is model]
+    return [r for r in REQUIREMENTS if word in r.words and r.model in (None, model)]
 
 
 def visible_to(user: Person, word: str, rows: QuerySet[M], at: datetime | None = None) -> QuerySet[M]:
