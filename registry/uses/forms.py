@@ -1,4 +1,4 @@
-"""Forms about data-use codes and the purpose of a job."""
+"""Forms about data-use codes."""
 
 from __future__ import annotations
 
@@ -94,50 +94,3 @@ def _like(terms: UseTerms | None) -> dict[str, Any]:
         if code in rows:
             found[name] = read(rows[code])
     return found
-
-
-_ANSWERS = [("", _("not said")), ("yes", _("yes")), ("no", _("no"))]
-
-
-class PurposeForm(forms.Form):
-    """What a job is for; only what the codes of its data ask."""
-
-    commercial = forms.ChoiceField(label=_("Does it have a commercial aim?"), choices=_ANSWERS, required=False)
-    methods = forms.ChoiceField(label=_("Does it develop methods in general?"), choices=_ANSWERS, required=False)
-    publish = forms.ChoiceField(label=_("Will the results be published?"), choices=_ANSWERS, required=False)
-    collaborate = forms.ChoiceField(label=_("Does the owner of the data take part?"), choices=_ANSWERS, required=False)
-    give_back = forms.ChoiceField(label=_("Is derived data given to the owner?"), choices=_ANSWERS, required=False)
-    territory = forms.CharField(label=_("In which country is it run? (two letters)"), max_length=2, required=False)
-    ethics = forms.CharField(label=_("Approval of an ethics board"), max_length=120, required=False)
-    about = forms.CharField(label=_("What is the work about?"), max_length=500, required=False)
-
-    ASKED_BY = {
-        "commercial": {Use.NON_COMMERCIAL},
-        "methods": {Use.NO_METHODS},
-        "publish": {Use.PUBLICATION_REQUIRED},
-        "collaborate": {Use.COLLABORATION_REQUIRED},
-        "give_back": {Use.RETURN_RESULTS},
-        "territory": {Use.GEOGRAPHY},
-        "ethics": {Use.ETHICS_REQUIRED},
-        "about": {Use.PROJECT_SPECIFIC, Use.TOPIC_SPECIFIC},
-    }
-
-    def __init__(self, *args: Any, codes: set[str], **kwargs: Any) -> None:
-        super().__init__(*args, prefix="purpose", **kwargs)
-        for name, asked_by in self.ASKED_BY.items():
-            if not asked_by & codes:
-                del self.fields[name]
-
-    @property
-    def asks(self) -> bool:
-        return bool(self.fields)
-
-    def said(self) -> dict[str, Any]:
-        """The statement as the matching reads it."""
-        if not self.is_bound or not self.is_valid():
-            return {}
-        answers = {"yes": True, "no": False}
-        return {
-            name: answers.get(value) if isinstance(self.fields[name], forms.ChoiceField) else value
-            for name, value in self.cleaned_data.items()
-        }

@@ -38,7 +38,7 @@ def dataset_uses_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 
     def change() -> str:
         set_uses(dataset=dataset, by=request.user, **form.terms())
-        messages.success(request, _("The data-use codes hold from now on, also for jobs that run."))
+        messages.success(request, _("The data-use codes hold from now on."))
         return reverse("registry:dataset_uses", args=[pk])
 
     done = submit(request, form, change)
