@@ -2,6 +2,7 @@
 
 from collab.accounts.models import (
     ApiToken,
+    Delegation,
     Invitation,
     Membership,
     MembershipReview,
@@ -18,6 +19,17 @@ from collab.agreements.ip import IPTerms
 from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
+from collab.inbox.models import (
+    CalendarLink,
+    Comment,
+    Condition,
+    HandOver,
+    Notification,
+    NotificationSettings,
+    Obligation,
+    Request,
+    Reviewer,
+)
 from collab.projects.models import (
     Attestation,
     Budget,
@@ -55,14 +67,22 @@ __all__ = [
     "Budget",
     "BudgetAlert",
     "BudgetLine",
+    "CalendarLink",
+    "Comment",
+    "Condition",
     "ConflictOfInterest",
     "Contribution",
     "CostEntry",
     "Coverage",
+    "Delegation",
+    "HandOver",
     "IPTerms",
     "Invitation",
     "Membership",
     "MembershipReview",
+    "Notification",
+    "NotificationSettings",
+    "Obligation",
     "Organisation",
     "OrganisationUnit",
     "Output",
@@ -73,9 +93,11 @@ __all__ = [
     "ProjectParty",
     "Questionnaire",
     "QuestionnaireVersion",
+    "Request",
     "Review",
     "ReviewItem",
     "ReviewStep",
+    "Reviewer",
     "Signature",
     "SurvivingDuty",
     "TemplateVersion",

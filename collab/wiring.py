@@ -3,6 +3,7 @@
 from collab.access.policy import Scope, register_requirement, register_scope
 from collab.accounts.models import (
     ApiToken,
+    Delegation,
     Invitation,
     Membership,
     MembershipReview,
@@ -22,6 +23,18 @@ from collab.agreements.ip import IPTerms
 from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
+from collab.inbox.models import (
+    CalendarLink,
+    Comment,
+    Condition,
+    HandOver,
+    Notification,
+    NotificationSettings,
+    Obligation,
+    Request,
+    Reviewer,
+)
+from collab.inbox.standing import explain, grants, grants_through, stands_in
 from collab.projects.guards import register_guard
 from collab.projects.models import (
     Attestation,
@@ -91,6 +104,17 @@ register_scope(AgreementTemplate, Scope(view="organisation.view", everyone=True)
 register_scope(TemplateVersion, Scope(view="organisation.view", everyone=True))
 register_scope(TermsAcceptance, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(AuditEvent, Scope(view="audit.view", project="project_id"))
+register_scope(Request, Scope(view="request.view", project="project", grants=grants, explain=explain))
+for part in (Reviewer, Comment, Condition, HandOver):
+    register_scope(part, Scope(view="request.view", project="request__project", grants=grants_through("request")))
+register_scope(Notification, Scope(view="notification.view", person="person"))
+register_scope(NotificationSettings, Scope(view="notification.view", person="person"))
+register_scope(CalendarLink, Scope(view="calendar.manage", person="person"))
+register_scope(Delegation, Scope(view="delegation.view", person="delegator", grants=stands_in))
+register_scope(
+    Obligation,
+    Scope(view="obligation.view", project="project", organisation="organisation", person="person"),
+)
 
 requires_project(Project, "", "job.submit", "dataset.upload")
 requires_project(

@@ -70,6 +70,8 @@ class Decision:
 class Scope:
     """How rows of a model hang on a project, an organisation or a person: lookup paths, `pk` for the model itself.
 
+    `grants` adds rows by what they say of themselves (a request names who answers it); `explain` says what is missing
+    on such a row when the word is refused.
     `also` makes more rows visible than the paths say, for the view word alone.
     """
 
@@ -78,6 +80,8 @@ class Scope:
     organisation: str | None = None
     person: str | None = None
     everyone: bool = False
+    grants: Callable[[User, str, datetime], Q] | None = None
+    explain: Callable[[User, str, Any, datetime], Missing] | None = None
     also: Condition | None = None
 
 
@@ -166,6 +170,8 @@ def role_q(user: User, word: str, model: type[Model], at: datetime) -> Q:
         )
     if scope.person:
         held |= Q(**{scope.person: user.pk})
+    if scope.grants:
+        held |= scope.grants(user, word, at)
     if scope.everyone and word == scope.view:
         held = ALWAYS
     elif scope.also is not None and word == scope.view:
@@ -306,6 +312,8 @@ def _missing_role(user: User, word: str, obj: Model, at: datetime) -> Missing:
     if token is not None and token.scope == "read" and word not in READ_WORDS:
         return Missing("token_scope", _("Your token “%(name)s” may only read.") % {"name": token.name})
     scope = SCOPES[type(obj)]
+    if scope.explain:
+        return scope.explain(user, word, obj, at)
     if scope.project:
         project_id = _follow(obj, scope.project)
         ended = (

@@ -79,7 +79,30 @@ WORDS = {
     "tracking.manage": _("delete runs and move aliases through the MLflow client"),
     "token.manage": _("make and revoke one's own tokens"),
     "audit.view": _("read the history of a project"),
+    "request.view": _("see a request"),
+    "request.ask": _("ask for a decision in a project"),
+    "request.answer": _("decide a request"),
+    "request.direct": _("ask reviewers about a request, or hand it over"),
+    "request.advise": _("advise on a request"),
+    "request.comment": _("comment on a request"),
+    "request.meet": _("say that a condition is met"),
+    "request.withdraw": _("withdraw a request"),
+    "obligation.view": _("see what falls due"),
+    "obligation.manage": _("add and settle dates in the calendar"),
+    "notification.view": _("read one's own notifications"),
+    "notification.manage": _("mark one's own notifications and choose how they come"),
+    "delegation.view": _("see who stands in for oneself, and for whom one does"),
+    "delegation.manage": _("let somebody answer during an absence"),
+    "calendar.manage": _("make and revoke the private link of one's calendar"),
 }
+
+# Held by no role: by owning a row, or by what a request says of itself (collab/inbox/standing.py).
+PERSONAL_WORDS = frozenset(
+    {"token.manage", "calendar.manage", "delegation.view", "delegation.manage"}
+    | {"notification.view", "notification.manage"}
+    | {"review.give", "review.chair", "person.view"}
+    | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
+)
 
 # What a read-only token still allows.
 READ_WORDS = frozenset(
@@ -87,7 +110,7 @@ READ_WORDS = frozenset(
 )
 
 # What only a person in the browser does, never a program with their token: it must not breed tokens, sign or accept.
-SESSION_WORDS = frozenset({"token.manage", "agreement.sign", "terms.accept"})
+SESSION_WORDS = frozenset({"token.manage", "agreement.sign", "terms.accept", "calendar.manage"})
 
 _SEE = {
     "organisation.view",
@@ -96,9 +119,11 @@ _SEE = {
     "dataset.view",
     "job.view",
     "model.view",
+    "obligation.view",
 }
 _RESEARCH = _SEE | {
     "dataset.govern",
+    "request.ask",
     "agreement.comment",
     "terms.accept",
     "dataset.read",
@@ -130,6 +155,7 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "tracking.manage",
             "review.manage",
             "budget.edit",
+            "obligation.manage",
         }
     ),
     Role.RESEARCHER: frozenset(_RESEARCH),
@@ -149,6 +175,9 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "agreement.approve",
             "background.declare",
             "audit.view",
+            "request.ask",
+            "obligation.view",
+            "obligation.manage",
             "project.approve",
             "review.view",
             "review.manage",
@@ -167,6 +196,7 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "project.approve",
             "review.view",
             "budget.view",
+            "obligation.view",
         }
     ),
     Role.EMPLOYEE: frozenset({"organisation.view", "project.create"}),

@@ -532,3 +532,72 @@ class ApiToken(Record):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.hint}…)"
+
+
+class DelegationQuerySet(models.QuerySet["Delegation"]):
+    def active(self, at: datetime | None = None) -> DelegationQuerySet:
+        """Begun, not over, not taken back; the end is exclusive."""
+        at = at or timezone.now()
+        return self.filter(starts_at__lte=at, ends_at__gt=at, revoked_at=None)
+
+    def overlapping(self, starts_at: datetime, ends_at: datetime) -> DelegationQuerySet:
+        return self.filter(starts_at__lt=ends_at, ends_at__gt=starts_at, revoked_at=None)
+
+    def with_names(self) -> DelegationQuerySet:
+        return self.select_related("delegator", "delegate", "organisation")
+
+
+class Delegation(Record):
+    """An absence: who answers requests instead, for one organisation or all. It never reaches a signature."""
+
+    delegator = models.ForeignKey("collab.User", models.PROTECT, related_name="absences", verbose_name=_("away"))
+    delegate = models.ForeignKey(
+        "collab.User",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="stands_in",
+        verbose_name=_("answers instead"),
+        help_text=_("Empty: nobody stands in."),
+    )
+    organisation = models.ForeignKey(
+        Organisation,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("for"),
+        help_text=_("Empty: for every organisation the two share."),
+    )
+    starts_at = models.DateTimeField(_("starts"), default=timezone.now)
+    ends_at = models.DateTimeField(_("ends"))
+    reason = models.CharField(_("reason"), max_length=200, blank=True, validators=[DisplayNameValidator()])
+    revoked_at = models.DateTimeField(_("taken back"), null=True, blank=True, editable=False)
+
+    objects = DelegationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("delegation")
+        verbose_name_plural = _("delegations")
+        ordering = ["-starts_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="delegation_ends_after_start"),
+            models.CheckConstraint(
+                condition=Q(delegate=None) | ~Q(delegate=F("delegator")), name="delegation_not_to_oneself"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["delegate", "starts_at"], name="delegation_by_delegate"),
+            models.Index(fields=["delegator", "starts_at"], name="delegation_by_delegator"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.delegator} → {self.delegate or '–'}"
+
+    @property
+    def is_over(self) -> bool:
+        return self.revoked_at is not None or self.ends_at <= timezone.now()
+
+    @property
+    def is_active(self) -> bool:
+        return not self.is_over and self.starts_at <= timezone.now()
