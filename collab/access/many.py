@@ -57,7 +57,8 @@ def decide_each(
 ) -> dict[tuple[UUID, UUID], dict[str, Verdict]]:
     """(person, row) -> word -> verdict, for all of the people on all of the rows: one query.
 
-    It looks at what people hold, not at how they came in: no token limits it.
+    It looks at what people hold, not at how they came in: no token limits it. Rows whose conditions look a person up
+    before they are SQL, as those of the inbox do, cannot be asked for many.
     """
     at = at or timezone.now()
     model = rows.model
