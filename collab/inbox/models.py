@@ -70,8 +70,11 @@ class RequestQuerySet(models.QuerySet["Request"]):
         return self.select_related("asked_by", "receiver", "organisation", "project", "decided_by", "decided_for")
 
     def locked(self) -> RequestQuerySet:
-        """For a verb: the row is held until the transaction ends."""
-        return self.select_for_update(of=("self",)).with_names()
+        """For a verb: the row is held until the transaction ends.
+
+        Without joins: a row that was waited for is read again, but what was joined to it is not.
+        """
+        return self.select_for_update()
 
 
 class Request(Titled):

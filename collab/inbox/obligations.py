@@ -52,9 +52,10 @@ def set_obligation(
         "person": person,
     }
     key = {"source_type": source._meta.label_lower, "source_id": str(source.pk), "kind": kind}
-    row = Obligation.objects.select_for_update().filter(**key).first()
-    if row is None:
-        return Obligation.objects.create(**key, **facts)
+    row, made = Obligation.objects.get_or_create(**key, defaults=facts)  # two may say it first at the same moment
+    if made:
+        return row
+    row = Obligation.objects.select_for_update().get(pk=row.pk)
     if row.due_on != due_on:
         row.reminded_on = None
     for name, value in facts.items():

@@ -26,7 +26,7 @@ from collab.inbox.models import Comment, Condition, HandOver, Request, Reviewer
 from collab.inbox.notices import both, choose_mail, mark_read, notify, of_row
 from collab.inbox.obligations import set_obligation, settle_obligation
 from collab.inbox.standing import Standing, instead_of
-from collab.inbox.states import NEEDS_REASON, REQUEST_MOVES, Decision, Level, Opinion, RequestState
+from collab.inbox.states import DECIDED, NEEDS_REASON, REQUEST_MOVES, Decision, Level, Opinion, RequestState
 from collab.inbox.topics import TOPICS, Topic, register_topic
 from collab.kernel.errors import ConflictError, InvalidError, RefusedError
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
@@ -336,14 +336,6 @@ def _require_open(move: str, request: Request) -> RequestState:
     return REQUEST_MOVES.require(move, request.state, what=str(request))  # type: ignore[return-value]
 
 
-DECIDED = {
-    Decision.APPROVED: gettext_lazy("approved"),
-    Decision.APPROVED_WITH_CONDITIONS: gettext_lazy("approved with conditions"),
-    Decision.REJECTED: gettext_lazy("rejected"),
-    Decision.RETURNED: gettext_lazy("returned for changes"),
-}
-
-
 SAID = {
     Decision.APPROVED: gettext_lazy("Approved: %(title)s"),
     Decision.APPROVED_WITH_CONDITIONS: gettext_lazy("Approved with conditions: %(title)s"),
@@ -409,8 +401,12 @@ def record_act(act: str, request: Request, by: User | None, **data: Any) -> None
         subject=request,
         by=by,
         project_id=request.project_id if open_to_all else None,
-        data={"topic": request.topic} | ({"title": request.title} if open_to_all else {}) | data,
+        data={"topic": request.topic} | (_titles(request) if open_to_all else {}) | data,
     )
+
+
+def _titles(request: Request) -> dict[str, str]:
+    return {"title": request.title} | ({"title_zh": request.title_zh} if request.title_zh else {})
 
 
 def _page_of(subject: models.Model) -> str:

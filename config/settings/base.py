@@ -35,11 +35,9 @@ INSTALLED_APPS = [
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
     "django_htmx",
-    "template_partials",
     "crispy_forms",
     "crispy_bootstrap5",
     "django_filters",
-    "django_tables2",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -156,6 +154,7 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_SESSION_REMEMBER = None
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Tandem"
+ACCOUNT_ADAPTER = "collab.accounts.adapters.AccountAdapter"
 SOCIALACCOUNT_ADAPTER = "collab.accounts.adapters.ProviderAdapter"
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = True  # an address that the provider has verified finds its account …
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True  # … and stays linked with it
@@ -295,6 +294,7 @@ SPECTACULAR_SETTINGS = {
         "ObligationKind": "collab.inbox.states.ObligationKind",
         "MailChoice": "collab.inbox.states.Mail",
         "Role": "collab.access.roles.Role",
+        "ProjectRoleName": "collab.accounts.api.PROJECT_ROLE_NAMES",
     },
 }
 
@@ -320,7 +320,6 @@ CONTENT_SECURITY_POLICY = {
 
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
 CRISPY_TEMPLATE_PACK = "bootstrap5"
-DJANGO_TABLES2_TEMPLATE = "components/table.html"
 
 vars().update(environ.Env.email_url_config(read("EMAIL_URL")) if read("EMAIL_URL") else {})
 DEFAULT_FROM_EMAIL = "Tandem <noreply@localhost>"
