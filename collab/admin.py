@@ -3,7 +3,8 @@
 from collab.accounts import admin as accounts
 from collab.agreements import admin as agreements
 from collab.audit import admin as audit
+from collab.inbox import admin as inbox
 from collab.projects import admin as projects
 from collab.terms import admin as terms
 
-__all__ = ["accounts", "agreements", "audit", "projects", "terms"]
+__all__ = ["accounts", "agreements", "audit", "inbox", "projects", "terms"]

@@ -1,8 +1,35 @@
 """Gathers the tables of every slice for Django."""
 
-from collab.accounts.models import ApiToken, Membership, Organisation, User
+from collab.accounts.models import (
+    ApiToken,
+    Delegation,
+    Invitation,
+    Membership,
+    MembershipReview,
+    Organisation,
+    OrganisationUnit,
+    ReviewItem,
+    User,
+)
+from collab.agreements.approvals import Approval, ApprovalStep
+from collab.agreements.background import BackgroundItem
+from collab.agreements.comments import VersionComment
+from collab.agreements.duties import SurvivingDuty
+from collab.agreements.ip import IPTerms
+from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
+from collab.inbox.models import (
+    CalendarLink,
+    Comment,
+    Condition,
+    HandOver,
+    Notification,
+    NotificationSettings,
+    Obligation,
+    Request,
+    Reviewer,
+)
 from collab.projects.models import (
     Attestation,
     Budget,
@@ -29,19 +56,35 @@ from collab.terms.models import TermsAcceptance
 __all__ = [
     "Agreement",
     "AgreementParty",
+    "AgreementTemplate",
     "AgreementVersion",
     "ApiToken",
+    "Approval",
+    "ApprovalStep",
     "Attestation",
     "AuditEvent",
+    "BackgroundItem",
     "Budget",
     "BudgetAlert",
     "BudgetLine",
+    "CalendarLink",
+    "Comment",
+    "Condition",
     "ConflictOfInterest",
     "Contribution",
     "CostEntry",
     "Coverage",
+    "Delegation",
+    "HandOver",
+    "IPTerms",
+    "Invitation",
     "Membership",
+    "MembershipReview",
+    "Notification",
+    "NotificationSettings",
+    "Obligation",
     "Organisation",
+    "OrganisationUnit",
     "Output",
     "OutputShare",
     "PartyApproval",
@@ -50,11 +93,17 @@ __all__ = [
     "ProjectParty",
     "Questionnaire",
     "QuestionnaireVersion",
+    "Request",
     "Review",
+    "ReviewItem",
     "ReviewStep",
+    "Reviewer",
     "Signature",
+    "SurvivingDuty",
+    "TemplateVersion",
     "TermsAcceptance",
     "TrainingRate",
     "User",
+    "VersionComment",
     "WorkItem",
 ]

@@ -39,7 +39,6 @@ urlpatterns = [
         rule("project.view", "POST"),
         name="member_end",
     ),
-    route("projects/<slug:slug>/rights/", projects.project_rights, rule("project.view"), name="project_rights"),
     route("projects/<slug:slug>/history/", projects.project_history, rule("audit.view"), name="project_history"),
     # … their review
     route("projects/<slug:slug>/review/", review.project_review, rule("review.view"), name="project_review"),
@@ -222,6 +221,21 @@ urlpatterns = [
         name="version_terminate",
     ),
     # terms
+    route("projects/<slug:slug>/rights/", terms.project_rights, rule("project.view"), name="project_rights"),
+    route(
+        "projects/<slug:slug>/rights/table.csv",
+        terms.project_rights_file,
+        rule("project.view"),
+        name="project_rights_file",
+    ),
+    route(
+        "projects/<slug:slug>/rights/<uuid:pk>/<str:word>/",
+        terms.project_right,
+        rule("project.view"),
+        name="project_right",
+    ),
+    route("people/<uuid:pk>/access/", terms.person_access, rule(SIGNED_IN), name="person_access"),
+    route("people/<uuid:pk>/access/table.csv", terms.person_access_file, rule(SIGNED_IN), name="person_access_file"),
     route("terms/", terms.terms_list, rule(SIGNED_IN), name="terms"),
     route(
         "agreements/<uuid:pk>/v<int:number>/accept/",

@@ -1,10 +1,40 @@
 """How the tables of this app hang on projects, organisations and people. Imported once, when Django is ready."""
 
-from collab.access.policy import Scope, register_scope
-from collab.accounts.models import ApiToken, Membership, Organisation
+from collab.access.policy import Scope, register_requirement, register_scope
+from collab.accounts.models import (
+    ApiToken,
+    Delegation,
+    Invitation,
+    Membership,
+    MembershipReview,
+    Organisation,
+    OrganisationUnit,
+    ReviewItem,
+    User,
+)
+from collab.accounts.reading import people_seen
+from collab.accounts.second_factor import NEEDS_SECOND_FACTOR
+from collab.agreements.approvals import Approval, ApprovalStep
+from collab.agreements.background import BackgroundItem
+from collab.agreements.comments import VersionComment
+from collab.agreements.duties import SurvivingDuty
 from collab.agreements.guards import is_signed
+from collab.agreements.ip import IPTerms
+from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.audit.models import AuditEvent
+from collab.inbox.models import (
+    CalendarLink,
+    Comment,
+    Condition,
+    HandOver,
+    Notification,
+    NotificationSettings,
+    Obligation,
+    Request,
+    Reviewer,
+)
+from collab.inbox.standing import explain, grants, grants_through, stands_in
 from collab.projects.guards import register_guard
 from collab.projects.models import (
     Attestation,
@@ -32,6 +62,12 @@ from collab.projects.states import ProjectState
 from collab.terms.models import TermsAcceptance
 
 register_scope(Organisation, Scope(view="organisation.view", organisation="pk", everyone=True))
+register_scope(OrganisationUnit, Scope(view="organisation.view", organisation="organisation", everyone=True))
+register_scope(User, Scope(view="person.view", person="pk", also=people_seen))
+register_scope(Invitation, Scope(view="organisation.manage", organisation="organisation"))
+register_scope(MembershipReview, Scope(view="member.view", project="project", organisation="organisation"))
+register_scope(ReviewItem, Scope(view="member.view", project="review__project", organisation="review__organisation"))
+register_requirement(NEEDS_SECOND_FACTOR)
 register_scope(ApiToken, Scope(view="token.manage", person="user"))
 register_scope(Project, Scope(view="project.view", project="pk"))
 register_scope(ProjectParty, Scope(view="project.view", project="project"))
@@ -58,8 +94,27 @@ register_scope(AgreementVersion, Scope(view="agreement.view", project="agreement
 register_scope(AgreementParty, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(Signature, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(Coverage, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(IPTerms, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(SurvivingDuty, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(VersionComment, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(Approval, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(ApprovalStep, Scope(view="organisation.manage", organisation="organisation"))
+register_scope(BackgroundItem, Scope(view="agreement.view", project="project"))
+register_scope(AgreementTemplate, Scope(view="organisation.view", everyone=True))
+register_scope(TemplateVersion, Scope(view="organisation.view", everyone=True))
 register_scope(TermsAcceptance, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(AuditEvent, Scope(view="audit.view", project="project_id"))
+register_scope(Request, Scope(view="request.view", project="project", grants=grants, explain=explain))
+for part in (Reviewer, Comment, Condition, HandOver):
+    register_scope(part, Scope(view="request.view", project="request__project", grants=grants_through("request")))
+register_scope(Notification, Scope(view="notification.view", person="person"))
+register_scope(NotificationSettings, Scope(view="notification.view", person="person"))
+register_scope(CalendarLink, Scope(view="calendar.manage", person="person"))
+register_scope(Delegation, Scope(view="delegation.view", person="delegator", grants=stands_in))
+register_scope(
+    Obligation,
+    Scope(view="obligation.view", project="project", organisation="organisation", person="person"),
+)
 
 requires_project(Project, "", "job.submit", "dataset.upload")
 requires_project(

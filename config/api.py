@@ -2,7 +2,7 @@
 
 from rest_framework.routers import SimpleRouter
 
-from collab.access.api import DecideViewSet
+from collab.access.api import AccessViewSet, DecideViewSet
 from collab.accounts.api import OrganisationViewSet, TokenViewSet
 from collab.agreements.api import AgreementVersionViewSet, AgreementViewSet
 from collab.projects.api import ProjectViewSet
@@ -43,6 +43,7 @@ router.register("jobs", JobViewSet, basename="job")
 router.register("models", ModelViewSet, basename="model")
 router.register("model-versions", ModelVersionViewSet, basename="model-version")
 router.register("tokens", TokenViewSet, basename="token")
+router.register("access", AccessViewSet, basename="access")
 router.register("decide", DecideViewSet, basename="decide")
 
 app_name = "api"

@@ -18,6 +18,13 @@ VARIABLES: dict[str, tuple[Any, Any, str]] = {
     "TANDEM_SECRET_KEY": (str, "", "at least 50 random characters; generated once in the data folder when empty"),
     "TANDEM_ALLOWED_HOSTS": (list, [], "host names this site answers to, separated by commas"),
     "TANDEM_TIME_ZONE": (str, "UTC", "zone in which times are shown"),
+    "TANDEM_TWO_FACTOR": (str, "", "required or offered; empty: required in production, offered elsewhere"),
+    "TANDEM_FOUND_ORGANISATIONS": (str, "", "staff or anyone; empty: staff in production, anyone elsewhere"),
+    "TANDEM_INVITATION_DAYS": (int, 14, "days for which an invitation is valid"),
+    "TANDEM_OIDC_SERVER": (str, "", "https://… of an OpenID Connect provider; empty: people sign in with a password"),
+    "TANDEM_OIDC_CLIENT_ID": (str, "", "the name under which that provider knows Tandem"),
+    "TANDEM_OIDC_SECRET": (str, "", "the secret that goes with it"),
+    "TANDEM_OIDC_NAME": (str, "Single sign-on", "what the button of that sign-in says"),
     "TANDEM_TRAINING_CPUS": (int, 0, "processors that training may use on this machine; 0 means all"),
     "TANDEM_LEASE_S": (int, 30, "seconds without a heartbeat after which another supervisor may take a job over"),
     "TANDEM_UPLOAD_MAX_BYTES": (int, 2 * 1024**3, "largest file that may be uploaded"),
@@ -37,6 +44,14 @@ class SettingError(ImproperlyConfigured):
 
 
 _env = environ.Env()
+
+
+def choice(name: str, *allowed: str, default: str) -> str:
+    """A variable that takes one of a few words; empty means `default`."""
+    value = read(name) or default
+    if value not in allowed:
+        raise SettingError(f"{name} must be {' or '.join(allowed)} ({VARIABLES[name][2]}).")
+    return value
 
 
 def load_dotenv() -> None:

@@ -3,10 +3,13 @@
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
-from collab.access.policy import Requirement, Scope, register_requirement, register_scope
+from collab.access.policy import Reason, Requirement, Scope, party_of, register_requirement, register_scope
 from collab.accounts.models import Membership, User
 from collab.agreements.assets import register_assets
+from collab.agreements.coverage import because as because_covered
 from collab.agreements.coverage import covered
 from collab.agreements.coverage import explain as explain_coverage
 from collab.agreements.models import Purpose
@@ -14,7 +17,9 @@ from collab.projects.facts import register_facts
 from collab.projects.products import register_products
 from collab.projects.running import NOT_ENDED, requires_project
 from collab.terms.acceptance import accepted
+from collab.terms.acceptance import because as because_accepted
 from collab.terms.acceptance import explain as explain_acceptance
+from collab.terms.matrix import register_matrix
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
 from registry.catalog.telling import ModelProducts, model_counts
 from registry.datasets.models import Dataset, DatasetVersion
@@ -75,6 +80,16 @@ def _of_dataset(explain):  # type: ignore[no-untyped-def]
     return sentence
 
 
+def _because_own_or_covered(user: User, dataset: Dataset, at: datetime) -> list[Reason]:
+    owner = party_of(user, dataset.project_id, at).filter(pk=dataset.organisation_id).first()
+    if owner is not None:
+        text = gettext("%(party)s contributed this data and may always read it.") % {"party": owner}
+        return [Reason("own", text, dataset.get_absolute_url())]
+    return because_covered(purpose=Purpose.DATA_ACCESS)(user, dataset, at)
+
+
+register_matrix(Dataset, ("dataset.read", "dataset.train"), project="project")
+
 for _model, _project, _asset, _owner in (
     (Dataset, "project", "pk", "organisation"),
     (DatasetVersion, "dataset__project", "dataset", "dataset__organisation"),
@@ -86,6 +101,8 @@ for _model, _project, _asset, _owner in (
             model=_model,
             condition=_may_read(_project, _asset, _owner),
             explain=_of_dataset(explain_coverage(purpose=Purpose.DATA_ACCESS)),
+            label=_("Agreement"),
+            because=_of_dataset(_because_own_or_covered),
         )
     )
     register_requirement(
@@ -95,6 +112,8 @@ for _model, _project, _asset, _owner in (
             model=_model,
             condition=_may_train(_project, _asset),
             explain=_of_dataset(explain_coverage(purpose=Purpose.TRAINING)),
+            label=_("Agreement"),
+            because=_of_dataset(because_covered(purpose=Purpose.TRAINING)),
         )
     )
     for _word, _purpose in (("dataset.read", Purpose.DATA_ACCESS), ("dataset.train", Purpose.TRAINING)):
@@ -105,6 +124,8 @@ for _model, _project, _asset, _owner in (
                 model=_model,
                 condition=_has_accepted(_project, _asset, _owner, _purpose),
                 explain=_of_dataset(explain_acceptance(purpose=_purpose)),
+                label=_("Acceptance"),
+                because=_of_dataset(because_accepted(purpose=_purpose)),
             )
         )
 

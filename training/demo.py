@@ -70,11 +70,11 @@ def seed() -> bool:
         return False
     university = found_organisation(
         name="Lakeside University", name_zh="湖畔大学", kind="university", country="SE", by=None,
-        email_domain="lakeside.example",
+        email_domains=["lakeside.example"],
     )  # fmt: skip
     company = found_organisation(
         name="Northwind Robotics", name_zh="北风机器人", kind="company", country="CN", by=None,
-        email_domain="northwind.example",
+        email_domains=["northwind.example"],
     )  # fmt: skip
     lead = _person("Lin Mei", LEAD_EMAIL, university)
     researcher = _person("Tomás Vega", "tomas.vega@lakeside.example", university)

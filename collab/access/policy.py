@@ -46,6 +46,15 @@ class Missing:
 
 
 @dataclass(frozen=True)
+class Reason:
+    """One thing that makes it possible: a role, an agreement, an acceptance."""
+
+    code: str
+    sentence: StrOrPromise
+    url: str = ""
+
+
+@dataclass(frozen=True)
 class Decision:
     """`visible`: the person may know that the object exists. `missing` is empty exactly when allowed."""
 
@@ -59,24 +68,37 @@ class Decision:
 
 @dataclass(frozen=True)
 class Scope:
-    """How rows of a model hang on a project, an organisation or a person: lookup paths, `pk` for the model itself."""
+    """How rows of a model hang on a project, an organisation or a person: lookup paths, `pk` for the model itself.
+
+    `grants` adds rows by what they say of themselves (a request names who answers it); `explain` says what is missing
+    on such a row when the word is refused.
+    `also` makes more rows visible than the paths say, for the view word alone.
+    """
 
     view: str
     project: str | None = None
     organisation: str | None = None
     person: str | None = None
     everyone: bool = False
+    grants: Callable[[User, str, datetime], Q] | None = None
+    explain: Callable[[User, str, Any, datetime], Missing] | None = None
+    also: Condition | None = None
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """Something a word needs on a model beside the role: a condition, and the sentence to show when it fails."""
+    """Something a word needs on a model beside the role: a condition, and the sentence to show when it fails.
+
+    Without a model it is about the person, and holds for the word on whatever it is asked of.
+    """
 
     code: str
     words: frozenset[str]
-    model: type[Model]
+    model: type[Model] | None
     condition: Condition
     explain: Callable[[User, Any, datetime], Missing]
+    label: StrOrPromise = ""  # in one or two words, for tables
+    because: Callable[[User, Any, datetime], list[Reason]] | None = None
 
 
 SCOPES: dict[type[Model], Scope] = {}
@@ -148,8 +170,12 @@ def role_q(user: User, word: str, model: type[Model], at: datetime) -> Q:
         )
     if scope.person:
         held |= Q(**{scope.person: user.pk})
+    if scope.grants:
+        held |= scope.grants(user, word, at)
     if scope.everyone and word == scope.view:
         held = ALWAYS
+    elif scope.also is not None and word == scope.view:
+        held |= scope.also(user, at)
     return held & _token_q(user, word, scope)
 
 
@@ -164,7 +190,7 @@ def _known(user: Person) -> User | None:
 
 
 def requirements_of(word: str, model: type[Model]) -> list[Requirement]:
-    return [r for r in REQUIREMENTS if word in r.words and r.model is model]
+    return [r for r in REQUIREMENTS if word in r.words and r.model in (None, model)]
 
 
 def visible_to(user: Person, word: str, rows: QuerySet[M], at: datetime | None = None) -> QuerySet[M]:
@@ -286,6 +312,8 @@ def _missing_role(user: User, word: str, obj: Model, at: datetime) -> Missing:
     if token is not None and token.scope == "read" and word not in READ_WORDS:
         return Missing("token_scope", _("Your token “%(name)s” may only read.") % {"name": token.name})
     scope = SCOPES[type(obj)]
+    if scope.explain:
+        return scope.explain(user, word, obj, at)
     if scope.project:
         project_id = _follow(obj, scope.project)
         ended = (

@@ -40,6 +40,8 @@ PROJECT_ROLES = (Role.LEAD, Role.RESEARCHER, Role.ENGINEER, Role.OBSERVER)
 WORDS = {
     "organisation.view": _("see an organisation"),
     "organisation.manage": _("change an organisation and its people"),
+    "member.view": _("see the reviews of who holds which role"),
+    "person.view": _("see a person"),
     "project.create": _("begin a joint project for the organisation"),
     "project.view": _("see a project"),
     "project.edit": _("change a project and its parties"),
@@ -55,8 +57,11 @@ WORDS = {
     "output.edit": _("record outputs of a project"),
     "agreement.view": _("read the agreements of a project"),
     "agreement.draft": _("draft agreements and send them for signature"),
+    "agreement.comment": _("comment on versions of agreements"),
+    "agreement.approve": _("approve agreements for an organisation before they are signed"),
     "agreement.sign": _("sign for a party"),
-    "agreement.end": _("terminate an agreement"),
+    "agreement.end": _("suspend, resume or terminate an agreement"),
+    "background.declare": _("enter what a party brings along into the background register"),
     "terms.accept": _("accept the terms of an agreement for oneself"),
     "dataset.view": _("see that a dataset exists, its card and profile"),
     "dataset.read": _("read and download the rows of a dataset"),
@@ -73,7 +78,30 @@ WORDS = {
     "tracking.manage": _("delete runs and move aliases through the MLflow client"),
     "token.manage": _("make and revoke one's own tokens"),
     "audit.view": _("read the history of a project"),
+    "request.view": _("see a request"),
+    "request.ask": _("ask for a decision in a project"),
+    "request.answer": _("decide a request"),
+    "request.direct": _("ask reviewers about a request, or hand it over"),
+    "request.advise": _("advise on a request"),
+    "request.comment": _("comment on a request"),
+    "request.meet": _("say that a condition is met"),
+    "request.withdraw": _("withdraw a request"),
+    "obligation.view": _("see what falls due"),
+    "obligation.manage": _("add and settle dates in the calendar"),
+    "notification.view": _("read one's own notifications"),
+    "notification.manage": _("mark one's own notifications and choose how they come"),
+    "delegation.view": _("see who stands in for oneself, and for whom one does"),
+    "delegation.manage": _("let somebody answer during an absence"),
+    "calendar.manage": _("make and revoke the private link of one's calendar"),
 }
+
+# Held by no role: by owning a row, or by what a request says of itself (collab/inbox/standing.py).
+PERSONAL_WORDS = frozenset(
+    {"token.manage", "calendar.manage", "delegation.view", "delegation.manage"}
+    | {"notification.view", "notification.manage"}
+    | {"review.give", "review.chair", "person.view"}
+    | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
+)
 
 # What a read-only token still allows.
 READ_WORDS = frozenset(
@@ -81,7 +109,7 @@ READ_WORDS = frozenset(
 )
 
 # What only a person in the browser does, never a program with their token: it must not breed tokens, sign or accept.
-SESSION_WORDS = frozenset({"token.manage", "agreement.sign", "terms.accept"})
+SESSION_WORDS = frozenset({"token.manage", "agreement.sign", "terms.accept", "calendar.manage"})
 
 _SEE = {
     "organisation.view",
@@ -90,8 +118,11 @@ _SEE = {
     "dataset.view",
     "job.view",
     "model.view",
+    "obligation.view",
 }
 _RESEARCH = _SEE | {
+    "request.ask",
+    "agreement.comment",
     "terms.accept",
     "dataset.read",
     "dataset.upload",
@@ -115,11 +146,14 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
         | {
             "project.edit",
             "member.manage",
+            "member.view",
             "agreement.draft",
             "agreement.end",
+            "background.declare",
             "tracking.manage",
             "review.manage",
             "budget.edit",
+            "obligation.manage",
         }
     ),
     Role.RESEARCHER: frozenset(_RESEARCH),
@@ -129,11 +163,18 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
         {
             "organisation.view",
             "organisation.manage",
+            "member.view",
             "project.create",
             "project.view",
             "agreement.view",
             "agreement.draft",
+            "agreement.comment",
+            "agreement.approve",
+            "background.declare",
             "audit.view",
+            "request.ask",
+            "obligation.view",
+            "obligation.manage",
             "project.approve",
             "review.view",
             "review.manage",
@@ -145,11 +186,14 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "organisation.view",
             "project.view",
             "agreement.view",
+            "agreement.comment",
+            "agreement.approve",
             "agreement.sign",
             "agreement.end",
             "project.approve",
             "review.view",
             "budget.view",
+            "obligation.view",
         }
     ),
     Role.EMPLOYEE: frozenset({"organisation.view", "project.create"}),

@@ -11,8 +11,23 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from collab.accounts.models import ApiToken, Membership, Organisation, User
-from collab.accounts.services import found_organisation, grant_organisation_role
+from collab.accounts.models import (
+    ApiToken,
+    Invitation,
+    Membership,
+    MembershipReview,
+    Organisation,
+    OrganisationUnit,
+    ReviewItem,
+    User,
+)
+from collab.accounts.services import (
+    deactivate_person,
+    edit_organisation,
+    found_organisation,
+    grant_organisation_role,
+    reactivate_person,
+)
 from collab.web.admin import ScopedModelAdmin
 
 
@@ -49,11 +64,11 @@ class LiveTokenFilter(admin.SimpleListFilter):
 
 @admin.register(Organisation)
 class OrganisationAdmin(ScopedModelAdmin):
-    list_display = ["name", "kind", "country", "email_domain", "people", "slug"]
+    list_display = ["name", "kind", "country", "ror", "people", "slug"]
     list_filter = ["kind", "country"]
-    search_fields = ["name", "name_zh", "slug"]
+    search_fields = ["name", "name_zh", "slug", "ror", "registration_id"]
     ordering = ["name"]
-    added_fields = ("name", "name_zh", "kind", "country", "email_domain")
+    added_fields = ("name", "name_zh", "kind", "country", "ror", "registration_id", "website")
     editable_fields = added_fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -64,7 +79,24 @@ class OrganisationAdmin(ScopedModelAdmin):
         return obj.people_count
 
     def add(self, request: HttpRequest, obj: Organisation) -> Organisation:
-        return found_organisation(by=request.user, **{name: getattr(obj, name) for name in self.added_fields})
+        return found_organisation(by=request.user, **self._facts(obj))
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if not change:
+            return super().save_model(request, obj, form, change)
+        edit_organisation(organisation=obj, by=request.user, version=obj.version, **self._facts(obj))
+        return None
+
+    def _facts(self, obj: Organisation) -> dict[str, Any]:
+        return {name: getattr(obj, name) for name in self.added_fields}
+
+
+@admin.register(OrganisationUnit)
+class OrganisationUnitAdmin(ScopedModelAdmin):
+    list_display = ["name", "organisation", "parent"]
+    list_filter = ["organisation"]
+    search_fields = ["name", "name_zh", "organisation__name"]
+    list_select_related = ["organisation", "parent"]
 
 
 @admin.register(User)
@@ -77,6 +109,16 @@ class UserAdmin(ScopedModelAdmin):
     hidden = ("password", "groups", "user_permissions")
     editable_fields = ("name", "language", "is_active", "is_staff")
     superuser_only = True
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Whether somebody may sign in goes through its verb: it ends tokens and sessions, and keeps a last admin."""
+        if change and "is_active" in form.changed_data:
+            verb = reactivate_person if obj.is_active else deactivate_person
+            now = verb(user=User.objects.get(pk=obj.pk), by=request.user)
+            obj.sign_outs = now.sign_outs
+            form.changed_data.remove("is_active")
+        if form.changed_data or not change:
+            super().save_model(request, obj, form, change)
 
 
 @admin.register(EmailAddress)
@@ -94,10 +136,10 @@ class EmailAddressAdmin(ScopedModelAdmin):
 class MembershipAdmin(ScopedModelAdmin):
     """Roles. Those in a project are given and ended by its lead; here a superuser gives those in an organisation."""
 
-    list_display = ["user", "role", "organisation", "project", "starts_at", "ends_at", "granted_by"]
+    list_display = ["user", "role", "organisation", "unit", "project", "starts_at", "ends_at", "granted_by"]
     list_filter = [ActiveFilter, "role", "organisation", "project"]
     search_fields = ["user__name", "organisation__name", "project__title"]
-    list_select_related = ["user", "organisation", "project", "granted_by"]
+    list_select_related = ["user", "organisation", "unit", "project", "granted_by"]
     autocomplete_fields = ["user", "organisation"]
     date_hierarchy = "starts_at"
     added_fields = ("user", "organisation", "role", "ends_at")
@@ -106,6 +148,40 @@ class MembershipAdmin(ScopedModelAdmin):
         return grant_organisation_role(
             organisation=obj.organisation, user=obj.user, role=obj.role, ends_at=obj.ends_at, by=request.user
         )
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ScopedModelAdmin):
+    list_display = ["email", "organisation", "role", "project", "state", "invited_by", "expires_at", "sent_at"]
+    list_filter = ["state", "role", "organisation"]
+    search_fields = ["email", "organisation__name"]
+    list_select_related = ["organisation", "project", "invited_by"]
+    date_hierarchy = "created_at"
+    hidden = ("digest",)
+
+
+@admin.register(MembershipReview)
+class MembershipReviewAdmin(ScopedModelAdmin):
+    list_display = ["due_on", "organisation", "project", "opened_by", "finished_by", "finished_at"]
+    list_filter = ["organisation", "project"]
+    search_fields = ["organisation__name", "project__title"]
+    list_select_related = ["organisation", "project", "opened_by", "finished_by"]
+    date_hierarchy = "due_on"
+
+
+@admin.register(ReviewItem)
+class ReviewItemAdmin(ScopedModelAdmin):
+    list_display = ["membership", "review", "decision", "decided_by", "decided_at"]
+    list_filter = ["decision"]
+    search_fields = ["membership__user__name", "reason"]
+    list_select_related = [
+        "membership__user",
+        "membership__organisation",
+        "membership__project",
+        "review__organisation",
+        "review__project",
+        "decided_by",
+    ]
 
 
 @admin.register(ApiToken)

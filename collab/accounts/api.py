@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import django_filters
+from allauth.account.models import EmailAddress
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
@@ -111,13 +112,20 @@ class OrganisationViewSet(ScopedViewSet):
 
 def _colleague(organisation: Organisation, email: str) -> User:
     """The person with this address, if it is one of the organisation's own; strangers' accounts are not told."""
-    domain = organisation.email_domain.lower()
     person = User.objects.filter(email__iexact=email, is_active=True).first()
-    if person is None or not domain or email.lower().rpartition("@")[2] != domain:
+    if person is None or not _is_colleague(person, organisation):
         raise InvalidError(
             _("Nobody signs in to Tandem with this address of %(name)s.") % {"name": organisation}, field="email"
         )
     return person
+
+
+def _is_colleague(person: User, organisation: Organisation) -> bool:
+    """Somebody who belongs already, or has confirmed an address of the organisation."""
+    if Membership.objects.of(person).in_organisations().filter(organisation=organisation).active().exists():
+        return True
+    confirmed = EmailAddress.objects.filter(user=person, verified=True).values_list("email", flat=True)
+    return any(organisation.has_domain(address) for address in confirmed)
 
 
 # --- tokens

@@ -14,10 +14,10 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from collab.access.policy import Missing, party_of
+from collab.access.policy import Missing, Reason, party_of
 from collab.accounts.models import Membership, Organisation, User
 from collab.agreements.models import AgreementVersion, Coverage, Purpose
-from collab.agreements.states import VersionState
+from collab.agreements.states import STANDING, VersionState
 
 
 def coverage_of(
@@ -79,12 +79,27 @@ def missing_coverage(user: User, asset: Any, at: datetime, *, purpose: Purpose) 
         )
     reference, url = version.agreement.reference, version.agreement.get_absolute_url()
     today = timezone.localdate(at)
-    if version.state == VersionState.EXECUTED and version.has_expired(today):
-        text = _("The agreement %(ref)s expired on %(day)s.") % {
+    if version.state == VersionState.SUPERSEDED or (version.replaced_on is not None and version.replaced_on <= today):
+        text = _("The newer version of the agreement %(ref)s no longer lets %(party)s %(wish)s.") % {
             "ref": reference,
-            "day": date_format(version.expires_on),
+            "party": parties[0],
+            "wish": wish,
+        }
+        return Missing("agreement_amended", text, url)
+    if version.state in STANDING and version.has_expired(today):
+        text = _("The agreement %(ref)s expired on %(day)s, as that day began (%(zone)s).") % {
+            "ref": reference,
+            "day": date_format(version.last_day(today)),
+            "zone": timezone.get_current_timezone_name(),
         }
         return Missing("agreement_expired", text, url)
+    if version.state == VersionState.SUSPENDED:
+        text = _("The agreement %(ref)s is suspended since %(day)s: %(reason)s") % {
+            "ref": reference,
+            "day": date_format(timezone.localtime(version.suspended_at)) if version.suspended_at else "",
+            "reason": version.reason,
+        }
+        return Missing("agreement_suspended", text, url)
     if version.state == VersionState.EXECUTED:
         text = _("The agreement %(ref)s is in force only from %(day)s.") % {
             "ref": reference,
@@ -106,20 +121,54 @@ def missing_coverage(user: User, asset: Any, at: datetime, *, purpose: Purpose) 
             "day": date_format(timezone.localtime(version.ended_at)) if version.ended_at else "",
         }
         return Missing("agreement_terminated", text, url)
-    if version.state == VersionState.SUPERSEDED:
-        text = _("The newer version of the agreement %(ref)s no longer lets %(party)s %(wish)s.") % {
-            "ref": reference,
-            "party": parties[0],
-            "wish": wish,
-        }
-        return Missing("agreement_amended", text, url)
+    if version.state != VersionState.DRAFT:
+        text = _("The agreement %(ref)s is still under way; it has not been sent for signature.") % {"ref": reference}
+        return Missing("agreement_under_way", text, url)
     text = _("The agreement %(ref)s is still a draft; it has not been sent for signature.") % {"ref": reference}
     return Missing("agreement_draft", text, url)
 
 
+def because(*, purpose: Purpose) -> Callable[[User, Any, datetime], list[Reason]]:
+    """The agreements in force that cover the person's party for the asset."""
+
+    def reasons(user: User, asset: Any, at: datetime) -> list[Reason]:
+        rows = (
+            Coverage.objects.in_force(at)
+            .for_asset(asset.project_id, asset.pk)
+            .filter(party__in=party_of(user, asset.project_id, at), purpose=purpose)
+            .select_related("version__agreement", "party")
+            .order_by("version__agreement__reference")
+        )
+        return [_covers(row, purpose) for row in rows]
+
+    return reasons
+
+
+def _covers(row: Coverage, purpose: Purpose) -> Reason:
+    version, last = row.version, row.version.last_day(timezone.localdate())
+    facts = {
+        "ref": version.agreement.reference,
+        "n": version.number,
+        "party": row.party,
+        "wish": Purpose(purpose).label,
+        "day": date_format(version.effective_on),
+        "last": date_format(last) if last else "",
+        "zone": timezone.get_current_timezone_name(),
+    }
+    if last:
+        text = _("%(ref)s version %(n)d lets %(party)s %(wish)s from %(day)s; it ends when %(last)s begins (%(zone)s).")
+    else:
+        text = _("%(ref)s version %(n)d lets %(party)s %(wish)s from %(day)s on.")
+    return Reason("agreement", text % facts, version.get_absolute_url())
+
+
 _NEARNESS = [
     VersionState.EXECUTED,
+    VersionState.SUSPENDED,
     VersionState.OUT_FOR_SIGNATURE,
+    VersionState.AGREED,
+    VersionState.INTERNAL_REVIEW,
+    VersionState.NEGOTIATION,
     VersionState.DRAFT,
     VersionState.TERMINATED,
     VersionState.SUPERSEDED,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import date, datetime
-from typing import TYPE_CHECKING
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
@@ -17,7 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from collab.access.policy import visible_to
 from collab.access.roles import roles_with
 from collab.accounts.models import Membership
-from collab.agreements.states import VersionState
+from collab.agreements.background import BackgroundItem
+from collab.agreements.months import add_months
+from collab.agreements.states import STANDING, UNDER_WAY, VersionState
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.kernel.records import Record
 
@@ -27,9 +29,23 @@ if TYPE_CHECKING:
 
 
 class AgreementKind(models.TextChoices):
-    COLLABORATION = "collaboration", _("Collaboration agreement")
-    DATA_USE = "data_use", _("Data use agreement")
     NDA = "nda", _("Non-disclosure agreement")
+    COLLABORATION = "collaboration", _("Collaboration agreement")
+    CONSORTIUM = "consortium", _("Consortium agreement")
+    DATA_USE = "data_use", _("Data use agreement")
+    MATERIAL_TRANSFER = "material_transfer", _("Material transfer agreement")
+    OPTION = "option", _("Option agreement")
+    LICENCE = "licence", _("Licence agreement")
+    INTERNSHIP = "internship", _("Internship agreement")
+    AMENDMENT = "amendment", _("Amendment")
+
+
+class EndedAs(models.TextChoices):
+    """How a version that was never executed came to its end."""
+
+    WITHDRAWN = "withdrawn", _("taken back")
+    DECLINED = "declined", _("not signed")
+    COUNTERED = "countered", _("answered with a counter-version")
 
 
 class Purpose(models.TextChoices):
@@ -63,7 +79,25 @@ class Agreement(Record):
     kind = models.CharField(_("kind"), max_length=20, choices=AgreementKind.choices)
     title = models.CharField(_("title"), max_length=160, validators=[DisplayNameValidator()])
     title_zh = models.CharField(_("Chinese title"), max_length=160, blank=True)
+    parent = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="children",
+        verbose_name=_("under the agreement"),
+        help_text=_("The agreement that this one belongs to, such as a collaboration."),
+    )
+    amends = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="amendments", verbose_name=_("amends")
+    )
+    confidential = models.BooleanField(
+        _("confidential"),
+        default=False,
+        help_text=_("Only those who draft, approve, sign or end it for one of its parties may read it."),
+    )
     created_by = models.ForeignKey("collab.User", models.PROTECT, related_name="+", verbose_name=_("drafted by"))
+    version = models.PositiveIntegerField(default=1, editable=False)
 
     objects = AgreementQuerySet.as_manager()
 
@@ -71,6 +105,12 @@ class Agreement(Record):
         verbose_name = _("agreement")
         verbose_name_plural = _("agreements")
         ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="amendment", amends__isnull=False) | (~Q(kind="amendment") & Q(amends=None)),
+                name="agreement_amendment_names_what_it_changes",
+            ),
+        ]
 
     def __str__(self) -> str:
         title = self.title_zh if self.title_zh and (get_language() or "").startswith("zh") else self.title
@@ -90,35 +130,53 @@ class VersionQuerySet(models.QuerySet["AgreementVersion"]):
 
     def with_terms(self) -> VersionQuerySet:
         """Loads all that a page of the version shows."""
-        return self.with_signatures().select_related("agreement__project").prefetch_related("coverage__party")
+        return (
+            self.with_signatures()
+            .select_related(
+                "agreement__project", "agreement__parent", "agreement__amends", "ip_terms", "proposed_by", "replaced_by"
+            )
+            .prefetch_related("coverage__party", "duties__party")
+        )
 
     def awaiting(self, user: User, at: datetime | None = None) -> VersionQuerySet:
         """Out for signature, and the person is a signatory of a party that has not signed."""
         mine = Membership.objects.filter(user=user, project=None, role__in=roles_with("agreement.sign")).active(at)
-        unsigned = AgreementParty.objects.filter(
+        turn = AgreementParty.objects.filter(
             version=OuterRef("pk"), organisation__in=mine.values("organisation")
-        ).exclude(organisation__in=Signature.objects.filter(version=OuterRef(OuterRef("pk"))).values("party"))
-        return self.filter(Exists(unsigned), state=VersionState.OUT_FOR_SIGNATURE)
+        ).whose_turn()
+        return self.filter(Exists(turn), state=VersionState.OUT_FOR_SIGNATURE)
 
     def to_renew(self, by_day: date) -> VersionQuerySet:
         """Executed ones that expire until that day (or have), while no newer version is under way."""
-        newer = AgreementVersion.objects.filter(
-            agreement=OuterRef("agreement"), state__in=[VersionState.DRAFT, VersionState.OUT_FOR_SIGNATURE]
+        newer = AgreementVersion.objects.filter(agreement=OuterRef("agreement"), state__in=UNDER_WAY)
+        return self.filter(
+            ~Exists(newer), state__in=STANDING, expires_on__lte=by_day, auto_renews=False, replaced_on=None
         )
-        return self.filter(~Exists(newer), state=VersionState.EXECUTED, expires_on__lte=by_day)
 
     def in_force(self, at: datetime) -> VersionQuerySet:
-        """Executed, begun and not yet expired; the day of expiry is the first day without effect."""
+        """Executed, begun, not replaced and not yet expired; the day of expiry is the first day without effect.
+
+        One that renews itself goes on after that day until a party has said no in time.
+        """
         today = timezone.localdate(at)
+        renewed = Q(auto_renews=True) & (Q(lapses_on=None) | Q(lapses_on__gt=today))
         return self.filter(
-            Q(expires_on=None) | Q(expires_on__gt=today),
+            Q(expires_on=None) | Q(expires_on__gt=today) | renewed,
+            Q(replaced_on=None) | Q(replaced_on__gt=today),
             state=VersionState.EXECUTED,
             effective_on__lte=today,
         )
 
+    def under_way(self) -> VersionQuerySet:
+        return self.filter(state__in=UNDER_WAY)
+
+    def standing(self) -> VersionQuerySet:
+        """Signed by all and not ended, be it in force today or not."""
+        return self.filter(state__in=STANDING)
+
 
 class AgreementVersion(Record):
-    """One text, its dates and coverage. From sending on, not a byte changes: signatures bind to its hash."""
+    """One text, its dates and terms. From sending on, not a byte changes: signatures bind to its hash."""
 
     agreement = models.ForeignKey(Agreement, models.PROTECT, related_name="versions", verbose_name=_("agreement"))
     number = models.PositiveIntegerField(_("version"))
@@ -126,6 +184,36 @@ class AgreementVersion(Record):
     text_zh = models.TextField(_("Chinese text"), max_length=200_000, blank=True, validators=[PlainTextValidator()])
     effective_on = models.DateField(_("in force from"))
     expires_on = models.DateField(_("expires on"), null=True, blank=True)
+    governing_law = models.CharField(_("governing law"), max_length=120, blank=True, validators=[PlainTextValidator()])
+    confidentiality_months = models.PositiveSmallIntegerField(
+        _("months of confidentiality after the end"), null=True, blank=True
+    )
+    auto_renews = models.BooleanField(_("renews itself"), default=False)
+    renewal_months = models.PositiveSmallIntegerField(_("months of a renewal"), null=True, blank=True)
+    notice_days = models.PositiveSmallIntegerField(_("days of notice before the end of a term"), null=True, blank=True)
+    proposed_by = models.ForeignKey(
+        "collab.Organisation",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("proposed by"),
+        help_text=_("The party whose drafters wrote it."),
+    )
+    based_on = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("based on version")
+    )
+    template_version = models.ForeignKey(
+        "collab.TemplateVersion",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("written from template"),
+    )
+    template_values = models.JSONField(_("values of the template"), default=dict, blank=True)
+    background = models.JSONField(_("background as it was sent"), default=list, blank=True, editable=False)
+    format = models.PositiveSmallIntegerField(default=2, editable=False)  # of document(): what was signed stays so
     requires_acceptance = models.BooleanField(
         _("each person accepts it"),
         default=False,
@@ -135,10 +223,20 @@ class AgreementVersion(Record):
         _("state"), max_length=20, choices=[(s.value, s.value) for s in VersionState], default=VersionState.DRAFT
     )
     document_sha256 = models.CharField(_("document hash"), max_length=64, blank=True, editable=False)
+    negotiated_at = models.DateTimeField(_("negotiation began"), null=True, blank=True, editable=False)
     sent_at = models.DateTimeField(_("sent for signature"), null=True, blank=True, editable=False)
     executed_at = models.DateTimeField(_("executed"), null=True, blank=True, editable=False)
+    suspended_at = models.DateTimeField(_("suspended"), null=True, blank=True, editable=False)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True, editable=False)
+    ended_as = models.CharField(_("ended as"), max_length=20, choices=EndedAs.choices, blank=True, editable=False)
+    reason = models.CharField(_("reason"), max_length=500, blank=True, validators=[PlainTextValidator()])
+    lapses_on = models.DateField(_("is not renewed after"), null=True, blank=True, editable=False)
+    replaced_on = models.DateField(_("replaced on"), null=True, blank=True, editable=False)
+    replaced_by = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("replaced by"), editable=False
+    )
     created_by = models.ForeignKey("collab.User", models.PROTECT, related_name="+", verbose_name=_("drafted by"))
+    version = models.PositiveIntegerField(default=1, editable=False)  # counts edits
 
     objects = VersionQuerySet.as_manager()
 
@@ -148,19 +246,41 @@ class AgreementVersion(Record):
         ordering = ["-number"]
         constraints = [
             models.UniqueConstraint(fields=["agreement", "number"], name="agreement_version_number_once"),
+            # One that is replaced on a later day stands beside the one that replaces it.
             models.UniqueConstraint(
-                fields=["agreement"], condition=Q(state="executed"), name="agreement_has_one_executed_version"
+                fields=["agreement"],
+                condition=Q(state__in=["executed", "suspended"], replaced_on=None),
+                name="agreement_has_one_standing_version",
+            ),
+            models.UniqueConstraint(
+                fields=["agreement"],
+                condition=Q(state__in=["draft", "internal_review", "negotiation", "agreed", "out_for_signature"]),
+                name="agreement_has_one_version_under_way",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=[s.value for s in VersionState]), name="agreement_version_state_is_known"
             ),
             models.CheckConstraint(
                 condition=Q(expires_on=None) | Q(expires_on__gt=F("effective_on")),
                 name="agreement_version_expires_after_start",
             ),
             models.CheckConstraint(
-                condition=Q(state__in=["draft", "withdrawn"]) | ~Q(document_sha256=""),
+                condition=Q(state__in=["draft", "internal_review", "negotiation", "agreed", "withdrawn"])
+                | ~Q(document_sha256=""),
                 name="agreement_version_hash_once_sent",
             ),
             models.CheckConstraint(
-                condition=~Q(state="executed") | Q(executed_at__isnull=False), name="agreement_version_executed_at"
+                condition=~Q(state__in=["executed", "suspended"]) | Q(executed_at__isnull=False),
+                name="agreement_version_executed_at",
+            ),
+            models.CheckConstraint(
+                condition=Q(auto_renews=False) | Q(expires_on__isnull=False, renewal_months__gt=0),
+                name="agreement_version_renewal_has_its_term",
+            ),
+            models.CheckConstraint(
+                condition=Q(replaced_on=None, replaced_by=None)
+                | Q(replaced_on__isnull=False, replaced_by__isnull=False),
+                name="agreement_version_replaced_on_and_by",
             ),
         ]
 
@@ -176,21 +296,60 @@ class AgreementVersion(Record):
 
     @property
     def shown_state(self) -> str:
-        """The state that people read: an executed version whose time is over has expired."""
-        over = self.state == VersionState.EXECUTED and self.has_expired(timezone.localdate())
-        return "expired" if over else self.state
+        """The state that people read: one that was signed may have been replaced, or its time may be over."""
+        today = timezone.localdate()
+        if self.state not in STANDING:
+            return self.state
+        if self.replaced_on is not None and self.replaced_on <= today:
+            return VersionState.SUPERSEDED
+        return "expired" if self.has_expired(today) else self.state
 
     def unsigned(self) -> list[Organisation]:
         """The parties that have not signed, from what `with_signatures` loaded."""
         signed = {signature.party_id for signature in self.signatures.all()}
         return [party.organisation for party in self.parties.all() if party.organisation_id not in signed]
 
+    def whose_turn(self) -> list[Organisation]:
+        """The parties that may sign now: those of the lowest place in the order that have not. As loaded."""
+        signed = {signature.party_id for signature in self.signatures.all()}
+        left = [party for party in self.parties.all() if party.organisation_id not in signed]
+        first = min((party.signing_order for party in left), default=0)
+        return [party.organisation for party in left if party.signing_order == first]
+
     def has_expired(self, today: date) -> bool:
-        return self.expires_on is not None and self.expires_on <= today
+        last = self.last_day(today)
+        return last is not None and last <= today
+
+    def last_day(self, today: date) -> date | None:
+        """The first day without effect, as far as it is known today: the end of the term, renewed or not."""
+        return self.lapses_on or self.term_end(today)
+
+    def term_end(self, today: date) -> date | None:
+        """The end of the term that runs today."""
+        end, count = self.expires_on, 0
+        while end is not None and self.auto_renews and self.renewal_months and end <= today and count < 1200:
+            count += 1
+            end = add_months(self.expires_on, count * self.renewal_months)  # type: ignore[arg-type]
+        return end
+
+    def notice_by(self, today: date) -> date | None:
+        """The last day on which a party may say that it does not want another term."""
+        end = self.term_end(today)
+        if end is None or self.notice_days is None:
+            return None
+        return end - timedelta(days=self.notice_days)
+
+    def background_shown(self) -> list[dict[str, Any]]:
+        """The background register: as it was sent, or as it is today while the version is under way."""
+        if self.sent_at is not None:
+            return self.background
+        owners = self.parties.values_list("organisation_id", flat=True)
+        items = BackgroundItem.objects.declared().filter(project=self.agreement.project_id, owner__in=owners)
+        return sorted((item.facts() for item in items), key=lambda item: (item["owner"], item["id"]))
 
     def document(self) -> dict[str, object]:
-        """Exactly what is signed: both texts, the dates, the parties and the coverage."""
-        return {
+        """Exactly what is signed: both texts, dates, parties and their order, coverage, IP, background and duties."""
+        signed: dict[str, object] = {
             "agreement": self.agreement.reference,
             "kind": self.agreement.kind,
             "project": self.agreement.project.slug,
@@ -199,9 +358,31 @@ class AgreementVersion(Record):
             "text": [self.text, self.text_zh],
             "effective_on": self.effective_on.isoformat(),
             "expires_on": self.expires_on.isoformat() if self.expires_on else None,
-            "each_person_accepts": self.requires_acceptance,
             "parties": sorted(str(pk) for pk in self.parties.values_list("organisation_id", flat=True)),
             "coverage": sorted([str(c.party_id), c.purpose, str(c.asset_id or "")] for c in self.coverage.all()),
+        }
+        return signed if self.format == 1 else signed | self._terms()
+
+    def _terms(self) -> dict[str, object]:
+        parent, amends, template = self.agreement.parent, self.agreement.amends, self.template_version
+        ip = getattr(self, "ip_terms", None)
+        return {
+            "format": self.format,
+            "each_person_accepts": self.requires_acceptance,
+            "under": parent.reference if parent else None,
+            "amends": amends.reference if amends else None,
+            "confidential": self.agreement.confidential,
+            "governing_law": self.governing_law,
+            "confidentiality_months": self.confidentiality_months,
+            "renewal": [self.auto_renews, self.renewal_months, self.notice_days],
+            "signing_order": sorted([str(p.organisation_id), p.signing_order] for p in self.parties.all()),
+            "ip": ip.facts() if ip else None,
+            "background": self.background_shown(),
+            "duties": sorted(
+                (duty.facts() for duty in self.duties.all() if not duty.added_at_end),
+                key=lambda duty: json.dumps(duty, sort_keys=True),
+            ),
+            "template": [template.template.code, template.number, self.template_values] if template else None,
         }
 
     def document_hash(self) -> str:
@@ -210,16 +391,34 @@ class AgreementVersion(Record):
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+class PartyQuerySet(models.QuerySet["AgreementParty"]):
+    def unsigned(self) -> PartyQuerySet:
+        given = Signature.objects.filter(version=OuterRef("version"), party=OuterRef("organisation"))
+        return self.filter(~Exists(given))
+
+    def whose_turn(self) -> PartyQuerySet:
+        """Unsigned ones before whom nobody else has to sign."""
+        before = AgreementParty.objects.filter(
+            version=OuterRef("version"), signing_order__lt=OuterRef("signing_order")
+        ).unsigned()
+        return self.unsigned().filter(~Exists(before))
+
+
 class AgreementParty(Record):
     """An organisation that must sign this version."""
 
     version = models.ForeignKey(AgreementVersion, models.CASCADE, related_name="parties", verbose_name=_("version"))
     organisation = models.ForeignKey("collab.Organisation", models.PROTECT, related_name="+", verbose_name=_("party"))
+    signing_order = models.PositiveSmallIntegerField(
+        _("place in the order of signing"), default=0, help_text=_("Parties of the same place sign in any order.")
+    )
+
+    objects = PartyQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("party to an agreement")
         verbose_name_plural = _("parties to agreements")
-        ordering = ["created_at"]
+        ordering = ["signing_order", "created_at"]
         constraints = [
             models.UniqueConstraint(fields=["version", "organisation"], name="agreement_party_once"),
         ]

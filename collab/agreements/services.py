@@ -1,11 +1,10 @@
-"""Verbs on agreements: draft, send, sign (sealed exactly once), withdraw, terminate."""
+"""Verbs on agreements: draft, edit, send, sign (sealed exactly once), decline, withdraw, suspend, resume, terminate."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
-from uuid import UUID
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -14,37 +13,35 @@ from django.utils.translation import gettext as _
 from collab.access.policy import Missing, require
 from collab.access.roles import roles_with
 from collab.accounts.models import Membership, Organisation, User
-from collab.agreements.assets import assets_of
+from collab.agreements.approving import approvals_required, void_approvals
+from collab.agreements.calendar import enter_dates, settle_dates
+from collab.agreements.content import CONTENT_FIELDS, Content, CoverageTerm, asdict_of, checked, content_of, written
+from collab.agreements.duties import DutyTerm, SurvivingDuty
 from collab.agreements.hooks import executed
-from collab.agreements.models import (
-    Agreement,
-    AgreementKind,
-    AgreementParty,
-    AgreementVersion,
-    Coverage,
-    Purpose,
-    Signature,
-)
-from collab.agreements.states import VERSION_MOVES, VersionState
+from collab.agreements.models import Agreement, AgreementKind, AgreementVersion, EndedAs, Signature
+from collab.agreements.states import STANDING, VERSION_MOVES, VersionState
 from collab.audit.services import record
-from collab.kernel.errors import ConflictError, InvalidError, RefusedError
-from collab.projects.models import Project, ProjectParty
+from collab.kernel.errors import ConflictError, InvalidError, RefusedError, StaleError
+from collab.projects.models import Project
 
-
-@dataclass(frozen=True)
-class CoverageTerm:
-    """`party` may use `asset_id` (None: every dataset of the project) for `purpose`."""
-
-    party: Organisation
-    purpose: str
-    asset_id: UUID | None = None
+_FORMAT = 2  # of the document that is signed; AgreementVersion.document() still writes the earlier one
+__all__ = ["Content", "CoverageTerm", "DutyTerm", "content_of"]
 
 
 @transaction.atomic
 def draft_agreement(
-    *, project: Project, reference: str, kind: str, title: str, by: User, title_zh: str = ""
+    *,
+    project: Project,
+    reference: str,
+    kind: str,
+    title: str,
+    by: User,
+    title_zh: str = "",
+    parent: Agreement | None = None,
+    amends: Agreement | None = None,
+    confidential: bool = False,
 ) -> Agreement:
-    """Begin an agreement in a project; its text comes with the first version."""
+    """Begin an agreement in a project; its text comes with the first version. An amendment names what it changes."""
     require(by, "agreement.draft", project)
     if kind not in AgreementKind.values:
         raise InvalidError(_("Choose a kind of agreement."), field="kind")
@@ -52,8 +49,23 @@ def draft_agreement(
         raise InvalidError(
             _("The reference “%(ref)s” is taken; choose another.") % {"ref": reference}, field="reference"
         )
+    if (kind == AgreementKind.AMENDMENT) != (amends is not None):
+        raise InvalidError(_("An amendment, and only an amendment, names the agreement it changes."), field="amends")
+    for name, other in (("parent", parent), ("amends", amends)):
+        if other is not None and other.project_id != project.pk:
+            raise InvalidError(_("Choose an agreement of this project."), field=name)
+    if amends is not None and not amends.versions.standing().filter(replaced_on=None).exists():
+        raise InvalidError(_("Only an agreement that is signed and not ended can be amended."), field="amends")
     agreement = Agreement(
-        project=project, reference=reference, kind=kind, title=title, title_zh=title_zh, created_by=by
+        project=project,
+        reference=reference,
+        kind=kind,
+        title=title,
+        title_zh=title_zh,
+        parent=parent,
+        amends=amends,
+        confidential=confidential,
+        created_by=by,
     )
     agreement.require_clean()
     agreement.save()
@@ -62,95 +74,150 @@ def draft_agreement(
 
 
 @transaction.atomic
-def draft_version(
-    *,
-    agreement: Agreement,
-    text: str,
-    effective_on: date,
-    by: User,
-    text_zh: str = "",
-    expires_on: date | None = None,
-    parties: Sequence[Organisation] | None = None,
-    coverage: Sequence[CoverageTerm] = (),
-    requires_acceptance: bool | None = None,
-) -> AgreementVersion:
-    """Write a further version; parties default to those of the project. A version out for signature blocks it.
-
-    `requires_acceptance`: whether each person accepts it before it covers them; by default for data use.
-    """
+def edit_agreement(*, agreement: Agreement, version: int, by: User, **changes: Any) -> Agreement:
+    """Change title, confidentiality or parent while nothing of it was sent: they are part of what is signed."""
     require(by, "agreement.draft", agreement)
     locked = Agreement.objects.select_for_update().get(pk=agreement.pk)
-    if not text.strip():
-        raise InvalidError(_("Write the text of the agreement."), field="text")
-    if expires_on and expires_on <= effective_on:
-        raise InvalidError(_("The agreement would expire before it is in force."), field="expires_on")
-    if locked.versions.filter(state__in=[VersionState.DRAFT, VersionState.OUT_FOR_SIGNATURE]).exists():
-        raise ConflictError(_("Finish or withdraw the version in progress first."))
-    organisations = list(
-        parties
-        if parties is not None
-        else Organisation.objects.filter(
-            project_parties__project_id=agreement.project_id, project_parties__left_on=None
-        )
+    if locked.version != version:
+        raise StaleError(_("Somebody changed it since you opened it. Read it again and repeat your change."))
+    if locked.versions.exclude(sent_at=None).exists():
+        raise ConflictError(_("A version was sent for signature, so title and confidentiality stay as they are."))
+    for name, value in changes.items():
+        if name not in {"title", "title_zh", "confidential", "parent"}:
+            raise InvalidError(_("There is no such field."), field=name)
+        setattr(locked, name, value)
+    if locked.parent is not None and (locked.parent.project_id != locked.project_id or locked.parent == locked):
+        raise InvalidError(_("Choose an agreement of this project."), field="parent")
+    locked.version += 1
+    locked.require_clean()
+    locked.save()
+    record(
+        verb="agreement.edit",
+        subject=locked,
+        by=by,
+        project_id=locked.project_id,
+        data={"reference": locked.reference, "fields": sorted(changes)},
     )
-    _require_parties(agreement.project_id, organisations)
-    for term in coverage:
-        if term.party not in organisations:
-            raise InvalidError(_("%(name)s is not a party of this version.") % {"name": term.party}, field="coverage")
-        if term.purpose not in Purpose.values:
-            raise InvalidError(_("“%(p)s” is no purpose.") % {"p": term.purpose}, field="coverage")
-    if len(set(coverage)) != len(coverage):
-        raise InvalidError(_("Name each party, purpose and dataset once."), field="coverage")
-    assets = {asset.pk for asset in assets_of(by, agreement.project_id)} if coverage else set()
-    if any(term.asset_id is not None and term.asset_id not in assets for term in coverage):
-        raise InvalidError(_("The coverage names data that is not of this project."), field="coverage")
-    number = (locked.versions.order_by("-number").values_list("number", flat=True).first() or 0) + 1
+    return locked
+
+
+@transaction.atomic
+def draft_version(
+    *, agreement: Agreement, by: User, proposed_by: Organisation | None = None, **content: Any
+) -> AgreementVersion:
+    """Write a further version; `content` are the fields of `Content`. One under way blocks it."""
+    require(by, "agreement.draft", agreement)
+    locked = Agreement.objects.select_for_update().get(pk=agreement.pk)
+    if locked.versions.under_way().exists():
+        raise ConflictError(_("Finish or withdraw the version in progress first."))
+    return _new_version(locked, Content(**content), by, proposed_by=proposed_by)
+
+
+@transaction.atomic
+def edit_version(*, version: AgreementVersion, edit: int, by: User, **changes: Any) -> AgreementVersion:
+    """Change what a version says, until it is sent. `edit` is the `version` field one has read.
+
+    Voids the approvals given so far. Raises ConflictError from sending on, StaleError after another edit.
+    """
+    require(by, "agreement.draft", version)
+    locked = locked_version(version)
+    move = "edit" if locked.state == VersionState.DRAFT else "rework"
+    state = VERSION_MOVES.require(move, locked.state, what=str(locked))
+    if locked.version != edit:
+        raise StaleError(_("Somebody changed it since you opened it. Read it again and repeat your change."))
+    unknown = sorted(set(changes) - CONTENT_FIELDS)
+    if unknown:
+        raise InvalidError(_("There is no such field."), field=unknown[0])
+    content = Content(**(content_of(locked) | changes))
+    parties = checked(content, locked.agreement, by)
+    void_approvals(locked)
+    locked.state = state
+    locked.version += 1
+    written(locked, content, parties)
+    note("agreement.edit_version", locked, by, number=locked.number)
+    return locked
+
+
+@transaction.atomic
+def counter_version(
+    *, version: AgreementVersion, by: User, proposed_by: Organisation | None = None, **changes: Any
+) -> AgreementVersion:
+    """Answer a version in negotiation with another: it begins with the same content and takes the place of it."""
+    require(by, "agreement.draft", version)
+    agreement = Agreement.objects.select_for_update().get(pk=version.agreement_id)
+    locked = locked_version(version)
+    locked.state = VERSION_MOVES.require("counter", locked.state, what=str(locked))
+    locked.ended_at, locked.ended_as = timezone.now(), EndedAs.COUNTERED
+    locked.save(update_fields=["state", "ended_at", "ended_as"])
+    content = Content(**(content_of(locked) | changes))
+    return _new_version(
+        agreement, content, by, proposed_by=proposed_by, based_on=locked, state=VersionState.NEGOTIATION
+    )
+
+
+def _new_version(
+    agreement: Agreement,
+    content: Content,
+    by: User,
+    *,
+    proposed_by: Organisation | None,
+    based_on: AgreementVersion | None = None,
+    state: VersionState = VersionState.DRAFT,
+) -> AgreementVersion:
+    parties = checked(content, agreement, by)
+    if proposed_by is not None and proposed_by not in parties:
+        raise InvalidError(_("%(name)s is not a party of this version.") % {"name": proposed_by}, field="proposed_by")
+    number = (agreement.versions.order_by("-number").values_list("number", flat=True).first() or 0) + 1
     version = AgreementVersion(
-        agreement=locked,
+        agreement=agreement,
         number=number,
-        text=text,
-        text_zh=text_zh,
-        effective_on=effective_on,
-        expires_on=expires_on,
-        requires_acceptance=locked.kind == AgreementKind.DATA_USE
-        if requires_acceptance is None
-        else requires_acceptance,
+        state=state,
+        based_on=based_on,
+        proposed_by=proposed_by or _side_of(by, agreement, parties),
+        negotiated_at=timezone.now() if state == VersionState.NEGOTIATION else None,
         created_by=by,
     )
-    version.require_clean()
-    version.save()
-    AgreementParty.objects.bulk_create(AgreementParty(version=version, organisation=o) for o in organisations)
-    Coverage.objects.bulk_create(
-        Coverage(version=version, party=t.party, purpose=t.purpose, asset_id=t.asset_id) for t in coverage
-    )
-    record(
-        verb="agreement.draft_version",
-        subject=version,
-        by=by,
-        project_id=agreement.project_id,
-        data={"reference": agreement.reference, "number": number},
-    )
+    written(version, content, parties)
+    note("agreement.counter" if based_on else "agreement.draft_version", version, by, number=number)
     return version
+
+
+def _side_of(user: User, agreement: Agreement, parties: Sequence[Organisation]) -> Organisation | None:
+    """The party whose drafter the person is."""
+    mine = Membership.objects.filter(user=user, role__in=roles_with("agreement.draft"), organisation__in=parties)
+    held = mine.active().filter(project__in=[agreement.project_id]) | mine.active().filter(project=None)
+    first = held.select_related("organisation").first()
+    return first.organisation if first else None
+
+
+@transaction.atomic
+def negotiate_version(*, version: AgreementVersion, by: User) -> AgreementVersion:
+    """Lay a version before the other parties: they comment, and answer with a counter-version."""
+    require(by, "agreement.draft", version)
+    locked = locked_version(version)
+    locked.state = VERSION_MOVES.require("negotiate", locked.state, what=str(locked))
+    void_approvals(locked)
+    locked.negotiated_at = locked.negotiated_at or timezone.now()
+    locked.save(update_fields=["state", "negotiated_at"])
+    note("agreement.negotiate", locked, by, number=locked.number)
+    return locked
 
 
 @transaction.atomic
 def send_for_signature(*, version: AgreementVersion, by: User) -> AgreementVersion:
     """Freeze the version and ask every party's signatory. From here on the hash binds."""
     require(by, "agreement.draft", version)
-    locked = _locked(version)
-    locked.state = VERSION_MOVES.require("send", locked.state, what=str(locked))
+    locked = locked_version(version)
+    target = VERSION_MOVES.require("send", locked.state, what=str(locked))
+    if locked.state != VersionState.AGREED and approvals_required(locked):
+        raise ConflictError(_("Submit it for the internal approvals first: a party needs them before it signs."))
     if locked.parties.count() < 2:
         raise InvalidError(_("An agreement needs at least two parties."), field="parties")
+    locked.format, locked.background = _FORMAT, locked.background_shown()
+    locked.state, locked.sent_at = target, timezone.now()
     locked.document_sha256 = locked.document_hash()
-    locked.sent_at = timezone.now()
-    locked.save(update_fields=["state", "document_sha256", "sent_at"])
-    record(
-        verb="agreement.send",
-        subject=locked,
-        by=by,
-        project_id=locked.agreement.project_id,
-        data={"reference": locked.agreement.reference, "sha256": locked.document_sha256},
-    )
+    locked.save(update_fields=["state", "format", "background", "document_sha256", "sent_at"])
+    note("agreement.send", locked, by, sha256=locked.document_sha256)
     return locked
 
 
@@ -161,12 +228,12 @@ def sign_version(
     """Sign for one party; the last signature seals the version.
 
     `document_sha256` is the hash of what the signer was shown. Raises ConflictError when the document changed since,
-    when the party has signed through somebody else, or when signing is over; signing twice oneself changes nothing.
+    when it is another party's turn, when the party has signed through somebody else, or when signing is over;
+    signing twice oneself changes nothing.
     """
     require(by, "agreement.view", version)
-    locked = _locked(version)  # the row lock comes first: two signers counting at once would seal twice, or never
-    if not locked.parties.filter(organisation=party).exists():
-        raise InvalidError(_("%(name)s is not a party of this agreement.") % {"name": party}, field="party")
+    locked = locked_version(version)  # the row lock comes first: two signers counting at once seal twice, or never
+    _require_party(locked, party)
     _require_signatory(by, party)
     mine = locked.signatures.filter(party=party).first()
     if mine is not None:
@@ -174,10 +241,12 @@ def sign_version(
             return locked
         raise ConflictError(_("%(name)s has already signed for %(party)s.") % {"name": mine.typed_name, "party": party})
     VERSION_MOVES.require("sign", locked.state, what=str(locked))
-    if locked.has_expired(timezone.localdate()):
+    if locked.expires_on is not None and locked.expires_on <= timezone.localdate():
         raise ConflictError(_("This version expired before it was signed; draft a new one."))
     if document_sha256 != locked.document_sha256 or locked.document_hash() != locked.document_sha256:
         raise ConflictError(_("The document is not the one you were shown. Open it again and read it before signing."))
+    if not locked.parties.whose_turn().filter(organisation=party).exists():
+        raise ConflictError(_("It is not the turn of %(party)s: others sign first.") % {"party": party})
     if _squeeze(typed_name) != _squeeze(by.name):
         raise InvalidError(
             _("Type your name exactly as it is in your profile: %(name)s.") % {"name": by.name}, field="typed_name"
@@ -192,80 +261,178 @@ def sign_version(
     )
     signature.require_clean()
     signature.save()
-    record(
-        verb="agreement.sign",
-        subject=locked,
-        by=by,
-        project_id=locked.agreement.project_id,
-        data={"reference": locked.agreement.reference, "party": party.slug, "sha256": document_sha256},
-    )
+    note("agreement.sign", locked, by, party=party.slug, sha256=document_sha256)
     if locked.signatures.count() == locked.parties.count():
         _seal(locked, by=by)
     return locked
 
 
 def _seal(version: AgreementVersion, *, by: User) -> None:
-    for older in version.agreement.versions.select_for_update().filter(state=VersionState.EXECUTED):
-        older.state = VERSION_MOVES.require("supersede", older.state, what=str(older))
-        older.ended_at = timezone.now()
-        older.save(update_fields=["state", "ended_at"])
+    replaced = [version.agreement_id, version.agreement.amends_id]
+    older = AgreementVersion.objects.standing().filter(agreement__in=[pk for pk in replaced if pk is not None])
+    for row in older.select_for_update(of=("self",)).select_related("agreement__project").order_by("pk"):
+        _replace(row, version)
     version.state = VERSION_MOVES.require("seal", version.state, what=str(version))
     version.executed_at = timezone.now()
     version.save(update_fields=["state", "executed_at"])
-    record(
-        verb="agreement.execute",
-        subject=version,
-        by=by,
-        project_id=version.agreement.project_id,
-        data={"reference": version.agreement.reference, "sha256": version.document_sha256},
-    )
+    enter_dates(version)
+    note("agreement.execute", version, by, sha256=version.document_sha256)
     executed(version, by)
 
 
+def _replace(older: AgreementVersion, newer: AgreementVersion) -> None:
+    """From the first day of the newer one the older has no effect; until then it holds."""
+    if older.replaced_on is None or newer.effective_on < older.replaced_on:
+        older.replaced_on, older.replaced_by = newer.effective_on, newer
+    if older.replaced_on <= timezone.localdate():
+        older.state = VERSION_MOVES.require("supersede", older.state, what=str(older))
+        older.ended_at = timezone.now()
+    older.save(update_fields=["state", "ended_at", "replaced_on", "replaced_by"])
+    settle_dates(older)
+
+
 @transaction.atomic
-def withdraw_version(*, version: AgreementVersion, by: User) -> AgreementVersion:
-    """Take back a draft or a version out for signature; signatures given stay on record."""
+def decline_version(*, version: AgreementVersion, party: Organisation, reason: str, by: User) -> AgreementVersion:
+    """Say no for one party, and why. The version is over; the parties go on with another."""
+    require(by, "agreement.view", version)
+    locked = locked_version(version)
+    _require_party(locked, party)
+    _require_signatory(by, party)
+    if locked.signatures.filter(party=party).exists():
+        raise ConflictError(_("%(party)s has signed this version.") % {"party": party})
+    return _end(locked, "decline", by, reason=_reason(reason), ended_as=EndedAs.DECLINED, party=party.slug)
+
+
+@transaction.atomic
+def withdraw_version(*, version: AgreementVersion, by: User, reason: str = "") -> AgreementVersion:
+    """Take back what was not signed by all. Signatures given stay on record."""
     require(by, "agreement.draft", version)
-    return _end(version, "withdraw", by)
+    locked = locked_version(version)
+    VERSION_MOVES.require("withdraw", locked.state, what=str(locked))
+    void_approvals(locked)
+    return _end(locked, "withdraw", by, reason=reason.strip(), ended_as=EndedAs.WITHDRAWN)
 
 
 @transaction.atomic
-def terminate_version(*, version: AgreementVersion, by: User) -> AgreementVersion:
-    """End an executed version now: what it covered stops on the next request."""
+def suspend_version(*, version: AgreementVersion, reason: str, by: User) -> AgreementVersion:
+    """Stop an executed version for a while: what it covered is closed on the next request."""
     require(by, "agreement.end", version)
-    return _end(version, "terminate", by)
+    locked = locked_version(version)
+    locked.state = VERSION_MOVES.require("suspend", locked.state, what=str(locked))
+    locked.suspended_at, locked.reason = timezone.now(), _reason(reason)
+    locked.require_clean()
+    locked.save(update_fields=["state", "suspended_at", "reason"])
+    note("agreement.suspend", locked, by)
+    return locked
 
 
-def _end(version: AgreementVersion, move: str, by: User) -> AgreementVersion:
-    locked = _locked(version)
+@transaction.atomic
+def resume_version(*, version: AgreementVersion, by: User) -> AgreementVersion:
+    """Let a suspended version have effect again."""
+    require(by, "agreement.end", version)
+    locked = locked_version(version)
+    locked.state = VERSION_MOVES.require("resume", locked.state, what=str(locked))
+    locked.suspended_at, locked.reason = None, ""
+    locked.save(update_fields=["state", "suspended_at", "reason"])
+    note("agreement.resume", locked, by)
+    return locked
+
+
+@transaction.atomic
+def terminate_version(
+    *, version: AgreementVersion, by: User, reason: str = "", duties: Sequence[DutyTerm] = ()
+) -> AgreementVersion:
+    """End an executed version now: what it covered stops on the next request, its surviving duties begin to count."""
+    require(by, "agreement.end", version)
+    locked = locked_version(version)
+    ended = _end(locked, "terminate", by, reason=reason.strip())
+    parties = set(locked.parties.values_list("organisation_id", flat=True))
+    for duty in duties:
+        if duty.party is not None and duty.party.pk not in parties:
+            raise InvalidError(_("%(name)s is not a party of this version.") % {"name": duty.party}, field="duties")
+        row = SurvivingDuty(version=ended, added_at_end=True, **asdict_of(duty))
+        row.require_clean()
+        row.save()
+    # What it would have replaced on a later day goes on.
+    if ended.effective_on > timezone.localdate():
+        AgreementVersion.objects.standing().filter(replaced_by=ended).update(replaced_on=None, replaced_by=None)
+    enter_dates(ended)
+    return ended
+
+
+@transaction.atomic
+def stop_renewal(*, version: AgreementVersion, by: User) -> AgreementVersion:
+    """Give notice: the version ends with its term, or with the next one when the notice comes too late for this."""
+    require(by, "agreement.end", version)
+    locked = locked_version(version)
+    if locked.state not in STANDING or not locked.auto_renews:
+        raise ConflictError(_("%(what)s does not renew itself.") % {"what": locked})
+    if locked.lapses_on is not None:
+        raise ConflictError(_("Notice was given already."))
+    locked.lapses_on = _end_after_notice(locked, timezone.localdate())
+    locked.save(update_fields=["lapses_on"])
+    enter_dates(locked)
+    note("agreement.stop_renewal", locked, by, day=locked.lapses_on.isoformat())
+    return locked
+
+
+def _end_after_notice(version: AgreementVersion, today: date) -> date:
+    end, by_day = version.term_end(today), version.notice_by(today)
+    assert end is not None
+    if by_day is None or today <= by_day:
+        return end
+    following = version.term_end(end)  # the term that begins on that day
+    assert following is not None
+    return following
+
+
+def _end(
+    locked: AgreementVersion, move: str, by: User, *, reason: str = "", ended_as: str = "", **data: Any
+) -> AgreementVersion:
     locked.state = VERSION_MOVES.require(move, locked.state, what=str(locked))
-    locked.ended_at = timezone.now()
-    locked.save(update_fields=["state", "ended_at"])
-    record(
-        verb=f"agreement.{move}",
-        subject=locked,
-        by=by,
-        project_id=locked.agreement.project_id,
-        data={"reference": locked.agreement.reference},
-    )
+    locked.ended_at, locked.ended_as, locked.reason = timezone.now(), ended_as, reason
+    locked.require_clean()
+    locked.save(update_fields=["state", "ended_at", "ended_as", "reason"])
+    note(f"agreement.{move}", locked, by, **data)
     return locked
 
 
 def parties_to_sign_for(user: User, version: AgreementVersion) -> list[Organisation]:
-    """The parties of this version for which the person is a signatory and nobody has signed yet."""
+    """The parties of this version for which the person is a signatory and whose turn it is."""
     if version.state != VersionState.OUT_FOR_SIGNATURE:
         return []
     return list(
         Organisation.objects.filter(
-            pk__in=version.parties.values("organisation"),
-        )
-        .filter(pk__in=_signatory_of(user).values("organisation"))
-        .exclude(pk__in=version.signatures.values("party"))
+            pk__in=version.parties.whose_turn().values("organisation"),
+        ).filter(pk__in=_signatory_of(user).values("organisation"))
+    )
+
+
+def note(verb: str, version: AgreementVersion, by: User | None, **data: Any) -> None:
+    """Write the act into the history."""
+    record(
+        verb=verb,
+        subject=version,
+        by=by,
+        project_id=version.agreement.project_id,
+        data={"reference": version.agreement.reference} | data,
+    )
+
+
+def locked_version(version: AgreementVersion) -> AgreementVersion:
+    """The row as it is now, nobody else changes it before the end of the transaction."""
+    return (
+        AgreementVersion.objects.select_for_update(of=("self",)).select_related("agreement__project").get(pk=version.pk)
     )
 
 
 def _signatory_of(user: User):  # type: ignore[no-untyped-def]
     return Membership.objects.filter(user=user, project=None, role__in=roles_with("agreement.sign")).active()
+
+
+def _require_party(version: AgreementVersion, party: Organisation) -> None:
+    if not version.parties.filter(organisation=party).exists():
+        raise InvalidError(_("%(name)s is not a party of this agreement.") % {"name": party}, field="party")
 
 
 def _require_signatory(user: User, party: Organisation) -> None:
@@ -276,21 +443,10 @@ def _require_signatory(user: User, party: Organisation) -> None:
         raise RefusedError([Missing("not_signatory", _("You are not a signatory of %(name)s.") % {"name": party})])
 
 
-def _require_parties(project_id: UUID, organisations: Sequence[Organisation]) -> None:
-    members = set(
-        ProjectParty.objects.filter(project_id=project_id, left_on=None).values_list("organisation_id", flat=True)
-    )
-    strangers = [o for o in organisations if o.pk not in members]
-    if strangers:
-        raise InvalidError(_("%(name)s is not a party of this project.") % {"name": strangers[0]}, field="parties")
-    if len({o.pk for o in organisations}) != len(organisations) or not organisations:
-        raise InvalidError(_("Name each party once."), field="parties")
-
-
-def _locked(version: AgreementVersion) -> AgreementVersion:
-    return (
-        AgreementVersion.objects.select_for_update(of=("self",)).select_related("agreement__project").get(pk=version.pk)
-    )
+def _reason(text: str) -> str:
+    if not text.strip():
+        raise InvalidError(_("Give the reason."), field="reason")
+    return text.strip()
 
 
 def _squeeze(name: str) -> str:

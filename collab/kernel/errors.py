@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -91,9 +91,20 @@ class ConflictError(DomainError):
 
 
 class StaleError(ConflictError):
-    """Somebody changed it since you opened it."""
+    """Somebody changed it since you opened it. `now` is how it stands, so that both versions can be shown."""
 
     code = "stale"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        code: str | None = None,
+        now: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message, field=field, code=code)
+        self.now = dict(now or {})
 
 
 class NotReadyError(ConflictError):

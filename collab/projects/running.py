@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Model, Q
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext
 
 from collab.access.policy import Missing, Requirement, register_requirement
 from collab.accounts.models import User
@@ -36,6 +36,7 @@ def requires_project(model: type[Model], path: str, *words: str, states: frozens
             model=model,
             condition=condition,
             explain=explain,
+            label=gettext_lazy("Project not active"),
         )
     )
 

@@ -25,8 +25,7 @@ from collab.projects.forms import (
     ProjectForm,
 )
 from collab.projects.guards import missing_for
-from collab.projects.models import Project, ProjectParty
-from collab.projects.rights import rights_table
+from collab.projects.models import Project
 from collab.projects.services import (
     add_member,
     add_party,
@@ -173,14 +172,6 @@ def project_parties(request: HttpRequest, slug: str) -> HttpResponse:
 
     context = {"form": form, "project": project}
     return submit(request, form, add) or show(request, "collab/projects/parties.html", context, form)
-
-
-def project_rights(request: HttpRequest, slug: str) -> HttpResponse:
-    project = get_or_404(request.user, "project.view", Project.objects.all(), slug=slug)
-    parties = ProjectParty.objects.filter(project=project, left_on=None)
-    held = Membership.objects.acting_in(project, parties.values("organisation")).active().with_names()
-    context = {"project": project, "table": rights_table(held)}
-    return show(request, "collab/projects/rights.html", context)
 
 
 def project_history(request: HttpRequest, slug: str) -> HttpResponse:

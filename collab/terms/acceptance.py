@@ -15,7 +15,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from collab.access.policy import Missing, party_of
+from collab.access.policy import Missing, Reason, party_of
 from collab.accounts.models import User
 from collab.agreements.coverage import coverage_of
 from collab.agreements.models import AgreementVersion, Coverage, Purpose
@@ -67,6 +67,34 @@ def missing_acceptance(user: User, asset: Any, at: datetime, *, purpose: Purpose
             "day": date_format(localtime(earlier.accepted_at)),
         }
     return Missing("acceptance", text, accept_url(version))
+
+
+def because(*, purpose: Purpose) -> Callable[[User, Any, datetime], list[Reason]]:
+    """What the person has accepted of that which covers them."""
+
+    def reasons(user: User, asset: Any, at: datetime) -> list[Reason]:
+        covering = Coverage.objects.in_force(at).for_asset(asset.project_id, asset.pk).filter(purpose=purpose)
+        rows = TermsAcceptance.objects.filter(
+            Exists(covering.filter(version=OuterRef("version"), party=OuterRef("organisation"))),
+            user=user,
+            organisation__in=party_of(user, asset.project_id, at),
+        )
+        return [
+            Reason(
+                "acceptance",
+                _("%(ref)s version %(n)d was accepted on %(day)s for %(party)s.")
+                % {
+                    "ref": row.version.agreement.reference,
+                    "n": row.version.number,
+                    "day": date_format(localtime(row.accepted_at)),
+                    "party": row.organisation,
+                },
+                accept_url(row.version),
+            )
+            for row in rows.with_names()
+        ]
+
+    return reasons
 
 
 def accept_url(version: AgreementVersion) -> str:

@@ -9,7 +9,34 @@ from django.utils.translation import gettext_lazy as _
 
 from collab.accounts.models import Organisation
 from collab.agreements.models import AgreementVersion
+from collab.projects.models import Project
 from collab.web.forms import OnceForm
+
+
+class RightsFilter(forms.Form):
+    """Whose rights a table shows; what does not fit is passed over."""
+
+    party = forms.ChoiceField(
+        required=False, label=_("Party"), widget=forms.Select(attrs={"class": "form-select form-select-sm"})
+    )
+    ended = forms.ChoiceField(
+        required=False,
+        label=_("People"),
+        choices=[("", _("Roles in force")), ("1", _("Also those whose role has ended"))],
+        widget=forms.Select(attrs={"class": "form-select form-select-sm"}),
+    )
+
+    def __init__(self, data: Any, *, project: Project) -> None:
+        super().__init__(data)
+        parties: Any = self.fields["party"]
+        parties.choices = [
+            ("", _("Any party")),
+            *((party.organisation.slug, str(party.organisation)) for party in project.parties.all()),
+        ]
+
+    def chosen(self) -> dict[str, Any]:
+        self.full_clean()
+        return {"party": self.cleaned_data.get("party", ""), "ended": self.cleaned_data.get("ended") == "1"}
 
 
 class AcceptForm(OnceForm):

@@ -23,8 +23,9 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import SCOPES, visible_to
+from collab.accounts import second_factor
 from collab.audit.services import record
-from collab.kernel.errors import DomainError
+from collab.kernel.errors import DomainError, RefusedError
 
 # What a list filter adds to the name of its field; any other look-up would walk to what the page does not show.
 _LOOKUPS = ("", "__exact", "__id__exact", "__isnull", "__gte", "__lt", "__in")
@@ -43,6 +44,13 @@ class TandemAdminSite(AdminSite):
     def get_urls(self) -> list[Any]:
         """Without “view on site”: it looks up any row of any table by its id and says where it is."""
         return [url for url in super().get_urls() if getattr(url, "name", None) != "view_on_site"]
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Staff, with a second factor where the installation asks for one."""
+        allowed = super().has_permission(request)
+        if allowed and second_factor.is_required() and not second_factor.has_second_factor(request.user):
+            raise RefusedError([second_factor.missing()])
+        return allowed
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """One sign-in for the whole site, so that second factors and rate limits hold here too."""
@@ -82,7 +90,10 @@ class ScopedModelAdmin(admin.ModelAdmin):
 
     # --- which rows
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return self.scoped(request, super().get_queryset(request))
+        rows = super().get_queryset(request)
+        if self.superuser_only and not request.user.is_superuser:
+            return rows.none()
+        return self.scoped(request, rows)
 
     def scoped(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Those of the rows, of this or any other table, that the person may see here."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import environ
 from django.utils.translation import gettext_lazy as _
 
-from config.env import ROOT, SettingError, load_dotenv, read
+from config.env import ROOT, SettingError, choice, load_dotenv, read
 
 load_dotenv()
 
@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "django_htmx",
     "template_partials",
     "crispy_forms",
@@ -154,6 +155,33 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_SESSION_REMEMBER = None
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Tandem"
+SOCIALACCOUNT_ADAPTER = "collab.accounts.adapters.ProviderAdapter"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = True  # an address that the provider has verified finds its account …
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True  # … and stays linked with it
+SOCIALACCOUNT_EMAIL_VERIFICATION = "optional"
+SOCIALACCOUNT_LOGIN_ON_GET = False
+SOCIALACCOUNT_STORE_TOKENS = False
+if read("TANDEM_OIDC_SERVER"):
+    if not read("TANDEM_OIDC_CLIENT_ID") or not read("TANDEM_OIDC_SECRET"):
+        raise SettingError("TANDEM_OIDC_SERVER needs TANDEM_OIDC_CLIENT_ID and TANDEM_OIDC_SECRET beside it.")
+    SOCIALACCOUNT_PROVIDERS = {
+        "openid_connect": {
+            "OAUTH_PKCE_ENABLED": True,
+            "APPS": [
+                {
+                    "provider_id": "sso",
+                    "name": read("TANDEM_OIDC_NAME"),
+                    "client_id": read("TANDEM_OIDC_CLIENT_ID"),
+                    "secret": read("TANDEM_OIDC_SECRET"),
+                    "settings": {"server_url": read("TANDEM_OIDC_SERVER").rstrip("/")},
+                }
+            ],
+        }
+    }
+TWO_FACTOR = choice("TANDEM_TWO_FACTOR", "required", "offered", default="offered")
+FOUND_ORGANISATIONS = choice("TANDEM_FOUND_ORGANISATIONS", "staff", "anyone", default="anyone")
+INVITATION_DAYS = read("TANDEM_INVITATION_DAYS")
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

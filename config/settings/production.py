@@ -1,6 +1,6 @@
 """Behind TLS. Refuses to start without its secrets."""
 
-from config.env import SettingError
+from config.env import SettingError, choice
 from config.settings.base import *
 from config.settings.base import ALLOWED_HOSTS, BASE_URL, SECRET_KEY
 
@@ -11,6 +11,8 @@ if not ALLOWED_HOSTS:
 if not BASE_URL.startswith("https://"):
     raise SettingError("TANDEM_BASE_URL must begin with https:// in production.")
 
+TWO_FACTOR = choice("TANDEM_TWO_FACTOR", "required", "offered", default="required")
+FOUND_ORGANISATIONS = choice("TANDEM_FOUND_ORGANISATIONS", "staff", "anyone", default="staff")
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 SECURE_SSL_REDIRECT = True
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

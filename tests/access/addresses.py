@@ -54,6 +54,10 @@ def parameters(pattern: str) -> list[str]:
 # Pages: what their parameters name. The first pattern that matches counts; the object is what the word is about.
 PAGES: list[tuple[str, Callable[[Side, str], tuple[Model, tuple[Any, ...]]]]] = [
     (r"projects/<slug:slug>/members/<uuid:pk>/", lambda s, n: (s.joint.project, (s.joint.project.slug, _member(s).pk))),
+    (
+        r"projects/<slug:slug>/rights/<uuid:pk>/<str:word>/",
+        lambda s, n: (s.joint.project, (s.joint.project.slug, s.joint.engineer.pk, "dataset.train")),
+    ),
     (r"projects/<slug:slug>/", lambda s, n: (s.joint.project, (s.joint.project.slug,))),
     (r"agreements/<uuid:pk>/v<int:number>/", lambda s, n: _version(s, n)),
     (r"agreements/<uuid:pk>/", lambda s, n: (s.object(Agreement), (s.object(Agreement).pk,))),
@@ -61,6 +65,7 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model, tuple[Any, ...]]]]] = 
     (r"datasets/<uuid:pk>/", lambda s, n: (s.object(Dataset), (s.object(Dataset).pk,))),
     (r"models/<uuid:pk>/v<int:number>/", lambda s, n: (s.object(ModelVersion), (s.object(RegisteredModel).pk, 1))),
     (r"models/<uuid:pk>/", lambda s, n: (s.object(RegisteredModel), (s.object(RegisteredModel).pk,))),
+    (r"people/<uuid:pk>/access/", lambda s, n: (s.object(Project), (s.joint.engineer.pk,))),
     (r"jobs/<uuid:pk>/", lambda s, n: (_job(s, n), (_job(s, n).pk,))),
     (r"account/tokens/<uuid:pk>/", lambda s, n: (s.object(ApiToken), (s.object(ApiToken).pk,))),
 ]
@@ -226,6 +231,7 @@ QUERIES: dict[str, Callable[[Side], Query]] = {
         f"?task=causal-lm&dataset_version={s.object(DatasetVersion).pk}",
         s.object(DatasetVersion),
     ),
+    "api:access-explain GET": lambda s: (f"?word=job.submit&object=project:{s.joint.project.slug}", s.object(Project)),
     "api:decide-list GET": lambda s: (f"?word=job.submit&type=project&id={s.joint.project.slug}", s.object(Project)),
     "training:job_advice POST": _draft,
 }

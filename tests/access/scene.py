@@ -124,7 +124,7 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
         organisation_admin=employ(person(f"{canary} Registrar"), made.university, Role.ORGANISATION_ADMIN),
         newcomer=employ(person(f"{canary} Newcomer"), made.university),
     )
-    Organisation.objects.filter(pk=made.university.pk).update(email_domain="example.org")
+    Organisation.objects.filter(pk=made.university.pk).update(email_domains=["example.org"])
     made.university.refresh_from_db()
     _agreements(here)
     _data(here)

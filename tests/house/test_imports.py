@@ -24,7 +24,9 @@ SLICES = [
 ]
 FACES = {"views", "api", "admin", "forms", "urls", "tables", "authentication"}  # what people and programs meet
 # accounts stands in two places (docs/adr/0001): its tables below the policy that reads them, its verbs above.
-ABOVE_POLICY = {"collab.accounts.services", "collab.accounts.authentication"}
+ABOVE_POLICY = {
+    f"collab.accounts.{name}" for name in ("services", "invitations", "reviews", "adapters", "authentication")
+}
 LAZY = {"collab.access.policy", "collab.access.roles", "collab.access.words"}
 
 

@@ -63,6 +63,7 @@ FILES: dict[str, tuple[str, bytes]] = {
     "comma": ("a.csv", b"text,label\na b,x\nc d,y\ne f,x\ng h,y\n"),
     "semicolon, mark, blank lines": ("a.csv", BOM + "text; label \r\n\r\nä,b;x\r\nc;y\r\n\r\nd;x\r\ne;y".encode()),
     "tab, old line ends": ("a.tsv", b"text\tlabel\ra\tx\rb\ty\rc\tx\rd\ty\r"),
+    "tab, quotes are letters": ("a.tsv", b'label\ttext\nx\t"Go ," she said\ny\t"a\nx\tb"\ny\t"c"\n'),
     "bar, quoted lines": ("a.csv", b'text|label\n"a ""b""\n\n|c"|x\n"\r\n"|y\nd|x\n"e\r"|y\n'),
     "missing and blank cells": ("a.csv", "text,label\n a ,x\n ,y\n\u3000,\nb,\t\nc, x\nd,x\ne,y\nf, x\n".encode()),
     "one column": ("a.csv", b'word\nyes\n" "\n""\n\nno\nyes\nno\n'),

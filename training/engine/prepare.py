@@ -30,6 +30,7 @@ def prepared_folder(spec: Spec, data: InputData, task: Task, cache: Path) -> tup
         "columns": spec.data.columns,
         "split": spec.to_json()["data"]["split"],
         "delimiter": data.profile.get("delimiter"),
+        "quotes": data.profile.get("quotes", True),
         "modes": sorted((data.profile.get("image") or {}).get("modes") or []),
         "task_key": task.prepare_key(),
     }

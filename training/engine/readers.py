@@ -40,7 +40,7 @@ def read_text(path: Path) -> str:
 
 def read_rows(path: Path, kind: str, columns: list[str], profile: dict[str, Any], stop: Stop) -> Iterator[list[str]]:
     """The chosen columns of each row as text; a value that is absent or blank is an empty text. Rows count from 1."""
-    rows = _csv_rows(path, profile.get("delimiter") or ",") if kind == "csv" else _json_rows(path)
+    rows = _csv_rows(path, profile) if kind == "csv" else _json_rows(path)
     for number, row in rows:
         if number % EVERY == 0:
             stop.check()
@@ -59,11 +59,13 @@ def _as_text(value: Any, number: int) -> str:
     raise DataError("data_row", row=number, problem="a value is not text or a number")
 
 
-def _csv_rows(path: Path, delimiter: str) -> Iterator[tuple[int, dict[str, str]]]:
+def _csv_rows(path: Path, profile: dict[str, Any]) -> Iterator[tuple[int, dict[str, str]]]:
+    delimiter = profile.get("delimiter") or ","
+    quoting = csv.QUOTE_MINIMAL if profile.get("quotes", True) else csv.QUOTE_NONE
     csv.field_size_limit(MAX_FIELD_CHARS)
     # Bad bytes become surrogates, so that the row they are in can be named.
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        reader = csv.reader(file, delimiter=delimiter, quoting=quoting, strict=True)
         number = 0
         try:
             header = next(reader, None)

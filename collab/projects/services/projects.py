@@ -11,8 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from collab.access.policy import require
-from collab.access.roles import PROJECT_ROLES, Role
+from collab.access.roles import Role
 from collab.accounts.models import Membership, Organisation, User
+from collab.accounts.services import end_role, grant_role
 from collab.audit.services import record
 from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, StaleError
 from collab.kernel.names import slug_of
@@ -171,55 +172,14 @@ def add_member(
     ends_at: datetime | None = None,
 ) -> Membership:
     """Give a person a role in the project on behalf of one of its parties."""
-    require(by, "member.manage", project)
-    if role not in PROJECT_ROLES:
-        raise InvalidError(_("This role is held in an organisation, not in a project."), field="role")
-    if not ProjectParty.objects.filter(project=project, organisation=organisation, left_on=None).exists():
-        raise InvalidError(_("%(name)s is not a party of this project.") % {"name": organisation}, field="organisation")
-    if not Membership.objects.filter(user=user, organisation=organisation, project=None).active().exists():
-        raise InvalidError(
-            _("%(person)s does not belong to %(name)s.") % {"person": user, "name": organisation}, field="user"
-        )
-    if ends_at is not None and ends_at <= timezone.now():
-        raise InvalidError(_("The role would already have ended."), field="ends_at")
-    if Membership.objects.filter(user=user, project=project, role=role).active().exists():
-        raise ConflictError(_("%(person)s already holds this role.") % {"person": user})
-    membership = Membership.objects.create(
-        user=user, organisation=organisation, project=project, role=role, ends_at=ends_at, granted_by=by
-    )
-    record(
-        verb="member.add",
-        subject=membership,
-        by=by,
-        project_id=project.pk,
-        data={"user": str(user.pk), "role": role, "for": organisation.slug},
-    )
-    return membership
+    return grant_role(project=project, user=user, organisation=organisation, role=role, by=by, ends_at=ends_at)
 
 
 @transaction.atomic
 def end_membership(*, membership: Membership, by: User) -> Membership:
     """End a role now. One may end one's own; the last lead stays until another is named."""
-    project = membership.project
-    assert project is not None
-    if membership.user_id != by.pk:
-        require(by, "member.manage", project)
-    Project.objects.select_for_update().get(pk=project.pk)
-    if membership.role == Role.LEAD:
-        others = Membership.objects.filter(project=project, role=Role.LEAD).active().exclude(pk=membership.pk)
-        if not others.exists():
-            raise ConflictError(_("A project needs a lead: name another one first."))
-    changed = Membership.objects.active().filter(pk=membership.pk).update(ends_at=timezone.now())
-    if changed:
-        membership.refresh_from_db()
-        record(
-            verb="member.end",
-            subject=membership,
-            by=by,
-            project_id=project.pk,
-            data={"user": str(membership.user_id), "role": membership.role},
-        )
-    return membership
+    assert membership.project_id is not None
+    return end_role(membership=membership, by=by)
 
 
 def _free_slug(title: str) -> str:

@@ -528,6 +528,7 @@ WARNINGS: dict[str, str] = {
     "conflicting_images": gettext_noop("Images that appear under two different labels: {count}."),
     "blank_rows": gettext_noop("Blank rows, left out: {count}."),
     "header_looks_like_data": gettext_noop("The first row looks like data; it was taken as the names of the columns."),
+    "quotes_are_letters": gettext_noop("Double quotes do not enclose cells in this file; they were read as letters."),
     "header_spaces": gettext_noop("The column name “{column}” begins or ends with a space."),
     "decimal_comma": gettext_noop("Column “{column}” has decimal commas; it is read as text, not as numbers."),
     "lone_cr": gettext_noop("Lines end in a carriage return alone (old Mac style); each was read as a line break."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
@@ -22,6 +23,7 @@ _LABEL_COLUMNS = 50  # whose classes are counted in the profile
 _WARNINGS = 50
 _EXACT = 2**63
 _MAY_HOLD_NUMBERS = frozenset({int, dict, list})
+_OF_QUOTES = frozenset({"stray_quote", "unclosed_quote", "ragged_row", "field_too_big"})
 _NUMBER_LIKE = re.compile(r"\s*[+-]?\d+(?:[.,]\d+)*\s*", re.ASCII)
 
 Found = tuple[dict[str, Any], list[Notice]]
@@ -108,11 +110,25 @@ def _example(cells: Iterator[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def survey_csv(stream: BinaryIO, limits: Limits, progress: Progress | None = None) -> Found:
-    """The profile of a CSV and its warnings. Rows in faults count as in a spreadsheet: the header is row 1."""
+    """The profile of a CSV and its warnings. Rows in faults count as in a spreadsheet: the header is row 1.
+
+    Cells between tabs are read without quotes where quotes make no sense of them: many programs write them so.
+    """
     delimiter = _delimiter(stream)
+    try:
+        return _survey_csv(stream, limits, progress, delimiter, quotes=True)
+    except RefusedError as fault:
+        if delimiter != "\t" or fault.refusal.code not in _OF_QUOTES:
+            raise
+        with contextlib.suppress(RefusedError):
+            return _survey_csv(stream, limits, progress, delimiter, quotes=False)
+        raise
+
+
+def _survey_csv(stream: BinaryIO, limits: Limits, progress: Progress | None, delimiter: str, *, quotes: bool) -> Found:
     stream.seek(0)
     lines = LineReader(stream, limits, progress)
-    rows = CsvRows(lines, delimiter, limits)
+    rows = CsvRows(lines, delimiter, limits, quotes=quotes)
     table = _Table()
     header = rows.header()
     table.columns = [Column(name, _keep(len(header)), watch_commas=delimiter != ",") for name in header]
@@ -136,8 +152,8 @@ def survey_csv(stream: BinaryIO, limits: Limits, progress: Progress | None = Non
         raise RefusedError("too_many_rows", limit=limits.max_rows)
     if not table.rows:
         raise RefusedError("no_rows")
-    table.warnings = _csv_warnings(header, rows)
-    return {**table.profile("csv", lines), "delimiter": delimiter}, table.all_warnings(lines)
+    table.warnings = _csv_warnings(table.columns, rows)
+    return {**table.profile("csv", lines), "delimiter": delimiter, "quotes": quotes}, table.all_warnings(lines)
 
 
 def _delimiter(stream: BinaryIO) -> str:
@@ -162,10 +178,13 @@ def _add_csv(table: _Table, batch: list[list[str]], lengths: list[int]) -> None:
         column.add_text(cells)
 
 
-def _csv_warnings(header: list[str], rows: CsvRows) -> list[Notice]:
+def _csv_warnings(columns: list[Column], rows: CsvRows) -> list[Notice]:
+    header = [one.name for one in columns]
     found = [Notice("header_spaces", {"column": clean(name)}) for name in header if name != name.strip()][:5]
-    if any(map(_NUMBER_LIKE.fullmatch, header)):
+    if any(map(_NUMBER_LIKE.fullmatch, header)) or any(one.name in (one.distinct.values or ()) for one in columns):
         found.append(Notice("header_looks_like_data"))
+    if not rows.quotes:
+        found.append(Notice("quotes_are_letters"))
     if rows.blank:
         found.append(Notice("blank_rows", {"count": rows.blank}))
     return found
@@ -174,15 +193,17 @@ def _csv_warnings(header: list[str], rows: CsvRows) -> list[Notice]:
 class CsvRows:
     """Rows of a CSV, each as long as the header. Knows where it is, and raises RefusedError with the place."""
 
-    def __init__(self, lines: LineReader, delimiter: str, limits: Limits) -> None:
+    def __init__(self, lines: LineReader, delimiter: str, limits: Limits, *, quotes: bool = True) -> None:
         csv.field_size_limit(limits.max_field_bytes)
+        self.quotes = quotes
         self.lines = lines
         self.limits = limits
         self.row = 0  # of the last row given or tried, from 1; blank rows count
         self.line = 0  # in which it begins
         self.blank = 0
         self.width = 0
-        self._reader = csv.reader(iter(lines), delimiter=delimiter, strict=True)
+        quoting = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
+        self._reader = csv.reader(iter(lines), delimiter=delimiter, quoting=quoting, strict=True)
 
     @property
     def where(self) -> dict[str, int]:

@@ -124,9 +124,16 @@ def test_founding_an_organisation():
     assert acts("organisation.found") == 2
 
 
-def test_founding_is_for_platform_admins(anna):
+def test_founding_is_for_platform_staff_unless_it_is_for_anyone(anna, settings):
+    settings.FOUND_ORGANISATIONS = "staff"
     with pytest.raises(NotFoundError):
         found_organisation(name="Lakeside", kind="company", by=anna)
+    found_organisation(name="Lakeside", kind="company", by=person("Staff", is_staff=True))
+    assert not Membership.objects.exists()  # staff add it for others
+
+    settings.FOUND_ORGANISATIONS = "anyone"
+    made = found_organisation(name="Hillside", kind="company", by=anna)
+    assert [(m.user, m.organisation, m.role) for m in Membership.objects.all()] == [(anna, made, "organisation_admin")]
 
 
 @pytest.mark.parametrize("change", [{"kind": "club"}, {"name": ""}, {"name": "\u202eevil"}, {"country": "DEU"}])

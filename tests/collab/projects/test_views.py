@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from collab.access.roles import Role
 from collab.accounts.models import Membership
 from collab.agreements.services import draft_agreement
 from collab.audit.models import AuditEvent
@@ -236,23 +235,7 @@ def test_a_party_joins(aurora):
     assert "Third party" in text(as_(aurora.lead).get(url(aurora)))
 
 
-# --- rights, history
-def test_rights_name_the_role_that_gives_them(aurora):
-    response = as_(aurora.observer).get(url(aurora, "rights/"))
-    table = response.context["table"]
-    column = [str(user) for user, _organisation in table.people].index("Aurora Engineer")
-    rows = {row["word"]: row["cells"][column] for _title, rows in table.groups for row in rows}
-    assert [str(role) for role in rows["job.submit"]] == ["Engineer"]
-    assert rows["member.manage"] == []
-    assert "Aurora Former" not in [str(user) for user, _organisation in table.people]
-
-
-def test_rights_reach_in_from_an_organisation(aurora):
-    admin = employ(person("Office"), aurora.company, Role.ORGANISATION_ADMIN)
-    table = as_(aurora.lead).get(url(aurora, "rights/")).context["table"]
-    assert admin in [user for user, _organisation in table.people]
-
-
+# --- history
 def test_history_says_who_did_what(aurora):
     page = text(as_(aurora.lead).get(url(aurora, "history/")))
     assert "Gave Aurora Engineer the role “Engineer”" in page

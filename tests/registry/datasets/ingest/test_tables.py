@@ -20,6 +20,24 @@ def columns(report) -> dict[str, dict]:
     return {one["name"]: one for one in report.profile["columns"]}
 
 
+def test_quotes_between_tabs_may_be_letters(look):
+    report = look(b'label\ttext\nham\t"Wen u" gdeve..\nspam\t"win\nham\tok "\n', "sms.tsv")
+    assert report.ok, report.refusal
+    assert (report.profile["rows"], report.profile["quotes"]) == (3, False)
+    assert report.profile["examples"][0] == {"label": "ham", "text": '"Wen u" gdeve..'}
+    assert "quotes_are_letters" in warnings(report)
+    quoted = look(b'label\ttext\nham\t"a\tb"\nspam\tc\n', "sms.tsv")
+    assert quoted.profile["quotes"] and quoted.profile["examples"][0]["text"] == "a\tb"
+    ragged = look(b'label\ttext\nham\t"Wen u" gdeve..\nspam\n', "sms.tsv")
+    assert ragged.refusal.code == "stray_quote"
+
+
+def test_a_first_row_that_repeats_below_is_no_header(look):
+    report = look(b"ham\tOk lar\nspam\tWin\nham\tBye\nspam\tPay\n", "sms.tsv")
+    assert "header_looks_like_data" in warnings(report)
+    assert "header_looks_like_data" not in warnings(look(REVIEWS, "reviews.csv"))
+
+
 # --- CSV --------------------------------------------------------------------------------------------------------------
 
 REVIEWS = b"""text,stars,score,spam,label

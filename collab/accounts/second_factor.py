@@ -1,0 +1,65 @@
+"""Whoever binds an organisation or runs it signs in with a second factor, where the installation asks for it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.db.models import Exists, Q
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from collab.access.policy import ALWAYS, Missing, Requirement
+from collab.access.roles import Role
+from collab.accounts.models import Membership, User
+
+CODE = "two_factor"
+WORDS = frozenset({"agreement.sign", "agreement.end", "organisation.manage", "member.manage"})
+ROLES = (Role.SIGNATORY, Role.ORGANISATION_ADMIN)
+
+
+def is_required() -> bool:
+    return settings.TWO_FACTOR == "required"
+
+
+def has_second_factor(user: User) -> bool:
+    return _factors(user).exists()
+
+
+def is_concerned(user: User) -> bool:
+    """Whether the person holds what a second factor is for."""
+    return user.is_staff or _posts(user).exists()
+
+
+def lacks(user: User) -> bool:
+    """Somebody concerned who has not set one up."""
+    return not has_second_factor(user) and is_concerned(user)
+
+
+def missing() -> Missing:
+    sentence = _("This needs a second factor: set up two-factor sign-in for your account first.")
+    return Missing(CODE, sentence, reverse("mfa_index"))
+
+
+def _factors(user: User) -> Any:
+    return Authenticator.objects.filter(user=user.pk, type=Authenticator.Type.TOTP)
+
+
+def _posts(user: User, at: datetime | None = None) -> Any:
+    return Membership.objects.of(user).in_organisations().filter(role__in=ROLES).active(at)
+
+
+def _condition(user: User, at: datetime) -> Q:
+    """Leads who hold no such post in an organisation manage the people of their project without one."""
+    if not is_required():
+        return ALWAYS
+    return Q(Exists(_factors(user))) | Q(~Exists(_posts(user, at)))
+
+
+def _explain(user: User, obj: Any, at: datetime) -> Missing:
+    return missing()
+
+
+NEEDS_SECOND_FACTOR = Requirement(CODE, WORDS, None, _condition, _explain)
