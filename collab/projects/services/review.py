@@ -31,7 +31,7 @@ from collab.projects.models import (
 )
 from collab.projects.models.review import due_after
 from collab.projects.questions import check_answers, check_questions
-from collab.projects.services.telling import tell
+from collab.projects.services.telling import owe, owe_no_more, tell
 from collab.projects.states import (
     CONFLICT_MOVES,
     REVIEW_MOVES,
@@ -195,6 +195,7 @@ def write_review(
         project_id=locked.step.project_id,
     )
     if submit:
+        owe_no_more(locked, "review")
         tell([locked.step.chair], gettext_lazy("A review was submitted"), locked.step.get_absolute_url())
     return locked
 
@@ -241,6 +242,7 @@ def decide_conflict(*, conflict: ConflictOfInterest, move: str, by: User, plan: 
         review.state = REVIEW_MOVES.require("recuse", review.state, what=_("The review"))
         review.version += 1
         review.save(update_fields=["state", "version"])
+        owe_no_more(review, "review")
     record(verb=f"review.{move}", subject=locked, by=by, project_id=step.project_id)
     return locked
 
@@ -338,7 +340,9 @@ def open_next(project: Project, by: User) -> ReviewStep | None:
         for user in people
     )
     for review in reviews:
-        tell([review.reviewer], gettext_lazy("You are asked for a review"), review.get_absolute_url())
+        title = gettext_lazy("You are asked for a review")
+        tell([review.reviewer], title, review.get_absolute_url())
+        owe(review, "review", title, step.due_on, review.get_absolute_url(), person=review.reviewer)
     return step
 
 
