@@ -314,11 +314,18 @@ def decide_step(*, step: ReviewStep, move: str, by: User, reason: str = "") -> R
         project_id=project.pk,
         data={"name": locked.name, "score": str(score) if score is not None else None},
     )
+    _await_no_more(ReviewStep.objects.filter(pk=locked.pk))
     if move == "pass":
         open_next(project, by)
     else:
         follow(project=project, move="reject" if move == "refuse" else "return", by=by, reason=reason)
     return locked
+
+
+def _await_no_more(steps: QuerySet[ReviewStep]) -> None:
+    """Reviews that nobody waits for any more leave the calendars of their reviewers."""
+    for review in Review.objects.filter(step__in=steps, state__in=[ReviewState.ASKED, ReviewState.DRAFT]):
+        owe_no_more(review, "review")
 
 
 def open_next(project: Project, by: User) -> ReviewStep | None:
@@ -374,6 +381,7 @@ def _begin_review(project: Project, by: User) -> dict[str, Any]:
 
 def _end_review(project: Project, by: User) -> dict[str, Any]:
     """A proposal that is taken back is reviewed no further."""
+    _await_no_more(ReviewStep.objects.filter(project=project))
     ReviewStep.objects.filter(project=project, state=StepState.OPEN).update(
         state=StepState.WAITING, due_on=None, version=F("version") + 1
     )

@@ -10,6 +10,8 @@ from collab.access.policy import can
 from collab.access.roles import Role
 from collab.audit.models import AuditEvent
 from collab.audit.services import first_break
+from collab.inbox.models import Obligation, Request
+from collab.inbox.services import decide_request
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError, NotReadyError, RefusedError, StaleError
 from collab.projects.models import PartyApproval, Project, Review, ReviewStep
 from collab.projects.services import (
@@ -298,6 +300,33 @@ def test_contracting_begins_when_every_party_has_approved(proposal):
     proposal.project.refresh_from_db()
     assert proposal.project.state == "contracting"
     assert first_break() is None
+
+
+def test_the_inbox_asks_every_party_and_its_answers_count(proposal):
+    passed(proposal)
+    requests = Request.objects.filter(topic="project.approval").order_by("organisation__name")
+    assert [(r.organisation, r.state) for r in requests] == [(proposal.there, "open"), (proposal.here, "open")]
+    decide_request(request=requests.get(organisation=proposal.here), decision="approved", by=proposal.chancellor)
+    answer(proposal, proposal.director, proposal.there)
+    proposal.project.refresh_from_db()
+    assert proposal.project.state == "contracting" and not requests.filter(state="open").exists()
+
+
+def test_what_is_taken_back_is_asked_no_more(proposal):
+    passed(proposal)
+    move_project(project=proposal.project, move="withdraw", by=proposal.lead)
+    assert set(Request.objects.values_list("state", flat=True)) == {"withdrawn"}
+    assert set(PartyApproval.objects.values_list("state", flat=True)) == {"withdrawn"}
+
+
+def test_a_review_stands_in_the_calendar_of_its_reviewer_until_it_is_given(proposal):
+    submitted(proposal)
+    due = Obligation.objects.filter(kind="review", settled_at=None)
+    assert {row.person for row in due} == {proposal.one, proposal.two, proposal.three}
+    give(proposal, proposal.one)
+    assert not due.filter(person=proposal.one).exists()
+    move_project(project=proposal.project, move="withdraw", by=proposal.lead)
+    assert not due.exists()
 
 
 def test_a_party_is_answered_for_by_its_own_people(proposal):

@@ -13,6 +13,7 @@ from collab.access.policy import can
 from collab.access.roles import Role
 from collab.accounts.models import ApiToken, Membership
 from collab.audit.models import AuditEvent
+from collab.inbox.models import Obligation
 from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, RefusedError, StaleError
 from collab.projects.models import Attestation, OutputShare, Project, ProjectParty
 from collab.projects.services import (
@@ -21,6 +22,7 @@ from collab.projects.services import (
     attest,
     closing_items,
     edit_output,
+    edit_work,
     leave_party,
     move_project,
     move_report,
@@ -91,6 +93,18 @@ def test_dates_and_places_of_work_are_checked(aurora):
         with pytest.raises(InvalidError):
             deliverable(aurora, **wrong)
     assert deliverable(aurora, milestone=milestone).milestone == milestone
+
+
+def test_what_is_planned_stands_in_the_calendar_until_it_is_settled(aurora):
+    item = deliverable(aurora)
+    row = Obligation.objects.get(kind="deliverable")
+    assert (row.due_on, row.organisation, row.settled_at) == (item.due_on, aurora.company, None)
+    item = edit_work(item=item, by=aurora.lead, version=item.version, due_on=soon(12))
+    row.refresh_from_db()
+    assert row.due_on == soon(12)
+    move_work(item=item, move="drop", by=aurora.lead, note="Not needed.")
+    row.refresh_from_db()
+    assert row.settled_at is not None
 
 
 # --- reports
