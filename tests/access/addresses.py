@@ -87,9 +87,8 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model, tuple[Any, ...]]]]] = 
     (r"jobs/<uuid:pk>/", lambda s, n: (_job(s, n), (_job(s, n).pk,))),
     (
         r"review-steps/<uuid:pk>/conflicts/<uuid:conflict>/",
-        lambda s, n: (s.object(ReviewStep), (s.object(ReviewStep).pk, s.object(ConflictOfInterest).pk)),
+        lambda s, n: (s.steps["conflicts"], (s.steps["conflicts"].pk, s.object(ConflictOfInterest).pk)),
     ),
-    (r"review-steps/<uuid:pk>/edit/", lambda s, n: (s.steps["waiting"], (s.steps["waiting"].pk,))),
     (r"review-steps/<uuid:pk>/", lambda s, n: (s.object(ReviewStep), (s.object(ReviewStep).pk,))),
     (r"reviews/<uuid:pk>/", lambda s, n: (s.object(Review), (s.object(Review).pk,))),
     (r"questionnaires/<uuid:pk>/", lambda s, n: (s.object(Questionnaire), (s.object(Questionnaire).pk,))),
@@ -316,6 +315,15 @@ READS = {"api:spec-check POST"}
 
 # What the verb behind an address asks beyond the rule of the route, unless the row is one's own.
 FINER = {"collab:member_end POST": "member.manage"}
+
+# What only people of one party may do, whoever else holds the word: the party that the address or body names.
+OF_PARTY = {
+    "api:approval-answer POST": "company",
+    "api:project-closure POST": "company",
+    "api:report-detail PATCH": "university",
+    "api:report-move POST": "university",
+    "api:work-item-move POST": "company",
+}
 
 Query = tuple[str, Model | None]
 

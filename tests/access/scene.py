@@ -196,11 +196,13 @@ def _rooms(here: Side) -> None:
     facts = {"project": project, "name": f"Step {canary}", "chair": made.lead, "questionnaire": version}
     step = ReviewStep.objects.create(state="open", due_on=today, **facts)
     step.reviewers.set([made.researcher])
-    here.steps["waiting"] = ReviewStep.objects.create(position=2, **facts)
-    here.steps["waiting"].reviewers.set([made.researcher])
+    here.steps = {"decide": step, "conflicts": step}
+    waiting = ReviewStep.objects.create(position=2, **facts)
+    waiting.reviewers.set([made.researcher])
     review = Review.objects.create(
         step=step, reviewer=made.researcher, round=project.round, questionnaire=version, comment=f"Draft {canary}"
     )
+    other = Review.objects.create(step=step, reviewer=here.newcomer, round=project.round)
     item = plan_work(
         project=project, party=party, title=f"Corpus {canary}", due_on=today + timedelta(days=30), by=made.lead
     )
@@ -223,7 +225,7 @@ def _rooms(here: Side) -> None:
         Budget: Budget.objects.get(project=project),
         BudgetAlert: BudgetAlert.objects.create(budget=line.budget, threshold=80, cleared_at=timezone.now()),
         BudgetLine: BudgetLine.objects.select_related("budget").get(pk=line.pk),
-        ConflictOfInterest: ConflictOfInterest.objects.create(review=review, kind="other", text=f"Conflict {canary}"),
+        ConflictOfInterest: ConflictOfInterest.objects.create(review=other, kind="other", text=f"Conflict {canary}"),
         Contribution: add_contribution(
             party=party, kind="in_kind", amount=Decimal(5), description=f"Robots {canary}", by=made.lead
         ),
@@ -237,11 +239,12 @@ def _rooms(here: Side) -> None:
         Questionnaire: questionnaire,
         QuestionnaireVersion: version,
         Review: review,
-        ReviewStep: step,
+        ReviewStep: waiting,
         TrainingRate: rate,
         WorkItem: item,
     }
     here.objects[Budget].refresh_from_db()
+    here.objects[BudgetLine] = BudgetLine.objects.select_related("budget").get(pk=line.pk)
 
 
 def _agreements(here: Side) -> None:

@@ -20,6 +20,7 @@ from tests.access.addresses import (
     FINER,
     METHODS,
     MORE_QUERIES,
+    OF_PARTY,
     QUERIES,
     READS,
     Address,
@@ -91,6 +92,9 @@ def expected(persona: Persona, address: Address, method: str, side: Side, about:
     finer = FINER.get(f"{address.route.name} {method}")
     if finer is not None and persona.user != side.joint.engineer:  # whose role the address names
         return OK if finer in held else 403
+    party = OF_PARTY.get(f"{address.route.name} {method}")
+    if party is not None and getattr(side.joint, party).pk not in {post for post, _role in persona.posts}:
+        return 403
     return OK if access in held else 403
 
 
