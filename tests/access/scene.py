@@ -181,14 +181,17 @@ def _digest(secret: str) -> str:
 
 
 def _rooms(here: Side) -> None:
-    """Review, work, money, reports and outputs: one row of each, with the canary in its texts."""
+    """Review, work, money, reports and outputs: one row of each, with the canary in its texts.
+
+    But for the questionnaire: all people of its organisation read it.
+    """
     made, canary = here.joint, here.canary
     project, today = made.project, timezone.localdate()
     lead_party = ProjectParty.objects.get(project=project, organisation=made.university)
     party = ProjectParty.objects.get(project=project, organisation=made.company)
-    asking = {"key": "how", "type": "text", "label": f"Question {canary}", "label_zh": "", "options": []}
+    asking = {"key": "how", "type": "text", "label": "How?", "label_zh": "", "options": []}
     questionnaire = Questionnaire.objects.create(
-        organisation=made.university, name=f"Questions {canary}", created_by=here.organisation_admin
+        organisation=made.university, name="Questions", created_by=here.organisation_admin
     )
     version = QuestionnaireVersion.objects.create(
         questionnaire=questionnaire, number=1, questions=[asking | {"required": False}], created_by=made.lead
