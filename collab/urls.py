@@ -1,8 +1,10 @@
 """Pages of the people side."""
 
-from collab.access.rules import SIGNED_IN, route, rule
+from collab.access.rules import PUBLIC, SIGNED_IN, route, rule
 from collab.accounts import views as accounts
+from collab.accounts.urls import urlpatterns as of_organisations
 from collab.agreements import views as agreements
+from collab.inbox import views as inbox
 from collab.projects import budget_views as budget
 from collab.projects import review_views as review
 from collab.projects import views as projects
@@ -13,6 +15,7 @@ from collab.web import views as web
 app_name = "collab"
 urlpatterns = [
     route("", web.dashboard, rule(SIGNED_IN), name="dashboard"),
+    *of_organisations,
     # projects
     route("projects/", projects.project_list, rule(SIGNED_IN), name="projects"),
     route("projects/new/", projects.project_new, rule(SIGNED_IN, "GET", "POST"), name="project_new"),
@@ -243,7 +246,47 @@ urlpatterns = [
         rule("terms.accept", "GET", "POST"),
         name="terms_accept",
     ),
+    # inbox
+    route("inbox/", inbox.inbox, rule(SIGNED_IN), name="inbox"),
+    route("inbox/waiting/", inbox.waiting_panel, rule(SIGNED_IN), name="waiting"),
+    route("inbox/new/", inbox.request_new, rule(SIGNED_IN, "GET", "POST"), name="request_new"),
+    route("inbox/<uuid:pk>/", inbox.request_page, rule("request.view"), name="request"),
+    route("inbox/<uuid:pk>/decide/", inbox.request_decide, rule("request.answer", "POST"), name="request_decide"),
+    route(
+        "inbox/<uuid:pk>/withdraw/", inbox.request_withdraw, rule("request.withdraw", "POST"), name="request_withdraw"
+    ),
+    route("inbox/<uuid:pk>/comment/", inbox.request_comment, rule("request.comment", "POST"), name="request_comment"),
+    route("inbox/<uuid:pk>/advise/", inbox.request_advise, rule("request.advise", "POST"), name="request_advise"),
+    route("inbox/<uuid:pk>/reviewer/", inbox.request_reviewer, rule("request.direct", "POST"), name="request_reviewer"),
+    route(
+        "inbox/<uuid:pk>/hand-over/", inbox.request_hand_over, rule("request.direct", "POST"), name="request_hand_over"
+    ),
+    route(
+        "inbox/<uuid:pk>/conditions/<int:number>/",
+        inbox.condition_meet,
+        rule("request.meet", "POST"),
+        name="condition_meet",
+    ),
+    route("notifications/", inbox.notification_list, rule("notification.view"), name="notifications"),
+    route(
+        "notifications/read/", inbox.notifications_read, rule("notification.manage", "POST"), name="notifications_read"
+    ),
+    route("notifications/<uuid:pk>/", inbox.notification_open, rule("notification.view"), name="notification"),
+    route("calendar/", inbox.calendar, rule(SIGNED_IN), name="calendar"),
+    route("calendar/dates/", inbox.date_new, rule(SIGNED_IN, "POST"), name="date_new"),
+    route("calendar/dates/<uuid:pk>/settle/", inbox.date_settle, rule("obligation.manage", "POST"), name="date_settle"),
+    route("calendar/link/", inbox.calendar_link, rule("calendar.manage", "POST"), name="calendar_link"),
+    route("calendar/link/revoke/", inbox.calendar_revoke, rule("calendar.manage", "POST"), name="calendar_revoke"),
+    route("calendar/feed/<str:secret>.ics", inbox.calendar_feed, rule(PUBLIC), name="calendar_feed"),
     # one's own account
+    route("account/absences/", inbox.absences, rule(SIGNED_IN, "GET", "POST"), name="absences"),
+    route("account/absences/<uuid:pk>/end/", inbox.absence_end, rule("delegation.manage", "POST"), name="absence_end"),
+    route(
+        "account/notifications/",
+        inbox.notification_settings,
+        rule(SIGNED_IN, "GET", "POST"),
+        name="notification_settings",
+    ),
     route("account/", accounts.profile, rule(SIGNED_IN, "GET", "POST"), name="profile"),
     route("account/tokens/", accounts.tokens, rule(SIGNED_IN, "GET", "POST"), name="tokens"),
     route("account/tokens/<uuid:pk>/revoke/", accounts.token_revoke, rule("token.manage", "POST"), name="token_revoke"),

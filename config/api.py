@@ -3,8 +3,17 @@
 from rest_framework.routers import SimpleRouter
 
 from collab.access.api import AccessViewSet, DecideViewSet
-from collab.accounts.api import OrganisationViewSet, TokenViewSet
+from collab.accounts.api import (
+    InvitationViewSet,
+    MembershipReviewViewSet,
+    MembershipViewSet,
+    OrganisationViewSet,
+    PersonViewSet,
+    TokenViewSet,
+    UnitViewSet,
+)
 from collab.agreements.api import AgreementVersionViewSet, AgreementViewSet
+from collab.inbox.api import DelegationViewSet, NotificationViewSet, ObligationViewSet, RequestViewSet
 from collab.projects.api import ProjectViewSet
 from collab.projects.review_api import ApprovalViewSet, QuestionnaireViewSet, ReviewStepViewSet, ReviewViewSet
 from collab.projects.work_api import (
@@ -22,6 +31,11 @@ from training.jobs.api import JobViewSet, SpecViewSet
 
 router = SimpleRouter(use_regex_path=True)
 router.register("organisations", OrganisationViewSet, basename="organisation")
+router.register("units", UnitViewSet, basename="unit")
+router.register("memberships", MembershipViewSet, basename="membership")
+router.register("invitations", InvitationViewSet, basename="invitation")
+router.register("membership-reviews", MembershipReviewViewSet, basename="membership-review")
+router.register("people", PersonViewSet, basename="person")
 router.register("projects", ProjectViewSet, basename="project")
 router.register("parties", PartyViewSet, basename="party")
 router.register("approvals", ApprovalViewSet, basename="approval")
@@ -36,6 +50,10 @@ router.register("outputs", OutputViewSet, basename="output")
 router.register("agreements", AgreementViewSet, basename="agreement")
 router.register("agreement-versions", AgreementVersionViewSet, basename="agreement-version")
 router.register("acceptances", AcceptanceViewSet, basename="acceptance")
+router.register("requests", RequestViewSet, basename="request")
+router.register("notifications", NotificationViewSet, basename="notification")
+router.register("obligations", ObligationViewSet, basename="obligation")
+router.register("delegations", DelegationViewSet, basename="delegation")
 router.register("datasets", DatasetViewSet, basename="dataset")
 router.register("dataset-versions", DatasetVersionViewSet, basename="dataset-version")
 router.register("specs", SpecViewSet, basename="spec")

@@ -15,6 +15,8 @@ app = Celery("tandem")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["collab", "registry", "training"])
 app.conf.beat_schedule = {
+    "remind": {"task": "collab.inbox.remind", "schedule": 300.0, "options": {"expires": 300}},
+    "send-mail": {"task": "collab.inbox.send_mail", "schedule": 60.0, "options": {"expires": 60}},
     "sweep-jobs": {"task": "training.runner.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "prune-queue": {"task": "training.runner.prune_queue", "schedule": 600.0, "options": {"expires": 600}},
 }

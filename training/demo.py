@@ -18,6 +18,7 @@ from collab.agreements.services import (
     send_for_signature,
     sign_version,
 )
+from collab.inbox.demo import tell_inbox
 from collab.projects.models import Project
 from collab.projects.services import add_member, answer_approval, create_project, move_project
 
@@ -114,6 +115,7 @@ def seed() -> bool:
     move_project(project=project, move="begin", by=lead)
     nda = _sent(project, "NDA-2", "nda", ("Mutual non-disclosure", "双方保密协议"), (_NDA, _NDA_ZH), lead, [])
     _sign(nda, chancellor, university, "Vice-Chancellor")
+    tell_inbox(project=project, lead=lead, researcher=researcher, engineer=engineer, company=company, director=director)
     return True
 
 

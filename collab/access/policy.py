@@ -271,6 +271,21 @@ def require(user: Person, word: str, obj: Model, at: datetime | None = None) -> 
     raise RefusedError(decision.missing)
 
 
+def require_for_oneself(user: User, word: str) -> None:
+    """For what people do for themselves, with no object yet: their token must let them, if they come with one."""
+    _note(word)
+    token: ApiToken | None = getattr(user, "token", None)
+    if token is None:
+        return
+    if word in SESSION_WORDS:
+        raise RefusedError([Missing("token_session", _("This is done in the browser; a token cannot do it."))])
+    if token.scope == "read" and word not in READ_WORDS:
+        raise RefusedError([Missing("token_scope", _("Your token “%(name)s” may only read.") % {"name": token.name})])
+    if token.project_id is not None and word not in READ_WORDS:
+        sentence = _("Your token “%(name)s” is for one project only.") % {"name": token.name}
+        raise RefusedError([Missing("token_project", sentence)])
+
+
 def get_or_404(user: Person, word: str, rows: QuerySet[M], **lookup: object) -> M:
     """The one row matching `lookup` on which the person may do `word`.
 

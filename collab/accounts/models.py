@@ -452,7 +452,7 @@ class MembershipReview(Record):
         return self.finished_at is None and self.due_on < timezone.localdate()
 
     def get_absolute_url(self) -> str:
-        return reverse("collab:review", args=[self.pk])
+        return reverse("collab:membership_review", args=[self.pk])
 
 
 class ReviewItem(Record):

@@ -55,7 +55,7 @@ def decide_item(*, item: ReviewItem, decision: str, by: User, reason: str = "") 
         raise ConflictError(_("This review is finished."))
     if locked.decision:
         raise ConflictError(_("This role was decided on already."))
-    if decision == ReviewDecision.CONFIRM and locked.membership.has_ended:
+    if locked.membership.has_ended:
         raise ConflictError(_("This role has ended in the meantime."))
     locked.decision, locked.reason = ReviewDecision(decision), reason.strip()
     locked.decided_by, locked.decided_at = by, timezone.now()

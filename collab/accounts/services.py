@@ -168,14 +168,18 @@ def may_found(user: User) -> bool:
 
 def require_whole_token(by: User) -> None:
     """Raises RefusedError for a token that only reads, or that is good for one project alone."""
+    require_write_token(by)
     token: ApiToken | None = getattr(by, "token", None)
-    if token is None:
-        return
-    if token.scope == TokenScope.READ:
-        raise RefusedError([Missing("token_scope", _("Your token “%(name)s” may only read.") % {"name": token.name})])
-    if token.project_id is not None:
+    if token is not None and token.project_id is not None:
         sentence = _("Your token “%(name)s” is good for one project alone.") % {"name": token.name}
         raise RefusedError([Missing("token_project", sentence)])
+
+
+def require_write_token(by: User) -> None:
+    """Raises RefusedError for a token that only reads: for verbs on one's own rows, which no other word guards."""
+    token: ApiToken | None = getattr(by, "token", None)
+    if token is not None and token.scope == TokenScope.READ:
+        raise RefusedError([Missing("token_scope", _("Your token “%(name)s” may only read.") % {"name": token.name})])
 
 
 @transaction.atomic
@@ -503,6 +507,7 @@ def end_role(*, membership: Membership, by: User, reason: str = "") -> Membershi
     """
     if membership.user_id != by.pk:
         _require_manages(by, membership)
+    require_write_token(by)
     _lock_scope(membership)
     locked = Membership.objects.select_for_update().get(pk=membership.pk)
     if not locked.has_ended:
@@ -549,6 +554,7 @@ def leave_organisation(*, organisation: Organisation, by: User) -> list[Membersh
 def leave_project(*, project: Any, by: User) -> list[Membership]:
     """End all one's own roles in the project at once."""
     require(by, "project.view", project)
+    require_write_token(by)
     mine = Membership.objects.of(by).of_project(project).exclude(ends_at__lte=timezone.now())
     rows = list(mine.select_related("organisation", "project", "user"))
     if not rows:
@@ -696,7 +702,7 @@ def deactivate_person(*, user: User, by: User) -> User:
 
     Raises ConflictError while they are the last admin of an organisation or the last lead of a project.
     """
-    _require_platform_admin(by)
+    _require_staff(by, user)
     if user.pk == by.pk:
         raise ConflictError(_("Ask another platform admin to close your own account."))
     held = Membership.objects.of(user).active().filter(role__in=[Role.ORGANISATION_ADMIN, Role.LEAD])
@@ -720,7 +726,7 @@ def deactivate_person(*, user: User, by: User) -> User:
 @transaction.atomic
 def reactivate_person(*, user: User, by: User) -> User:
     """Let somebody sign in again; their roles count again as far as they have not ended. Old sessions stay ended."""
-    _require_platform_admin(by)
+    _require_staff(by, user)
     if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
         record(verb="person.reactivate", subject=user, by=by, data={"user": str(user.pk)})
     user.refresh_from_db()
@@ -736,7 +742,10 @@ def sign_out_everywhere(*, by: User) -> User:
     return by
 
 
-def _require_platform_admin(by: User) -> None:
+def _require_staff(by: User, user: User) -> None:
+    """Platform staff, with a second factor where it is asked for; about other staff, a platform admin."""
     require_whole_token(by)
-    if not by.is_superuser:
+    if not by.is_staff or (not by.is_superuser and (user.is_staff or user.is_superuser)):
         raise NotFoundError
+    if second_factor.is_required() and not second_factor.has_second_factor(by):
+        raise RefusedError([second_factor.missing()])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
@@ -69,8 +70,11 @@ class RequestQuerySet(models.QuerySet["Request"]):
         return self.select_related("asked_by", "receiver", "organisation", "project", "decided_by", "decided_for")
 
     def locked(self) -> RequestQuerySet:
-        """For a verb: the row is held until the transaction ends."""
-        return self.select_for_update(of=("self",)).with_names()
+        """For a verb: the row is held until the transaction ends.
+
+        Without joins: a row that was waited for is read again, but what was joined to it is not.
+        """
+        return self.select_for_update()
 
 
 class Request(Titled):
@@ -158,7 +162,7 @@ class Request(Titled):
         ]
 
     def get_absolute_url(self) -> str:
-        return f"/inbox/{self.pk}/"
+        return reverse("collab:request", args=[self.pk])
 
     @property
     def spec(self) -> Topic:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import transaction
@@ -14,11 +14,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from collab.access.policy import require_for_oneself
 from collab.accounts.models import User
 from collab.audit.services import record
 from collab.inbox.doorbell import ring_after_commit
 from collab.inbox.kinds import KINDS
-from collab.inbox.models import Notification, NotificationSettings
+from collab.inbox.models import Notification, NotificationSettings, Request, Titled
 from collab.inbox.states import Mail
 from collab.kernel.errors import InvalidError, StaleError
 
@@ -29,15 +30,29 @@ log = logging.getLogger("tandem.inbox")
 TITLE_MAX = 240
 
 
-def both(title: StrOrPromise, title_zh: str = "") -> tuple[str, str]:
+def both(title: StrOrPromise, title_zh: str = "", *, values: Mapping[str, str] | None = None) -> tuple[str, str]:
     """A title in English and Chinese: a lazy sentence is said in both, a plain one is taken as it is."""
     if not isinstance(title, Promise):
-        return title[:TITLE_MAX], title_zh[:TITLE_MAX]
+        return _line(title), _line(title_zh)
     with override("en"):
-        english = str(title)
+        english = str(title) % values if values else str(title)
     with override("zh-hans"):
-        chinese = str(title)
-    return english[:TITLE_MAX], (title_zh or chinese)[:TITLE_MAX]
+        chinese = str(title) % values if values else str(title)
+    return _line(english), _line(title_zh or chinese)
+
+
+def _line(text: str) -> str:
+    """One line of a title's length."""
+    text = " ".join(text.split())
+    return text if len(text) <= TITLE_MAX else f"{text[: TITLE_MAX - 1]}…"
+
+
+def of_row(row: Titled, text: StrOrPromise, **values: str) -> dict[str, Any]:
+    """What a notification says of a row: its title inside the sentence, in both languages, and where to go."""
+    english, _chinese = both(text, values={"title": row.title, **values})
+    _english, chinese = both(text, values={"title": row.title_zh or row.title, **values})
+    url = row.get_absolute_url() if isinstance(row, Request) else row.url
+    return {"title": english, "title_zh": chinese, "url": url, "project": getattr(row, "project", None)}
 
 
 @transaction.atomic
@@ -83,7 +98,8 @@ def notify(
 @transaction.atomic
 def mark_read(*, by: User, notifications: Iterable[UUID] | None = None) -> int:
     """Mark some of one's own notifications as read, or all of them; how many were not."""
-    rows = Notification.objects.of(by).unread()
+    require_for_oneself(by, "notification.manage")
+    rows = Notification.objects.filter(person=by).unread()
     if notifications is not None:
         rows = rows.filter(pk__in=list(notifications))
     return rows.update(read_at=timezone.now())
@@ -97,6 +113,7 @@ def settings_of(user: User) -> NotificationSettings:
 @transaction.atomic
 def choose_mail(*, by: User, choices: Mapping[str, str], version: int) -> NotificationSettings:
     """How each kind comes by e-mail, from now on. Raises StaleError when the settings changed since `version`."""
+    require_for_oneself(by, "notification.manage")
     for code, how in choices.items():
         if code not in KINDS:
             raise InvalidError(_("There is no such kind of notification."), field="choices")

@@ -10,7 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from collab.access.policy import require
+from collab.access.policy import require, require_for_oneself
 from collab.accounts.models import Organisation, User
 from collab.audit.services import record
 from collab.inbox.models import Obligation
@@ -52,9 +52,10 @@ def set_obligation(
         "person": person,
     }
     key = {"source_type": source._meta.label_lower, "source_id": str(source.pk), "kind": kind}
-    row = Obligation.objects.select_for_update().filter(**key).first()
-    if row is None:
-        return Obligation.objects.create(**key, **facts)
+    row, made = Obligation.objects.get_or_create(**key, defaults=facts)  # two may say it first at the same moment
+    if made:
+        return row
+    row = Obligation.objects.select_for_update().get(pk=row.pk)
     if row.due_on != due_on:
         row.reminded_on = None
     for name, value in facts.items():
@@ -78,7 +79,9 @@ def add_date(
     *, by: User, title: str, due_on: date, kind: str = ObligationKind.OTHER, project: models.Model | None = None
 ) -> Obligation:
     """Put a date of one's own into the calendar, or one of a project that all of its people see."""
-    if project is not None:
+    if project is None:
+        require_for_oneself(by, "obligation.manage")
+    else:
         require(by, "obligation.manage", project)
     if kind not in set(ObligationKind):
         raise InvalidError(_("Choose a kind."), field="kind")

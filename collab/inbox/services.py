@@ -11,6 +11,7 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -22,12 +23,13 @@ from collab.access.roles import WORDS
 from collab.accounts.models import Organisation, User
 from collab.audit.services import record
 from collab.inbox.models import Comment, Condition, HandOver, Request, Reviewer
-from collab.inbox.notices import both, choose_mail, mark_read, notify
+from collab.inbox.notices import both, choose_mail, mark_read, notify, of_row
 from collab.inbox.obligations import set_obligation, settle_obligation
 from collab.inbox.standing import Standing, instead_of
-from collab.inbox.states import NEEDS_REASON, REQUEST_MOVES, Decision, Level, Opinion, RequestState
-from collab.inbox.topics import TOPICS
+from collab.inbox.states import DECIDED, NEEDS_REASON, REQUEST_MOVES, Decision, Level, Opinion, RequestState
+from collab.inbox.topics import TOPICS, Topic, register_topic
 from collab.kernel.errors import ConflictError, InvalidError, RefusedError
+from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -36,10 +38,11 @@ __all__ = [
     "add_reviewer",
     "advise",
     "ask",
+    "ask_question",
     "choose_mail",
+    "climb",
     "comment_on",
     "decide_request",
-    "escalate",
     "hand_over",
     "mark_read",
     "meet_condition",
@@ -97,15 +100,59 @@ def ask(
         data=data or {},
     )
     request.save()
-    _record("ask", request, by)
+    record_act("ask", request, by)
     _add_reviewers(request, reviewers, by)
     standing = Standing(now)
     people = [answerer.user for answerer in standing.who_can_answer(request)]
     if people:
-        notify(people=people, kind="request", url=request.get_absolute_url(), **_named(request))
+        notify(people=people, kind="request", **of_row(request, gettext_lazy("Waits for you: %(title)s")))
     else:
-        escalate(request=request, standing=standing)
+        climb(request=request, standing=standing)
     return request
+
+
+@transaction.atomic
+def ask_question(
+    *,
+    project: models.Model,
+    title: str,
+    by: User,
+    text: str = "",
+    organisation: Organisation | None = None,
+    due_at: datetime | None = None,
+) -> Request:
+    """Ask the leads of a project for a decision, or the admins of one of its parties."""
+    require(by, "request.ask", project)
+    if organisation is not None and not organisation.project_parties.filter(project=project, left_on=None).exists():
+        raise InvalidError(_("%(name)s is not a party of this project.") % {"name": organisation}, field="organisation")
+    for value, field, validate in ((title, "title", DisplayNameValidator()), (text, "text", PlainTextValidator())):
+        try:
+            validate(value)
+        except ValidationError as fault:
+            raise InvalidError(" ".join(fault.messages), field=field) from None
+    return ask(
+        topic=QUESTION,
+        subject=project,
+        title=title,
+        by=by,
+        project=project,
+        organisation=organisation,
+        word="project.edit" if organisation is None else "organisation.manage",
+        due_at=due_at,
+        data={"text": text.strip()} if text.strip() else {},
+    )
+
+
+QUESTION = "inbox.question"
+register_topic(
+    Topic(
+        QUESTION,
+        gettext_lazy("Question"),
+        decisions=tuple(Decision),
+        effect=lambda request: gettext_lazy("Whoever asked is told your answer; nothing else changes by itself."),
+        asker_meets_conditions=True,
+    )
+)
 
 
 @transaction.atomic
@@ -139,11 +186,11 @@ def decide_request(
         condition.require_clean()
         condition.save()
     told = {"instead_of": str(locked.decided_for_id)} if locked.decided_for_id else {}
-    _record("decide", locked, by, decision=decision, conditions=len(texts), **told)
+    record_act("decide", locked, by, decision=decision, conditions=len(texts), **told)
     waits = decision == Decision.APPROVED_WITH_CONDITIONS and spec.waits_for_conditions
     if spec.on_decided is not None and not waits:
         spec.on_decided(locked, by)
-    _tell(locked, "decision", [locked.asked_by], by)
+    _tell(locked, "decision", [locked.asked_by], by, SAID[Decision(decision)])
     return locked
 
 
@@ -157,7 +204,7 @@ def withdraw_request(*, request: Request, by: User, reason: str = "") -> Request
     locked.nobody_since = None
     locked.require_clean(exclude=["title", "url"])
     locked.save()
-    _record("withdraw", locked, by)
+    record_act("withdraw", locked, by)
     return locked
 
 
@@ -168,11 +215,12 @@ def comment_on(*, request: Request, by: User, text: str) -> Comment:
     comment = Comment(request=request, user=by, text=text.strip())
     comment.require_clean()
     comment.save()
-    _record("comment", request, by)
+    record_act("comment", request, by)
     said = [row.user for row in request.comments.select_related("user")]
     advising = [row.user for row in request.reviewers.select_related("user")]
     answering = [answerer.user for answerer in Standing().who_can_answer(request)] if request.is_open else []
-    _tell(request, "comment", [request.asked_by, *said, *advising, *answering], by)
+    people = [request.asked_by, *said, *advising, *answering]
+    _tell(request, "comment", people, by, gettext_lazy("%(person)s commented: %(title)s"))
     return comment
 
 
@@ -202,8 +250,9 @@ def advise(*, request: Request, by: User, opinion: str, text: str = "") -> Revie
     reviewer.opinion, reviewer.text, reviewer.advised_at = opinion, text.strip(), timezone.now()
     reviewer.require_clean()
     reviewer.save()
-    _record("advise", locked, by, opinion=opinion)
-    _tell(locked, "comment", [answerer.user for answerer in Standing().who_can_answer(locked)], by)
+    record_act("advise", locked, by, opinion=opinion)
+    people = [answerer.user for answerer in Standing().who_can_answer(locked)]
+    _tell(locked, "comment", people, by, gettext_lazy("%(person)s advised: %(title)s"))
     return reviewer
 
 
@@ -225,8 +274,8 @@ def hand_over(*, request: Request, to: User, by: User, reason: str = "") -> Requ
     locked.receiver = to
     locked.nobody_since = None
     locked.save(update_fields=["receiver", "nobody_since"])
-    _record("hand_over", locked, by, user=str(to.pk))
-    _tell(locked, "request", [to], by)
+    record_act("hand_over", locked, by, user=str(to.pk))
+    _tell(locked, "request", [to], by, gettext_lazy("%(person)s hands to you: %(title)s"))
     return locked
 
 
@@ -245,16 +294,17 @@ def meet_condition(*, condition: Condition, by: User, evidence: str) -> Conditio
     held.evidence, held.met_by, held.met_at = evidence.strip(), by, timezone.now()
     held.require_clean()
     held.save()
-    _record("meet", locked, by, number=held.number)
+    record_act("meet", locked, by, number=held.number)
     if not locked.conditions.filter(met_at=None).exists():
         if locked.spec.on_decided is not None and locked.spec.waits_for_conditions:
             locked.spec.on_decided(locked, by)
-        _tell(locked, "decision", [locked.asked_by, locked.decided_by], by)
+        people = [locked.asked_by, locked.decided_by]
+        _tell(locked, "decision", people, by, gettext_lazy("All conditions are met: %(title)s"))
     return held
 
 
 @transaction.atomic
-def escalate(*, request: Request, standing: Standing, overdue: bool = False) -> bool:
+def climb(*, request: Request, standing: Standing, overdue: bool = False) -> bool:
     """Let a request climb one step: to the organisation's admins, then to the platform's staff. False at the top."""
     locked = Request.objects.locked().get(pk=request.pk)
     level, people = standing.next_in_line(locked)
@@ -267,8 +317,9 @@ def escalate(*, request: Request, standing: Standing, overdue: bool = False) -> 
     if stuck:
         locked.nobody_since = standing.at
     locked.save(update_fields=["escalated_to", "escalated_at", "nobody_since"])
-    _record("escalate", locked, None, to=level, because="overdue" if overdue else "nobody")
-    notify(people=people, kind="escalation", url=locked.get_absolute_url(), **_named(locked))
+    record_act("escalate", locked, None, to=level, because="overdue" if overdue else "nobody")
+    text = gettext_lazy("Unanswered: %(title)s") if overdue else gettext_lazy("Nobody can answer: %(title)s")
+    notify(people=people, kind="escalation", **of_row(locked, text))
     request.escalated_to, request.escalated_at = locked.escalated_to, locked.escalated_at
     request.nobody_since = locked.nobody_since
     return True
@@ -285,11 +336,11 @@ def _require_open(move: str, request: Request) -> RequestState:
     return REQUEST_MOVES.require(move, request.state, what=str(request))  # type: ignore[return-value]
 
 
-DECIDED = {
-    Decision.APPROVED: gettext_lazy("approved"),
-    Decision.APPROVED_WITH_CONDITIONS: gettext_lazy("approved with conditions"),
-    Decision.REJECTED: gettext_lazy("rejected"),
-    Decision.RETURNED: gettext_lazy("returned for changes"),
+SAID = {
+    Decision.APPROVED: gettext_lazy("Approved: %(title)s"),
+    Decision.APPROVED_WITH_CONDITIONS: gettext_lazy("Approved with conditions: %(title)s"),
+    Decision.REJECTED: gettext_lazy("Rejected: %(title)s"),
+    Decision.RETURNED: gettext_lazy("Returned for changes: %(title)s"),
 }
 
 
@@ -311,8 +362,9 @@ def _add_reviewers(request: Request, users: Iterable[User], by: User, *, told: b
             raise ConflictError(_("%(person)s is asked already.") % {"person": user})
         made.append(Reviewer.objects.create(request=request, user=user, asked_by=by))
         if told:
-            _record("add_reviewer", request, by, user=str(user.pk))
-    notify(people=[row.user for row in made], kind="review", url=request.get_absolute_url(), **_named(request))
+            record_act("add_reviewer", request, by, user=str(user.pk))
+    text = gettext_lazy("Your advice is asked: %(title)s")
+    notify(people=[row.user for row in made], kind="review", **of_row(request, text))
     return made
 
 
@@ -335,17 +387,13 @@ def _is_near(user: User, request: Request) -> bool:
     return not places or user.memberships.active().filter(reduce(or_, places)).exists()
 
 
-def _tell(request: Request, kind: str, people: Iterable[User | None], by: User) -> None:
+def _tell(request: Request, kind: str, people: Iterable[User | None], by: User, text: StrOrPromise) -> None:
     """Notify those who take part, but for whoever did it."""
     others = [person for person in people if person is not None and person.pk != by.pk]
-    notify(people=others, kind=kind, url=request.get_absolute_url(), **_named(request))
+    notify(people=others, kind=kind, **of_row(request, text, person=str(by)))
 
 
-def _named(request: Request) -> dict[str, Any]:
-    return {"title": request.title, "title_zh": request.title_zh, "project": request.project}
-
-
-def _record(act: str, request: Request, by: User | None, **data: Any) -> None:
+def record_act(act: str, request: Request, by: User | None, **data: Any) -> None:
     """One row of history; that of a private topic names nothing, and stays out of the project's history."""
     open_to_all = not request.spec.private
     record(
@@ -353,8 +401,12 @@ def _record(act: str, request: Request, by: User | None, **data: Any) -> None:
         subject=request,
         by=by,
         project_id=request.project_id if open_to_all else None,
-        data={"topic": request.topic} | ({"title": request.title} if open_to_all else {}) | data,
+        data={"topic": request.topic} | (_titles(request) if open_to_all else {}) | data,
     )
+
+
+def _titles(request: Request) -> dict[str, str]:
+    return {"title": request.title} | ({"title_zh": request.title_zh} if request.title_zh else {})
 
 
 def _page_of(subject: models.Model) -> str:

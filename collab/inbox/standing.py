@@ -175,8 +175,11 @@ class Standing:
         self._away: dict[UUID, list[Delegation]] | None = None
         self._houses: dict[UUID, set[UUID]] = {}
 
-    def who_can_answer(self, request: Request) -> list[Answerer]:
-        """Everybody who may decide and is here; those who are away through whoever stands in for them."""
+    def who_can_answer(self, request: Request, *, climbed: bool = True) -> list[Answerer]:
+        """Everybody who may decide and is here; those who are away through whoever stands in for them.
+
+        `climbed` False leaves out those to whom it climbed because nobody else could.
+        """
         topic = request.spec
         asker = None if topic.asker_may_decide else request.asked_by_id
         found: dict[UUID, Answerer] = {}
@@ -190,7 +193,7 @@ class Standing:
                 stand_in = delegation.delegate
                 if stand_in is not None and self._may_stand_in(user, stand_in, delegation, request):
                     found.setdefault(stand_in.pk, Answerer(stand_in, instead_of=user))
-        if request.nobody_since is not None and topic.next_answers:
+        if climbed and request.nobody_since is not None and topic.next_answers:
             for user in self.climbed(request, request.escalated_to):
                 found.setdefault(user.pk, Answerer(user))
         found.pop(asker, None)  # type: ignore[arg-type]

@@ -87,6 +87,13 @@ DECISION_WORDS = {
     Decision.RETURNED: _("Return for changes"),
 }
 
+DECIDED = {
+    Decision.APPROVED: _("approved"),
+    Decision.APPROVED_WITH_CONDITIONS: _("approved with conditions"),
+    Decision.REJECTED: _("rejected"),
+    Decision.RETURNED: _("returned for changes"),
+}
+
 OPINION_WORDS = {
     Opinion.FAVOUR: _("in favour"),
     Opinion.CONDITIONS: _("in favour, with conditions"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import Enum
 from typing import Any
@@ -12,6 +13,7 @@ import django_filters
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import exceptions, serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,6 +24,9 @@ from collab.kernel.errors import NotFoundError, StaleError
 UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 SLUG_PATTERN = "[a-z0-9][a-z0-9-]{0,39}"
 PAGING = frozenset({"page", "page_size"})
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, required=True, description="ETag of what you read"
+)
 _YEARS = range(1900, 2201)
 
 
@@ -233,13 +238,16 @@ def etag_of(*parts: object) -> str:
     return f'"{digest[:20]}"'
 
 
-def require_match(request: Request, etag: str) -> None:
-    """Raises PreconditionRequired (428) without an If-Match header, StaleError (412) when it is an older state's."""
+def require_match(request: Request, etag: str, *, now: Mapping[str, object] | None = None) -> None:
+    """Raises PreconditionRequired (428) without an If-Match header, StaleError (412) when it is an older state's.
+
+    `now` is how the object stands, told with the refusal.
+    """
     given = request.headers.get("If-Match", "").strip()
     if given in {"", "*"}:  # `*` would say: overwrite whatever is there
         raise PreconditionRequired
     if etag not in {tag.strip() for tag in given.split(",")}:
-        raise StaleError(_("Somebody changed it since you read it. Read it again and repeat your change."))
+        raise StaleError(_("Somebody changed it since you read it. Read it again and repeat your change."), now=now)
 
 
 def tagged(response: Response, etag: str) -> Response:

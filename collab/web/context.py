@@ -6,11 +6,17 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
+
+from collab.inbox.reading import unread_count, waiting_count
 
 NAVIGATION = [
     ("collab:dashboard", _("Dashboard"), "speedometer2"),
+    ("collab:inbox", _("Inbox"), "inbox"),
+    ("collab:calendar", _("Calendar"), "calendar3"),
     ("collab:projects", _("Projects"), "people"),
+    ("collab:organisations", _("Organisations"), "building"),
     ("registry:datasets", _("Datasets"), "database"),
     ("training:jobs", _("Training"), "cpu"),
     ("registry:models", _("Models"), "box-seam"),
@@ -21,6 +27,8 @@ BELOW = {"collab:projects": "/agreements/"}
 
 ACCOUNT = [
     ("collab:profile", _("Your profile"), "person-circle"),
+    ("collab:absences", _("Absences"), "calendar-event"),
+    ("collab:notification_settings", _("Notifications"), "bell"),
     ("collab:tokens", _("Tokens"), "terminal"),
 ]
 
@@ -29,7 +37,10 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     """The main menu, for people who are signed in."""
     if not getattr(request, "user", None) or not request.user.is_authenticated:
         return {"nav_items": [], "account_items": []}
+    user = request.user
     return {
+        "inbox_count": SimpleLazyObject(lambda: waiting_count(user)),
+        "unread_count": SimpleLazyObject(lambda: unread_count(user)),
         "nav_items": [_item(request, *line) for line in NAVIGATION],
         "account_items": [_item(request, *line, exact=True) for line in ACCOUNT],
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import date
 from http import HTTPStatus
 from typing import Any
 
@@ -48,6 +49,8 @@ def body_of(error: domain.DomainError, request: HttpRequest) -> dict[str, Any]:
     }
     if isinstance(error, domain.RefusedError | domain.NotReadyError):
         body["missing"] = [{"code": m.code, "detail": str(m.sentence), "url": m.url} for m in error.missing]
+    if isinstance(error, domain.StaleError) and error.now:
+        body["now"] = {name: str(value) if isinstance(value, date) else value for name, value in error.now.items()}
     if isinstance(error, domain.FaultyInputError):
         body["errors"] = [fault.as_dict() for fault in error.faults]
     return body

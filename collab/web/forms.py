@@ -24,6 +24,7 @@ from collab.kernel.errors import (
     FaultyInputError,
     NotFoundError,
     RefusedError,
+    StaleError,
 )
 from collab.web.errors import status_of
 
@@ -155,6 +156,8 @@ def errors_on(form: PageForm) -> Iterator[None]:
 def put_error(form: PageForm, error: DomainError) -> None:
     """Show a domain error where it can be mended: at its field, or above the form."""
     form.error_status = status_of(error)
+    if isinstance(error, StaleError):
+        form.faults += both_versions(form, error)
     if not isinstance(error, FaultyInputError):
         form.add_error(error.field if error.field in form.fields else None, str(error))
         return
@@ -164,6 +167,25 @@ def put_error(form: PageForm, error: DomainError) -> None:
             form.faults.append(fault)
         else:
             form.add_error(field, f"{fault.text} {fault.hint}".strip())
+
+
+def both_versions(form: PageForm, error: StaleError) -> list[Fault]:
+    """What stands there now beside what was written, for each field in which they differ."""
+    found = []
+    for name, value in error.now.items():
+        if name not in form.fields:
+            continue
+        now, mine = _as_text(value), _as_text(form.cleaned_data.get(name))
+        if now != mine:
+            text = _("now “%(now)s”, you wrote “%(mine)s”") % {"now": now, "mine": mine}
+            found.append(Fault(path=str(form.fields[name].label), text=text))
+    return found
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _go(request: HttpRequest, url: str) -> HttpResponse:

@@ -242,6 +242,15 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "queue" / "beat")
 TRAINING_CPUS = read("TANDEM_TRAINING_CPUS") or os.cpu_count() or 1
 LEASE_S = read("TANDEM_LEASE_S")
 
+# --- inbox: reminders and mail
+REMIND_BEFORE_DAYS = read("TANDEM_REMIND_BEFORE_DAYS")
+REMIND_REPEAT_DAYS = read("TANDEM_REMIND_REPEAT_DAYS")
+ESCALATE_AFTER_DAYS = read("TANDEM_ESCALATE_AFTER_DAYS")
+DIGEST_HOUR = read("TANDEM_DIGEST_HOUR")
+if DIGEST_HOUR > 23:
+    raise SettingError("TANDEM_DIGEST_HOUR must be an hour from 0 to 23.")
+EMAIL_TIMEOUT = 10  # a mail server that does not answer must not hold the worker
+
 # --- REST API
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -291,6 +300,10 @@ SPECTACULAR_SETTINGS = {
         "OutputKind": "collab.projects.models.OutputKind",
         "ContributionKind": "collab.projects.models.ContributionKind",
         "AttestationKind": "collab.projects.models.AttestationKind",
+        "RequestState": "collab.inbox.states.RequestState",
+        "RequestDecision": "collab.inbox.states.Decision",
+        "ObligationKind": "collab.inbox.states.ObligationKind",
+        "MailChoice": "collab.inbox.states.Mail",
         "Role": "collab.access.roles.Role",
     },
 }

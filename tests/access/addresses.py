@@ -13,8 +13,18 @@ from django.db.models import Model
 from django.utils import timezone
 
 from collab.access.rules import Route, routes
-from collab.accounts.models import ApiToken, Membership
+from collab.accounts.models import (
+    ApiToken,
+    Delegation,
+    Invitation,
+    Membership,
+    MembershipReview,
+    OrganisationUnit,
+    ReviewItem,
+    User,
+)
 from collab.agreements.models import Agreement, AgreementVersion
+from collab.inbox.models import CalendarLink, Notification, Obligation, Request
 from collab.projects.models import (
     BudgetLine,
     ConflictOfInterest,
@@ -28,9 +38,10 @@ from collab.projects.models import (
     ReviewStep,
     WorkItem,
 )
+from collab.web.api import etag_of
 from registry.catalog.models import ModelVersion, RegisteredModel
 from registry.datasets.models import Dataset, DatasetVersion
-from tests.access.scene import Side
+from tests.access.scene import Side, link_of
 from training.jobs.models import Job
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -64,7 +75,17 @@ def parameters(pattern: str) -> list[str]:
 
 
 # Pages: what their parameters name. The first pattern that matches counts; the object is what the word is about.
-PAGES: list[tuple[str, Callable[[Side, str], tuple[Model, tuple[Any, ...]]]]] = [
+PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]]]]] = [
+    (r"organisations/<slug:slug>/people/<uuid:pk>/", lambda s, n: _of_organisation(s, _post(s))),
+    (r"organisations/<slug:slug>/units/<uuid:pk>/", lambda s, n: _of_organisation(s, s.object(OrganisationUnit))),
+    (r"organisations/<slug:slug>/invitations/<uuid:pk>/", lambda s, n: _of_organisation(s, s.object(Invitation))),
+    (r"organisations/<slug:slug>/", lambda s, n: _of_organisation(s)),
+    (r"invitations/<str:secret>/", lambda s, n: (None, (link_of(s),))),
+    (
+        r"membership-reviews/<uuid:pk>/items/<uuid:item>/",
+        lambda s, n: (s.object(MembershipReview), (s.object(MembershipReview).pk, s.object(ReviewItem).pk)),
+    ),
+    (r"membership-reviews/<uuid:pk>/", lambda s, n: _membership_review(s, n)),
     (r"projects/<slug:slug>/members/<uuid:pk>/", lambda s, n: (s.joint.project, (s.joint.project.slug, _member(s).pk))),
     (
         r"projects/<slug:slug>/rights/<uuid:pk>/<str:word>/",
@@ -84,6 +105,7 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model, tuple[Any, ...]]]]] = 
     (r"models/<uuid:pk>/v<int:number>/", lambda s, n: (s.object(ModelVersion), (s.object(RegisteredModel).pk, 1))),
     (r"models/<uuid:pk>/", lambda s, n: (s.object(RegisteredModel), (s.object(RegisteredModel).pk,))),
     (r"people/<uuid:pk>/access/", lambda s, n: (s.object(Project), (s.joint.engineer.pk,))),
+    (r"people/<uuid:pk>/", lambda s, n: (s.object(User), (s.object(User).pk,))),
     (r"jobs/<uuid:pk>/", lambda s, n: (_job(s, n), (_job(s, n).pk,))),
     (
         r"review-steps/<uuid:pk>/conflicts/<uuid:conflict>/",
@@ -92,12 +114,32 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model, tuple[Any, ...]]]]] = 
     (r"review-steps/<uuid:pk>/", lambda s, n: (s.object(ReviewStep), (s.object(ReviewStep).pk,))),
     (r"reviews/<uuid:pk>/", lambda s, n: (s.object(Review), (s.object(Review).pk,))),
     (r"questionnaires/<uuid:pk>/", lambda s, n: (s.object(Questionnaire), (s.object(Questionnaire).pk,))),
+    (r"inbox/<uuid:pk>/conditions/", lambda s, n: (_request(s, n), (_request(s, n).pk, 1))),
+    (r"inbox/<uuid:pk>/", lambda s, n: (_request(s, n), (_request(s, n).pk,))),
+    (r"notifications/<uuid:pk>/", lambda s, n: (s.object(Notification), (s.object(Notification).pk,))),
+    (r"calendar/dates/<uuid:pk>/", lambda s, n: (s.object(Obligation), (s.object(Obligation).pk,))),
+    (r"calendar/feed/<str:secret>.ics", lambda s, n: (s.object(CalendarLink), (s.feed_secret,))),
+    (r"account/absences/<uuid:pk>/", lambda s, n: (s.object(Delegation), (s.object(Delegation).pk,))),
     (r"account/tokens/<uuid:pk>/", lambda s, n: (s.object(ApiToken), (s.object(ApiToken).pk,))),
 ]
 
 
 def _in_project(side: Side, model: type[Model]) -> tuple[Model, tuple[Any, ...]]:
     return side.joint.project, (side.joint.project.slug, side.object(model).pk)
+
+
+def _of_organisation(side: Side, *rows: Model) -> tuple[Model, tuple[Any, ...]]:
+    return side.joint.university, (side.joint.university.slug, *(row.pk for row in rows))
+
+
+def _post(side: Side) -> Model:
+    """A role in the university itself."""
+    return Membership.objects.get(user=side.newcomer, organisation=side.joint.university, project=None)
+
+
+def _membership_review(side: Side, name: str) -> tuple[Model, tuple[Any, ...]]:
+    review = side.object(MembershipReview, name.rpartition("_")[2])
+    return review, (review.pk,)
 
 
 def _member(side: Side) -> Model:
@@ -108,6 +150,10 @@ def _version(side: Side, name: str) -> tuple[Model, tuple[Any, ...]]:
     action = name.rpartition("_")[2]
     version: Any = side.object(AgreementVersion, action)
     return version, (version.agreement_id, version.number)
+
+
+def _request(side: Side, name: str) -> Model:
+    return side.object(Request, name.rpartition("_")[2])
 
 
 def _job(side: Side, name: str) -> Model:
@@ -129,6 +175,7 @@ def address_of(route: Route, side: Side) -> Address:
         obj: Any = side.object(viewset.rows.model, action)
         keys = [getattr(obj, viewset.lookup_field)]
         keys += [_member(side).pk for name in parameters(route.pattern)[1:] if "membership" in name]
+        keys += [1 for name in parameters(route.pattern)[1:] if "number" in name]
         return Address(route, fill(route.pattern, tuple(keys)), obj, tuple(keys))
     for pattern, find in PAGES:
         if route.pattern.startswith(pattern):
@@ -179,6 +226,49 @@ def _upload(side: Side) -> Sent:
 
 _NOTHING = lambda side: Sent({})  # noqa: E731
 BODIES: dict[str, Callable[[Side], Sent]] = {
+    "api:organisation-list POST": lambda s: Sent({"name": "Founded", "kind": "company"}),
+    "api:organisation-detail PATCH": lambda s: Sent({"country": "SE"}, headers=(("If-Match", "fresh"),)),
+    "api:organisation-units POST": lambda s: Sent({"name": "New unit"}),
+    "api:organisation-leave POST": _NOTHING,
+    "api:unit-detail PATCH": lambda s: Sent({"name": "Renamed"}, headers=(("If-Match", "fresh"),)),
+    "api:unit-detail DELETE": _NOTHING,
+    "api:membership-detail PATCH": lambda s: Sent({"job_title": "Engineer"}, headers=(("If-Match", "fresh"),)),
+    "api:membership-end POST": _NOTHING,
+    "api:invitation-list POST": lambda s: Sent(
+        {"organisation": s.joint.university.slug, "email": "new@example.org", "role": "employee"},
+        about=s.joint.university,
+    ),
+    "api:invitation-resend POST": _NOTHING,
+    "api:invitation-revoke POST": _NOTHING,
+    "api:invitation-accept POST": lambda s: Sent({"secret": link_of(s)}),
+    "api:invitation-decline POST": lambda s: Sent({"secret": link_of(s)}),
+    "api:membership-review-list POST": lambda s: Sent(
+        {"organisation": s.joint.university.slug, "due_on": _day(9)}, about=s.joint.university
+    ),
+    "api:membership-review-items POST": lambda s: Sent({"item": str(s.object(ReviewItem).pk), "decision": "confirm"}),
+    "api:membership-review-finish POST": _NOTHING,
+    "api:request-list POST": lambda s: Sent(
+        {"project": s.joint.project.slug, "title": f"New {s.canary}"}, about=s.joint.project
+    ),
+    "api:request-decide POST": lambda s: Sent({"decision": "approved", "reason": f"Yes {s.canary}"}),
+    "api:request-withdraw POST": _NOTHING,
+    "api:request-comments POST": lambda s: Sent({"text": f"Well {s.canary}"}),
+    "api:request-advise POST": lambda s: Sent({"opinion": "favour", "text": s.canary}),
+    "api:request-reviewers POST": lambda s: Sent({"person": s.joint.engineer.email}),
+    "api:request-hand-over POST": lambda s: Sent({"person": str(s.joint.observer.pk)}),
+    "api:request-meet POST": lambda s: Sent({"evidence": f"Report {s.canary}"}),
+    "api:notification-read POST": _NOTHING,
+    "api:notification-read-all POST": _NOTHING,
+    "api:notification-mail PATCH": lambda s: Sent(
+        {"choices": {"news": "off"}}, headers=(("If-Match", etag_of("mail", 0)),)
+    ),
+    "api:obligation-list POST": lambda s: Sent(
+        {"title": f"New {s.canary}", "due_on": _day(9), "project": s.joint.project.slug}, about=s.joint.project
+    ),
+    "api:obligation-detail PATCH": lambda s: Sent({"due_on": _day(8)}, headers=(("If-Match", "fresh"),)),
+    "api:obligation-settle POST": _NOTHING,
+    "api:delegation-list POST": lambda s: Sent({"ends_at": (timezone.now() + timedelta(days=9)).isoformat()}),
+    "api:delegation-end POST": _NOTHING,
     "api:organisation-people POST": lambda s: Sent({"email": s.newcomer.email, "role": "signatory"}),
     "api:project-list POST": lambda s: Sent(
         {"title": "Another", "lead_organisation": s.joint.university.slug, "partners": [s.joint.company.slug]},
@@ -311,10 +401,29 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
 }
 
 # Reading by POST: nothing changes, so nothing enters the history.
-READS = {"api:spec-check POST"}
+READS = {"api:spec-check POST", "api:notification-read POST", "api:notification-read-all POST"}
 
 # What the verb behind an address asks beyond the rule of the route, unless the row is one's own.
-FINER = {"collab:member_end POST": "member.manage"}
+FINER = {
+    "collab:member_end POST": "member.manage",
+    "api:membership-detail PATCH": "member.manage",
+    "api:membership-end POST": "member.manage",
+    "api:membership-review-items POST": "member.manage",
+}
+# … also for one's own row.
+FINER_FOR_ALL = {"api:membership-detail PATCH", "api:membership-review-items POST"}
+
+# The link of an invitation is for one address: to everybody else it is refused, however much they may otherwise.
+BY_LINK = {"collab:invitation", "collab:invitation_accept", "collab:invitation_decline"}
+FOR_ONE_ADDRESS = {
+    "collab:invitation_accept POST",
+    "collab:invitation_decline POST",
+    "api:invitation-accept POST",
+    "api:invitation-decline POST",
+}
+# What a word for reading opens, but a token that only reads does not do; and what one for a single project does not.
+NEEDS_WRITE_TOKEN = {"api:organisation-list POST", "api:organisation-leave POST", "api:project-leave POST"}
+NEEDS_WHOLE_TOKEN = {"api:organisation-list POST", "api:organisation-leave POST"}
 
 # What only people of one party may do, whoever else holds the word: the party that the address or body names.
 OF_PARTY = {

@@ -9,7 +9,16 @@ from django.db.models import Model
 from django.test import Client
 
 from collab.access.roles import READ_WORDS, ROLE_WORDS, SESSION_WORDS, Role
-from collab.accounts.models import ApiToken, Organisation, User
+from collab.accounts.models import (
+    ApiToken,
+    Delegation,
+    Invitation,
+    MembershipReview,
+    Organisation,
+    OrganisationUnit,
+    User,
+)
+from collab.inbox.models import Notification, Request
 from collab.projects.models import Questionnaire, Review, ReviewStep
 from tests.access.scene import Scene, Side
 
@@ -27,6 +36,7 @@ class Persona:
     scope: str = ""  # of the token, when there is one
     roles: dict[str, tuple[Role, ...]] = field(default_factory=dict)
     posts: tuple[tuple[object, Role], ...] = ()
+    limited: bool = False  # a token for another project
     once: User | None = None  # whose session is sent though it should no longer count
 
     @property
@@ -44,9 +54,21 @@ class Persona:
     def words(self, obj: Model, side: Side) -> set[str]:
         """Every word that the person holds on a row of a side."""
         held: set[str] = set()
-        if isinstance(obj, Organisation):
-            here = [role for org, role in self.posts if org == obj.pk]
-            held = {word for role in here for word in ROLE_WORDS[role]} | {"organisation.view"}
+        organisation = _organisation_of(obj)
+        if organisation is not None:
+            here = [role for org, role in self.posts if org == organisation]
+            held = {word for role in here for word in ROLE_WORDS[role]}
+            held |= {"organisation.view"} if isinstance(obj, Organisation | OrganisationUnit) else set()
+        elif isinstance(obj, User):  # the researcher of the side
+            shares = self.roles.get(side.canary) or any(org == side.joint.university.pk for org, _role in self.posts)
+            held = {"person.view"} if shares else set()
+        elif isinstance(obj, Request):
+            held = self._words_on_a_request(obj, side)
+        elif isinstance(obj, Notification):
+            held = {"notification.view", "notification.manage"} if self._is(obj.person_id) else set()
+        elif isinstance(obj, Delegation):
+            held = {"delegation.view"} if self._is(obj.delegate_id) else set()
+            held |= {"delegation.view", "delegation.manage"} if self._is(obj.delegator_id) else set()
         elif isinstance(obj, ApiToken):
             held = {"token.manage"} if self.user is not None and obj.user_id == self.user.pk else set()
         elif isinstance(obj, Review):
@@ -61,10 +83,31 @@ class Persona:
             held |= {"review.view", "review.chair"}
         return {word for word in held if self.token_lets(word)}
 
+    def _is(self, person: object) -> bool:
+        return self.user is not None and self.user.pk == person and not self.limited
+
+    def _words_on_a_request(self, obj: Request, side: Side) -> set[str]:
+        """In the scene the researcher asks, the lead answers, and the observer advises on what is open."""
+        see = {"request.view", "request.comment"}
+        if self._is(side.joint.researcher.pk):
+            return see | {"request.withdraw", "request.meet"}
+        if self._is(side.joint.lead.pk):
+            return see | {"request.answer", "request.direct", "request.meet"}
+        if self._is(side.joint.observer.pk) and obj.is_open:
+            return see | {"request.advise"}
+        return set()
+
     def token_lets(self, word: str) -> bool:
         if not self.secret:
             return True
         return word not in SESSION_WORDS and (self.scope == "write" or word in READ_WORDS)
+
+
+def _organisation_of(obj: Model) -> object:
+    """The organisation whose roles alone count for the row, or None."""
+    if isinstance(obj, Organisation):
+        return obj.pk
+    return obj.organisation_id if isinstance(obj, OrganisationUnit | Invitation | MembershipReview) else None
 
 
 class Visitor:
@@ -127,7 +170,7 @@ def personas(scene: Scene) -> list[Persona]:
         Persona("write token", here.researcher, secrets["write_token"], "write", **researcher),
         Persona("signatory token", here.company_signatory, secrets["signatory_token"], "write", **signatory),
         # Limited to the other project, in which its owner has no role: good for nothing.
-        Persona("other project's token", a.newcomer, secrets["other_project_token"], "write"),
+        Persona("other project's token", a.newcomer, secrets["other_project_token"], "write", limited=True),
         Persona("expired token", None, secrets["expired_token"], "write"),
         Persona("deactivated", once=scene.deactivated),
     ]

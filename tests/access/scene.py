@@ -19,11 +19,35 @@ from django.db.models import Model
 from django.utils import timezone
 
 from collab.access.roles import Role
-from collab.accounts.models import ApiToken, Membership, Organisation, User
+from collab.accounts.invitations import digest_of as digest_of_link
+from collab.accounts.models import (
+    ApiToken,
+    Delegation,
+    Invitation,
+    Membership,
+    MembershipReview,
+    Organisation,
+    OrganisationUnit,
+    ReviewItem,
+    User,
+)
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Purpose, Signature
 from collab.agreements.services import CoverageTerm, draft_agreement, draft_version, send_for_signature, sign_version
 from collab.agreements.states import VersionState
 from collab.audit.models import AuditEvent
+from collab.inbox.models import (
+    CalendarLink,
+    Comment,
+    Condition,
+    HandOver,
+    Notification,
+    NotificationSettings,
+    Obligation,
+    Request,
+    Reviewer,
+)
+from collab.inbox.obligations import add_date
+from collab.inbox.services import add_reviewer, ask_question, comment_on, decide_request, notify
 from collab.projects.models import (
     Attestation,
     Budget,
@@ -79,8 +103,14 @@ class Side:
     versions: dict[str, AgreementVersion] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     steps: dict[str, ReviewStep] = field(default_factory=dict)
+    requests: dict[str, Request] = field(default_factory=dict)
     objects: dict[type[Model], Model] = field(default_factory=dict)
     spec: dict[str, Any] = field(default_factory=dict)
+    finishable: MembershipReview | None = None  # of the organisation, with nothing left to decide
+
+    @property
+    def feed_secret(self) -> str:
+        return f"secret-{_digest(self.canary)[:20]}"
 
     def object(self, model: type[Model], action: str = "") -> Model:
         """An object of this side on which `action` is possible."""
@@ -88,10 +118,15 @@ class Side:
             return self.versions[
                 {"send": "draft", "withdraw": "out", "sign": "out", "accept": "unaccepted"}.get(action, "executed")
             ]
+        if model is Request:
+            return self.requests["conditions" if action == "meet" else "open"]
         if model is Job:
             return self.jobs[{"stop": "queued", "kill": "queued", "resume": "stopped"}.get(action, "done")]
         if model is ReviewStep and action in self.steps:
             return self.steps[action]
+        if model is MembershipReview and action == "finish":
+            assert self.finishable is not None
+            return self.finishable
         return self.objects[model]
 
 
@@ -158,10 +193,12 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
     )
     Organisation.objects.filter(pk=made.university.pk).update(email_domains=["example.org"])
     made.university.refresh_from_db()
+    _organisation(here)
     _agreements(here)
     _data(here)
     _jobs(here)
     _rooms(here)
+    _inbox(here)
     tokens = ApiToken.objects.filter(digest__in=[_digest(token_for(made.researcher))])
     tokens.update(name=f"Token {canary}")
     here.objects |= {
@@ -174,6 +211,36 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
         User: made.researcher,
     }
     return here
+
+
+def link_of(side: Side) -> str:
+    """The secret of the invitation's link."""
+    return _digest(side.canary)[:40]  # without the canary: the page of the link shows itself
+
+
+def _organisation(here: Side) -> None:
+    """A unit, an invitation that waits for an answer, and reviews of the organisation and the project."""
+    made = here.joint
+    host = employ(person("Host"), made.university, Role.ORGANISATION_ADMIN)
+    reviews = [
+        MembershipReview.objects.create(due_on=timezone.localdate(), opened_by=host, **scope)
+        for scope in ({"project": made.project}, {"organisation": made.university})
+    ]
+    held = Membership.objects.get(project=made.project, user=made.researcher)
+    here.finishable = reviews[1]
+    here.objects |= {
+        OrganisationUnit: OrganisationUnit.objects.create(organisation=made.university, name="Institute"),
+        Invitation: Invitation.objects.create(
+            organisation=made.university,
+            role=Role.EMPLOYEE,
+            email="guest@example.org",
+            invited_by=host,
+            expires_at=timezone.now() + timedelta(days=9),
+            digest=digest_of_link(link_of(here)),
+        ),
+        MembershipReview: reviews[0],
+        ReviewItem: ReviewItem.objects.create(review=reviews[0], membership=held),
+    }
 
 
 def _digest(secret: str) -> str:
@@ -357,6 +424,44 @@ def _jobs(here: Side) -> None:
         event = {"t": 1.0, "n": 1, "e": "sample", "step": 1, "kind": "text", "prompt": canary, "text": canary}
         (folder / EVENTS_FILE).write_text(json.dumps(event) + "\n", encoding="utf-8")
         (folder / LOG_FILE).write_text(f"log {canary}\n", encoding="utf-8")
+
+
+def _inbox(here: Side) -> None:
+    made, canary = here.joint, here.canary
+    notify(people=[made.researcher], kind="news", title=f"News {canary}", url="/", project=made.project)
+    for name in ("open", "conditions"):
+        here.requests[name] = ask_question(
+            project=made.project, title=f"Question {canary}", text=f"Text {canary}", by=made.researcher
+        )
+    asked = here.requests["open"]
+    comment = comment_on(request=asked, by=made.lead, text=f"Comment {canary}")
+    reviewer = add_reviewer(request=asked, user=made.observer, by=made.lead)
+    decided = decide_request(
+        request=here.requests["conditions"],
+        decision="approved_with_conditions",
+        conditions=[f"Condition {canary}"],
+        by=made.lead,
+    )
+    here.requests["conditions"] = decided
+    now = timezone.now()
+    here.objects |= {
+        Request: asked,
+        Comment: comment,
+        Reviewer: reviewer,
+        Condition: decided.conditions.get(),
+        HandOver: HandOver.objects.create(request=decided, by=made.lead, to=made.lead, reason=f"Note {canary}"),
+        Notification: Notification.objects.get(person=made.researcher, kind="news"),
+        NotificationSettings: NotificationSettings.objects.create(person=made.researcher),
+        Obligation: add_date(by=made.lead, title=f"Date {canary}", due_on=now.date(), project=made.project),
+        CalendarLink: CalendarLink.objects.create(person=here.newcomer, digest=_digest(here.feed_secret)),
+        Delegation: Delegation.objects.create(
+            delegator=made.lead,
+            delegate=made.researcher,
+            reason=f"Away {canary}",
+            starts_at=now + timedelta(days=1),
+            ends_at=now + timedelta(days=2),
+        ),
+    }
 
 
 def trained(here: Side, job: Job) -> TrainedModel:

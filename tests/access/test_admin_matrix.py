@@ -17,6 +17,13 @@ from tests.access.test_matrix import content_of, may_see, missing_headers, rolle
 pytestmark = pytest.mark.django_db
 NAMES = ["anonymous", "lead", "write token", "staff", "staff member", "superuser"]
 TABLES = sorted(admin.site._registry, key=lambda model: model._meta.label)
+# Seen by those who take part, or by one's own person.
+PERSONAL = {"request", "reviewer", "comment", "condition", "handover", "delegation"} | {
+    "notification",
+    "notificationsettings",
+    "calendarlink",
+}
+ADMINS_OWN = {"invitation", "membershipreview", "reviewitem"}
 SEES = {"staff": (), "staff member": ("a",), "superuser": ("a", "b")}
 
 
@@ -33,13 +40,13 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
     model = obj._meta.model_name
     if name == "superuser":
         return True
-    if model == "organisation":
+    if model in {"organisation", "organisationunit"}:
         return True
     if model in {"budget", "budgetline", "budgetalert", "costentry", "trainingrate"}:
         return False  # an observer sees no money
     if model in {"reviewstep", "review", "conflictofinterest"}:
         return False  # … and no review
-    if model in {"apitoken", "user", "emailaddress", "auditevent"}:
+    if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN}:
         return False  # the staff member is an observer: no history, and no token of their own here
     return side in SEES[name]
 

@@ -22,7 +22,8 @@ SLICES = [
     "internships",
     "ethics",
 ]
-FACES = {"views", "api", "admin", "forms", "urls", "tables", "authentication"}  # what people and programs meet
+# What people and programs meet.
+FACES = {"views", "organisation_views", "api", "admin", "forms", "urls", "tables", "authentication"}
 # accounts stands in two places (docs/adr/0001): its tables below the policy that reads them, its verbs above.
 ABOVE_POLICY = {
     f"collab.accounts.{name}" for name in ("services", "invitations", "reviews", "adapters", "authentication")

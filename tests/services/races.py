@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +18,11 @@ from collab.agreements.models import AgreementVersion, Signature
 from collab.agreements.services import draft_agreement, draft_version, send_for_signature, sign_version
 from collab.audit.models import AuditEvent
 from collab.audit.services import first_break, record
+from collab.inbox.absences import begin_absence
+from collab.inbox.mailing import send_due
+from collab.inbox.models import Obligation, Request
+from collab.inbox.services import QUESTION, ask, decide_request, meet_condition, notify, set_obligation
+from collab.inbox.topics import TOPICS
 from collab.kernel.errors import ConflictError, DomainError, InvalidError, StaleError
 from collab.projects.models import Project
 from collab.projects.services import add_member, add_party, edit_project, end_membership
@@ -266,3 +272,89 @@ def test_versions_of_a_model_are_numbered_without_a_gap(ready):
     numbers = at_once([lambda j=job: register(j) for job in [*jobs, *jobs[:2]]])  # two of them asked twice
     assert sorted(set(numbers)) == list(range(1, 9))
     assert ModelVersion.objects.count() == acts("model.register") == 8
+
+
+def test_two_decide_at_once_and_one_is_told_who_did(aurora):
+    """Of two deciders one wins; the other learns the name and the answer. Ten times, because a race may be lucky."""
+    for number in range(10):
+        asked = ask(
+            topic=QUESTION,
+            subject=aurora.project,
+            title=f"May we, {number}?",
+            by=aurora.engineer,
+            project=aurora.project,
+            organisation=aurora.university,
+            word="agreement.end",
+        )
+        answers = {aurora.lead: "approved", aurora.university_signatory: "rejected"}
+        results = at_once(
+            [
+                lambda r=asked, u=user, d=decision: decide_request(request=r, decision=d, by=u, reason="So.")
+                for user, decision in answers.items()
+            ]
+        )
+        won = [result for result in results if isinstance(result, Request)]
+        lost = [result for result in results if isinstance(result, ConflictError)]
+        assert len(won) == len(lost) == 1, results
+        assert won[0].decided_by.name in str(lost[0]) and won[0].state in str(lost[0])
+        assert Request.objects.get(pk=asked.pk).state == won[0].state
+    assert acts("request.decide") == 10
+    assert first_break() is None
+
+
+def test_a_condition_is_met_once_and_the_topic_acts_once(aurora, monkeypatch):
+    done = []
+    hooked = replace(TOPICS[QUESTION], on_decided=lambda request, by: done.append(by))
+    monkeypatch.setitem(TOPICS, QUESTION, hooked)
+    asked = ask(
+        topic=QUESTION,
+        subject=aurora.project,
+        title="May we?",
+        by=aurora.engineer,
+        project=aurora.project,
+        word="project.edit",
+    )
+    decide_request(
+        request=asked, decision="approved_with_conditions", conditions=["Report.", "Delete."], by=aurora.lead
+    )
+    results = at_once(
+        [
+            lambda c=condition: meet_condition(condition=c, by=aurora.lead, evidence="Done.")
+            for condition in [*asked.conditions.all(), *asked.conditions.all()]
+        ]
+    )
+    assert sorted(isinstance(result, ConflictError) for result in results) == [False, False, True, True]
+    assert len(done) == 1 and acts("request.meet") == 2
+
+
+def test_two_workers_send_each_mail_once(aurora, mailoutbox):
+    for number in range(20):
+        notify(people=[person(f"Reader {number}")], kind="request", title="News", url="/")
+    results = at_once([send_due] * 4)
+    assert sum(results) == len(mailoutbox) == 20
+
+
+def test_two_colleagues_do_not_name_each_other(aurora):
+    until = timezone.now() + timedelta(days=2)
+    results = at_once(
+        [
+            lambda: begin_absence(by=aurora.lead, delegate=aurora.researcher, ends_at=until),
+            lambda: begin_absence(by=aurora.researcher, delegate=aurora.lead, ends_at=until),
+        ]
+    )
+    assert sorted(isinstance(result, InvalidError) for result in results) == [False, True], results
+
+
+def test_a_date_set_by_many_is_one_row(aurora):
+    def set_it() -> Any:
+        return set_obligation(
+            source=aurora.project,
+            kind="report",
+            title="Report",
+            due_on=timezone.localdate(),
+            url="/",
+            project=aurora.project,
+        ).pk
+
+    results = at_once([set_it] * 6)
+    assert set(results) == {Obligation.objects.get().pk}, results
