@@ -27,6 +27,7 @@ from collab.projects.work_api import (
 from collab.terms.api import AcceptanceViewSet
 from registry.catalog.api import ModelVersionViewSet, ModelViewSet
 from registry.datasets.api import DatasetVersionViewSet, DatasetViewSet
+from registry.uses.api import UseCodeViewSet, UsesViewSet
 from training.jobs.api import JobViewSet, SpecViewSet
 
 router = SimpleRouter(use_regex_path=True)
@@ -56,6 +57,8 @@ router.register("obligations", ObligationViewSet, basename="obligation")
 router.register("delegations", DelegationViewSet, basename="delegation")
 router.register("datasets", DatasetViewSet, basename="dataset")
 router.register("dataset-versions", DatasetVersionViewSet, basename="dataset-version")
+router.register("use-codes", UseCodeViewSet, basename="use-code")
+router.register("dataset-uses", UsesViewSet, basename="dataset-uses")
 router.register("specs", SpecViewSet, basename="spec")
 router.register("jobs", JobViewSet, basename="job")
 router.register("models", ModelViewSet, basename="model")

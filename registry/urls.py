@@ -3,6 +3,7 @@
 from collab.access.rules import SIGNED_IN, route, rule
 from registry.catalog import views as catalog
 from registry.datasets import views as datasets
+from registry.uses import views as uses
 
 app_name = "registry"
 urlpatterns = [
@@ -21,6 +22,13 @@ urlpatterns = [
         datasets.dataset_download,
         rule("dataset.read"),
         name="dataset_download",
+    ),
+    route("datasets/<uuid:pk>/uses/", uses.dataset_uses, rule("dataset.view"), name="dataset_uses"),
+    route(
+        "datasets/<uuid:pk>/uses/edit/",
+        uses.dataset_uses_edit,
+        rule("dataset.govern", "GET", "POST"),
+        name="dataset_uses_edit",
     ),
     route("projects/<slug:slug>/datasets/", datasets.project_datasets, rule("dataset.view"), name="project_datasets"),
     # models

@@ -6,7 +6,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from collab.access.policy import Reason, Requirement, Scope, party_of, register_requirement, register_scope
+from collab.access.policy import Missing, Reason, Requirement, Scope, party_of, register_requirement, register_scope
 from collab.accounts.models import Membership, User
 from collab.agreements.assets import register_assets
 from collab.agreements.coverage import because as because_covered
@@ -24,6 +24,8 @@ from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
 from registry.catalog.telling import ModelProducts, model_counts
 from registry.datasets.models import Dataset, DatasetVersion
 from registry.datasets.telling import DatasetAssets, DatasetProducts, dataset_counts
+from registry.uses.matching import missing_use
+from registry.uses.models import UseCode, UseTerms, open_to
 
 register_assets(DatasetAssets())
 register_products("datasets", DatasetProducts())
@@ -33,6 +35,8 @@ register_facts("models", model_counts)
 
 register_scope(Dataset, Scope(view="dataset.view", project="project"))
 register_scope(DatasetVersion, Scope(view="dataset.view", project="dataset__project"))
+register_scope(UseTerms, Scope(view="dataset.view", project="dataset__project"))
+register_scope(UseCode, Scope(view="dataset.view", project="terms__dataset__project"))
 register_scope(RegisteredModel, Scope(view="model.view", project="project"))
 register_scope(ModelVersion, Scope(view="model.view", project="model__project"))
 register_scope(ModelMetric, Scope(view="model.view", project="version__model__project"))
@@ -69,6 +73,19 @@ def _has_accepted(project_path: str, asset_path: str, owner_path: str, purpose: 
         return terms | Q(_own(user, at, owner_path, project_path)) if purpose == Purpose.DATA_ACCESS else terms
 
     return condition
+
+
+def _codes_permit(project_path: str, asset_path: str, owner_path: str, *, own: bool):  # type: ignore[no-untyped-def]
+    def condition(user: User, at: datetime) -> Q:
+        permitted = open_to(user, at, asset_path=asset_path)
+        return permitted | Q(_own(user, at, owner_path, project_path)) if own else permitted
+
+    return condition
+
+
+def _not_owner(user: User, dataset: Dataset, at: datetime) -> Missing:
+    text = gettext("Only people who act for %(party)s, whose data this is, say what it may be used for.")
+    return Missing("owner", text % {"party": dataset.organisation}, dataset.get_absolute_url())
 
 
 def _of_dataset(explain):  # type: ignore[no-untyped-def]
@@ -128,7 +145,29 @@ for _model, _project, _asset, _owner in (
                 because=_of_dataset(because_accepted(purpose=_purpose)),
             )
         )
+    for _word in ("dataset.read", "dataset.train"):
+        register_requirement(
+            Requirement(
+                code=f"{_model.__name__}.use_codes_{_word}",
+                words=frozenset({_word}),
+                model=_model,
+                condition=_codes_permit(_project, _asset, _owner, own=_word == "dataset.read"),
+                explain=_of_dataset(missing_use),
+                label=_("Data-use code"),
+            )
+        )
 
 for _model, _path in ((Dataset, "project"), (DatasetVersion, "dataset__project")):
     requires_project(_model, _path, "dataset.train", "dataset.upload")
     requires_project(_model, _path, "dataset.read", states=NOT_ENDED)
+
+register_requirement(
+    Requirement(
+        code="Dataset.govern",
+        words=frozenset({"dataset.govern"}),
+        model=Dataset,
+        condition=lambda user, at: Q(_own(user, at, "organisation", "project")),
+        explain=_not_owner,
+        label=_("Owner"),
+    )
+)

@@ -57,10 +57,12 @@ def decide_each(
 ) -> dict[tuple[UUID, UUID], dict[str, Verdict]]:
     """(person, row) -> word -> verdict, for all of the people on all of the rows: one query.
 
-    It looks at what people hold, not at how they came in: no token limits it.
+    It looks at what people hold, not at how they came in: no token limits it. Rows that say themselves whom they let in
+    (`Scope.grants`) are asked person by person.
     """
     at = at or timezone.now()
     model = rows.model
+    assert SCOPES[model].grants is None, f"{model.__name__} says itself whom it lets in: ask decide for each person"
     each: Any = EachPerson()
     checks = {"may_view": _truth(role_q(each, SCOPES[model].view, model, at))}
     needs = {word: requirements_of(word, model) for word in words}
@@ -69,13 +71,13 @@ def decide_each(
         for index, requirement in enumerate(needs[word]):
             checks[f"needs_{number}_{index}"] = _truth(requirement.condition(each, at))
     crossed = model._default_manager.filter(pk__in=rows.order_by().values("pk")).order_by()
-    crossed = crossed.extra(tables=[_PEOPLE]).annotate(person=each, **checks)  # noqa: S610  a name of our own
+    crossed = crossed.extra(tables=[_PEOPLE]).annotate(asked_person=each, **checks)  # noqa: S610  a name of our own
     crossed = crossed.filter(Exists(people.order_by().filter(pk=each, is_active=True)))
     # Else the person would be somebody whom the row names.
     assert not crossed.query.alias_refcount.get(_PEOPLE), f"{model.__name__} joins people itself"
     found: dict[tuple[UUID, UUID], dict[str, Verdict]] = {}
-    for row in crossed.values("pk", "person", *checks):
-        found[row["person"], row["pk"]] = {
+    for row in crossed.values("pk", "asked_person", *checks):
+        found[row["asked_person"], row["pk"]] = {
             word: _verdict(row, number, needs[word]) for number, word in enumerate(words)
         }
     return found

@@ -67,6 +67,7 @@ WORDS = {
     "dataset.read": _("read and download the rows of a dataset"),
     "dataset.upload": _("add datasets and versions"),
     "dataset.train": _("train on a dataset"),
+    "dataset.govern": _("say what data of one's organisation may be used for"),
     "job.view": _("see training jobs, their curves and logs"),
     "job.submit": _("submit training jobs"),
     "job.control": _("stop and resume training jobs"),
@@ -121,6 +122,7 @@ _SEE = {
     "obligation.view",
 }
 _RESEARCH = _SEE | {
+    "dataset.govern",
     "request.ask",
     "agreement.comment",
     "terms.accept",
@@ -157,12 +159,13 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
         }
     ),
     Role.RESEARCHER: frozenset(_RESEARCH),
-    Role.ENGINEER: frozenset(_RESEARCH - {"dataset.upload", "audit.view", "review.view"}),
+    Role.ENGINEER: frozenset(_RESEARCH - {"dataset.upload", "dataset.govern", "audit.view", "review.view"}),
     Role.OBSERVER: frozenset(_SEE),
     Role.ORGANISATION_ADMIN: frozenset(
         {
             "organisation.view",
             "organisation.manage",
+            "dataset.govern",
             "member.view",
             "project.create",
             "project.view",

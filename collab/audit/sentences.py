@@ -136,6 +136,7 @@ ACTS = {
     "dataset.create": (gettext_lazy("announced the dataset “%(name)s”"), "database-add", "accent"),
     "dataset.add_version": (gettext_lazy("added version %(number)s of a dataset"), "cloud-arrow-up", "accent"),
     "dataset.download": (gettext_lazy("downloaded version %(number)s of a dataset"), "download", "quiet"),
+    "dataset.set_uses": (gettext_lazy("said anew what a dataset may be used for"), "sliders", "warn"),
     "job.submit": (gettext_lazy("submitted the job “%(name)s”"), "cpu", "accent"),
     "job.stop": (gettext_lazy("asked a job to stop"), "stop-circle", "quiet"),
     "job.kill": (gettext_lazy("ended a job at once"), "x-octagon", "warn"),

@@ -70,6 +70,7 @@ def dispatch(options: argparse.Namespace, began: float) -> int:
     place = Place.here()
     if options.command == "clean":
         return clean(place)
+    keep_bytecode(place)
     check_data_folder(place)
     if options.command == "run":
         from deploy import run
@@ -84,6 +85,16 @@ def dispatch(options: argparse.Namespace, began: float) -> int:
         os.chdir(place.root)
         os.execv(place.python, [str(place.python), *options.words])
     return 0
+
+
+def keep_bytecode(place: Place) -> None:
+    """Let our processes find the packages compiled, also where Python is told to leave no bytecode beside the sources.
+
+    Containers often say so, and then each process compiles MLflow and torch anew, which takes longer than all else
+    that a short one does. Inside the environment it leaves the checkout as clean as was asked.
+    """
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(place.venv / "pycache"))
 
 
 def clean(place: Place) -> int:

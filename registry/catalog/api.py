@@ -170,7 +170,8 @@ class ModelViewSet(ScopedViewSet):
 
 
 @extend_schema_view(
-    list=extend_schema(summary="Model versions"), retrieve=extend_schema(summary="One version, with its lineage")
+    list=extend_schema(summary="Model versions", responses=ModelVersionRow(many=True)),
+    retrieve=extend_schema(summary="One version, with its lineage"),
 )
 class ModelVersionViewSet(ScopedViewSet):
     words = {"list": "model.view", "retrieve": "model.view", "partial_update": "model.register"}

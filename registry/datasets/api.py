@@ -154,7 +154,8 @@ class DatasetViewSet(ScopedViewSet):
 
 
 @extend_schema_view(
-    list=extend_schema(summary="Dataset versions"), retrieve=extend_schema(summary="One version, with its profile")
+    list=extend_schema(summary="Dataset versions", responses=DatasetVersionRow(many=True)),
+    retrieve=extend_schema(summary="One version, with its profile"),
 )
 class DatasetVersionViewSet(ScopedViewSet):
     words = {"list": "dataset.view", "retrieve": "dataset.view", "content": "dataset.read"}

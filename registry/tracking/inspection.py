@@ -32,6 +32,7 @@ PROTECTED_ALIAS_PREFIXES: Final = ("shared-with-",)
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _MODEL_ID: Final = re.compile(r"m-[0-9a-f]{32}")
 _RUN_ID: Final = re.compile(r"[0-9a-f]{32}")
+_NAME_OF_JOBS: Final = re.compile(r"m-[0-9a-f]{16}")  # under which jobs register what they trained
 _NAME_FIELDS: Final = ("name", "new_name", "run_name", "key")
 RESERVED_TAGS: Final = "tandem."
 _NAME_TAGS: Final = frozenset({"mlflow.runName"})
@@ -264,6 +265,19 @@ def model_of_caller(request: Request) -> None:
     _require_owner(request, request.workspace.model_owner(request.variables["model_id"]))
 
 
+def name_of_caller(request: Request) -> None:
+    """The names under which jobs register are theirs: nobody adds to such a model, takes from it, or takes its name."""
+    if not request.job_id and _NAME_OF_JOBS.fullmatch(_text(request.body, "name")):
+        raise refusals.denied(_("A job's run and model are written by the job alone. Use a run of your own."))
+
+
+def file_of_caller(request: Request) -> None:
+    """What a job stored stays stored."""
+    owner = artifact_owner(request.variables["path"], request.project)
+    run_id, model_id = owner["run_id"], owner["model_id"]
+    _require_owner(request, request.workspace.run_owner(run_id) if run_id else request.workspace.model_owner(model_id))
+
+
 def _require_owner(request: Request, owner: str | None) -> None:
     """Absent things pass: MLflow says so itself."""
     if owner is not None and owner != request.job_id:
@@ -459,6 +473,8 @@ CHECKS: Final[dict[str, Callable[[Request], None]]] = {
         run_of_caller,
         model_of_caller,
         batch_of_caller,
+        name_of_caller,
+        file_of_caller,
         new_tags,
         later_tags,
         own_source_run,

@@ -105,7 +105,7 @@ class Curve extends HTMLElement {
     const empty = this.store.all.length === 0;
     this.say(empty ? (this.finished ? this.dataset.tEmpty : this.dataset.tWaiting) : "");
     if (empty || (!changed && this.plot)) return;
-    this.group = this.store.groups.includes(this.group) ? this.group : this.store.groups[0];
+    this.group = this.store.groups.includes(this.chosen) ? this.chosen : this.store.groups[0];
     this.fillGroups();
     this.draw();
   }
@@ -121,7 +121,7 @@ class Curve extends HTMLElement {
     if (this.groups.childElementCount === names.length) return;
     this.groups.replaceChildren(...names.map((name) => element("button", {
       type: "button", "aria-pressed": String(name === this.group),
-      onclick: () => { this.group = name; this.draw(); },
+      onclick: () => { this.group = this.chosen = name; this.draw(); },
     }, name)));
   }
 

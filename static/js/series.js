@@ -11,8 +11,8 @@ export class SeriesStore {
   /** Take one answer of the series address; returns true when something changed. */
   add({ series = [], reset = false }) {
     if (reset) this.byName.clear();
-    for (const { name, label, group, x, y } of series) {
-      const kept = this.byName.get(name) ?? { name, label: label || name, group: group || groupOf(name), x: [], y: [] };
+    for (const { name, label, group, rank, x, y } of series) {
+      const kept = this.byName.get(name) ?? { name, label: label || name, group: group || groupOf(name), rank: rank ?? 0, x: [], y: [] };
       const after = kept.x.at(-1) ?? -Infinity;
       for (let i = 0; i < x.length; i += 1) {
         if (x[i] <= after || !Number.isFinite(y[i])) continue; // an answer asked for twice adds nothing twice
@@ -28,8 +28,9 @@ export class SeriesStore {
     return [...this.byName.values()];
   }
 
+  /** Names of the groups, what matters most first, whichever was measured first. */
   get groups() {
-    return [...new Set(this.all.map((series) => series.group))];
+    return [...new Set(this.all.sort((a, b) => a.rank - b.rank).map((series) => series.group))];
   }
 
   ofGroup(group) {

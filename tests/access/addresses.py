@@ -389,6 +389,10 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:dataset-versions POST": _upload,
     "api:spec-check POST": lambda s: Sent({"spec": s.spec}, about=s.object(DatasetVersion)),
+    "api:dataset-uses-detail PUT": lambda s: Sent(
+        {"codes": [{"code": "non_commercial"}]}, headers=(("If-Match", "fresh"),)
+    ),
+    "api:dataset-uses-match POST": lambda s: Sent({"commercial": False}),
     "api:job-list POST": lambda s: Sent(
         {"project": s.joint.project.slug, "name": f"New {s.canary}", "spec": s.spec}, about=s.joint.project
     ),
@@ -401,7 +405,12 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
 }
 
 # Reading by POST: nothing changes, so nothing enters the history.
-READS = {"api:spec-check POST", "api:notification-read POST", "api:notification-read-all POST"}
+READS = {
+    "api:dataset-uses-match POST",
+    "api:spec-check POST",
+    "api:notification-read POST",
+    "api:notification-read-all POST",
+}
 
 # What the verb behind an address asks beyond the rule of the route, unless the row is one's own.
 FINER = {

@@ -82,6 +82,8 @@ from collab.terms.models import TermsAcceptance
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
 from registry.catalog.services import TrainedModel, register_version
 from registry.datasets.models import Dataset, DatasetVersion
+from registry.uses.models import UseCode, UseTerms
+from registry.uses.services import CodeTerm, set_uses
 from tests.cast import Joint, employ, joint, organisation, person, token_for
 from training.engine.contract import EVENTS_FILE, LOG_FILE
 from training.jobs.models import Attempt, Job
@@ -378,6 +380,10 @@ def _data(here: Side) -> None:
     version = dataset.latest()
     assert version is not None and here.canary in json.dumps(version.profile)
     here.objects |= {Dataset: dataset, DatasetVersion: version}
+    terms = set_uses(
+        dataset=dataset, codes=[CodeTerm("general_research", text=here.canary)], version=0, by=here.joint.lead
+    )
+    here.objects |= {UseTerms: terms, UseCode: terms.codes.get()}
     here.spec = suggest("causal-lm", version)["spec"]
 
 

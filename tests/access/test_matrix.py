@@ -16,6 +16,7 @@ from collab.access.roles import PERSONAL_WORDS, READ_WORDS, SESSION_WORDS
 from collab.access.rules import PUBLIC, SIGNED_IN, STAFF
 from collab.audit.models import AuditEvent
 from collab.web.api import etag_of
+from registry.datasets.models import Dataset
 from tests.access.addresses import (
     BY_LINK,
     FINER,
@@ -162,6 +163,8 @@ def visits(scene: Scene, side: Side) -> Iterator[tuple[Address, str, Sent | None
 
 
 def fresh(obj: Any) -> str:
+    if isinstance(obj, Dataset):
+        return etag_of(obj.pk, obj.use_terms.get(current=True).number)
     return etag_of(obj.pk, obj.version if hasattr(obj, "version") else obj.card)
 
 

@@ -4,7 +4,6 @@ import math
 import re
 from pathlib import Path
 
-import django_tables2
 from django import forms
 from django.conf import settings
 from django.core.paginator import Paginator
@@ -28,17 +27,6 @@ LOG_LINES += ["WARNING: the learning rate is high", "ERROR: 无法写入检查�
 class UploadForm(forms.Form):
     file = forms.FileField(label="File", help_text="Up to 200 MB: text, CSV, JSONL or a zip of images.")
     file.widget.attrs["class"] = "form-control"
-
-
-class Rows(django_tables2.Table):
-    name = django_tables2.Column()
-    size = django_tables2.Column(orderable=False)
-
-
-def table_html(request: HttpRequest) -> str:
-    table = Rows([{"name": f"row {i}", "size": i} for i in range(30)], template_name="components/table.html")
-    django_tables2.RequestConfig(request, paginate={"per_page": 4}).configure(table)
-    return table.as_html(request)
 
 
 def style(request: HttpRequest) -> HttpResponse:
@@ -107,7 +95,6 @@ def style(request: HttpRequest) -> HttpResponse:
         "code": 'from transformers import AutoModelForCausalLM as Net\n\nmodel = Net.from_pretrained("letters")',
         "states": STATES,
         "form": UploadForm(),
-        "table_html": table_html(request),
     }
     return HttpResponse(engines["django"].from_string(PAGE.read_text(encoding="utf-8")).render(context, request))
 

@@ -1,5 +1,6 @@
 """The commands behind make: what they do with faults and interruptions."""
 
+import os
 import signal
 
 import pytest
@@ -75,3 +76,25 @@ def test_clean_removes_the_environment_and_never_the_data(monkeypatch, tmp_path,
     assert [path.exists() for path in (tmp_path / ".venv", tmp_path / ".mypy_cache")] == [False, False]
     assert not (tmp_path / "collab/access/__pycache__").exists()
     assert (tmp_path / "var" / "blobs").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"PYTHONDONTWRITEBYTECODE": "1"}, "pycache"),  # inside the environment: nothing beside the sources
+        ({"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": "/elsewhere"}, "/elsewhere"),
+        ({}, None),
+    ],
+)
+def test_our_processes_find_the_packages_compiled(given, kept, monkeypatch, tmp_path):
+    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(cli.Place, "here", lambda: Place(root=tmp_path), raising=False)
+    monkeypatch.setattr(cli.install, "ensure", lambda place, dev: False)
+
+    assert cli.main(["setup"]) == 0
+
+    assert "PYTHONDONTWRITEBYTECODE" not in os.environ
+    assert os.environ.get("PYTHONPYCACHEPREFIX") == (kept and str(tmp_path / ".venv" / kept))

@@ -15,7 +15,6 @@ LOOKED_UP = (
     "usersessions/",
     "admin/",
     "django/",
-    "components/table.html",
 )
 PAGE_LINES_MAX = 120
 

@@ -1,6 +1,7 @@
 """The append-only event file: one line per fact, written in one call, so that a reader sees whole lines or none."""
 
 import json
+import logging
 import math
 import os
 import time
@@ -9,6 +10,8 @@ from typing import Any
 
 from training.engine.messages import MESSAGES
 from training.engine.protocol import EVENTS, EVENTS_FILE, LAST_EVENTS
+
+log = logging.getLogger(__name__)
 
 
 class EventLog:
@@ -29,6 +32,9 @@ class EventLog:
         self.number += 1
         if kind in LAST_EVENTS or kind == "checkpoint":
             os.fsync(self._file)
+        line = _line_of(kind, fields)
+        if line:
+            log.log(logging.WARNING if kind == "warning" else logging.INFO, line)
 
     def warn(self, code: str, /, **params: Any) -> None:
         """Append a warning with the sentence of a message code."""
@@ -37,6 +43,28 @@ class EventLog:
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)
+
+
+def _line_of(kind: str, fields: dict[str, Any]) -> str:
+    """What the log of a run says of an event: milestones in one line, and nothing of the data. Empty for the rest."""
+    step = fields.get("step")
+    if kind == "phase":
+        return f"phase {fields['phase']}"
+    if kind == "start":
+        return f"{fields['parameters']:,} parameters on {fields['device']}, {fields['threads']} threads"
+    if kind == "metric" and any(name.startswith("valid/") for name in fields["values"]):
+        return f"step {step}: " + ", ".join(f"{name} {value:.4g}" for name, value in fields["values"].items())
+    if kind == "checkpoint":
+        return f"step {step}: checkpoint saved{', the best so far' if fields.get('best') else ''}"
+    if kind == "warning":
+        return str(fields["text"])
+    if kind in {"resume", "stopped"}:
+        return f"{kind} at step {step}"
+    if kind == "done":
+        return f"done at step {step} after {fields['seconds']:.0f} s: " + ", ".join(
+            f"{name} {value:.4g}" for name, value in fields["metrics"].items()
+        )
+    return ""
 
 
 def finite(value: Any) -> Any:

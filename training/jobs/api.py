@@ -182,7 +182,9 @@ _KEY = OpenApiParameter(
 )
 
 
-@extend_schema_view(list=extend_schema(summary="Training jobs"), retrieve=extend_schema(summary="One job"))
+@extend_schema_view(
+    list=extend_schema(summary="Training jobs", responses=JobRow(many=True)), retrieve=extend_schema(summary="One job")
+)
 class JobViewSet(ScopedViewSet):
     words = {
         "list": "job.view",

@@ -14,6 +14,7 @@ from training.runner.events import read_events, without_superseded
 
 POINTS_MAX = 2_000
 ANSWER_MAX_BYTES = 32 << 20  # of events read for one answer
+RANKS = {"loss": 0, "lr": 2, "rate": 3}  # loss first, then what judges the net, then how it is trained
 Points = dict[str, tuple[list[float], list[float]]]
 
 
@@ -71,7 +72,8 @@ def _series(name: str, xs: list[float], ys: list[float]) -> dict[str, Any]:
     own = plain(name)
     group = str(NAMES.get(own, own.replace("_", " ")))
     label = _("Units per second") if name == "rate" else metric_label(name)
-    return {"name": name, "label": label, "group": group[:1].upper() + group[1:], "x": xs, "y": ys}
+    rank = RANKS.get(own, 1)
+    return {"name": name, "label": label, "group": group[:1].upper() + group[1:], "rank": rank, "x": xs, "y": ys}
 
 
 def thin(xs: list[float], ys: list[float], most: int = POINTS_MAX) -> tuple[list[float], list[float]]:

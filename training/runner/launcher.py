@@ -18,6 +18,7 @@ from training.runner import identity
 
 # The engine gets no secrets: only what a Python program needs to run.
 _ENV_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "TANDEM_RUN_ID")
+_ENV_KEPT += ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
 
 LOOK_S = 2.0  # between two measurements of memory; finding children means reading every process
 

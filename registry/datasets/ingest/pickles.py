@@ -43,6 +43,8 @@ _TO_MARK = {b"d": (0, 1), b"l": (0, 1), b"t": (0, 1), b"i": (0, 1), b"o": (0, 1)
 _TO_MARK |= {b"e": (1, 1), b"u": (1, 1), b"\x90": (1, 1)}
 
 _NAMES_CODE = frozenset({b"c", b"\x93", b"i", b"\x82", b"\x83", b"\x84"})
+# Opcodes that write and read the memo. Nothing can be read from it that was not written before.
+_PUTS, _GETS = frozenset({b"p", b"q", b"r", b"\x94"}), frozenset({b"g", b"h", b"j"})
 _RUNS_CODE = frozenset({b"R", b"\x81", b"\x92", b"o", b"i", b"b"})
 
 
@@ -62,6 +64,7 @@ class _Walk:
         self.ops = 0
         self.height = 0
         self.marks: list[int] = []
+        self.memo: set[int] = set()
         self.names_code = False
         self.consumed = False  # something was built of something: mere pushes can be a word such as "NNNN"
 
@@ -72,9 +75,10 @@ class _Walk:
             self.ops += 1
             if op == b".":
                 return self._stopped()
+            begin = self.at
             if not self._argument(op):
                 return self._ran_out()
-            if not self._stack(op):
+            if not self._stack(op) or not self._remembers(op, self.data[begin : self.at]):
                 return False
             self.names_code = self.names_code or op in _NAMES_CODE
             if self.names_code and op in _RUNS_CODE:
@@ -111,6 +115,17 @@ class _Walk:
             return False
         self.at = found.end()
         return pattern.fullmatch(found.group()[:-1].rstrip(b"\r")) is not None
+
+    def _remembers(self, op: bytes, argument: bytes) -> bool:
+        """Keep account of the memo; false where an unpickler would not find what it looks for."""
+        if op not in _PUTS and op not in _GETS:
+            return True
+        text = op in (b"p", b"g")
+        key = int(argument) if text else int.from_bytes(argument, "little") if argument else len(self.memo)
+        if op in _GETS:
+            return key in self.memo
+        self.memo.add(key)
+        return True
 
     def _stack(self, op: bytes) -> bool:
         """Do to the height of the stack what `op` does to the stack; false where an unpickler would fail."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import math
@@ -120,9 +119,11 @@ def survey_csv(stream: BinaryIO, limits: Limits, progress: Progress | None = Non
     except RefusedError as fault:
         if delimiter != "\t" or fault.refusal.code not in _OF_QUOTES:
             raise
-        with contextlib.suppress(RefusedError):
+        try:
             return _survey_csv(stream, limits, progress, delimiter, quotes=False)
-        raise
+        except RefusedError as other:
+            further = other.refusal.where.get("row", 0) > fault.refusal.where.get("row", 0)
+            raise (other if further else fault) from None  # the reading that got further knows what the file is
 
 
 def _survey_csv(stream: BinaryIO, limits: Limits, progress: Progress | None, delimiter: str, *, quotes: bool) -> Found:

@@ -16,6 +16,7 @@ from collab.access.roles import Role
 from collab.accounts.models import ApiToken, Membership, Organisation, OrganisationKind, TokenScope, User
 from collab.accounts.tokens import digest_of, new_secret
 from collab.projects.models import Project, ProjectParty
+from collab.projects.states import ProjectState
 from registry.tracking import fence_checks, job_token, setup
 from tests.registry.tracking import servers
 
@@ -79,7 +80,9 @@ def _someone(user: User, *, scope: str = TokenScope.WRITE, project: Project | No
 
 def _project(lead: User, organisation: Organisation) -> Project:
     # Workspaces outlive the rolled-back tables, so each test has slugs of its own.
-    project = Project.objects.create(slug=f"p-{uuid.uuid4().hex[:12]}", title="Speech", created_by=lead)
+    project = Project.objects.create(
+        slug=f"p-{uuid.uuid4().hex[:12]}", title="Speech", created_by=lead, state=ProjectState.ACTIVE
+    )
     ProjectParty.objects.create(project=project, organisation=organisation, role="lead")
     Membership.objects.create(user=lead, organisation=organisation, project=project, role=Role.LEAD)
     return project

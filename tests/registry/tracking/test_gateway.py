@@ -588,6 +588,27 @@ def test_what_a_job_measured_and_made_is_written_by_the_job_alone(made, engineer
     assert [answer for answer in own if answer[2] == 403] == []
 
 
+def test_what_a_job_made_is_not_even_deleted_by_a_manager(made, lead):
+    """Datasets, versions and releases rest on it; and a name that jobs use is nobody else's."""
+    run, model, experiment, name = made["run"], made["model"], made["experiment"], "m-0123456789abcdef"
+    source = {"name": name, "source": f"models:/{model}", "run_id": run, "model_id": model}
+    assert made["caller"]("POST", "registered-models/create", json={"name": name}).status_code == 200
+    assert made["caller"]("POST", "model-versions/create", json=source).status_code == 200
+    refused = [
+        ("POST", "runs/delete", {"run_id": run}),
+        ("POST", "runs/delete", {"runId": run}),
+        ("DELETE", f"logged-models/{model}", {}),
+        ("DELETE", "registered-models/delete", {"name": name}),
+        ("DELETE", "model-versions/delete", {"name": name, "version": "1"}),
+        ("POST", "model-versions/create", source),
+        ("POST", "registered-models/create", {"name": "m-fedcba9876543210"}),
+        ("DELETE", files(f"{experiment}/{run}/artifacts/x.txt"), {}),
+        ("DELETE", files(f"{experiment}/models/{model}/artifacts/x.txt"), {}),
+    ]
+    answers = [(m, p, lead(m, p, json=body).status_code) for m, p, body in refused]
+    assert [answer for answer in answers if answer[2] != 403] == []
+
+
 def test_people_may_remark_on_a_jobs_run_but_not_say_whose_something_is(made, engineer):
     run, model, experiment = made["run"], made["model"], made["experiment"]
     note = {"key": "mlflow.note.content", "value": "a good one"}

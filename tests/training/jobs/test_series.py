@@ -54,6 +54,14 @@ def test_speed_is_drawn_and_labels_are_words(path):
     )
 
 
+def test_loss_comes_before_speed_whichever_was_measured_first(path):
+    write(
+        path, {"e": "progress", "step": 1, "rate": 120.0}, metric(5, train_lr=0.1, valid_accuracy=0.5, train_loss=2.0)
+    )
+    series = sorted(curves_after(path, 0).series, key=lambda one: one["rank"])
+    assert [one["name"] for one in series] == ["train/loss", "valid/accuracy", "train/lr", "rate"]
+
+
 def test_a_resumed_attempt_replaces_what_it_does_again(path):
     write(path, {"e": "start"}, *[metric(step, train_loss=float(step)) for step in (1, 2, 3, 4)])
     before = curves_after(path, 0)

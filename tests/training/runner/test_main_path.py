@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import signal
@@ -12,7 +11,7 @@ import pytest
 from collab.agreements.services import terminate_version
 from registry.tracking import job_token
 from tests.cast import Joint, token_for
-from training.engine.contract import Spec, default_spec
+from tests.training.runner.tiny import tiny_spec
 from training.jobs.models import Job
 from training.jobs.services import resume_job, stop_job, submit_job
 from training.runner import dispatch as dispatching
@@ -21,20 +20,6 @@ pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 # Steps of a job that is to be interrupted: several seconds, also on a fast machine, so that it cannot be over before.
 LONG = 1500
-
-
-def tiny_spec(version, *, steps: int) -> dict:
-    """A GPT of a few thousand parameters: seconds, not minutes."""
-    spec: Spec = default_spec("causal-lm", version.profile, str(version.pk))
-    return dataclasses.replace(
-        spec,
-        tokenizer=dataclasses.replace(spec.tokenizer, kind="char", vocab=None),
-        model=dataclasses.replace(spec.model, arch="gpt", size="nano", layers=1, heads=2, width=32, context=32),
-        train=dataclasses.replace(spec.train, epochs=None, max_steps=steps, batch=4),
-        eval=dataclasses.replace(spec.eval, every_steps=max(10, steps // 4), samples=1),
-        keep=dataclasses.replace(spec.keep, checkpoint_every_s=1.0),
-        resources=dataclasses.replace(spec.resources, cpus=1),
-    ).to_json()
 
 
 @pytest.fixture

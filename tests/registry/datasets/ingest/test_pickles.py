@@ -77,6 +77,8 @@ def test_one_that_would_fail_after_having_run(data):
         b"",
         b".",
         b"N.B. this is prose",
+        b"harmony.",
+        b"herself.",
         b"text\nmore text\n",
         b"id,label\n1,2\n",
         b"a;b\n1;2\n",

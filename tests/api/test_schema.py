@@ -1,0 +1,15 @@
+"""The OpenAPI schema promises what the lists answer: rows, without what only one thing's own page shows."""
+
+import pytest
+from drf_spectacular.generators import SchemaGenerator
+
+
+@pytest.mark.parametrize(
+    ("path", "row"),
+    [("dataset-versions", "DatasetVersionRow"), ("jobs", "JobRow"), ("model-versions", "ModelVersionRow")],
+)
+def test_lists_promise_rows(path, row):
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    answer = schema["paths"][f"/api/v1/{path}/"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    page = schema["components"]["schemas"][answer["$ref"].rpartition("/")[2]]
+    assert page["properties"]["results"]["items"]["$ref"].endswith(f"/{row}")
