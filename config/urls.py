@@ -42,6 +42,7 @@ urlpatterns = [
 ]
 
 _FORM = frozenset({"GET", "HEAD", "POST"})
+_MIDWAY = {"mfa_authenticate", "mfa_trust"}  # between the password and being signed in
 _NEEDS_SESSION = ("mfa", "password_change", "password_set", "email", "logout", "reauthenticate", "connections")
 
 
@@ -54,7 +55,7 @@ def _library_rules(patterns: list[Any], prefix: str, default: Rule) -> None:
         elif isinstance(pattern, URLPattern):
             name = pattern.name or ""
             signed_in = default.access == PUBLIC and any(part in f"{name} {full}" for part in _NEEDS_SESSION)
-            LIBRARY_RULES[full] = Rule(SIGNED_IN, _FORM) if signed_in and name != "authenticate" else default
+            LIBRARY_RULES[full] = Rule(SIGNED_IN, _FORM) if signed_in and name not in _MIDWAY else default
 
 
 _library_rules(urlpatterns[0].url_patterns, "accounts/", Rule(PUBLIC, _FORM))

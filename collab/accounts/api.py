@@ -70,6 +70,8 @@ from collab.web.api import (
     tagged,
 )
 
+PROJECT_ROLE_NAMES = [role.value for role in PROJECT_ROLES]
+
 
 class OrganisationRef(serializers.ModelSerializer):
     """An organisation, by name."""
@@ -426,9 +428,7 @@ class InvitationInput(StrictSerializer):
     email = serializers.CharField(max_length=300)
     role = serializers.ChoiceField(choices=[role.value for role in ORGANISATION_ROLES])
     project = serializers.CharField(max_length=40, required=False, allow_null=True, default=None)
-    project_role = serializers.ChoiceField(
-        choices=[role.value for role in PROJECT_ROLES], required=False, allow_blank=True, default=""
-    )
+    project_role = serializers.ChoiceField(choices=PROJECT_ROLE_NAMES, required=False, allow_blank=True, default="")
     message = serializers.CharField(max_length=1000, required=False, allow_blank=True, default="")
     language = serializers.ChoiceField(choices=settings.LANGUAGES, required=False)
     role_ends_at = MomentField(required=False, allow_null=True, default=None)

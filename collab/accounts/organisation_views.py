@@ -99,15 +99,13 @@ def organisation_page(request: HttpRequest, slug: str) -> HttpResponse:
         "projects": projects[:PROJECTS_SHOWN],
         "more_projects": len(projects) > PROJECTS_SHOWN,
         "today": timezone.localdate(),
+        "second_factor": second_factor.banner(request.user),
     }
     if context["may_manage"]:
         context |= {
             "invitations": Invitation.objects.unanswered().filter(organisation=organisation).with_names()[:20],
             "review": MembershipReview.objects.unfinished().filter(organisation=organisation).first(),
         }
-    if second_factor.lacks(request.user):
-        context["second_factor"] = second_factor.is_required()
-        context["lacks_second_factor"] = True
     return show(request, "collab/accounts/organisation.html", context)
 
 

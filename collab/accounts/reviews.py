@@ -34,7 +34,8 @@ def open_review(
     if MembershipReview.objects.unfinished().filter(**scope).exists():
         raise ConflictError(_("A review is under way already: finish it first."))
     review = MembershipReview.objects.create(due_on=due_on, opened_by=by, **scope)
-    rows: MembershipQuerySet = Membership.objects.filter(**scope).active()
+    here = {"project": project} if project is not None else {"project": None, "organisation": organisation}
+    rows: MembershipQuerySet = Membership.objects.filter(**here).active()
     ReviewItem.objects.bulk_create(ReviewItem(review=review, membership=held) for held in rows.order_by("starts_at"))
     _record("open_review", review, by, {"due": due_on.isoformat()})
     return review

@@ -28,14 +28,16 @@ def has_second_factor(user: User) -> bool:
     return _factors(user).exists()
 
 
-def is_concerned(user: User) -> bool:
-    """Whether the person holds what a second factor is for."""
-    return user.is_staff or _posts(user).exists()
+def forget(user: User) -> None:
+    """Take every second factor away."""
+    Authenticator.objects.filter(user=user.pk).delete()
 
 
-def lacks(user: User) -> bool:
-    """Somebody concerned who has not set one up."""
-    return not has_second_factor(user) and is_concerned(user)
+def banner(user: User) -> str:
+    """`required` or `offered` for somebody whom it concerns and who has none, and nothing for others: one query."""
+    concerned = Q(is_staff=True) | Q(Exists(_posts(user)))
+    lacks = User.objects.filter(concerned, ~Exists(_factors(user)), pk=user.pk).exists()
+    return settings.TWO_FACTOR if lacks else ""
 
 
 def missing() -> Missing:

@@ -734,6 +734,23 @@ def reactivate_person(*, user: User, by: User) -> User:
 
 
 @transaction.atomic
+def reclaim_account(*, user: User) -> User:
+    """An address turned out to be somebody's who never confirmed it here: end every way in that the account had.
+
+    Whoever made it, perhaps another, keeps neither password nor session, token or second factor.
+    """
+    locked = User.objects.select_for_update().get(pk=user.pk)
+    locked.set_unusable_password()
+    locked.sign_outs += 1
+    locked.save(update_fields=["password", "sign_outs"])
+    ApiToken.objects.live().filter(user=locked).update(revoked_at=timezone.now())
+    second_factor.forget(locked)
+    record(verb="person.reclaim", subject=locked, by=None, data={"user": str(locked.pk)})
+    user.refresh_from_db()
+    return user
+
+
+@transaction.atomic
 def sign_out_everywhere(*, by: User) -> User:
     """End all one's own sessions, on every device."""
     User.objects.filter(pk=by.pk).update(sign_outs=F("sign_outs") + 1)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.i18n import set_language
 
 from collab.access.policy import get_or_404, visible_to
+from collab.accounts import second_factor
 from collab.accounts.forms import ProfileForm, TokenForm
 from collab.accounts.invitations import accept_invitation, answerable, decline_invitation, found_by_link
 from collab.accounts.models import ApiToken, Membership, User
@@ -46,7 +47,11 @@ def profile(request: HttpRequest) -> HttpResponse:
 
     roles = Membership.objects.of(request.user).active()
     roles = roles.select_related("organisation", "project", "unit", "granted_by")
-    context = {"form": form, "roles": roles.order_by("organisation__name", "project__title")}
+    context = {
+        "form": form,
+        "roles": roles.order_by("organisation__name", "project__title"),
+        "second_factor": second_factor.banner(request.user),
+    }
     return submit(request, form, change) or show(request, "collab/accounts/profile.html", context, form)
 
 

@@ -93,6 +93,7 @@ ACTS = {
     "organisation.confirm_role": (gettext_lazy("confirmed the role “%(role)s” of %(person)s"), "check-circle", "ok"),
     "organisation.finish_review": (gettext_lazy("finished a review of the members"), "list-check", "ok"),
     "person.deactivate": (gettext_lazy("closed the account of %(person)s"), "slash-circle", "bad"),
+    "person.reclaim": (gettext_lazy("The account of %(person)s went to whose address it is"), "shield-lock", "warn"),
     "person.reactivate": (gettext_lazy("opened the account of %(person)s again"), "person", "ok"),
     "person.sign_out_everywhere": (gettext_lazy("signed out on every device"), "box-arrow-right", "quiet"),
     "agreement.draft": (gettext_lazy("began the agreement %(reference)s"), "file-earmark-text", "accent"),

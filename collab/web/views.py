@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from collab.access.policy import visible_to
 from collab.access.roles import roles_with
+from collab.accounts import second_factor
 from collab.accounts.models import Membership, Organisation
 from collab.agreements.models import AgreementVersion
 from collab.agreements.reading import clauses_of, effect_of_signing, names
@@ -38,6 +39,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "may_begin": visible_to(request.user, "project.create", Organisation.objects.all()).exists(),
         "may_train": visible_to(request.user, "job.submit", Project.objects.open()).exists(),
         "belongs": Membership.objects.of(request.user).active().exists(),
+        "second_factor": second_factor.banner(request.user),
     }
     return show(request, "collab/dashboard.html", context)
 

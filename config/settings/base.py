@@ -154,6 +154,7 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_SESSION_REMEMBER = None
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Tandem"
+ACCOUNT_ADAPTER = "collab.accounts.adapters.AccountAdapter"
 SOCIALACCOUNT_ADAPTER = "collab.accounts.adapters.ProviderAdapter"
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = True  # an address that the provider has verified finds its account …
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True  # … and stays linked with it
@@ -303,6 +304,7 @@ SPECTACULAR_SETTINGS = {
         "ObligationKind": "collab.inbox.states.ObligationKind",
         "MailChoice": "collab.inbox.states.Mail",
         "Role": "collab.access.roles.Role",
+        "ProjectRoleName": "collab.accounts.api.PROJECT_ROLE_NAMES",
     },
 }
 

@@ -9,11 +9,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.db import connection, transaction
 from django.utils import timezone
 
 from collab.access.roles import Role
-from collab.accounts.models import Membership, User
+from collab.accounts.invitations import accept_invitation
+from collab.accounts.invitations import digest_of as digest_of_link
+from collab.accounts.models import Invitation, Membership, OrganisationUnit, User
+from collab.accounts.services import add_unit, deactivate_person, edit_organisation, edit_unit, leave_organisation
 from collab.agreements.models import AgreementVersion, Signature
 from collab.agreements.services import draft_agreement, draft_version, send_for_signature, sign_version
 from collab.audit.models import AuditEvent
@@ -23,7 +27,7 @@ from collab.inbox.mailing import send_due
 from collab.inbox.models import Obligation, Request
 from collab.inbox.services import QUESTION, ask, decide_request, meet_condition, notify, set_obligation
 from collab.inbox.topics import TOPICS
-from collab.kernel.errors import ConflictError, DomainError, InvalidError, StaleError
+from collab.kernel.errors import ConflictError, DomainError, ExpiredError, InvalidError, StaleError
 from collab.projects.models import Project
 from collab.projects.services import add_member, add_party, edit_project, end_membership
 from registry.catalog.models import ModelVersion
@@ -225,6 +229,69 @@ def test_the_last_two_leads_do_not_both_leave(aurora):
     results = at_once([lambda m=held: end_membership(membership=m, by=m.user) for held in leads])
     assert sorted(isinstance(result, ConflictError) for result in results) == [False, True]
     assert Membership.objects.active().filter(project=aurora.project, role=Role.LEAD).count() == 1
+
+
+def test_an_invitation_accepted_five_times_at_once_makes_one_membership(aurora):
+    boss = employ(person("Boss"), aurora.university, Role.ORGANISATION_ADMIN)
+    guest = person("Guest")
+    EmailAddress.objects.create(user=guest, email=guest.email, verified=True, primary=True)
+    secret = "a-secret-that-is-long-enough"
+    Invitation.objects.create(
+        organisation=aurora.university,
+        role=Role.EMPLOYEE,
+        email=guest.email,
+        invited_by=boss,
+        expires_at=timezone.now() + timedelta(days=1),
+        digest=digest_of_link(secret),
+    )
+    results = at_once([lambda: accept_invitation(secret=secret, by=User.objects.get(pk=guest.pk))] * 5)
+    assert sum(isinstance(result, list) for result in results) == 1
+    assert sum(isinstance(result, ExpiredError) for result in results) == 4, results
+    assert Membership.objects.filter(user=guest).count() == acts("organisation.accept_invitation") == 1
+
+
+def test_the_last_two_admins_do_not_both_go(aurora):
+    admins = [employ(person(f"Admin {n}"), aurora.university, Role.ORGANISATION_ADMIN) for n in range(2)]
+    root = person("Root", is_staff=True, is_superuser=True)
+    first, second = admins
+    results = at_once(
+        [
+            lambda: leave_organisation(organisation=aurora.university, by=first),
+            lambda: deactivate_person(user=User.objects.get(pk=second.pk), by=root),
+        ]
+    )
+    assert sorted(isinstance(result, ConflictError) for result in results) == [False, True], results
+    held = Membership.objects.filter(organisation=aurora.university, role=Role.ORGANISATION_ADMIN)
+    assert held.open_ended().count() == 1
+
+
+def test_two_units_do_not_become_parts_of_each_other(aurora):
+    boss = employ(person("Boss"), aurora.university, Role.ORGANISATION_ADMIN)
+    law, arts = (add_unit(organisation=aurora.university, name=name, by=boss) for name in ("Law", "Arts"))
+    results = at_once(
+        [
+            lambda: edit_unit(
+                unit=OrganisationUnit.objects.get(pk=law.pk), by=boss, version=1, name="Law", parent=arts
+            ),
+            lambda: edit_unit(
+                unit=OrganisationUnit.objects.get(pk=arts.pk), by=boss, version=1, name="Arts", parent=law
+            ),
+        ]
+    )
+    assert sorted(isinstance(result, InvalidError) for result in results) == [False, True], results
+    assert OrganisationUnit.objects.filter(parent=None).count() == 1
+
+
+def test_an_organisation_changed_twice_from_the_same_state(aurora):
+    boss = employ(person("Boss"), aurora.university, Role.ORGANISATION_ADMIN)
+    results = at_once(
+        [
+            lambda n=name: edit_organisation(organisation=aurora.university, by=boss, version=1, name=n).name
+            for name in ("North", "South")
+        ]
+    )
+    assert sorted(isinstance(result, StaleError) for result in results) == [False, True]
+    assert acts("organisation.edit") == 1
 
 
 def test_a_role_a_dataset_and_a_party_are_added_once(aurora):

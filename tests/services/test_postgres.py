@@ -17,6 +17,7 @@ ROOT = Path(settings.BASE_DIR)
 SAME_TESTS = [
     "tests/collab/access/test_policy.py",
     "tests/collab/accounts/test_models.py",
+    "tests/collab/accounts/test_organisations.py",
     "tests/collab/accounts/test_services.py",
     "tests/collab/agreements/test_coverage.py",
     "tests/collab/agreements/test_models.py",

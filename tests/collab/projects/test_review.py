@@ -326,7 +326,7 @@ def test_a_review_stands_in_the_calendar_of_its_reviewer_until_it_is_given(propo
     give(proposal, proposal.one)
     assert not due.filter(person=proposal.one).exists()
     move_project(project=proposal.project, move="withdraw", by=proposal.lead)
-    assert not due.exists()
+    assert not due.all().exists()
 
 
 def test_a_party_is_answered_for_by_its_own_people(proposal):
