@@ -6,7 +6,10 @@ from collab.accounts.urls import urlpatterns as of_organisations
 from collab.agreements import views as agreements
 from collab.audit import views as audit
 from collab.inbox import views as inbox
+from collab.projects import budget_views as budget
+from collab.projects import review_views as review
 from collab.projects import views as projects
+from collab.projects import work_views as work
 from collab.terms import views as terms
 from collab.web import views as web
 
@@ -41,6 +44,142 @@ urlpatterns = [
         name="member_end",
     ),
     route("projects/<slug:slug>/history/", projects.project_history, rule("audit.view"), name="project_history"),
+    # … their review
+    route("projects/<slug:slug>/review/", review.project_review, rule("review.view"), name="project_review"),
+    route(
+        "projects/<slug:slug>/review/new/",
+        review.review_step_new,
+        rule("review.manage", "GET", "POST"),
+        name="review_step_new",
+    ),
+    route(
+        "projects/<slug:slug>/approvals/<uuid:pk>/",
+        review.approval_answer,
+        rule("project.approve", "POST"),
+        name="approval_answer",
+    ),
+    route("review-steps/<uuid:pk>/", review.review_step, rule("review.view"), name="review_step"),
+    route(
+        "review-steps/<uuid:pk>/edit/",
+        review.review_step_edit,
+        rule("review.manage", "GET", "POST"),
+        name="review_step_edit",
+    ),
+    route(
+        "review-steps/<uuid:pk>/decide/",
+        review.review_step_decide,
+        rule("review.chair", "POST"),
+        name="review_step_decide",
+    ),
+    route(
+        "review-steps/<uuid:pk>/conflicts/<uuid:conflict>/",
+        review.review_conflict_decide,
+        rule("review.chair", "POST"),
+        name="review_conflict_decide",
+    ),
+    route("reviews/", review.reviews, rule(SIGNED_IN), name="reviews"),
+    route("reviews/<uuid:pk>/", review.review, rule("review.view", "GET", POST="review.give"), name="review"),
+    route("reviews/<uuid:pk>/conflict/", review.review_conflict, rule("review.give", "POST"), name="review_conflict"),
+    route("questionnaires/", review.questionnaires, rule(SIGNED_IN), name="questionnaires"),
+    route("questionnaires/new/", review.questionnaire_new, rule(SIGNED_IN, "GET", "POST"), name="questionnaire_new"),
+    route("questionnaires/<uuid:pk>/", review.questionnaire, rule("organisation.view"), name="questionnaire"),
+    route(
+        "questionnaires/<uuid:pk>/new/",
+        review.questionnaire_version_new,
+        rule("review.manage", "GET", "POST"),
+        name="questionnaire_version_new",
+    ),
+    # … their work
+    route("projects/<slug:slug>/work/", work.work, rule("project.view"), name="work"),
+    route("projects/<slug:slug>/work/new/", work.work_new, rule("project.edit", "GET", "POST"), name="work_new"),
+    route("projects/<slug:slug>/work/<uuid:pk>/", work.work_item, rule("project.view"), name="work_item"),
+    route(
+        "projects/<slug:slug>/work/<uuid:pk>/edit/",
+        work.work_edit,
+        rule("project.edit", "GET", "POST"),
+        name="work_edit",
+    ),
+    route("projects/<slug:slug>/work/<uuid:pk>/move/", work.work_move, rule("work.deliver", "POST"), name="work_move"),
+    route(
+        "projects/<slug:slug>/reports/",
+        work.reports,
+        rule("project.view", "GET", POST="project.edit"),
+        name="reports",
+    ),
+    route(
+        "projects/<slug:slug>/reports/<uuid:pk>/",
+        work.report,
+        rule("project.view", "GET", POST="work.deliver"),
+        name="report",
+    ),
+    route(
+        "projects/<slug:slug>/reports/<uuid:pk>/move/",
+        work.report_move,
+        rule("work.deliver", "POST"),
+        name="report_move",
+    ),
+    route("projects/<slug:slug>/outputs/", work.outputs, rule("project.view"), name="outputs"),
+    route("projects/<slug:slug>/outputs/new/", work.output_new, rule("output.edit", "GET", "POST"), name="output_new"),
+    route("projects/<slug:slug>/outputs/<uuid:pk>/", work.output, rule("project.view"), name="output"),
+    route(
+        "projects/<slug:slug>/outputs/<uuid:pk>/edit/",
+        work.output_edit,
+        rule("output.edit", "GET", "POST"),
+        name="output_edit",
+    ),
+    route("projects/<slug:slug>/closure/", work.closure, rule("project.view", "GET", "POST"), name="closure"),
+    route(
+        "projects/<slug:slug>/parties/<uuid:pk>/",
+        work.party,
+        rule("project.view", "GET", POST="project.edit"),
+        name="party",
+    ),
+    route(
+        "projects/<slug:slug>/parties/<uuid:pk>/contribute/",
+        work.contribution_new,
+        rule("project.edit", "GET", "POST"),
+        name="contribution_new",
+    ),
+    route(
+        "projects/<slug:slug>/parties/<uuid:pk>/remove/",
+        work.party_remove,
+        rule("project.edit", "POST"),
+        name="party_remove",
+    ),
+    route(
+        "projects/<slug:slug>/parties/<uuid:pk>/leave/",
+        work.party_leave,
+        rule("project.edit", "POST"),
+        name="party_leave",
+    ),
+    # … their money
+    route("projects/<slug:slug>/budget/", budget.budget, rule("budget.view", "GET", POST="budget.edit"), name="budget"),
+    route("projects/<slug:slug>/budget/burn/", budget.budget_burn, rule("budget.view"), name="budget_burn"),
+    route("projects/<slug:slug>/budget.csv", budget.budget_csv, rule("budget.view"), name="budget_csv"),
+    route(
+        "projects/<slug:slug>/budget/lines/new/",
+        budget.budget_line_new,
+        rule("budget.edit", "GET", "POST"),
+        name="budget_line_new",
+    ),
+    route(
+        "projects/<slug:slug>/budget/lines/<uuid:pk>/book/",
+        budget.cost_new,
+        rule("budget.edit", "GET", "POST"),
+        name="cost_new",
+    ),
+    route(
+        "projects/<slug:slug>/budget/settings/",
+        budget.budget_settings,
+        rule("budget.edit", "GET", "POST"),
+        name="budget_settings",
+    ),
+    route(
+        "projects/<slug:slug>/budget/price/",
+        budget.training_rate_new,
+        rule("budget.edit", "GET", "POST"),
+        name="training_rate_new",
+    ),
     # agreements
     route(
         "projects/<slug:slug>/agreements/",

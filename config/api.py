@@ -15,6 +15,15 @@ from collab.accounts.api import (
 from collab.agreements.api import AgreementVersionViewSet, AgreementViewSet
 from collab.inbox.api import DelegationViewSet, NotificationViewSet, ObligationViewSet, RequestViewSet
 from collab.projects.api import ProjectViewSet
+from collab.projects.review_api import ApprovalViewSet, QuestionnaireViewSet, ReviewStepViewSet, ReviewViewSet
+from collab.projects.work_api import (
+    BudgetLineViewSet,
+    BudgetViewSet,
+    OutputViewSet,
+    PartyViewSet,
+    ReportViewSet,
+    WorkItemViewSet,
+)
 from collab.terms.api import AcceptanceViewSet
 from registry.catalog.api import ModelVersionViewSet, ModelViewSet
 from registry.datasets.api import DatasetVersionViewSet, DatasetViewSet
@@ -29,6 +38,16 @@ router.register("invitations", InvitationViewSet, basename="invitation")
 router.register("membership-reviews", MembershipReviewViewSet, basename="membership-review")
 router.register("people", PersonViewSet, basename="person")
 router.register("projects", ProjectViewSet, basename="project")
+router.register("parties", PartyViewSet, basename="party")
+router.register("approvals", ApprovalViewSet, basename="approval")
+router.register("review-steps", ReviewStepViewSet, basename="review-step")
+router.register("reviews", ReviewViewSet, basename="review")
+router.register("questionnaires", QuestionnaireViewSet, basename="questionnaire")
+router.register("work-items", WorkItemViewSet, basename="work-item")
+router.register("budgets", BudgetViewSet, basename="budget")
+router.register("budget-lines", BudgetLineViewSet, basename="budget-line")
+router.register("reports", ReportViewSet, basename="report")
+router.register("outputs", OutputViewSet, basename="output")
 router.register("agreements", AgreementViewSet, basename="agreement")
 router.register("agreement-versions", AgreementVersionViewSet, basename="agreement-version")
 router.register("acceptances", AcceptanceViewSet, basename="acceptance")

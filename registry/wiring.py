@@ -14,19 +14,22 @@ from collab.agreements.coverage import covered
 from collab.agreements.coverage import explain as explain_coverage
 from collab.agreements.models import Purpose
 from collab.projects.facts import register_facts
+from collab.projects.products import register_products
 from collab.projects.running import NOT_ENDED, requires_project
 from collab.terms.acceptance import accepted
 from collab.terms.acceptance import because as because_accepted
 from collab.terms.acceptance import explain as explain_acceptance
 from collab.terms.matrix import register_matrix
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
-from registry.catalog.telling import model_counts
+from registry.catalog.telling import ModelProducts, model_counts
 from registry.datasets.models import Dataset, DatasetVersion
-from registry.datasets.telling import DatasetAssets, dataset_counts
+from registry.datasets.telling import DatasetAssets, DatasetProducts, dataset_counts
 from registry.uses.matching import missing_use
 from registry.uses.models import UseCode, UseTerms, open_to
 
 register_assets(DatasetAssets())
+register_products("datasets", DatasetProducts())
+register_products("models", ModelProducts())
 register_facts("datasets", dataset_counts)
 register_facts("models", model_counts)
 

@@ -4,7 +4,10 @@ from uuid import UUID
 
 from collab.access.policy import Scope, register_scope
 from collab.projects.facts import register_facts
+from collab.projects.guards import register_effect
+from collab.projects.services import register_report_facts
 from registry.tracking import fence_checks
+from training.jobs.costs import end_jobs, report_facts
 from training.jobs.models import Attempt, Job
 from training.jobs.states import LIVE
 from training.jobs.telling import running_counts
@@ -12,6 +15,9 @@ from training.jobs.telling import running_counts
 register_scope(Job, Scope(view="job.view", project="project"))
 register_scope(Attempt, Scope(view="job.view", project="job__project"))
 register_facts("running", running_counts)
+register_report_facts("jobs", report_facts)
+for _move in ("close", "terminate"):
+    register_effect(_move, "jobs", end_jobs)
 
 
 def holds_fence(job_id: str, fence: int) -> bool:

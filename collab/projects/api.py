@@ -19,9 +19,19 @@ from collab.accounts.models import Membership, Organisation, User
 from collab.audit.api import AuditEventSerializer
 from collab.audit.models import AuditEvent
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError
-from collab.projects.models import Project, ProjectParty
-from collab.projects.services import add_member, add_party, create_project, edit_project, end_membership, move_project
-from collab.projects.states import PROJECT_MOVES, ProjectState
+from collab.projects.models import Attestation, AttestationKind, DataEnding, Project, ProjectParty
+from collab.projects.services import (
+    add_member,
+    add_party,
+    attest,
+    closing_items,
+    create_project,
+    edit_project,
+    end_membership,
+    move_project,
+    schedule_reports,
+)
+from collab.projects.states import FOLLOWING, PROJECT_MOVES, ProjectState
 from collab.web.api import (
     SLUG_PATTERN,
     UUID_PATTERN,
@@ -64,6 +74,7 @@ class ProjectSerializer(serializers.ModelSerializer):
             "summary",
             "summary_zh",
             "state",
+            "state_reason",
             "moves",
             "starts_on",
             "ends_on",
@@ -116,9 +127,49 @@ class MemberInput(StrictSerializer):
     ends_at = MomentField(required=False, allow_null=True, default=None)
 
 
+class MoveInput(StrictSerializer):
+    move = serializers.ChoiceField(choices=[move for move in PROJECT_MOVES.table if move not in FOLLOWING])
+    reason = serializers.CharField(max_length=1000, required=False, allow_blank=True)
+
+
+class ScheduleInput(StrictSerializer):
+    every_months = serializers.IntegerField(min_value=1, max_value=36, allow_null=True)
+    due_days = serializers.IntegerField(min_value=0, max_value=180, default=30)
+
+
+class ClosingItemSerializer(serializers.Serializer):
+    """One thing to do before a project closes."""
+
+    code = serializers.CharField(read_only=True)
+    title = serializers.CharField(read_only=True)
+    who = serializers.CharField(read_only=True)
+    done = serializers.BooleanField(read_only=True)
+    url = serializers.CharField(read_only=True)
+    detail = serializers.CharField(read_only=True)
+
+
+class AttestInput(StrictSerializer):
+    """`seen` is the hash of the register of outputs as you read it."""
+
+    party = ScopedRelatedField(word="organisation.view", model=Organisation, slug_field="slug")
+    kind = serializers.ChoiceField(choices=AttestationKind.choices)
+    ending = serializers.ChoiceField(choices=DataEnding.choices, required=False, allow_blank=True)
+    note = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+    seen = serializers.CharField(max_length=64, required=False, allow_blank=True)
+
+
+class AttestationSerializer(serializers.ModelSerializer):
+    party = OrganisationRef(source="party.organisation", read_only=True)
+
+    class Meta:
+        model = Attestation
+        fields = ["id", "party", "kind", "ending", "note", "outputs_sha256", "attested_at"]
+
+
 class ProjectFilter(django_filters.FilterSet):
     state = django_filters.ChoiceFilter(choices=choices_of(ProjectState))
     title = django_filters.CharFilter(lookup_expr="icontains")
+    party = django_filters.CharFilter(field_name="parties__organisation__slug", distinct=True)
 
 
 IF_MATCH = OpenApiParameter(
@@ -137,6 +188,10 @@ class ProjectViewSet(ScopedViewSet):
         "suspend": "project.edit",
         "resume": "project.edit",
         "close": "project.edit",
+        "move": "project.edit",
+        "schedule": "project.edit",
+        "closure": "project.view",
+        "attest": "project.approve",
         "parties": "project.view",
         "join": "project.edit",
         "people": "project.view",
@@ -188,6 +243,36 @@ class ProjectViewSet(ScopedViewSet):
     @action(detail=True, methods=["post"])
     def close(self, request: Request, slug: str) -> Response:
         return self._move("close")
+
+    @extend_schema(summary="Any move of its life", request=MoveInput, responses=ProjectSerializer)
+    @action(detail=True, methods=["post"])
+    def move(self, request: Request, slug: str) -> Response:
+        return self._tagged(move_project(project=self.get_object(), by=request.user, **self.parsed(MoveInput)))
+
+    @extend_schema(
+        summary="Set the schedule of reports", request=ScheduleInput, responses=ProjectSerializer, parameters=[IF_MATCH]
+    )
+    @action(detail=True, methods=["post"])
+    def schedule(self, request: Request, slug: str) -> Response:
+        project = self.get_object()
+        require_match(request, etag_of(project.pk, project.version))
+        given = self.parsed(ScheduleInput)
+        return self._tagged(schedule_reports(project=project, by=request.user, version=project.version, **given))
+
+    @extend_schema(summary="What is left to do before it closes", responses=ClosingItemSerializer(many=True))
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def closure(self, request: Request, slug: str) -> Response:
+        return Response(ClosingItemSerializer(closing_items(self.get_object()), many=True).data)
+
+    @extend_schema(summary="Give the word of a party", request=AttestInput, responses={201: AttestationSerializer})
+    @closure.mapping.post
+    def attest(self, request: Request, slug: str) -> Response:
+        project = self.get_object()
+        data = self.parsed(AttestInput)
+        party = ProjectParty.objects.filter(project=project, organisation=data.pop("party")).first()
+        if party is None:
+            raise NotFoundError
+        return self.shown(attest(party=party, by=request.user, **data), AttestationSerializer, 201)
 
     @extend_schema(summary="Parties, also those that left", responses=PartySerializer(many=True))
     @action(detail=True, paged=True, filterset_class=None)

@@ -16,7 +16,7 @@ from collab.access.policy import visible_to
 from collab.access.roles import PROJECT_ROLES
 from collab.accounts.models import Organisation, User
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
-from collab.projects.models import Project
+from collab.projects.models import Project, ProjectParty
 from collab.projects.states import FOLLOWING, PROJECT_MOVES, ProjectState
 from collab.web.forms import DayInput, ListFilter, OnceForm, PageForm, SearchInput
 
@@ -36,6 +36,14 @@ STATE_WORDS = {
 }
 
 
+def parties_for(request: Any) -> QuerySet[Organisation]:
+    """The parties of the projects that one may see."""
+    if request is None:
+        return Organisation.objects.none()
+    seen = visible_to(request.user, "project.view", ProjectParty.objects.all())
+    return Organisation.objects.filter(pk__in=seen.values("organisation"))
+
+
 class ProjectFilter(ListFilter):
     """Search and state of the project list."""
 
@@ -46,9 +54,22 @@ class ProjectFilter(ListFilter):
         choices=[(s.value, STATE_WORDS[s]) for s in ProjectState], label=_("State"), empty_label=_("Any state")
     )
 
+    party = django_filters.ModelChoiceFilter(
+        queryset=lambda request: parties_for(request), method="of_party", label=_("Party"), empty_label=_("Any party")
+    )
+    mine = django_filters.ChoiceFilter(
+        choices=[("1", _("With a role of mine"))], method="of_mine", label=_("Whose"), empty_label=_("All I can see")
+    )
+
     class Meta:
         model = Project
         fields: list[str] = []
+
+    def of_party(self, rows: Any, name: str, value: Organisation) -> QuerySet[Project]:
+        return rows.of_party(value)
+
+    def of_mine(self, rows: Any, name: str, value: str) -> QuerySet[Project]:
+        return rows.mine(self.request.user)
 
     def search(self, rows: QuerySet[Project], name: str, value: str) -> QuerySet[Project]:
         return rows.filter(Q(title__icontains=value) | Q(title_zh__icontains=value) | Q(slug__icontains=value))

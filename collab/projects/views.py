@@ -16,6 +16,7 @@ from collab.audit.models import AuditEvent
 from collab.kernel.errors import InvalidError
 from collab.projects.facts import facts_of
 from collab.projects.forms import (
+    STATE_WORDS,
     EditProjectForm,
     MemberForm,
     MoveForm,
@@ -23,6 +24,7 @@ from collab.projects.forms import (
     ProjectFilter,
     ProjectForm,
 )
+from collab.projects.guards import missing_for
 from collab.projects.models import Project
 from collab.projects.services import (
     add_member,
@@ -32,19 +34,29 @@ from collab.projects.services import (
     end_membership,
     move_project,
 )
-from collab.projects.states import PROJECT_MOVES
+from collab.projects.services.approval import answering_for
+from collab.projects.states import PROJECT_MOVES, ProjectState
+from collab.projects.tabs import TAB_WORDS, steps_of, tabs_of
 from collab.web.forms import act, sent, show, submit
 from collab.web.history import timeline
 from collab.web.pagination import page_of
 
 HISTORY_SHOWN = 8
+# What comes next in a state, so that the page can say what it waits for.
+NEXT = {
+    ProjectState.PROPOSAL: "submit",
+    ProjectState.UNDER_REVIEW: "ask_approval",
+    ProjectState.IN_APPROVAL: "approve",
+    ProjectState.CONTRACTING: "begin",
+    ProjectState.CLOSING: "close",
+}
 ACTIONS = ("project.edit", "member.manage", "agreement.draft", "audit.view", "tracking.read")
 PANELS = ("dataset.view", "dataset.upload", "job.view", "job.submit", "model.view")
 
 
 def project_list(request: HttpRequest) -> HttpResponse:
     rows = Project.objects.visible_to(request.user).with_parties()
-    found = ProjectFilter(request.GET, queryset=rows)
+    found = ProjectFilter(request.GET, queryset=rows, request=request)
     page = page_of(request, found.qs)
     facts = facts_of(request.user, [project.pk for project in page])
     for project in page:
@@ -65,9 +77,15 @@ def project_new(request: HttpRequest) -> HttpResponse:
 
 def project_page(request: HttpRequest, slug: str) -> HttpResponse:
     project = get_or_404(request.user, "project.view", Project.objects.with_parties(), slug=slug)
-    may = allowed(request.user, project, *ACTIONS, *PANELS)
+    may = allowed(request.user, project, *ACTIONS, *PANELS, *TAB_WORDS)
+    next_move = NEXT.get(project.state, "")
     context = {
         "project": project,
+        "tabs": tabs_of(project, "project", may),
+        "steps": steps_of(project, STATE_WORDS),
+        "missing": missing_for(next_move, project) if next_move else [],
+        "approvals": _approvals(project),
+        "answering": set(answering_for(request.user, project.pk).values_list("pk", flat=True)),
         "may": {word.replace(".", "_"): True for word in may},
         "moves": PROJECT_MOVES.open_from(project.state),
         "people": Membership.objects.of_project(project).active().with_names(),
@@ -77,6 +95,13 @@ def project_page(request: HttpRequest, slug: str) -> HttpResponse:
     if "audit.view" in may:
         context["history"] = timeline(_events(request, project)[:HISTORY_SHOWN])
     return show(request, "collab/projects/page.html", context)
+
+
+def _approvals(project: Project) -> Any:
+    """The answers of the parties, while they are being given."""
+    if project.state != ProjectState.IN_APPROVAL:
+        return []
+    return project.approvals.filter(round=project.round).select_related("party__organisation", "decided_by")
 
 
 def project_edit(request: HttpRequest, slug: str) -> HttpResponse:
@@ -96,11 +121,13 @@ def project_move(request: HttpRequest, slug: str) -> HttpResponse:
     project = get_or_404(request.user, "project.edit", Project.objects.all(), slug=slug)
     form = MoveForm(request.POST)
     if not form.is_valid():
-        raise InvalidError(_("Choose to begin, suspend, resume or close the project."), field="move")
+        raise InvalidError(_("Choose one of the moves that the state of the project allows."), field="move")
+    move = form.cleaned_data["move"]
+    gone = move == "close" and project.state == ProjectState.CLOSING and not missing_for("close", project)
     return act(
         request,
-        lambda: move_project(project=project, move=form.cleaned_data["move"], by=request.user),
-        to=project.get_absolute_url(),
+        lambda: move_project(project=project, move=move, by=request.user, reason=form.cleaned_data["reason"]),
+        to=reverse("collab:projects") if gone else project.get_absolute_url(),  # with it, one's own role has ended
         said=_("The state of the project was changed."),
     )
 

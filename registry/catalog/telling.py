@@ -11,7 +11,8 @@ from django.utils.translation import ngettext
 
 from collab.accounts.models import User
 from collab.projects.facts import Fact
-from registry.catalog.models import RegisteredModel
+from collab.projects.products import Product
+from registry.catalog.models import ModelVersion, RegisteredModel
 
 
 def model_counts(user: User, projects: Iterable[UUID]) -> dict[UUID, Fact]:
@@ -26,3 +27,11 @@ def model_counts(user: User, projects: Iterable[UUID]) -> dict[UUID, Fact]:
         )
         for row in rows.values("project", "project__slug").annotate(n=Count("pk"))
     }
+
+
+class ModelProducts:
+    """Model versions as outputs of a project."""
+
+    def of_project(self, user: User, project_id: UUID) -> list[Product]:
+        rows = ModelVersion.objects.filter(model__project_id=project_id).visible_to(user).select_related("model")
+        return [Product("model_version", row.pk, str(row), row.get_absolute_url()) for row in rows]

@@ -13,6 +13,7 @@ from collab.access.policy import visible_to
 from collab.accounts.models import User
 from collab.agreements.assets import Asset
 from collab.projects.facts import Fact
+from collab.projects.products import Product
 from registry.datasets.models import Dataset
 
 
@@ -28,6 +29,14 @@ class DatasetAssets:
 
     def named(self, user: User, keys: Iterable[UUID]) -> dict[UUID, Asset]:
         return {asset.pk: asset for asset in _assets(user, Dataset.objects.filter(pk__in=list(keys)))}
+
+
+class DatasetProducts:
+    """Datasets as outputs of a project."""
+
+    def of_project(self, user: User, project_id: UUID) -> list[Product]:
+        rows = Dataset.objects.filter(project_id=project_id).visible_to(user).order_by("name")
+        return [Product("dataset", row.pk, row.name, row.get_absolute_url()) for row in rows]
 
 
 def _assets(user: User, rows: QuerySet[Dataset]) -> list[Asset]:

@@ -25,7 +25,19 @@ from collab.accounts.models import (
 )
 from collab.agreements.models import Agreement, AgreementVersion
 from collab.inbox.models import CalendarLink, Notification, Obligation, Request
-from collab.projects.models import Project
+from collab.projects.models import (
+    BudgetLine,
+    ConflictOfInterest,
+    Output,
+    PartyApproval,
+    ProgressReport,
+    Project,
+    ProjectParty,
+    Questionnaire,
+    Review,
+    ReviewStep,
+    WorkItem,
+)
 from collab.web.api import etag_of
 from registry.catalog.models import ModelVersion, RegisteredModel
 from registry.datasets.models import Dataset, DatasetVersion
@@ -79,6 +91,12 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
         r"projects/<slug:slug>/rights/<uuid:pk>/<str:word>/",
         lambda s, n: (s.joint.project, (s.joint.project.slug, s.joint.engineer.pk, "dataset.train")),
     ),
+    (r"projects/<slug:slug>/approvals/<uuid:pk>/", lambda s, n: _in_project(s, PartyApproval)),
+    (r"projects/<slug:slug>/work/<uuid:pk>/", lambda s, n: _in_project(s, WorkItem)),
+    (r"projects/<slug:slug>/reports/<uuid:pk>/", lambda s, n: _in_project(s, ProgressReport)),
+    (r"projects/<slug:slug>/outputs/<uuid:pk>/", lambda s, n: _in_project(s, Output)),
+    (r"projects/<slug:slug>/parties/<uuid:pk>/", lambda s, n: _in_project(s, ProjectParty)),
+    (r"projects/<slug:slug>/budget/lines/<uuid:pk>/", lambda s, n: _in_project(s, BudgetLine)),
     (r"projects/<slug:slug>/", lambda s, n: (s.joint.project, (s.joint.project.slug,))),
     (r"agreements/<uuid:pk>/v<int:number>/", lambda s, n: _version(s, n)),
     (r"agreements/<uuid:pk>/", lambda s, n: (s.object(Agreement), (s.object(Agreement).pk,))),
@@ -89,6 +107,13 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"people/<uuid:pk>/access/", lambda s, n: (s.object(Project), (s.joint.engineer.pk,))),
     (r"people/<uuid:pk>/", lambda s, n: (s.object(User), (s.object(User).pk,))),
     (r"jobs/<uuid:pk>/", lambda s, n: (_job(s, n), (_job(s, n).pk,))),
+    (
+        r"review-steps/<uuid:pk>/conflicts/<uuid:conflict>/",
+        lambda s, n: (s.steps["conflicts"], (s.steps["conflicts"].pk, s.object(ConflictOfInterest).pk)),
+    ),
+    (r"review-steps/<uuid:pk>/", lambda s, n: (s.object(ReviewStep), (s.object(ReviewStep).pk,))),
+    (r"reviews/<uuid:pk>/", lambda s, n: (s.object(Review), (s.object(Review).pk,))),
+    (r"questionnaires/<uuid:pk>/", lambda s, n: (s.object(Questionnaire), (s.object(Questionnaire).pk,))),
     (r"inbox/<uuid:pk>/conditions/", lambda s, n: (_request(s, n), (_request(s, n).pk, 1))),
     (r"inbox/<uuid:pk>/", lambda s, n: (_request(s, n), (_request(s, n).pk,))),
     (r"notifications/<uuid:pk>/", lambda s, n: (s.object(Notification), (s.object(Notification).pk,))),
@@ -97,6 +122,10 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"account/absences/<uuid:pk>/", lambda s, n: (s.object(Delegation), (s.object(Delegation).pk,))),
     (r"account/tokens/<uuid:pk>/", lambda s, n: (s.object(ApiToken), (s.object(ApiToken).pk,))),
 ]
+
+
+def _in_project(side: Side, model: type[Model]) -> tuple[Model, tuple[Any, ...]]:
+    return side.joint.project, (side.joint.project.slug, side.object(model).pk)
 
 
 def _of_organisation(side: Side, *rows: Model) -> tuple[Model, tuple[Any, ...]]:
@@ -250,6 +279,80 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:project-suspend POST": _NOTHING,
     "api:project-resume POST": _NOTHING,
     "api:project-close POST": _NOTHING,
+    "api:project-move POST": lambda s: Sent({"move": "suspend"}),
+    "api:project-schedule POST": lambda s: Sent({"every_months": None}, headers=(("If-Match", "fresh"),)),
+    "api:project-closure POST": lambda s: Sent({"party": s.joint.company.slug, "kind": "outputs"}),
+    "api:party-detail PATCH": lambda s: Sent({"accession_note": f"New {s.canary}"}, headers=(("If-Match", "fresh"),)),
+    "api:party-contributions POST": lambda s: Sent({"kind": "cash", "amount": "5.00"}),
+    "api:party-remove POST": _NOTHING,
+    "api:party-leave POST": _NOTHING,
+    "api:approval-answer POST": lambda s: Sent({"decision": "approve"}),
+    "api:review-step-list POST": lambda s: Sent(
+        {
+            "project": s.joint.project.slug,
+            "name": f"New {s.canary}",
+            "chair": s.joint.lead.email,
+            "reviewers": [s.newcomer.email],
+        },
+        about=s.joint.project,
+    ),
+    "api:review-step-detail PATCH": lambda s: Sent({"due_days": 9}, headers=(("If-Match", "fresh"),)),
+    "api:review-step-decide POST": lambda s: Sent({"move": "pass"}),
+    "api:review-step-conflicts POST": lambda s: Sent(
+        {"conflict": str(s.object(ConflictOfInterest).pk), "move": "dismiss"}
+    ),
+    "api:review-detail PATCH": lambda s: Sent({"comment": f"New {s.canary}"}, headers=(("If-Match", "fresh"),)),
+    "api:review-submit POST": lambda s: Sent({"recommendation": "approve"}, headers=(("If-Match", "fresh"),)),
+    "api:review-declare POST": lambda s: Sent({"kind": "other", "text": "A cousin."}),
+    "api:questionnaire-list POST": lambda s: Sent(
+        {
+            "organisation": s.joint.university.slug,
+            "name": f"New {s.canary}",
+            "questions": [{"key": "a", "type": "text", "label": "Why?"}],
+        },
+        about=s.joint.university,
+    ),
+    "api:questionnaire-add-version POST": lambda s: Sent(
+        {"questions": [{"key": "a", "type": "text", "label": "Why?"}]}
+    ),
+    "api:work-item-list POST": lambda s: Sent(
+        {
+            "project": s.joint.project.slug,
+            "party": s.joint.company.slug,
+            "title": f"New {s.canary}",
+            "due_on": _day(20),
+        },
+        about=s.joint.project,
+    ),
+    "api:work-item-detail PATCH": lambda s: Sent({"criteria": f"New {s.canary}"}, headers=(("If-Match", "fresh"),)),
+    "api:work-item-move POST": lambda s: Sent({"move": "start"}),
+    "api:budget-detail PATCH": lambda s: Sent({"thresholds": [50]}, headers=(("If-Match", "fresh"),)),
+    "api:budget-rates POST": lambda s: Sent({"per_cpu_hour": "0.5", "valid_from": _day(3)}),
+    "api:budget-line-list POST": lambda s: Sent(
+        {
+            "project": s.joint.project.slug,
+            "party": s.joint.company.slug,
+            "category": "equipment",
+            "starts_on": _day(0),
+            "ends_on": _day(30),
+            "planned": "10.00",
+        },
+        about=s.joint.project,
+    ),
+    "api:budget-line-detail PATCH": lambda s: Sent({"planned": "50.00"}, headers=(("If-Match", "fresh"),)),
+    "api:budget-line-costs POST": lambda s: Sent({"amount": "2.00", "on": _day(0)}),
+    "api:report-detail PATCH": lambda s: Sent({"summary": f"New {s.canary}"}, headers=(("If-Match", "fresh"),)),
+    "api:report-move POST": lambda s: Sent({"move": "submit"}),
+    "api:output-list POST": lambda s: Sent(
+        {
+            "project": s.joint.project.slug,
+            "kind": "software",
+            "title": f"New {s.canary}",
+            "shares": [{"party": s.joint.company.slug, "percent": "100"}],
+        },
+        about=s.joint.project,
+    ),
+    "api:output-detail PATCH": lambda s: Sent({"description": f"New {s.canary}"}, headers=(("If-Match", "fresh"),)),
     "api:project-parties POST": lambda s: Sent({"organisation": s.spare_organisation.slug}),
     "api:project-people POST": lambda s: Sent(
         {"person": s.newcomer.email, "organisation": s.joint.university.slug, "role": "observer"}
@@ -330,6 +433,15 @@ FOR_ONE_ADDRESS = {
 # What a word for reading opens, but a token that only reads does not do; and what one for a single project does not.
 NEEDS_WRITE_TOKEN = {"api:organisation-list POST", "api:organisation-leave POST", "api:project-leave POST"}
 NEEDS_WHOLE_TOKEN = {"api:organisation-list POST", "api:organisation-leave POST"}
+
+# What only people of one party may do, whoever else holds the word: the party that the address or body names.
+OF_PARTY = {
+    "api:approval-answer POST": "company",
+    "api:project-closure POST": "company",
+    "api:report-detail PATCH": "university",
+    "api:report-move POST": "university",
+    "api:work-item-move POST": "company",
+}
 
 Query = tuple[str, Model | None]
 

@@ -19,6 +19,7 @@ from collab.accounts.models import (
     User,
 )
 from collab.inbox.models import Notification, Request
+from collab.projects.models import Questionnaire, Review, ReviewStep
 from tests.access.scene import Scene, Side
 
 
@@ -70,8 +71,16 @@ class Persona:
             held |= {"delegation.view", "delegation.manage"} if self._is(obj.delegator_id) else set()
         elif isinstance(obj, ApiToken):
             held = {"token.manage"} if self.user is not None and obj.user_id == self.user.pk else set()
+        elif isinstance(obj, Review):
+            mine = self.user is not None and obj.reviewer_id == self.user.pk
+            held = {"review.view", "review.give"} if mine else set()
+        elif isinstance(obj, Questionnaire):
+            here = [role for org, role in self.posts if org == obj.organisation_id]
+            held = {word for role in here for word in ROLE_WORDS[role]}
         else:
             held = {word for role in self.roles.get(side.canary, ()) for word in ROLE_WORDS[role]}
+        if isinstance(obj, ReviewStep) and self.user is not None and obj.chair_id == self.user.pk:
+            held |= {"review.view", "review.chair"}
         return {word for word in held if self.token_lets(word)}
 
     def _is(self, person: object) -> bool:

@@ -9,6 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -56,8 +57,36 @@ from collab.inbox.models import (
 )
 from collab.inbox.obligations import add_date
 from collab.inbox.services import add_reviewer, ask_question, comment_on, decide_request, notify
-from collab.projects.models import Project, ProjectParty
-from collab.projects.services import add_member
+from collab.projects.models import (
+    Attestation,
+    Budget,
+    BudgetAlert,
+    BudgetLine,
+    ConflictOfInterest,
+    Contribution,
+    CostEntry,
+    Output,
+    OutputShare,
+    PartyApproval,
+    ProgressReport,
+    Project,
+    ProjectParty,
+    Questionnaire,
+    QuestionnaireVersion,
+    Review,
+    ReviewStep,
+    TrainingRate,
+    WorkItem,
+)
+from collab.projects.services import (
+    add_contribution,
+    add_line,
+    add_member,
+    book_cost,
+    plan_work,
+    record_output,
+    set_training_rate,
+)
 from collab.terms.models import TermsAcceptance
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
 from registry.catalog.services import TrainedModel, register_version
@@ -84,6 +113,7 @@ class Side:
     newcomer: User  # employed by the university, without a role in the project
     versions: dict[str, AgreementVersion] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
+    steps: dict[str, ReviewStep] = field(default_factory=dict)
     requests: dict[str, Request] = field(default_factory=dict)
     objects: dict[type[Model], Model] = field(default_factory=dict)
     spec: dict[str, Any] = field(default_factory=dict)
@@ -103,6 +133,8 @@ class Side:
             return self.requests["conditions" if action == "meet" else "open"]
         if model is Job:
             return self.jobs[{"stop": "queued", "kill": "queued", "resume": "stopped"}.get(action, "done")]
+        if model is ReviewStep and action in self.steps:
+            return self.steps[action]
         if model is MembershipReview and action == "finish":
             assert self.finishable is not None
             return self.finishable
@@ -176,6 +208,7 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
     _agreements(here)
     _data(here)
     _jobs(here)
+    _rooms(here)
     _inbox(here)
     tokens = ApiToken.objects.filter(digest__in=[_digest(token_for(made.researcher))])
     tokens.update(name=f"Token {canary}")
@@ -223,6 +256,76 @@ def _organisation(here: Side) -> None:
 
 def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _rooms(here: Side) -> None:
+    """Review, work, money, reports and outputs: one row of each, with the canary in its texts.
+
+    But for the questionnaire: all people of its organisation read it.
+    """
+    made, canary = here.joint, here.canary
+    project, today = made.project, timezone.localdate()
+    lead_party = ProjectParty.objects.get(project=project, organisation=made.university)
+    party = ProjectParty.objects.get(project=project, organisation=made.company)
+    asking = {"key": "how", "type": "text", "label": "How?", "label_zh": "", "options": []}
+    questionnaire = Questionnaire.objects.create(
+        organisation=made.university, name="Questions", created_by=here.organisation_admin
+    )
+    version = QuestionnaireVersion.objects.create(
+        questionnaire=questionnaire, number=1, questions=[asking | {"required": False}], created_by=made.lead
+    )
+    facts = {"project": project, "name": f"Step {canary}", "chair": made.lead, "questionnaire": version}
+    step = ReviewStep.objects.create(state="open", due_on=today, **facts)
+    step.reviewers.set([made.researcher])
+    here.steps = {"decide": step, "conflicts": step}
+    waiting = ReviewStep.objects.create(position=2, **facts)
+    waiting.reviewers.set([made.researcher])
+    review = Review.objects.create(
+        step=step, reviewer=made.researcher, round=project.round, questionnaire=version, comment=f"Draft {canary}"
+    )
+    other = Review.objects.create(step=step, reviewer=here.newcomer, round=project.round)
+    item = plan_work(
+        project=project, party=party, title=f"Corpus {canary}", due_on=today + timedelta(days=30), by=made.lead
+    )
+    line = add_line(
+        project=project, party=party, category="travel", starts_on=today, ends_on=today, note=f"Trip {canary}",
+        planned=Decimal(100), by=made.lead,
+    )  # fmt: skip
+    rate = set_training_rate(project=project, per_cpu_hour=Decimal(1), valid_from=today, by=made.lead)
+    output = record_output(
+        project=project, kind="software", title=f"Tool {canary}", shares={lead_party: Decimal(100)}, by=made.researcher
+    )
+    report = ProgressReport.objects.create(
+        project=project, kind="final", starts_on=today, ends_on=today, due_on=today, state="draft", party=lead_party,
+        summary=f"Summary {canary}",
+    )  # fmt: skip
+    here.objects |= {
+        Attestation: Attestation.objects.create(
+            party=party, kind="data", ending="none", note=f"Note {canary}", attested_by=made.company_signatory
+        ),
+        Budget: Budget.objects.get(project=project),
+        BudgetAlert: BudgetAlert.objects.create(budget=line.budget, threshold=80, cleared_at=timezone.now()),
+        BudgetLine: BudgetLine.objects.select_related("budget").get(pk=line.pk),
+        ConflictOfInterest: ConflictOfInterest.objects.create(review=other, kind="other", text=f"Conflict {canary}"),
+        Contribution: add_contribution(
+            party=party, kind="in_kind", amount=Decimal(5), description=f"Robots {canary}", by=made.lead
+        ),
+        CostEntry: book_cost(line=line, amount=Decimal(1), on=today, note=f"Train {canary}", by=made.lead),
+        Output: output,
+        OutputShare: output.shares.get(),
+        PartyApproval: PartyApproval.objects.create(
+            project=project, party=party, round=project.round, reason=f"Reason {canary}"
+        ),
+        ProgressReport: report,
+        Questionnaire: questionnaire,
+        QuestionnaireVersion: version,
+        Review: review,
+        ReviewStep: waiting,
+        TrainingRate: rate,
+        WorkItem: item,
+    }
+    here.objects[Budget].refresh_from_db()
+    here.objects[BudgetLine] = BudgetLine.objects.select_related("budget").get(pk=line.pk)
 
 
 def _agreements(here: Side) -> None:

@@ -42,6 +42,10 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
         return True
     if model in {"organisation", "organisationunit"}:
         return True
+    if model in {"budget", "budgetline", "budgetalert", "costentry", "trainingrate"}:
+        return False  # an observer sees no money
+    if model in {"reviewstep", "review", "conflictofinterest"}:
+        return False  # … and no review
     if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN}:
         return False  # the staff member is an observer: no history, and no token of their own here
     return side in SEES[name]

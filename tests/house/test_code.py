@@ -63,7 +63,9 @@ def test_a_broad_except_gives_its_reason():
 
 def test_the_repository_speaks_only_of_itself():
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    places = re.compile(r"/(?:work|opt|root)/[a-z.]|[a-z]+\.pyenv|/home/[a-z]+/|pypi\.org/simple|files\.pythonhosted")
+    places = re.compile(
+        r"(?<![\w>])/(?:work|opt|root)/[a-z.]|[a-z]+\.pyenv|/home/[a-z]+/|pypi\.org/simple|files\.pythonhosted"
+    )
     wrong = []
     for name in tracked.split("\0"):
         path = ROOT / name

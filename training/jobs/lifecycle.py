@@ -17,6 +17,7 @@ from django.db.models import F
 
 from collab.audit.services import record
 from collab.kernel.clock import db_now
+from training.jobs.costs import book_attempt
 from training.jobs.models import Attempt, Job
 from training.jobs.states import (
     BACK_OFF_S,
@@ -139,6 +140,9 @@ def end_attempt(*, job_id: UUID, fence: int, ending: Ending, done_with: Any = No
         peak_rss_bytes=ending.peak_rss_bytes,
         last_step=ending.last_step,
     )
+    attempt = Attempt.objects.filter(job=job, fence=fence).first()
+    if attempt is not None:
+        book_attempt(job, attempt)
     record(
         verb=f"job.{move}",
         subject=job,

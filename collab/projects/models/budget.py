@@ -72,6 +72,11 @@ class BudgetLine(Record):
     def __str__(self) -> str:
         return f"{self.party.organisation} · {self.get_category_display()}"
 
+    @property
+    def version(self) -> int:
+        """Lines change with their budget: it counts the changes of all of them."""
+        return self.budget.version
+
 
 class CostEntry(Record):
     """One sum spent on a line. Entries are added, never changed; a mistake is booked back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -9,17 +10,24 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from collab.access.policy import Missing, require
 from collab.access.roles import roles_with
 from collab.accounts.models import Membership, Organisation, User
 from collab.audit.services import record
+from collab.inbox.models import Request
+from collab.inbox.services import ask, decide_request
+from collab.inbox.states import REQUEST_MOVES, Decision, RequestState
+from collab.inbox.topics import Topic, register_topic
 from collab.kernel.errors import ConflictError, InvalidError, RefusedError
 from collab.projects.guards import register_effect, register_guard
 from collab.projects.models import PartyApproval, Project, ProjectParty
 from collab.projects.states import APPROVAL_MOVES, ApprovalState, ProjectState
 
 WORD = "project.approve"
+TOPIC = "project.approval"
+_ASKED = {"approve": Decision.APPROVED, "reject": Decision.REJECTED, "return": Decision.RETURNED}
 DECISIONS = ("approve", "reject", "return")
 
 
@@ -44,7 +52,29 @@ def require_answer_for(user: User, project: Project, organisation: Organisation)
 def answer_approval(*, approval: PartyApproval, decision: str, by: User, reason: str = "") -> PartyApproval:
     """Approve, reject or return the project for one party. The last approval opens contracting."""
     require_answer_for(by, approval.project, approval.party.organisation)
-    return settle_approval(approval=approval, decision=decision, by=by, reason=reason)
+    if decision not in DECISIONS:
+        raise InvalidError(_("Approve, reject or return it."), field="decision")
+    request = _requests([approval]).open().first()
+    if request is None:
+        return settle_approval(approval=approval, decision=decision, by=by, reason=reason)
+    decide_request(request=request, decision=_ASKED[decision], by=by, reason=reason)
+    approval.refresh_from_db()
+    return approval
+
+
+def _requests(approvals: Iterable[PartyApproval]) -> Any:
+    keys = [str(approval.pk) for approval in approvals]
+    return Request.objects.filter(topic=TOPIC, subject_id__in=keys)
+
+
+def _decided(request: Request, by: User) -> None:
+    """The inbox's answer is the party's answer."""
+    approval = PartyApproval.objects.select_related("project", "party__organisation").get(pk=request.subject_id)
+    decision = {
+        RequestState.REJECTED: "reject",
+        RequestState.RETURNED: "return",
+    }.get(RequestState(request.state), "approve")
+    settle_approval(approval=approval, decision=decision, by=by, reason=request.reason)
 
 
 def settle_approval(*, approval: PartyApproval, decision: str, by: User, reason: str = "") -> PartyApproval:
@@ -101,20 +131,47 @@ def _all_approved(project: Project) -> list[Missing]:
 
 def _ask_all(project: Project, by: User) -> dict[str, Any]:
     parties = list(ProjectParty.objects.filter(project=project, left_on=None).select_related("organisation"))
-    PartyApproval.objects.bulk_create(
+    approvals = PartyApproval.objects.bulk_create(
         PartyApproval(project=project, party=party, round=project.round) for party in parties
     )
+    for approval in approvals:
+        ask(
+            topic=TOPIC,
+            subject=approval,
+            title=f"{project.title}: {approval.party.organisation.name}",
+            title_zh=f"{project.title_zh or project.title}：{approval.party.organisation.name}",
+            by=by,
+            project=project,
+            organisation=approval.party.organisation,
+            word=WORD,
+            url=project.get_absolute_url() + "#approvals",
+        )
     return {"parties": [party.organisation.slug for party in parties]}
 
 
 def _withdraw_open(project: Project, by: User) -> dict[str, Any]:
     """Whoever has not answered is not asked any more."""
-    PartyApproval.objects.filter(project=project, round=project.round, state=ApprovalState.OPEN).update(
-        state=ApprovalState.WITHDRAWN
-    )
+    waiting = PartyApproval.objects.filter(project=project, round=project.round, state=ApprovalState.OPEN)
+    for request in _requests(waiting).open().select_for_update(of=("self",)):
+        request.state = REQUEST_MOVES.require("withdraw", request.state, what=str(request))
+        request.nobody_since = None
+        request.save(update_fields=["state", "nobody_since"])
+    waiting.update(state=ApprovalState.WITHDRAWN)
     return {}
 
 
+register_topic(
+    Topic(
+        code=TOPIC,
+        label=gettext_lazy("Approval of a project by a party"),
+        decisions=(Decision.APPROVED, Decision.APPROVED_WITH_CONDITIONS, Decision.REJECTED, Decision.RETURNED),
+        due_days=21,
+        on_decided=_decided,
+        asker_may_decide=True,  # the word is the party's, whoever asked
+        next_answers=False,
+        effect=lambda request: gettext_lazy("When every party has approved, the project goes on to contracting."),
+    )
+)
 register_guard("approve", "parties", _all_approved)
 register_effect("ask_approval", "ask", _ask_all)
 for _move in ("return", "reject", "withdraw"):
