@@ -4,6 +4,7 @@ from collab.access.rules import PUBLIC, SIGNED_IN, route, rule
 from collab.accounts import views as accounts
 from collab.accounts.urls import urlpatterns as of_organisations
 from collab.agreements import views as agreements
+from collab.agreements import views_library as library
 from collab.audit import views as audit
 from collab.inbox import views as inbox
 from collab.projects import budget_views as budget
@@ -192,6 +193,101 @@ urlpatterns = [
         agreements.agreement_new,
         rule("agreement.draft", "GET", "POST"),
         name="agreement_new",
+    ),
+    route("agreements/", agreements.agreement_list, rule(SIGNED_IN), name="agreements"),
+    route("agreements/templates/", library.template_list, rule(SIGNED_IN), name="templates"),
+    route("agreements/templates/<slug:code>/", library.template_page, rule("organisation.view"), name="template"),
+    route("agreements/approval-steps/", library.approval_steps, rule(SIGNED_IN, "GET", "POST"), name="approval_steps"),
+    route(
+        "agreements/approval-steps/<uuid:pk>/retire/",
+        library.approval_step_retire,
+        rule("organisation.manage", "POST"),
+        name="approval_step_retire",
+    ),
+    route(
+        "projects/<slug:slug>/background/",
+        library.background,
+        rule("agreement.view", "GET", POST="background.declare"),
+        name="background",
+    ),
+    route(
+        "background/<uuid:pk>/edit/",
+        library.background_edit,
+        rule("background.declare", "GET", "POST"),
+        name="background_edit",
+    ),
+    route(
+        "background/<uuid:pk>/withdraw/",
+        library.background_withdraw,
+        rule("background.declare", "POST"),
+        name="background_withdraw",
+    ),
+    route(
+        "agreements/<uuid:pk>/template/",
+        agreements.version_template,
+        rule("agreement.draft", "GET", "POST"),
+        name="version_template",
+    ),
+    route("agreements/<uuid:pk>/diff/", agreements.version_diff, rule("agreement.view"), name="version_diff"),
+    route(
+        "agreements/<uuid:pk>/v<int:number>/edit/",
+        agreements.version_edit,
+        rule("agreement.draft", "GET", "POST"),
+        name="version_edit",
+    ),
+    route(
+        "agreements/<uuid:pk>/v<int:number>/counter/",
+        agreements.version_counter,
+        rule("agreement.draft", "GET", "POST"),
+        name="version_counter",
+    ),
+    route(
+        "agreements/<uuid:pk>/v<int:number>/ip/",
+        agreements.version_ip,
+        rule("agreement.draft", "GET", "POST"),
+        name="version_ip",
+    ),
+    route(
+        "agreements/<uuid:pk>/v<int:number>/comment/",
+        agreements.version_comment,
+        rule("agreement.comment", "POST"),
+        name="version_comment",
+    ),
+    route(
+        "agreements/<uuid:pk>/v<int:number>/negotiate/",
+        agreements.version_negotiate,
+        rule("agreement.draft", "POST"),
+        name="version_negotiate",
+    ),
+    route(
+        "agreements/<uuid:pk>/v<int:number>/submit/",
+        agreements.version_submit,
+        rule("agreement.draft", "POST"),
+        name="version_submit",
+    ),
+    route(
+        "agreements/<uuid:pk>/v<int:number>/decline/",
+        agreements.version_decline,
+        rule("agreement.sign", "GET", "POST"),
+        name="version_decline",
+    ),
+    route(
+        "agreements/<uuid:pk>/v<int:number>/suspend/",
+        agreements.version_suspend,
+        rule("agreement.end", "GET", "POST"),
+        name="version_suspend",
+    ),
+    route(
+        "agreements/<uuid:pk>/v<int:number>/resume/",
+        agreements.version_resume,
+        rule("agreement.end", "POST"),
+        name="version_resume",
+    ),
+    route(
+        "agreements/<uuid:pk>/v<int:number>/stop-renewal/",
+        agreements.version_stop_renewal,
+        rule("agreement.end", "POST"),
+        name="version_stop_renewal",
     ),
     route("agreements/<uuid:pk>/", agreements.agreement_page, rule("agreement.view"), name="agreement"),
     route(

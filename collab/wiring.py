@@ -1,5 +1,7 @@
 """How the tables of this app hang on projects, organisations and people. Imported once, when Django is ready."""
 
+from django.utils.translation import gettext_lazy
+
 from collab.access.policy import Scope, register_requirement, register_scope
 from collab.accounts.models import (
     ApiToken,
@@ -15,8 +17,11 @@ from collab.accounts.models import (
 from collab.accounts.reading import people_seen
 from collab.accounts.second_factor import NEEDS_SECOND_FACTOR
 from collab.agreements.approvals import Approval, ApprovalStep
+from collab.agreements.approving import step_decided
+from collab.agreements.asking import APPROVAL, SIGNATURE, only_by_signing
 from collab.agreements.background import BackgroundItem
 from collab.agreements.comments import VersionComment
+from collab.agreements.confidence import requirements as confidential
 from collab.agreements.duties import SurvivingDuty
 from collab.agreements.guards import is_signed
 from collab.agreements.ip import IPTerms
@@ -36,6 +41,8 @@ from collab.inbox.models import (
     Reviewer,
 )
 from collab.inbox.standing import explain, grants, grants_through, stands_in
+from collab.inbox.states import Decision
+from collab.inbox.topics import Topic, register_topic
 from collab.projects.guards import register_guard
 from collab.projects.models import (
     Attestation,
@@ -124,3 +131,31 @@ requires_project(
     Project, "", "tracking.write", "tracking.manage", states=frozenset({ProjectState.ACTIVE, ProjectState.CLOSING})
 )
 register_guard("begin", "signed", is_signed)
+
+register_topic(
+    Topic(
+        APPROVAL,
+        gettext_lazy("Approval of an agreement"),
+        decisions=(Decision.APPROVED, Decision.RETURNED),
+        due_days=None,
+        on_decided=step_decided,
+        effect=lambda request: gettext_lazy(
+            "Your party has approved this step; after the last step the agreement may be sent for signature."
+        ),
+    )
+)
+register_topic(
+    Topic(
+        SIGNATURE,
+        gettext_lazy("Signature of an agreement"),
+        decisions=(Decision.APPROVED, Decision.REJECTED),
+        may_answer=only_by_signing,
+        effect=lambda request: gettext_lazy("Your signature binds your party; the last one seals the agreement."),
+        asker_may_decide=True,
+        delegable=False,
+        next_answers=False,
+    )
+)
+
+for requirement in confidential():
+    register_requirement(requirement)

@@ -12,7 +12,13 @@ from collab.accounts.api import (
     TokenViewSet,
     UnitViewSet,
 )
-from collab.agreements.api import AgreementVersionViewSet, AgreementViewSet
+from collab.agreements.api import (
+    AgreementTemplateViewSet,
+    AgreementVersionViewSet,
+    AgreementViewSet,
+    ApprovalStepViewSet,
+    BackgroundViewSet,
+)
 from collab.inbox.api import DelegationViewSet, NotificationViewSet, ObligationViewSet, RequestViewSet
 from collab.projects.api import ProjectViewSet
 from collab.projects.review_api import ApprovalViewSet, QuestionnaireViewSet, ReviewStepViewSet, ReviewViewSet
@@ -50,6 +56,9 @@ router.register("reports", ReportViewSet, basename="report")
 router.register("outputs", OutputViewSet, basename="output")
 router.register("agreements", AgreementViewSet, basename="agreement")
 router.register("agreement-versions", AgreementVersionViewSet, basename="agreement-version")
+router.register("agreement-templates", AgreementTemplateViewSet, basename="agreement-template")
+router.register("background", BackgroundViewSet, basename="background")
+router.register("approval-steps", ApprovalStepViewSet, basename="approval-step")
 router.register("acceptances", AcceptanceViewSet, basename="acceptance")
 router.register("requests", RequestViewSet, basename="request")
 router.register("notifications", NotificationViewSet, basename="notification")

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.db import transaction
 from django.db.models import Max, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from collab.access.policy import Missing, require
-from collab.access.roles import roles_with
+from collab.access.policy import require
 from collab.accounts.models import Membership, Organisation, User
 from collab.agreements.approvals import Approval, ApprovalState, ApprovalStep
+from collab.agreements.asking import APPROVAL, ask_for_approval, lapse_approvals, request_of, tell, who_asked
 from collab.agreements.models import AgreementKind, AgreementVersion
 from collab.agreements.states import VERSION_MOVES, VersionState
 from collab.audit.services import record
-from collab.kernel.errors import ConflictError, InvalidError, RefusedError, StaleError
+from collab.inbox.models import Request
+from collab.inbox.services import decide_request
+from collab.inbox.states import Decision
+from collab.kernel.errors import ConflictError, InvalidError, StaleError
 
 
 def steps_for(version: AgreementVersion) -> list[ApprovalStep]:
@@ -54,70 +56,73 @@ def submit_version(*, version: AgreementVersion, by: User) -> AgreementVersion:
     return locked
 
 
-@transaction.atomic
 def approve_step(*, approval: Approval, by: User, reason: str = "") -> AgreementVersion:
     """Say yes for one step. After the last one the version is agreed and may be sent for signature."""
-    locked, step = _open_step(approval, by)
+    decide_request(request=request_of(approval), decision=Decision.APPROVED, by=by, reason=reason)
+    return AgreementVersion.objects.select_related("agreement__project").get(pk=approval.version_id)
+
+
+def return_step(*, approval: Approval, by: User, reason: str) -> AgreementVersion:
+    """Send the version back to its drafters, with the reason; the other steps of the round are void."""
+    decide_request(request=request_of(approval), decision=Decision.RETURNED, by=by, reason=reason)
+    return AgreementVersion.objects.select_related("agreement__project").get(pk=approval.version_id)
+
+
+def step_decided(request: Request, by: User) -> None:
+    """What a decision in the inbox does to the version; in the same transaction.
+
+    The decision holds its request and then takes the version. Verbs that void approvals take them in the same order.
+    """
+    approval = Approval.objects.get(pk=request.subject_id)
+    locked = _locked(approval.version)
+    step = locked.approvals.select_related("step", "organisation").get(pk=approval.pk)
+    if locked.state != VersionState.INTERNAL_REVIEW or step.state != ApprovalState.OPEN:
+        raise ConflictError(_("This step is not open for a decision now."))
+    if request.state == Decision.APPROVED:
+        _approved(locked, step, by, request.reason)
+    else:
+        _returned(locked, step, by, request.reason)
+
+
+def _approved(locked: AgreementVersion, step: Approval, by: User, reason: str) -> None:
     _decide(step, ApprovalState.APPROVED, by, reason)
     _note("agreement.approve", locked, by, step=step.step.name, party=step.organisation.slug)
     _open_next(locked, by)
     if not locked.approvals.pending().filter(round=step.round).exists():
         locked.state = VERSION_MOVES.require("agree", locked.state, what=str(locked))
         locked.save(update_fields=["state"])
-    return locked
+        tell(locked, gettext_lazy("{agreement} has all its approvals and can be sent for signature"), by)
 
 
-@transaction.atomic
-def return_step(*, approval: Approval, by: User, reason: str) -> AgreementVersion:
-    """Send the version back to its drafters, with the reason; the other steps of the round are void."""
-    if not reason.strip():
-        raise InvalidError(_("Give the reason."), field="reason")
-    locked, step = _open_step(approval, by)
+def _returned(locked: AgreementVersion, step: Approval, by: User, reason: str) -> None:
     _decide(step, ApprovalState.RETURNED, by, reason)
     move = "return_to_negotiation" if locked.negotiated_at else "return_to_draft"
     locked.state = VERSION_MOVES.require(move, locked.state, what=str(locked))
     locked.save(update_fields=["state"])
-    void_approvals(locked)
+    void_approvals(locked, by, wait=False)
     _note("agreement.return", locked, by, step=step.step.name, party=step.organisation.slug)
-    return locked
 
 
-def void_approvals(version: AgreementVersion) -> None:
+def hold_approvals(version: AgreementVersion) -> None:
+    """Wait for decisions that are being made now, before the version is taken: the order in which decisions lock."""
+    keys = [str(pk) for pk in version.approvals.pending().values_list("pk", flat=True)]
+    rows = Request.objects.open().filter(topic=APPROVAL, subject_id__in=keys).order_by("pk")
+    list(rows.select_for_update(of=("self",)).values_list("pk", flat=True))
+
+
+def void_approvals(version: AgreementVersion, by: User, *, wait: bool = True) -> None:
     """What was approved is not what is there now: every approval of the version counts no more."""
+    lapse_approvals(version, by, wait=wait)
     version.approvals.exclude(state__in=[ApprovalState.RETURNED, ApprovalState.VOIDED]).update(
         state=ApprovalState.VOIDED
     )
 
 
-def may_approve(user: User, approval: Approval) -> bool:
-    """The one whom the step names, or whoever may approve for the organisation."""
-    if approval.step.receiver_id is not None:
-        return approval.step.receiver_id == user.pk
-    return (
-        Membership.objects.filter(
-            user=user, project=None, organisation=approval.organisation_id, role__in=roles_with("agreement.approve")
-        )
-        .active()
-        .exists()
-    )
-
-
-def _open_step(approval: Approval, by: User) -> tuple[AgreementVersion, Approval]:
-    require(by, "agreement.view", approval.version)
-    locked = _locked(approval.version)
-    step = locked.approvals.select_related("step", "organisation").get(pk=approval.pk)
-    if not may_approve(by, step):
-        raise RefusedError(
-            [Missing("not_approver", _("You do not decide this step for %(name)s.") % {"name": step.organisation})]
-        )
-    if locked.state != VersionState.INTERNAL_REVIEW or step.state != ApprovalState.OPEN:
-        raise ConflictError(_("This step is not open for a decision now."))
-    return locked, step
-
-
 def _open_next(version: AgreementVersion, by: User) -> None:
     """Open the steps of the lowest position of each party that has none open or returned."""
-    pending = list(version.approvals.pending().select_related("step", "organisation"))
+    this_round = version.approvals.exclude(state=ApprovalState.VOIDED).values_list("pk", flat=True)
+    by = who_asked(APPROVAL, this_round, by)
+    pending = list(version.approvals.pending().select_related("step__receiver", "organisation"))
     for organisation in {approval.organisation_id for approval in pending}:
         mine = [approval for approval in pending if approval.organisation_id == organisation]
         first = min(approval.position for approval in mine)
@@ -125,6 +130,7 @@ def _open_next(version: AgreementVersion, by: User) -> None:
             if approval.position == first and approval.state == ApprovalState.WAITING:
                 approval.state = ApprovalState.OPEN
                 approval.save(update_fields=["state"])
+                ask_for_approval(approval, version, by)
 
 
 def _decide(approval: Approval, state: ApprovalState, by: User, reason: str) -> None:
@@ -203,11 +209,6 @@ def retire_step(*, step: ApprovalStep, version: int, by: User) -> ApprovalStep:
         data={"name": locked.name, "organisation": locked.organisation.slug},
     )
     return locked
-
-
-def due_of(approval: Approval):  # type: ignore[no-untyped-def]
-    """When the step should be decided."""
-    return approval.created_at + timedelta(days=approval.step.due_days)
 
 
 def _require_employee(organisation: Organisation, receiver: User | None) -> None:

@@ -22,6 +22,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from collab.access.policy import Missing
 from collab.accounts.models import Organisation, User
 from collab.audit.services import record
 from collab.kernel.errors import Fault, FaultyInputError, InvalidError, RefusedError
@@ -133,7 +134,7 @@ def publish_template(
 ) -> TemplateVersion:
     """Add a version, unless the newest one says the same. Raises InvalidError when text and fields disagree."""
     if by is not None and not by.is_superuser:
-        raise RefusedError([])
+        raise RefusedError([Missing("not_platform", _now("Only the platform's administrators publish templates."))])
     faults = faults_of(text, text_zh, fields)
     if faults:
         raise FaultyInputError(faults)

@@ -138,6 +138,12 @@ class VersionQuerySet(models.QuerySet["AgreementVersion"]):
             .prefetch_related("coverage__party", "duties__party")
         )
 
+    def with_talk(self) -> VersionQuerySet:
+        """Loads approvals and comments."""
+        return self.prefetch_related(
+            "approvals__step", "approvals__organisation", "approvals__decided_by", "comments__party", "comments__author"
+        )
+
     def awaiting(self, user: User, at: datetime | None = None) -> VersionQuerySet:
         """Out for signature, and the person is a signatory of a party that has not signed."""
         mine = Membership.objects.filter(user=user, project=None, role__in=roles_with("agreement.sign")).active(at)
@@ -152,6 +158,11 @@ class VersionQuerySet(models.QuerySet["AgreementVersion"]):
         return self.filter(
             ~Exists(newer), state__in=STANDING, expires_on__lte=by_day, auto_renews=False, replaced_on=None
         )
+
+    def ending_until(self, day: date) -> VersionQuerySet:
+        """Standing ones whose last day, renewed or not, is not after that day."""
+        lapses = Q(lapses_on__lte=day) | Q(auto_renews=False, expires_on__lte=day) | Q(replaced_on__lte=day)
+        return self.standing().filter(lapses)
 
     def in_force(self, at: datetime) -> VersionQuerySet:
         """Executed, begun, not replaced and not yet expired; the day of expiry is the first day without effect.

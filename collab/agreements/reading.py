@@ -4,17 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import pgettext, pgettext_lazy
 
 from collab.accounts.models import Organisation
+from collab.agreements.approvals import Approval, ApprovalState
 from collab.agreements.assets import Asset
 from collab.agreements.models import AgreementVersion, Signature
+from collab.agreements.states import VersionState
+
+STATE_WORDS = {
+    VersionState.DRAFT: pgettext_lazy("state", "Draft"),
+    VersionState.INTERNAL_REVIEW: pgettext_lazy("state", "Internal review"),
+    VersionState.NEGOTIATION: pgettext_lazy("state", "Negotiation"),
+    VersionState.AGREED: pgettext_lazy("state", "Agreed"),
+    VersionState.OUT_FOR_SIGNATURE: pgettext_lazy("state", "Out for signature"),
+    VersionState.EXECUTED: pgettext_lazy("state", "Executed"),
+    VersionState.SUSPENDED: pgettext_lazy("state", "Suspended"),
+    VersionState.WITHDRAWN: pgettext_lazy("state", "Withdrawn"),
+    VersionState.SUPERSEDED: pgettext_lazy("state", "Superseded"),
+    VersionState.TERMINATED: pgettext_lazy("state", "Terminated"),
+}
+_WAY = (
+    VersionState.DRAFT,
+    VersionState.NEGOTIATION,
+    VersionState.INTERNAL_REVIEW,
+    VersionState.AGREED,
+    VersionState.OUT_FOR_SIGNATURE,
+    VersionState.EXECUTED,
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A state on the way of a version: done, now or later."""
+
+    word: Any
+    place: str
 
 
 @dataclass(frozen=True)
@@ -57,6 +89,46 @@ def clauses_of(version: AgreementVersion, assets: Mapping[UUID, Asset]) -> list[
         line = lines.setdefault((row.party_id, row.asset_id), Clause(row.party, [], asset, row.asset_id is None))
         line.purposes.append(str(row.get_purpose_display()))
     return list(lines.values())
+
+
+def way_of(version: AgreementVersion) -> list[Step]:
+    """The states on the way to a signed agreement, and where the version stands; empty for one that left the way."""
+    state = VersionState.EXECUTED if version.state == VersionState.SUSPENDED else version.state
+    if state not in _WAY:
+        return []
+    now = _WAY.index(VersionState(state))
+    places = ["done" if index < now else "now" if index == now else "later" for index in range(len(_WAY))]
+    return [Step(STATE_WORDS[step], place) for step, place in zip(_WAY, places, strict=True)]
+
+
+def what_next(version: AgreementVersion, approvals: Iterable[Approval]) -> tuple[str, str]:
+    """(what happens next, who does it). From what the page has loaded."""
+    state, today = version.shown_state, timezone.localdate()
+    if state == VersionState.DRAFT:
+        return _("It is finished, laid before the other parties, or sent for signature."), str(version.created_by)
+    if state == VersionState.NEGOTIATION:
+        return _("The parties comment, and answer with a counter-version or let it be approved."), names(
+            party.organisation for party in version.parties.all()
+        )
+    if state == VersionState.INTERNAL_REVIEW:
+        waiting = [f"{row.organisation} ({row.step})" for row in approvals if row.state == ApprovalState.OPEN]
+        return _("These steps approve it or return it with a reason."), _(", ").join(waiting)
+    if state == VersionState.AGREED:
+        return _("It can be sent for signature. An edit would void the approvals."), str(version.created_by)
+    if state == VersionState.OUT_FOR_SIGNATURE:
+        return _("It is signed, or declined with a reason."), names(version.whose_turn())
+    if state == VersionState.SUSPENDED:
+        return _("It covers nothing until it has effect again: %(reason)s") % {"reason": version.reason}, ""
+    if state == VersionState.EXECUTED and version.replaced_on is not None:
+        return _("From %(day)s another version takes its place.") % {"day": date_format(version.replaced_on)}, ""
+    if state == VersionState.EXECUTED and version.effective_on > today:
+        return _("It has effect from %(day)s.") % {"day": date_format(version.effective_on)}, ""
+    if state == VersionState.EXECUTED and version.last_day(today) is not None:
+        day = date_format(version.last_day(today))
+        if version.auto_renews and version.lapses_on is None:
+            return _("It renews itself on %(day)s.") % {"day": day}, ""
+        return _("It expires on %(day)s.") % {"day": day}, ""
+    return "", ""
 
 
 def effect_of_signing(version: AgreementVersion, signing: Collection[Organisation]) -> str:

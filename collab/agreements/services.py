@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from collab.access.policy import Missing, require
 from collab.access.roles import roles_with
 from collab.accounts.models import Membership, Organisation, User
-from collab.agreements.approving import approvals_required, void_approvals
+from collab.agreements.approving import approvals_required, hold_approvals, void_approvals
+from collab.agreements.asking import answer_signature, ask_for_signatures, lapse_signatures, tell
 from collab.agreements.calendar import enter_dates, settle_dates
 from collab.agreements.content import CONTENT_FIELDS, Content, CoverageTerm, asdict_of, checked, content_of, written
 from collab.agreements.duties import DutyTerm, SurvivingDuty
 from collab.agreements.hooks import executed
+from collab.agreements.library import TemplateVersion, read_values, rendered
 from collab.agreements.models import Agreement, AgreementKind, AgreementVersion, EndedAs, Signature
 from collab.agreements.states import STANDING, VERSION_MOVES, VersionState
 from collab.audit.services import record
@@ -114,12 +117,39 @@ def draft_version(
 
 
 @transaction.atomic
+def draft_from_template(
+    *,
+    agreement: Agreement,
+    template_version: TemplateVersion,
+    values: Mapping[str, Any],
+    by: User,
+    **content: Any,
+) -> AgreementVersion:
+    """Write a version whose two texts come from a template, with the same values in both.
+
+    Raises FaultyInputError that names each blank at fault.
+    """
+    require(by, "agreement.draft", agreement)
+    if template_version.template.kind != agreement.kind:
+        raise InvalidError(_("This template is for another kind of agreement."), field="template")
+    parties = list(
+        content.get("parties")
+        or Organisation.objects.filter(project_parties__project_id=agreement.project_id, project_parties__left_on=None)
+    )
+    kept = read_values(template_version.field_list(), values, parties)
+    text, text_zh = rendered(template_version, kept, parties)
+    given = {"text": text, "text_zh": text_zh, "template_version": template_version, "template_values": kept}
+    return draft_version(agreement=agreement, by=by, **(content | given))
+
+
+@transaction.atomic
 def edit_version(*, version: AgreementVersion, edit: int, by: User, **changes: Any) -> AgreementVersion:
     """Change what a version says, until it is sent. `edit` is the `version` field one has read.
 
     Voids the approvals given so far. Raises ConflictError from sending on, StaleError after another edit.
     """
     require(by, "agreement.draft", version)
+    hold_approvals(version)
     locked = locked_version(version)
     move = "edit" if locked.state == VersionState.DRAFT else "rework"
     state = VERSION_MOVES.require(move, locked.state, what=str(locked))
@@ -130,7 +160,7 @@ def edit_version(*, version: AgreementVersion, edit: int, by: User, **changes: A
         raise InvalidError(_("There is no such field."), field=unknown[0])
     content = Content(**(content_of(locked) | changes))
     parties = checked(content, locked.agreement, by)
-    void_approvals(locked)
+    void_approvals(locked, by)
     locked.state = state
     locked.version += 1
     written(locked, content, parties)
@@ -194,9 +224,10 @@ def _side_of(user: User, agreement: Agreement, parties: Sequence[Organisation]) 
 def negotiate_version(*, version: AgreementVersion, by: User) -> AgreementVersion:
     """Lay a version before the other parties: they comment, and answer with a counter-version."""
     require(by, "agreement.draft", version)
+    hold_approvals(version)
     locked = locked_version(version)
     locked.state = VERSION_MOVES.require("negotiate", locked.state, what=str(locked))
-    void_approvals(locked)
+    void_approvals(locked, by)
     locked.negotiated_at = locked.negotiated_at or timezone.now()
     locked.save(update_fields=["state", "negotiated_at"])
     note("agreement.negotiate", locked, by, number=locked.number)
@@ -218,6 +249,7 @@ def send_for_signature(*, version: AgreementVersion, by: User) -> AgreementVersi
     locked.document_sha256 = locked.document_hash()
     locked.save(update_fields=["state", "format", "background", "document_sha256", "sent_at"])
     note("agreement.send", locked, by, sha256=locked.document_sha256)
+    ask_for_signatures(locked, by)
     return locked
 
 
@@ -235,6 +267,7 @@ def sign_version(
     locked = locked_version(version)  # the row lock comes first: two signers counting at once seal twice, or never
     _require_party(locked, party)
     _require_signatory(by, party)
+    require(by, "agreement.sign", locked)
     mine = locked.signatures.filter(party=party).first()
     if mine is not None:
         if mine.signer_id == by.pk:
@@ -262,8 +295,11 @@ def sign_version(
     signature.require_clean()
     signature.save()
     note("agreement.sign", locked, by, party=party.slug, sha256=document_sha256)
+    answer_signature(locked, party, by, signed=True, reason="")
     if locked.signatures.count() == locked.parties.count():
         _seal(locked, by=by)
+    else:
+        ask_for_signatures(locked, by)
     return locked
 
 
@@ -277,6 +313,7 @@ def _seal(version: AgreementVersion, *, by: User) -> None:
     version.save(update_fields=["state", "executed_at"])
     enter_dates(version)
     note("agreement.execute", version, by, sha256=version.document_sha256)
+    tell(version, gettext_lazy("{agreement} is signed by all parties"), by)
     executed(version, by)
 
 
@@ -300,16 +337,22 @@ def decline_version(*, version: AgreementVersion, party: Organisation, reason: s
     _require_signatory(by, party)
     if locked.signatures.filter(party=party).exists():
         raise ConflictError(_("%(party)s has signed this version.") % {"party": party})
-    return _end(locked, "decline", by, reason=_reason(reason), ended_as=EndedAs.DECLINED, party=party.slug)
+    ended = _end(locked, "decline", by, reason=_reason(reason), ended_as=EndedAs.DECLINED, party=party.slug)
+    answer_signature(ended, party, by, signed=False, reason=ended.reason)
+    lapse_signatures(ended, by)
+    tell(ended, gettext_lazy("A party declined to sign {agreement}"), by)
+    return ended
 
 
 @transaction.atomic
 def withdraw_version(*, version: AgreementVersion, by: User, reason: str = "") -> AgreementVersion:
     """Take back what was not signed by all. Signatures given stay on record."""
     require(by, "agreement.draft", version)
+    hold_approvals(version)
     locked = locked_version(version)
     VERSION_MOVES.require("withdraw", locked.state, what=str(locked))
-    void_approvals(locked)
+    void_approvals(locked, by)
+    lapse_signatures(locked, by)
     return _end(locked, "withdraw", by, reason=reason.strip(), ended_as=EndedAs.WITHDRAWN)
 
 
@@ -323,6 +366,7 @@ def suspend_version(*, version: AgreementVersion, reason: str, by: User) -> Agre
     locked.require_clean()
     locked.save(update_fields=["state", "suspended_at", "reason"])
     note("agreement.suspend", locked, by)
+    tell(locked, gettext_lazy("{agreement} is suspended: what it covered is closed"), by)
     return locked
 
 
@@ -335,6 +379,7 @@ def resume_version(*, version: AgreementVersion, by: User) -> AgreementVersion:
     locked.suspended_at, locked.reason = None, ""
     locked.save(update_fields=["state", "suspended_at", "reason"])
     note("agreement.resume", locked, by)
+    tell(locked, gettext_lazy("{agreement} has effect again"), by)
     return locked
 
 
@@ -355,8 +400,12 @@ def terminate_version(
         row.save()
     # What it would have replaced on a later day goes on.
     if ended.effective_on > timezone.localdate():
-        AgreementVersion.objects.standing().filter(replaced_by=ended).update(replaced_on=None, replaced_by=None)
+        for older in AgreementVersion.objects.standing().filter(replaced_by=ended).select_related("agreement__project"):
+            older.replaced_on = older.replaced_by = None
+            older.save(update_fields=["replaced_on", "replaced_by"])
+            enter_dates(older)
     enter_dates(ended)
+    tell(ended, gettext_lazy("{agreement} is terminated"), by)
     return ended
 
 

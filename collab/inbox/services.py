@@ -44,6 +44,7 @@ __all__ = [
     "comment_on",
     "decide_request",
     "hand_over",
+    "lapse_requests",
     "mark_read",
     "meet_condition",
     "notify",
@@ -206,6 +207,26 @@ def withdraw_request(*, request: Request, by: User, reason: str = "") -> Request
     locked.save()
     record_act("withdraw", locked, by)
     return locked
+
+
+@transaction.atomic
+def lapse_requests(
+    *, topic: str, subjects: Iterable[models.Model], by: User, reason: str = "", wait: bool = True
+) -> int:
+    """Close what is still asked about these objects: the matter has moved on, so nobody need answer any more.
+
+    Called inside the verb of the subject's room. Without `wait`, raises OperationalError (on PostgreSQL) where somebody
+    is answering at this moment, instead of waiting for them.
+    """
+    keys = [str(subject.pk) for subject in subjects]
+    rows = Request.objects.open().filter(topic=topic, subject_id__in=keys).order_by("pk")
+    locked = list(rows.select_for_update(of=("self",), nowait=not wait).with_names())
+    for row in locked:
+        row.state = _require_open("withdraw", row)
+        row.reason, row.nobody_since = reason, None
+        row.save(update_fields=["state", "reason", "nobody_since"])
+        record_act("withdraw", row, by)
+    return len(locked)
 
 
 @transaction.atomic

@@ -16,6 +16,7 @@ NAVIGATION = [
     ("collab:inbox", _("Inbox"), "inbox"),
     ("collab:calendar", _("Calendar"), "calendar3"),
     ("collab:projects", _("Projects"), "people"),
+    ("collab:agreements", _("Agreements"), "file-earmark-text"),
     ("collab:organisations", _("Organisations"), "building"),
     ("registry:datasets", _("Datasets"), "database"),
     ("training:jobs", _("Training"), "cpu"),
@@ -23,7 +24,7 @@ NAVIGATION = [
 ]
 
 # Pages that belong to a line of the menu without lying below its address.
-BELOW = {"collab:projects": "/agreements/"}
+BELOW = {"collab:projects": "/background/"}
 
 ACCOUNT = [
     ("collab:history", _("History"), "clock-history"),

@@ -288,6 +288,8 @@ SPECTACULAR_SETTINGS = {
         "OrganisationKind": "collab.accounts.models.OrganisationKind",
         "ProjectState": "collab.projects.states.ProjectState",
         "AgreementVersionState": "collab.agreements.states.VersionState",
+        "AccessCondition": "collab.agreements.ip.AccessCondition",
+        "AccessRight": "collab.agreements.ip.AccessRight",
         "JobState": "training.jobs.states.JobState",
         "ApprovalState": "collab.projects.states.ApprovalState",
         "ReviewState": "collab.projects.states.ReviewState",

@@ -23,6 +23,9 @@ from collab.accounts.models import (
     ReviewItem,
     User,
 )
+from collab.agreements.approvals import ApprovalStep
+from collab.agreements.background import BackgroundItem
+from collab.agreements.library import AgreementTemplate
 from collab.agreements.models import Agreement, AgreementVersion
 from collab.inbox.models import CalendarLink, Notification, Obligation, Request
 from collab.projects.models import (
@@ -98,6 +101,12 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"projects/<slug:slug>/parties/<uuid:pk>/", lambda s, n: _in_project(s, ProjectParty)),
     (r"projects/<slug:slug>/budget/lines/<uuid:pk>/", lambda s, n: _in_project(s, BudgetLine)),
     (r"projects/<slug:slug>/", lambda s, n: (s.joint.project, (s.joint.project.slug,))),
+    (
+        r"agreements/templates/<slug:code>/",
+        lambda s, n: (s.object(AgreementTemplate), (s.object(AgreementTemplate).code,)),
+    ),
+    (r"agreements/approval-steps/<uuid:pk>/", lambda s, n: (s.object(ApprovalStep), (s.object(ApprovalStep).pk,))),
+    (r"background/<uuid:pk>/", lambda s, n: (s.object(BackgroundItem), (s.object(BackgroundItem).pk,))),
     (r"agreements/<uuid:pk>/v<int:number>/", lambda s, n: _version(s, n)),
     (r"agreements/<uuid:pk>/", lambda s, n: (s.object(Agreement), (s.object(Agreement).pk,))),
     (r"datasets/<uuid:pk>/v<int:number>/", lambda s, n: (s.object(DatasetVersion), (s.object(Dataset).pk, 1))),
@@ -224,6 +233,7 @@ def _upload(side: Side) -> Sent:
     return Sent({"file": SimpleUploadedFile("more.txt", text.encode(), "text/plain")}, form=True)
 
 
+_FRESH = (("If-Match", "fresh"),)
 _NOTHING = lambda side: Sent({})  # noqa: E731
 BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:organisation-list POST": lambda s: Sent({"name": "Founded", "kind": "company"}),
@@ -372,6 +382,49 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
             "coverage": [{"party": s.joint.company.slug, "purpose": "training"}],
         }
     ),
+    "api:agreement-detail PATCH": lambda s: Sent({"title": f"Other {s.canary}"}, headers=_FRESH),
+    "api:agreement-from-template POST": lambda s: Sent(
+        {
+            "template": "data-use",
+            "effective_on": _day(0),
+            "values": {
+                "provider": s.joint.university.slug,
+                "recipient": s.joint.company.slug,
+                "data_description": f"Letters {s.canary}",
+                "purpose": "research",
+                "commercial_use": "no",
+                "model_use": "project",
+                "breach_hours": "24",
+                "personal_data": "none",
+                "publication_days": "30",
+                "return_days": "30",
+                "governing_law": "Scotland",
+                "language_rule": "both",
+            },
+        }
+    ),
+    "api:agreement-version-detail PATCH": lambda s: Sent({"text": f"Other {s.canary}"}, headers=_FRESH),
+    "api:agreement-version-negotiate POST": _NOTHING,
+    "api:agreement-version-counter POST": lambda s: Sent({"text": f"Counter {s.canary}"}),
+    "api:agreement-version-comment POST": lambda s: Sent({"text": f"Comment {s.canary}"}),
+    "api:agreement-version-submit POST": _NOTHING,
+    "api:agreement-version-decline POST": lambda s: Sent(
+        {"party": s.joint.company.slug, "reason": f"Reason {s.canary}"}
+    ),
+    "api:agreement-version-suspend POST": lambda s: Sent({"reason": f"Reason {s.canary}"}),
+    "api:agreement-version-resume POST": _NOTHING,
+    "api:agreement-version-stop-renewal POST": _NOTHING,
+    "api:background-list POST": lambda s: Sent(
+        {"project": s.joint.project.slug, "owner": s.joint.university.slug, "title": f"More {s.canary}"},
+        about=s.joint.project,
+    ),
+    "api:background-detail PATCH": lambda s: Sent({"restrictions": f"None {s.canary}"}, headers=_FRESH),
+    "api:background-withdraw POST": _NOTHING,
+    "api:approval-step-list POST": lambda s: Sent(
+        {"organisation": s.joint.university.slug, "name": f"Finance {s.canary}", "kind": "licence"},
+        about=s.joint.university,
+    ),
+    "api:approval-step-retire POST": lambda s: Sent({}, headers=_FRESH),
     "api:agreement-version-send POST": _NOTHING,
     "api:agreement-version-sign POST": _sign,
     "api:agreement-version-withdraw POST": _NOTHING,
@@ -457,6 +510,7 @@ def _draft(side: Side) -> Query:
 
 # Addresses that answer from query parameters alone: what to ask, and about which row.
 QUERIES: dict[str, Callable[[Side], Query]] = {
+    "api:agreement-version-differences GET": lambda s: ("?number=1", s.object(AgreementVersion)),
     "api:spec-default GET": lambda s: (
         f"?task=causal-lm&dataset_version={s.object(DatasetVersion).pk}",
         s.object(DatasetVersion),
@@ -467,6 +521,7 @@ QUERIES: dict[str, Callable[[Side], Query]] = {
 }
 # … and those that are also asked so.
 MORE_QUERIES: dict[str, Callable[[Side], Query]] = {
+    "api:agreement-version-differences GET": lambda s: ("?number=1", s.object(AgreementVersion)),
     "training:job_new GET": _draft,
     "training:job_new POST": _draft,
     "training:jobs GET": _of_project,
@@ -476,4 +531,5 @@ MORE_QUERIES: dict[str, Callable[[Side], Query]] = {
     "api:dataset-list GET": _of_project,
     "api:model-list GET": _of_project,
     "api:agreement-list GET": _of_project,
+    "api:background-list GET": _of_project,
 }

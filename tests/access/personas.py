@@ -18,6 +18,8 @@ from collab.accounts.models import (
     OrganisationUnit,
     User,
 )
+from collab.agreements.approvals import ApprovalStep
+from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.inbox.models import Notification, Request
 from collab.projects.models import Questionnaire, Review, ReviewStep
 from tests.access.scene import Scene, Side
@@ -69,6 +71,8 @@ class Persona:
         elif isinstance(obj, Delegation):
             held = {"delegation.view"} if self._is(obj.delegate_id) else set()
             held |= {"delegation.view", "delegation.manage"} if self._is(obj.delegator_id) else set()
+        elif isinstance(obj, AgreementTemplate | TemplateVersion):
+            held = {"organisation.view"} if self.known else set()
         elif isinstance(obj, ApiToken):
             held = {"token.manage"} if self.user is not None and obj.user_id == self.user.pk else set()
         elif isinstance(obj, Review):
@@ -107,7 +111,11 @@ def _organisation_of(obj: Model) -> object:
     """The organisation whose roles alone count for the row, or None."""
     if isinstance(obj, Organisation):
         return obj.pk
-    return obj.organisation_id if isinstance(obj, OrganisationUnit | Invitation | MembershipReview) else None
+    return (
+        obj.organisation_id
+        if isinstance(obj, OrganisationUnit | Invitation | MembershipReview | ApprovalStep)
+        else None
+    )
 
 
 class Visitor:

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.core.management import call_command
 from django.db.models import Model
 from django.utils import timezone
 
@@ -31,6 +32,13 @@ from collab.accounts.models import (
     ReviewItem,
     User,
 )
+from collab.agreements.approvals import Approval, ApprovalStep
+from collab.agreements.approving import add_step
+from collab.agreements.background import BackgroundItem, declare_background
+from collab.agreements.comments import VersionComment
+from collab.agreements.duties import DutyTerm, SurvivingDuty
+from collab.agreements.ip import IPTerms
+from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import (
     Agreement,
     AgreementParty,
@@ -39,9 +47,18 @@ from collab.agreements.models import (
     Purpose,
     Signature,
 )
+from collab.agreements.negotiating import comment_on_version
 from collab.agreements.sealed import SealedDocument
 from collab.agreements.sealing import ensure_sealed
-from collab.agreements.services import CoverageTerm, draft_agreement, draft_version, send_for_signature, sign_version
+from collab.agreements.services import (
+    CoverageTerm,
+    draft_agreement,
+    draft_version,
+    negotiate_version,
+    send_for_signature,
+    sign_version,
+    suspend_version,
+)
 from collab.agreements.states import VersionState
 from collab.audit.models import AuditEvent
 from collab.inbox.models import (
@@ -102,6 +119,17 @@ from training.jobs.states import JobState
 AURORA, BOREALIS = "quokka7391", "narwhal4826"  # words that nothing else contains
 
 
+# What is done to a version -> the version of the scene on which that is possible.
+_ON_VERSION = {
+    **dict.fromkeys(("send", "edit", "ip", "negotiate", "submit", "comment", "partial_update"), "draft"),
+    **dict.fromkeys(("sign", "decline", "withdraw"), "out"),
+    **dict.fromkeys(("renewal", "stop_renewal"), "renewing"),
+    "counter": "talk",
+    "resume": "suspended",
+    "accept": "unaccepted",
+}
+
+
 @dataclass
 class Side:
     """One joint project and everything in it."""
@@ -126,9 +154,9 @@ class Side:
     def object(self, model: type[Model], action: str = "") -> Model:
         """An object of this side on which `action` is possible."""
         if model is AgreementVersion:
-            return self.versions[
-                {"send": "draft", "withdraw": "out", "sign": "out", "accept": "unaccepted"}.get(action, "executed")
-            ]
+            return self.versions[_ON_VERSION.get(action, "executed")]
+        if model is Agreement and action == "partial_update":
+            return self.versions["draft"].agreement
         if model is Request:
             return self.requests["conditions" if action == "meet" else "open"]
         if model is Job:
@@ -155,6 +183,7 @@ class Scene:
 
 def build(folder: Path) -> Scene:
     """Both projects through the verbs; call inside a transaction that is rolled back."""
+    call_command("load_templates", verbosity=0)
     settings.BLOB_DIR, settings.RUN_DIR = folder / "blobs", folder / "runs"
     a = side("Aurora", AURORA, "Riverside University", "Northwind")
     b = side("Borealis", BOREALIS, "Hillside University", "Southwind")
@@ -330,7 +359,7 @@ def _rooms(here: Side) -> None:
 
 def _agreements(here: Side) -> None:
     made, canary = here.joint, here.canary
-    for name in ("executed", "draft", "out", "unaccepted"):
+    for name in ("executed", "draft", "out", "unaccepted", "talk", "suspended", "renewing"):
         agreement = draft_agreement(
             project=made.project,
             reference=f"{name}-{canary}",
@@ -344,21 +373,47 @@ def _agreements(here: Side) -> None:
             text=f"Terms {canary}",
             text_zh=f"条款 {canary}",
             effective_on=timezone.localdate() - timedelta(days=30),
+            expires_on=timezone.localdate() + timedelta(days=300),
+            auto_renews=name == "renewing",
+            renewal_months=12,
+            ip={"results_owner": "joint", "field_of_use": f"Field {canary}"},
+            duties=[DutyTerm(f"Duty {canary}", months=12)],
             by=made.lead,
             coverage=[
                 CoverageTerm(party, purpose) for party in (made.university, made.company) for purpose in Purpose.values
             ],
         )
-        if name != "draft":
+        if name == "talk":
+            version = negotiate_version(version=version, by=made.lead)
+            comment = comment_on_version(version=version, text=f"Comment {canary}", by=made.lead)
+        elif name != "draft":
             version = send_for_signature(version=version, by=made.lead)
-        if name in {"executed", "unaccepted"}:
+        if name in {"executed", "unaccepted", "suspended", "renewing"}:
             version = _sign(made, version)
+        if name == "suspended":
+            version = suspend_version(version=version, reason=f"Reason {canary}", by=made.lead)
         here.versions[name] = AgreementVersion.objects.get(pk=version.pk)
     executed = here.versions["executed"]
     sealed = ensure_sealed(executed)
     made.accept(executed)
     assert executed.state == VersionState.EXECUTED
+    step = add_step(organisation=made.university, name=f"Legal {canary}", kind="licence", by=here.organisation_admin)
+    approval = Approval.objects.create(
+        version=here.versions["talk"], step=step, organisation=made.university, round=1, position=1, state="voided"
+    )
+    background = declare_background(
+        project=made.project, owner=made.university, title=f"Background {canary}", by=made.lead
+    )
+    template = AgreementTemplate.objects.get(code="data-use")
     here.objects |= {
+        IPTerms: executed.ip_terms,
+        SurvivingDuty: executed.duties.first(),
+        VersionComment: comment,
+        ApprovalStep: step,
+        Approval: approval,
+        BackgroundItem: background,
+        AgreementTemplate: template,
+        TemplateVersion: template.versions.first(),
         Agreement: executed.agreement,
         AgreementParty: executed.parties.first(),
         Signature: executed.signatures.first(),
