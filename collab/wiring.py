@@ -149,7 +149,7 @@ register_topic(
         SIGNATURE,
         gettext_lazy("Signature of an agreement"),
         decisions=(Decision.APPROVED, Decision.REJECTED),
-        may_answer=only_by_signing,
+        elsewhere=only_by_signing,
         effect=lambda request: gettext_lazy("Your signature binds your party; the last one seals the agreement."),
         asker_may_decide=True,
         delegable=False,

@@ -170,7 +170,7 @@ def decide_request(
     state = _require_open(decision, locked) if decision in set(Decision) else None
     if state is None or decision not in spec.decisions:
         raise InvalidError(_("Choose one of the decisions offered."), field="decision")
-    missing = list(spec.may_answer(locked, by)) if spec.may_answer else []
+    missing = spec.refusals(locked, by)
     if missing:
         raise RefusedError(missing)
     texts = [text.strip() for text in conditions if text.strip()]

@@ -34,6 +34,7 @@ class Topic:
     `request.state` to tell a yes from a no.
     `may_answer(request, user)` gives what stands in this person's way beside the word (a conflict of interest, say);
     an empty answer means that they may.
+    `elsewhere(request, user)` gives why a click in the inbox does not decide it: that happens on another page.
     `effect(request)` is the sentence that says what a yes does.
     `delegable` False: neither somebody standing in during an absence nor somebody it was handed to may decide.
     `private` True: nothing of it is told in the history of its project.
@@ -46,6 +47,7 @@ class Topic:
     due_days: int | None = 14
     on_decided: Callable[[Request, User], Any] | None = None
     may_answer: Callable[[Request, User], Sequence[Missing]] | None = None
+    elsewhere: Callable[[Request, User], Sequence[Missing]] | None = None
     effect: Callable[[Request], StrOrPromise] | None = None
     asker_may_decide: bool = False
     asker_meets_conditions: bool = False
@@ -54,6 +56,10 @@ class Topic:
     next_answers: bool = True
     private: bool = False
     reminding: Reminding = Reminding()
+
+    def refusals(self, request: Request, user: User) -> list[Missing]:
+        """What keeps somebody who holds the word from deciding it here and now."""
+        return [missing for check in (self.may_answer, self.elsewhere) if check for missing in check(request, user)]
 
 
 TOPICS: dict[str, Topic] = {}

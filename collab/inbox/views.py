@@ -99,7 +99,7 @@ def _page(request: HttpRequest, row: Request, form: Any = None, **forms: Any) ->
     may = allowed(user, row, *ACTIONS)
     standing = Standing()
     people = standing.who_can_answer(row) if row.is_open else []
-    refused = row.spec.may_answer(row, user) if row.spec.may_answer and "request.answer" in may else []
+    refused = row.spec.refusals(row, user) if "request.answer" in may else []
     decides = row.is_open and "request.answer" in may and not refused
     directs = row.is_open and "request.direct" in may and row.spec.delegable
     mine = row.reviewers.filter(user=user).first() if row.is_open else None

@@ -23,7 +23,7 @@ PERSONAL = {"request", "reviewer", "comment", "condition", "handover", "delegati
     "notificationsettings",
     "calendarlink",
 }
-ADMINS_OWN = {"invitation", "membershipreview", "reviewitem"}
+ADMINS_OWN = {"invitation", "membershipreview", "reviewitem", "approvalstep"}
 SEES = {"staff": (), "staff member": ("a",), "superuser": ("a", "b")}
 
 
@@ -40,7 +40,7 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
     model = obj._meta.model_name
     if name == "superuser":
         return True
-    if model in {"organisation", "organisationunit"}:
+    if model in {"organisation", "organisationunit", "agreementtemplate", "templateversion"}:
         return True
     if model in {"budget", "budgetline", "budgetalert", "costentry", "trainingrate"}:
         return False  # an observer sees no money

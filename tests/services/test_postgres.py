@@ -33,6 +33,8 @@ SAME_TESTS = [
     "tests/api/test_client_path.py",
 ]
 
+READS_THE_PLAN_OF_SQLITE = "tests/collab/inbox/test_models.py::test_the_agenda_reads_dates_in_the_order_of_an_index"
+
 
 def run(arguments: list[str], url: str, data: Path) -> str:
     """Run Python on the other database; what it said, which is shown when it fails."""
@@ -62,7 +64,8 @@ def database(url: str, name: str) -> str:
 
 def test_the_verbs_do_the_same_there_also_when_many_act_at_once(postgres, tmp_path):
     # one process, because making the tables takes longer than most of these tests
-    said = run(["-m", "pytest", "-q", *SAME_TESTS, "tests/services/races.py"], database(postgres, "same"), tmp_path)
+    arguments = ["-m", "pytest", "-q", *SAME_TESTS, "tests/services/races.py", "--deselect", READS_THE_PLAN_OF_SQLITE]
+    said = run(arguments, database(postgres, "same"), tmp_path)
     assert " passed" in said and "skipped" not in said, said
 
 

@@ -449,6 +449,7 @@ def test_signatories_are_asked_when_it_is_their_turn_and_answer_by_signing(auror
     out = send_for_signature(version=version, by=aurora.lead)
     assert waiting(aurora.company_signatory) == ["agreement.signature"] and waiting(aurora.university_signatory) == []
     row = Request.objects.open().get()
+    assert (row.escalated_to, row.nobody_since) == ("", None), "its signatory can answer, so it climbs to nobody"
     with pytest.raises(RefusedError) as refused:
         decide_request(request=row, decision="approved", by=aurora.company_signatory)
     assert refused.value.missing[0].code == "sign_on_page" and not Signature.objects.exists()

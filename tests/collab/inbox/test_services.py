@@ -140,6 +140,14 @@ def test_a_topic_may_refuse_a_person(request_, aurora, plain):
         decide_request(request=request_, decision="approved", by=aurora.lead)
 
 
+def test_what_is_decided_on_another_page_still_waits_for_whoever_may(aurora, plain):
+    plain(elsewhere=lambda request, user: [Missing("on_page", "Do it on its page.")])
+    row = asked(aurora, by=aurora.researcher)
+    assert people(row) == {aurora.lead, aurora.university_signatory} and row.nobody_since is None
+    with pytest.raises(RefusedError, match="Do it on its page"):
+        decide_request(request=row, decision="approved", by=aurora.lead)
+
+
 def test_a_role_that_ended_answers_no_more(request_, aurora):
     Membership.objects.filter(user=aurora.lead, project=aurora.project).update(ends_at=timezone.now())
     with pytest.raises(NotFoundError):
