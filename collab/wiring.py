@@ -67,6 +67,8 @@ from collab.projects.models import (
 )
 from collab.projects.running import requires_project
 from collab.projects.states import ProjectState
+from collab.publications.asking import PUBLICATION, only_on_page
+from collab.publications.models import Manuscript, PublicationNotice, PublicationObjection
 from collab.terms.models import TermsAcceptance
 
 register_scope(Organisation, Scope(view="organisation.view", organisation="pk", everyone=True))
@@ -114,6 +116,9 @@ register_scope(SealedDocument, Scope(view="agreement.view", project="version__ag
 register_scope(AuditEvent, Scope(view="audit.view", project="project_id", organisation="organisation_id"))
 register_scope(AuditAnchor, Scope(view="organisation.view", everyone=True))  # published: everybody keeps a copy
 register_scope(TermsAcceptance, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(PublicationNotice, Scope(view="publication.view", project="project"))
+register_scope(Manuscript, Scope(view="publication.view", project="notice__project"))
+register_scope(PublicationObjection, Scope(view="publication.view", project="notice__project"))
 register_scope(Request, Scope(view="request.view", project="project", grants=grants, explain=explain))
 for part in (Reviewer, Comment, Condition, HandOver):
     register_scope(part, Scope(view="request.view", project="request__project", grants=grants_through("request")))
@@ -155,6 +160,20 @@ register_topic(
         delegable=False,
         next_answers=False,
         on_dashboard=False,
+    )
+)
+
+register_topic(
+    Topic(
+        PUBLICATION,
+        gettext_lazy("Publication notice"),
+        due_days=None,
+        elsewhere=only_on_page,
+        effect=lambda request: gettext_lazy(
+            "Your party does not object. When all parties have said so, it may be published at once."
+        ),
+        delegable=False,
+        next_answers=False,
     )
 )
 

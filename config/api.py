@@ -30,6 +30,7 @@ from collab.projects.work_api import (
     ReportViewSet,
     WorkItemViewSet,
 )
+from collab.publications.api import PublicationViewSet
 from collab.terms.api import AcceptanceViewSet
 from registry.catalog.api import ModelVersionViewSet, ModelViewSet
 from registry.datasets.api import DatasetVersionViewSet, DatasetViewSet
@@ -59,6 +60,7 @@ router.register("agreement-versions", AgreementVersionViewSet, basename="agreeme
 router.register("agreement-templates", AgreementTemplateViewSet, basename="agreement-template")
 router.register("background", BackgroundViewSet, basename="background")
 router.register("approval-steps", ApprovalStepViewSet, basename="approval-step")
+router.register("publications", PublicationViewSet, basename="publication")
 router.register("acceptances", AcceptanceViewSet, basename="acceptance")
 router.register("requests", RequestViewSet, basename="request")
 router.register("notifications", NotificationViewSet, basename="notification")

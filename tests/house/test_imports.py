@@ -18,6 +18,7 @@ SLICES = [
     "projects",
     "agreements",
     "terms",
+    "publications",
     "transfer",
     "internships",
     "ethics",
