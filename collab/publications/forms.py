@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django import forms
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import party_of
@@ -128,7 +129,7 @@ class ObjectForm(OnceForm):
         party.offer(parties)
         self.fields["delay_until"].help_text = _(
             "Only where results must be protected first: the agreement lets it wait until %(day)s at most."
-        ) % {"day": notice.delay_ends_on}
+        ) % {"day": date_format(notice.delay_ends_on)}
 
 
 class WaitForm(OnceForm):

@@ -129,7 +129,7 @@ def publication_object(request: HttpRequest, pk: UUID) -> HttpResponse:
         messages.success(request, _("The objection is recorded, and the publishing party is told."))
         return notice.get_absolute_url()
 
-    return _form(request, notice, form, raise_it, _("Object"), tone="danger")
+    return _form(request, notice, form, raise_it, _("Raise an objection"), tone="danger")
 
 
 def publication_agree(request: HttpRequest, pk: UUID) -> HttpResponse:
