@@ -19,7 +19,7 @@ run: ## set up, start everything, train the demo, serve (ONCE=1 stops afterwards
 	@$(PYTHON) deploy/bootstrap.py run
 
 test: ## run every test, two at a time (ARGS="tests/deploy -k port" for some of them, one at a time)
-	@$(DEV) -m pytest $(or $(ARGS),-n 2 --dist loadscope)
+	@$(DEV) -m pytest $(or $(ARGS),-n 2 --dist loadscope --no-loadscope-reorder)
 
 check: ## style, types, complete migrations, house rules: what every commit must pass
 	@$(PYTHON) deploy/bootstrap.py setup --dev

@@ -162,6 +162,7 @@ register_topic(
         asker_may_decide=True,
         delegable=False,
         next_answers=False,
+        on_dashboard=False,
     )
 )
 

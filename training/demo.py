@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
@@ -21,6 +23,14 @@ from collab.agreements.services import (
 from collab.inbox.demo import tell_inbox
 from collab.projects.models import Project
 from collab.projects.services import add_member, answer_approval, create_project, move_project
+from training.demo_neighbours import (
+    Cast,
+    days_ago,
+    tell_the_main_project_on,
+    tell_the_neighbours,
+    tell_the_past,
+    tell_this_year,
+)
 
 PASSWORD = "tandem-demo"  # noqa: S105  the demo's, printed by make run; production never seeds it
 PROJECT_SLUG = "small-models-for-technical-language"
@@ -32,6 +42,7 @@ ACCOUNTS = [
     ("Engineer at the company", "chen.yu@northwind.example"),
     ("Signatory of the university", "amara.osei@lakeside.example"),
     ("Signatory of the company, has one to sign", "wei.zhang@northwind.example"),
+    ("Professor at the second university, whose projects are on their way", "ines.duarte@meridian.example"),
     ("Platform admin", "admin@tandem.example"),
 ]
 
@@ -69,6 +80,53 @@ def seed() -> bool:
     """Add the story. False when it is there already."""
     if Project.objects.filter(slug=PROJECT_SLUG).exists():
         return False
+    with days_ago(800):
+        cast = _everybody()
+    tell_the_past(cast)
+    tell_this_year(cast)
+    university, company, lead, director = cast.lakeside, cast.northwind, cast.lead, cast.director
+    researcher, engineer, chancellor = cast.researcher, cast.engineer, cast.chancellor
+
+    with days_ago(45):
+        project = create_project(
+            title="Small models for technical language",
+            title_zh="面向技术语言的小模型",
+            summary="How small can a language model be and still write usable technical English? Lakeside brings the "
+            "texts and the method, Northwind the use: help on its robots without a data centre.",
+            summary_zh="语言模型能小到什么程度，仍能写出可用的技术英语？湖畔大学提供文本与方法，北风机器人提供应用场景：无需数据中心即可在机器人上提供帮助。",
+            lead_organisation=university,
+            partners=[company],
+            ends_on=timezone.localdate() + timedelta(days=2 * 365),
+            by=lead,
+        )
+        for move in ("submit", "ask_approval"):
+            project = move_project(project=project, move=move, by=lead)
+        for approval, by in zip(project.approvals.order_by("party__role"), (chancellor, director), strict=True):
+            answer_approval(approval=approval, decision="approve", by=by)
+        add_member(project=project, user=researcher, organisation=university, role=Role.RESEARCHER, by=lead)
+        add_member(project=project, user=engineer, organisation=company, role=Role.ENGINEER, by=lead)
+
+        terms = [CoverageTerm(party, purpose) for party in (university, company) for purpose in Purpose.values]
+        collaboration = _sent(
+            project, "COL-1", "collaboration", ("Collaboration and data use", "合作与数据使用协议"),
+            (_COLLABORATION, _COLLABORATION_ZH), lead, terms,
+        )  # fmt: skip
+        for signer, party, capacity in (
+            (chancellor, university, "Vice-Chancellor"),
+            (director, company, "Managing director"),
+        ):
+            _sign(collaboration, signer, party, capacity)
+        move_project(project=project, move="begin", by=lead)
+    nda = _sent(project, "NDA-2", "nda", ("Mutual non-disclosure", "双方保密协议"), (_NDA, _NDA_ZH), lead, [])
+    _sign(nda, chancellor, university, "Vice-Chancellor")
+    tell_inbox(project=project, lead=lead, researcher=researcher, engineer=engineer, company=company, director=director)
+    tell_the_main_project_on(cast, project)
+    tell_the_neighbours(cast)
+    return True
+
+
+def _everybody() -> Cast:
+    """Two universities, two companies, and who is in them."""
     university = found_organisation(
         name="Lakeside University", name_zh="湖畔大学", kind="university", country="SE", by=None,
         email_domains=["lakeside.example"],
@@ -77,54 +135,44 @@ def seed() -> bool:
         name="Northwind Robotics", name_zh="北风机器人", kind="company", country="CN", by=None,
         email_domains=["northwind.example"],
     )  # fmt: skip
+    meridian = found_organisation(
+        name="Meridian Institute of Technology", name_zh="子午线理工学院", kind="university", country="PT", by=None,
+        email_domains=["meridian.example"],
+    )  # fmt: skip
+    harbour = found_organisation(
+        name="Harbour Speech", name_zh="海港语音", kind="company", country="NL", by=None,
+        email_domains=["harbour.example"],
+    )  # fmt: skip
     lead = _person("Lin Mei", LEAD_EMAIL, university)
     researcher = _person("Tomás Vega", "tomas.vega@lakeside.example", university)
     engineer = _person("Chen Yu", "chen.yu@northwind.example", company, language="zh-hans")
     chancellor = _person("Amara Osei", "amara.osei@lakeside.example", university, Role.SIGNATORY)
     director = _person("Zhang Wei", "wei.zhang@northwind.example", company, Role.SIGNATORY)
     User.objects.create_superuser("admin@tandem.example", PASSWORD, name="Platform Admin")
-
-    project = create_project(
-        title="Small models for technical language",
-        title_zh="面向技术语言的小模型",
-        summary="How small can a language model be and still write usable technical English? Lakeside brings the "
-        "texts and the method, Northwind the use: help on its robots without a data centre.",
-        summary_zh="语言模型能小到什么程度，仍能写出可用的技术英语？湖畔大学提供文本与方法，北风机器人提供应用场景：无需数据中心即可在机器人上提供帮助。",
-        lead_organisation=university,
-        partners=[company],
-        ends_on=timezone.localdate() + timedelta(days=2 * 365),
-        by=lead,
-    )
-    for move in ("submit", "ask_approval"):
-        project = move_project(project=project, move=move, by=lead)
-    for approval, by in zip(project.approvals.order_by("party__role"), (chancellor, director), strict=True):
-        answer_approval(approval=approval, decision="approve", by=by)
-    add_member(project=project, user=researcher, organisation=university, role=Role.RESEARCHER, by=lead)
-    add_member(project=project, user=engineer, organisation=company, role=Role.ENGINEER, by=lead)
-
-    terms = [CoverageTerm(party, purpose) for party in (university, company) for purpose in Purpose.values]
-    collaboration = _sent(
-        project, "COL-1", "collaboration", ("Collaboration and data use", "合作与数据使用协议"),
-        (_COLLABORATION, _COLLABORATION_ZH), lead, terms,
+    _person("Rita Alves", "rita.alves@meridian.example", meridian, Role.ORGANISATION_ADMIN)
+    return Cast(
+        university, company, meridian, harbour, lead, researcher, engineer, chancellor, director,
+        professor=_person("Inês Duarte", "ines.duarte@meridian.example", meridian),
+        rector=_person("Paul Adeyemi", "paul.adeyemi@meridian.example", meridian, Role.SIGNATORY),
+        speech_engineer=_person("Kenji Mori", "kenji.mori@harbour.example", harbour),
+        counsel=_person("Sara Lindqvist", "sara.lindqvist@harbour.example", harbour, Role.SIGNATORY),
     )  # fmt: skip
-    for signer, party, capacity in (
-        (chancellor, university, "Vice-Chancellor"),
-        (director, company, "Managing director"),
-    ):
-        _sign(collaboration, signer, party, capacity)
-    move_project(project=project, move="begin", by=lead)
-    nda = _sent(project, "NDA-2", "nda", ("Mutual non-disclosure", "双方保密协议"), (_NDA, _NDA_ZH), lead, [])
-    _sign(nda, chancellor, university, "Vice-Chancellor")
-    tell_inbox(project=project, lead=lead, researcher=researcher, engineer=engineer, company=company, director=director)
-    return True
 
 
 def _person(
     name: str, email: str, organisation: Organisation, role: Role = Role.EMPLOYEE, language: str = "en"
 ) -> User:
-    user = User.objects.create_user(email, PASSWORD, name=name, language=language)
+    user = User.objects.create_user(email, None, name=name, language=language)
+    user.password = _hash()
+    user.save(update_fields=["password"])
     grant_organisation_role(organisation=organisation, user=user, role=role, by=None)
     return user
+
+
+@cache
+def _hash() -> str:
+    """One for everybody, who all have the same password: to make it takes a third of a second."""
+    return make_password(PASSWORD)
 
 
 def _sent(

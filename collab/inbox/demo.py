@@ -53,7 +53,6 @@ def tell_inbox(
     )
     today = timezone.localdate()
     for kind, days, title, title_zh in (
-        ("deliverable", -4, "List of technical words", "技术词汇表"),
         ("report", 12, "First progress report to both parties", "向双方提交首份进展报告"),
         ("milestone", 40, "A small model that passes the reading test", "小模型通过阅读测试"),
     ):

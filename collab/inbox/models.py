@@ -16,7 +16,7 @@ from collab.access.policy import visible_to
 from collab.inbox.kinds import Kind, kind_of
 from collab.inbox.standing import answerable_q
 from collab.inbox.states import OBLIGATION_WORDS, OPINION_WORDS, Level, Mail, ObligationKind, Opinion, RequestState
-from collab.inbox.topics import Topic, topic_of
+from collab.inbox.topics import Topic, codes_where, topic_of
 from collab.kernel.names import PlainTextValidator
 from collab.kernel.records import Record
 
@@ -55,6 +55,12 @@ class RequestQuerySet(models.QuerySet["Request"]):
         """Open ones that the person may decide, and those on which their advice is asked."""
         asked = Reviewer.objects.filter(user=user, opinion="").values("request")
         return self.open().filter(answerable_q(user, at or timezone.now()) | Q(pk__in=asked))
+
+    def on_dashboard_of(self, user: User) -> RequestQuerySet:
+        """What waits for the person, without what the dashboard tells them in a line of its own."""
+        advice = Reviewer.objects.filter(user=user, opinion="").values("request")
+        told = codes_where(lambda topic: not topic.on_dashboard)
+        return self.waiting_for(user).exclude(Q(topic__in=told) & ~Q(pk__in=advice))
 
     def asked_by(self, user: User) -> RequestQuerySet:
         return self.filter(asked_by=user)

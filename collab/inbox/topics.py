@@ -39,6 +39,7 @@ class Topic:
     `delegable` False: neither somebody standing in during an absence nor somebody it was handed to may decide.
     `private` True: nothing of it is told in the history of its project.
     `next_answers` False: those to whom a stuck request climbs only hand it to somebody, and do not decide themselves.
+    `on_dashboard` False: the dashboard has a line of its own for who decides it, so that nobody is told twice.
     """
 
     code: str
@@ -54,6 +55,7 @@ class Topic:
     waits_for_conditions: bool = True
     delegable: bool = True
     next_answers: bool = True
+    on_dashboard: bool = True
     private: bool = False
     reminding: Reminding = Reminding()
 

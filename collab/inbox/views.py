@@ -234,7 +234,7 @@ def waiting_panel(request: HttpRequest) -> HttpResponse:
     today = timezone.localdate()
     due = Obligation.objects.visible_to(user).open().filter(due_on__lte=today + SOON)
     context = {
-        "requests": Request.objects.waiting_for(user).with_names().order_by("due_at", "created_at")[:WAITING_SHOWN],
+        "requests": Request.objects.on_dashboard_of(user).with_names().order_by("due_at", "created_at")[:WAITING_SHOWN],
         "obligations": due.with_names().order_by("due_on", "pk")[:WAITING_SHOWN],
         "now": timezone.now(),
         "today": today,

@@ -14,7 +14,7 @@ from tests.access.personas import Visitor
 from tests.access.scene import Scene, Side
 from tests.access.test_matrix import content_of, may_see, missing_headers, rolled_back
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 NAMES = ["anonymous", "lead", "write token", "staff", "staff member", "superuser"]
 TABLES = sorted(admin.site._registry, key=lambda model: model._meta.label)
 # Seen by those who take part, or by one's own person.

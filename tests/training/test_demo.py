@@ -6,13 +6,15 @@ import json
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from collab.access.policy import can
-from collab.accounts.models import ApiToken, User
+from collab.accounts.models import ApiToken, Organisation, User
 from collab.agreements.models import AgreementVersion
 from collab.agreements.services import parties_to_sign_for
+from collab.audit.models import AuditEvent
 from collab.audit.services import first_break
-from collab.projects.models import Project
+from collab.projects.models import BudgetAlert, ConflictOfInterest, Project
 from training.demo import ACCOUNTS, LEAD_EMAIL, PROJECT_SLUG, seed
 
 pytestmark = pytest.mark.django_db
@@ -21,13 +23,33 @@ pytestmark = pytest.mark.django_db
 def test_the_story_is_told_once():
     assert seed() is True
     assert seed() is False
-    assert Project.objects.get().slug == PROJECT_SLUG
+    assert Project.objects.filter(slug=PROJECT_SLUG).count() == 1
+    states = set(Project.objects.values_list("state", flat=True))
+    assert states == {"idea", "under_review", "contracting", "active", "closed"}
+    assert Organisation.objects.count() == 4
+    assert ConflictOfInterest.objects.get().state == "declared"
+    assert BudgetAlert.objects.filter(cleared_at=None).exists()
+
+
+def test_agreements_are_in_every_state_that_people_meet():
+    seed()
+    versions = AgreementVersion.objects
+    states = set(versions.values_list("state", flat=True))
+    assert states == {"executed", "out_for_signature", "suspended", "negotiation", "superseded", "withdrawn"}
+    expired = versions.get(agreement__reference="DUA-1")
+    assert expired.expires_on < timezone.localdate()
+    assert not versions.in_force(timezone.now()).filter(pk=expired.pk).exists()
+    times = list(AuditEvent.objects.order_by("id").values_list("at", flat=True))
+    assert times == sorted(times), "the history is told in its order"
+    assert versions.get(agreement__reference="DUA-6").replaced_on == timezone.localdate()
+    assert first_break() is None
 
 
 def test_the_agreement_covers_and_one_waits_for_the_company(capsys):
     seed()
 
-    executed, waiting = AgreementVersion.objects.order_by("created_at")
+    of_main = AgreementVersion.objects.filter(agreement__project__slug=PROJECT_SLUG)
+    executed, waiting = of_main.order_by("created_at")
     assert (executed.state, waiting.state) == ("executed", "out_for_signature")
     director = User.objects.get(email="wei.zhang@northwind.example")
     assert [o.name for o in parties_to_sign_for(director, waiting)] == ["Northwind Robotics"]
@@ -37,8 +59,8 @@ def test_the_agreement_covers_and_one_waits_for_the_company(capsys):
 def test_every_demo_account_exists_and_can_see_the_project():
     seed()
 
-    for _who, email in ACCOUNTS[:-1]:
-        assert can(User.objects.get(email=email), "project.view", Project.objects.get())
+    for _who, email in ACCOUNTS[:-2]:
+        assert can(User.objects.get(email=email), "project.view", Project.objects.get(slug=PROJECT_SLUG))
 
 
 def test_the_runner_gets_one_live_token(capsys):

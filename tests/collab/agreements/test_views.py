@@ -226,6 +226,14 @@ def test_both_texts_lie_open_to_whoever_signs(aurora):
     assert '<details class="more" open>' not in text(as_(aurora.company_signatory).get(url(version)))
 
 
+def test_the_dashboard_asks_for_a_signature_once(aurora):
+    version = sent(aurora)
+    signatory = as_(aurora.company_signatory)
+    lines = f"{text(signatory.get('/'))} {text(signatory.get('/inbox/waiting/'))}"
+    assert lines.count(f"Sign {version.agreement}") == 1
+    assert f"Sign {version.agreement}" in text(signatory.get("/inbox/"))
+
+
 def test_the_page_shows_what_the_last_signature_does(aurora):
     version = sent(aurora)
     page = text(as_(aurora.company_signatory).get(url(version, "sign")))

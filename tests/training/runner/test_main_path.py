@@ -46,6 +46,24 @@ def weights_sha256(job: Job) -> str:
     return job.model_version.manifest["files"]["model.safetensors"]["sha256"]
 
 
+def losses_of(job: Job, client) -> list[tuple[int, float]]:
+    return [(m.step, m.value) for m in client.get_metric_history(job.mlflow_run_id, "train/loss")]
+
+
+_whole: list[tuple[str, list[tuple[int, float]]]] = []
+
+
+def whole_run(joint: Joint, machine, client) -> tuple[str, list[tuple[int, float]]]:
+    """Weights and curve of the long job when nothing interrupts it; trained once, whichever test asks first."""
+    if not _whole:
+        job = submit(joint, steps=LONG, name="Whole")
+        machine.dispatch()
+        machine.wait_for(job, "done", "failed")
+        assert job.state == "done", machine.said(job)
+        _whole.append((weights_sha256(job), losses_of(job, client)))
+    return _whole[0]
+
+
 def test_a_submitted_job_becomes_a_registered_version_with_lineage(covered, machine, monkeypatch):
     job = submit(covered, steps=40)
 
@@ -70,11 +88,9 @@ def test_a_submitted_job_becomes_a_registered_version_with_lineage(covered, mach
 
 
 def test_a_supervisor_killed_in_the_middle_loses_nothing(covered, machine, monkeypatch):
-    whole = submit(covered, steps=LONG, name="Whole")
-    machine.dispatch()
-    machine.wait_for(whole, "done", "failed")
+    client = client_for(covered, machine, monkeypatch)
+    weights, losses = whole_run(covered, machine, client)
     broken = submit(covered, steps=LONG, name="Broken")
-    broken.dataset_version_id = whole.dataset_version_id
     machine.dispatch()
     machine.wait_for_step(broken, 60)
 
@@ -88,19 +104,12 @@ def test_a_supervisor_killed_in_the_middle_loses_nothing(covered, machine, monke
 
     assert broken.state == "done", machine.said(broken)
     assert broken.attempts.count() == 2
-    assert weights_sha256(broken) == weights_sha256(whole)
-    client = client_for(covered, machine, monkeypatch)
-    losses = [
-        [(m.step, m.value) for m in client.get_metric_history(job.mlflow_run_id, "train/loss")]
-        for job in (whole, broken)
-    ]
-    assert losses[1] == losses[0]
+    assert weights_sha256(broken) == weights
+    assert losses_of(broken, client) == losses
 
 
-def test_stopping_keeps_the_work_and_resuming_ends_with_the_same_net(covered, machine):
-    whole = submit(covered, steps=LONG, name="Whole")
-    machine.dispatch()
-    machine.wait_for(whole, "done", "failed")
+def test_stopping_keeps_the_work_and_resuming_ends_with_the_same_net(covered, machine, monkeypatch):
+    weights, _losses = whole_run(covered, machine, client_for(covered, machine, monkeypatch))
     job = submit(covered, steps=LONG, name="Stopped")
     machine.dispatch()
     machine.wait_for_step(job, 60)
@@ -113,7 +122,7 @@ def test_stopping_keeps_the_work_and_resuming_ends_with_the_same_net(covered, ma
     machine.dispatch()
     machine.wait_for(job, "done", "failed")
 
-    assert weights_sha256(job) == weights_sha256(whole)
+    assert weights_sha256(job) == weights
 
 
 def test_an_agreement_that_ends_pauses_the_job_and_names_it(covered, machine):
