@@ -153,9 +153,9 @@ def day_of(moment: datetime | None) -> date | None:
     return timezone.localdate(moment) if moment is not None else None
 
 
-def first_of(rows: QuerySet[M], most: int = DRAWN_OF_EACH) -> tuple[list[M], int]:
-    """The first rows in their order, and how many more there are: one query."""
-    found = list(rows.annotate(counted=Window(Count("pk")))[:most])
+def first_of(rows: QuerySet[M], most: int | None = None) -> tuple[list[M], int]:
+    """The first rows in their order (as many as are drawn of a kind), and how many more there are: one query."""
+    found = list(rows.annotate(counted=Window(Count("pk")))[: DRAWN_OF_EACH if most is None else most])
     return found, (found[0].counted - len(found)) if found else 0  # type: ignore[attr-defined]
 
 
