@@ -105,14 +105,14 @@ def test_what_one_may_not_see_is_not_in_it(told, borealis):
 
 def test_who_left_sees_and_is_drawn_no_more(told):
     now = timezone.now()
-    Membership.objects.filter(user=told.engineer).update(
+    Membership.objects.filter(user=told.researcher, project=told.project).update(
         starts_at=now - timedelta(days=9), ends_at=now - timedelta(seconds=1)
     )
 
-    assert drawn(told.engineer).nodes == []
+    assert drawn(told.researcher).nodes == []
     since = timezone.localdate() + timedelta(days=1)
-    assert "Aurora Engineer" not in names(drawn(told.lead, since=since), "person")
-    assert "Aurora Engineer" in names(drawn(told.lead), "person")
+    assert "Aurora Researcher" not in names(drawn(told.lead, since=since), "person")
+    assert "Aurora Researcher" in names(drawn(told.lead), "person")
 
 
 def test_a_party_narrows_to_its_own_people_and_keeps_its_partners(told):
