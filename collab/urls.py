@@ -6,6 +6,7 @@ from collab.accounts.urls import urlpatterns as of_organisations
 from collab.agreements import views as agreements
 from collab.agreements import views_library as library
 from collab.audit import views as audit
+from collab.graph import views as graph
 from collab.inbox import views as inbox
 from collab.projects import budget_views as budget
 from collab.projects import review_views as review
@@ -182,6 +183,11 @@ urlpatterns = [
         rule("budget.edit", "GET", "POST"),
         name="training_rate_new",
     ),
+    # who works with whom
+    route("graph/", graph.graph, rule("project.view"), name="graph"),
+    route("graph/nodes.csv", graph.graph_nodes_file, rule("project.view"), name="graph_nodes_file"),
+    route("graph/links.csv", graph.graph_links_file, rule("project.view"), name="graph_links_file"),
+    route("graph/graph.json", graph.graph_file, rule("project.view"), name="graph_file"),
     # agreements
     route(
         "projects/<slug:slug>/agreements/",

@@ -22,6 +22,8 @@ from collab.agreements.asking import APPROVAL, SIGNATURE, only_by_signing
 from collab.agreements.background import BackgroundItem
 from collab.agreements.comments import VersionComment
 from collab.agreements.confidence import requirements as confidential
+from collab.agreements.drawing import KINDS as AGREEMENT_KINDS
+from collab.agreements.drawing import draw_agreements
 from collab.agreements.duties import SurvivingDuty
 from collab.agreements.guards import is_signed
 from collab.agreements.ip import IPTerms
@@ -29,6 +31,9 @@ from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.agreements.sealed import SealedDocument
 from collab.audit.models import AuditAnchor, AuditEvent
+from collab.graph.ground import KINDS as GROUND_KINDS
+from collab.graph.ground import draw_ground
+from collab.graph.sources import register_graph_source
 from collab.inbox.models import (
     CalendarLink,
     Comment,
@@ -130,6 +135,9 @@ register_scope(
     Obligation,
     Scope(view="obligation.view", project="project", organisation="organisation", person="person"),
 )
+
+register_graph_source("projects", draw_ground, kinds=GROUND_KINDS)
+register_graph_source("agreements", draw_agreements, kinds=AGREEMENT_KINDS)
 
 requires_project(Project, "", "job.submit", "dataset.upload")
 requires_project(

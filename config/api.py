@@ -19,6 +19,7 @@ from collab.agreements.api import (
     ApprovalStepViewSet,
     BackgroundViewSet,
 )
+from collab.graph.api import GraphViewSet
 from collab.inbox.api import DelegationViewSet, NotificationViewSet, ObligationViewSet, RequestViewSet
 from collab.projects.api import ProjectViewSet
 from collab.projects.review_api import ApprovalViewSet, QuestionnaireViewSet, ReviewStepViewSet, ReviewViewSet
@@ -55,6 +56,7 @@ router.register("budgets", BudgetViewSet, basename="budget")
 router.register("budget-lines", BudgetLineViewSet, basename="budget-line")
 router.register("reports", ReportViewSet, basename="report")
 router.register("outputs", OutputViewSet, basename="output")
+router.register("graph", GraphViewSet, basename="graph")
 router.register("agreements", AgreementViewSet, basename="agreement")
 router.register("agreement-versions", AgreementVersionViewSet, basename="agreement-version")
 router.register("agreement-templates", AgreementTemplateViewSet, basename="agreement-template")

@@ -41,6 +41,7 @@ class VocabularySerializer(serializers.Serializer):
     label = serializers.CharField(read_only=True)
     explanation = serializers.CharField(read_only=True)
     takes = serializers.CharField(read_only=True)
+    asks = serializers.CharField(read_only=True)
 
 
 class UseCodeSerializer(serializers.ModelSerializer):
@@ -108,6 +109,8 @@ class MatchSerializer(serializers.Serializer):
     label = serializers.CharField(read_only=True)
     verdict = serializers.CharField(read_only=True)
     reason = serializers.CharField(read_only=True)
+    mend = serializers.CharField(read_only=True)
+    asks = serializers.CharField(read_only=True)
 
 
 class UseCodeViewSet(ScopedViewSet):

@@ -37,13 +37,17 @@ OF_PEOPLE = (Use.NOT_FOR_PROFIT, Use.TIME_LIMIT, Use.USER_SPECIFIC, Use.INSTITUT
 
 @dataclass(frozen=True)
 class Code:
-    """`takes`: the parameter it needs (until, territories, people, organisations, text); `duo`: its term there."""
+    """`takes`: the parameter it needs (until, territories, people, organisations, text); `duo`: its term there.
+
+    `asks`: the question of a job's stated purpose that it is held against.
+    """
 
     use: Use
     duo: str
     label: StrOrPromise
     explanation: StrOrPromise
     takes: str = ""
+    asks: str = ""
 
 
 CODES: dict[str, Code] = {
@@ -60,6 +64,7 @@ CODES: dict[str, Code] = {
             "DUO:0000046",
             _("Non-commercial use only"),
             _("No job with a commercial aim may use it."),
+            asks="commercial",
         ),
         Code(
             Use.NOT_FOR_PROFIT,
@@ -72,18 +77,21 @@ CODES: dict[str, Code] = {
             "DUO:0000019",
             _("Publication required"),
             _("Results made with it must be published."),
+            asks="publish",
         ),
         Code(
             Use.COLLABORATION_REQUIRED,
             "DUO:0000020",
             _("Collaboration required"),
             _("Its owner takes part in the work."),
+            asks="collaborate",
         ),
         Code(
             Use.NO_METHODS,
             "DUO:0000015",
             _("No methods research"),
             _("It must not serve to develop methods or software in general."),
+            asks="methods",
         ),
         Code(
             Use.TIME_LIMIT,
@@ -98,18 +106,21 @@ CODES: dict[str, Code] = {
             _("Certain territories only"),
             _("It may be used in the countries named."),
             "territories",
+            "territory",
         ),
         Code(
             Use.ETHICS_REQUIRED,
             "DUO:0000021",
             _("Ethics approval required"),
             _("A job names the approval of an ethics board; the owner looks at it."),
+            asks="ethics",
         ),
         Code(
             Use.RETURN_RESULTS,
             "DUO:0000029",
             _("Derived data is returned"),
             _("Whoever derives data from it gives that to the owner."),
+            asks="give_back",
         ),
         Code(
             Use.USER_SPECIFIC, "DUO:0000026", _("Named people only"), _("Only the people named may use it."), "people"
@@ -127,6 +138,7 @@ CODES: dict[str, Code] = {
             _("One piece of work only"),
             _("It serves only the work described; the owner says whether a job belongs to it."),
             "text",
+            "about",
         ),
         Code(
             Use.TOPIC_SPECIFIC,
@@ -134,6 +146,51 @@ CODES: dict[str, Code] = {
             _("One topic only"),
             _("It serves only research on the topic named; the owner says whether a job does."),
             "text",
+            "about",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Question:
+    """One answer of a stated purpose, as people are asked for it; yes or no, or a line of text."""
+
+    name: str
+    label: StrOrPromise
+    hint: StrOrPromise = ""
+
+
+QUESTIONS: dict[str, Question] = {
+    question.name: question
+    for question in (
+        Question("about", _("What is the work about?"), _("In a line; the owner of the data and the team read it.")),
+        Question(
+            "commercial",
+            _("Has the job a commercial aim?"),
+            _("For example a product, a service, or licences for a fee."),
+        ),
+        Question(
+            "methods",
+            _("Does it develop methods in general?"),
+            _("No, when it answers a question of its subject rather than how nets are trained."),
+        ),
+        Question("publish", _("Will the results be published?"), _("For example as a paper or a public report.")),
+        Question(
+            "collaborate",
+            _("Does the owner of the data take part in the work?"),
+            _("More than by giving the data."),
+        ),
+        Question(
+            "give_back",
+            _("Will derived data be given to the owner?"),
+            _("For example labels, cleaned rows or embeddings."),
+        ),
+        Question("territory", _("In which country is it run?"), _("In two letters, for example SE.")),
+        Question(
+            "ethics",
+            _("Which approval of an ethics board covers it?"),
+            _("Its reference; the owner of the data looks at it."),
         ),
     )
 }

@@ -16,6 +16,7 @@ SLICES = [
     "audit",
     "inbox",
     "projects",
+    "graph",
     "agreements",
     "terms",
     "publications",

@@ -25,6 +25,7 @@ from collab.web.api import (
 )
 from registry.catalog.api import DatasetVersionRef, ModelVersionRef, TermRef
 from registry.datasets.models import DatasetVersion
+from registry.uses.api import StatementInput
 from training.engine.contract import EVENTS_FILE, LOG_FILE, TASKS, estimate, spec_schema
 from training.jobs.models import Attempt, Job
 from training.jobs.services import (
@@ -92,6 +93,7 @@ class JobDetail(JobRow):
     """A job whole."""
 
     spec = serializers.DictField(read_only=True)
+    purpose = serializers.DictField(read_only=True)
     metrics = serializers.DictField(read_only=True)
     baseline = serializers.SerializerMethodField()
     baseline_name = serializers.SerializerMethodField()
@@ -103,6 +105,7 @@ class JobDetail(JobRow):
             *JobRow.Meta.fields,
             "spec",
             "spec_sha256",
+            "purpose",
             "reason_detail",
             "metrics",
             "baseline",
@@ -124,11 +127,15 @@ class JobDetail(JobRow):
 
 
 class JobInput(StrictSerializer):
-    """Submit a training job. `spec` is as /api/v1/specs/schema/ says."""
+    """Submit a training job. `spec` is as /api/v1/specs/schema/ says.
+
+    `purpose` says what it is for; the data-use codes of the dataset ask some of it (`asks` in /api/v1/use-codes/).
+    """
 
     project = ScopedRelatedField(word="job.submit", model=Project, slug_field="slug")
     name = serializers.CharField(max_length=80)
     spec = serializers.DictField()
+    purpose = StatementInput(required=False)
 
 
 class SpecInput(StrictSerializer):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from collab.accounts.models import User
 from collab.kernel.errors import Fault, FaultyInputError, NotFoundError
 from collab.projects.services import is_open
 from registry.datasets.models import DatasetVersion
+from registry.uses.matching import questions_of
 from training.engine.contract import TASKS, estimate
 from training.jobs.forms import EssentialForm, WholeForm
 from training.jobs.models import Job
@@ -40,14 +41,21 @@ class Draft:
     task: str
     spec: dict[str, Any]
     name: str = ""
+    purpose: dict[str, Any] = field(default_factory=dict)
     earlier: Job | None = None
 
-    def form(self, data: Any = None, *, whole: bool = False, spec: dict[str, Any] | None = None, name: str = "") -> Any:
+    def form(self, data: Any = None, *, whole: bool = False) -> Any:
         """The form with the essential settings, or with all of them as JSON."""
-        spec, initial = spec or self.spec, {"name": name or self.name}
+        asked = questions_of(self.version.dataset, self.purpose)
+        given: dict[str, Any] = {"asked": asked, "purpose": self.purpose, "initial": {"name": self.name}}
         if whole:
-            return WholeForm(data, initial=initial | {"spec_text": json.dumps(spec, indent=2, ensure_ascii=False)})
-        return EssentialForm(data, task=self.task, version=self.version, base=spec, initial=initial)
+            given["initial"]["spec_text"] = json.dumps(self.spec, indent=2, ensure_ascii=False)
+            return WholeForm(data, **given)
+        return EssentialForm(data, task=self.task, version=self.version, base=self.spec, **given)
+
+    def as_in(self, form: Any) -> Draft:
+        """With what was filled in."""
+        return replace(self, spec=form.spec(), name=form.cleaned_data["name"], purpose=form.purpose())
 
     def missing(self, user: User) -> list[Missing]:
         """What stands in the way of training on this data, whatever the settings."""
@@ -65,14 +73,15 @@ def draft_of(request: HttpRequest) -> Draft | None:
     Raises NotFoundError for data or a job that is not theirs to see.
     """
     if "from" in request.GET:
-        rows = Job.objects.select_related("dataset_version__dataset__project")
+        path = "dataset_version__dataset"
+        rows = Job.objects.select_related(f"{path}__project", f"{path}__organisation")
         job = get_or_404(request.user, "job.view", rows, pk=_uuid(request.GET["from"]))
         version = job.dataset_version
         get_or_404(request.user, "dataset.view", DatasetVersion.objects.all(), pk=version.pk)
-        return Draft(version, job.task, job.spec, name=job.name, earlier=job)
+        return Draft(version, job.task, job.spec, name=job.name, purpose=job.purpose, earlier=job)
     if not request.GET.get("version"):
         return None
-    versions = DatasetVersion.objects.select_related("dataset__project")
+    versions = DatasetVersion.objects.select_related("dataset__project", "dataset__organisation")
     version = get_or_404(request.user, "dataset.view", versions, pk=_uuid(request.GET["version"]))
     fitting = tasks_for(version)
     task = request.GET.get("task") or (fitting[0] if fitting else "")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import django_filters
 from django import forms
 from django.db.models import Q, QuerySet
+from django.utils.html import escape
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from collab.kernel.errors import Fault, FaultyInputError
 from collab.kernel.names import DisplayNameValidator
@@ -18,6 +20,7 @@ from collab.projects.models import Project
 from collab.web.forms import ListFilter, OnceForm, SearchInput
 from registry.catalog.metrics import task_label
 from registry.datasets.models import DatasetVersion
+from registry.uses.matching import ANSWERS, TEXTS, Asked
 from training.engine.contract import ARCHS, TASKS, SpecError, parse_json
 from training.jobs.models import Job
 from training.jobs.services import fault_of
@@ -72,7 +75,10 @@ class JobFilter(ListFilter):
 
 
 class _DraftForm(OnceForm):
-    """A job before it is submitted. `spec()` gives the spec as parsed JSON."""
+    """A job before it is submitted. `spec()` gives the spec as parsed JSON, `purpose()` what it is for.
+
+    No answer about the purpose is required here: which ones are, the codes of the data say when it is submitted.
+    """
 
     name = forms.CharField(
         label=_("Name"),
@@ -81,8 +87,56 @@ class _DraftForm(OnceForm):
         help_text=_("The model will be registered under this name; jobs of the same name become its versions."),
     )
 
+    def __init__(
+        self, *args: Any, asked: Sequence[Asked] = (), purpose: dict[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.asked, purpose = asked, purpose or {}
+        for question, codes in asked:
+            name = f"purpose_{question.name}"
+            self.fields[name] = _answer_field(question.name, question.label, _why(question.hint, codes))
+            value = purpose.get(question.name)
+            self.initial[name] = {True: "yes", False: "no", None: ""}[value] if question.name in ANSWERS else value
+
     def spec(self) -> dict[str, Any]:
         raise NotImplementedError
+
+    def purpose(self) -> dict[str, Any]:
+        """The answers that were given."""
+        given = {question.name: self.cleaned_data[f"purpose_{question.name}"] for question, _codes in self.asked}
+        return {name: value == "yes" if name in ANSWERS else value for name, value in given.items() if value}
+
+    @property
+    def purpose_fields(self) -> list[Any]:
+        return [self[f"purpose_{question.name}"] for question, _codes in self.asked]
+
+    @property
+    def purpose_is_asked(self) -> bool:
+        """Whether the codes of the data ask for it."""
+        return any(codes for _question, codes in self.asked)
+
+    def place_of(self, fault: Fault, field: str | None) -> str | None:
+        if fault.path.startswith("purpose."):
+            field = fault.path.replace(".", "_")
+        return super().place_of(fault, field)
+
+
+def _answer_field(name: str, label: Any, why: str) -> forms.Field:
+    if name in ANSWERS:
+        choices = [("", _("not said")), ("yes", _("Yes")), ("no", _("No"))]
+        return forms.ChoiceField(label=label, choices=choices, required=False, help_text=why)
+    line = forms.CharField(label=label, max_length=TEXTS[name], required=False, help_text=why)
+    line.widget.attrs["autocomplete"] = "off"
+    return line
+
+
+def _why(hint: Any, codes: list[Any]) -> str:
+    """The hint, and which codes ask, with what they permit."""
+    asking = [f"{code}: {code.parameter}" if code.parameter else str(code) for code in codes]
+    if not asking:
+        return str(hint)
+    said = gettext("Asked by: %(codes)s.") % {"codes": gettext("; ").join(asking)}
+    return escape(f"{hint} {said}")  # a field's hint is shown as HTML, and codes carry what people wrote
 
 
 # Field -> where its value lies in the spec.
@@ -160,7 +214,8 @@ class EssentialForm(_DraftForm):
 
     def place_of(self, fault: Fault, field: str | None) -> str | None:
         path = tuple(fault.path.removeprefix("spec.").split("."))
-        return next((name for name, place in ESSENTIALS.items() if place == path and name in self.fields), None)
+        found = next((name for name, place in ESSENTIALS.items() if place == path and name in self.fields), None)
+        return found or super().place_of(fault, field)
 
 
 class WholeForm(_DraftForm):
@@ -175,9 +230,6 @@ class WholeForm(_DraftForm):
 
     def spec(self) -> dict[str, Any]:
         return _parsed(self.cleaned_data["spec_text"])
-
-    def place_of(self, fault: Fault, field: str | None) -> str | None:
-        return "name" if fault.path == "name" else None
 
 
 def _parsed(text: str) -> dict[str, Any]:

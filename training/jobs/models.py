@@ -68,6 +68,7 @@ class Job(Record):
     spec = models.JSONField(_("spec"))
     spec_sha256 = models.CharField(_("spec hash"), max_length=64)
     task = models.CharField(_("task"), max_length=40)
+    purpose = models.JSONField(_("purpose"), default=dict, blank=True)
     terms = models.ManyToManyField(
         "collab.AgreementVersion", related_name="+", blank=True, verbose_name=_("submitted under")
     )

@@ -20,16 +20,20 @@ from collab.projects.services import is_open
 from registry.datasets.models import DatasetVersion
 from training.engine.contract import Issue, Spec, SpecError, default_spec, estimate, validate
 from training.jobs.models import Job
+from training.jobs.purposes import require_purpose, said
 from training.jobs.sentences import hint, say
 from training.jobs.states import JOB_MOVES, LIVE, Desired, JobState
 from training.runner.doorbell import ring_after_commit
 
 
-def submit_job(*, project: Project, name: str, spec: Any, by: User, idempotency_key: str = "") -> Job:
+def submit_job(
+    *, project: Project, name: str, spec: Any, by: User, purpose: Any = None, idempotency_key: str = ""
+) -> Job:
     """Queue a training job. The same key from the same person gives the same job, however often it is sent.
 
-    `spec` is parsed JSON. Raises FaultyInputError naming each field of the spec at fault, NotFoundError for a dataset
-    that is not the project's, RefusedError naming the agreement or role that is missing.
+    `spec` is parsed JSON, `purpose` what the job is for (answers by name, as registry/uses asks them). Raises
+    FaultyInputError naming each field at fault, NotFoundError for a dataset that is not the project's, RefusedError
+    naming the agreement or role that is missing, or the data-use codes that the purpose does not fit.
     """
     require(by, "job.submit", project)
     parsed = parse_spec(spec)
@@ -38,49 +42,42 @@ def submit_job(*, project: Project, name: str, spec: Any, by: User, idempotency_
     if not is_open(project):
         raise ConflictError(_("The project is not active, so it takes no new jobs."))
     check_spec(parsed, version)
-    try:
-        with transaction.atomic():
-            return _queue(project, name, parsed, version, by, idempotency_key)
-    except IntegrityError:
-        return _twin(by, idempotency_key, parsed, project)
-
-
-def _queue(project: Project, name: str, spec: Spec, version: DatasetVersion, by: User, key: str) -> Job:
-    if key:
-        twin = Job.objects.filter(submitted_by=by, idempotency_key=key).first()
-        if twin is not None:
-            return _same(twin, spec, project)
     job = Job(
         project=project,
         name=name,
         dataset_version=version,
-        spec=spec.to_json(),
-        spec_sha256=spec.sha256,
-        task=spec.task,
+        spec=parsed.to_json(),
+        spec_sha256=parsed.sha256,
+        task=parsed.task,
+        purpose=said(purpose),
         submitted_by=by,
         runs_as=by,
-        idempotency_key=key,
+        idempotency_key=idempotency_key,
     )
+    try:
+        with transaction.atomic():
+            return _queue(job, by)
+    except IntegrityError:
+        return _same(Job.objects.get(submitted_by=by, idempotency_key=idempotency_key), job)
+
+
+def _queue(job: Job, by: User) -> Job:
+    if job.idempotency_key:
+        twin = Job.objects.filter(submitted_by=by, idempotency_key=job.idempotency_key).first()
+        if twin is not None:
+            return _same(twin, job)
+    require_purpose(job.purpose, job.dataset_version, by)
     job.require_clean(exclude=["spec", "progress", "metrics", "baseline"])
     job.save(force_insert=True)
-    job.terms.set(terms_for(version, by))
-    record(
-        verb="job.submit",
-        subject=job,
-        by=by,
-        project_id=project.pk,
-        data={"name": name, "dataset_version": str(version.pk), "spec_sha256": spec.sha256},
-    )
+    job.terms.set(terms_for(job.dataset_version, by))
+    data = {"name": job.name, "dataset_version": str(job.dataset_version_id), "spec_sha256": job.spec_sha256}
+    record(verb="job.submit", subject=job, by=by, project_id=job.project_id, data=data | {"purpose": job.purpose})
     ring_after_commit()
     return job
 
 
-def _twin(by: User, key: str, spec: Spec, project: Project) -> Job:
-    return _same(Job.objects.get(submitted_by=by, idempotency_key=key), spec, project)
-
-
-def _same(twin: Job, spec: Spec, project: Project) -> Job:
-    if twin.spec_sha256 != spec.sha256 or twin.project_id != project.pk:
+def _same(twin: Job, job: Job) -> Job:
+    if (twin.spec_sha256, twin.project_id, twin.purpose) != (job.spec_sha256, job.project_id, job.purpose):
         raise InvalidError(_("This Idempotency-Key was used for another job; send a new key."), field="Idempotency-Key")
     return twin
 
@@ -171,6 +168,7 @@ def resume_job(*, job: Job, by: User) -> Job:
     require(by, "dataset.train", job.dataset_version)
     locked = _locked(job.pk)
     locked.state = JOB_MOVES.require("resume", locked.state, what=str(locked))
+    require_purpose(locked.purpose, job.dataset_version, by)
     locked.desired = Desired.RUN
     locked.reason = locked.reason_detail = ""
     locked.no_progress = 0

@@ -19,12 +19,14 @@ from collab.web.forms import act, errors_on, sent, show, submit
 from collab.web.pagination import page_of
 from registry.catalog.metrics import compared, task_label
 from registry.datasets.models import Dataset, DatasetVersion
+from registry.uses.matching import told
 from training.engine.contract import EVENTS_FILE, LOG_FILE
 from training.jobs.drafting import WHOLE, Draft, advise, draft_of, tasks_for
 from training.jobs.findings import findings_of
 from training.jobs.following import progress_of
 from training.jobs.forms import JobFilter
 from training.jobs.models import Job
+from training.jobs.purposes import PurposeRefusedError, at_its_question
 from training.jobs.series import curves_after
 from training.jobs.services import resume_job, stop_job, submit_job, terms_for
 from training.jobs.states import JOB_MOVES, JobState
@@ -96,8 +98,11 @@ def job_new(request: HttpRequest) -> HttpResponse:
 
         def queue() -> str:
             given = {"name": form.cleaned_data["name"], "idempotency_key": form.cleaned_data["once"]}
-            project = draft.version.dataset.project
-            return submit_job(project=project, spec=form.spec(), by=request.user, **given).get_absolute_url()
+            given |= {"project": draft.version.dataset.project, "spec": form.spec(), "purpose": form.purpose()}
+            try:
+                return submit_job(by=request.user, **given).get_absolute_url()
+            except PurposeRefusedError as error:
+                raise at_its_question(error) from None
 
         done = submit(request, form, queue)
         if done is not None:
@@ -131,7 +136,7 @@ def _draft_page(request: HttpRequest, draft: Draft, form: Any, whole: bool, to: 
     advice = None if failed and to == "submit" else _advice(draft, form)
     if form.is_bound and not failed and to in {WHOLE, "essential"}:
         with errors_on(form):  # the same settings in the other form
-            form = draft.form(whole=to == WHOLE, spec=form.spec(), name=form.cleaned_data["name"])
+            form = draft.as_in(form).form(whole=to == WHOLE)
             whole = to == WHOLE
     context = {
         "draft": draft,
@@ -166,6 +171,7 @@ def job_page(request: HttpRequest, pk: UUID) -> HttpResponse:
         "reading": reading,
         "attempts": job.attempts.all(),
         "terms": job.terms.select_related("agreement"),
+        "purpose": told(job.purpose),
         "advice": advise(job.spec, job.dataset_version),
         "peak_bytes": max((a.peak_rss_bytes or 0 for a in job.attempts.all()), default=0),
         "steps_done": max([job.progress.get("step") or 0, *(a.last_step or 0 for a in job.attempts.all())]),

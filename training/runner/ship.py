@@ -6,6 +6,7 @@ attempt's run holds the whole curve, each step once. Metrics keep the time of th
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from pathlib import Path
@@ -113,7 +114,11 @@ class Shipper(threading.Thread):
             run_name=job.name,
             job_id=str(job.pk),
             fence=job.fence,
-            tags={"tandem.spec_sha256": job.spec_sha256, "tandem.submitted_by": str(job.submitted_by_id)},
+            tags={
+                "tandem.spec_sha256": job.spec_sha256,
+                "tandem.submitted_by": str(job.submitted_by_id),
+                "tandem.purpose": json.dumps(job.purpose, ensure_ascii=False, sort_keys=True),
+            },
             params=flatten(job.spec),
         )
         writer.end_earlier_runs()

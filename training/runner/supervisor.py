@@ -203,17 +203,17 @@ class Supervisor:
         return True
 
     def _check_access(self) -> None:
-        """Terms and roles are asked again while it runs: an expired agreement stops the job at the next check."""
+        """Terms, roles and data-use codes are asked again while it runs: what no longer holds stops it here."""
         from collab.access.policy import decide
+        from training.jobs.purposes import missing_for
 
         person = self.job.runs_as
         person.refresh_from_db()
+        missing = []
         for word, obj in (("job.submit", self.job.project), ("dataset.train", self.job.dataset_version)):
-            decision = decide(person, word, obj)
-            if not decision.allowed:
-                self.access_lost = " ".join(str(item.sentence) for item in decision.missing)
-                return
-        self.access_lost = ""
+            missing = missing or decide(person, word, obj).missing
+        missing = missing or missing_for(self.job.purpose, self.job.dataset_version, person)
+        self.access_lost = " ".join(str(item.sentence) for item in missing)
 
     def _press(self, engine: Any, now: float) -> None:
         """Bring what is into line with what is desired: ask, then insist."""
