@@ -5,6 +5,7 @@ from collab.agreements import admin as agreements
 from collab.audit import admin as audit
 from collab.inbox import admin as inbox
 from collab.projects import admin as projects
+from collab.publications import admin as publications
 from collab.terms import admin as terms
 
-__all__ = ["accounts", "agreements", "audit", "inbox", "projects", "terms"]
+__all__ = ["accounts", "agreements", "audit", "inbox", "projects", "publications", "terms"]

@@ -52,6 +52,7 @@ from collab.projects.models import (
     TrainingRate,
     WorkItem,
 )
+from collab.publications.models import Manuscript, PublicationNotice, PublicationObjection
 from collab.terms.models import TermsAcceptance
 
 __all__ = [
@@ -80,6 +81,7 @@ __all__ = [
     "HandOver",
     "IPTerms",
     "Invitation",
+    "Manuscript",
     "Membership",
     "MembershipReview",
     "Notification",
@@ -93,6 +95,8 @@ __all__ = [
     "ProgressReport",
     "Project",
     "ProjectParty",
+    "PublicationNotice",
+    "PublicationObjection",
     "Questionnaire",
     "QuestionnaireVersion",
     "Request",

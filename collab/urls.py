@@ -6,11 +6,13 @@ from collab.accounts.urls import urlpatterns as of_organisations
 from collab.agreements import views as agreements
 from collab.agreements import views_library as library
 from collab.audit import views as audit
+from collab.graph import views as graph
 from collab.inbox import views as inbox
 from collab.projects import budget_views as budget
 from collab.projects import review_views as review
 from collab.projects import views as projects
 from collab.projects import work_views as work
+from collab.publications import views as publications
 from collab.terms import views as terms
 from collab.web import views as web
 
@@ -181,6 +183,11 @@ urlpatterns = [
         rule("budget.edit", "GET", "POST"),
         name="training_rate_new",
     ),
+    # who works with whom
+    route("graph/", graph.graph, rule("project.view"), name="graph"),
+    route("graph/nodes.csv", graph.graph_nodes_file, rule("project.view"), name="graph_nodes_file"),
+    route("graph/links.csv", graph.graph_links_file, rule("project.view"), name="graph_links_file"),
+    route("graph/graph.json", graph.graph_file, rule("project.view"), name="graph_file"),
     # agreements
     route(
         "projects/<slug:slug>/agreements/",
@@ -331,6 +338,68 @@ urlpatterns = [
         agreements.version_sealed_file,
         rule("agreement.view"),
         name="version_sealed_file",
+    ),
+    # publications
+    route(
+        "projects/<slug:slug>/publications/",
+        publications.publications,
+        rule("publication.view"),
+        name="publications",
+    ),
+    route(
+        "projects/<slug:slug>/publications/new/",
+        publications.publication_new,
+        rule("publication.give", "GET", "POST"),
+        name="publication_new",
+    ),
+    route("publications/<uuid:pk>/", publications.publication, rule("publication.view"), name="publication"),
+    route(
+        "publications/<uuid:pk>/object/",
+        publications.publication_object,
+        rule("publication.object", "GET", "POST"),
+        name="publication_object",
+    ),
+    route(
+        "publications/<uuid:pk>/agree/",
+        publications.publication_agree,
+        rule("publication.object", "POST"),
+        name="publication_agree",
+    ),
+    route(
+        "publications/<uuid:pk>/revise/",
+        publications.publication_revise,
+        rule("publication.give", "GET", "POST"),
+        name="publication_revise",
+    ),
+    route(
+        "publications/<uuid:pk>/objections/<uuid:objection>/wait/",
+        publications.publication_wait,
+        rule("publication.give", "GET", "POST"),
+        name="publication_wait",
+    ),
+    route(
+        "publications/<uuid:pk>/objections/<uuid:objection>/lift/",
+        publications.publication_lift,
+        rule("publication.object", "GET", "POST"),
+        name="publication_lift",
+    ),
+    route(
+        "publications/<uuid:pk>/publish/",
+        publications.publication_publish,
+        rule("publication.give", "GET", "POST"),
+        name="publication_publish",
+    ),
+    route(
+        "publications/<uuid:pk>/withdraw/",
+        publications.publication_withdraw,
+        rule("publication.give", "POST"),
+        name="publication_withdraw",
+    ),
+    route(
+        "publications/<uuid:pk>/manuscripts/<int:number>/",
+        publications.publication_manuscript,
+        rule("publication.view"),
+        name="publication_manuscript",
     ),
     # evidence: what happened, and what anybody may check
     route("verify/", agreements.verify, rule(PUBLIC, "GET", "POST"), name="verify"),

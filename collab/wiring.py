@@ -22,6 +22,8 @@ from collab.agreements.asking import APPROVAL, SIGNATURE, only_by_signing
 from collab.agreements.background import BackgroundItem
 from collab.agreements.comments import VersionComment
 from collab.agreements.confidence import requirements as confidential
+from collab.agreements.drawing import KINDS as AGREEMENT_KINDS
+from collab.agreements.drawing import draw_agreements
 from collab.agreements.duties import SurvivingDuty
 from collab.agreements.guards import is_signed
 from collab.agreements.ip import IPTerms
@@ -29,6 +31,9 @@ from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.agreements.sealed import SealedDocument
 from collab.audit.models import AuditAnchor, AuditEvent
+from collab.graph.ground import KINDS as GROUND_KINDS
+from collab.graph.ground import draw_ground
+from collab.graph.sources import register_graph_source
 from collab.inbox.models import (
     CalendarLink,
     Comment,
@@ -67,6 +72,8 @@ from collab.projects.models import (
 )
 from collab.projects.running import requires_project
 from collab.projects.states import ProjectState
+from collab.publications.asking import PUBLICATION, only_on_page
+from collab.publications.models import Manuscript, PublicationNotice, PublicationObjection
 from collab.terms.models import TermsAcceptance
 
 register_scope(Organisation, Scope(view="organisation.view", organisation="pk", everyone=True))
@@ -114,6 +121,9 @@ register_scope(SealedDocument, Scope(view="agreement.view", project="version__ag
 register_scope(AuditEvent, Scope(view="audit.view", project="project_id", organisation="organisation_id"))
 register_scope(AuditAnchor, Scope(view="organisation.view", everyone=True))  # published: everybody keeps a copy
 register_scope(TermsAcceptance, Scope(view="agreement.view", project="version__agreement__project"))
+register_scope(PublicationNotice, Scope(view="publication.view", project="project"))
+register_scope(Manuscript, Scope(view="publication.view", project="notice__project"))
+register_scope(PublicationObjection, Scope(view="publication.view", project="notice__project"))
 register_scope(Request, Scope(view="request.view", project="project", grants=grants, explain=explain))
 for part in (Reviewer, Comment, Condition, HandOver):
     register_scope(part, Scope(view="request.view", project="request__project", grants=grants_through("request")))
@@ -125,6 +135,9 @@ register_scope(
     Obligation,
     Scope(view="obligation.view", project="project", organisation="organisation", person="person"),
 )
+
+register_graph_source("projects", draw_ground, kinds=GROUND_KINDS)
+register_graph_source("agreements", draw_agreements, kinds=AGREEMENT_KINDS)
 
 requires_project(Project, "", "job.submit", "dataset.upload")
 requires_project(
@@ -155,6 +168,20 @@ register_topic(
         delegable=False,
         next_answers=False,
         on_dashboard=False,
+    )
+)
+
+register_topic(
+    Topic(
+        PUBLICATION,
+        gettext_lazy("Publication notice"),
+        due_days=None,
+        elsewhere=only_on_page,
+        effect=lambda request: gettext_lazy(
+            "Your party does not object. When all parties have said so, it may be published at once."
+        ),
+        delegable=False,
+        next_answers=False,
     )
 )
 

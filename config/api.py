@@ -19,6 +19,7 @@ from collab.agreements.api import (
     ApprovalStepViewSet,
     BackgroundViewSet,
 )
+from collab.graph.api import GraphViewSet
 from collab.inbox.api import DelegationViewSet, NotificationViewSet, ObligationViewSet, RequestViewSet
 from collab.projects.api import ProjectViewSet
 from collab.projects.review_api import ApprovalViewSet, QuestionnaireViewSet, ReviewStepViewSet, ReviewViewSet
@@ -30,6 +31,7 @@ from collab.projects.work_api import (
     ReportViewSet,
     WorkItemViewSet,
 )
+from collab.publications.api import PublicationViewSet
 from collab.terms.api import AcceptanceViewSet
 from registry.catalog.api import ModelVersionViewSet, ModelViewSet
 from registry.datasets.api import DatasetVersionViewSet, DatasetViewSet
@@ -54,11 +56,13 @@ router.register("budgets", BudgetViewSet, basename="budget")
 router.register("budget-lines", BudgetLineViewSet, basename="budget-line")
 router.register("reports", ReportViewSet, basename="report")
 router.register("outputs", OutputViewSet, basename="output")
+router.register("graph", GraphViewSet, basename="graph")
 router.register("agreements", AgreementViewSet, basename="agreement")
 router.register("agreement-versions", AgreementVersionViewSet, basename="agreement-version")
 router.register("agreement-templates", AgreementTemplateViewSet, basename="agreement-template")
 router.register("background", BackgroundViewSet, basename="background")
 router.register("approval-steps", ApprovalStepViewSet, basename="approval-step")
+router.register("publications", PublicationViewSet, basename="publication")
 router.register("acceptances", AcceptanceViewSet, basename="acceptance")
 router.register("requests", RequestViewSet, basename="request")
 router.register("notifications", NotificationViewSet, basename="notification")

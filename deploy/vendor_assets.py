@@ -42,6 +42,12 @@ PACKAGES = [
         },
     ),
     (
+        "cytoscape",
+        "3.34.4",
+        STATIC / "cytoscape",
+        {"dist/cytoscape.min.js": "cytoscape.min.js", "LICENSE": "LICENSE"},
+    ),
+    (
         "@fontsource-variable/inter",
         "5.3.0",
         STATIC / "inter",

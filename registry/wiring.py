@@ -13,6 +13,7 @@ from collab.agreements.coverage import because as because_covered
 from collab.agreements.coverage import covered
 from collab.agreements.coverage import explain as explain_coverage
 from collab.agreements.models import Purpose
+from collab.graph.sources import register_graph_source
 from collab.projects.facts import register_facts
 from collab.projects.products import register_products
 from collab.projects.running import NOT_ENDED, requires_project
@@ -20,6 +21,8 @@ from collab.terms.acceptance import accepted
 from collab.terms.acceptance import because as because_accepted
 from collab.terms.acceptance import explain as explain_acceptance
 from collab.terms.matrix import register_matrix
+from registry.catalog.drawing import KINDS as MODEL_KINDS
+from registry.catalog.drawing import draw_models
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
 from registry.catalog.telling import ModelProducts, model_counts
 from registry.datasets.models import Dataset, DatasetVersion
@@ -32,6 +35,7 @@ register_products("datasets", DatasetProducts())
 register_products("models", ModelProducts())
 register_facts("datasets", dataset_counts)
 register_facts("models", model_counts)
+register_graph_source("models", draw_models, kinds=MODEL_KINDS)
 
 register_scope(Dataset, Scope(view="dataset.view", project="project"))
 register_scope(DatasetVersion, Scope(view="dataset.view", project="dataset__project"))

@@ -213,9 +213,11 @@ def withdraw_request(*, request: Request, by: User, reason: str = "") -> Request
 
 @transaction.atomic
 def lapse_requests(
-    *, topic: str, subjects: Iterable[models.Model], by: User, reason: str = "", wait: bool = True
+    *, topic: str, subjects: Iterable[models.Model], by: User | None, reason: str = "", wait: bool = True
 ) -> int:
     """Close what is still asked about these objects: the matter has moved on, so nobody need answer any more.
+
+    `by` is None where a day that came has moved it on.
 
     Called inside the verb of the subject's room. Without `wait`, raises OperationalError (on PostgreSQL) where somebody
     is answering at this moment, instead of waiting for them.

@@ -17,23 +17,9 @@ from collab.access.roles import PROJECT_ROLES
 from collab.accounts.models import Organisation, User
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.projects.models import Project, ProjectParty
+from collab.projects.reading import STATE_WORDS
 from collab.projects.states import FOLLOWING, PROJECT_MOVES, ProjectState
 from collab.web.forms import DayInput, ListFilter, OnceForm, PageForm, SearchInput
-
-STATE_WORDS = {
-    ProjectState.IDEA: _("Idea"),
-    ProjectState.PROPOSAL: _("Proposal"),
-    ProjectState.UNDER_REVIEW: _("Under review"),
-    ProjectState.IN_APPROVAL: _("In approval"),
-    ProjectState.CONTRACTING: _("Contracting"),
-    ProjectState.ACTIVE: _("Active"),
-    ProjectState.SUSPENDED: _("Suspended"),
-    ProjectState.CLOSING: _("Closing"),
-    ProjectState.CLOSED: _("Closed"),
-    ProjectState.REJECTED: _("Rejected"),
-    ProjectState.WITHDRAWN: _("Withdrawn"),
-    ProjectState.TERMINATED: _("Terminated"),
-}
 
 
 def parties_for(request: Any) -> QuerySet[Organisation]:

@@ -1,15 +1,31 @@
-"""A review as each may see it: who proposes, who reviews and what they said stay hidden where they must."""
+"""Projects in words, and a review as each may see it: who proposes, who reviews and what they said stay hidden."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from collab.accounts.models import User
 from collab.projects.models import Review, ReviewStep
 from collab.projects.services.review import mean_score
-from collab.projects.states import ReviewState, StepState
+from collab.projects.states import ProjectState, ReviewState, StepState
+
+STATE_WORDS = {
+    ProjectState.IDEA: gettext_lazy("Idea"),
+    ProjectState.PROPOSAL: gettext_lazy("Proposal"),
+    ProjectState.UNDER_REVIEW: gettext_lazy("Under review"),
+    ProjectState.IN_APPROVAL: gettext_lazy("In approval"),
+    ProjectState.CONTRACTING: gettext_lazy("Contracting"),
+    ProjectState.ACTIVE: gettext_lazy("Active"),
+    ProjectState.SUSPENDED: gettext_lazy("Suspended"),
+    ProjectState.CLOSING: gettext_lazy("Closing"),
+    ProjectState.CLOSED: gettext_lazy("Closed"),
+    ProjectState.REJECTED: gettext_lazy("Rejected"),
+    ProjectState.WITHDRAWN: gettext_lazy("Withdrawn"),
+    ProjectState.TERMINATED: gettext_lazy("Terminated"),
+}
 
 _DECIDED = {StepState.PASSED, StepState.REFUSED, StepState.RETURNED}
 

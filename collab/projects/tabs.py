@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from collab.projects.models import Project
 from collab.projects.states import PATH, ProjectState
 
-TAB_WORDS = ("review.view", "budget.view")
+TAB_WORDS = ("review.view", "budget.view", "publication.view")
 
 
 def tabs_of(project: Project, active: str, may: set[str]) -> list[dict[str, Any]]:
@@ -22,6 +22,7 @@ def tabs_of(project: Project, active: str, may: set[str]) -> list[dict[str, Any]
         ("budget", _("Budget"), "budget.view"),
         ("reports", _("Reports"), "project.view"),
         ("outputs", _("Outputs"), "project.view"),
+        ("publications", _("Publications"), "publication.view"),
         ("closure", _("Closing"), "project.view"),
     ]
     return [

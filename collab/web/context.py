@@ -16,6 +16,7 @@ NAVIGATION = [
     ("collab:inbox", _("Inbox"), "inbox"),
     ("collab:calendar", _("Calendar"), "calendar3"),
     ("collab:projects", _("Projects"), "people"),
+    ("collab:graph", _("Cooperation"), "diagram-3"),
     ("collab:agreements", _("Agreements"), "file-earmark-text"),
     ("collab:organisations", _("Organisations"), "building"),
     ("registry:datasets", _("Datasets"), "database"),

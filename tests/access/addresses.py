@@ -41,6 +41,7 @@ from collab.projects.models import (
     ReviewStep,
     WorkItem,
 )
+from collab.publications.models import PublicationNotice, PublicationObjection
 from collab.web.api import etag_of
 from registry.catalog.models import ModelVersion, RegisteredModel
 from registry.datasets.models import Dataset, DatasetVersion
@@ -107,6 +108,12 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     ),
     (r"agreements/approval-steps/<uuid:pk>/", lambda s, n: (s.object(ApprovalStep), (s.object(ApprovalStep).pk,))),
     (r"background/<uuid:pk>/", lambda s, n: (s.object(BackgroundItem), (s.object(BackgroundItem).pk,))),
+    (
+        r"publications/<uuid:pk>/objections/<uuid:objection>/",
+        lambda s, n: _notice(s, n, s.object(PublicationObjection).pk),
+    ),
+    (r"publications/<uuid:pk>/manuscripts/<int:number>/", lambda s, n: _notice(s, n, 1)),
+    (r"publications/<uuid:pk>/", lambda s, n: _notice(s, n)),
     (r"agreements/<uuid:pk>/v<int:number>/", lambda s, n: _version(s, n)),
     (r"agreements/<uuid:pk>/", lambda s, n: (s.object(Agreement), (s.object(Agreement).pk,))),
     (r"datasets/<uuid:pk>/v<int:number>/", lambda s, n: (s.object(DatasetVersion), (s.object(Dataset).pk, 1))),
@@ -159,6 +166,11 @@ def _version(side: Side, name: str) -> tuple[Model, tuple[Any, ...]]:
     action = name.rpartition("_")[2]
     version: Any = side.object(AgreementVersion, action)
     return version, (version.agreement_id, version.number)
+
+
+def _notice(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...]]:
+    notice: Any = side.object(PublicationNotice, name.rpartition("_")[2])
+    return notice, (notice.pk, *more)
 
 
 def _request(side: Side, name: str) -> Model:
@@ -420,6 +432,29 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:background-detail PATCH": lambda s: Sent({"restrictions": f"None {s.canary}"}, headers=_FRESH),
     "api:background-withdraw POST": _NOTHING,
+    "api:publication-list POST": lambda s: Sent(
+        {
+            "project": s.joint.project.slug,
+            "organisation": s.joint.university.slug,
+            "title": f"New {s.canary}",
+            "authors": "Ada",
+            "kind": "preprint",
+            "submit_on": _day(99),
+            "link": "https://example.org/draft",
+        },
+        about=s.joint.project,
+    ),
+    "api:publication-agree POST": lambda s: Sent({"party": s.joint.company.slug}),
+    "api:publication-object POST": lambda s: Sent(
+        {"party": s.joint.company.slug, "ground": "background", "text": f"Page 3 {s.canary}"}
+    ),
+    "api:publication-revise POST": lambda s: Sent({"link": "https://example.org/revised"}),
+    "api:publication-wait POST": lambda s: Sent({"objection": str(s.object(PublicationObjection).pk)}),
+    "api:publication-lift POST": lambda s: Sent(
+        {"objection": str(s.object(PublicationObjection).pk), "outcome": "withdrawn"}
+    ),
+    "api:publication-withdraw POST": _NOTHING,
+    "api:publication-publish POST": lambda s: Sent({"published_on": _day(0), "doi": "10.1000/xyz"}),
     "api:approval-step-list POST": lambda s: Sent(
         {"organisation": s.joint.university.slug, "name": f"Finance {s.canary}", "kind": "licence"},
         about=s.joint.university,
@@ -494,6 +529,16 @@ OF_PARTY = {
     "api:report-detail PATCH": "university",
     "api:report-move POST": "university",
     "api:work-item-move POST": "company",
+    **{f"api:publication-{act} POST": "company" for act in ("agree", "object", "lift")},
+    **{f"api:publication-{act} POST": "university" for act in ("list", "revise", "wait", "withdraw", "publish")},
+    **{f"collab:publication_{act} {method}": "company" for act in ("object", "lift") for method in ("GET", "POST")},
+    **{
+        f"collab:publication_{act} {method}": "university"
+        for act in ("revise", "wait", "publish")
+        for method in ("GET", "POST")
+    },
+    "collab:publication_agree POST": "company",
+    "collab:publication_withdraw POST": "university",
 }
 
 Query = tuple[str, Model | None]
@@ -532,4 +577,5 @@ MORE_QUERIES: dict[str, Callable[[Side], Query]] = {
     "api:model-list GET": _of_project,
     "api:agreement-list GET": _of_project,
     "api:background-list GET": _of_project,
+    "api:publication-list GET": _of_project,
 }

@@ -104,13 +104,15 @@ from collab.projects.services import (
     record_output,
     set_training_rate,
 )
+from collab.publications.models import Manuscript, PublicationNotice, PublicationObjection
+from collab.publications.services import give_notice, object_to
 from collab.terms.models import TermsAcceptance
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
 from registry.catalog.services import TrainedModel, register_version
 from registry.datasets.models import Dataset, DatasetVersion
 from registry.uses.models import UseCode, UseTerms
 from registry.uses.services import CodeTerm, set_uses
-from tests.cast import Joint, employ, joint, organisation, person, token_for
+from tests.cast import Joint, employ, joint, organisation, person, token_for, upload
 from training.engine.contract import EVENTS_FILE, LOG_FILE
 from training.jobs.models import Attempt, Job
 from training.jobs.services import submit_job, suggest
@@ -128,6 +130,8 @@ _ON_VERSION = {
     "resume": "suspended",
     "accept": "unaccepted",
 }
+# … and the notice of a publication.
+_ON_NOTICE = {**dict.fromkeys(("wait", "lift", "revise"), "objected"), "publish": "free"}
 
 
 @dataclass
@@ -141,6 +145,7 @@ class Side:
     newcomer: User  # employed by the university, without a role in the project
     versions: dict[str, AgreementVersion] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
+    notices: dict[str, PublicationNotice] = field(default_factory=dict)
     steps: dict[str, ReviewStep] = field(default_factory=dict)
     requests: dict[str, Request] = field(default_factory=dict)
     objects: dict[type[Model], Model] = field(default_factory=dict)
@@ -159,6 +164,8 @@ class Side:
             return self.versions["draft"].agreement
         if model is Request:
             return self.requests["conditions" if action == "meet" else "open"]
+        if model is PublicationNotice:
+            return self.notices[_ON_NOTICE.get(action, "notified")]
         if model is Job:
             return self.jobs[{"stop": "queued", "kill": "queued", "resume": "stopped"}.get(action, "done")]
         if model is ReviewStep and action in self.steps:
@@ -239,6 +246,7 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
     _jobs(here)
     _rooms(here)
     _inbox(here)
+    _publications(here)
     tokens = ApiToken.objects.filter(digest__in=[_digest(token_for(made.researcher))])
     tokens.update(name=f"Token {canary}")
     here.objects |= {
@@ -533,6 +541,45 @@ def _inbox(here: Side) -> None:
             starts_at=now + timedelta(days=1),
             ends_at=now + timedelta(days=2),
         ),
+    }
+
+
+def _publications(here: Side) -> None:
+    """A notice that waits for answers, one with an objection, and one whose days have passed."""
+    made, canary = here.joint, here.canary
+    file = upload(f"%PDF-1.7 {canary}".encode(), f"{canary}.pdf")
+    for name in ("notified", "objected", "free"):
+        here.notices[name] = give_notice(
+            project=made.project,
+            organisation=made.university,
+            title=f"Paper {name} {canary}",
+            title_zh=f"论文 {canary}",
+            authors=f"Author {canary}",
+            kind="article",
+            abstract=f"Abstract {canary}",
+            submit_on=timezone.localdate() + timedelta(days=99),
+            file=file,
+            background=[here.objects[BackgroundItem]],  # type: ignore[list-item]
+            by=made.researcher,
+        )
+    objection = object_to(
+        notice=here.notices["objected"],
+        party=made.company,
+        ground="ip_protection",
+        text=f"Objection {canary}",
+        delay_until=here.notices["objected"].notice_ends_on + timedelta(days=9),
+        by=made.company_signatory,
+    )
+    days = [timezone.localdate() - timedelta(days=number) for number in (90, 60)]
+    PublicationNotice.objects.filter(pk=here.notices["free"].pk).update(
+        given_on=days[0], notice_ends_on=days[1], earliest_on=days[1]
+    )
+    for notice in here.notices.values():
+        notice.refresh_from_db()
+    here.objects |= {
+        Manuscript: here.notices["notified"].manuscripts.get(),
+        PublicationNotice: here.notices["notified"],
+        PublicationObjection: objection,
     }
 
 
