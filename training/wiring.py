@@ -7,8 +7,10 @@ from collab.projects.facts import register_facts
 from collab.projects.guards import register_effect
 from collab.projects.services import register_report_facts
 from registry.tracking import fence_checks
+from registry.uses.services import after_set_uses
 from training.jobs.costs import end_jobs, report_facts
 from training.jobs.models import Attempt, Job
+from training.jobs.purposes import uses_changed
 from training.jobs.states import LIVE
 from training.jobs.telling import running_counts
 
@@ -16,6 +18,7 @@ register_scope(Job, Scope(view="job.view", project="project"))
 register_scope(Attempt, Scope(view="job.view", project="job__project"))
 register_facts("running", running_counts)
 register_report_facts("jobs", report_facts)
+after_set_uses(uses_changed)
 for _move in ("close", "terminate"):
     register_effect(_move, "jobs", end_jobs)
 

@@ -206,6 +206,8 @@ def withdraw_request(*, request: Request, by: User, reason: str = "") -> Request
     locked.require_clean(exclude=["title", "url"])
     locked.save()
     record_act("withdraw", locked, by)
+    if locked.spec.on_withdrawn is not None:
+        locked.spec.on_withdrawn(locked, by)
     return locked
 
 

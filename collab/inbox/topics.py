@@ -35,6 +35,8 @@ class Topic:
     `may_answer(request, user)` gives what stands in this person's way beside the word (a conflict of interest, say);
     an empty answer means that they may.
     `elsewhere(request, user)` gives why a click in the inbox does not decide it: that happens on another page.
+    `on_withdrawn(request, by)` runs in the transaction in which whoever asked takes it back.
+    `facts(request)` are pairs to read before deciding: what the request is about, and what was said of it.
     `effect(request)` is the sentence that says what a yes does.
     `delegable` False: neither somebody standing in during an absence nor somebody it was handed to may decide.
     `private` True: nothing of it is told in the history of its project.
@@ -47,6 +49,8 @@ class Topic:
     decisions: Sequence[str] = (Decision.APPROVED, Decision.REJECTED)
     due_days: int | None = 14
     on_decided: Callable[[Request, User], Any] | None = None
+    on_withdrawn: Callable[[Request, User], Any] | None = None
+    facts: Callable[[Request], Sequence[tuple[str, str]]] | None = None
     may_answer: Callable[[Request, User], Sequence[Missing]] | None = None
     elsewhere: Callable[[Request, User], Sequence[Missing]] | None = None
     effect: Callable[[Request], StrOrPromise] | None = None

@@ -108,6 +108,7 @@ def _page(request: HttpRequest, row: Request, form: Any = None, **forms: Any) ->
     context = {
         "row": row,
         "effect": row.spec.effect(row) if row.spec.effect else "",
+        "facts": row.spec.facts(row) if row.spec.facts else [],
         "people": people,
         "nobody": row.is_open and not people,
         "next": standing.next_in_line(row) if row.is_open and not people else None,

@@ -125,14 +125,19 @@ def submit(request: HttpRequest, form: PageForm, act: Callable[[], str | HttpRes
     return None
 
 
-def act(request: HttpRequest, verb: Callable[[], object], *, to: str, said: str | Promise) -> HttpResponse:
-    """For a button: run one verb and go on. A state that has moved on in between is told on the page one comes from."""
+def act(
+    request: HttpRequest, verb: Callable[[], object], *, to: str, said: str | Promise | Callable[[Any], str]
+) -> HttpResponse:
+    """For a button: run one verb and go on. A state that has moved on in between is told on the page one comes from.
+
+    `said` is what is told then, or a function that says it of what the verb gave.
+    """
     try:
-        verb()
+        done = verb()
     except ConflictError as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, str(said))
+        messages.success(request, said(done) if callable(said) else str(said))
     return redirect(to)
 
 

@@ -17,7 +17,7 @@ from deploy.tandem.client import ApiError, Client, rows
 from deploy.tandem.say import Trouble
 
 ENDED = {"done", "failed", "stopped"}
-GOING = {"queued", "starting", "running", "stopping", "paused", "lost"}
+GOING = {"waiting", "queued", "starting", "running", "stopping", "paused", "lost"}
 STALLED_AFTER_S = 300.0
 
 

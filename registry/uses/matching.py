@@ -107,7 +107,7 @@ def match(dataset: Dataset, statement: Statement, user: User, at: datetime | Non
 
 def _match(code: UseCode, said: Statement, closed: bool, dataset: Dataset) -> Match:
     if code.code in OF_PEOPLE:
-        verdict = Verdict.REFUSE if closed else Verdict.PERMIT
+        verdict: str = Verdict.REFUSE if closed else Verdict.PERMIT
         reason = str(code.spec.explanation) + (f" ({code.parameter})" if code.parameter else "")
     else:
         verdict, reason = _purpose(code, said)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -28,6 +28,14 @@ class CodeTerm:
     text: str = ""
     organisations: Sequence[Organisation] = field(default_factory=tuple)
     people: Sequence[User] = field(default_factory=tuple)
+
+
+_followers: list[Callable[[Dataset, User], object]] = []
+
+
+def after_set_uses(follow: Callable[[Dataset, User], object]) -> None:
+    """Rooms above follow a change of the codes of a dataset, in its transaction."""
+    _followers.append(follow)
 
 
 @transaction.atomic
@@ -67,6 +75,8 @@ def set_uses(*, dataset: Dataset, codes: Sequence[CodeTerm], version: int, by: U
         project_id=dataset.project_id,
         data={"number": terms.number, "codes": [term.code for term in codes]},
     )
+    for follow in _followers:
+        follow(locked, by)
     return terms
 
 

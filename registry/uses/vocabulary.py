@@ -33,6 +33,8 @@ class Use(StrEnum):
 
 # Codes about who and when, decided in SQL with every request; the others are held against a job's stated purpose.
 OF_PEOPLE = (Use.NOT_FOR_PROFIT, Use.TIME_LIMIT, Use.USER_SPECIFIC, Use.INSTITUTION_SPECIFIC)
+# Codes that leave it to the owner of the data whether a job's purpose fits.
+FOR_OWNER = (Use.ETHICS_REQUIRED, Use.PROJECT_SPECIFIC, Use.TOPIC_SPECIFIC)
 
 
 @dataclass(frozen=True)

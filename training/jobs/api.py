@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import django_filters
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -13,6 +15,7 @@ from rest_framework.response import Response
 
 from collab.access.policy import get_or_404
 from collab.access.rules import SIGNED_IN
+from collab.accounts.api import OrganisationRef
 from collab.projects.models import Project
 from collab.web.api import (
     PersonSerializer,
@@ -28,6 +31,7 @@ from registry.datasets.models import DatasetVersion
 from registry.uses.api import StatementInput
 from training.engine.contract import EVENTS_FILE, LOG_FILE, TASKS, estimate, spec_schema
 from training.jobs.models import Attempt, Job
+from training.jobs.purposes import question_of
 from training.jobs.services import (
     check_spec,
     fault_of,
@@ -89,11 +93,20 @@ class AttemptSerializer(serializers.ModelSerializer):
         fields = ["number", "started_at", "ended_at", "reason", "exit_code", "peak_rss_bytes", "last_step"]
 
 
+class WaitsForSerializer(serializers.Serializer):
+    """The owner of the data, who is asked about the purpose of a job."""
+
+    organisation = OrganisationRef(read_only=True)
+    request = serializers.UUIDField(source="pk", read_only=True)
+    due_at = serializers.DateTimeField(read_only=True)
+
+
 class JobDetail(JobRow):
     """A job whole."""
 
     spec = serializers.DictField(read_only=True)
     purpose = serializers.DictField(read_only=True)
+    waits_for = serializers.SerializerMethodField()
     metrics = serializers.DictField(read_only=True)
     baseline = serializers.SerializerMethodField()
     baseline_name = serializers.SerializerMethodField()
@@ -106,6 +119,7 @@ class JobDetail(JobRow):
             "spec",
             "spec_sha256",
             "purpose",
+            "waits_for",
             "reason_detail",
             "metrics",
             "baseline",
@@ -116,6 +130,12 @@ class JobDetail(JobRow):
             "queued_at",
             "checkpoint_step",
         ]
+
+    @extend_schema_field(WaitsForSerializer(allow_null=True))
+    def get_waits_for(self, job: Job) -> dict[str, Any] | None:
+        """Whose answer a waiting job needs, and the request in the inbox."""
+        question = question_of(job)
+        return WaitsForSerializer(question).data if question else None
 
     def get_baseline(self, job: Job) -> dict[str, float]:
         """What the trivial answer scores, by the same names as `metrics`."""

@@ -14,6 +14,7 @@ from collab.accounts.models import User
 from collab.projects.models import Project
 from collab.projects.services import book_training_cost
 from training.jobs.models import Attempt, Job
+from training.jobs.purposes import withdraw_questions
 from training.jobs.states import JOB_MOVES, LIVE, Desired, JobState
 
 
@@ -36,6 +37,7 @@ def book_attempt(job: Job, attempt: Attempt) -> None:
 def end_jobs(project: Project, by: User) -> dict[str, Any]:
     """The jobs of a project that ends: waiting ones are stopped, running ones are ended at once."""
     jobs = Job.objects.filter(project=project).unfinished()  # type: ignore[attr-defined]
+    withdraw_questions(list(jobs.filter(state=JobState.WAITING)), by)
     live = jobs.filter(state__in=LIVE)
     running = live.update(desired=Desired.KILL)
     live.filter(state__in=JOB_MOVES.sources("ask_stop")).update(state=JOB_MOVES.target("ask_stop"))

@@ -45,6 +45,8 @@ def progress_of(job: Job) -> Line:
 
 
 def _label(job: Job, told: dict[str, Any]) -> str:
+    if job.state == JobState.WAITING:
+        return _("Waiting for an answer of %(owner)s") % {"owner": job.dataset_version.dataset.organisation}
     if job.state == JobState.QUEUED:
         return _("Waiting for a free place")
     if job.is_live and job.desired != Desired.RUN:

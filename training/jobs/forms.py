@@ -21,6 +21,7 @@ from collab.web.forms import ListFilter, OnceForm, SearchInput
 from registry.catalog.metrics import task_label
 from registry.datasets.models import DatasetVersion
 from registry.uses.matching import ANSWERS, TEXTS, Asked
+from registry.uses.vocabulary import FOR_OWNER
 from training.engine.contract import ARCHS, TASKS, SpecError, parse_json
 from training.jobs.models import Job
 from training.jobs.services import fault_of
@@ -34,6 +35,7 @@ ARCH_WORDS = {
     "vit": _("Vision transformer"),
 }
 STATE_WORDS = {
+    JobState.WAITING: _("Waiting for the owner of the data"),
     JobState.QUEUED: _("Queued"),
     JobState.STARTING: _("Starting"),
     JobState.RUNNING: _("Running"),
@@ -114,6 +116,11 @@ class _DraftForm(OnceForm):
     def purpose_is_asked(self) -> bool:
         """Whether the codes of the data ask for it."""
         return any(codes for _question, codes in self.asked)
+
+    @property
+    def owner_is_asked(self) -> bool:
+        """Whether a code leaves it to the owner of the data, so that the job waits for them."""
+        return any(code.code in FOR_OWNER for _question, codes in self.asked for code in codes)
 
     def place_of(self, fault: Fault, field: str | None) -> str | None:
         if fault.path.startswith("purpose."):

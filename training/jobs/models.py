@@ -39,7 +39,9 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def with_names(self) -> JobQuerySet:
         """What a list shows, in one query."""
-        return self.select_related("project", "dataset_version__dataset", "submitted_by", "model_version__model")
+        return self.select_related(
+            "project", "dataset_version__dataset__organisation", "submitted_by", "model_version__model"
+        )
 
     def abandoned(self, at: datetime) -> JobQuerySet:
         """Live, but the lease has run out."""

@@ -20,7 +20,7 @@ from collab.projects.services import is_open
 from registry.datasets.models import DatasetVersion
 from training.engine.contract import Issue, Spec, SpecError, default_spec, estimate, validate
 from training.jobs.models import Job
-from training.jobs.purposes import require_purpose, said
+from training.jobs.purposes import ask_owner, said, weigh, withdraw_questions
 from training.jobs.sentences import hint, say
 from training.jobs.states import JOB_MOVES, LIVE, Desired, JobState
 from training.runner.doorbell import ring_after_commit
@@ -29,7 +29,9 @@ from training.runner.doorbell import ring_after_commit
 def submit_job(
     *, project: Project, name: str, spec: Any, by: User, purpose: Any = None, idempotency_key: str = ""
 ) -> Job:
-    """Queue a training job. The same key from the same person gives the same job, however often it is sent.
+    """Queue a training job, or let it wait for the owner of the data where the codes leave its purpose to them.
+
+    The same key from the same person gives the same job, however often it is sent.
 
     `spec` is parsed JSON, `purpose` what the job is for (answers by name, as registry/uses asks them). Raises
     FaultyInputError naming each field at fault, NotFoundError for a dataset that is not the project's, RefusedError
@@ -66,13 +68,18 @@ def _queue(job: Job, by: User) -> Job:
         twin = Job.objects.filter(submitted_by=by, idempotency_key=job.idempotency_key).first()
         if twin is not None:
             return _same(twin, job)
-    require_purpose(job.purpose, job.dataset_version, by)
+    weighed = weigh(job, by).require()
+    if weighed.asking:
+        job.state, job.reason = JobState.WAITING, "owner_asked"
     job.require_clean(exclude=["spec", "progress", "metrics", "baseline"])
     job.save(force_insert=True)
     job.terms.set(terms_for(job.dataset_version, by))
     data = {"name": job.name, "dataset_version": str(job.dataset_version_id), "spec_sha256": job.spec_sha256}
     record(verb="job.submit", subject=job, by=by, project_id=job.project_id, data=data | {"purpose": job.purpose})
-    ring_after_commit()
+    if weighed.asking:
+        ask_owner(job, weighed, by)
+    else:
+        ring_after_commit()
     return job
 
 
@@ -140,6 +147,7 @@ def suggest(task: str, version: DatasetVersion) -> dict[str, Any]:
 def stop_job(*, job: Job, by: User, kill: bool = False) -> Job:
     """Ask a job to stop: it saves its work and ends (`kill`: at once). Asking again changes nothing."""
     require(by, "job.control", job)
+    withdraw_questions([job], by)
     locked = _locked(job.pk)
     if locked.is_ended:
         if locked.state == JobState.STOPPED:
@@ -163,14 +171,19 @@ def stop_job(*, job: Job, by: User, kill: bool = False) -> Job:
 
 @transaction.atomic
 def resume_job(*, job: Job, by: User) -> Job:
-    """Queue a stopped, paused or failed job again; it goes on from its last checkpoint under today's terms."""
+    """Queue a stopped, paused or failed job again; it goes on from its last checkpoint under today's terms.
+
+    Where the codes leave it to the owner of the data, and they have not answered about these, the job waits for them.
+    """
     require(by, "job.control", job)
     require(by, "dataset.train", job.dataset_version)
     locked = _locked(job.pk)
-    locked.state = JOB_MOVES.require("resume", locked.state, what=str(locked))
-    require_purpose(locked.purpose, job.dataset_version, by)
+    state = JOB_MOVES.require("resume", locked.state, what=str(locked))
+    locked.dataset_version = job.dataset_version
+    weighed = weigh(locked, by).require()
+    locked.state = JOB_MOVES.require("ask_owner", locked.state, what=str(locked)) if weighed.asking else state
     locked.desired = Desired.RUN
-    locked.reason = locked.reason_detail = ""
+    locked.reason, locked.reason_detail = "owner_asked" if weighed.asking else "", ""
     locked.no_progress = 0
     locked.not_before = None
     locked.finished_at = None
@@ -179,7 +192,10 @@ def resume_job(*, job: Job, by: User) -> Job:
     locked.save()
     locked.terms.set(terms_for(locked.dataset_version, by))
     record(verb="job.resume", subject=locked, by=by, project_id=locked.project_id, data={})
-    ring_after_commit()
+    if weighed.asking:
+        ask_owner(locked, weighed, by)
+    else:
+        ring_after_commit()
     return locked
 
 

@@ -8,6 +8,7 @@ from collab.kernel.tables import Moves
 
 
 class JobState(StrEnum):
+    WAITING = "waiting"  # for the owner of the data, who says whether its purpose fits
     QUEUED = "queued"
     STARTING = "starting"
     RUNNING = "running"
@@ -32,13 +33,17 @@ JOB_MOVES = Moves(
         "claim": ({JobState.QUEUED}, JobState.STARTING),
         "start": ({JobState.STARTING}, JobState.RUNNING),
         "ask_stop": ({JobState.STARTING, JobState.RUNNING}, JobState.STOPPING),
-        "stop_waiting": ({JobState.QUEUED, JobState.PAUSED}, JobState.STOPPED),
+        "stop_waiting": ({JobState.WAITING, JobState.QUEUED, JobState.PAUSED}, JobState.STOPPED),
         "end_stopped": (set(LIVE), JobState.STOPPED),
         "end_paused": (set(LIVE), JobState.PAUSED),
         "end_done": ({JobState.RUNNING, JobState.STOPPING}, JobState.DONE),
         "end_failed": (set(LIVE), JobState.FAILED),
         "requeue": (set(LIVE), JobState.QUEUED),
         "resume": ({JobState.STOPPED, JobState.PAUSED, JobState.FAILED}, JobState.QUEUED),
+        "ask_owner": ({JobState.STOPPED, JobState.PAUSED, JobState.FAILED}, JobState.WAITING),
+        "permit": ({JobState.WAITING}, JobState.QUEUED),
+        "hold": ({JobState.WAITING}, JobState.PAUSED),
+        "decline": ({JobState.WAITING}, JobState.STOPPED),
     }
 )
 
@@ -54,7 +59,9 @@ REASONS = {
     "checkpoint_mismatch": _("The checkpoint belongs to another job, spec or dataset."),
     "device_missing": _("The spec asks for a device that this machine does not have."),
     "internal": _("The engine broke. The log holds the details; resume tries again from the last checkpoint."),
-    "access_lost": _("An agreement or role that this job needs is no longer in force. The work is kept."),
+    "access_lost": _("An agreement, role or permitted use that this job needs no longer holds. The work is kept."),
+    "owner_asked": _("The owner of the data is asked whether this job is among the uses they permit."),
+    "owner_declined": _("The owner of the data does not permit this job."),
     "crash_loop": _("The run died three times without getting further, so it was not tried again."),
     "lost": _("The machine that ran it went silent; it goes on from the last checkpoint."),
     "stopped_by_person": _("Stopped on request. The work is kept."),

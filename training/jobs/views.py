@@ -11,7 +11,8 @@ from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from collab.access.policy import allowed, decide, get_or_404, visible_to
+from collab.access.policy import allowed, can, decide, get_or_404, visible_to
+from collab.inbox.standing import who_can_answer
 from collab.kernel.errors import FaultyInputError, NotFoundError
 from collab.projects.models import Project
 from collab.projects.states import ProjectState
@@ -26,7 +27,7 @@ from training.jobs.findings import findings_of
 from training.jobs.following import progress_of
 from training.jobs.forms import JobFilter
 from training.jobs.models import Job
-from training.jobs.purposes import PurposeRefusedError, at_its_question
+from training.jobs.purposes import PurposeRefusedError, at_its_question, question_of
 from training.jobs.series import curves_after
 from training.jobs.services import resume_job, stop_job, submit_job, terms_for
 from training.jobs.states import JOB_MOVES, JobState
@@ -70,7 +71,8 @@ def dataset_jobs(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def running(request: HttpRequest) -> HttpResponse:
     """The panel of the dashboard: what is under way, again and again."""
-    rows = Job.objects.visible_to(request.user).with_names().exclude(state=JobState.PAUSED).unfinished()
+    rows = Job.objects.visible_to(request.user).with_names().unfinished()
+    rows = rows.exclude(state__in=(JobState.PAUSED, JobState.WAITING))
     lines = [progress_of(job) for job in rows.order_by("created_at")[:PANEL_ROWS]]
     return show(request, "training/jobs/_running.html", {"lines": lines, "pace_s": 2 if lines else 15})
 
@@ -195,7 +197,11 @@ def _panel_context(request: HttpRequest, job: Job) -> dict[str, Any]:
     may = allowed(request.user, job, "job.control")
     control = "job.control" in may
     waiting = JOB_MOVES.allows("stop_waiting", job.state)
+    question = question_of(job)
     return {
+        "question": question,
+        "may_see_question": question is not None and can(request.user, "request.view", question),
+        "answering": [one.user for one in who_can_answer(question)] if question else [],
         "job": job,
         "line": progress_of(job),
         "task": task_label(job.task),
@@ -270,7 +276,12 @@ def job_stop(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def job_resume(request: HttpRequest, pk: UUID) -> HttpResponse:
     job = _job(request, "job.control", pk)
-    said = _("The job is queued again and goes on from its last checkpoint.")
+
+    def said(resumed: Any) -> str:
+        if resumed.state == JobState.WAITING:
+            return _("The owner of the data is asked; the job waits for the answer.")
+        return _("The job is queued again and goes on from its last checkpoint.")
+
     return act(request, lambda: resume_job(job=job, by=request.user), to=job.get_absolute_url(), said=said)
 
 

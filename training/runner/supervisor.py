@@ -204,16 +204,11 @@ class Supervisor:
 
     def _check_access(self) -> None:
         """Terms, roles and data-use codes are asked again while it runs: what no longer holds stops it here."""
-        from collab.access.policy import decide
-        from training.jobs.purposes import missing_for
+        from training.jobs.purposes import lost_by
 
         person = self.job.runs_as
         person.refresh_from_db()
-        missing = []
-        for word, obj in (("job.submit", self.job.project), ("dataset.train", self.job.dataset_version)):
-            missing = missing or decide(person, word, obj).missing
-        missing = missing or missing_for(self.job.purpose, self.job.dataset_version, person)
-        self.access_lost = " ".join(str(item.sentence) for item in missing)
+        self.access_lost = " ".join(str(item.sentence) for item in lost_by(self.job, person))
 
     def _press(self, engine: Any, now: float) -> None:
         """Bring what is into line with what is desired: ask, then insist."""

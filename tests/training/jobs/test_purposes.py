@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from collab.agreements.services import terminate_version
+from collab.audit.models import AuditEvent
+from collab.inbox.models import Request
+from collab.inbox.services import decide_request, withdraw_request
+from collab.inbox.standing import who_can_answer
 from collab.kernel.errors import FaultyInputError, InvalidError
 from registry.uses.services import CodeTerm, set_uses
 from tests.pages import as_, queries, text
+from training.jobs import lifecycle
+from training.jobs.costs import end_jobs
 from training.jobs.models import Job
-from training.jobs.purposes import PurposeRefusedError
+from training.jobs.purposes import PurposeRefusedError, lost_by
 from training.jobs.services import resume_job, stop_job, submit_job
 from training.jobs.states import JobState
 from training.runner.ship import Shipper
@@ -163,3 +170,131 @@ def test_what_was_said_is_kept_when_training_again_though_no_code_asks(covered, 
         "purpose_commercial": "no",
         "purpose_publish": "yes",
     }
+
+
+# --- the owner of the data
+ABOUT = {"about": "Doors of the old town"}
+
+
+@pytest.fixture
+def waiting(covered, spec, say) -> Job:
+    say("topic_specific", text="Letters of doors")
+    return submit(covered, spec, ABOUT)
+
+
+def question(job: Job) -> Request:
+    return Request.objects.get(subject_id=str(job.pk), state="open")
+
+
+def answer(job: Job, decision: str, by, **more) -> Job:
+    decide_request(request=question(job), decision=decision, by=by, **more)
+    job.refresh_from_db()
+    return job
+
+
+def test_what_only_the_owner_can_say_waits_for_them(covered, waiting, django_capture_on_commit_callbacks):
+    assert (waiting.state, waiting.reason) == (JobState.WAITING, "owner_asked")
+    assert lifecycle.claim(owner="h", host="h", cpus=9) is None
+    asked = question(waiting)
+    assert {one.user for one in who_can_answer(asked)} == {covered.lead, covered.researcher}
+    assert asked.spec.facts(asked)[0] == ("What is the work about?", "Doors of the old town")
+    with django_capture_on_commit_callbacks() as rung:
+        answer(waiting, "approved", covered.lead)
+    assert waiting.state == JobState.QUEUED and any("ring" in repr(one) for one in rung)
+    assert AuditEvent.objects.filter(verb="job.permit", subject_id=str(waiting.pk)).count() == 1
+    assert lost_by(waiting, waiting.runs_as) == []
+
+
+def test_a_refusal_of_the_owner_ends_it_with_the_reason_and_holds(covered, waiting, say):
+    answer(waiting, "rejected", covered.researcher, reason="Doors are ours.")
+    assert (waiting.state, waiting.reason, waiting.reason_detail) == ("stopped", "owner_declined", "Doors are ours.")
+    with pytest.raises(PurposeRefusedError, match=r"Doors are ours\."):
+        resume_job(job=waiting, by=covered.engineer)
+    say("topic_specific", text="Letters of windows")
+    assert resume_job(job=waiting, by=covered.engineer).state == JobState.WAITING
+    assert question(waiting).data["number"] == 2
+
+
+def test_an_answer_holds_for_this_job_and_these_codes_alone(covered, spec, waiting, say):
+    answer(waiting, "approved", covered.lead)
+    assert submit(covered, spec, ABOUT, name="Other").state == JobState.WAITING
+    stop_job(job=waiting, by=covered.engineer)
+    assert resume_job(job=waiting, by=covered.engineer).state == JobState.QUEUED
+    say("topic_specific", text="Letters of doors and windows")
+    (lost,) = lost_by(waiting, waiting.runs_as)
+    assert "needs an answer of Riverside University" in str(lost.sentence)
+
+
+def test_codes_that_change_meanwhile_weigh_it_anew(covered, waiting, say):
+    first = question(waiting)
+    say("topic_specific", text="Letters of windows")
+    first.refresh_from_db()
+    waiting.refresh_from_db()
+    assert (first.state, waiting.state, question(waiting).data["number"]) == ("withdrawn", JobState.WAITING, 2)
+    say("general_research")
+    waiting.refresh_from_db()
+    assert waiting.state == JobState.QUEUED and not Request.objects.open().filter(topic=first.topic).exists()
+
+
+def test_codes_that_refuse_it_meanwhile_pause_it(covered, waiting, say):
+    say("publication_required")
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.reason) == (JobState.PAUSED, "access_lost")
+    assert "Publication required" in waiting.reason_detail
+
+
+def test_an_answer_about_codes_of_before_asks_again(covered, waiting):
+    asked = question(waiting)
+    Request.objects.filter(pk=asked.pk).update(data=asked.data | {"number": 0})
+    answer(waiting, "approved", covered.lead)
+    assert waiting.state == JobState.WAITING and question(waiting).data["number"] == 1
+
+
+def test_everything_is_asked_again_when_the_owner_permits(covered, waiting):
+    terminate_version(version=covered.agreements[0], by=covered.lead)
+    answer(waiting, "approved", covered.lead)
+    assert (waiting.state, waiting.reason) == (JobState.PAUSED, "access_lost") and "DUA-1" in waiting.reason_detail
+
+
+def test_stopping_withdraws_the_question_and_withdrawing_it_stops(covered, spec, waiting):
+    asked = question(waiting)
+    stop_job(job=waiting, by=covered.engineer)
+    asked.refresh_from_db()
+    assert asked.state == "withdrawn"
+    again = resume_job(job=waiting, by=covered.engineer)
+    withdraw_request(request=question(again), by=covered.engineer)
+    again.refresh_from_db()
+    assert (again.state, again.reason) == (JobState.STOPPED, "stopped_by_person")
+
+
+def test_a_project_that_ends_asks_no_more(covered, waiting):
+    end_jobs(covered.project, covered.lead)
+    waiting.refresh_from_db()
+    assert waiting.state == JobState.STOPPED and not Request.objects.open().exists()
+
+
+def test_pages_and_api_say_for_whom_it_waits(covered, waiting):
+    page, listed = waiting.get_absolute_url(), "/jobs/"
+    seen = text(as_(covered.engineer).get(page))
+    assert (
+        "Riverside University answers by" in seen
+        and "Aurora Lead" in seen
+        and question(waiting).get_absolute_url() in seen
+    )
+    assert question(waiting).get_absolute_url() not in text(as_(covered.observer).get(page))
+    assert "Waiting for an answer of Riverside University" in text(as_(covered.observer).get(listed))
+    told = as_(covered.engineer).get(f"/api/v1/jobs/{waiting.pk}/").json()
+    assert told["state"] == "waiting" and told["waits_for"]["request"] == str(question(waiting).pk)
+    assert told["waits_for"]["organisation"]["slug"] == covered.university.slug
+    assert "Doors of the old town" in text(as_(covered.lead).get(question(waiting).get_absolute_url()))
+    stopped = as_(covered.engineer).post(f"{page}stop/", follow=True)
+    resumed = as_(covered.engineer).post(f"{page}resume/", follow=True)
+    assert stopped.status_code == 200 and "the job waits for the answer" in text(resumed)
+
+
+def test_more_waiting_jobs_take_no_more_queries(covered, spec, waiting):
+    browser, pages = as_(covered.engineer), ("/jobs/", waiting.get_absolute_url(), "/api/v1/jobs/")
+    few = [queries(browser, one) for one in pages]
+    for number in range(3):
+        submit(covered, spec, ABOUT, name=f"More {number}")
+    assert [queries(browser, one) for one in pages] == few
