@@ -6,6 +6,7 @@ from collab.accounts.urls import urlpatterns as of_organisations
 from collab.agreements import views as agreements
 from collab.agreements import views_library as library
 from collab.audit import views as audit
+from collab.casefile import views as casefile
 from collab.graph import views as graph
 from collab.inbox import views as inbox
 from collab.projects import budget_views as budget
@@ -47,6 +48,7 @@ urlpatterns = [
         name="member_end",
     ),
     route("projects/<slug:slug>/history/", projects.project_history, rule("audit.view"), name="project_history"),
+    route("projects/<slug:slug>/history/case.zip", casefile.project_case, rule("audit.view"), name="project_case"),
     # … their review
     route("projects/<slug:slug>/review/", review.project_review, rule("review.view"), name="project_review"),
     route(

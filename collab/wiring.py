@@ -26,6 +26,7 @@ from collab.agreements.drawing import KINDS as AGREEMENT_KINDS
 from collab.agreements.drawing import draw_agreements
 from collab.agreements.duties import SurvivingDuty
 from collab.agreements.guards import is_signed
+from collab.agreements.hooks import register_executed
 from collab.agreements.ip import IPTerms
 from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
@@ -75,6 +76,7 @@ from collab.projects.states import ProjectState
 from collab.publications.asking import PUBLICATION, only_on_page
 from collab.publications.models import Manuscript, PublicationNotice, PublicationObjection
 from collab.terms.models import TermsAcceptance
+from collab.terms.telling import TERMS, tell_to_accept
 
 register_scope(Organisation, Scope(view="organisation.view", organisation="pk", everyone=True))
 register_scope(OrganisationUnit, Scope(view="organisation.view", organisation="organisation", everyone=True))
@@ -144,6 +146,7 @@ requires_project(
     Project, "", "tracking.write", "tracking.manage", states=frozenset({ProjectState.ACTIVE, ProjectState.CLOSING})
 )
 register_guard("begin", "signed", is_signed)
+register_executed(TERMS, tell_to_accept)
 
 register_topic(
     Topic(

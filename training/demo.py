@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import cache
+from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
@@ -23,6 +24,7 @@ from collab.agreements.services import (
 from collab.inbox.demo import tell_inbox
 from collab.projects.models import Project
 from collab.projects.services import add_member, answer_approval, create_project, move_project
+from collab.publications.services import give_notice
 from training.demo_neighbours import (
     Cast,
     days_ago,
@@ -110,6 +112,7 @@ def seed() -> bool:
         collaboration = _sent(
             project, "COL-1", "collaboration", ("Collaboration and data use", "合作与数据使用协议"),
             (_COLLABORATION, _COLLABORATION_ZH), lead, terms,
+            ip={"results_owner": "joint", "publication_notice_days": 30, "publication_delay_days": 90},
         )  # fmt: skip
         for signer, party, capacity in (
             (chancellor, university, "Vice-Chancellor"),
@@ -122,6 +125,14 @@ def seed() -> bool:
     tell_inbox(project=project, lead=lead, researcher=researcher, engineer=engineer, company=company, director=director)
     tell_the_main_project_on(cast, project)
     tell_the_neighbours(cast)
+    give_notice(
+        project=project, organisation=university, title="How small can a language model for technical English be?",
+        title_zh="面向技术英语的语言模型可以有多小？", authors="Lin Mei\nTomás Vega\nChen Yu", kind="conference",
+        venue="Workshop on Efficient Models", submit_on=timezone.localdate() + timedelta(days=45),
+        link="https://preprints.example/small-models", by=researcher,
+        abstract="We pretrain models of one to ten million parameters on technical manuals and ask at which size "
+        "engineers stop noticing the difference.",
+    )  # fmt: skip
     return True
 
 
@@ -183,6 +194,7 @@ def _sent(
     text: tuple[str, str],
     by: User,
     terms: list[CoverageTerm],
+    ip: dict[str, Any] | None = None,
 ) -> AgreementVersion:
     agreement = draft_agreement(
         project=project, reference=reference, kind=kind, title=title[0], title_zh=title[1], by=by
@@ -194,6 +206,7 @@ def _sent(
         effective_on=timezone.localdate(),
         expires_on=timezone.localdate() + timedelta(days=2 * 365),
         coverage=terms,
+        ip=ip,
         by=by,
     )
     return send_for_signature(version=version, by=by)

@@ -106,14 +106,7 @@ def ensure_sealed(version: AgreementVersion) -> SealedDocument:
 def open_sealed(*, version: AgreementVersion, by: User) -> tuple[SealedDocument, bytes]:
     """The sealed document and its bytes, compared with their hash; who took it is history."""
     require(by, "agreement.view", version)
-    sealed = ensure_sealed(version)
-    path = blob_path(sealed.sha256)
-    content = path.read_bytes() if path.exists() else b""
-    if hashlib.sha256(content).hexdigest() != sealed.sha256:
-        raise ConflictError(
-            _now("The stored file is damaged: its hash is not the one it was sealed with. Ask the platform's admin."),
-            code="damaged",
-        )
+    sealed, content = sealed_content(version)
     with transaction.atomic():
         record(
             verb="agreement.download_sealed",
@@ -121,6 +114,19 @@ def open_sealed(*, version: AgreementVersion, by: User) -> tuple[SealedDocument,
             by=by,
             project_id=version.agreement.project_id,
             data={"reference": version.agreement.reference, "number": version.number, "sha256": sealed.sha256},
+        )
+    return sealed, content
+
+
+def sealed_content(version: AgreementVersion) -> tuple[SealedDocument, bytes]:
+    """The sealed document and its bytes, for whoever has asked the policy. Raises ConflictError when it is damaged."""
+    sealed = ensure_sealed(version)
+    path = blob_path(sealed.sha256)
+    content = path.read_bytes() if path.exists() else b""
+    if hashlib.sha256(content).hexdigest() != sealed.sha256:
+        raise ConflictError(
+            _now("The stored file is damaged: its hash is not the one it was sealed with. Ask the platform's admin."),
+            code="damaged",
         )
     return sealed, content
 

@@ -14,4 +14,7 @@ class AuditEventSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = AuditEvent
-        fields = ["id", "at", "actor_id", "verb", "subject_type", "subject_id", "data", "previous", "digest"]
+        fields = [
+            "id", "at", "actor_id", "verb", "subject_type", "subject_id", "project_id", "organisation_id", "data",
+            "previous", "digest",
+        ]  # fmt: skip

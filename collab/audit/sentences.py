@@ -42,6 +42,7 @@ KINDS = {
 # verb -> (what happened, icon, tone)
 ACTS = {
     "project.create": (gettext_lazy("began the project"), "plus-circle", "accent"),
+    "project.export_case": (gettext_lazy("took the whole case as a ZIP of %(files)s files"), "download", "quiet"),
     "project.edit": (gettext_lazy("changed the description of the project"), "pencil", "quiet"),
     "project.begin": (gettext_lazy("made the project active"), "play-circle", "ok"),
     "project.suspend": (gettext_lazy("suspended the project"), "pause-circle", "hold"),

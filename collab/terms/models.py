@@ -58,12 +58,22 @@ class TermsAcceptance(Record):
         return f"{self.user} · {self.version}"
 
 
-def acting_for(user: User, at: datetime | None = None) -> QuerySet[Membership]:
-    """The person's roles in projects that let them accept terms, for the parties that have not left."""
-    mine = Membership.objects.filter(user=user, project__isnull=False, role__in=roles_with("terms.accept"))
-    return mine.active(at).filter(
+def acting(at: datetime | None = None) -> QuerySet[Membership]:
+    """Roles in projects that let their holders accept terms, for the parties that have not left."""
+    held = Membership.objects.filter(project__isnull=False, role__in=roles_with("terms.accept"))
+    return held.active(at).filter(
         organisation__project_parties__project=F("project"), organisation__project_parties__left_on=None
     )
+
+
+def acting_for(user: User, at: datetime | None = None) -> QuerySet[Membership]:
+    """The person's own of these."""
+    return acting(at).filter(user=user)
+
+
+def asked_by(version: AgreementVersion) -> QuerySet[Membership]:
+    """Roles whose holders the version asks for their acceptance: those of the parties that it covers."""
+    return acting().filter(project=version.agreement.project_id, organisation__in=version.coverage.values("party"))
 
 
 def open_for(user: User, at: datetime | None = None) -> QuerySet[AgreementVersion]:

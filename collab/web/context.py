@@ -30,6 +30,7 @@ BELOW = {"collab:projects": "/background/"}
 ACCOUNT = [
     ("collab:history", _("History"), "clock-history"),
     ("collab:profile", _("Your profile"), "person-circle"),
+    ("collab:terms", _("Terms you accept"), "check2-all"),
     ("collab:absences", _("Absences"), "calendar-event"),
     ("collab:notification_settings", _("Notifications"), "bell"),
     ("collab:tokens", _("Tokens"), "terminal"),

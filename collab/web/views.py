@@ -17,6 +17,7 @@ from collab.agreements.reading import clauses_of, effect_of_signing, names
 from collab.agreements.states import VersionState
 from collab.projects.facts import facts_of
 from collab.projects.models import Project
+from collab.terms.models import open_for
 from collab.web.forms import show
 
 PROJECTS_SHOWN = 6
@@ -33,6 +34,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "projects": projects[:PROJECTS_SHOWN],
         "more_projects": len(projects) > PROJECTS_SHOWN,
         "to_sign": _to_sign(request),
+        "to_accept": open_for(request.user)
+        .select_related("agreement__project")
+        .order_by("executed_at")[:WAITING_SHOWN],
         "drafts": _drafts(request),
         "to_renew": _to_renew(request),
         "today": timezone.localdate(),

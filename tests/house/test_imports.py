@@ -20,6 +20,7 @@ SLICES = [
     "agreements",
     "terms",
     "publications",
+    "casefile",
     "transfer",
     "internships",
     "ethics",

@@ -30,6 +30,7 @@ SAME_TESTS = [
     "tests/collab/inbox/test_services.py",
     "tests/collab/projects/test_models.py",
     "tests/collab/projects/test_services.py",
+    "tests/collab/publications/test_services.py",
     "tests/api/test_client_path.py",
 ]
 

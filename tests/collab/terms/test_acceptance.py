@@ -12,7 +12,9 @@ from collab.access.policy import can, decide, visible_to
 from collab.agreements.models import AgreementVersion, Purpose
 from collab.agreements.services import CoverageTerm, draft_version, send_for_signature, sign_version
 from collab.audit.models import AuditEvent
+from collab.inbox.models import Notification
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError, RefusedError
+from collab.terms.acceptance import accept_url
 from collab.terms.models import TermsAcceptance, open_for
 from collab.terms.services import accept_terms
 from registry.datasets.models import DatasetVersion
@@ -38,15 +40,14 @@ def accept(version, organisation, user):
     return accept_terms(version=version, organisation=organisation, document_sha256=version.document_sha256, by=user)
 
 
-def amended(aurora, version: AgreementVersion) -> AgreementVersion:
+def amended(aurora, version: AgreementVersion, **changes) -> AgreementVersion:
     """The next version, signed by all."""
-    after = draft_version(
-        agreement=version.agreement,
-        text="The parties may use the data, carefully.",
-        effective_on=timezone.localdate(),
-        by=aurora.lead,
-        coverage=[CoverageTerm(p, w) for p in (aurora.university, aurora.company) for w in Purpose.values],
-    )
+    content = {
+        "text": "The parties may use the data, carefully.",
+        "effective_on": timezone.localdate(),
+        "coverage": [CoverageTerm(p, w) for p in (aurora.university, aurora.company) for w in Purpose.values],
+    }
+    after = draft_version(agreement=version.agreement, by=aurora.lead, **content | changes)
     after = send_for_signature(version=after, by=aurora.lead)
     for signer, party in (
         (aurora.university_signatory, aurora.university),
@@ -88,6 +89,33 @@ def test_an_amendment_asks_again_and_says_what_was_accepted_before(aurora, signe
     assert "version 2 is missing; you accepted version 1 on" in str(missing.sentence)
     accept(after, aurora.company, aurora.engineer)
     assert can(aurora.engineer, "dataset.train", data)
+
+
+def test_everybody_whom_it_covers_is_told_in_their_language(aurora, signed):
+    told = Notification.objects.filter(kind="terms", url=accept_url(signed))
+
+    assert set(told.values_list("person", flat=True)) == {aurora.lead.pk, aurora.researcher.pk, aurora.engineer.pk}
+    assert "waits for your acceptance" in told.first().title
+    assert "等待您的接受" in told.first().title_zh
+
+
+def test_a_version_of_later_says_from_when_and_one_without_acceptance_nothing(aurora, signed):
+    later = timezone.localdate() + timedelta(days=9)
+    told = Notification.objects.filter(kind="terms", person=aurora.lead)
+
+    amended(aurora, signed, effective_on=later)
+    assert told.filter(title__endswith=f"version 2, asks for your acceptance from {later} on").exists()
+    amended(aurora, signed, effective_on=later, requires_acceptance=False)
+    assert told.count() == 2
+
+
+def test_the_dashboard_says_what_waits_for_my_acceptance(aurora, signed):
+    client = as_(aurora.researcher)
+    assert accept_url(signed) in text(client.get("/"))
+    assert accept_url(signed) not in text(as_(aurora.observer).get("/"))
+
+    accept(signed, aurora.university, aurora.researcher)
+    assert accept_url(signed) not in text(client.get("/"))
 
 
 def test_an_agreement_may_do_without(aurora, signed, data):
