@@ -84,7 +84,8 @@ def _queue(job: Job, by: User) -> Job:
 
 
 def _same(twin: Job, job: Job) -> Job:
-    if (twin.spec_sha256, twin.project_id, twin.purpose) != (job.spec_sha256, job.project_id, job.purpose):
+    asked = [(row.project_id, row.name, row.spec_sha256, row.purpose) for row in (twin, job)]
+    if asked[0] != asked[1]:
         raise InvalidError(_("This Idempotency-Key was used for another job; send a new key."), field="Idempotency-Key")
     return twin
 
