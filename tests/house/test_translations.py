@@ -1,15 +1,26 @@
 """Every sentence is there in both languages, with the same parameters, and the compiled catalogue is current."""
 
+import re
 import shutil
 from pathlib import Path
 
 import polib
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.utils.translation import gettext, ngettext, override
 
 from training.engine.contract import HINTS, MESSAGES
-from training.management.commands.translations import catalogue_path, collect, differences, faults, missing, read, stale
+from training.management.commands.translations import (
+    SOURCES,
+    catalogue_path,
+    collect,
+    differences,
+    faults,
+    missing,
+    read,
+    stale,
+)
 
 needs_xgettext = pytest.mark.skipif(
     shutil.which("xgettext") is None, reason="xgettext is not installed: apt-get install gettext"
@@ -52,6 +63,13 @@ def test_collecting_keeps_translations_and_the_form_of_the_file(collected):
     lost = [entry.msgid for entry in known if after.get((entry.msgctxt, entry.msgid), entry.msgstr) != entry.msgstr]
     assert lost == []
     assert collected.metadata == known.metadata
+
+
+def test_gettext_goes_by_names_that_are_collected():
+    aliases = re.compile(r"import (?:\w+, )*gettext(?:_lazy)? as (\w+)")
+    files = [path for room in SOURCES for path in (settings.BASE_DIR / room).rglob("*.py")]
+    names = {name for path in files for name in aliases.findall(path.read_text(encoding="utf-8"))}
+    assert names == {"_", "_now"}, "xgettext does not know these names: see _Collector"
 
 
 def test_the_engines_sentences_are_translated():

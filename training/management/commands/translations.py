@@ -41,9 +41,13 @@ METADATA = {
 
 
 class _Collector(makemessages.Command):
-    """Django's makemessages, which would write into LOCALE_PATHS, kept to the folder it is started in."""
+    """Django's makemessages, which would write into LOCALE_PATHS, kept to the folder it is started in.
+
+    `_now` is how modules that also translate lazily name the gettext of this moment.
+    """
 
     settings_available = False
+    xgettext_options = [*makemessages.Command.xgettext_options, "--keyword=_now"]
 
 
 class Command(BaseCommand):
