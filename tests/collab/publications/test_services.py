@@ -11,7 +11,7 @@ from collab.access.roles import Role
 from collab.agreements.ip import IPTerms
 from collab.agreements.models import AgreementVersion
 from collab.inbox.models import Obligation, Request
-from collab.inbox.services import decide_request
+from collab.inbox.services import decide_request, withdraw_request
 from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, RefusedError, UnsupportedKindError
 from collab.projects.models import Output
 from collab.publications.models import PublicationNotice
@@ -132,6 +132,8 @@ def test_every_other_party_is_asked_until_the_end_of_the_notice(ground):
     assert Obligation.objects.get(source_id=str(notice.pk)).due_on == notice.earliest_on
     with pytest.raises(RefusedError, match="answer on the page of the notice"):
         decide_request(request=asked, decision="approved", by=director(ground))
+    with pytest.raises(RefusedError, match="Withdraw the notice itself"):
+        withdraw_request(request=asked, by=ground.researcher)
 
 
 def test_silence_answers_nothing_and_yet_the_days_pass(ground):
