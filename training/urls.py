@@ -16,7 +16,7 @@ urlpatterns = [
     route("jobs/<uuid:pk>/log/", jobs.job_log, rule("job.view"), name="job_log"),
     route("jobs/<uuid:pk>/log.txt", jobs.job_log_file, rule("job.view"), name="job_log_file"),
     route("jobs/<uuid:pk>/stop/", jobs.job_stop, rule("job.control", "POST"), name="job_stop"),
-    route("jobs/<uuid:pk>/resume/", jobs.job_resume, rule("job.control", "POST"), name="job_resume"),
+    route("jobs/<uuid:pk>/resume/", jobs.job_resume, rule("job.control", "GET", "POST"), name="job_resume"),
     # panels of other rooms' pages
     route("projects/<slug:slug>/jobs/", jobs.project_jobs, rule("job.view"), name="project_jobs"),
     route("datasets/<uuid:pk>/jobs/", jobs.dataset_jobs, rule("job.view"), name="dataset_jobs"),

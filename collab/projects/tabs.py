@@ -23,7 +23,7 @@ def tabs_of(project: Project, active: str, may: set[str]) -> list[dict[str, Any]
         ("reports", _("Reports"), "project.view"),
         ("outputs", _("Outputs"), "project.view"),
         ("publications", _("Publications"), "publication.view"),
-        ("closure", _("Closing"), "project.view"),
+        ("closure", _("Closure"), "project.view"),
     ]
     return [
         {"label": label, "url": reverse(f"collab:{name}", args=[project.slug]), "active": name == active}

@@ -465,7 +465,8 @@ def _jobs(here: Side) -> None:
     made, canary = here.joint, here.canary
     now = timezone.now()
     for name in ("queued", "stopped", "done"):
-        job = submit_job(project=made.project, name=f"Job {name} {canary}", spec=here.spec, by=made.researcher)
+        job = submit_job(project=made.project, name=f"Job {name} {canary}", spec=here.spec, by=made.researcher,
+                         purpose={"about": f"About {canary}"})  # fmt: skip
         here.jobs[name] = job
     Job.objects.filter(pk=here.jobs["stopped"].pk).update(
         state=JobState.STOPPED, finished_at=now, reason="stopped_by_person", reason_detail=f"Detail {canary}"

@@ -158,6 +158,12 @@ class JobInput(StrictSerializer):
     purpose = StatementInput(required=False)
 
 
+class ResumeInput(StrictSerializer):
+    """Nothing, or a purpose that takes the place of the one before."""
+
+    purpose = StatementInput(required=False)
+
+
 class SpecInput(StrictSerializer):
     spec = serializers.DictField()
 
@@ -253,10 +259,11 @@ class JobViewSet(ScopedViewSet):
     def kill(self, request: Request, pk: str) -> Response:
         return self.shown(stop_job(job=self.get_object(), by=request.user, kill=True), JobDetail)
 
-    @extend_schema(summary="Go on from the last checkpoint", request=None, responses=JobDetail)
+    @extend_schema(summary="Go on from the last checkpoint", request=ResumeInput, responses=JobDetail)
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: str) -> Response:
-        return self.shown(resume_job(job=self.get_object(), by=request.user), JobDetail)
+        job = self.get_object()
+        return self.shown(resume_job(job=job, by=request.user, **self.parsed(ResumeInput)), JobDetail)
 
     @extend_schema(summary="Events of the run", responses=EventsSerializer, parameters=[_AFTER])
     @action(detail=True, query=("after",))

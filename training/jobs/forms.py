@@ -76,18 +76,11 @@ class JobFilter(ListFilter):
         return rows.filter(Q(name__icontains=value) | Q(dataset_version__dataset__name__icontains=value))
 
 
-class _DraftForm(OnceForm):
-    """A job before it is submitted. `spec()` gives the spec as parsed JSON, `purpose()` what it is for.
+class PurposeForm(OnceForm):
+    """What a job is for: `asked` are the questions, `purpose` what was said before.
 
-    No answer about the purpose is required here: which ones are, the codes of the data say when it is submitted.
+    No answer is required here: which ones are, the codes of the data say when the job is submitted or resumed.
     """
-
-    name = forms.CharField(
-        label=_("Name"),
-        max_length=80,
-        validators=[DisplayNameValidator()],
-        help_text=_("The model will be registered under this name; jobs of the same name become its versions."),
-    )
 
     def __init__(
         self, *args: Any, asked: Sequence[Asked] = (), purpose: dict[str, Any] | None = None, **kwargs: Any
@@ -100,8 +93,13 @@ class _DraftForm(OnceForm):
             value = purpose.get(question.name)
             self.initial[name] = {True: "yes", False: "no", None: ""}[value] if question.name in ANSWERS else value
 
-    def spec(self) -> dict[str, Any]:
-        raise NotImplementedError
+    @classmethod
+    def saying(cls, purpose: dict[str, Any], *, asked: Sequence[Asked]) -> PurposeForm:
+        """As if these answers had been sent, so that what is wrong with them can be shown."""
+        fresh = cls(asked=asked, purpose=purpose)
+        form = cls({name: fresh[name].value() for name in fresh.fields}, asked=asked)
+        form.is_valid()
+        return form
 
     def purpose(self) -> dict[str, Any]:
         """The answers that were given."""
@@ -126,6 +124,20 @@ class _DraftForm(OnceForm):
         if fault.path.startswith("purpose."):
             field = fault.path.replace(".", "_")
         return super().place_of(fault, field)
+
+
+class _DraftForm(PurposeForm):
+    """A job before it is submitted. `spec()` gives the spec as parsed JSON, `purpose()` what it is for."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=80,
+        validators=[DisplayNameValidator()],
+        help_text=_("The model will be registered under this name; jobs of the same name become its versions."),
+    )
+
+    def spec(self) -> dict[str, Any]:
+        raise NotImplementedError
 
 
 def _answer_field(name: str, label: Any, why: str) -> forms.Field:

@@ -72,7 +72,7 @@ def weigh(job: Job, by: User) -> Weighing:
     if answer is not None:
         asking = []
         if answer.state == RequestState.REJECTED:
-            text = _("%(owner)s does not permit this job: %(reason)s Under other codes it can be asked again.")
+            text = _("%(owner)s does not permit this job: %(reason)s It can be asked again with another purpose.")
             facts = {"owner": dataset.organisation, "reason": answer.reason}
             missing.append(Missing("use.declined", text % facts, reverse("registry:dataset_uses", args=[dataset.pk])))
     return Weighing(missing, asking, [_fault(one, job) for one in found if one.verdict == "refuse"], number)
@@ -114,7 +114,8 @@ def said(purpose: Any) -> dict[str, Any]:
 
 def at_its_question(error: PurposeRefusedError) -> FaultyInputError:
     """The refusal as faults of a form, each at the question that its code asks."""
-    return FaultyInputError(error.faults, field="purpose")
+    declined = [Fault("", str(one.sentence)) for one in error.missing if one.code == "use.declined"]
+    return FaultyInputError(error.faults + declined, field="purpose")
 
 
 # --- the owner of the data

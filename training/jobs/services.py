@@ -84,7 +84,8 @@ def _queue(job: Job, by: User) -> Job:
 
 
 def _same(twin: Job, job: Job) -> Job:
-    if (twin.spec_sha256, twin.project_id, twin.purpose) != (job.spec_sha256, job.project_id, job.purpose):
+    asked = [(row.project_id, row.name, row.spec_sha256, row.purpose) for row in (twin, job)]
+    if asked[0] != asked[1]:
         raise InvalidError(_("This Idempotency-Key was used for another job; send a new key."), field="Idempotency-Key")
     return twin
 
@@ -170,16 +171,19 @@ def stop_job(*, job: Job, by: User, kill: bool = False) -> Job:
 
 
 @transaction.atomic
-def resume_job(*, job: Job, by: User) -> Job:
+def resume_job(*, job: Job, by: User, purpose: Any = None) -> Job:
     """Queue a stopped, paused or failed job again; it goes on from its last checkpoint under today's terms.
 
-    Where the codes leave it to the owner of the data, and they have not answered about these, the job waits for them.
+    With `purpose` what it is for is stated anew. Where the codes leave it to the owner of the data, and they have not
+    answered about this purpose and these codes, the job waits for them.
     """
     require(by, "job.control", job)
     require(by, "dataset.train", job.dataset_version)
     locked = _locked(job.pk)
     state = JOB_MOVES.require("resume", locked.state, what=str(locked))
     locked.dataset_version = job.dataset_version
+    restated = {} if purpose is None else {"purpose": said(purpose)}
+    locked.purpose = restated.get("purpose", locked.purpose)
     weighed = weigh(locked, by).require()
     locked.state = JOB_MOVES.require("ask_owner", locked.state, what=str(locked)) if weighed.asking else state
     locked.desired = Desired.RUN
@@ -191,7 +195,7 @@ def resume_job(*, job: Job, by: User) -> Job:
     locked.runs_as = by  # whoever resumes answers for the terms from here on
     locked.save()
     locked.terms.set(terms_for(locked.dataset_version, by))
-    record(verb="job.resume", subject=locked, by=by, project_id=locked.project_id, data={})
+    record(verb="job.resume", subject=locked, by=by, project_id=locked.project_id, data=restated)
     if weighed.asking:
         ask_owner(locked, weighed, by)
     else:

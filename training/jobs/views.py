@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,16 +17,16 @@ from collab.inbox.standing import who_can_answer
 from collab.kernel.errors import FaultyInputError, NotFoundError
 from collab.projects.models import Project
 from collab.projects.states import ProjectState
-from collab.web.forms import act, errors_on, sent, show, submit
+from collab.web.forms import act, errors_on, put_error, sent, show, submit
 from collab.web.pagination import page_of
 from registry.catalog.metrics import compared, task_label
 from registry.datasets.models import Dataset, DatasetVersion
-from registry.uses.matching import told
+from registry.uses.matching import questions_of, told
 from training.engine.contract import EVENTS_FILE, LOG_FILE
 from training.jobs.drafting import WHOLE, Draft, advise, draft_of, tasks_for
 from training.jobs.findings import findings_of
 from training.jobs.following import progress_of
-from training.jobs.forms import JobFilter
+from training.jobs.forms import JobFilter, PurposeForm
 from training.jobs.models import Job
 from training.jobs.purposes import PurposeRefusedError, at_its_question, question_of
 from training.jobs.series import curves_after
@@ -275,14 +276,37 @@ def job_stop(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def job_resume(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The button resumes; where the purpose does not fit the codes of today, or on request, it is stated anew."""
     job = _job(request, "job.control", pk)
+    asked = questions_of(job.dataset_version.dataset, job.purpose)
+    if request.method == "POST" and "restate" not in request.POST:
+        try:
+            return act(request, lambda: resume_job(job=job, by=request.user), to=job.get_absolute_url(), said=_resumed)
+        except PurposeRefusedError as error:
+            form = PurposeForm.saying(job.purpose, asked=asked)
+            put_error(form, at_its_question(error))
+            return _restate_page(request, job, form)
+    form = PurposeForm(sent(request), asked=asked, purpose=job.purpose)
 
-    def said(resumed: Any) -> str:
-        if resumed.state == JobState.WAITING:
-            return _("The owner of the data is asked; the job waits for the answer.")
-        return _("The job is queued again and goes on from its last checkpoint.")
+    def resume() -> str:
+        try:
+            resumed = resume_job(job=job, by=request.user, purpose=form.purpose())
+        except PurposeRefusedError as error:
+            raise at_its_question(error) from None
+        messages.success(request, _resumed(resumed))
+        return job.get_absolute_url()
 
-    return act(request, lambda: resume_job(job=job, by=request.user), to=job.get_absolute_url(), said=said)
+    return submit(request, form, resume) or _restate_page(request, job, form)
+
+
+def _restate_page(request: HttpRequest, job: Job, form: PurposeForm) -> HttpResponse:
+    return show(request, "training/jobs/resume.html", {"job": job, "form": form, "version": job.dataset_version}, form)
+
+
+def _resumed(job: Job) -> str:
+    if job.state == JobState.WAITING:
+        return _("The owner of the data is asked; the job waits for the answer.")
+    return _("The job is queued again and goes on from its last checkpoint.")
 
 
 def _job(request: HttpRequest, word: str, pk: UUID) -> Job:

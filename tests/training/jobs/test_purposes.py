@@ -298,3 +298,32 @@ def test_more_waiting_jobs_take_no_more_queries(covered, spec, waiting):
     for number in range(3):
         submit(covered, spec, ABOUT, name=f"More {number}")
     assert [queries(browser, one) for one in pages] == few
+
+
+# --- stated anew
+def test_a_job_goes_on_with_a_purpose_stated_anew(covered, spec, say):
+    job = stop_job(job=submit(covered, spec), by=covered.engineer)
+    say("publication_required", "topic_specific", text="Letters of doors")
+    browser, url = as_(covered.engineer), f"{job.get_absolute_url()}resume/"
+    refused = browser.post(url)
+    assert refused.status_code == 422
+    assert refused.context["form"].errors.keys() == {"purpose_about", "purpose_publish"}
+    assert browser.get(url).context["form"]["purpose_publish"].value() == ""
+    wrong = browser.post(url, {"restate": "1", "purpose_publish": "no", "purpose_about": "Doors"})
+    assert wrong.status_code == 422 and wrong.context["form"].errors.keys() == {"purpose_publish"}
+    job.refresh_from_db()
+    assert (job.state, job.purpose) == (JobState.STOPPED, {})
+    browser.post(url, {"restate": "1", "purpose_publish": "yes", "purpose_about": "Doors"})
+    job.refresh_from_db()
+    assert (job.state, job.purpose) == (JobState.WAITING, {"about": "Doors", "publish": True})
+    answer(job, "rejected", covered.lead, reason="Not doors.")
+    assert "Not doors." in text(browser.post(url))
+    body = {"purpose": {"publish": True, "about": "Windows"}}
+    told = browser.post(f"/api/v1/jobs/{job.pk}/resume/", body, "application/json")
+    assert (
+        told.status_code == 200
+        and told.json()["state"] == "waiting"
+        and question(job).data["purpose"] == body["purpose"]
+    )
+    event = AuditEvent.objects.filter(verb="job.resume", subject_id=str(job.pk)).latest("id")
+    assert event.data == body

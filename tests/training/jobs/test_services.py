@@ -71,6 +71,8 @@ def test_a_key_of_another_job_is_refused(covered, spec):
 
     with pytest.raises(InvalidError, match="Idempotency-Key"):
         submit(covered, other, idempotency_key="k1")
+    with pytest.raises(InvalidError, match="Idempotency-Key"):
+        submit(covered, spec, name="Another name", idempotency_key="k1")
 
 
 @pytest.mark.parametrize(
