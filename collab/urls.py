@@ -356,6 +356,12 @@ urlpatterns = [
     ),
     route("publications/<uuid:pk>/", publications.publication, rule("publication.view"), name="publication"),
     route(
+        "publications/<uuid:pk>/edit/",
+        publications.publication_edit,
+        rule("publication.give", "GET", "POST"),
+        name="publication_edit",
+    ),
+    route(
         "publications/<uuid:pk>/object/",
         publications.publication_object,
         rule("publication.object", "GET", "POST"),

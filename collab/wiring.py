@@ -73,7 +73,7 @@ from collab.projects.models import (
 )
 from collab.projects.running import requires_project
 from collab.projects.states import ProjectState
-from collab.publications.asking import PUBLICATION, only_on_page
+from collab.publications.asking import PUBLICATION, facts_of_notice, only_as_a_whole, only_on_page
 from collab.publications.models import Manuscript, PublicationNotice, PublicationObjection
 from collab.terms.models import TermsAcceptance
 from collab.terms.telling import TERMS, tell_to_accept
@@ -180,6 +180,8 @@ register_topic(
         gettext_lazy("Publication notice"),
         due_days=None,
         elsewhere=only_on_page,
+        on_withdrawn=only_as_a_whole,
+        facts=facts_of_notice,
         effect=lambda request: gettext_lazy(
             "Your party does not object. When all parties have said so, it may be published at once."
         ),

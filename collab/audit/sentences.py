@@ -192,6 +192,7 @@ ACTS = {
     "model.register": (gettext_lazy("registered “%(model)s” version %(number)s"), "box-seam", "ok"),
     "model.edit_card": (gettext_lazy("changed a model card"), "pencil", "quiet"),
     "publication.give": (gettext_lazy("gave notice of the publication “%(title)s”"), "send", "accent"),
+    "publication.replan": (gettext_lazy("planned the submission of “%(title)s” for %(day)s"), "pencil", "quiet"),
     "publication.agree": (gettext_lazy("said for %(party)s: no objection to “%(title)s”"), "hand-thumbs-up", "ok"),
     "publication.object": (gettext_lazy("objected for %(party)s to the publication “%(title)s”"), "x-octagon", "bad"),
     "publication.revise": (

@@ -99,7 +99,7 @@ def _page(request: HttpRequest, row: Request, form: Any = None, **forms: Any) ->
     may = allowed(user, row, *ACTIONS)
     standing = Standing()
     people = standing.who_can_answer(row) if row.is_open else []
-    refused = row.spec.refusals(row, user) if "request.answer" in may else []
+    refused = row.spec.refusals(row, user) if row.is_open and "request.answer" in may else []
     decides = row.is_open and "request.answer" in may and not refused
     directs = row.is_open and "request.direct" in may and row.spec.delegable
     mine = row.reviewers.filter(user=user).first() if row.is_open else None
@@ -115,6 +115,7 @@ def _page(request: HttpRequest, row: Request, form: Any = None, **forms: Any) ->
         "waits_for": waits_for(row),
         "instead_of": instead_of(user, row) if decides else None,
         "refused": refused,
+        "elsewhere": bool(refused) and row.spec.elsewhere is not None,
         "reviewers": row.reviewers.select_related("user"),
         "opinions": OPINION_WORDS,
         "comments": row.comments.select_related("user"),

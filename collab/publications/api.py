@@ -29,6 +29,7 @@ from collab.publications.services import (
     mark_published,
     object_to,
     open_manuscript,
+    replan,
     revise,
     wait,
     withdraw_notice,
@@ -36,6 +37,7 @@ from collab.publications.services import (
 from collab.publications.states import NoticeState, ObjectionState
 from collab.publications.views import PDF, manuscript_of
 from collab.web.api import (
+    IF_MATCH,
     DayField,
     PersonSerializer,
     ProjectFilter,
@@ -44,6 +46,7 @@ from collab.web.api import (
     StrictSerializer,
     choices_of,
     etag_of,
+    require_match,
     tagged,
 )
 from collab.web.downloads import resumable
@@ -164,6 +167,13 @@ class NoticeInput(StrictSerializer):
     background = _ids()
 
 
+class NoticeEdit(StrictSerializer):
+    """Fields that are left out stay as they are."""
+
+    submit_on = DayField(required=False)
+    venue = serializers.CharField(max_length=200, required=False, allow_blank=True)
+
+
 class ReviseInput(StrictSerializer):
     link = serializers.URLField(max_length=500, required=False, allow_blank=True)
     file = serializers.FileField(required=False, allow_empty_file=True)
@@ -216,6 +226,7 @@ class PublicationViewSet(ScopedViewSet):
         "list": "publication.view",
         "retrieve": "publication.view",
         "create": "publication.give",
+        "partial_update": "publication.give",
         "agree": "publication.object",
         "object": "publication.object",
         "lift": "publication.object",
@@ -255,6 +266,17 @@ class PublicationViewSet(ScopedViewSet):
         ):
             given[name] = _rows_of(rows, given.get(name, []))
         return self._told(give_notice(by=request.user, **given), 201)
+
+    @extend_schema(
+        summary="Plan the submission anew", request=NoticeEdit, responses=NoticeSerializer, parameters=[IF_MATCH]
+    )
+    def partial_update(self, request: Request, pk: str) -> Response:
+        notice = self.get_object()
+        now = {"submit_on": notice.submit_on, "venue": notice.venue}
+        require_match(request, etag_of(notice.pk, notice.version), now=now)
+        return self._told(
+            replan(notice=notice, by=request.user, version=notice.version, **(now | self.parsed(NoticeEdit)))
+        )
 
     @extend_schema(summary="Say that a party does not object", request=PartyInput, responses=NoticeSerializer)
     @action(detail=True, methods=["post"])

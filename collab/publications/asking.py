@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -20,6 +21,7 @@ from collab.accounts.models import Membership, Organisation, User
 from collab.inbox.models import Obligation, Request
 from collab.inbox.services import ask, decide_request, lapse_requests, notify, set_obligation, settle_obligation
 from collab.inbox.states import Decision, ObligationKind
+from collab.kernel.errors import RefusedError
 from collab.publications.models import PublicationNotice
 
 PUBLICATION = "publication"
@@ -38,7 +40,7 @@ def ask_parties(notice: PublicationNotice, parties: Iterable[Organisation], by: 
             word="publication.object",
             due_at=due,
             title=format_lazy(
-                gettext_lazy("{party} wants to publish “{title}”: does {other} object?"),
+                gettext_lazy("{party} wants to publish “{title}”; {other} answers"),
                 party=notice.organisation,
                 title=notice,
                 other=party,
@@ -76,6 +78,25 @@ def only_on_page(request: Request, user: User) -> list[Missing]:
         "Read the manuscript and answer on the page of the notice: no objection, or an objection with its ground."
     )
     return [Missing("answer_on_page", sentence, request.url)]
+
+
+def only_as_a_whole(request: Request, user: User) -> None:
+    """What a party was asked is not taken back alone: the notice is withdrawn, on its page."""
+    sentence = _("Withdraw the notice itself, on its page: every other party is asked, or none.")
+    raise RefusedError([Missing("withdraw_notice", sentence, request.url)])
+
+
+def facts_of_notice(request: Request) -> list[tuple[str, str]]:
+    """What one must know before one answers."""
+    notice = PublicationNotice.objects.filter(pk=request.subject_id).first()
+    if notice is None:
+        return []
+    return [
+        (_("Authors"), notice.author_line),
+        (_("Planned submission"), date_format(notice.submit_on)),
+        (_("Objections until before"), date_format(notice.notice_ends_on)),
+        (_("Delay at most until"), date_format(notice.delay_ends_on)),
+    ]
 
 
 def lapse(notice: PublicationNotice, by: User | None, reason: str) -> None:

@@ -112,6 +112,14 @@ class NoticeForm(OnceForm, ManuscriptFields):
         return given | {"products": [UUID(key) for key in given.get("products", ())]}
 
 
+class ReplanForm(PageForm):
+    submit_on = forms.DateField(label=_("Planned submission"), widget=DayInput)
+    venue = forms.CharField(
+        label=_("Where it shall appear"), max_length=200, required=False, validators=[PlainTextValidator()]
+    )
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+
 class ReviseForm(OnceForm, ManuscriptFields):
     note = _text(_("What is different"), 4, 2000, required=False)
     field_order = ("file", "link", "note")

@@ -1,4 +1,4 @@
-"""Verbs on publication notices: give, say that one does not object, object, revise, wait, lift, withdraw, publish.
+"""Verbs on publication notices: give, plan anew, agree, object, revise, wait, lift, withdraw, publish.
 
 The agreement sets the days. When they have passed without an objection one may publish, because the agreement says so;
 nobody's answer is made up for it.
@@ -25,7 +25,7 @@ from collab.agreements.background import BackgroundItem
 from collab.audit.services import record
 from collab.inbox.services import lapse_requests, settle_obligation
 from collab.inbox.states import ObligationKind, RequestState
-from collab.kernel.errors import ConflictError, InvalidError, RefusedError
+from collab.kernel.errors import ConflictError, InvalidError, RefusedError, StaleError
 from collab.projects.models import Output, OutputKind, Project, ProjectParty
 from collab.projects.products import products_of
 from collab.projects.services import record_output
@@ -115,6 +115,33 @@ def give_notice(
     if terms.notice_days:
         ask_parties(notice, others, by)
     return notice
+
+
+@transaction.atomic
+def replan(*, notice: PublicationNotice, submit_on: date, venue: str, by: User, version: int) -> PublicationNotice:
+    """Change when it shall be submitted, and where. Raises StaleError when somebody was faster."""
+    locked = _locked(notice, by, "publication.give")
+    _require_publisher(by, locked.organisation, locked.project_id)
+    if locked.version != version:
+        now = {"submit_on": locked.submit_on, "venue": locked.venue}
+        raise StaleError(_("Somebody changed it since you opened it. Read it again and repeat your change."), now=now)
+    if locked.state not in GOING_ON:
+        raise ConflictError(_("The notice is no longer going on."))
+    first = locked.free_on or locked.notice_ends_on
+    if submit_on < first:
+        raise InvalidError(
+            _("It may be published from %(day)s, not before.") % {"day": date_format(first)}, field="submit_on"
+        )
+    locked.submit_on, locked.venue = submit_on, venue.strip()
+    _save(locked, locked.state)
+    record(
+        verb="publication.replan",
+        subject=locked,
+        by=by,
+        project_id=locked.project_id,
+        data=_told(locked, day=submit_on.isoformat()),
+    )
+    return locked
 
 
 @transaction.atomic

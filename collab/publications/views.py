@@ -20,7 +20,7 @@ from collab.kernel.errors import NotFoundError, NotReadyError, RefusedError
 from collab.projects.models import Project
 from collab.projects.tabs import TAB_WORDS, tabs_of
 from collab.publications.asking import requests_of
-from collab.publications.forms import LiftForm, NoticeForm, ObjectForm, PublishForm, ReviseForm, WaitForm
+from collab.publications.forms import LiftForm, NoticeForm, ObjectForm, PublishForm, ReplanForm, ReviseForm, WaitForm
 from collab.publications.models import Manuscript, PublicationNotice, PublicationObjection
 from collab.publications.reading import agreement_seen, answer_of, results_of, terms_line
 from collab.publications.services import (
@@ -31,6 +31,7 @@ from collab.publications.services import (
     object_to,
     open_manuscript,
     parties_spoken_for,
+    replan,
     revise,
     wait,
     withdraw_notice,
@@ -143,6 +144,19 @@ def publication_agree(request: HttpRequest, pk: UUID) -> HttpResponse:
         to=notice.get_absolute_url(),
         said=_("Recorded: %(party)s does not object.") % {"party": party},
     )
+
+
+def publication_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+    notice = _of_publisher(request, pk)
+    shown = {name: getattr(notice, name) for name in ("submit_on", "venue", "version")}
+    form = ReplanForm(sent(request), initial=shown)
+
+    def change() -> str:
+        replan(notice=notice, by=request.user, **form.cleaned_data)
+        messages.success(request, _("The plan was changed."))
+        return notice.get_absolute_url()
+
+    return _form(request, notice, form, change, _("Plan the submission anew"))
 
 
 def publication_revise(request: HttpRequest, pk: UUID) -> HttpResponse:

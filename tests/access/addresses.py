@@ -444,6 +444,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
         },
         about=s.joint.project,
     ),
+    "api:publication-detail PATCH": lambda s: Sent({"venue": f"Venue {s.canary}"}, headers=_FRESH),
     "api:publication-agree POST": lambda s: Sent({"party": s.joint.company.slug}),
     "api:publication-object POST": lambda s: Sent(
         {"party": s.joint.company.slug, "ground": "background", "text": f"Page 3 {s.canary}"}
@@ -534,9 +535,10 @@ OF_PARTY = {
     **{f"collab:publication_{act} {method}": "company" for act in ("object", "lift") for method in ("GET", "POST")},
     **{
         f"collab:publication_{act} {method}": "university"
-        for act in ("revise", "wait", "publish")
+        for act in ("edit", "revise", "wait", "publish")
         for method in ("GET", "POST")
     },
+    "api:publication-detail PATCH": "university",
     "collab:publication_agree POST": "company",
     "collab:publication_withdraw POST": "university",
 }

@@ -11,8 +11,15 @@ from collab.access.roles import Role
 from collab.agreements.ip import IPTerms
 from collab.agreements.models import AgreementVersion
 from collab.inbox.models import Obligation, Request
-from collab.inbox.services import decide_request
-from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, RefusedError, UnsupportedKindError
+from collab.inbox.services import decide_request, withdraw_request
+from collab.kernel.errors import (
+    ConflictError,
+    InvalidError,
+    NotReadyError,
+    RefusedError,
+    StaleError,
+    UnsupportedKindError,
+)
 from collab.projects.models import Output
 from collab.publications.models import PublicationNotice
 from collab.publications.reading import answer_of
@@ -23,6 +30,7 @@ from collab.publications.services import (
     lift,
     mark_published,
     object_to,
+    replan,
     revise,
     wait,
     withdraw_notice,
@@ -132,6 +140,8 @@ def test_every_other_party_is_asked_until_the_end_of_the_notice(ground):
     assert Obligation.objects.get(source_id=str(notice.pk)).due_on == notice.earliest_on
     with pytest.raises(RefusedError, match="answer on the page of the notice"):
         decide_request(request=asked, decision="approved", by=director(ground))
+    with pytest.raises(RefusedError, match="Withdraw the notice itself"):
+        withdraw_request(request=asked, by=ground.researcher)
 
 
 def test_silence_answers_nothing_and_yet_the_days_pass(ground):
@@ -231,6 +241,20 @@ def test_a_delay_stays_within_the_limit_of_the_agreement(ground):
     notice = PublicationNotice.objects.get(pk=notice.pk)
     assert (notice.state, notice.earliest_on) == ("delayed", day(90))
     assert Obligation.objects.get(source_id=str(notice.pk)).due_on == day(90)
+
+
+def test_a_plan_that_comes_too_early_is_made_anew(ground):
+    notice = notice_of(ground, submit_on=day(50))
+    objection(ground, notice, ground="ip_protection", text="We file a patent.", delay_until=day(90))
+    notice.refresh_from_db()
+    with pytest.raises(InvalidError, match="not before"):
+        replan(notice=notice, submit_on=day(89), venue="", by=ground.researcher, version=notice.version)
+    with pytest.raises(StaleError):
+        replan(notice=notice, submit_on=day(90), venue="", by=ground.researcher, version=notice.version - 1)
+
+    changed = replan(notice=notice, submit_on=day(90), venue="V", by=ground.researcher, version=notice.version)
+
+    assert (changed.submit_on, changed.venue) == (day(90), "V")
 
 
 # --- publishing
