@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from django.db.models import Model
 from django.utils.translation import gettext as _
@@ -124,7 +125,8 @@ class AccessViewSet(ScopedViewSet):
     def explain(self, request: Request) -> Response:
         kind, _colon, name = request.query_params.get("object", "").partition(":")
         word, obj = _asked(request, request.query_params.get("word", ""), kind, name, field="object")
-        found = explain(request.user, word, obj)
+        user: Any = request.user
+        found = explain(user, word, obj)
         if not found.decision.visible:
             raise NotFoundError
         facts = {"word": word, "allowed": found.allowed, "missing": found.missing, "because": found.because}

@@ -37,9 +37,9 @@ class EachPerson(Expression):
 
     id = pk
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[str | int, ...]]:
         quote = connection.ops.quote_name
-        return f"{quote(_PEOPLE)}.{quote('id')}", []
+        return f"{quote(_PEOPLE)}.{quote('id')}", ()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Case, Exists, Model, OuterRef, Q, QuerySet, Value, When
@@ -175,7 +176,7 @@ def role_q(user: User, word: str, model: type[Model], at: datetime) -> Q:
     if scope.everyone and word == scope.view:
         held = ALWAYS
     elif scope.also is not None and word == scope.view:
-        held |= scope.also(user, at)
+        held |= Q(scope.also(user, at))
     return held & _token_q(user, word, scope)
 
 
@@ -299,7 +300,7 @@ def get_or_404(user: Person, word: str, rows: QuerySet[M], **lookup: object) -> 
     return obj
 
 
-def party_of(user: User, project_id: object, at: datetime | None = None) -> QuerySet[Organisation]:
+def party_of(user: User, project_id: UUID, at: datetime | None = None) -> QuerySet[Organisation]:
     """The organisations for which the person acts in the project."""
     mine = Membership.objects.filter(user=user, project_id=project_id).active(at)
     return Organisation.objects.filter(
@@ -309,7 +310,7 @@ def party_of(user: User, project_id: object, at: datetime | None = None) -> Quer
     )
 
 
-def holders(word: str, project_id: object, at: datetime | None = None) -> QuerySet[User]:
+def holders(word: str, project_id: UUID, at: datetime | None = None) -> QuerySet[User]:
     """Who holds a word in a project by a project role; the people to ask."""
     rows = Membership.objects.filter(project_id=project_id, role__in=roles_with(word)).active(at)
     return User.objects.filter(pk__in=rows.values("user"), is_active=True)

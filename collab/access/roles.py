@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 class Role(StrEnum):
@@ -19,7 +23,7 @@ class Role(StrEnum):
     OBSERVER = "observer"
 
     @property
-    def label(self) -> str:
+    def label(self) -> StrOrPromise:
         return ROLE_LABELS[self]
 
 

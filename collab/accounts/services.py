@@ -155,7 +155,7 @@ def found_organisation(*, name: str, kind: str, by: User | None, **facts: Any) -
         require_whole_token(by)
     organisation = _described(Organisation(slug=_free_organisation_slug(name)), {"name": name, "kind": kind} | facts)
     organisation.save()
-    if first_admin:
+    if by is not None and first_admin:
         Membership.objects.create(user=by, organisation=organisation, role=Role.ORGANISATION_ADMIN, granted_by=by)
     record(verb="organisation.found", subject=organisation, by=by, data={"name": organisation.name, "kind": kind})
     return organisation

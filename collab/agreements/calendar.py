@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy
@@ -45,7 +47,7 @@ def _enter_term(version: AgreementVersion) -> None:
     end, renews = version.last_day(today), version.auto_renews and version.lapses_on is None
     notice = version.notice_by(today) if version.lapses_on is None else None
     title = gettext_lazy("{agreement} renews itself") if renews else gettext_lazy("{agreement} expires")
-    facts = {"url": version.agreement.get_absolute_url(), "project": version.agreement.project}
+    facts: dict[str, Any] = {"url": version.agreement.get_absolute_url(), "project": version.agreement.project}
     if end is not None:
         named = format_lazy(title, agreement=version.agreement)
         set_obligation(source=version, kind=ObligationKind.EXPIRY, title=named, due_on=end, **facts)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -116,7 +117,8 @@ def check_history(marks: Iterable[Mark] = ()) -> list[Finding]:
     One pass in constant memory but for the anchors; only the first fault of each event is told.
     """
     wanted: dict[int, set[str]] = {}
-    for mark in [*AuditAnchor.objects.order_by("event_id").iterator(), *marks]:
+    kept = (Mark(anchor.event_id, anchor.digest) for anchor in AuditAnchor.objects.order_by("event_id").iterator())
+    for mark in chain(kept, marks):
         wanted.setdefault(mark.event_id, set()).add(mark.digest)
     found: list[Finding] = []
     previous, last, at = GENESIS, 0, None

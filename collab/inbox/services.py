@@ -124,7 +124,7 @@ def ask_question(
 ) -> Request:
     """Ask the leads of a project for a decision, or the admins of one of its parties."""
     require(by, "request.ask", project)
-    if organisation is not None and not organisation.project_parties.filter(project=project, left_on=None).exists():
+    if organisation is not None and not organisation.project_parties.filter(project=project.pk, left_on=None).exists():
         raise InvalidError(_("%(name)s is not a party of this project.") % {"name": organisation}, field="organisation")
     for value, field, validate in ((title, "title", DisplayNameValidator()), (text, "text", PlainTextValidator())):
         try:

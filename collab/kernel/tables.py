@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -20,10 +20,10 @@ class Moves(Generic[S]):
     `Moves({"send": ({State.DRAFT}, State.OUT)})` reads: `send` leads from draft to out.
     """
 
-    def __init__(self, table: Mapping[str, tuple[set[S], S]]) -> None:
+    def __init__(self, table: Mapping[str, tuple[Set[S], S]]) -> None:
         self.table = dict(table)
 
-    def sources(self, move: str) -> set[S]:
+    def sources(self, move: str) -> Set[S]:
         return self.table[move][0]
 
     def target(self, move: str) -> S:

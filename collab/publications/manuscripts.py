@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.utils.translation import gettext as _
 
 from collab.kernel.blobs import digest_file, put_blob
@@ -26,7 +26,7 @@ class Kept:
     size_bytes: int
 
 
-def keep_file(file: UploadedFile) -> Kept:
+def keep_file(file: TemporaryUploadedFile) -> Kept:
     """Store a PDF. Raises TooLargeError, or UnsupportedKindError for what is none; nothing is stored then."""
     limit = settings.MANUSCRIPT_MAX_BYTES
     if file.size is not None and file.size > limit:

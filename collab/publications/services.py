@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import transaction
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -61,7 +61,7 @@ def give_notice(
     kind: str,
     submit_on: date,
     by: User,
-    file: UploadedFile | None = None,
+    file: TemporaryUploadedFile | None = None,
     link: str = "",
     outputs: Sequence[Output] = (),
     products: Iterable[UUID] = (),
@@ -228,7 +228,7 @@ def object_to(
 
 @transaction.atomic
 def revise(
-    *, notice: PublicationNotice, by: User, file: UploadedFile | None = None, link: str = "", note: str = ""
+    *, notice: PublicationNotice, by: User, file: TemporaryUploadedFile | None = None, link: str = "", note: str = ""
 ) -> Manuscript:
     """Lay a revised manuscript before those who object. Whether it settles their objection, they say themselves."""
     locked = _locked(notice, by, "publication.give")
@@ -401,7 +401,7 @@ def _save(notice: PublicationNotice, state: str) -> None:
 
 
 def _add_manuscript(
-    notice: PublicationNotice, by: User, *, file: UploadedFile | None, link: str, note: str = ""
+    notice: PublicationNotice, by: User, *, file: TemporaryUploadedFile | None, link: str, note: str = ""
 ) -> Manuscript:
     if file is None and not link:
         raise InvalidError(_("Give the manuscript as a file, or a link to it."), field="file")

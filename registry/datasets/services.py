@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -49,7 +49,7 @@ def create_dataset(*, project: Project, name: str, by: User, description: str = 
     return dataset
 
 
-def add_version(*, dataset: Dataset, file: UploadedFile, by: User) -> DatasetVersion:
+def add_version(*, dataset: Dataset, file: TemporaryUploadedFile, by: User) -> DatasetVersion:
     """Check a file in a capped child, keep its bytes by their hash, and add the next version.
 
     Raises UnsupportedKindError for a kind that is not taken, FaultyInputError naming the row, line or member at fault,
@@ -70,7 +70,7 @@ def add_version(*, dataset: Dataset, file: UploadedFile, by: User) -> DatasetVer
             _("These bytes are already version %(n)d of this dataset.") % {"n": twin.number}, field="file"
         )
     report = inspect(path, name=name)
-    if report.refusal is not None or not report.ok:
+    if not report.ok or report.kind is None or report.profile is None:
         raise _refused(report.refusal)
     put_blob(path, sha256)
     return _store_version(dataset, report.kind, report.profile, sha256, size_bytes, name, by)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -80,7 +81,7 @@ def set_uses(*, dataset: Dataset, codes: Sequence[CodeTerm], version: int, by: U
     return terms
 
 
-def _check(term: CodeTerm, people: set[object]) -> None:
+def _check(term: CodeTerm, people: set[UUID]) -> None:
     if term.code not in CODES:
         raise InvalidError(_("“%(code)s” is no data-use code.") % {"code": term.code}, field="codes")
     label = CODES[term.code].label

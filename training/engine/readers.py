@@ -10,7 +10,7 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -61,7 +61,7 @@ def _as_text(value: Any, number: int) -> str:
 
 def _csv_rows(path: Path, profile: dict[str, Any]) -> Iterator[tuple[int, dict[str, str]]]:
     delimiter = profile.get("delimiter") or ","
-    quoting = csv.QUOTE_MINIMAL if profile.get("quotes", True) else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if profile.get("quotes", True) else csv.QUOTE_NONE
     csv.field_size_limit(MAX_FIELD_CHARS)
     # Bad bytes become surrogates, so that the row they are in can be named.
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.core.validators import RegexValidator
 from django.db import models
@@ -22,6 +23,7 @@ CURRENCY = RegexValidator(r"^[A-Z]{3}\Z", _("Write three capital letters, such a
 
 if TYPE_CHECKING:
     from collab.access.policy import Person
+    from collab.accounts.models import Organisation
 
 
 class ProjectQuerySet(models.QuerySet["Project"]):
@@ -36,7 +38,7 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         held = Membership.objects.filter(user=user).active().in_projects()  # type: ignore[misc]
         return self.filter(pk__in=held.values("project"))
 
-    def of_party(self, organisation: object) -> ProjectQuerySet:
+    def of_party(self, organisation: Organisation | UUID) -> ProjectQuerySet:
         return self.filter(
             pk__in=ProjectParty.objects.filter(organisation=organisation, left_on=None).values("project")
         )

@@ -302,7 +302,8 @@ def burn(budget: Budget) -> list[dict[str, Any]]:
     days = [day for line in lines for day in line[:2]] + [row[0] for row in entries]
     if not days:
         return []
-    rows, month, last = [], min(days).replace(day=1), max(days)
+    rows: list[dict[str, Any]] = []
+    month, last = min(days).replace(day=1), max(days)
     while month <= last and len(rows) < 240:
         end = month.replace(day=monthrange(month.year, month.month)[1])
         planned = sum((_until(line, end) for line in lines), Decimal(0))

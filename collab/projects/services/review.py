@@ -281,6 +281,8 @@ def decide_step(*, step: ReviewStep, move: str, by: User, reason: str = "") -> R
     require(by, "review.chair", step)
     if move not in {"pass", "refuse", "return"}:
         raise InvalidError(_("Pass, refuse or return it."), field="move")
+    if step.project_id is None:
+        raise ConflictError(_("This step is a template for new projects; there is nothing to decide."))
     project = Project.objects.select_for_update().get(pk=step.project_id)
     locked = ReviewStep.objects.select_for_update(of=("self",)).get(pk=step.pk)
     locked.state = STEP_MOVES.require(move, locked.state, what=str(locked))
@@ -354,6 +356,8 @@ def open_next(project: Project, by: User) -> ReviewStep | None:
 
 
 def _round(step: ReviewStep) -> int:
+    if step.project_id is None:
+        return 0
     return Project.objects.filter(pk=step.project_id).values_list("round", flat=True).first() or 0
 
 

@@ -143,6 +143,8 @@ def test_a_template_is_copied_into_a_project_without_steps(proposal):
     step = ReviewStep.objects.get(project=project)
     assert (step.name, step.state, step.reviews.count()) == ("Office", "open", 1)
     assert ReviewStep.objects.get(organisation=proposal.here).state == "waiting"
+    with pytest.raises(ConflictError, match="template"):
+        decide_step(step=ReviewStep.objects.get(organisation=proposal.here), move="pass", by=proposal.office)
 
 
 # --- reviewing
