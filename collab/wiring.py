@@ -21,7 +21,7 @@ from collab.agreements.approving import step_decided
 from collab.agreements.asking import APPROVAL, SIGNATURE, only_by_signing
 from collab.agreements.background import BackgroundItem
 from collab.agreements.comments import VersionComment
-from collab.agreements.confidence import requirements as confidential
+from collab.agreements.confidence import confidential, requirements
 from collab.agreements.drawing import KINDS as AGREEMENT_KINDS
 from collab.agreements.drawing import draw_agreements
 from collab.agreements.duties import SurvivingDuty
@@ -75,6 +75,7 @@ from collab.projects.running import requires_project
 from collab.projects.states import ProjectState
 from collab.publications.asking import PUBLICATION, facts_of_notice, only_as_a_whole, only_on_page
 from collab.publications.models import Manuscript, PublicationNotice, PublicationObjection
+from collab.terms.acceptance import told
 from collab.terms.models import TermsAcceptance
 from collab.terms.telling import TERMS, tell_to_accept
 
@@ -190,5 +191,6 @@ register_topic(
     )
 )
 
-for requirement in confidential():
+for requirement in requirements():
     register_requirement(requirement)
+register_requirement(confidential(TermsAcceptance, told))

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from collab.access.policy import require
 from collab.accounts.models import Membership, Organisation, User
+from collab.agreements.acts import named
 from collab.agreements.approvals import Approval, ApprovalState, ApprovalStep
 from collab.agreements.asking import APPROVAL, ask_for_approval, lapse_approvals, request_of, tell, who_asked
 from collab.agreements.models import AgreementKind, AgreementVersion
@@ -152,7 +153,7 @@ def _note(verb: str, version: AgreementVersion, by: User, **data: object) -> Non
         subject=version,
         by=by,
         project_id=version.agreement.project_id,
-        data={"reference": version.agreement.reference, "number": version.number} | data,
+        data=named(version.agreement) | {"number": version.number} | data,
     )
 
 

@@ -15,8 +15,9 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from collab.access.policy import Missing, holders
+from collab.access.policy import Missing, can, holders
 from collab.accounts.models import Organisation, User
+from collab.agreements.acts import named
 from collab.agreements.approvals import Approval, ApprovalState
 from collab.agreements.models import AgreementVersion
 from collab.inbox.models import Request
@@ -47,6 +48,7 @@ def ask_for_approval(approval: Approval, version: AgreementVersion, by: User) ->
             step=step,
         ),
         url=version.agreement.get_absolute_url(),
+        data={"told": named(version.agreement)},
         by=by,
     )
 
@@ -102,6 +104,7 @@ def ask_for_signatures(version: AgreementVersion, by: User) -> None:
                 party=party.organisation,
             ),
             url=version.agreement.get_absolute_url(),
+            data={"told": named(version.agreement)},
             by=by,
         )
 
@@ -140,6 +143,8 @@ def only_by_signing(request: Request, user: User) -> list[Missing]:
 def tell(version: AgreementVersion, title: Any, by: User) -> None:
     """Let those who draft know what became of the version. `title` is lazy, with a place for {agreement}."""
     people = {version.created_by, *holders("agreement.draft", version.agreement.project_id)} - {by}
+    if version.agreement.confidential:
+        people = {person for person in people if can(person, "agreement.view", version)}
     notify(
         people=sorted(people, key=lambda person: str(person.pk)),
         kind="agreement",

@@ -24,6 +24,7 @@ from django.utils.translation import override
 
 from collab.access.policy import require
 from collab.accounts.models import Organisation, User
+from collab.agreements.acts import named
 from collab.agreements.models import Agreement, AgreementVersion
 from collab.agreements.sealed import SealedDocument
 from collab.audit.models import AuditEvent
@@ -98,7 +99,7 @@ def ensure_sealed(version: AgreementVersion) -> SealedDocument:
                 subject=version,
                 by=None,
                 project_id=version.agreement.project_id,
-                data={"reference": version.agreement.reference, "number": version.number, "sha256": sha256},
+                data=named(version.agreement) | {"number": version.number, "sha256": sha256},
             )
     return kept
 
@@ -113,7 +114,7 @@ def open_sealed(*, version: AgreementVersion, by: User) -> tuple[SealedDocument,
             subject=version,
             by=by,
             project_id=version.agreement.project_id,
-            data={"reference": version.agreement.reference, "number": version.number, "sha256": sealed.sha256},
+            data=named(version.agreement) | {"number": version.number, "sha256": sealed.sha256},
         )
     return sealed, content
 

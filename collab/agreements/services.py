@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from collab.access.policy import Missing, require
 from collab.access.roles import roles_with
 from collab.accounts.models import Membership, Organisation, User
+from collab.agreements.acts import named
 from collab.agreements.approving import approvals_required, hold_approvals, void_approvals
 from collab.agreements.asking import answer_signature, ask_for_signatures, lapse_signatures, tell
 from collab.agreements.calendar import enter_dates, settle_dates
@@ -72,7 +73,7 @@ def draft_agreement(
     )
     agreement.require_clean()
     agreement.save()
-    record(verb="agreement.draft", subject=agreement, by=by, project_id=project.pk, data={"reference": reference})
+    record(verb="agreement.draft", subject=agreement, by=by, project_id=project.pk, data=named(agreement))
     return agreement
 
 
@@ -99,7 +100,7 @@ def edit_agreement(*, agreement: Agreement, version: int, by: User, **changes: A
         subject=locked,
         by=by,
         project_id=locked.project_id,
-        data={"reference": locked.reference, "fields": sorted(changes)},
+        data=named(locked) | {"fields": sorted(changes)},
     )
     return locked
 
@@ -464,7 +465,7 @@ def note(verb: str, version: AgreementVersion, by: User | None, **data: Any) -> 
         subject=version,
         by=by,
         project_id=version.agreement.project_id,
-        data={"reference": version.agreement.reference} | data,
+        data=named(version.agreement) | data,
     )
 
 

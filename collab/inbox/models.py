@@ -171,6 +171,11 @@ class Request(Titled):
         return reverse("collab:request", args=[self.pk])
 
     @property
+    def told(self) -> dict[str, str]:
+        """What the room that asked lets the history say beside the title."""
+        return self.data.get("told", {})
+
+    @property
     def spec(self) -> Topic:
         """What its topic says."""
         return topic_of(self.topic)

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from collab.access.policy import holders
+from collab.access.policy import can, holders
 from collab.access.roles import roles_with
 from collab.accounts.models import Membership, User
 from collab.inbox.models import Obligation, Request
@@ -122,7 +122,8 @@ def _remind_of_obligations(today: date) -> int:
                 continue  # another sweep was faster
             late = row.due_on < today
             text = _("Overdue since %(day)s: %(title)s") if late else _("Due on %(day)s: %(title)s")
-            notify(people=whom_it_concerns(row), kind="reminder", **of_row(row, text, day=row.due_on.isoformat()))
+            people = [person for person in whom_it_concerns(row) if can(person, "obligation.view", row)]
+            notify(people=people, kind="reminder", **of_row(row, text, day=row.due_on.isoformat()))
         count += 1
     return count
 

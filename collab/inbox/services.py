@@ -426,7 +426,7 @@ def record_act(act: str, request: Request, by: User | None, **data: Any) -> None
         subject=request,
         by=by,
         project_id=request.project_id if open_to_all else None,
-        data={"topic": request.topic} | (_titles(request) if open_to_all else {}) | data,
+        data={"topic": request.topic} | (_titles(request) | request.told if open_to_all else {}) | data,
     )
 
 

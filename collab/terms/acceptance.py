@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from collab.access.policy import Missing, Reason, party_of
 from collab.accounts.models import User
+from collab.agreements.confidence import readable
 from collab.agreements.coverage import coverage_of
 from collab.agreements.models import AgreementVersion, Coverage, Purpose
 from collab.terms.models import TermsAcceptance
@@ -27,6 +28,11 @@ def accepted(user: User, at: datetime, *, purpose: Purpose, project_path: str = 
     covering = coverage_of(user, at, purpose=purpose, project_path=project_path, asset_path=asset_path)
     own = TermsAcceptance.objects.filter(version=OuterRef("version"), organisation=OuterRef("party"), user=user)
     return ~Q(Exists(covering)) | Q(Exists(covering.filter(Q(version__requires_acceptance=False) | Exists(own))))
+
+
+def told(user: User, at: datetime) -> Q:
+    """True for one's own acceptances, and those of agreements that one may read."""
+    return Q(user=user.pk) | Q(readable("version__agreement__")(user, at))
 
 
 def explain(*, purpose: Purpose) -> Callable[[User, Any, datetime], Missing]:

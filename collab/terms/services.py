@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from collab.access.policy import require
 from collab.accounts.models import Organisation, User
+from collab.agreements.acts import named
 from collab.agreements.models import AgreementVersion
 from collab.audit.services import record
 from collab.kernel.errors import ConflictError, InvalidError
@@ -46,8 +47,8 @@ def accept_terms(
         subject=acceptance,
         by=by,
         project_id=locked.agreement.project_id,
-        data={
-            "reference": locked.agreement.reference,
+        data=named(locked.agreement)
+        | {
             "number": locked.number,
             "for": organisation.slug,
             "sha256": document_sha256,
