@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from collab.accounts.models import Organisation, User
 from collab.graph.sources import GraphRole, Question, graph_kinds
-from collab.kernel.errors import NotFoundError
+from collab.kernel.errors import Fault, FaultyInputError, NotFoundError
 from collab.projects.models import Project
 from collab.web.forms import DayInput
 
@@ -50,6 +50,9 @@ class GraphFilter(forms.Form):
     def clean(self) -> dict[str, Any]:
         found = super().clean() or {}
         since, until = found.get("since"), found.get("until")
+        for name, day in (("since", since), ("until", until)):
+            if day is not None and not 1900 <= day.year <= 2200:
+                self.add_error(name, _("Write a year between 1900 and 2200."))
         if since and until and since > until:
             self.add_error("until", _("The last day is before the first one."))
         return found
@@ -70,6 +73,11 @@ class GraphFilter(forms.Form):
             since=asked.get("since"),
             until=asked.get("until"),
         )
+
+    def require_valid(self) -> None:
+        """A file holds what was asked for, or there is none; raises FaultyInputError that names each field."""
+        if self.errors:
+            raise FaultyInputError([Fault(field, " ".join(map(str, texts))) for field, texts in self.errors.items()])
 
     @property
     def hidden(self) -> list[str]:

@@ -71,14 +71,19 @@ def graph_links_file(request: HttpRequest) -> HttpResponse:
 
 def graph_file(request: HttpRequest) -> HttpResponse:
     """All of it as JSON, as the API tells it."""
-    response = JsonResponse(graph_json(GraphFilter(request.GET, user=request.user)), json_dumps_params={"indent": 1})
+    form = GraphFilter(request.GET, user=request.user)
+    facts = graph_json(form)
+    form.require_valid()
+    response = JsonResponse(facts, json_dumps_params={"indent": 1})
     response["Content-Disposition"] = 'attachment; filename="cooperation.json"'
     return response
 
 
 def _found(request: HttpRequest) -> Graph:
     form = GraphFilter(request.GET, user=request.user)
-    return graph_of(form.question(), hide=form.hidden)
+    asked = form.question()
+    form.require_valid()
+    return graph_of(asked, hide=form.hidden)
 
 
 def _roles(link: Link) -> str:

@@ -210,6 +210,17 @@ def test_days_the_wrong_way_round_are_told(told):
     assert "until" in text(answer)
 
 
+@pytest.mark.parametrize("query", ["since=soon", "until=9999-12-31", "role=boss", "hide=planets"])
+def test_what_cannot_be_asked_is_told_and_no_file_comes(told, query):
+    client = as_(told.lead)
+    field = query.partition("=")[0]
+
+    assert client.get(f"/graph/?{query}").status_code == 200
+    assert field in client.get(f"/api/v1/graph/?{query}").json()["errors"][0]["path"]
+    for name in ("links.csv", "nodes.csv", "graph.json"):
+        assert client.get(f"/graph/{name}?{query}").status_code == 422
+
+
 def test_files_and_api_hold_the_same_graph(told):
     client = as_(told.lead)
     api = client.get("/api/v1/graph/?role=transfer").json()
