@@ -18,7 +18,7 @@ register_scope(Job, Scope(view="job.view", project="project"))
 register_scope(Attempt, Scope(view="job.view", project="job__project"))
 register_facts("running", running_counts)
 register_report_facts("jobs", report_facts)
-after_set_uses(uses_changed)
+after_set_uses("jobs", uses_changed)
 for _move in ("close", "terminate"):
     register_effect(_move, "jobs", end_jobs)
 

@@ -31,12 +31,12 @@ class CodeTerm:
     people: Sequence[User] = field(default_factory=tuple)
 
 
-_followers: list[Callable[[Dataset, User], object]] = []
+_FOLLOWERS: dict[str, Callable[[Dataset, User], object]] = {}
 
 
-def after_set_uses(follow: Callable[[Dataset, User], object]) -> None:
-    """Rooms above follow a change of the codes of a dataset, in its transaction."""
-    _followers.append(follow)
+def after_set_uses(name: str, follow: Callable[[Dataset, User], object]) -> None:
+    """Rooms above follow a change of codes, in its transaction. Registering the same name again replaces it."""
+    _FOLLOWERS[name] = follow
 
 
 @transaction.atomic
@@ -76,7 +76,7 @@ def set_uses(*, dataset: Dataset, codes: Sequence[CodeTerm], version: int, by: U
         project_id=dataset.project_id,
         data={"number": terms.number, "codes": [term.code for term in codes]},
     )
-    for follow in _followers:
+    for follow in _FOLLOWERS.values():
         follow(locked, by)
     return terms
 

@@ -28,13 +28,18 @@ function ask(button) {
 
 export function startConfirm() {
   document.addEventListener("submit", async (event) => {
-    const button = event.submitter;
-    if (!button?.dataset.confirm || agreed === button || event.target.hasAttribute("hx-post")) return;
+    const { submitter: button, target: form } = event;
+    if (!button?.dataset.confirm || agreed === button || form.hasAttribute("hx-post")) return;
     event.preventDefault();
     event.stopPropagation();
     if (!(await ask(button))) return;
     agreed = button;
-    event.target.requestSubmit(button);
+    // Live parts of the page are replaced while one reads the question; a form that is gone with them would send nothing.
+    if (!form.isConnected) {
+      form.hidden = true;
+      document.body.append(form);
+    }
+    form.requestSubmit(button);
     agreed = null;
   }, true);
   document.addEventListener("htmx:confirm", async (event) => {

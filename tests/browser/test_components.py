@@ -69,6 +69,13 @@ def test_confirm_holds_a_form_until_the_person_agrees(style):
     style.wait_for_url("**/style/sent/")
 
 
+def test_what_was_agreed_is_sent_though_the_live_part_around_it_was_replaced_meanwhile(style):
+    style.get_by_role("button", name="Stop").click()
+    style.evaluate("document.querySelector('form[action=\"/style/sent/\"]').outerHTML = '<p>A newer state</p>'")
+    style.get_by_role("dialog").get_by_role("button", name="Stop").click()
+    style.wait_for_url("**/style/sent/")
+
+
 def test_confirm_with_a_word_waits_for_the_word(style):
     style.get_by_role("button", name="Delete").click()
     dialog = style.get_by_role("dialog")
