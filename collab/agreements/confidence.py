@@ -73,7 +73,7 @@ def hidden_from(user: User, at: datetime) -> list[UUID]:
 
 def _act_is_told(user: User, at: datetime) -> Q:
     """Acts about an agreement name it in their details, whatever their object is."""
-    about_none = Q(data__agreement=None) | Q(data__agreement__isnull=True)
+    about_none = Q(data__agreement__isnull=True)
     if isinstance(user, Expression):  # asked for many people in one query: closed to all of them
         return about_none
     hidden = [str(pk) for pk in hidden_from(user, at)]
