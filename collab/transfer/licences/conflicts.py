@@ -54,7 +54,9 @@ class Conflict:
             "end": date_format(until) if until else "",
         }
         if until:
-            text = _("%(what)s grants %(asset)s to %(who)s (%(kind)s) in %(field)s, %(place)s, from %(day)s to %(end)s.")
+            text = _(
+                "%(what)s grants %(asset)s to %(who)s (%(kind)s) in %(field)s, %(place)s, from %(day)s to %(end)s."
+            )
             return text % facts
         return _("%(what)s grants %(asset)s to %(who)s (%(kind)s) in %(field)s, %(place)s, from %(day)s on.") % facts
 

@@ -97,7 +97,9 @@ def _background(licence: Licence) -> Iterator[Obstacle]:
     for item in rows.select_related("owner")[:50]:
         text = _("Background of %(who)s: “%(what)s”. When it is needed to use results: %(how)s.")
         how = item.get_exploitation_display() or _("nothing was agreed")
-        yield Obstacle(f"background:{item.pk}", "background", text % {"who": item.owner, "what": item.title, "how": how}, url)
+        yield Obstacle(
+            f"background:{item.pk}", "background", text % {"who": item.owner, "what": item.title, "how": how}, url
+        )
 
 
 def _others(licence: Licence, reach: Reach) -> Iterator[Obstacle]:
