@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collab.accounts.models import User
 
 WHOLE = Decimal(100)
+_UNDECIDED = sorted(state.value for state in UNDECIDED)  # in one order, so that the constraint stays the same
 
 
 def in_language(english: str, chinese: str) -> str:
@@ -142,12 +143,8 @@ class TransferCase(Record):
                 condition=Q(decision__in=["", *(d.value for d in CaseDecision)]), name="case_decision_is_known"
             ),
             models.CheckConstraint(
-                condition=Q(state__in=[s.value for s in UNDECIDED], decision="", decided_by=None, decided_at=None)
-                | (
-                    ~Q(state__in=[s.value for s in UNDECIDED])
-                    & ~Q(decision="")
-                    & Q(decided_by__isnull=False, decided_at__isnull=False)
-                ),
+                condition=Q(state__in=_UNDECIDED, decision="", decided_by=None, decided_at=None)
+                | (~Q(state__in=_UNDECIDED) & ~Q(decision="") & Q(decided_by__isnull=False, decided_at__isnull=False)),
                 name="case_is_decided_by_a_person",
             ),
             models.CheckConstraint(
