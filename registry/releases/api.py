@@ -96,9 +96,7 @@ class ReleaseViewSet(ScopedViewSet):
         summary="The bytes of a licensed file",
         responses={(200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY, description="The bytes")},
     )
-    @action(
-        detail=True, url_path="files/(?P<sha256>[0-9a-f]{64})", content_negotiation_class=AnythingNegotiation
-    )
+    @action(detail=True, url_path="files/(?P<sha256>[0-9a-f]{64})", content_negotiation_class=AnythingNegotiation)
     def file(self, request: Request, pk: str, sha256: str) -> HttpResponseBase:
         begins = request.headers.get("Range", "bytes=0-").startswith("bytes=0-")
         file = take_file(asset=self.get_object(), sha256=sha256, by=request.user, whole=begins)  # type: ignore[arg-type]

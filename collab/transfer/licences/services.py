@@ -33,13 +33,14 @@ from collab.agreements.states import OPEN_TO_EDITS, STANDING, VersionState
 from collab.audit.services import record
 from collab.inbox.services import notify, set_obligation
 from collab.inbox.states import ObligationKind
-from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, StaleError
+from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, RefusedError, StaleError
 from collab.projects.models import Project
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.licences.binding import obstacles
 from collab.transfer.licences.calendar import enter_cure, settle_all, settle_cure, settle_duty
 from collab.transfer.licences.models import Breach, Diligence, Grant, Licence
 from collab.transfer.licences.obstacles import Obstacle
+from collab.transfer.licences.places import FieldOfUse, Place, Territory
 from collab.transfer.licences.states import Exclusivity, LicenceState
 from collab.transfer.licences.writing import written_out
 
@@ -326,6 +327,20 @@ def _require_exercised(option: Licence, licensee: Organisation) -> None:
         raise InvalidError(_("Name an option of this licensee."), field="option")
     if option.exercised_on is None:
         raise InvalidError(_("This option was not exercised."), field="option")
+
+
+@transaction.atomic
+def add_place(*, model: type[FieldOfUse] | type[Territory], code: str, name: str, by: User, **facts: Any) -> Place:
+    """Add a field of use or a territory for everybody. Raises InvalidError for a code that is taken."""
+    if not by.is_superuser:
+        raise RefusedError([Missing("not_platform", _("Only the platform's administrators extend this list."))])
+    row = model(code=code, name=name, **facts)
+    if "/" in code or model.objects.filter(code=code).exists():
+        raise InvalidError(_("This code is taken, or holds a slash."), field="code")
+    row.require_clean(exclude=["path"])
+    row.save()
+    record(verb="licence.add_place", subject=row, by=by, data={"code": code, "name": name})
+    return row
 
 
 def current_version(licence: Licence) -> AgreementVersion | None:

@@ -283,7 +283,7 @@ class _Reader:
         begin = self._amount(f"{path}.from", row.get("from") or "0", currency)
         rate = None if by_unit else self._percent(f"{path}.rate", row.get("rate"))
         per_unit = self._amount(f"{path}.per_unit", row.get("per_unit"), currency) if by_unit else None
-        if rate is None and per_unit is None:
+        if rate is None and per_unit is None and row.get("per_unit" if by_unit else "rate") in (None, ""):
             text = _("Write the amount for each unit.") if by_unit else _("Write the rate in per cent.")
             self._fault(f"{path}.{'per_unit' if by_unit else 'rate'}", text)
         return {"from": begin, "rate": rate, "per_unit": per_unit}
