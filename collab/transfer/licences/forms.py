@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from collab.accounts.models import Organisation
-from collab.agreements.library import TemplateVersion
 from collab.agreements.models import AgreementKind, AgreementVersion
 from collab.kernel.errors import Fault
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
@@ -93,7 +92,8 @@ class TermsForm(OnceForm):
     costs = forms.ChoiceField(label=_("Costs of protection that the licensee repays"), choices=Costs.choices)
     late_interest_percent = _money(_("Late interest, per cent a year"))
     milestones = _lines(
-        _("Milestone payments"), _("One on a line: title; amount; day if there is one. For example “First sale; 20000”.")
+        _("Milestone payments"),
+        _("One on a line: title; amount; day, if any. For example “First sale; 20000”."),
     )
     diligence = _lines(
         _("Diligence milestones"), _("One on a line: title; day. For example “On the market; 2028-01-01”.")
@@ -103,9 +103,7 @@ class TermsForm(OnceForm):
     )
     report_frequency = forms.ChoiceField(label=_("Reports"), choices=Frequency.choices)
     report_days = forms.IntegerField(label=_("Days to report and pay after a period"), initial=45, min_value=0)
-    audit_right = forms.BooleanField(
-        label=_("The licensor may have the books examined"), required=False, initial=True
-    )
+    audit_right = forms.BooleanField(label=_("The licensor may have the books examined"), required=False, initial=True)
     negotiation_days = forms.IntegerField(
         label=_("Days to negotiate once an option is exercised"), required=False, min_value=0
     )
@@ -303,4 +301,3 @@ class LicenceFilter(ListFilter):
             | Q(licensee__name__icontains=value)
             | Q(licensor__name__icontains=value)
         )
-

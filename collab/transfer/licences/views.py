@@ -74,9 +74,9 @@ def licence_new(request: HttpRequest) -> HttpResponse:
         sent(request),
         assets=_assets_of(project, houses),
         licensors=houses.filter(project_parties__project=project, project_parties__left_on=None),
-        partners=Organisation.objects.filter(
-            project_parties__project=project, project_parties__left_on=None
-        ).exclude(pk__in=houses.values("pk")),
+        partners=Organisation.objects.filter(project_parties__project=project, project_parties__left_on=None).exclude(
+            pk__in=houses.values("pk")
+        ),
         options=Licence.objects.visible_to(request.user).filter(
             agreement__kind="option", agreement__project=project, exercised_on__isnull=False
         ),
