@@ -50,8 +50,8 @@ class LicensedAssetAdmin(ScopedModelAdmin):
 
 @admin.register(LicensedThing)
 class LicensedThingAdmin(ScopedModelAdmin):
-    list_display = ["label", "key"]
-    search_fields = ["label", "key"]
+    list_display = ["label", "name"]
+    search_fields = ["label", "name"]
 
 
 @admin.register(Grant)

@@ -114,7 +114,7 @@ def take_effect(version: AgreementVersion, by: User) -> None:
     if licence is None:
         return
     keys = [f"{row['subject_type']}:{row['subject_id']}" for row in version.particulars["assets"]]
-    list(LicensedThing.objects.select_for_update().filter(key__in=keys).order_by("key"))  # one after the other
+    list(LicensedThing.objects.select_for_update().filter(name__in=keys).order_by("name"))  # one after the other
     others = AgreementVersion.objects.filter(agreement=version.agreement_id, state__in=STANDING).exclude(pk=version.pk)
     if others.exists() and version.effective_on > timezone.localdate():
         raise ConflictError(_("New terms of a licence begin on the day of the last signature at the latest."))
@@ -308,7 +308,7 @@ def _things(assets: Iterable[dict[str, Any]]) -> dict[str, LicensedThing]:
     found = {}
     for row in assets:
         key = f"{row['subject_type']}:{row['subject_id']}"
-        found[key], _made = LicensedThing.objects.get_or_create(key=key, defaults={"label": row["label"]})
+        found[key], _made = LicensedThing.objects.get_or_create(name=key, defaults={"label": row["label"]})
     return found
 
 

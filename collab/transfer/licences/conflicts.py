@@ -73,7 +73,7 @@ def conflicting(reach: Reach, *, but: UUID | None = None) -> QuerySet[Grant]:
     places = Territory.objects.overlapping(Territory.objects.filter(code__in=reach.territories))
     rows = signed_grants().filter(
         Q(ends_on=None) | Q(ends_on__gt=reach.starts_on),
-        thing__key__in=reach.things,
+        thing__name__in=reach.things,
         field_of_use__in=list(fields.values_list("pk", flat=True)),
         territory__in=list(places.values_list("pk", flat=True)),
     )

@@ -275,13 +275,13 @@ class Licence(Record):
 class LicensedThing(Record):
     """Something that licences are about, once. Whoever executes a licence holds this row, so two cannot at once."""
 
-    key = models.CharField(_("key"), max_length=140, unique=True)  # subject_type:subject_id
+    name = models.CharField(_("key"), max_length=140, unique=True)  # subject_type:subject_id
     label = models.CharField(_("name"), max_length=200)
 
     class Meta:
         verbose_name = _("licensed thing")
         verbose_name_plural = _("licensed things")
-        ordering = ["key"]
+        ordering = ["name"]
 
     def __str__(self) -> str:
         return self.label

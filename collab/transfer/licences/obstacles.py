@@ -108,7 +108,7 @@ def _others(licence: Licence, reach: Reach) -> Iterator[Obstacle]:
     places = Territory.objects.overlapping(Territory.objects.filter(code__in=reach.territories)).values("pk")
     rows = (
         Licence.objects.with_state()
-        .filter(assets__thing__key__in=reach.things, fields_of_use__in=fields, territories__in=places)
+        .filter(assets__thing__name__in=reach.things, fields_of_use__in=fields, territories__in=places)
         .filter(now__in=[state.value for state in UNDER_WAY])
         .exclude(pk=licence.pk)
         .exclude(licensee=licence.licensee_id)
