@@ -34,8 +34,10 @@ from collab.projects.work_api import (
 )
 from collab.publications.api import PublicationViewSet
 from collab.terms.api import AcceptanceViewSet
+from collab.transfer.licences.api import FieldOfUseViewSet, LicenceViewSet, TerritoryViewSet
 from registry.catalog.api import ModelVersionViewSet, ModelViewSet
 from registry.datasets.api import DatasetVersionViewSet, DatasetViewSet
+from registry.releases.api import ReleaseViewSet
 from registry.uses.api import UseCodeViewSet, UsesViewSet
 from training.jobs.api import JobViewSet, SpecViewSet
 
@@ -65,6 +67,10 @@ router.register("agreement-templates", AgreementTemplateViewSet, basename="agree
 router.register("background", BackgroundViewSet, basename="background")
 router.register("approval-steps", ApprovalStepViewSet, basename="approval-step")
 router.register("publications", PublicationViewSet, basename="publication")
+router.register("licences", LicenceViewSet, basename="licence")
+router.register("fields-of-use", FieldOfUseViewSet, basename="field-of-use")
+router.register("territories", TerritoryViewSet, basename="territory")
+router.register("releases", ReleaseViewSet, basename="release")
 router.register("acceptances", AcceptanceViewSet, basename="acceptance")
 router.register("requests", RequestViewSet, basename="request")
 router.register("notifications", NotificationViewSet, basename="notification")

@@ -22,7 +22,18 @@ from collab.agreements.approvals import ApprovalStep
 from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.inbox.models import Notification, Request
 from collab.projects.models import Questionnaire, Review, ReviewStep
-from collab.transfer.models import Assessment, AssessmentScore, Criterion, NoveltyRule, TransferCase
+from collab.transfer.models import (
+    Assessment,
+    AssessmentScore,
+    Criterion,
+    FieldOfUse,
+    Licence,
+    LicensedAsset,
+    LicensedThing,
+    NoveltyRule,
+    Territory,
+    TransferCase,
+)
 from tests.access.scene import Scene, Side
 
 
@@ -72,10 +83,12 @@ class Persona:
         elif isinstance(obj, Delegation):
             held = {"delegation.view"} if self._is(obj.delegate_id) else set()
             held |= {"delegation.view", "delegation.manage"} if self._is(obj.delegator_id) else set()
+        elif (licence := licence_of(obj)) is not None:
+            held = self._words_on_a_licence(obj, licence)
         elif (house := owner_of(obj)) is not None:
             held = {word for org, role in self.posts if org == house for word in ROLE_WORDS[role]}
             held |= self._words_on_a_case(obj, side)
-        elif isinstance(obj, AgreementTemplate | TemplateVersion | NoveltyRule):
+        elif isinstance(obj, AgreementTemplate | TemplateVersion | NoveltyRule | FieldOfUse | Territory):
             held = {"organisation.view"} if self.known else set()
         elif isinstance(obj, ApiToken):
             held = {"token.manage"} if self.user is not None and obj.user_id == self.user.pk else set()
@@ -105,6 +118,20 @@ class Persona:
             return see | {"request.advise"}
         return set()
 
+    def _words_on_a_licence(self, obj: Model, licence: Licence) -> set[str]:
+        """The licensor's office leads it; the licensee's people have what is licensed."""
+        theirs = [role for org, role in self.posts if org == licence.licensee_id]
+        if isinstance(obj, LicensedAsset):
+            return {"release.view", "release.download"} if theirs else set()
+        held = {word for org, role in self.posts if org == licence.licensor_id for word in ROLE_WORDS[role]}
+        if isinstance(obj, LicensedThing):
+            return held
+        words = {word for role in theirs for word in ROLE_WORDS[role]}
+        if isinstance(obj, Licence) and obj.state == "term_sheet":
+            return held  # it was not laid before the licensee
+        held |= words & {"licence.view", "royalty.report", "agreement.draft"}
+        return held | {"licence.exercise"} if "agreement.sign" in words else held
+
     def _words_on_a_case(self, obj: Model, side: Side) -> set[str]:
         """In the scene the researcher is the inventor, and the lead assesses."""
         if isinstance(obj, Criterion):
@@ -130,6 +157,13 @@ def _organisation_of(obj: Model) -> object:
         if isinstance(obj, OrganisationUnit | Invitation | MembershipReview | ApprovalStep)
         else None
     )
+
+
+def licence_of(obj: Model) -> Licence | None:
+    """The licence that a row hangs on."""
+    if isinstance(obj, LicensedThing):
+        return obj.assets.first().licence
+    return obj if isinstance(obj, Licence) else getattr(obj, "licence", None)
 
 
 def case_of(obj: Model) -> TransferCase | None:

@@ -107,18 +107,29 @@ from collab.projects.services import (
 from collab.publications.models import Manuscript, PublicationNotice, PublicationObjection
 from collab.publications.services import give_notice, object_to
 from collab.terms.models import TermsAcceptance
+from collab.transfer.licences.services import draft_licence, give_breach, open_obstacles, see_obstacles
 from collab.transfer.models import (
     Assessment,
     AssessmentScore,
+    Breach,
     CaseStage,
     Criterion,
+    Diligence,
     DisclosedResult,
     Disclosure,
     DisclosureSignature,
+    FieldOfUse,
     Funding,
+    Grant,
     Inventor,
+    Licence,
+    LicensedAsset,
+    LicensedThing,
+    MilestonePayment,
     NoveltyRule,
     PriorArt,
+    RoyaltyTier,
+    Territory,
     TransferCase,
 )
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
@@ -150,6 +161,14 @@ _ON_CASE = dict.fromkeys(("assessor", "assessors", "propose", "return"), "assess
 _ON_NOTICE = {**dict.fromkeys(("wait", "lift", "revise"), "objected"), "publish": "free"}
 
 
+# … and a licence.
+_ON_LICENCE = {
+    **dict.fromkeys(("terms", "partial_update", "obstacles", "weigh"), "draft"),
+    "cure": "broken",
+    "exercise": "option",
+}
+
+
 @dataclass
 class Side:
     """One joint project and everything in it."""
@@ -167,6 +186,7 @@ class Side:
     requests: dict[str, Request] = field(default_factory=dict)
     objects: dict[type[Model], Model] = field(default_factory=dict)
     cases: dict[str, TransferCase] = field(default_factory=dict)
+    licences: dict[str, Licence] = field(default_factory=dict)
     spec: dict[str, Any] = field(default_factory=dict)
     finishable: MembershipReview | None = None  # of the organisation, with nothing left to decide
 
@@ -191,6 +211,8 @@ class Side:
             return self.notices[_ON_NOTICE.get(action, "notified")]
         if model is TransferCase:
             return self.cases[_ON_CASE.get(action, "draft")]
+        if model is Licence:
+            return self.licences[_ON_LICENCE.get(action, "active")]
         if model is Job:
             return self.jobs[{"stop": "queued", "kill": "queued", "resume": "stopped"}.get(action, "done")]
         if model is ReviewStep and action in self.steps:
@@ -274,6 +296,7 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
     _inbox(here)
     _publications(here)
     _transfer(here)
+    _licences(here)
     tokens = ApiToken.objects.filter(digest__in=[_digest(token_for(made.researcher))])
     tokens.update(name=f"Token {canary}")
     here.objects |= {
@@ -662,6 +685,51 @@ def _transfer(here: Side) -> None:
             jurisdiction="XX", valid_from="2000-01-01", defaults={"name": "Nowhere"}
         )[0],
     }  # fmt: skip
+
+
+def _licences(here: Side) -> None:
+    """A term sheet, a licence in force that missed a milestone, a broken one and an option, for the company."""
+    made, canary, officer = here.joint, here.canary, here.transfer_officer
+    ApprovalStep.objects.filter(organisation=made.university).update(is_active=False)
+    today = timezone.localdate()
+    model: Any = here.objects[ModelVersion]
+    terms = {
+        "exclusivity": "exclusive",
+        "fields": ["health"],
+        "territories": ["EU"],
+        "field_note": f"Field {canary}",
+        "assets": [{"kind": "model_version", "subject_type": "registry.modelversion", "subject_id": str(model.pk)}],
+        "currency": "EUR",
+        "royalty_basis": "net_sales",
+        "tiers": [{"from": "0", "rate": "3"}],
+        "milestones": [{"title": f"First sale {canary}", "amount": "100"}],
+        "diligence": [{"title": f"On the market {canary}", "due_on": (today - timedelta(days=5)).isoformat()}],
+        "convertible": True,
+    }
+    for name in ("draft", "active", "broken", "option"):
+        licence = draft_licence(
+            project=made.project, kind="option" if name == "option" else "licence", reference=f"L-{name}-{canary}",
+            title=f"Licence {canary}", licensor=made.university, licensee=made.company, terms=terms, by=officer,
+            effective_on=today - timedelta(days=30), expires_on=today + timedelta(days=300),
+        )  # fmt: skip
+        if name != "draft":
+            see_obstacles(licence=licence, keys=[one.key for one in open_obstacles(licence)], by=officer)
+            _sign(made, send_for_signature(version=licence.agreement.versions.get(), by=officer))
+        here.licences[name] = licence
+    breach = give_breach(licence=here.licences["broken"], reason=f"Late {canary}", cure_by=today, by=officer)
+    ApprovalStep.objects.filter(organisation=made.university).update(is_active=True)
+    licence = here.licences["active"]
+    here.objects |= {
+        Breach: breach,
+        Diligence: licence.diligence.get(),
+        FieldOfUse: FieldOfUse.objects.get(code="health"),
+        Grant: licence.grants.get(),
+        LicensedAsset: licence.assets.get(),
+        LicensedThing: licence.assets.get().thing,
+        MilestonePayment: licence.milestones.get(),
+        RoyaltyTier: licence.tiers.get(),
+        Territory: Territory.objects.get(code="EU"),
+    }
 
 
 def trained(here: Side, job: Job) -> TrainedModel:
