@@ -78,6 +78,7 @@ from collab.publications.models import Manuscript, PublicationNotice, Publicatio
 from collab.terms.acceptance import told
 from collab.terms.models import TermsAcceptance
 from collab.terms.telling import TERMS, tell_to_accept
+from collab.transfer import wiring as transfer  # noqa: F401  registers what technology transfer brings along
 
 register_scope(Organisation, Scope(view="organisation.view", organisation="pk", everyone=True))
 register_scope(OrganisationUnit, Scope(view="organisation.view", organisation="organisation", everyone=True))
