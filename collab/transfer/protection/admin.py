@@ -21,7 +21,13 @@ class FamilyAdmin(ScopedModelAdmin):
 class ProtectionAdmin(ScopedModelAdmin):
     list_display = ["family", "kind", "jurisdiction", "status", "application_number", "filed_on", "expires_on"]
     list_filter = ["status", "kind", "jurisdiction"]
-    search_fields = ["application_number", "publication_number", "grant_number", "family__title", "family__case__docket"]
+    search_fields = [
+        "application_number",
+        "publication_number",
+        "grant_number",
+        "family__title",
+        "family__case__docket",
+    ]
     list_select_related = ["family__case"]
     date_hierarchy = "filed_on"
 

@@ -192,7 +192,7 @@ class Protection(Record):
                 condition=Q(kind__in=[k.value for k in ProtectionKind]), name="protection_kind_is_known"
             ),
             models.CheckConstraint(
-                condition=~Q(kind__in=[k.value for k in OFFICIAL]) | ~Q(jurisdiction=""),
+                condition=~Q(kind__in=sorted(OFFICIAL)) | ~Q(jurisdiction=""),
                 name="protection_of_an_office_names_it",
             ),
             models.CheckConstraint(
@@ -224,11 +224,12 @@ class Protection(Record):
                 condition=~Q(status="granted") | Q(granted_on__isnull=False), name="protection_granted_has_its_day"
             ),
             models.CheckConstraint(
-                condition=~Q(status="published") | Q(published_on__isnull=False), name="protection_published_has_its_day"
+                condition=~Q(status="published") | Q(published_on__isnull=False),
+                name="protection_published_has_day",
             ),
             models.CheckConstraint(
-                condition=Q(status__in=[s.value for s in OVER], ended_on__isnull=False)
-                | (~Q(status__in=[s.value for s in OVER]) & Q(ended_on=None)),
+                condition=Q(status__in=sorted(OVER), ended_on__isnull=False)
+                | (~Q(status__in=sorted(OVER)) & Q(ended_on=None)),
                 name="protection_over_has_its_day",
             ),
         ]

@@ -17,13 +17,21 @@ from collab.access.roles import roles_with
 from collab.accounts.models import Membership, Organisation, User
 from collab.audit.services import record
 from collab.inbox.services import notify
-from collab.kernel.errors import ConflictError, Fault, FaultyInputError, InvalidError, NotFoundError, NotReadyError, StaleError
+from collab.kernel.errors import (
+    ConflictError,
+    Fault,
+    FaultyInputError,
+    InvalidError,
+    NotFoundError,
+    NotReadyError,
+    StaleError,
+)
 from collab.kernel.names import slug_of
 from collab.transfer.disclosures.models import TransferCase
-from collab.transfer.disclosures.services import advance_case
 from collab.transfer.disclosures.states import ENDED, PIPELINE, PURSUED, CaseState
 from collab.transfer.protection.offers import Interest, Offer
-from collab.transfer.protection.states import INTEREST_MOVES, OFFER_MOVES, InterestState, OfferState
+from collab.transfer.protection.pipeline import bring_to
+from collab.transfer.protection.states import INTEREST_MOVES, OFFER_MOVES, InterestState
 
 _FACTS = frozenset(
     {"title", "title_zh", "field", "field_zh", "text", "text_zh", "advantages", "advantages_zh", "readiness"}
@@ -82,8 +90,7 @@ def publish_offer(*, offer: Offer, by: User) -> Offer:
     locked.published_on = timezone.localdate()
     _save(locked)
     _told("offer.publish", locked, by)
-    if case.state in PIPELINE and PIPELINE.index(CaseState(case.state)) < PIPELINE.index(CaseState.MARKETED):
-        advance_case(case=case, stage=CaseState.MARKETED, by=by)
+    bring_to(case, CaseState.MARKETED, by)
     return locked
 
 
@@ -139,7 +146,9 @@ def leave_interest(
     notify(
         people={found.contact, *([found.case.officer] if found.case.officer else [])},
         kind="offer",
-        title=format_lazy(gettext_lazy("{company} is interested in “{title}”"), company=interest.company, title=found.title),
+        title=format_lazy(
+            gettext_lazy("{company} is interested in “{title}”"), company=interest.company, title=found.title
+        ),
         url=found.get_absolute_url(),
     )
     return interest
@@ -246,7 +255,10 @@ def _check(offer: Offer) -> None:
         told = repeated(getattr(offer, name), secret, offer.more)
         if told:
             faults.append(
-                Fault(name, _("Everybody would read this, and it stands in the confidential text: “%(text)s”") % {"text": told})
+                Fault(
+                    name,
+                    _("Everybody would read what is confidential: “%(text)s”") % {"text": told},
+                )
             )
     if not _holders(offer).filter(user=offer.contact_id).exists():
         faults.append(Fault("contact", _("Choose somebody who manages offers of this organisation.")))
@@ -277,7 +289,9 @@ def _holders(offer: Offer) -> Any:
 def _free_slug(title: str) -> str:
     base = slug_of(title, fallback="technology", max_length=50)
     taken = set(Offer.objects.filter(slug__startswith=base).values_list("slug", flat=True))
-    return next(name for number in range(1, 10_000) if (name := base if number == 1 else f"{base}-{number}") not in taken)
+    return next(
+        name for number in range(1, 10_000) if (name := base if number == 1 else f"{base}-{number}") not in taken
+    )
 
 
 def _save(row: Any) -> None:

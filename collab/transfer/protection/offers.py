@@ -1,4 +1,4 @@
-"""Offers of technologies: what everybody may read, what only those under a confidentiality agreement, who is interested."""
+"""Offers of technologies: what everybody reads, what only those bound to confidence, and who is interested."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ class DeadlineRule(Record):
         ordering = ["rule_set", "position", "code"]
         constraints = [
             models.UniqueConstraint(fields=["rule_set", "code"], name="deadline_rule_once"),
-            models.CheckConstraint(condition=Q(base__in=[b.value for b in BaseDate]), name="deadline_rule_base_is_known"),
+            models.CheckConstraint(condition=Q(base__in=[b.value for b in BaseDate]), name="deadline_rule_base_known"),
             models.CheckConstraint(
                 condition=Q(months__lte=1200) & Q(days__range=(-366, 3660)), name="deadline_rule_span_is_sound"
             ),
@@ -179,9 +179,7 @@ class DeadlineRule(Record):
 class FunderRules(Record):
     """The rules of a funder count for a case, with the two dates that only they ask for."""
 
-    case = models.ForeignKey(
-        "collab.TransferCase", models.PROTECT, related_name="funder_rules", verbose_name=_("case")
-    )
+    case = models.ForeignKey("collab.TransferCase", models.PROTECT, related_name="funder_rules", verbose_name=_("case"))
     code = models.SlugField(_("rule set"), max_length=40)
     award = models.CharField(_("award number"), max_length=80, blank=True, validators=[PlainTextValidator()])
     reported_on = models.DateField(_("reported to the funder on"), null=True, blank=True)
@@ -217,7 +215,9 @@ class DeadlineQuerySet(models.QuerySet["Deadline"]):
         return self.exclude(state=DeadlineState.VOID)
 
     def with_names(self) -> DeadlineQuerySet:
-        return self.select_related("case__organisation", "case__disclosure", "protection__family__case", "rule__rule_set")
+        return self.select_related(
+            "case__organisation", "case__disclosure", "protection__family__case", "rule__rule_set"
+        )
 
 
 class Deadline(Record):

@@ -20,10 +20,10 @@ from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, Fault, FaultyInputError, InvalidError, StaleError
 from collab.transfer.currencies import amount_in, known_currency
 from collab.transfer.disclosures.models import TransferCase
-from collab.transfer.disclosures.services import advance_case
-from collab.transfer.disclosures.states import ENDED, PIPELINE, CaseState
+from collab.transfer.disclosures.states import CaseState
 from collab.transfer.protection.counting import enter_day, recount
 from collab.transfer.protection.models import Counsel, Family, Protection, ProtectionCost
+from collab.transfer.protection.pipeline import bring_to
 from collab.transfer.protection.rules import Authority, Deadline, DeadlineRuleSet, FunderRules
 from collab.transfer.protection.states import (
     ALIVE,
@@ -108,7 +108,7 @@ def add_protection(*, family: Family, kind: str, by: User, **facts: Any) -> Prot
         status=protection.status,
     )  # fmt: skip
     if protection.status in ALIVE:
-        _advance(case, CaseState.SECURED, by)
+        bring_to(case, CaseState.SECURED, by)
     return protection
 
 
@@ -176,12 +176,14 @@ def move_protection(
         locked.expires_on = expires_on
     _check(locked, day_field="on" if move in DATE_OF_MOVE else "")
     if locked.ended_on is not None and locked.filed_on is not None and locked.ended_on < locked.filed_on:
-        raise InvalidError(_("It cannot end before it was filed, on %(day)s.") % {"day": date_format(locked.filed_on)}, field="on")
+        raise InvalidError(
+            _("It cannot end before it was filed, on %(day)s.") % {"day": date_format(locked.filed_on)}, field="on"
+        )
     _save(locked)
     recount(case)
     _told(f"protection.{move}", locked, by, case, what=str(locked), day=on.isoformat())
     if status in ALIVE:
-        _advance(case, CaseState.SECURED, by)
+        bring_to(case, CaseState.SECURED, by)
     return locked
 
 
@@ -200,7 +202,7 @@ def _check(protection: Protection, *, day_field: str = "") -> None:
     """All that is wrong with a member at once. `day_field`: where the day of a move is written."""
     faults = [*_faults_of_kind(protection), *_faults_of_days(protection)]
     if day_field:
-        moved = {value for value in DATE_OF_MOVE.values()}
+        moved = set(DATE_OF_MOVE.values())
         faults = [Fault(day_field if fault.path in moved else fault.path, fault.text) for fault in faults]
     if faults:
         raise FaultyInputError(faults, field=faults[0].path)
@@ -625,12 +627,6 @@ def _save(row: Any) -> None:
 
 def _stripped(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value.strip() if isinstance(value, str) else value for name, value in facts.items()}
-
-
-def _advance(case: TransferCase, stage: CaseState, by: User) -> None:
-    """Move the case on in the pipeline, never back, and only once it was decided."""
-    if case.state in PIPELINE and PIPELINE.index(CaseState(case.state)) < PIPELINE.index(stage) and case.state not in ENDED:
-        advance_case(case=case, stage=stage, by=by)
 
 
 def _told(verb: str, subject: models.Model, by: User, case: TransferCase, **data: Any) -> None:

@@ -15,7 +15,7 @@ class ProtectionKind(StrEnum):
     CONTINUATION = "continuation"
     MARK = "mark"
     COPYRIGHT = "copyright"
-    TRADE_SECRET = "trade_secret"
+    TRADE_SECRET = "trade_secret"  # noqa: S105
     OPEN_LICENCE = "open_licence"
     DEPOSIT = "deposit"
 
