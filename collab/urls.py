@@ -15,6 +15,7 @@ from collab.projects import views as projects
 from collab.projects import work_views as work
 from collab.publications import views as publications
 from collab.terms import views as terms
+from collab.transfer.protection.urls import urlpatterns as of_protection
 from collab.web import views as web
 
 app_name = "collab"
@@ -409,6 +410,7 @@ urlpatterns = [
         rule("publication.view"),
         name="publication_manuscript",
     ),
+    *of_protection,
     # evidence: what happened, and what anybody may check
     route("verify/", agreements.verify, rule(PUBLIC, "GET", "POST"), name="verify"),
     route("verify.json", agreements.verify_json, rule(PUBLIC), name="verify_json"),

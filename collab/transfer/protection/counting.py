@@ -155,7 +155,7 @@ def recount(case: TransferCase, *, rules: Rules | None = None) -> int:
     for key, (due, met_on) in wanted.items():
         changed += _enter(case, due, met_on, known.get(key), today)
     for key, row in known.items():
-        if key not in wanted and row.state in {DeadlineState.OPEN, DeadlineState.PASSED}:
+        if key not in wanted and row.state in {DeadlineState.OPEN, DeadlineState.GONE_BY}:
             row.state = DeadlineState.VOID
             _save(row)
             changed += 1
@@ -226,12 +226,12 @@ def _enter(case: TransferCase, due: Due, met_on: date | None, row: Deadline | No
     row.title, row.title_zh, row.obligation = due.rule.title, due.rule.title_zh, due.rule.obligation
     row.escalate_days = due.rule.escalate_days
     if not by_hand:
-        revived = fresh or before[0] in {DeadlineState.VOID, DeadlineState.PASSED}
+        revived = fresh or before[0] in {DeadlineState.VOID, DeadlineState.GONE_BY}
         if met_on is not None:
             row.state, row.settled_on, row.by_rule = DeadlineState.MET, met_on, True
         else:
             gone = revived and due.due_on < today
-            row.state = DeadlineState.PASSED if gone else DeadlineState.OPEN
+            row.state = DeadlineState.GONE_BY if gone else DeadlineState.OPEN
             row.settled_on, row.by_rule = None, False
     if not fresh and before == (row.state, row.due_on, row.base_on):
         return False

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -37,7 +37,15 @@ class OfferQuerySet(models.QuerySet["Offer"]):
         return Q(state=OfferState.PUBLISHED) & ~Q(case__state__in=[state.value for state in ENDED])
 
     def with_names(self) -> OfferQuerySet:
-        return self.select_related("case__organisation", "case__disclosure", "contact")
+        return self.select_related("case__organisation", "case__disclosure", "case__officer", "contact")
+
+    def with_interest(self) -> OfferQuerySet:
+        """Adds how many companies are interested, and how many nobody has looked after yet."""
+        going_on = ~Q(interests__state=InterestState.DECLINED)
+        return self.annotate(
+            interested=Count("interests", filter=going_on & Q(interests__isnull=False)),
+            fresh=Count("interests", filter=Q(interests__state=InterestState.NEW)),
+        )
 
 
 class Offer(Record):

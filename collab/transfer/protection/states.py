@@ -117,13 +117,13 @@ class DeadlineState(StrEnum):
     MET = "met"
     WAIVED = "waived"  # somebody decided not to do it, with a reason
     VOID = "void"  # what it was counted from has changed, or its protection is over
-    PASSED = "passed"  # it had gone by when it was first counted
+    GONE_BY = "gone_by"  # it had gone by when it was first counted
 
 
 DEADLINE_MOVES = Moves(
     {
-        "meet": ({DeadlineState.OPEN, DeadlineState.PASSED}, DeadlineState.MET),
-        "waive": ({DeadlineState.OPEN, DeadlineState.PASSED}, DeadlineState.WAIVED),
+        "meet": ({DeadlineState.OPEN, DeadlineState.GONE_BY}, DeadlineState.MET),
+        "waive": ({DeadlineState.OPEN, DeadlineState.GONE_BY}, DeadlineState.WAIVED),
         "reopen": ({DeadlineState.MET, DeadlineState.WAIVED}, DeadlineState.OPEN),
     }
 )

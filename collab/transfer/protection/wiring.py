@@ -37,5 +37,5 @@ register_scope(
     Scope(view="offer.view", organisation="case__organisation", also=published, grants=grants, explain=explain),
 )
 register_requirement(NDA)
-register_kind(Kind("offer", gettext_lazy("A company is interested in what we offer"), "megaphone", Mail.NOW))
+register_kind(Kind("offer", gettext_lazy("A company is interested in what we offer"), "send", Mail.NOW))
 register_kind(Kind("deadline", gettext_lazy("A deadline of a protection is near or missed"), "clock-history", Mail.NOW))
