@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from collab.accounts.models import Organisation
 from collab.inbox.states import OBLIGATION_WORDS, ObligationKind
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.transfer.disclosures.models import TransferCase
@@ -250,12 +251,25 @@ class ReasonForm(PageForm):
 
 
 class CounselForm(OnceForm):
+    organisation = forms.ModelChoiceField(
+        Organisation.objects.none(),
+        label=_("Organisation"),
+        empty_label=None,
+        help_text=_("Its technology-transfer officers enter its counsel."),
+    )
     name = title_line(_("Name"), 120)
     firm = one_line(_("Firm"), 160)
     email = forms.EmailField(label=_("E-mail"), required=False)
     phone = one_line(_("Telephone"), 40)
     jurisdictions = one_line(_("Admitted in"), 120, help_text=_("Two letters each, with commas: EP, DE."))
     note = one_line(_("Remark"), 500)
+
+    def __init__(self, *args: Any, houses: QuerySet[Any], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["organisation"]
+        field.queryset = houses
+        if (only := list(houses[:2])) and len(only) == 1:
+            field.widget, field.initial = forms.HiddenInput(), only[0].pk
 
 
 class CounselEditForm(CounselForm):

@@ -41,7 +41,7 @@ urlpatterns = [
     route(
         "transfer/rules/<uuid:pk>/new/",
         rules.rule_set_new,
-        rule("organisation.view", "GET", "POST"),
+        _MANAGE,
         name="rule_set_new",
     ),
     # offers

@@ -13,10 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from collab.access.policy import Missing, allowed, get_or_404, visible_to
+from collab.access.policy import allowed, get_or_404, visible_to
 from collab.accounts.models import Organisation
 from collab.audit.models import AuditEvent
-from collab.kernel.errors import NotFoundError, RefusedError
+from collab.kernel.errors import NotFoundError
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.protection.forms import (
     CostForm,
@@ -446,27 +446,26 @@ def counsel(request: HttpRequest) -> HttpResponse:
 
 
 def counsel_new(request: HttpRequest) -> HttpResponse:
-    houses = list(_houses(request))
-    if not houses:
-        sentence = _("Only technology-transfer officers of an organisation enter its counsel.")
-        raise RefusedError([Missing("role", sentence)])
-    form = CounselForm(sent(request))
+    form = CounselForm(sent(request), houses=_houses(request))
 
     def add() -> str:
-        add_counsel(organisation=houses[0], by=request.user, **form.values())
+        add_counsel(by=request.user, **form.values())
         messages.success(request, _("Entered."))
         return reverse("collab:counsel")
 
-    return _plain_form(request, form, add, _("Enter counsel"), reverse("collab:counsel"), lead=str(houses[0]))
+    return _plain_form(request, form, add, _("Enter counsel"), reverse("collab:counsel"))
 
 
 def counsel_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
     found = get_or_404(request.user, "protection.manage", Counsel.objects.all(), pk=pk)
     names = ("name", "firm", "email", "phone", "jurisdictions", "note", "is_active", "version")
-    form = CounselEditForm(sent(request), initial={name: getattr(found, name) for name in names})
+    houses = Organisation.objects.filter(pk=found.organisation_id)
+    form = CounselEditForm(sent(request), houses=houses, initial={name: getattr(found, name) for name in names})
 
     def change() -> str:
-        edit_counsel(counsel=found, by=request.user, **form.values())
+        given = form.values()
+        given.pop("organisation")
+        edit_counsel(counsel=found, by=request.user, **given)
         messages.success(request, _("Saved."))
         return reverse("collab:counsel")
 
