@@ -43,7 +43,9 @@ from collab.projects.models import (
 )
 from collab.publications.models import PublicationNotice, PublicationObjection
 from collab.transfer.models import (
+    Assessment,
     Counsel,
+    Criterion,
     Deadline,
     DeadlineRuleSet,
     Family,
@@ -126,7 +128,6 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     ),
     (r"publications/<uuid:pk>/manuscripts/<int:number>/", lambda s, n: _notice(s, n, 1)),
     (r"publications/<uuid:pk>/", lambda s, n: _notice(s, n)),
-    (r"transfer/cases/<uuid:pk>/", lambda s, n: _row(s, TransferCase)),
     (r"transfer/families/<uuid:pk>/", lambda s, n: _row(s, Family)),
     (
         r"transfer/protections/<uuid:pk>/move/<slug:move>/",
@@ -141,6 +142,13 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"transfer/offers/<uuid:pk>/", lambda s, n: _row(s, Offer)),
     (r"transfer/interests/<uuid:pk>/", lambda s, n: _row(s, Interest)),
     (r"technologies/<slug:slug>/", lambda s, n: (s.object(Offer), (s.object(Offer).slug,))),
+    (r"transfer/cases/<uuid:pk>/", lambda s, n: (_case(s, n), (_case(s, n).pk,))),
+    (r"transfer/assessments/<uuid:pk>/", lambda s, n: (s.object(Assessment), (s.object(Assessment).pk,))),
+    (
+        r"transfer/criteria/<slug:slug>/<uuid:pk>/",
+        lambda s, n: (s.object(Criterion), (s.joint.university.slug, s.object(Criterion).pk)),
+    ),
+    (r"transfer/criteria/<slug:slug>/", lambda s, n: _of_organisation(s)),
     (r"agreements/<uuid:pk>/v<int:number>/", lambda s, n: _version(s, n)),
     (r"agreements/<uuid:pk>/", lambda s, n: (s.object(Agreement), (s.object(Agreement).pk,))),
     (r"datasets/<uuid:pk>/v<int:number>/", lambda s, n: (s.object(DatasetVersion), (s.object(Dataset).pk, 1))),
@@ -202,6 +210,10 @@ def _version(side: Side, name: str) -> tuple[Model, tuple[Any, ...]]:
 def _notice(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...]]:
     notice: Any = side.object(PublicationNotice, name.rpartition("_")[2])
     return notice, (notice.pk, *more)
+
+
+def _case(side: Side, name: str) -> Model:
+    return side.object(TransferCase, name.partition("_")[2].replace("_", "-"))
 
 
 def _request(side: Side, name: str) -> Model:

@@ -1,0 +1,6 @@
+"""Gathers the addresses of technology transfer."""
+
+from collab.transfer.disclosures.urls import urlpatterns as disclosures
+from collab.transfer.protection.urls import urlpatterns as protection
+
+urlpatterns = [*disclosures, *protection]
