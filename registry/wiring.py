@@ -21,6 +21,8 @@ from collab.terms.acceptance import accepted
 from collab.terms.acceptance import because as because_accepted
 from collab.terms.acceptance import explain as explain_acceptance
 from collab.terms.matrix import register_matrix
+from collab.transfer.disclosures.prefill import register_prefill
+from registry.catalog.disclosing import MODEL_VERSION, prefill
 from registry.catalog.drawing import KINDS as MODEL_KINDS
 from registry.catalog.drawing import draw_models
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
@@ -35,6 +37,7 @@ register_products("datasets", DatasetProducts())
 register_products("models", ModelProducts())
 register_facts("datasets", dataset_counts)
 register_facts("models", model_counts)
+register_prefill(MODEL_VERSION, prefill)
 register_graph_source("models", draw_models, kinds=MODEL_KINDS)
 
 register_scope(Dataset, Scope(view="dataset.view", project="project"))
