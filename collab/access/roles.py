@@ -118,6 +118,9 @@ WORDS = {
     "licence.view": _("see options and licences"),
     "licence.draft": _("draft options and licences, and lead their negotiation"),
     "licence.end": _("call out a breach, and end licences"),
+    "licence.exercise": _("exercise an option"),
+    "release.view": _("see what is licensed to one's organisation"),
+    "release.download": _("have the files that are licensed to one's organisation"),
     "royalty.view": _("see what is due, reported and paid under licences"),
     "royalty.manage": _("schedule payments, check reports, write invoices and match receipts"),
     "royalty.report": _("report sales as a licensee"),
@@ -132,6 +135,7 @@ PERSONAL_WORDS = frozenset(
     | {"notification.view", "notification.manage"}
     | {"review.give", "review.chair", "person.view"}
     | {"disclosure.sign", "assessment.give", "statement.view"}
+    | {"licence.exercise", "release.view", "release.download"}
     | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
 )
 
