@@ -148,27 +148,19 @@ def role_q(user: User, word: str, model: type[Model], at: datetime) -> Q:
     scope = SCOPES[model]
     roles = roles_with(word)
     mine = Membership.objects.filter(user=user).active(at)
-    held = Q(pk__in=[])
-    if scope.project:
+    held = NEVER
+    in_project = [role for role in roles if role in PROJECT_ROLES]
+    in_house = [role for role in roles if role in ORGANISATION_ROLES]
+    if scope.project and roles:
         # Whoever acts for an organisation that has left the project acts no more.
         here = mine.filter(
+            Q(project=OuterRef(scope.project), role__in=in_project) | Q(project=None, role__in=in_house),
             organisation__project_parties__project=OuterRef(scope.project),
             organisation__project_parties__left_on=None,
         )
-        held |= Q(
-            Exists(here.filter(project=OuterRef(scope.project), role__in=[r for r in roles if r in PROJECT_ROLES]))
-        )
-        held |= Q(Exists(here.filter(project=None, role__in=[r for r in roles if r in ORGANISATION_ROLES])))
-    if scope.organisation:
-        held |= Q(
-            Exists(
-                mine.filter(
-                    project=None,
-                    organisation=OuterRef(scope.organisation),
-                    role__in=[r for r in roles if r in ORGANISATION_ROLES],
-                )
-            )
-        )
+        held |= Q(Exists(here))
+    if scope.organisation and in_house:
+        held |= Q(Exists(mine.filter(project=None, organisation=OuterRef(scope.organisation), role__in=in_house)))
     if scope.person:
         held |= Q(**{scope.person: user.pk})
     if scope.grants:
@@ -177,7 +169,8 @@ def role_q(user: User, word: str, model: type[Model], at: datetime) -> Q:
         held = ALWAYS
     elif scope.also is not None and word == scope.view:
         held |= Q(scope.also(user, at))
-    return held & _token_q(user, word, scope)
+    narrowed = _token_q(user, word, scope)
+    return held if narrowed is ALWAYS else held & narrowed
 
 
 def _note(word: str) -> None:
@@ -246,8 +239,9 @@ def decide(user: Person, word: str, obj: Model, at: datetime | None = None) -> D
     requirements = requirements_of(word, model)
     checks: dict[str, Q | Exists] = {
         "may_view": role_q(known, scope.view, model, at),
-        "may_do": role_q(known, word, model, at),
     }
+    if word != scope.view:
+        checks["may_do"] = role_q(known, word, model, at)
     checks |= {f"needs_{i}": r.condition(known, at) for i, r in enumerate(requirements)}
     row = (
         model._default_manager.filter(pk=obj.pk)
@@ -257,7 +251,7 @@ def decide(user: Person, word: str, obj: Model, at: datetime | None = None) -> D
     )
     if row is None or not row["may_view"]:
         return Decision(False, False, [Missing("not_found", str(NotFoundError()))])
-    missing = [] if row["may_do"] else [_missing_role(known, word, obj, at)]
+    missing = [] if row.get("may_do", True) else [_missing_role(known, word, obj, at)]
     missing += [r.explain(known, obj, at) for i, r in enumerate(requirements) if not row[f"needs_{i}"]]
     return Decision(not missing, True, missing)
 

@@ -87,7 +87,11 @@ TEMPLATES = [
                 "csp.context_processors.nonce",
                 "collab.web.context.navigation",
             ],
-            "builtins": ["django.templatetags.i18n", "django.templatetags.static"],
+            "builtins": [
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+                "collab.templatetags.icons",
+            ],
         },
     }
 ]

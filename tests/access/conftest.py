@@ -42,6 +42,12 @@ def _quiet():
 
 
 @pytest.fixture(autouse=True)
+def _no_contexts_kept(monkeypatch):
+    """The test client copies the context of every template it sees rendered; nothing here looks at them."""
+    monkeypatch.setattr("django.test.client.store_rendered_templates", lambda *args, **kwargs: None)
+
+
+@pytest.fixture(autouse=True)
 def _scene_folders(request, settings, _own_folders):
     """Tests with a scene read its files."""
     if "scene" in request.fixturenames:

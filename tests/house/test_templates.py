@@ -1,7 +1,8 @@
-"""Every template is used, and short."""
+"""Every template is used, exists where it is named, and is short."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,3 +47,15 @@ def test_a_page_is_made_of_fragments():
     }
 
     assert not long, f"Cut these into fragments that begin with an underscore: {long}"
+
+
+def test_what_a_template_includes_exists():
+    known = set(names())
+    absent = {
+        f"{name} includes {wanted}"
+        for name in known
+        for wanted in re.findall(r'{% (?:include|extends) "([^"#]+)', (TEMPLATES / name).read_text(encoding="utf-8"))
+        if wanted.startswith(("components/", "collab/", "registry/", "training/", "errors/")) and wanted not in known
+    }
+
+    assert not absent, f"Write these or name another one (an icon is {{% icon 'bell' %}}): {sorted(absent)}"
