@@ -33,7 +33,7 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True)
 class Tier:
-    """A rate up to a bound of what was sold in the year; None is without end. For units the rate is money for each."""
+    """A rate up to a bound of what was sold in its span; None is without end. For units the rate is money for each."""
 
     rate: Decimal
     up_to: Decimal | None = None
@@ -46,7 +46,7 @@ class Terms:
     currency: str
     basis: str = Basis.NET_SALES
     tiers: Sequence[Tier] = ()
-    cap: int | None = None  # of running royalties in a year
+    cap: int | None = None  # of running royalties in its span
     minimum: int = 0  # for a year
     minimum_creditable: bool = True
     deductions_percent: Decimal | None = None  # of gross sales, at most
@@ -63,12 +63,13 @@ class Sale:
 
 
 @dataclass(frozen=True)
-class YearSoFar:
-    """What the reports before this one said of the same year."""
+class SoFar:
+    """What the reports before this one said, over what tiers, cap and minimum count: a period, a year or the term."""
 
-    base: Decimal = Decimal(0)  # minor units of sales, or units
-    royalty: int = 0
-    minimum: int = 0  # what was asked to make up the minimum
+    base: Decimal = Decimal(0)  # minor units of sales, or units, in the span of the tiers
+    royalty: int = 0  # in the span of the cap
+    earned: int = 0  # royalties of the year
+    minimum: int = 0  # what was asked in the year to make up the minimum
 
 
 @dataclass(frozen=True)
@@ -119,11 +120,11 @@ def check_tiers(tiers: Sequence[Tier], *, basis: str, field: str = "tiers") -> N
         last = tier.up_to if tier.up_to is not None else last
 
 
-def compute(terms: Terms, sales: Iterable[Sale], *, so_far: YearSoFar, closes_year: bool = False) -> Computed:
+def compute(terms: Terms, sales: Iterable[Sale], *, so_far: SoFar, closes_year: bool = False) -> Computed:
     """What is owed for a period. With the last period of a year the annual minimum is made up.
 
-    Tiers and the cap count the sales and royalties of the whole year. A creditable minimum is asked only as far as
-    the royalties of the year do not reach it; one that is not creditable is asked in full beside them.
+    Tiers and the cap count what `so_far` says of their span. A creditable minimum is asked only as far as the
+    royalties of the year do not reach it; one that is not creditable is asked in full beside them.
     """
     lines: list[Line] = []
     base = _base(terms, list(sales), lines)
@@ -135,7 +136,7 @@ def compute(terms: Terms, sales: Iterable[Sale], *, so_far: YearSoFar, closes_ye
     lines.append(Line("royalty", royalty))
     minimum = 0
     if closes_year and terms.minimum:
-        earned = so_far.royalty + royalty
+        earned = so_far.earned + royalty
         if terms.minimum_creditable:
             minimum = max(0, terms.minimum - earned - so_far.minimum)
             lines.append(

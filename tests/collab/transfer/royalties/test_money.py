@@ -15,9 +15,9 @@ from collab.transfer.royalties.computing import (
     Basis,
     InterestRate,
     Sale,
+    SoFar,
     Terms,
     Tier,
-    YearSoFar,
     check_tiers,
     compute,
     late_interest,
@@ -112,7 +112,7 @@ def test_a_royalty_by_hand_with_tiers_cap_deductions_and_a_minimum():
         Sale("Licence key", Decimal(500), euro("50000")),
     ]
 
-    found = compute(terms, sales, so_far=YearSoFar(Decimal(euro("80000")), euro("4000")), closes_year=True)
+    found = compute(terms, sales, so_far=SoFar(Decimal(euro("80000")), euro("4000"), euro("4000")), closes_year=True)
 
     assert [(line.code, line.amount) for line in found.lines] == [
         ("gross", euro("100000")),
@@ -131,15 +131,15 @@ def test_a_royalty_by_hand_with_tiers_cap_deductions_and_a_minimum():
 
 def test_a_minimum_that_is_not_creditable_is_asked_beside_the_royalties():
     terms = Terms("EUR", tiers=[Tier(Decimal(4))], minimum=euro("1000"), minimum_creditable=False)
-    found = compute(terms, [Sale("A", gross=euro("50000"))], so_far=YearSoFar(), closes_year=True)
+    found = compute(terms, [Sale("A", gross=euro("50000"))], so_far=SoFar(), closes_year=True)
     assert (found.royalty, found.minimum) == (euro("2000"), euro("1000"))
-    before = compute(terms, [Sale("A", gross=euro("50000"))], so_far=YearSoFar(), closes_year=False)
+    before = compute(terms, [Sale("A", gross=euro("50000"))], so_far=SoFar(), closes_year=False)
     assert before.minimum == 0
 
 
 def test_a_royalty_by_units_counts_units():
     terms = Terms("JPY", basis=Basis.UNITS, tiers=[Tier(Decimal("12.5"), Decimal(100)), Tier(Decimal(10))])
-    found = compute(terms, [Sale("A", Decimal(130))], so_far=YearSoFar(Decimal(90)))
+    found = compute(terms, [Sale("A", Decimal(130))], so_far=SoFar(Decimal(90)))
     assert [line.amount for line in found.lines if line.code == "tier"] == [125, 1200]
 
 
