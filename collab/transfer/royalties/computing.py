@@ -50,6 +50,7 @@ class Terms:
     minimum: int = 0  # for a year
     minimum_creditable: bool = True
     deductions_percent: Decimal | None = None  # of gross sales, at most
+    sublicence_percent: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,11 @@ class Computed:
     base: Decimal
     royalty: int
     minimum: int
+    sublicence: int = 0
 
     @property
     def due(self) -> int:
-        return self.royalty + self.minimum
+        return self.royalty + self.minimum + self.sublicence
 
 
 def check_tiers(tiers: Sequence[Tier], *, basis: str, field: str = "tiers") -> None:
@@ -120,7 +122,9 @@ def check_tiers(tiers: Sequence[Tier], *, basis: str, field: str = "tiers") -> N
         last = tier.up_to if tier.up_to is not None else last
 
 
-def compute(terms: Terms, sales: Iterable[Sale], *, so_far: SoFar, closes_year: bool = False) -> Computed:
+def compute(
+    terms: Terms, sales: Iterable[Sale], *, so_far: SoFar, closes_year: bool = False, sublicence_income: int = 0
+) -> Computed:
     """What is owed for a period. With the last period of a year the annual minimum is made up.
 
     Tiers and the cap count what `so_far` says of their span. A creditable minimum is asked only as far as the
@@ -145,8 +149,13 @@ def compute(terms: Terms, sales: Iterable[Sale], *, so_far: SoFar, closes_year: 
         else:
             minimum = max(0, terms.minimum - so_far.minimum)
             lines.append(Line("minimum_in_full", minimum, told={"minimum": terms.minimum}))
-    lines.append(Line("due", royalty + minimum))
-    return Computed(lines, base, royalty, minimum)
+    shared = 0
+    if sublicence_income:
+        shared = part_of(sublicence_income, Fraction(terms.sublicence_percent or 0) / HUNDRED)
+        income = Decimal(sublicence_income)
+        lines.append(Line("sublicence", shared, base=income, rate=terms.sublicence_percent or Decimal(0)))
+    lines.append(Line("due", royalty + minimum + shared))
+    return Computed(lines, base, royalty, minimum, shared)
 
 
 def _base(terms: Terms, sales: list[Sale], lines: list[Line]) -> Decimal:

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from collab.access.policy import visible_to
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.kernel.records import Record
-from collab.transfer.royalties.money import CURRENCIES, from_minor
+from collab.transfer.royalties.money import from_minor
 from collab.transfer.royalties.policies import DISTRIBUTED, RETAINED, SHARED, Account, Policy, read_policy
 from collab.transfer.royalties.states import (
     DistributionState,
@@ -123,7 +123,7 @@ class ScheduledPayment(Titled):
         constraints = [
             models.UniqueConstraint(fields=["licence", "source"], name="payment_scheduled_once"),
             models.CheckConstraint(condition=Q(amount__gt=0, amount__lte=MOST), name="payment_is_something"),
-            models.CheckConstraint(condition=_known("currency", CURRENCIES), name="payment_currency_is_known"),
+            models.CheckConstraint(condition=~Q(currency=""), name="payment_currency_is_known"),
             models.CheckConstraint(condition=_known("state", PaymentState), name="payment_state_is_known"),
         ]
 
@@ -190,7 +190,7 @@ class RoyaltyReport(Record):
             models.CheckConstraint(
                 condition=Q(ends_on__gte=F("starts_on"), due_on__gte=F("ends_on")), name="report_period_in_order"
             ),
-            models.CheckConstraint(condition=_known("currency", CURRENCIES), name="report_currency_is_known"),
+            models.CheckConstraint(condition=~Q(currency=""), name="report_currency_is_known"),
             models.CheckConstraint(condition=_known("state", ReportState), name="report_state_is_known"),
             models.CheckConstraint(
                 condition=Q(royalty__gte=0, minimum__gte=0, sublicence_share__gte=0, sublicence_income__gte=0)
@@ -314,7 +314,7 @@ class Invoice(Record):
                 name="report_invoiced_once",
             ),
             models.CheckConstraint(condition=Q(number__gte=1), name="invoice_numbers_begin_with_one"),
-            models.CheckConstraint(condition=_known("currency", CURRENCIES), name="invoice_currency_is_known"),
+            models.CheckConstraint(condition=~Q(currency=""), name="invoice_currency_is_known"),
             models.CheckConstraint(condition=_known("state", InvoiceState), name="invoice_state_is_known"),
             models.CheckConstraint(
                 condition=Q(credits=None, total__gt=0, total__lte=MOST, paid__gte=0, paid__lte=F("total"))
@@ -420,7 +420,7 @@ class ExchangeRate(Record):
             models.CheckConstraint(condition=Q(rate__gt=0), name="exchange_rate_is_positive"),
             models.CheckConstraint(condition=Q(until_on__gte=F("from_on")), name="exchange_rate_days_in_order"),
             models.CheckConstraint(
-                condition=_known("source", CURRENCIES) & _known("target", CURRENCIES) & ~Q(source=F("target")),
+                condition=~Q(source="") & ~Q(target="") & ~Q(source=F("target")),
                 name="exchange_rate_between_two_currencies",
             ),
         ]
@@ -466,7 +466,7 @@ class RoyaltyPolicy(Record):
         verbose_name = _("royalty policy")
         verbose_name_plural = _("royalty policies")
         constraints = [
-            models.CheckConstraint(condition=_known("currency", CURRENCIES), name="policy_currency_is_known"),
+            models.CheckConstraint(condition=~Q(currency=""), name="policy_currency_is_known"),
         ]
 
     def __str__(self) -> str:
@@ -601,7 +601,7 @@ class Receipt(Record):
             ),
             models.CheckConstraint(condition=_no_more_than(MOST, "amount", "booked"), name="receipt_is_sound"),
             models.CheckConstraint(
-                condition=_known("currency", CURRENCIES) & _known("book_currency", CURRENCIES),
+                condition=~Q(currency="") & ~Q(book_currency=""),
                 name="receipt_currency_is_known",
             ),
             models.CheckConstraint(
@@ -674,8 +674,8 @@ class Distribution(Record):
     )
     number = models.PositiveIntegerField(_("number"))
     policy = models.ForeignKey(PolicyVersion, models.PROTECT, related_name="+", verbose_name=_("version of the policy"))
-    reverses = models.OneToOneField(
-        "self", models.PROTECT, null=True, blank=True, related_name="reversed_by", verbose_name=_("reverses")
+    reverses = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="reversals", verbose_name=_("reverses")
     )
     currency = _currency()
     receipts = models.PositiveIntegerField(_("receipts"), default=0)
@@ -704,6 +704,11 @@ class Distribution(Record):
         ordering = ["-number"]
         constraints = [
             models.UniqueConstraint(fields=["organisation", "number"], name="distribution_number_once"),
+            models.UniqueConstraint(
+                fields=["reverses"],
+                condition=Q(state__in=[DistributionState.PROPOSED.value, DistributionState.POSTED.value]),
+                name="distribution_reversed_once",
+            ),
             models.CheckConstraint(
                 condition=Q(amount=F("distributed") + F("retained")), name="distribution_is_whole_to_the_cent"
             ),
@@ -729,6 +734,37 @@ class Distribution(Record):
     @property
     def money(self) -> Decimal:
         return from_minor(self.amount, self.currency)
+
+    @cached_property
+    def reversal(self) -> Distribution | None:
+        """What takes it back, proposed or posted."""
+        standing = [DistributionState.PROPOSED, DistributionState.POSTED]
+        return self.reversals.filter(state__in=standing).first()
+
+
+class CostRepayment(Record):
+    """So much of a cost of protection was repaid by a distribution: in the books, and in the currency of the cost."""
+
+    distribution = models.ForeignKey(
+        Distribution, models.PROTECT, related_name="repayments", verbose_name=_("distribution")
+    )
+    cost = models.ForeignKey(
+        "collab.ProtectionCost", models.PROTECT, related_name="repayments", verbose_name=_("cost of protection")
+    )
+    booked = _money(_("in the books"))
+    amount = models.DecimalField(_("amount"), max_digits=17, decimal_places=4)
+
+    class Meta:
+        verbose_name = _("repayment of a cost")
+        verbose_name_plural = _("repayments of costs")
+        ordering = ["created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["distribution", "cost"], name="cost_repaid_once_per_distribution"),
+            models.CheckConstraint(condition=~Q(booked=0), name="cost_repayment_is_something"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.cost} · {self.distribution}"
 
 
 class StatementQuerySet(models.QuerySet["Statement"]):
