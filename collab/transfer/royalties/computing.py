@@ -195,7 +195,7 @@ def _tiered(terms: Terms, base: Decimal, before: Decimal, lines: list[Line]) -> 
             amount = half_up(Fraction(part) * Fraction(tier.rate) * 10 ** digits_of(terms.currency))
         else:
             amount = part_of(int(part), Fraction(tier.rate) / HUNDRED)
-        lines.append(Line("tier", amount, base=part, rate=tier.rate, told={"tier": number}))
+        lines.append(Line("tier", amount, base=part, rate=tier.rate, told={"tier": number, "basis": str(terms.basis)}))
         total += amount
     return total
 

@@ -32,6 +32,7 @@ from collab.transfer.royalties.policies import (
     SHARED,
     Account,
     CaseSoFar,
+    Deduction,
     Part,
     ThirdParty,
     split_receipt,
@@ -204,16 +205,22 @@ class _Ground:
         case = row.licence.case_id
         if case in self.faults:
             raise InvalidError(self.faults[case], field="costs")
+        owed = [
+            ThirdParty(share.pk, Fraction(share.percent) / 100)
+            for share in self.parties[case]
+            if share.from_on <= row.received_on and (share.until_on is None or row.received_on < share.until_on)
+        ]
+        if owed and all(step.kind != Deduction.THIRD_PARTIES for step in version.rules.deductions):
+            raise InvalidError(
+                _("third parties are owed a part of it, but version %(n)d of the policy has no such deduction")
+                % {"n": version.number}
+            )
         split = split_receipt(
             version.rules,
             to_give(row),
             case=CaseSoFar(self.open[case], self.shared.get(case, 0)),
             inventors=[(one.pk, Fraction(one.share_percent)) for one in self.inventors[case]],
-            third_parties=[
-                ThirdParty(share.pk, Fraction(share.percent) / 100)
-                for share in self.parties[case]
-                if share.from_on <= row.received_on and (share.until_on is None or row.received_on < share.until_on)
-            ],
+            third_parties=owed,
         )
         self.open[case] -= split.of(Account.COSTS)
         self.shared[case] = self.shared.get(case, 0) + split.shared

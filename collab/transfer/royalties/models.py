@@ -186,29 +186,30 @@ class RoyaltyReport(Record):
         verbose_name_plural = _("royalty reports")
         ordering = ["-starts_on", "-created_at"]
         constraints = [
-            models.UniqueConstraint(fields=["licence", "starts_on"], name="report_once_per_period"),
+            models.UniqueConstraint(fields=["licence", "starts_on"], name="royalty_report_once_per_period"),
             models.CheckConstraint(
-                condition=Q(ends_on__gte=F("starts_on"), due_on__gte=F("ends_on")), name="report_period_in_order"
+                condition=Q(ends_on__gte=F("starts_on"), due_on__gte=F("ends_on")),
+                name="royalty_report_period_in_order",
             ),
-            models.CheckConstraint(condition=~Q(currency=""), name="report_currency_is_known"),
-            models.CheckConstraint(condition=_known("state", ReportState), name="report_state_is_known"),
+            models.CheckConstraint(condition=~Q(currency=""), name="royalty_report_currency_is_known"),
+            models.CheckConstraint(condition=_known("state", ReportState), name="royalty_report_state_is_known"),
             models.CheckConstraint(
                 condition=Q(royalty__gte=0, minimum__gte=0, sublicence_share__gte=0, sublicence_income__gte=0)
                 & _no_more_than(MOST, "royalty", "minimum", "sublicence_share", "sublicence_income"),
-                name="report_money_is_sound",
+                name="royalty_report_money_is_sound",
             ),
             models.CheckConstraint(
                 condition=Q(state=ReportState.DUE.value, submitted_at=None)
                 | ~Q(state=ReportState.DUE.value) & Q(submitted_at__isnull=False, submitted_by__isnull=False),
-                name="report_submitted_by_somebody",
+                name="royalty_report_submitted_by_somebody",
             ),
             models.CheckConstraint(
                 condition=~Q(state=ReportState.ACCEPTED.value)
                 | Q(checked_by__isnull=False, checked_at__isnull=False) & ~Q(checked_by=F("submitted_by")),
-                name="report_checked_by_another",
+                name="royalty_report_checked_by_another",
             ),
         ]
-        indexes = [models.Index(fields=["state", "due_on"], name="report_by_day")]
+        indexes = [models.Index(fields=["state", "due_on"], name="royalty_report_by_day")]
 
     def __str__(self) -> str:
         return f"{self.licence} · {self.starts_on} – {self.ends_on}"
@@ -244,11 +245,11 @@ class ReportLine(Record):
         verbose_name_plural = _("lines of royalty reports")
         ordering = ["report", "position"]
         constraints = [
-            models.UniqueConstraint(fields=["report", "position"], name="report_line_once"),
+            models.UniqueConstraint(fields=["report", "position"], name="royalty_report_line_once"),
             models.CheckConstraint(
                 condition=Q(units__gte=0, gross__gte=0, gross__lte=MOST, deductions__gte=0)
                 & Q(deductions__lte=F("gross")),
-                name="report_line_is_sound",
+                name="royalty_report_line_is_sound",
             ),
         ]
 
@@ -311,7 +312,7 @@ class Invoice(Record):
             models.UniqueConstraint(
                 fields=["report"],
                 condition=Q(report__isnull=False, credits=None) & ~Q(state=InvoiceState.CANCELLED.value),
-                name="report_invoiced_once",
+                name="royalty_report_invoiced_once",
             ),
             models.CheckConstraint(condition=Q(number__gte=1), name="invoice_numbers_begin_with_one"),
             models.CheckConstraint(condition=~Q(currency=""), name="invoice_currency_is_known"),

@@ -42,9 +42,7 @@ for table, path in (
     (Invoice, "licence__"),
     (InvoiceLine, "invoice__licence__"),
 ):
-    register_scope(
-        table, Scope(view="royalty.view", organisation=f"{path}licensor", grants=as_licensee(path))
-    )
+    register_scope(table, Scope(view="royalty.view", organisation=f"{path}licensor", grants=as_licensee(path)))
 for table, path in (
     (Receipt, "organisation"),
     (ReceiptMatch, "receipt__organisation"),
