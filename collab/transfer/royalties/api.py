@@ -698,7 +698,7 @@ class ThirdPartyFilter(django_filters.FilterSet):
     list=extend_schema(summary="What third parties are owed", responses=ThirdPartySerializer(many=True))
 )
 class ThirdPartyViewSet(ScopedViewSet):
-    words = {"list": "royalty.view", "create": "case.view", "end": "royalty.manage"}
+    words = {"list": "royalty.view", "create": "royalty.manage", "end": "royalty.manage"}
     rows = ThirdPartyShare.objects.select_related("case__organisation")
     serializer_class = ThirdPartySerializer
     filterset_class = ThirdPartyFilter
@@ -821,7 +821,7 @@ class DistributionViewSet(ScopedViewSet):
         return self._told(propose_reversal(distribution=row, by=request.user, **self.parsed(ReasonInput)), 201)
 
     @extend_schema(summary="Its entries in the ledger", responses=EntrySerializer(many=True))
-    @action(detail=True)
+    @action(detail=True, paged=True)
     def entries(self, request: Request, pk: str) -> Response:
         rows = LedgerEntry.objects.filter(distribution=self.get_object()).select_related("distribution")
         return self.listed(rows, EntrySerializer)
