@@ -15,7 +15,6 @@ from collab.projects import views as projects
 from collab.projects import work_views as work
 from collab.publications import views as publications
 from collab.terms import views as terms
-from collab.transfer.royalties.urls import urlpatterns as of_royalties
 from collab.transfer.urls import urlpatterns as of_transfer
 from collab.web import views as web
 
@@ -23,7 +22,6 @@ app_name = "collab"
 urlpatterns = [
     route("", web.dashboard, rule(SIGNED_IN), name="dashboard"),
     *of_organisations,
-    *of_royalties,
     *of_transfer,
     # projects
     route("projects/", projects.project_list, rule(SIGNED_IN), name="projects"),

@@ -1,5 +1,6 @@
 """Gathers the addresses of technology transfer."""
 
 from collab.transfer.disclosures.urls import urlpatterns as disclosures
+from collab.transfer.royalties.urls import urlpatterns as royalties
 
-urlpatterns = [*disclosures]
+urlpatterns = [*disclosures, *royalties]

@@ -25,7 +25,7 @@ from collab.kernel.errors import InvalidError
 from collab.transfer.disclosures.models import Inventor
 from collab.transfer.protection.models import ProtectionCost
 from collab.transfer.royalties.models import LedgerEntry, PolicyVersion, Receipt, RoyaltyPolicy, ThirdPartyShare
-from collab.transfer.royalties.money import convert, to_minor
+from collab.transfer.royalties.money import convert, to_minor, whole_weights
 from collab.transfer.royalties.policies import (
     DISTRIBUTED,
     RETAINED,
@@ -161,12 +161,16 @@ class _Ground:
         self.made = made
         cases = {row.licence.case_id for row in rows if row.licence.case_id}
         of_case = {"organisation": organisation}
-        self.inventors: dict[UUID, list[Inventor]] = defaultdict(list)
+        of: dict[UUID, list[Inventor]] = defaultdict(list)
         found = Inventor.objects.filter(**{f"disclosure__case__{k}": v for k, v in of_case.items()})
         for one in found.select_related("disclosure").order_by("-share_percent", "created_at", "pk"):
             if one.disclosure.case_id in cases:
-                self.inventors[one.disclosure.case_id].append(one)
+                of[one.disclosure.case_id].append(one)
                 made.inventors[one.pk] = one
+        self.inventors = {
+            case: list(zip([one.pk for one in rows], whole_weights([one.share_percent for one in rows]), strict=True))
+            for case, rows in of.items()
+        }
         self.parties: dict[UUID, list[ThirdPartyShare]] = defaultdict(list)
         for share in ThirdPartyShare.objects.filter(case__organisation=organisation).order_by("created_at", "pk"):
             if share.case_id in cases:
@@ -219,7 +223,7 @@ class _Ground:
             version.rules,
             to_give(row),
             case=CaseSoFar(self.open[case], self.shared.get(case, 0)),
-            inventors=[(one.pk, Fraction(one.share_percent)) for one in self.inventors[case]],
+            inventors=self.inventors.get(case, []),
             third_parties=owed,
         )
         self.open[case] -= split.of(Account.COSTS)

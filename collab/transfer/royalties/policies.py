@@ -20,12 +20,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from fractions import Fraction
+from functools import cached_property, lru_cache
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from collab.kernel.errors import InvalidError
-from collab.transfer.royalties.money import allocate, half_up, part_of, to_minor
+from collab.transfer.royalties.money import allocate, allocate_whole, part_of, to_minor, whole_weights
 
 HUNDRED = Fraction(100)
 
@@ -76,6 +77,12 @@ class Step:
 class ShareTier:
     shares: dict[Account, Fraction]
     up_to: int | None = None  # minor units of what a case has brought after deductions
+
+    @cached_property
+    def ways(self) -> tuple[list[int], list[tuple[Account, str]]]:
+        """The weights, and where each part goes with its percentage in words."""
+        told = [(account, percent_text(share)) for account, share in self.shares.items()]
+        return whole_weights(list(self.shares.values())), told
 
 
 @dataclass(frozen=True)
@@ -246,6 +253,7 @@ def _share(value: Any, name: str) -> Fraction:
     return share
 
 
+@lru_cache(maxsize=512)
 def percent_text(share: Fraction) -> str:
     """A share as people read it: 50, 12.5, 33.33…"""
     hundred = share * HUNDRED
@@ -266,7 +274,7 @@ def split_receipt(
     amount: int,
     *,
     case: CaseSoFar,
-    inventors: Sequence[tuple[Any, Fraction]],
+    inventors: Sequence[tuple[Any, Fraction | int]],
     third_parties: Sequence[ThirdParty] = (),
 ) -> Split:
     """Where every minor unit of a receipt goes. The parts make up the receipt exactly.
@@ -290,7 +298,7 @@ def split_receipt(
             rest, open_costs = rest - taken, open_costs - taken
     made.shared = rest
     _share_out(made, policy, rest, case.shared, inventors)
-    assert made.of(*Account) == amount, "a cent is missing"
+    assert sum(part.amount for part in made.parts) == amount, "a cent is missing"
     return made
 
 
@@ -309,7 +317,7 @@ def _to_third_parties(made: Split, base: int, rest: int, third_parties: Sequence
             % {"sum": percent_text(owed)},
             field="third_parties",
         )
-    total = min(rest, half_up(base * owed))
+    total = min(rest, part_of(base, owed))
     if not total:
         return 0
     for party, part in zip(third_parties, allocate(total, [p.share for p in third_parties]), strict=True):
@@ -317,7 +325,9 @@ def _to_third_parties(made: Split, base: int, rest: int, third_parties: Sequence
     return total
 
 
-def _share_out(made: Split, policy: Policy, rest: int, before: int, inventors: Sequence[tuple[Any, Fraction]]) -> None:
+def _share_out(
+    made: Split, policy: Policy, rest: int, before: int, inventors: Sequence[tuple[Any, Fraction | int]]
+) -> None:
     """What is left, tier by tier; the share of the inventors is divided among them once, over all tiers."""
     theirs, rules = 0, []
     low, end = before, before + rest
@@ -327,8 +337,9 @@ def _share_out(made: Split, policy: Policy, rest: int, before: int, inventors: S
         low = max(low, high)
         if not part:
             continue
-        for account, amount in zip(tier.shares, allocate(part, list(tier.shares.values())), strict=True):
-            rule = f"tier:{number}:{percent_text(tier.shares[account])}"
+        weights, told = tier.ways
+        for (account, percent), amount in zip(told, allocate_whole(part, weights), strict=True):
+            rule = f"tier:{number}:{percent}"
             if account == Account.INVENTORS:
                 theirs += amount
                 rules.append(rule)
@@ -336,11 +347,12 @@ def _share_out(made: Split, policy: Policy, rest: int, before: int, inventors: S
                 _put(made, account, amount, rule)
     if not theirs:
         return
-    weights = [Fraction(1) if policy.split == InventorSplit.EQUAL else share for _key, share in inventors]
-    if not inventors or not sum(weights):
+    weights = [1 if policy.split == InventorSplit.EQUAL else share for _key, share in inventors]
+    if not any(weights):
         raise InvalidError(_("There is no inventor with a share, so their part has nobody."), field="inventors")
+    rule = " + ".join(rules)
     for (key, _share), part in zip(inventors, allocate(theirs, weights), strict=True):
-        _put(made, Account.INVENTORS, part, " + ".join(rules), key)
+        _put(made, Account.INVENTORS, part, rule, key)
 
 
 def _put(made: Split, account: Account, amount: int, rule: str, key: Any = None) -> None:
