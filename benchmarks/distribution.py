@@ -83,7 +83,6 @@ def fill() -> tuple[Any, Any, Any]:
     from datetime import date
     from decimal import Decimal
 
-    from collab.transfer.licences.models import Licence
     from django.utils import timezone
 
     from collab.access.roles import Role
@@ -91,6 +90,7 @@ def fill() -> tuple[Any, Any, Any]:
     from collab.agreements.models import Agreement
     from collab.projects.models import Project
     from collab.transfer.disclosures.models import Disclosure, Inventor, TransferCase
+    from collab.transfer.licences.models import Licence
     from collab.transfer.royalties.models import Receipt
     from collab.transfer.royalties.policies import EXAMPLES
     from collab.transfer.royalties.services import set_policy
