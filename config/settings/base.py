@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "collab.web.middleware.DenyByDefaultMiddleware",
+    "collab.web.middleware.WholePageMiddleware",
     "collab.web.middleware.DomainErrorMiddleware",
 ]
 
