@@ -38,6 +38,7 @@ from collab.transfer.models import (
     Territory,
     TransferCase,
 )
+from tests.access.books import is_of_books, words_on
 from tests.access.scene import Scene, Side
 
 
@@ -87,6 +88,8 @@ class Persona:
         elif isinstance(obj, Delegation):
             held = {"delegation.view"} if self._is(obj.delegate_id) else set()
             held |= {"delegation.view", "delegation.manage"} if self._is(obj.delegator_id) else set()
+        elif type(obj).__module__ == "collab.transfer.royalties.models" or is_of_books(obj):
+            held = words_on(obj, self.posts, ROLE_WORDS, self.user.pk if self.user is not None else None)
         elif (licence := licence_of(obj)) is not None:
             held = self._words_on_a_licence(obj, licence)
         elif (house := owner_of(obj)) is not None:
