@@ -34,6 +34,17 @@ from collab.projects.work_api import (
 )
 from collab.publications.api import PublicationViewSet
 from collab.terms.api import AcceptanceViewSet
+from collab.transfer.protection.api import (
+    CostViewSet,
+    CounselViewSet,
+    DeadlineViewSet,
+    FamilyViewSet,
+    FunderRulesViewSet,
+    InterestViewSet,
+    OfferViewSet,
+    ProtectionViewSet,
+    RuleSetViewSet,
+)
 from registry.catalog.api import ModelVersionViewSet, ModelViewSet
 from registry.datasets.api import DatasetVersionViewSet, DatasetViewSet
 from registry.uses.api import UseCodeViewSet, UsesViewSet
@@ -65,6 +76,15 @@ router.register("agreement-templates", AgreementTemplateViewSet, basename="agree
 router.register("background", BackgroundViewSet, basename="background")
 router.register("approval-steps", ApprovalStepViewSet, basename="approval-step")
 router.register("publications", PublicationViewSet, basename="publication")
+router.register("families", FamilyViewSet, basename="family")
+router.register("protections", ProtectionViewSet, basename="protection")
+router.register("deadlines", DeadlineViewSet, basename="deadline")
+router.register("protection-costs", CostViewSet, basename="protection-cost")
+router.register("counsel", CounselViewSet, basename="counsel")
+router.register("funder-rules", FunderRulesViewSet, basename="funder-rules")
+router.register("rule-sets", RuleSetViewSet, basename="rule-set")
+router.register("offers", OfferViewSet, basename="offer")
+router.register("interests", InterestViewSet, basename="interest")
 router.register("acceptances", AcceptanceViewSet, basename="acceptance")
 router.register("requests", RequestViewSet, basename="request")
 router.register("notifications", NotificationViewSet, basename="notification")

@@ -499,6 +499,59 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:publication-withdraw POST": _NOTHING,
     "api:publication-publish POST": lambda s: Sent({"published_on": _day(0), "doi": "10.1000/xyz"}),
+    "api:family-list POST": lambda s: Sent(
+        {"case": str(s.cases["decided"].pk), "title": f"New {s.canary}"}, about=s.cases["decided"]
+    ),
+    "api:family-detail PATCH": lambda s: Sent({"note": f"New {s.canary}"}, headers=_FRESH),
+    "api:protection-list POST": lambda s: Sent(
+        {"family": str(s.object(Family).pk), "kind": "provisional", "jurisdiction": "US", "filed_on": _day(-9)},
+        about=s.object(Family),
+    ),
+    "api:protection-detail PATCH": lambda s: Sent({"counsel_reference": f"New {s.canary}"}, headers=_FRESH),
+    "api:protection-move POST": lambda s: Sent({"move": "file", "on": _day(0), "number": "US 1/2"}),
+    "api:deadline-list POST": lambda s: Sent(
+        {"case": str(s.cases["decided"].pk), "title": f"New {s.canary}", "due_on": _day(9)}, about=s.cases["decided"]
+    ),
+    "api:deadline-detail PATCH": lambda s: Sent({"due_on": _day(12)}, headers=_FRESH),
+    "api:deadline-meet POST": _NOTHING,
+    "api:deadline-waive POST": lambda s: Sent({"note": f"Why {s.canary}"}),
+    "api:protection-cost-list POST": lambda s: Sent(
+        {
+            "protection": str(s.object(Protection).pk),
+            "kind": "counsel",
+            "amount": "12.50",
+            "currency": "EUR",
+            "incurred_on": _day(0),
+        },
+        about=s.object(Protection),
+    ),
+    "api:protection-cost-pay POST": lambda s: Sent({"paid_on": _day(0)}),
+    "api:protection-cost-cancel POST": lambda s: Sent({"reason": f"Why {s.canary}"}),
+    "api:counsel-list POST": lambda s: Sent(
+        {"organisation": s.joint.university.slug, "name": f"New {s.canary}"}, about=s.joint.university
+    ),
+    "api:counsel-detail PATCH": lambda s: Sent({"firm": f"New {s.canary}"}, headers=_FRESH),
+    "api:funder-rules-detail PATCH": lambda s: Sent({"reported_on": _day(0)}, headers=_FRESH),
+    "api:funder-rules-drop POST": _NOTHING,
+    "api:rule-set-list POST": lambda s: Sent(
+        {
+            "organisation": s.joint.university.slug,
+            "code": "ours",
+            "authority": "office",
+            "jurisdiction": "US",
+            "name": f"New {s.canary}",
+            "effective_from": _day(0),
+            "rules": [{"code": "a", "title": f"New {s.canary}", "base": "filed_on", "months": 3}],
+        },
+        about=s.joint.university,
+    ),
+    "api:offer-list POST": lambda s: Sent(
+        {"case": str(s.cases["decided"].pk), "title": "New", "text": "It grips well."}, about=s.cases["decided"]
+    ),
+    "api:offer-detail PATCH": lambda s: Sent({"readiness": 4}, headers=_FRESH),
+    "api:offer-withdraw POST": _NOTHING,
+    "api:interest-detail PATCH": lambda s: Sent({"note": f"New {s.canary}"}, headers=_FRESH),
+    "api:interest-move POST": lambda s: Sent({"move": "contact"}),
     "api:approval-step-list POST": lambda s: Sent(
         {"organisation": s.joint.university.slug, "name": f"Finance {s.canary}", "kind": "licence"},
         about=s.joint.university,
