@@ -40,10 +40,22 @@ from collab.transfer.protection.api import (
     DeadlineViewSet,
     FamilyViewSet,
     FunderRulesViewSet,
-    InterestViewSet,
+    OfferInterestViewSet,
     OfferViewSet,
     ProtectionViewSet,
     RuleSetViewSet,
+)
+from collab.transfer.royalties.api import (
+    DistributionViewSet,
+    ExchangeRateViewSet,
+    InterestViewSet,
+    InvoiceViewSet,
+    ReceiptViewSet,
+    RoyaltyPolicyViewSet,
+    RoyaltyReportViewSet,
+    ScheduledPaymentViewSet,
+    StatementViewSet,
+    ThirdPartyViewSet,
 )
 from registry.catalog.api import ModelVersionViewSet, ModelViewSet
 from registry.datasets.api import DatasetVersionViewSet, DatasetViewSet
@@ -84,7 +96,17 @@ router.register("counsel", CounselViewSet, basename="counsel")
 router.register("funder-rules", FunderRulesViewSet, basename="funder-rules")
 router.register("rule-sets", RuleSetViewSet, basename="rule-set")
 router.register("offers", OfferViewSet, basename="offer")
-router.register("interests", InterestViewSet, basename="interest")
+router.register("interests", OfferInterestViewSet, basename="interest")
+router.register("scheduled-payments", ScheduledPaymentViewSet, basename="scheduled-payment")
+router.register("royalty-reports", RoyaltyReportViewSet, basename="royalty-report")
+router.register("invoices", InvoiceViewSet, basename="invoice")
+router.register("receipts", ReceiptViewSet, basename="receipt")
+router.register("exchange-rates", ExchangeRateViewSet, basename="exchange-rate")
+router.register("interest-rates", InterestViewSet, basename="interest-rate")
+router.register("royalty-policies", RoyaltyPolicyViewSet, basename="royalty-policy")
+router.register("third-parties", ThirdPartyViewSet, basename="third-party")
+router.register("distributions", DistributionViewSet, basename="distribution")
+router.register("statements", StatementViewSet, basename="statement")
 router.register("acceptances", AcceptanceViewSet, basename="acceptance")
 router.register("requests", RequestViewSet, basename="request")
 router.register("notifications", NotificationViewSet, basename="notification")

@@ -192,7 +192,7 @@ class FunderRulesSerializer(serializers.ModelSerializer):
         fields = ["id", "case", "code", "award", "reported_on", "elected_on", "ended_at", "version"]
 
 
-class InterestSerializer(serializers.ModelSerializer):
+class OfferInterestSerializer(serializers.ModelSerializer):
     offer = serializers.UUIDField(source="offer_id", read_only=True)
     organisation = serializers.SlugField(source="organisation.slug", read_only=True, allow_null=True)
     state = serializers.ChoiceField(choices=choices_of(InterestState), read_only=True)
@@ -683,16 +683,16 @@ class OfferViewSet(_Rows):
 
 
 @extend_schema_view(list=extend_schema(summary="Interested companies"), retrieve=extend_schema(summary="One company"))
-class InterestViewSet(_Rows):
+class OfferInterestViewSet(_Rows):
     words = _READ | {"partial_update": "offer.manage", "move": "offer.manage"}
     rows = Interest.objects.select_related("offer__case__organisation", "organisation", "handled_by")
-    serializer_class = InterestSerializer
+    serializer_class = OfferInterestSerializer
     filterset_class = InterestFilter
 
     @extend_schema(
         summary="Say which organisation it is",
         request=InterestEdit,
-        responses=InterestSerializer,
+        responses=OfferInterestSerializer,
         parameters=[IF_MATCH],
     )
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -700,7 +700,7 @@ class InterestViewSet(_Rows):
         given = {"organisation": row.organisation, "note": row.note} | given
         return self.told(edit_interest(interest=row, by=request.user, version=row.version, **given))
 
-    @extend_schema(summary="Say how far one is", request=InterestMove, responses=InterestSerializer)
+    @extend_schema(summary="Say how far one is", request=InterestMove, responses=OfferInterestSerializer)
     @action(detail=True, methods=["post"])
     def move(self, request: Request, pk: str) -> Response:
         row = self.get_object()
