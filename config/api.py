@@ -45,6 +45,7 @@ from collab.transfer.protection.api import (
     ProtectionViewSet,
     RuleSetViewSet,
 )
+from collab.transfer.routers import register as register_transfer
 from collab.transfer.royalties.api import (
     DistributionViewSet,
     ExchangeRateViewSet,
@@ -120,6 +121,7 @@ router.register("specs", SpecViewSet, basename="spec")
 router.register("jobs", JobViewSet, basename="job")
 router.register("models", ModelViewSet, basename="model")
 router.register("model-versions", ModelVersionViewSet, basename="model-version")
+register_transfer(router)
 router.register("tokens", TokenViewSet, basename="token")
 router.register("access", AccessViewSet, basename="access")
 router.register("decide", DecideViewSet, basename="decide")
