@@ -12,11 +12,13 @@ if TYPE_CHECKING:
 
 
 class Role(StrEnum):
-    """What a membership makes of a person. The first three are held in an organisation, the others in a project."""
+    """What a membership makes of a person, in an organisation (ORGANISATION_ROLES) or in a project."""
 
     ORGANISATION_ADMIN = "organisation_admin"
     SIGNATORY = "signatory"
     EMPLOYEE = "employee"
+    ETHICS_REVIEWER = "ethics_reviewer"
+    ETHICS_CHAIR = "ethics_chair"
     LEAD = "lead"
     RESEARCHER = "researcher"
     ENGINEER = "engineer"
@@ -31,13 +33,21 @@ ROLE_LABELS = {
     Role.ORGANISATION_ADMIN: _("Organisation admin"),
     Role.SIGNATORY: _("Authorised signatory"),
     Role.EMPLOYEE: _("Employee"),
+    Role.ETHICS_REVIEWER: _("Ethics reviewer"),
+    Role.ETHICS_CHAIR: _("Chair of the ethics committee"),
     Role.LEAD: _("Project lead"),
     Role.RESEARCHER: _("Researcher"),
     Role.ENGINEER: _("Engineer"),
     Role.OBSERVER: _("Observer"),
 }
 
-ORGANISATION_ROLES = (Role.ORGANISATION_ADMIN, Role.SIGNATORY, Role.EMPLOYEE)
+ORGANISATION_ROLES = (
+    Role.ORGANISATION_ADMIN,
+    Role.SIGNATORY,
+    Role.EMPLOYEE,
+    Role.ETHICS_REVIEWER,
+    Role.ETHICS_CHAIR,
+)
 PROJECT_ROLES = (Role.LEAD, Role.RESEARCHER, Role.ENGINEER, Role.OBSERVER)
 
 # word -> what it lets a person do
@@ -101,6 +111,16 @@ WORDS = {
     "delegation.view": _("see who stands in for oneself, and for whom one does"),
     "delegation.manage": _("let somebody answer during an absence"),
     "calendar.manage": _("make and revoke the private link of one's calendar"),
+    # ethics
+    "ethics.view": _("read the ethics applications and self-assessments of a project"),
+    "ethics.apply": _("write ethics applications and self-assessments, and answer the committee"),
+    "ethics.sit": _("sit on the ethics committee of an organisation"),
+    "ethics.manage": _("set up the ethics committee of an organisation and its questionnaires"),
+    "ethics.preside": _("answer for the ethics committee of an organisation"),
+    "ethics.chair": _("assign reviewers, and hold or end an approval of the ethics committee"),
+    "ethics.decide": _("decide an ethics application"),
+    "ethics.deliberate": _("read what reviewers wrote, and ask the applicants"),
+    "ethics.review": _("give the ethics review one was asked for"),
 }
 
 # Held by no role: by owning a row, or by what a request says of itself (collab/inbox/standing.py).
@@ -108,6 +128,7 @@ PERSONAL_WORDS = frozenset(
     {"token.manage", "calendar.manage", "delegation.view", "delegation.manage"}
     | {"notification.view", "notification.manage"}
     | {"review.give", "review.chair", "person.view"}
+    | {f"ethics.{what}" for what in ("chair", "decide", "deliberate", "review")}
     | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
 )
 
@@ -149,6 +170,8 @@ _RESEARCH = _SEE | {
     "work.deliver",
     "budget.view",
     "output.edit",
+    "ethics.view",
+    "ethics.apply",
 }
 
 ROLE_WORDS: dict[Role, frozenset[str]] = {
@@ -169,7 +192,9 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
         }
     ),
     Role.RESEARCHER: frozenset(_RESEARCH),
-    Role.ENGINEER: frozenset(_RESEARCH - {"dataset.upload", "dataset.govern", "audit.view", "review.view"}),
+    Role.ENGINEER: frozenset(
+        _RESEARCH - {"dataset.upload", "dataset.govern", "audit.view", "review.view", "ethics.apply"}
+    ),
     Role.OBSERVER: frozenset(_SEE),
     Role.ORGANISATION_ADMIN: frozenset(
         {
@@ -194,6 +219,8 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "review.view",
             "review.manage",
             "budget.view",
+            "ethics.view",
+            "ethics.manage",
         }
     ),
     Role.SIGNATORY: frozenset(
@@ -214,6 +241,8 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
         }
     ),
     Role.EMPLOYEE: frozenset({"organisation.view", "project.create"}),
+    Role.ETHICS_REVIEWER: frozenset({"organisation.view", "ethics.sit"}),
+    Role.ETHICS_CHAIR: frozenset({"organisation.view", "ethics.sit", "ethics.manage", "ethics.preside"}),
 }
 
 
