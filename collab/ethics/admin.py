@@ -64,7 +64,7 @@ class EthicsReviewAdmin(ScopedModelAdmin):
 
 @admin.register(EthicsQuestion)
 class EthicsQuestionAdmin(ScopedModelAdmin):
-    list_display = ["case", "key", "by", "created_at", "answered_at"]
+    list_display = ["case", "about_key", "by", "created_at", "answered_at"]
     list_select_related = ["case", "by"]
 
 

@@ -163,7 +163,8 @@ class EthicsConditionSerializer(serializers.ModelSerializer):
         ]  # fmt: skip
 
 
-class QuestionSerializer(serializers.ModelSerializer):
+class EthicsQuestionSerializer(serializers.ModelSerializer):
+    key = serializers.CharField(source="about_key", read_only=True)
     by = PersonSerializer(read_only=True)
     answered_by = PersonSerializer(read_only=True, allow_null=True)
 
@@ -230,7 +231,7 @@ class CaseSerializer(CaseRow):
     reasons = ReasonSerializer(many=True, read_only=True)
     previous = serializers.UUIDField(source="previous_id", read_only=True, allow_null=True)
     conditions = EthicsConditionSerializer(many=True, read_only=True)
-    questions = QuestionSerializer(source="asked", many=True, read_only=True)
+    questions = EthicsQuestionSerializer(source="asked", many=True, read_only=True)
     reports = EthicsReportSerializer(many=True, read_only=True)
     submissions = SubmissionSerializer(many=True, read_only=True)
 

@@ -174,7 +174,7 @@ def ask_applicants(*, case: EthicsCase, text: str, by: User, key: str = "") -> E
         raise ConflictError(_("It is decided; there is nothing to ask any more."))
     if key and key not in {question["key"] for question in locked.questions}:
         raise InvalidError(_("There is no such question."), field="key")
-    made = EthicsQuestion(case=locked, key=key, text=text.strip(), by=by)
+    made = EthicsQuestion(case=locked, about_key=key, text=text.strip(), by=by)
     made.require_clean()
     made.save()
     tell(locked, gettext_lazy("Ethics: the committee has a question about “{title}”"), applicants(locked), but=by)

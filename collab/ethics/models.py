@@ -380,7 +380,7 @@ class EthicsQuestion(Record):
     """A question of the committee about the application, and the answer of those who apply."""
 
     case = models.ForeignKey(EthicsCase, models.PROTECT, related_name="asked", verbose_name=_("application"))
-    key = models.CharField(_("about the question"), max_length=40, blank=True)
+    about_key = models.CharField(_("about the question"), max_length=40, blank=True)
     text = _text(_("question"), 4000)
     by = _person(_("asked by"), empty=False)
     answer = _text(_("answer"), 4000, blank=True)

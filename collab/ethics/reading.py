@@ -89,7 +89,7 @@ def sections_of(case: Any, *, before: dict[str, Any] | None = None, asked: Itera
     fresh = set(carried.new if carried else ())
     about: dict[str, list[EthicsQuestion]] = {}
     for question in asked:
-        about.setdefault(question.key, []).append(question)
+        about.setdefault(question.about_key, []).append(question)
     found: dict[str, list[dict[str, Any]]] = {}
     for question in shown(case.questions, case.answers):
         key = question["key"]

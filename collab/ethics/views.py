@@ -213,7 +213,7 @@ def ethics_case(request: HttpRequest, pk: UUID) -> HttpResponse:
     decides = "ethics.decide" in may and CASE_MOVES.allows("approve", case.state)
     labels = {question["key"]: label_of(question) for question in case.questions}
     for question in asked:
-        question.about = labels.get(question.key, "")  # type: ignore[attr-defined]
+        question.about = labels.get(question.about_key, "")  # type: ignore[attr-defined]
     context = {
         "case": case,
         "project": case.project,
