@@ -66,6 +66,7 @@ from collab.projects.models import (
 )
 from collab.publications.models import Manuscript, PublicationNotice, PublicationObjection
 from collab.terms.models import TermsAcceptance
+from collab.transfer import models as transfer
 
 __all__ = [
     "Agreement",
@@ -135,4 +136,5 @@ __all__ = [
     "User",
     "VersionComment",
     "WorkItem",
+    "transfer",
 ]

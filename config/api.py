@@ -19,6 +19,7 @@ from collab.agreements.api import (
     ApprovalStepViewSet,
     BackgroundViewSet,
 )
+from collab.casefile.api import CaseViewSet
 from collab.ethics.api import (
     EthicsAssessmentViewSet,
     EthicsCaseViewSet,
@@ -53,6 +54,7 @@ router.register("invitations", InvitationViewSet, basename="invitation")
 router.register("membership-reviews", MembershipReviewViewSet, basename="membership-review")
 router.register("people", PersonViewSet, basename="person")
 router.register("projects", ProjectViewSet, basename="project")
+router.register("projects", CaseViewSet, basename="case")
 router.register("parties", PartyViewSet, basename="party")
 router.register("approvals", ApprovalViewSet, basename="approval")
 router.register("review-steps", ReviewStepViewSet, basename="review-step")

@@ -17,6 +17,7 @@ class Role(StrEnum):
     ORGANISATION_ADMIN = "organisation_admin"
     SIGNATORY = "signatory"
     EMPLOYEE = "employee"
+    TRANSFER_OFFICER = "transfer_officer"
     ETHICS_REVIEWER = "ethics_reviewer"
     ETHICS_CHAIR = "ethics_chair"
     LEAD = "lead"
@@ -33,6 +34,7 @@ ROLE_LABELS = {
     Role.ORGANISATION_ADMIN: _("Organisation admin"),
     Role.SIGNATORY: _("Authorised signatory"),
     Role.EMPLOYEE: _("Employee"),
+    Role.TRANSFER_OFFICER: _("Technology-transfer officer"),
     Role.ETHICS_REVIEWER: _("Ethics reviewer"),
     Role.ETHICS_CHAIR: _("Chair of the ethics committee"),
     Role.LEAD: _("Project lead"),
@@ -45,6 +47,7 @@ ORGANISATION_ROLES = (
     Role.ORGANISATION_ADMIN,
     Role.SIGNATORY,
     Role.EMPLOYEE,
+    Role.TRANSFER_OFFICER,
     Role.ETHICS_REVIEWER,
     Role.ETHICS_CHAIR,
 )
@@ -111,6 +114,27 @@ WORDS = {
     "delegation.view": _("see who stands in for oneself, and for whom one does"),
     "delegation.manage": _("let somebody answer during an absence"),
     "calendar.manage": _("make and revoke the private link of one's calendar"),
+    "disclosure.create": _("disclose an invention, a model or another result of a project"),
+    "disclosure.begin": _("disclose a result made outside of any project"),
+    "disclosure.view": _("see a disclosure and where it stands"),
+    "disclosure.edit": _("write at a disclosure and submit it"),
+    "disclosure.sign": _("sign a disclosure as one of its inventors"),
+    "case.view": _("see the cases of an organisation, their assessment and history"),
+    "case.manage": _("check, assign and return disclosures, and lead their cases"),
+    "case.decide": _("decide what becomes of a disclosed result"),
+    "assessment.view": _("see an assessment"),
+    "assessment.give": _("give the assessment one was asked for"),
+    "protection.manage": _("manage applications, rights and their deadlines"),
+    "offer.manage": _("offer technologies, and answer those who are interested"),
+    "licence.view": _("see options and licences"),
+    "licence.draft": _("draft options and licences, and lead their negotiation"),
+    "licence.end": _("call out a breach, and end licences"),
+    "royalty.view": _("see what is due, reported and paid under licences"),
+    "royalty.manage": _("schedule payments, check reports, write invoices and match receipts"),
+    "royalty.report": _("report sales as a licensee"),
+    "distribution.approve": _("approve how income is distributed"),
+    "statement.view": _("see one's own statements of income"),
+    "transfer.report": _("read the figures of technology transfer"),
     # ethics
     "ethics.view": _("read the ethics applications and self-assessments of a project"),
     "ethics.apply": _("write ethics applications and self-assessments, and answer the committee"),
@@ -128,17 +152,18 @@ PERSONAL_WORDS = frozenset(
     {"token.manage", "calendar.manage", "delegation.view", "delegation.manage"}
     | {"notification.view", "notification.manage"}
     | {"review.give", "review.chair", "person.view"}
+    | {"disclosure.sign", "assessment.give", "statement.view"}
     | {f"ethics.{what}" for what in ("chair", "decide", "deliberate", "review")}
     | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
 )
 
 # What a read-only token still allows.
 READ_WORDS = frozenset(
-    word for word in WORDS if word.endswith((".view", ".read", ".download")) and word != "token.manage"
+    word for word in WORDS if word.endswith((".view", ".read", ".download")) or word == "transfer.report"
 )
 
 # What only a person in the browser does, never a program with their token: it must not breed tokens, sign or accept.
-SESSION_WORDS = frozenset({"token.manage", "agreement.sign", "terms.accept", "calendar.manage"})
+SESSION_WORDS = frozenset({"token.manage", "agreement.sign", "terms.accept", "calendar.manage", "disclosure.sign"})
 
 _SEE = {
     "organisation.view",
@@ -151,6 +176,7 @@ _SEE = {
     "publication.view",
 }
 _RESEARCH = _SEE | {
+    "disclosure.create",
     "publication.give",
     "dataset.govern",
     "request.ask",
@@ -219,6 +245,16 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "review.view",
             "review.manage",
             "budget.view",
+            "disclosure.begin",
+            "disclosure.view",
+            "case.view",
+            "case.decide",
+            "assessment.view",
+            "licence.view",
+            "royalty.view",
+            "royalty.report",
+            "distribution.approve",
+            "transfer.report",
             "ethics.view",
             "ethics.manage",
         }
@@ -238,9 +274,44 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "review.view",
             "budget.view",
             "obligation.view",
+            "licence.view",
+            "royalty.report",
         }
     ),
-    Role.EMPLOYEE: frozenset({"organisation.view", "project.create"}),
+    Role.EMPLOYEE: frozenset({"organisation.view", "project.create", "disclosure.begin"}),
+    Role.TRANSFER_OFFICER: frozenset(
+        {
+            "organisation.view",
+            "project.view",
+            "agreement.view",
+            "agreement.draft",
+            "agreement.comment",
+            "agreement.end",
+            "model.view",
+            "dataset.view",
+            "publication.view",
+            "publication.object",
+            "request.ask",
+            "obligation.view",
+            "obligation.manage",
+            "disclosure.begin",
+            "disclosure.view",
+            "disclosure.edit",
+            "case.view",
+            "case.manage",
+            "case.decide",
+            "assessment.view",
+            "protection.manage",
+            "offer.manage",
+            "licence.view",
+            "licence.draft",
+            "licence.end",
+            "royalty.view",
+            "royalty.manage",
+            "distribution.approve",
+            "transfer.report",
+        }
+    ),
     Role.ETHICS_REVIEWER: frozenset({"organisation.view", "ethics.sit"}),
     Role.ETHICS_CHAIR: frozenset({"organisation.view", "ethics.sit", "ethics.manage", "ethics.preside"}),
 }

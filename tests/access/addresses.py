@@ -43,6 +43,7 @@ from collab.projects.models import (
     WorkItem,
 )
 from collab.publications.models import PublicationNotice, PublicationObjection
+from collab.transfer.models import Assessment, Criterion, TransferCase
 from collab.web.api import etag_of
 from registry.catalog.models import ModelVersion, RegisteredModel
 from registry.datasets.models import Dataset, DatasetVersion
@@ -115,13 +116,20 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     ),
     (r"publications/<uuid:pk>/manuscripts/<int:number>/", lambda s, n: _notice(s, n, 1)),
     (r"publications/<uuid:pk>/", lambda s, n: _notice(s, n)),
+    (r"transfer/cases/<uuid:pk>/", lambda s, n: (_case(s, n), (_case(s, n).pk,))),
+    (r"transfer/assessments/<uuid:pk>/", lambda s, n: (s.object(Assessment), (s.object(Assessment).pk,))),
+    (
+        r"transfer/criteria/<slug:slug>/<uuid:pk>/",
+        lambda s, n: (s.object(Criterion), (s.joint.university.slug, s.object(Criterion).pk)),
+    ),
+    (r"transfer/criteria/<slug:slug>/", lambda s, n: _of_organisation(s)),
     (r"ethics/forms/<uuid:pk>/", lambda s, n: (s.object(EthicsForm), (s.object(EthicsForm).pk,))),
     (r"ethics/committees/<slug:slug>/", lambda s, n: _of_organisation(s)),
-    (r"ethics/cases/<uuid:pk>/questions/", lambda s, n: _case(s, "ask", s.object(EthicsQuestion).pk)),
-    (r"ethics/cases/<uuid:pk>/conditions/", lambda s, n: _case(s, n, 1)),
-    (r"ethics/cases/<uuid:pk>/hold/", lambda s, n: _case(s, n, "suspend")),
-    (r"ethics/cases/<uuid:pk>/reports/", lambda s, n: _case(s, n, s.object(EthicsReport).pk)),
-    (r"ethics/cases/<uuid:pk>/", lambda s, n: _case(s, n)),
+    (r"ethics/cases/<uuid:pk>/questions/", lambda s, n: _ethics_case(s, "ask", s.object(EthicsQuestion).pk)),
+    (r"ethics/cases/<uuid:pk>/conditions/", lambda s, n: _ethics_case(s, n, 1)),
+    (r"ethics/cases/<uuid:pk>/hold/", lambda s, n: _ethics_case(s, n, "suspend")),
+    (r"ethics/cases/<uuid:pk>/reports/", lambda s, n: _ethics_case(s, n, s.object(EthicsReport).pk)),
+    (r"ethics/cases/<uuid:pk>/", lambda s, n: _ethics_case(s, n)),
     (r"ethics/reviews/<uuid:pk>/", lambda s, n: _ethics_review(s, n)),
     (r"ethics/assessments/<uuid:pk>/", lambda s, n: (s.object(EthicsAssessment), (s.object(EthicsAssessment).pk,))),
     (r"agreements/<uuid:pk>/v<int:number>/", lambda s, n: _version(s, n)),
@@ -183,7 +191,11 @@ def _notice(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...]]:
     return notice, (notice.pk, *more)
 
 
-def _case(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...]]:
+def _case(side: Side, name: str) -> Model:
+    return side.object(TransferCase, name.partition("_")[2].replace("_", "-"))
+
+
+def _ethics_case(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...]]:
     case = side.object(EthicsCase, name.rpartition("_")[2])
     return case, (case.pk, *more)
 

@@ -131,6 +131,20 @@ from collab.projects.services import (
 from collab.publications.models import Manuscript, PublicationNotice, PublicationObjection
 from collab.publications.services import give_notice, object_to
 from collab.terms.models import TermsAcceptance
+from collab.transfer.models import (
+    Assessment,
+    AssessmentScore,
+    CaseStage,
+    Criterion,
+    DisclosedResult,
+    Disclosure,
+    DisclosureSignature,
+    Funding,
+    Inventor,
+    NoveltyRule,
+    PriorArt,
+    TransferCase,
+)
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
 from registry.catalog.services import TrainedModel, register_version
 from registry.datasets.models import Dataset, DatasetVersion
@@ -154,8 +168,10 @@ _ON_VERSION = {
     "resume": "suspended",
     "accept": "unaccepted",
 }
+# … and the case.
+_ON_CASE = dict.fromkeys(("assessor", "assessors", "propose", "return"), "assessed")
 # … and the notice of a publication.
-_ON_CASE = {
+_ON_ETHICS = {
     **dict.fromkeys(("partial_update", "submit", "carry_over", "carry", "answers"), "draft"),
     **dict.fromkeys(("withdraw", "assign", "decide"), "submitted"),
     **dict.fromkeys(("report", "follow", "hold", "confirm", "claim", "close"), "approved"),
@@ -173,18 +189,25 @@ class Side:
     canary: str
     spare_organisation: Organisation
     organisation_admin: User
+    transfer_officer: User
     colleague: User  # reviews for the ethics committee, and is asked about no case yet
     newcomer: User  # employed by the university, without a role in the project
     versions: dict[str, AgreementVersion] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
-    cases: dict[str, EthicsCase] = field(default_factory=dict)
+    ethics_cases: dict[str, EthicsCase] = field(default_factory=dict)
     settled: dict[str, Model] = field(default_factory=dict)  # rows of ethics on which another act is possible
     notices: dict[str, PublicationNotice] = field(default_factory=dict)
     steps: dict[str, ReviewStep] = field(default_factory=dict)
     requests: dict[str, Request] = field(default_factory=dict)
     objects: dict[type[Model], Model] = field(default_factory=dict)
+    cases: dict[str, TransferCase] = field(default_factory=dict)
     spec: dict[str, Any] = field(default_factory=dict)
     finishable: MembershipReview | None = None  # of the organisation, with nothing left to decide
+
+    @property
+    def assessed(self) -> list[TransferCase]:
+        """The cases that the lead was asked to assess."""
+        return [case for name, case in self.cases.items() if name == "assessed"]
 
     @property
     def feed_secret(self) -> str:
@@ -199,11 +222,13 @@ class Side:
         if model is Request:
             return self.requests["conditions" if action == "meet" else "open"]
         if model is EthicsCase:
-            return self.cases[_ON_CASE.get(action, "in_review")]
+            return self.ethics_cases[_ON_ETHICS.get(action, "in_review")]
         if model in {EthicsReview, EthicsAssessment} and action in self.settled:
             return self.settled[action]
         if model is PublicationNotice:
             return self.notices[_ON_NOTICE.get(action, "notified")]
+        if model is TransferCase:
+            return self.cases[_ON_CASE.get(action, "draft")]
         if model is Job:
             return self.jobs[{"stop": "queued", "kill": "queued", "resume": "stopped"}.get(action, "done")]
         if model is ReviewStep and action in self.steps:
@@ -274,6 +299,7 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
         canary=canary,
         spare_organisation=organisation(f"{title} Neighbour"),
         organisation_admin=employ(person(f"{canary} Registrar"), made.university, Role.ORGANISATION_ADMIN),
+        transfer_officer=employ(person(f"{canary} Officer"), made.university, Role.TRANSFER_OFFICER),
         colleague=employ(person("Reviewer"), made.university, Role.ETHICS_REVIEWER),
         newcomer=employ(person(f"{canary} Newcomer"), made.university),
     )
@@ -286,6 +312,7 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
     _rooms(here)
     _inbox(here)
     _publications(here)
+    _transfer(here)
     _ethics(here)
     tokens = ApiToken.objects.filter(digest__in=[_digest(token_for(made.researcher))])
     tokens.update(name=f"Token {canary}")
@@ -624,6 +651,59 @@ def _publications(here: Side) -> None:
     }
 
 
+def _transfer(here: Side) -> None:
+    """A draft, a case under assessment, and one of everything that hangs on them."""
+    made, canary, now = here.joint, here.canary, timezone.now()
+    for number, (name, state) in enumerate({"draft": "draft", "assessed": "under_assessment"}.items()):
+        case = TransferCase.objects.create(
+            organisation=made.university,
+            project=made.project,
+            docket=f"{canary}-{number}" if number else "",
+            disclosed_on=now.date() if number else None,
+            state=state,
+            created_by=made.researcher,
+        )
+        disclosure = Disclosure.objects.create(
+            case=case,
+            kind="trained_model",
+            **{what: f"{what} {canary}" for what in ("title", "title_zh", "summary", "description")},
+        )
+        inventor = Inventor.objects.create(
+            disclosure=disclosure, person=made.researcher, name=made.researcher.name, employer=made.university,
+            share_percent=100,
+        )  # fmt: skip
+        CaseStage.objects.create(case=case, state=state, entered_at=now, by=made.researcher)
+        here.cases[name] = case
+    case = here.cases["draft"]
+    criterion = Criterion.objects.create(organisation=made.university, name=f"Market {canary}", weight=3)
+    assessment = Assessment.objects.create(
+        case=here.cases["assessed"], assessor=made.lead, asked_by=here.transfer_officer, comment=f"Comment {canary}"
+    )
+    here.objects |= {
+        TransferCase: case,
+        Disclosure: case.disclosure,
+        Inventor: case.disclosure.inventors.get(),
+        CaseStage: case.stages.get(),
+        DisclosureSignature: DisclosureSignature.objects.create(
+            inventor=inventor, document=f"Text {canary}", document_sha256="0" * 64, typed_name="Me", by=made.researcher
+        ),
+        Funding: Funding.objects.create(disclosure=case.disclosure, sponsor_name=f"Sponsor {canary}"),
+        PriorArt: PriorArt.objects.create(disclosure=case.disclosure, kind="patent", reference=f"Patent {canary}"),
+        DisclosedResult: DisclosedResult.objects.create(
+            case=case, kind="model_version", subject_type="registry.modelversion", label=f"Model {canary}",
+            subject_id=here.objects[ModelVersion].pk,
+        ),
+        Criterion: criterion,
+        Assessment: assessment,
+        AssessmentScore: AssessmentScore.objects.create(
+            assessment=assessment, criterion=criterion, weight=3, comment=f"Comment {canary}"
+        ),
+        NoveltyRule: NoveltyRule.objects.get_or_create(
+            jurisdiction="XX", valid_from="2000-01-01", defaults={"name": "Nowhere"}
+        )[0],
+    }  # fmt: skip
+
+
 def _ethics(here: Side) -> None:
     """Cases in every state that an act needs. The registrar is the chair; the observer was asked for a review."""
     made, canary, chair = here.joint, here.canary, here.organisation_admin
@@ -672,9 +752,11 @@ def _ethics(here: Side) -> None:
             here.settled["reopen"] = finish_assessment(row=row, by=made.lead)
     for form in forms:
         add_form_version(form=form, questions=[*asked, asked[0] | {"key": "more", "required": False}], by=chair)
-    here.cases = {name: EthicsCase.objects.get(pk=case.pk) for name, case in {**cases, "approved": approved}.items()}
+    here.ethics_cases = {
+        name: EthicsCase.objects.get(pk=case.pk) for name, case in {**cases, "approved": approved}.items()
+    }
     here.objects |= {
-        EthicsCase: here.cases["in_review"],
+        EthicsCase: here.ethics_cases["in_review"],
         EthicsCommittee: committee,
         EthicsCondition: approved.conditions.get(),
         EthicsForm: forms[0],
