@@ -103,6 +103,7 @@ from collab.terms.acceptance import told
 from collab.terms.models import TermsAcceptance
 from collab.terms.telling import TERMS, tell_to_accept
 from collab.transfer import wiring as transfer  # noqa: F401  registers what technology transfer brings along
+from collab.transfer.licences.models import LicensedAsset
 
 register_scope(Organisation, Scope(view="organisation.view", organisation="pk", everyone=True))
 register_scope(OrganisationUnit, Scope(view="organisation.view", organisation="organisation", everyone=True))
@@ -227,6 +228,7 @@ register_scope(
 )
 register_scope(EthicsAssessment, Scope(view="ethics.view", project="project"))
 blocked_by_ethics(Project, "", Area.JOBS, "job.submit")
+blocked_by_ethics(LicensedAsset, "licence__agreement__project", Area.RELEASES, "release.download")
 register_kind(Kind("ethics", gettext_lazy("Something happens with an ethics application"), "shield-check", Mail.NOW))
 for _topic, _label, _decisions in (
     (DECISION, gettext_lazy("Ethics application"), tuple(Decision)),

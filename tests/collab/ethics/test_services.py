@@ -25,6 +25,7 @@ from collab.ethics.deciding import (
     submit_review,
 )
 from collab.ethics.models import EthicsCase, EthicsCommittee, EthicsForm, EthicsReview
+from collab.ethics.questions import scores
 from collab.ethics.services import (
     add_form_version,
     answer_question,
@@ -55,6 +56,7 @@ from collab.kernel.errors import (
     RefusedError,
     StaleError,
 )
+from registry.catalog.models import RegisteredModel
 from tests.cast import Joint, employ, person
 
 pytestmark = pytest.mark.django_db
@@ -369,6 +371,20 @@ def test_an_open_condition_stops_what_it_says_and_decide_names_it(panel):
     assert decide(joint.lead, "dataset.read", dataset)
 
 
+def test_downloads_wait_for_what_is_asked_of_releases(panel):
+    joint = panel.joint
+    facts = {"project": joint.project, "name": "Letters", "task": "causal-lm", "created_by": joint.lead}
+    model = RegisteredModel.objects.create(**facts)
+    assert decide(joint.engineer, "model.download", model)
+    case = panel.conditional(ConditionTerm("Finish the checklist.", ["releases"]))
+
+    assert missing(joint.engineer, "model.download", model) == ["ethics_condition"]
+    assert decide(joint.engineer, "model.view", model)
+    assert decide(joint.lead, "job.submit", joint.project)
+    confirm_condition(condition=case.conditions.get(), evidence="Done.", by=panel.chair)
+    assert decide(joint.engineer, "model.download", model)
+
+
 def test_a_condition_with_a_day_blocks_after_it_and_the_inbox_meets_it_too(panel):
     case = panel.conditional(ConditionTerm("Report first.", ["jobs"], day(5)))
     lead, project = panel.joint.lead, panel.joint.project
@@ -484,8 +500,6 @@ def test_a_self_assessment_is_weighed_and_begun_from_the_last_one(panel):
     made = finish_assessment(row=made, by=lead)
     with pytest.raises(ConflictError, match="no longer be changed"):
         save_answers(row=made, answers={}, number=1, version=made.version, by=lead)
-    from collab.ethics.questions import scores
-
     first, second, *_rest = scores(made.questions, made.answers)
     assert first.percent == round(100 * 5 / 9)  # weights 3, 4 and 2; the one of 4 is a no
     assert first.advice == ["Name who can stop it, and try it out once."]
