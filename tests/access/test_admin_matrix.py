@@ -10,6 +10,8 @@ from django.contrib import admin
 from django.db.models import ForeignKey, Model
 from django.urls import reverse
 
+from collab.transfer.models import Statement
+from tests.access.books import OF_BOOKS, OF_LICENCE
 from tests.access.personas import Visitor
 from tests.access.scene import Scene, Side
 from tests.access.test_matrix import content_of, may_see, missing_headers, rolled_back
@@ -32,6 +34,7 @@ OFFICE = {"transfercase", "disclosure", "inventor", "disclosuresignature", "fund
     "assessment",
     "assessmentscore",
 }
+BOOKS = {model._meta.model_name for model in (*OF_LICENCE, *OF_BOOKS, Statement)}
 SEES = {"staff": (), "staff member": ("a",), "superuser": ("a", "b")}
 
 
@@ -58,7 +61,7 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
         return True
     if model.startswith("ethics"):
         return False  # … nor what is laid before an ethics committee
-    if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN, *OFFICE}:
+    if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN, *OFFICE, *BOOKS}:
         return False  # the staff member is an observer: no history, and no token of their own here
     return side in SEES[name]
 
