@@ -20,6 +20,13 @@ from collab.agreements.api import (
     BackgroundViewSet,
 )
 from collab.casefile.api import CaseViewSet
+from collab.ethics.api import (
+    EthicsAssessmentViewSet,
+    EthicsCaseViewSet,
+    EthicsCommitteeViewSet,
+    EthicsFormViewSet,
+    EthicsReviewViewSet,
+)
 from collab.graph.api import GraphViewSet
 from collab.inbox.api import DelegationViewSet, NotificationViewSet, ObligationViewSet, RequestViewSet
 from collab.projects.api import ProjectViewSet
@@ -88,6 +95,11 @@ router.register("agreement-versions", AgreementVersionViewSet, basename="agreeme
 router.register("agreement-templates", AgreementTemplateViewSet, basename="agreement-template")
 router.register("background", BackgroundViewSet, basename="background")
 router.register("approval-steps", ApprovalStepViewSet, basename="approval-step")
+router.register("ethics-forms", EthicsFormViewSet, basename="ethics-form")
+router.register("ethics-committees", EthicsCommitteeViewSet, basename="ethics-committee")
+router.register("ethics-cases", EthicsCaseViewSet, basename="ethics-case")
+router.register("ethics-reviews", EthicsReviewViewSet, basename="ethics-review")
+router.register("ethics-assessments", EthicsAssessmentViewSet, basename="ethics-assessment")
 router.register("publications", PublicationViewSet, basename="publication")
 router.register("families", FamilyViewSet, basename="family")
 router.register("protections", ProtectionViewSet, basename="protection")

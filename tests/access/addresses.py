@@ -27,6 +27,7 @@ from collab.agreements.approvals import ApprovalStep
 from collab.agreements.background import BackgroundItem
 from collab.agreements.library import AgreementTemplate
 from collab.agreements.models import Agreement, AgreementVersion
+from collab.ethics.models import EthicsAssessment, EthicsCase, EthicsForm, EthicsQuestion, EthicsReport, EthicsReview
 from collab.inbox.models import CalendarLink, Notification, Obligation, Request
 from collab.projects.models import (
     BudgetLine,
@@ -179,6 +180,15 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
         lambda s, n: (s.object(Criterion), (s.joint.university.slug, s.object(Criterion).pk)),
     ),
     (r"transfer/criteria/<slug:slug>/", lambda s, n: _of_organisation(s)),
+    (r"ethics/forms/<uuid:pk>/", lambda s, n: (s.object(EthicsForm), (s.object(EthicsForm).pk,))),
+    (r"ethics/committees/<slug:slug>/", lambda s, n: _of_organisation(s)),
+    (r"ethics/cases/<uuid:pk>/questions/", lambda s, n: _ethics_case(s, "ask", s.object(EthicsQuestion).pk)),
+    (r"ethics/cases/<uuid:pk>/conditions/", lambda s, n: _ethics_case(s, n, 1)),
+    (r"ethics/cases/<uuid:pk>/hold/", lambda s, n: _ethics_case(s, n, "suspend")),
+    (r"ethics/cases/<uuid:pk>/reports/", lambda s, n: _ethics_case(s, n, s.object(EthicsReport).pk)),
+    (r"ethics/cases/<uuid:pk>/", lambda s, n: _ethics_case(s, n)),
+    (r"ethics/reviews/<uuid:pk>/", lambda s, n: _ethics_review(s, n)),
+    (r"ethics/assessments/<uuid:pk>/", lambda s, n: (s.object(EthicsAssessment), (s.object(EthicsAssessment).pk,))),
     (r"agreements/<uuid:pk>/v<int:number>/", lambda s, n: _version(s, n)),
     (r"agreements/<uuid:pk>/", lambda s, n: (s.object(Agreement), (s.object(Agreement).pk,))),
     (r"datasets/<uuid:pk>/v<int:number>/", lambda s, n: (s.object(DatasetVersion), (s.object(Dataset).pk, 1))),
@@ -249,6 +259,16 @@ def _notice(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...]]:
 
 def _case(side: Side, name: str) -> Model:
     return side.object(TransferCase, name.partition("_")[2].replace("_", "-"))
+
+
+def _ethics_case(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...]]:
+    case = side.object(EthicsCase, name.rpartition("_")[2])
+    return case, (case.pk, *more)
+
+
+def _ethics_review(side: Side, name: str) -> tuple[Model, tuple[Any, ...]]:
+    review = side.object(EthicsReview, name.rpartition("_")[2])
+    return review, (review.pk,)
 
 
 def _request(side: Side, name: str) -> Model:
@@ -510,6 +530,61 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:background-detail PATCH": lambda s: Sent({"restrictions": f"None {s.canary}"}, headers=_FRESH),
     "api:background-withdraw POST": _NOTHING,
+    "api:ethics-form-list POST": lambda s: Sent(
+        {
+            "organisation": s.joint.university.slug,
+            "code": "fresh",
+            "purpose": "review",
+            "name": "Fresh",
+            "questions": [{"key": "why", "type": "text", "label": "Why?"}],
+        },
+        about=s.joint.university,
+    ),
+    "api:ethics-form-versions POST": lambda s: Sent({"questions": [{"key": "why", "type": "text", "label": "Why?"}]}),
+    "api:ethics-committee-list POST": lambda s: Sent(
+        {"organisation": s.joint.university.slug, "name": "Second"}, about=s.joint.university
+    ),
+    "api:ethics-committee-detail PATCH": lambda s: Sent({"short_days": 9}, headers=_FRESH),
+    "api:ethics-case-list POST": lambda s: Sent(
+        {
+            "project": s.joint.project.slug,
+            "committee": str(s.joint.university.ethics_committee.pk),
+            "form": s.object(EthicsForm).code,
+            "title": f"New {s.canary}",
+        },
+        about=s.joint.project,
+    ),
+    "api:ethics-case-detail PATCH": lambda s: Sent(
+        {"answers": {"aim": f"Other {s.canary}"}, "form_version": 1}, headers=_FRESH
+    ),
+    "api:ethics-case-submit POST": lambda s: Sent({"form_version": 1}),
+    "api:ethics-case-withdraw POST": _NOTHING,
+    "api:ethics-case-carry-over POST": _NOTHING,
+    "api:ethics-case-follow POST": _NOTHING,
+    "api:ethics-case-appeal POST": lambda s: Sent({"text": f"Ground {s.canary}"}),
+    "api:ethics-case-report POST": lambda s: Sent({"kind": "monitoring", "text": f"Well {s.canary}"}),
+    "api:ethics-case-reply POST": lambda s: Sent(
+        {"question": str(s.object(EthicsQuestion).pk), "text": f"So {s.canary}"}
+    ),
+    "api:ethics-case-claim POST": lambda s: Sent({"number": 1, "evidence": f"Seen {s.canary}"}),
+    "api:ethics-case-confirm POST": lambda s: Sent({"number": 1, "evidence": f"Seen {s.canary}"}),
+    "api:ethics-case-assign POST": lambda s: Sent({"reviewers": [str(s.colleague.pk)]}),
+    "api:ethics-case-ask POST": lambda s: Sent({"text": f"What {s.canary}?"}),
+    "api:ethics-case-decide POST": lambda s: Sent({"decision": "rejected", "reason": f"No {s.canary}"}),
+    "api:ethics-case-hold POST": lambda s: Sent({"move": "suspend", "reason": f"Stop {s.canary}"}),
+    "api:ethics-case-close POST": lambda s: Sent({"report": str(s.object(EthicsReport).pk), "outcome": "Noted."}),
+    "api:ethics-review-submit POST": lambda s: Sent({"opinion": "favour", "text": f"Yes {s.canary}"}, headers=_FRESH),
+    "api:ethics-review-conflict POST": lambda s: Sent({"kind": "other", "text": f"Cousin {s.canary}"}),
+    "api:ethics-review-settle POST": lambda s: Sent({"move": "recuse"}),
+    "api:ethics-assessment-list POST": lambda s: Sent(
+        {"project": s.joint.project.slug, "form": f"assessment-{s.joint.university.slug}"}, about=s.joint.project
+    ),
+    "api:ethics-assessment-detail PATCH": lambda s: Sent(
+        {"answers": {"aim": f"Other {s.canary}"}, "form_version": 1}, headers=_FRESH
+    ),
+    "api:ethics-assessment-carry-over POST": _NOTHING,
+    "api:ethics-assessment-finish POST": _NOTHING,
+    "api:ethics-assessment-reopen POST": _NOTHING,
     "api:publication-list POST": lambda s: Sent(
         {
             "project": s.joint.project.slug,
