@@ -7,5 +7,6 @@ from collab.inbox import admin as inbox
 from collab.projects import admin as projects
 from collab.publications import admin as publications
 from collab.terms import admin as terms
+from collab.transfer import admin as transfer
 
-__all__ = ["accounts", "agreements", "audit", "inbox", "projects", "publications", "terms"]
+__all__ = ["accounts", "agreements", "audit", "inbox", "projects", "publications", "terms", "transfer"]

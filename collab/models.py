@@ -54,6 +54,7 @@ from collab.projects.models import (
 )
 from collab.publications.models import Manuscript, PublicationNotice, PublicationObjection
 from collab.terms.models import TermsAcceptance
+from collab.transfer import models as transfer
 
 __all__ = [
     "Agreement",
@@ -113,4 +114,5 @@ __all__ = [
     "User",
     "VersionComment",
     "WorkItem",
+    "transfer",
 ]

@@ -49,7 +49,7 @@ from collab.inbox.models import (
 from collab.inbox.standing import explain, grants, grants_through, stands_in
 from collab.inbox.states import Decision
 from collab.inbox.topics import Topic, register_topic
-from collab.projects.guards import register_guard
+from collab.projects.guards import register_gone, register_guard
 from collab.projects.models import (
     Attestation,
     Budget,
@@ -75,9 +75,11 @@ from collab.projects.running import requires_project
 from collab.projects.states import ProjectState
 from collab.publications.asking import PUBLICATION, facts_of_notice, only_as_a_whole, only_on_page
 from collab.publications.models import Manuscript, PublicationNotice, PublicationObjection
+from collab.publications.services import party_gone
 from collab.terms.acceptance import told
 from collab.terms.models import TermsAcceptance
 from collab.terms.telling import TERMS, tell_to_accept
+from collab.transfer import wiring as transfer  # noqa: F401  registers what technology transfer brings along
 
 register_scope(Organisation, Scope(view="organisation.view", organisation="pk", everyone=True))
 register_scope(OrganisationUnit, Scope(view="organisation.view", organisation="organisation", everyone=True))
@@ -147,6 +149,7 @@ requires_project(
     Project, "", "tracking.write", "tracking.manage", states=frozenset({ProjectState.ACTIVE, ProjectState.CLOSING})
 )
 register_guard("begin", "signed", is_signed)
+register_gone(PUBLICATION, party_gone)
 register_executed(TERMS, tell_to_accept)
 
 register_topic(

@@ -19,6 +19,7 @@ from collab.agreements.api import (
     ApprovalStepViewSet,
     BackgroundViewSet,
 )
+from collab.casefile.api import CaseViewSet
 from collab.graph.api import GraphViewSet
 from collab.inbox.api import DelegationViewSet, NotificationViewSet, ObligationViewSet, RequestViewSet
 from collab.projects.api import ProjectViewSet
@@ -46,6 +47,7 @@ router.register("invitations", InvitationViewSet, basename="invitation")
 router.register("membership-reviews", MembershipReviewViewSet, basename="membership-review")
 router.register("people", PersonViewSet, basename="person")
 router.register("projects", ProjectViewSet, basename="project")
+router.register("projects", CaseViewSet, basename="case")
 router.register("parties", PartyViewSet, basename="party")
 router.register("approvals", ApprovalViewSet, basename="approval")
 router.register("review-steps", ReviewStepViewSet, basename="review-step")

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 
 
 class Role(StrEnum):
-    """What a membership makes of a person. The first three are held in an organisation, the others in a project."""
+    """What a membership makes of a person. The first four are held in an organisation, the others in a project."""
 
     ORGANISATION_ADMIN = "organisation_admin"
     SIGNATORY = "signatory"
     EMPLOYEE = "employee"
+    TRANSFER_OFFICER = "transfer_officer"
     LEAD = "lead"
     RESEARCHER = "researcher"
     ENGINEER = "engineer"
@@ -31,13 +32,14 @@ ROLE_LABELS = {
     Role.ORGANISATION_ADMIN: _("Organisation admin"),
     Role.SIGNATORY: _("Authorised signatory"),
     Role.EMPLOYEE: _("Employee"),
+    Role.TRANSFER_OFFICER: _("Technology-transfer officer"),
     Role.LEAD: _("Project lead"),
     Role.RESEARCHER: _("Researcher"),
     Role.ENGINEER: _("Engineer"),
     Role.OBSERVER: _("Observer"),
 }
 
-ORGANISATION_ROLES = (Role.ORGANISATION_ADMIN, Role.SIGNATORY, Role.EMPLOYEE)
+ORGANISATION_ROLES = (Role.ORGANISATION_ADMIN, Role.SIGNATORY, Role.EMPLOYEE, Role.TRANSFER_OFFICER)
 PROJECT_ROLES = (Role.LEAD, Role.RESEARCHER, Role.ENGINEER, Role.OBSERVER)
 
 # word -> what it lets a person do
@@ -101,6 +103,27 @@ WORDS = {
     "delegation.view": _("see who stands in for oneself, and for whom one does"),
     "delegation.manage": _("let somebody answer during an absence"),
     "calendar.manage": _("make and revoke the private link of one's calendar"),
+    "disclosure.create": _("disclose an invention, a model or another result of a project"),
+    "disclosure.begin": _("disclose a result made outside of any project"),
+    "disclosure.view": _("see a disclosure and where it stands"),
+    "disclosure.edit": _("write at a disclosure and submit it"),
+    "disclosure.sign": _("sign a disclosure as one of its inventors"),
+    "case.view": _("see the cases of an organisation, their assessment and history"),
+    "case.manage": _("check, assign and return disclosures, and lead their cases"),
+    "case.decide": _("decide what becomes of a disclosed result"),
+    "assessment.view": _("see an assessment"),
+    "assessment.give": _("give the assessment one was asked for"),
+    "protection.manage": _("manage applications, rights and their deadlines"),
+    "offer.manage": _("offer technologies, and answer those who are interested"),
+    "licence.view": _("see options and licences"),
+    "licence.draft": _("draft options and licences, and lead their negotiation"),
+    "licence.end": _("call out a breach, and end licences"),
+    "royalty.view": _("see what is due, reported and paid under licences"),
+    "royalty.manage": _("schedule payments, check reports, write invoices and match receipts"),
+    "royalty.report": _("report sales as a licensee"),
+    "distribution.approve": _("approve how income is distributed"),
+    "statement.view": _("see one's own statements of income"),
+    "transfer.report": _("read the figures of technology transfer"),
 }
 
 # Held by no role: by owning a row, or by what a request says of itself (collab/inbox/standing.py).
@@ -108,16 +131,17 @@ PERSONAL_WORDS = frozenset(
     {"token.manage", "calendar.manage", "delegation.view", "delegation.manage"}
     | {"notification.view", "notification.manage"}
     | {"review.give", "review.chair", "person.view"}
+    | {"disclosure.sign", "assessment.give", "statement.view"}
     | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
 )
 
 # What a read-only token still allows.
 READ_WORDS = frozenset(
-    word for word in WORDS if word.endswith((".view", ".read", ".download")) and word != "token.manage"
+    word for word in WORDS if word.endswith((".view", ".read", ".download")) or word == "transfer.report"
 )
 
 # What only a person in the browser does, never a program with their token: it must not breed tokens, sign or accept.
-SESSION_WORDS = frozenset({"token.manage", "agreement.sign", "terms.accept", "calendar.manage"})
+SESSION_WORDS = frozenset({"token.manage", "agreement.sign", "terms.accept", "calendar.manage", "disclosure.sign"})
 
 _SEE = {
     "organisation.view",
@@ -130,6 +154,7 @@ _SEE = {
     "publication.view",
 }
 _RESEARCH = _SEE | {
+    "disclosure.create",
     "publication.give",
     "dataset.govern",
     "request.ask",
@@ -194,6 +219,16 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "review.view",
             "review.manage",
             "budget.view",
+            "disclosure.begin",
+            "disclosure.view",
+            "case.view",
+            "case.decide",
+            "assessment.view",
+            "licence.view",
+            "royalty.view",
+            "royalty.report",
+            "distribution.approve",
+            "transfer.report",
         }
     ),
     Role.SIGNATORY: frozenset(
@@ -211,9 +246,44 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "review.view",
             "budget.view",
             "obligation.view",
+            "licence.view",
+            "royalty.report",
         }
     ),
-    Role.EMPLOYEE: frozenset({"organisation.view", "project.create"}),
+    Role.EMPLOYEE: frozenset({"organisation.view", "project.create", "disclosure.begin"}),
+    Role.TRANSFER_OFFICER: frozenset(
+        {
+            "organisation.view",
+            "project.view",
+            "agreement.view",
+            "agreement.draft",
+            "agreement.comment",
+            "agreement.end",
+            "model.view",
+            "dataset.view",
+            "publication.view",
+            "publication.object",
+            "request.ask",
+            "obligation.view",
+            "obligation.manage",
+            "disclosure.begin",
+            "disclosure.view",
+            "disclosure.edit",
+            "case.view",
+            "case.manage",
+            "case.decide",
+            "assessment.view",
+            "protection.manage",
+            "offer.manage",
+            "licence.view",
+            "licence.draft",
+            "licence.end",
+            "royalty.view",
+            "royalty.manage",
+            "distribution.approve",
+            "transfer.report",
+        }
+    ),
 }
 
 

@@ -13,14 +13,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from collab.access.policy import visible_to
-from collab.agreements.models import Agreement, AgreementKind, AgreementParty, AgreementVersion, Signature
+from collab.agreements.models import (
+    Agreement,
+    AgreementKind,
+    AgreementParty,
+    AgreementVersion,
+    Coverage,
+    Signature,
+)
 from collab.agreements.reading import STATE_WORDS
 from collab.agreements.states import STANDING, VersionState
 from collab.graph.sources import GraphRole, Kind, Link, Node, Part, Question, day_of, first_of, node_key
 
 KINDS = (Kind("agreement", gettext_lazy("Agreements"), gettext_lazy("Agreement"), "file-earmark-text"),)
 
-# What is agreed on; an amendment is about the same as what it amends.
+# What is agreed on; an amendment is about the same as what it amends. Whatever lets a party use data transfers too.
 _ROLES = {
     AgreementKind.NDA: GraphRole.RESEARCH,
     AgreementKind.COLLABORATION: GraphRole.RESEARCH,
@@ -73,11 +80,19 @@ def _agreements(asked: Question) -> Any:
     if asked.party is not None:
         mine = AgreementParty.objects.filter(version=OuterRef("pk"), organisation=asked.party)
         versions = versions.filter(Exists(mine))
-    rows = Agreement.objects.filter(Exists(versions), project__in=asked.projects)
+    rows = Agreement.objects.filter(Exists(versions), project__in=asked.projects).annotate(moves=_moves(asked))
     if asked.role is not None:
         kinds = [kind for kind, role in _ROLES.items() if role == asked.role]
-        rows = rows.filter(Q(kind__in=kinds) | Q(amends__kind__in=kinds))
+        also = Q(moves=True) if asked.role == GraphRole.TRANSFER else Q()
+        rows = rows.filter(Q(kind__in=kinds) | Q(amends__kind__in=kinds) | also)
     return visible_to(asked.user, "agreement.view", rows, asked.at).select_related("amends").order_by("-created_at")
+
+
+def _moves(asked: Question) -> Exists:
+    """Whether a signed version of it, or of what it amends, lets a party use data of the project."""
+    mine = Q(version__agreement=OuterRef("pk")) | Q(version__agreement=OuterRef("amends"))
+    rows = Coverage.objects.filter(mine, version__executed_at__isnull=False)
+    return Exists(visible_to(asked.user, "agreement.view", rows, asked.at))
 
 
 def _versions(asked: Question) -> Any:
@@ -120,9 +135,11 @@ def _node(row: Agreement, version: AgreementVersion, days: tuple[date | None, da
     return Node("agreement", row.pk, str(row), row.get_absolute_url(), detail, "", "", *days)
 
 
-def _roles(row: Agreement) -> frozenset[GraphRole]:
+def _roles(row: Any) -> frozenset[GraphRole]:
+    """`row` as `_agreements` reads it."""
     about = row.amends if row.amends is not None else row
-    return frozenset({_ROLES[AgreementKind(about.kind)]} if about.kind in _ROLES else ())
+    roles = {_ROLES[AgreementKind(about.kind)]} if about.kind in _ROLES else set()
+    return frozenset(roles | {GraphRole.TRANSFER} if row.moves else roles)
 
 
 def _belongs(row: Agreement, days: tuple[date | None, date | None]) -> Iterable[Link]:

@@ -13,17 +13,20 @@ from typing import IO, Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from collab.access.policy import require
+from collab.access.policy import require, visible_to
 from collab.accounts.models import User
 from collab.agreements.models import AgreementVersion
 from collab.agreements.sealing import sealed_content
 from collab.audit.services import record
 from collab.casefile.tables import TABLES, Table
+from collab.kernel.blobs import blob_path, digest_file, read_blob
 from collab.kernel.errors import ConflictError
 from collab.kernel.paper import each
 from collab.projects.models import Project
+from collab.publications.models import Manuscript
 from collab.web.csvs import csv_lines
 
 FORMAT = "tandem-case/1"
@@ -31,7 +34,10 @@ _IN_MEMORY = 4 * 1024**2  # a small case never touches the disk
 
 _README = (
     _("This is what one person could see of a joint project when the file was made; manifest.json says who and when."),
-    _("Each table is there twice: as CSV for people, as JSON for programs. agreements/ holds the sealed PDFs."),
+    _(
+        "Each table is there twice: as CSV for people, as JSON for programs. agreements/ holds the sealed PDFs, "
+        "manuscripts/ what was laid before the parties: one folder for each notice, named by its id."
+    ),
     _("manifest.json names every file with its SHA-256; its own hash stands in the history of the project."),
     _(
         "Each act of the history has a hash over the act before and itself: sha256 of “previous”, a line feed, and the "
@@ -55,6 +61,7 @@ def export_case(*, project: Project, by: User) -> IO[bytes]:
             box.write(f"{table.name}.csv", _csv(table, table.read(project, by)))
             files[-1]["rows"] = files[-2]["rows"] = max(0, count - 2)
         missing = _add_agreements(box, project, by)
+        taken, lost = _add_manuscripts(box, project, by)
         manifest = {
             "format": FORMAT,
             "project": {
@@ -66,23 +73,24 @@ def export_case(*, project: Project, by: User) -> IO[bytes]:
             "made_at": timezone.now().isoformat(),
             "made_for": {"id": str(by.pk), "name": str(by)},
             "files": list(files),
-            "missing": missing,
+            "missing": missing + lost,
         }
         told = json.dumps(manifest, ensure_ascii=False, indent=1).encode()
         archive.writestr("manifest.json", told)
-    _record(project, by, files=len(files), manifest=hashlib.sha256(told).hexdigest())
+    _record(project, by, files=len(files), manifest=hashlib.sha256(told).hexdigest(), manuscripts=taken)
     out.seek(0)
     return out
 
 
 @transaction.atomic
-def _record(project: Project, by: User, *, files: int, manifest: str) -> None:
+def _record(project: Project, by: User, *, files: int, manifest: str, manuscripts: list[str]) -> None:
+    """Who took which manuscript is history, here as where one is opened alone."""
     record(
         verb="project.export_case",
         subject=project,
         by=by,
         project_id=project.pk,
-        data={"files": files, "manifest_sha256": manifest},
+        data={"files": files, "manifest_sha256": manifest, "manuscripts": manuscripts},
     )
 
 
@@ -157,3 +165,23 @@ def _add_agreements(box: _Box, project: Project, by: User) -> list[dict[str, str
             continue
         box.add(path, content)
     return missing
+
+
+def _add_manuscripts(box: _Box, project: Project, by: User) -> tuple[list[str], list[dict[str, str]]]:
+    """The manuscripts that were laid before the parties as files: hashes of what is in it; what is damaged, and why."""
+    rows = Manuscript.objects.filter(notice__project=project).exclude(sha256="")
+    seen = visible_to(by, "publication.view", rows).order_by("notice__given_on", "notice_id", "number")
+    taken, missing = [], []
+    for row in seen.iterator(chunk_size=100):
+        path = f"manuscripts/{row.notice_id}/{row.number}.pdf"
+        blob = blob_path(row.sha256)
+        if not blob.exists() or digest_file(blob)[0] != row.sha256:
+            missing.append({"path": path, "reason": _lost()})
+            continue
+        box.write(path, read_blob(row.sha256))
+        taken.append(row.sha256)
+    return taken, missing
+
+
+def _lost() -> str:
+    return gettext("The stored file is damaged: its hash is not the one it was laid before with.")

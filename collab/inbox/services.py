@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
@@ -213,17 +214,25 @@ def withdraw_request(*, request: Request, by: User, reason: str = "") -> Request
 
 @transaction.atomic
 def lapse_requests(
-    *, topic: str, subjects: Iterable[models.Model], by: User | None, reason: str = "", wait: bool = True
+    *,
+    topic: str,
+    subjects: Iterable[models.Model],
+    by: User | None,
+    reason: str = "",
+    wait: bool = True,
+    organisations: Iterable[UUID] | None = None,
 ) -> int:
     """Close what is still asked about these objects: the matter has moved on, so nobody need answer any more.
 
-    `by` is None where a day that came has moved it on.
+    `by` is None where a day that came has moved it on; `organisations`: only what these were asked.
 
     Called inside the verb of the subject's room. Without `wait`, raises OperationalError (on PostgreSQL) where somebody
     is answering at this moment, instead of waiting for them.
     """
     keys = [str(subject.pk) for subject in subjects]
     rows = Request.objects.open().filter(topic=topic, subject_id__in=keys).order_by("pk")
+    if organisations is not None:
+        rows = rows.filter(organisation__in=organisations)
     locked = list(rows.select_for_update(of=("self",), nowait=not wait).with_names())
     for row in locked:
         row.state = _require_open("withdraw", row)

@@ -19,8 +19,10 @@ from collab.projects.states import PROJECT_MOVES
 
 Guard = Callable[[Project], Iterable[Missing]]
 Effect = Callable[[Project, User], dict[str, Any]]
+Gone = Callable[[ProjectParty, User], None]
 _GUARDS: dict[str, dict[str, Guard]] = defaultdict(dict)
 _EFFECTS: dict[str, dict[str, Effect]] = defaultdict(dict)
+_GONE: dict[str, Gone] = {}
 
 
 def register_guard(move: str, name: str, guard: Guard) -> None:
@@ -33,6 +35,17 @@ def register_effect(move: str, name: str, effect: Effect) -> None:
     """Do something in the transaction of a move; what it returns goes into the act of the move."""
     _known(move)
     _EFFECTS[move][name] = effect
+
+
+def register_gone(name: str, then: Gone) -> None:
+    """Run `then(party, by)` in the transaction in which a party leaves; the same name again replaces it."""
+    _GONE[name] = then
+
+
+def gone(party: ProjectParty, by: User) -> None:
+    """Tell everybody who registered that a party has left."""
+    for then in _GONE.values():
+        then(party, by)
 
 
 def missing_for(move: str, project: Project) -> list[Missing]:

@@ -148,11 +148,16 @@ class LiftForm(OnceForm):
     outcome = forms.ChoiceField(label=_("Outcome"), choices=OUTCOMES, widget=forms.RadioSelect)
     remark = _text(_("Remark"), 3, 2000, required=False)
 
-    def __init__(self, *args: Any, objection: PublicationObjection, newest: int, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, objection: PublicationObjection, newest: int, instead: bool = False, **kwargs: Any
+    ) -> None:
+        """`instead`: the party has left, and another one judges the revised manuscript."""
         super().__init__(*args, **kwargs)
         outcome: Any = self.fields["outcome"]
-        if newest <= objection.manuscript:
-            outcome.choices = OUTCOMES[1:]
+        outcome.choices = OUTCOMES[newest <= objection.manuscript : 1 if instead else 2]
+        if instead:
+            self.fields["remark"].required = True
+            self.fields["remark"].label = _("Why it settles the objection")
 
 
 class PublishForm(OnceForm):

@@ -273,12 +273,23 @@ def wait(*, objection: PublicationObjection, by: User, until: date | None = None
 
 @transaction.atomic
 def lift(*, objection: PublicationObjection, outcome: str, by: User, remark: str = "") -> PublicationObjection:
-    """The objecting party says that the revised manuscript settles its objection, or takes the objection back."""
+    """The objecting party says that the revised manuscript settles its objection, or takes the objection back.
+
+    What it protects outlives its part in the project: once it has left, another party judges the revised manuscript and
+    says why it settles the objection. Nobody takes it back for a party that is gone.
+    """
     locked = _locked(objection.notice, by, "publication.object")
-    _require_speaker(by, objection.party, locked)
+    instead = stands_in(by, locked, objection)
+    if not instead:
+        _require_speaker(by, objection.party, locked)
     mine = _open(locked, objection)
     if outcome not in {ObjectionState.REVISED, ObjectionState.WITHDRAWN}:
         raise InvalidError(_("Choose one of the outcomes."), field="outcome")
+    if instead and outcome == ObjectionState.WITHDRAWN:
+        text = _("%(party)s has left the project; nobody takes its objection back. A revised manuscript settles it.")
+        raise InvalidError(text % {"party": mine.party}, field="outcome")
+    if instead and not remark.strip():
+        raise InvalidError(_("Say why the revised manuscript settles it."), field="remark")
     if outcome == ObjectionState.REVISED and _last(locked).number <= mine.manuscript:
         raise InvalidError(_("There is no manuscript yet that is newer than the objection."), field="outcome")
     _settle(locked, mine, outcome, by, remark.strip())
@@ -349,6 +360,22 @@ def open_manuscript(*, manuscript: Manuscript, by: User) -> Manuscript:
         data=_told(manuscript.notice, number=manuscript.number, sha256=manuscript.sha256),
     )
     return manuscript
+
+
+def party_gone(party: ProjectParty, by: User) -> None:
+    """Inside the verb by which a party leaves: it is asked no more, which is no answer, and its objections stay open.
+
+    The others are told, because one of them now judges a revised manuscript.
+    """
+    rows = PublicationNotice.objects.going_on().filter(project=party.project_id)
+    notices = list(rows.exclude(organisation=party.organisation_id).select_for_update().order_by("pk"))
+    reason = _("%(party)s has left the project.") % {"party": party.organisation}
+    lapse_requests(topic=PUBLICATION, subjects=notices, by=by, reason=reason, organisations=[party.organisation_id])
+    for notice in PublicationNotice.objects.filter(pk__in=[row.pk for row in notices]).with_answers():
+        if any(row.party_id == party.organisation_id for row in notice.open_objections):
+            judges = _others(notice.project, notice.organisation) or [notice.organisation]
+            title = gettext_lazy("A party that objects has left; a revised manuscript settles it: “{title}”")
+            tell(notice, title, [notice.given_by, *speakers_of(notice, judges)], but=by)
 
 
 @transaction.atomic
@@ -467,6 +494,20 @@ def parties_spoken_for(by: User, notice: PublicationNotice) -> dict[UUID, Organi
     others = _others(notice.project, notice.organisation)
     held = set(speakers(notice.project_id, others).filter(user=by).values_list("organisation", flat=True))
     return {one.pk: one for one in others if one.pk in held}
+
+
+def parties_gone(notice: PublicationNotice) -> set[UUID]:
+    rows = ProjectParty.objects.filter(project=notice.project_id, left_on__isnull=False)
+    return set(rows.values_list("organisation", flat=True))
+
+
+def stands_in(by: User, notice: PublicationNotice, objection: PublicationObjection) -> bool:
+    """Whether the person judges instead of a party that has left: for another one, or alone for the last one there."""
+    others = _others(notice.project, notice.organisation)
+    if any(one.pk == objection.party_id for one in others):
+        return False
+    judges = others or [notice.organisation]
+    return speakers(notice.project_id, judges).filter(user=by).exists()
 
 
 def _products(project: Project, by: User, wanted: Iterable[UUID]) -> list[dict[str, str]]:

@@ -30,9 +30,11 @@ from collab.publications.services import (
     mark_published,
     object_to,
     open_manuscript,
+    parties_gone,
     parties_spoken_for,
     replan,
     revise,
+    stands_in,
     wait,
     withdraw_notice,
 )
@@ -91,6 +93,10 @@ def publication(request: HttpRequest, pk: UUID) -> HttpResponse:
     answers = list(requests_of(notice))
     waiting = {row.organisation_id for row in answers if row.is_open}
     objecting = {row.party_id for row in notice.open_objections}
+    gone = parties_gone(notice) if notice.open_objections else set()
+    newest = max(row.number for row in notice.manuscripts.all())
+    judged = [row for row in notice.open_objections if row.party_id in gone and newest > row.manuscript]
+    instead = {row.party_id for row in judged if stands_in(request.user, notice, row)}  # type: ignore[arg-type]
     context = {
         "notice": notice,
         "project": notice.project,
@@ -104,7 +110,8 @@ def publication(request: HttpRequest, pk: UUID) -> HttpResponse:
             {
                 "row": row,
                 "may_wait": mine and going_on and row.only_delays and row.state == "open",
-                "may_lift": row.party_id in speaks and row.state == "open",
+                "may_lift": row.state == "open" and row.party_id in {*speaks, *instead},
+                "gone": row.state == "open" and row.party_id in gone,
             }
             for row in notice.objections.all()
         ],
@@ -187,11 +194,12 @@ def publication_wait(request: HttpRequest, pk: UUID, objection: UUID) -> HttpRes
 def publication_lift(request: HttpRequest, pk: UUID, objection: UUID) -> HttpResponse:
     notice = _notice(request, "publication.object", pk)
     found = _objection(notice, objection)
-    if found.party_id not in _speaking(request, notice):
+    instead = stands_in(request.user, notice, found)  # type: ignore[arg-type]
+    if not instead and found.party_id not in _speaking(request, notice):
         text = _("You do not speak for %(party)s about publications.") % {"party": found.party}
         raise RefusedError([Missing("not_speaker", text)])
     newest = max(row.number for row in notice.manuscripts.all())
-    form = LiftForm(sent(request), objection=found, newest=newest)
+    form = LiftForm(sent(request), objection=found, newest=newest, instead=instead)
 
     def settle() -> str:
         lift(objection=found, by=request.user, **form.values())

@@ -22,6 +22,7 @@ from collab.agreements.approvals import ApprovalStep
 from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.inbox.models import Notification, Request
 from collab.projects.models import Questionnaire, Review, ReviewStep
+from collab.transfer.models import Assessment, AssessmentScore, Criterion, NoveltyRule, TransferCase
 from tests.access.scene import Scene, Side
 
 
@@ -71,7 +72,10 @@ class Persona:
         elif isinstance(obj, Delegation):
             held = {"delegation.view"} if self._is(obj.delegate_id) else set()
             held |= {"delegation.view", "delegation.manage"} if self._is(obj.delegator_id) else set()
-        elif isinstance(obj, AgreementTemplate | TemplateVersion):
+        elif (house := owner_of(obj)) is not None:
+            held = {word for org, role in self.posts if org == house for word in ROLE_WORDS[role]}
+            held |= self._words_on_a_case(obj, side)
+        elif isinstance(obj, AgreementTemplate | TemplateVersion | NoveltyRule):
             held = {"organisation.view"} if self.known else set()
         elif isinstance(obj, ApiToken):
             held = {"token.manage"} if self.user is not None and obj.user_id == self.user.pk else set()
@@ -101,6 +105,16 @@ class Persona:
             return see | {"request.advise"}
         return set()
 
+    def _words_on_a_case(self, obj: Model, side: Side) -> set[str]:
+        """In the scene the researcher is the inventor, and the lead assesses."""
+        if isinstance(obj, Criterion):
+            return set()
+        if isinstance(obj, Assessment | AssessmentScore):
+            return {"assessment.view", "assessment.give"} if self._is(side.joint.lead.pk) else set()
+        if self._is(side.joint.researcher.pk):
+            return {"disclosure.view", "disclosure.edit", "disclosure.sign"}
+        return {"disclosure.view"} if self._is(side.joint.lead.pk) and case_of(obj) in side.assessed else set()
+
     def token_lets(self, word: str) -> bool:
         if not self.secret:
             return True
@@ -116,6 +130,25 @@ def _organisation_of(obj: Model) -> object:
         if isinstance(obj, OrganisationUnit | Invitation | MembershipReview | ApprovalStep)
         else None
     )
+
+
+def case_of(obj: Model) -> TransferCase | None:
+    """The case that a row of technology transfer hangs on."""
+    for name in ("", "case", "disclosure", "inventor", "assessment"):
+        part = getattr(obj, name, None) if name else obj
+        if isinstance(part, TransferCase):
+            return part
+        if name and part is not None:
+            return case_of(part)
+    return None
+
+
+def owner_of(obj: Model) -> object:
+    """The organisation whose office leads the case that the row hangs on, or None for other rows."""
+    if isinstance(obj, Criterion):
+        return obj.organisation_id
+    case = case_of(obj) if type(obj).__module__.startswith("collab.transfer.") else None
+    return case.organisation_id if case is not None else None
 
 
 class Visitor:
@@ -164,6 +197,12 @@ def personas(scene: Scene) -> list[Persona]:
             roles=on_a(Role.ORGANISATION_ADMIN),
             posts=((uni, Role.ORGANISATION_ADMIN),),
         ),
+        Persona(
+            "transfer officer",
+            a.transfer_officer,
+            roles=on_a(Role.TRANSFER_OFFICER),
+            posts=((uni, Role.TRANSFER_OFFICER),),
+        ),
         Persona("ex-member", here.former, posts=employee),
         Persona(
             "foreign organisation admin",
@@ -193,6 +232,7 @@ NAMES = [
     "company engineer",
     "signatory",
     "organisation admin",
+    "transfer officer",
     "ex-member",
     "foreign organisation admin",
     "staff",

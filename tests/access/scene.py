@@ -107,6 +107,20 @@ from collab.projects.services import (
 from collab.publications.models import Manuscript, PublicationNotice, PublicationObjection
 from collab.publications.services import give_notice, object_to
 from collab.terms.models import TermsAcceptance
+from collab.transfer.models import (
+    Assessment,
+    AssessmentScore,
+    CaseStage,
+    Criterion,
+    DisclosedResult,
+    Disclosure,
+    DisclosureSignature,
+    Funding,
+    Inventor,
+    NoveltyRule,
+    PriorArt,
+    TransferCase,
+)
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
 from registry.catalog.services import TrainedModel, register_version
 from registry.datasets.models import Dataset, DatasetVersion
@@ -142,6 +156,7 @@ class Side:
     canary: str
     spare_organisation: Organisation
     organisation_admin: User
+    transfer_officer: User
     newcomer: User  # employed by the university, without a role in the project
     versions: dict[str, AgreementVersion] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -149,8 +164,14 @@ class Side:
     steps: dict[str, ReviewStep] = field(default_factory=dict)
     requests: dict[str, Request] = field(default_factory=dict)
     objects: dict[type[Model], Model] = field(default_factory=dict)
+    cases: dict[str, TransferCase] = field(default_factory=dict)
     spec: dict[str, Any] = field(default_factory=dict)
     finishable: MembershipReview | None = None  # of the organisation, with nothing left to decide
+
+    @property
+    def assessed(self) -> list[TransferCase]:
+        """The cases that the lead was asked to assess."""
+        return [case for name, case in self.cases.items() if name == "assessed"]
 
     @property
     def feed_secret(self) -> str:
@@ -236,6 +257,7 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
         canary=canary,
         spare_organisation=organisation(f"{title} Neighbour"),
         organisation_admin=employ(person(f"{canary} Registrar"), made.university, Role.ORGANISATION_ADMIN),
+        transfer_officer=employ(person(f"{canary} Officer"), made.university, Role.TRANSFER_OFFICER),
         newcomer=employ(person(f"{canary} Newcomer"), made.university),
     )
     Organisation.objects.filter(pk=made.university.pk).update(email_domains=["example.org"])
@@ -247,6 +269,7 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
     _rooms(here)
     _inbox(here)
     _publications(here)
+    _transfer(here)
     tokens = ApiToken.objects.filter(digest__in=[_digest(token_for(made.researcher))])
     tokens.update(name=f"Token {canary}")
     here.objects |= {
@@ -582,6 +605,59 @@ def _publications(here: Side) -> None:
         PublicationNotice: here.notices["notified"],
         PublicationObjection: objection,
     }
+
+
+def _transfer(here: Side) -> None:
+    """A draft, a case under assessment, and one of everything that hangs on them."""
+    made, canary, now = here.joint, here.canary, timezone.now()
+    for number, (name, state) in enumerate({"draft": "draft", "assessed": "under_assessment"}.items()):
+        case = TransferCase.objects.create(
+            organisation=made.university,
+            project=made.project,
+            docket=f"{canary}-{number}" if number else "",
+            disclosed_on=now.date() if number else None,
+            state=state,
+            created_by=made.researcher,
+        )
+        disclosure = Disclosure.objects.create(
+            case=case,
+            kind="trained_model",
+            **{what: f"{what} {canary}" for what in ("title", "title_zh", "summary", "description")},
+        )
+        inventor = Inventor.objects.create(
+            disclosure=disclosure, person=made.researcher, name=made.researcher.name, employer=made.university,
+            share_percent=100,
+        )  # fmt: skip
+        CaseStage.objects.create(case=case, state=state, entered_at=now, by=made.researcher)
+        here.cases[name] = case
+    case = here.cases["draft"]
+    criterion = Criterion.objects.create(organisation=made.university, name=f"Market {canary}", weight=3)
+    assessment = Assessment.objects.create(
+        case=here.cases["assessed"], assessor=made.lead, asked_by=here.transfer_officer, comment=f"Comment {canary}"
+    )
+    here.objects |= {
+        TransferCase: case,
+        Disclosure: case.disclosure,
+        Inventor: case.disclosure.inventors.get(),
+        CaseStage: case.stages.get(),
+        DisclosureSignature: DisclosureSignature.objects.create(
+            inventor=inventor, document=f"Text {canary}", document_sha256="0" * 64, typed_name="Me", by=made.researcher
+        ),
+        Funding: Funding.objects.create(disclosure=case.disclosure, sponsor_name=f"Sponsor {canary}"),
+        PriorArt: PriorArt.objects.create(disclosure=case.disclosure, kind="patent", reference=f"Patent {canary}"),
+        DisclosedResult: DisclosedResult.objects.create(
+            case=case, kind="model_version", subject_type="registry.modelversion", label=f"Model {canary}",
+            subject_id=here.objects[ModelVersion].pk,
+        ),
+        Criterion: criterion,
+        Assessment: assessment,
+        AssessmentScore: AssessmentScore.objects.create(
+            assessment=assessment, criterion=criterion, weight=3, comment=f"Comment {canary}"
+        ),
+        NoveltyRule: NoveltyRule.objects.get_or_create(
+            jurisdiction="XX", valid_from="2000-01-01", defaults={"name": "Nowhere"}
+        )[0],
+    }  # fmt: skip
 
 
 def trained(here: Side, job: Job) -> TrainedModel:

@@ -24,6 +24,14 @@ PERSONAL = {"request", "reviewer", "comment", "condition", "handover", "delegati
     "calendarlink",
 }
 ADMINS_OWN = {"invitation", "membershipreview", "reviewitem", "approvalstep"}
+# Seen by the office of technology transfer, and the inventors.
+OFFICE = {"transfercase", "disclosure", "inventor", "disclosuresignature", "funding", "priorart"} | {
+    "disclosedresult",
+    "casestage",
+    "criterion",
+    "assessment",
+    "assessmentscore",
+}
 SEES = {"staff": (), "staff member": ("a",), "superuser": ("a", "b")}
 
 
@@ -40,13 +48,13 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
     model = obj._meta.model_name
     if name == "superuser":
         return True
-    if model in {"organisation", "organisationunit", "agreementtemplate", "templateversion"}:
+    if model in {"organisation", "organisationunit", "agreementtemplate", "templateversion", "noveltyrule"}:
         return True
     if model in {"budget", "budgetline", "budgetalert", "costentry", "trainingrate"}:
         return False  # an observer sees no money
     if model in {"reviewstep", "review", "conflictofinterest"}:
         return False  # … and no review
-    if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN}:
+    if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN, *OFFICE}:
         return False  # the staff member is an observer: no history, and no token of their own here
     return side in SEES[name]
 

@@ -25,6 +25,8 @@ SLICES = [
     "internships",
     "ethics",
 ]
+# Inside technology transfer, from the ground up.
+TRANSFER = ["disclosures", "protection", "licences", "royalties", "portfolio"]
 # What people and programs meet.
 FACES = {"views", "organisation_views", "api", "admin", "forms", "urls", "tables", "authentication"}
 # accounts stands in two places (docs/adr/0001): its tables below the policy that reads them, its verbs above.
@@ -113,6 +115,20 @@ def test_the_slices_of_collab_import_downwards_only(path):
     ]
 
     assert not wrong, f"{module} imports a slice above it: {wrong}"
+
+
+def test_the_folders_of_transfer_import_downwards_only():
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for mine in TRANSFER
+        for path in sources(f"collab/transfer/{mine}")
+        for name in imports_of(path)
+        if name.startswith("collab.transfer.")
+        and (other := name.split(".")[2]) in TRANSFER
+        and TRANSFER.index(other) > TRANSFER.index(mine)
+    ]
+
+    assert not wrong, f"A folder of transfer imports one above it; let the upper one register a hook: {wrong}"
 
 
 def test_only_what_people_meet_uses_the_web_slice():

@@ -16,9 +16,10 @@ def folders() -> set[str]:
         for path in (ROOT / room).iterdir():
             if path.is_dir() and path.name not in {"__pycache__", "migrations", "management"}:
                 found.add(f"{room}/{path.name}/")
-    for path in (ROOT / "training/engine").iterdir():
-        if path.is_dir() and path.name != "__pycache__":
-            found.add(f"training/engine/{path.name}/")
+    for parent in ("training/engine", "collab/transfer"):
+        for path in (ROOT / parent).iterdir():
+            if path.is_dir() and path.name != "__pycache__":
+                found.add(f"{parent}/{path.name}/")
     return found
 
 

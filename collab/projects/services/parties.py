@@ -13,6 +13,7 @@ from collab.access.policy import Missing, require
 from collab.accounts.models import Membership, User
 from collab.audit.services import record
 from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, StaleError
+from collab.projects.guards import gone
 from collab.projects.models import (
     Attestation,
     AttestationKind,
@@ -157,6 +158,7 @@ def _gone(party: ProjectParty, by: User, verb: str, duties: list[dict[str, str]]
         Q(ends_at=None) | Q(ends_at__gt=now), project=party.project, organisation=party.organisation
     )
     upcoming.filter(starts_at__gt=now).update(ends_at=F("starts_at"))
+    gone(party, by)
     record(
         verb=verb,
         subject=party,

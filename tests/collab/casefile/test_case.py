@@ -17,8 +17,8 @@ from collab.agreements.sealing import ensure_sealed
 from collab.audit.models import AuditEvent
 from collab.inbox.services import ask_question
 from collab.kernel.blobs import blob_path
-from tests.cast import employ, person, token_for
-from tests.collab.publications.test_services import notice_of
+from tests.cast import employ, person, token_for, upload
+from tests.collab.publications.test_services import PDF, notice_of
 from tests.pages import as_, queries, text
 
 pytestmark = pytest.mark.django_db
@@ -99,6 +99,42 @@ def test_an_act_proves_its_hash_as_the_readme_says(aurora):
         } | ({"organisation": row["organisation"]} if row["organisation"] else {})
         canonical = json.dumps(act, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         assert hashlib.sha256(f"{row['previous']}\n{canonical}".encode()).hexdigest() == row["digest"]
+
+
+def test_it_holds_the_manuscripts_that_one_may_read(aurora, borealis, registrar, client):
+    aurora.cover(reference="DUA-1")
+    borealis.cover(reference="DUA-9")
+    notice = notice_of(aurora, link="", file=upload(PDF, "draft.pdf"))
+    notice_of(aurora, title="By link")
+    lost = notice_of(aurora, title="Lost", link="", file=upload(PDF + b"lost", "lost.pdf"))
+    notice_of(borealis, link="", file=upload(PDF + b"of others", "theirs.pdf"))
+    blob_path(lost.manuscripts.get().sha256).unlink()
+
+    case = case_of(registrar, aurora.project)
+
+    told = json.loads(case.read("manifest.json"))
+    path = f"manuscripts/{notice.pk}/1.pdf"
+    assert case.read(path) == PDF
+    assert [row["path"] for row in told["files"] if row["path"].startswith("manuscripts/")] == [path]
+    assert [row["path"] for row in told["missing"]] == [f"manuscripts/{lost.pk}/1.pdf"]
+    assert AuditEvent.objects.latest("id").data["manuscripts"] == [hashlib.sha256(PDF).hexdigest()]
+
+
+def test_programs_take_the_same_case(aurora, borealis, client):
+    aurora.cover(reference="DUA-1")
+    url = f"/api/v1/projects/{aurora.project.slug}/case/"
+    asked = {"Authorization": f"Bearer {token_for(aurora.researcher, scope='read')}", "Accept": "application/zip"}
+
+    looked = client.head(url, headers=asked)
+    assert (looked.status_code, looked["Content-Type"]) == (200, "application/zip")
+    assert AuditEvent.objects.latest("id").verb != "project.export_case"
+    response = client.get(url, headers=asked)
+    case = zipfile.ZipFile(io.BytesIO(b"".join(response.streaming_content)))
+    assert json.loads(case.read("manifest.json"))["made_for"]["name"] == str(aurora.researcher)
+    assert AuditEvent.objects.latest("id").verb == "project.export_case"
+    for user, status in ((aurora.observer, 403), (borealis.lead, 404)):
+        refused = client.get(url, headers={"Authorization": f"Bearer {token_for(user)}"})
+        assert (refused.status_code, refused["Content-Type"]) == (status, "application/json")
 
 
 def test_a_damaged_pdf_is_named_and_the_rest_is_there(aurora):

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from collab.access.roles import Role
 from collab.accounts.models import Membership, User
+from collab.agreements.models import Agreement
 from collab.graph import building, sources
 from collab.graph.building import Graph, graph_of
 from collab.graph.sources import GraphRole, Kind, Node, Part, Question, forget_graph_source, register_graph_source
@@ -90,6 +91,19 @@ def test_each_question_draws_its_own(told):
     assert "Riverside University gave data for Small" in sentences(transfer)
     assert names(transfer, "person") == set()
     assert talent.nodes == []
+
+
+def test_a_collaboration_under_which_data_moved_is_a_transfer_too(told):
+    Agreement.objects.update(kind="collaboration")
+    bare = told.cover(reference="Talks", purposes=())
+    Agreement.objects.filter(pk=bare.agreement_id).update(kind="collaboration")
+
+    transfer, research = drawn(told.lead, role=GraphRole.TRANSFER), drawn(told.lead, role=GraphRole.RESEARCH)
+
+    assert names(transfer, "agreement") == {"DUA-1 · Data use"}
+    assert {"Small was trained under DUA-1 · Data use", "Northwind has signed DUA-1 · Data use"} <= sentences(transfer)
+    assert names(research, "agreement") == {"DUA-1 · Data use", "Talks · Data use"}
+    assert names(drawn(told.lead, role=GraphRole.TALENT), "agreement") == set()
 
 
 def test_what_one_may_not_see_is_not_in_it(told, borealis):

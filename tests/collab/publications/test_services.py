@@ -15,12 +15,14 @@ from collab.inbox.services import decide_request, withdraw_request
 from collab.kernel.errors import (
     ConflictError,
     InvalidError,
+    NotFoundError,
     NotReadyError,
     RefusedError,
     StaleError,
     UnsupportedKindError,
 )
-from collab.projects.models import Output
+from collab.projects.models import Output, ProjectParty
+from collab.projects.services import add_party, leave_party
 from collab.publications.models import PublicationNotice
 from collab.publications.reading import answer_of
 from collab.publications.services import (
@@ -35,7 +37,8 @@ from collab.publications.services import (
     wait,
     withdraw_notice,
 )
-from tests.cast import Joint, employ, person, upload
+from tests.cast import Joint, employ, organisation, person, upload
+from tests.pages import as_, text
 
 pytestmark = pytest.mark.django_db
 PDF = b"%PDF-1.7\n1 0 obj\n"
@@ -221,6 +224,51 @@ def test_what_must_not_be_told_waits_for_a_revised_manuscript(ground):
     lift(objection=made, outcome="revised", by=director(ground))
 
     assert PublicationNotice.objects.get(pk=notice.pk).shown_state == "free"
+
+
+def test_an_objection_outlives_the_part_of_its_party(ground):
+    third = employ(person("Third Director"), organisation("Hillside"), Role.SIGNATORY)
+    party = add_party(project=ground.project, organisation=third.memberships.get().organisation, by=ground.lead)
+    notice = notice_of(ground)
+    made = objection(ground, notice)
+    left = ProjectParty.objects.get(project=ground.project, organisation=ground.company)
+    leave_party(party=left, by=ground.lead)
+    revise(notice=notice, by=ground.researcher, link="https://example.org/second")
+
+    for facts, by, said in (
+        ({"outcome": "revised", "remark": "Page 3 is gone."}, director(ground), "not yours to see"),
+        ({"outcome": "revised", "remark": "Page 3 is gone."}, ground.lead, "do not speak for"),
+        ({"outcome": "withdrawn", "remark": "They left."}, third, "nobody takes its objection back"),
+        ({"outcome": "revised"}, third, "Say why"),
+    ):
+        with pytest.raises((InvalidError, NotFoundError, RefusedError), match=said):
+            lift(objection=made, by=by, **facts)
+    assert later(notice, 300).free_on is None
+    lift(objection=made, outcome="revised", by=third, remark="Page 3 is gone.")
+
+    assert PublicationNotice.objects.get(pk=notice.pk).shown_state == "free"
+    assert Request.objects.get(topic="publication", organisation=party.organisation).is_open
+
+
+def test_a_party_that_leaves_has_answered_nothing(ground):
+    notice = notice_of(ground)
+    made = objection(ground, notice_of(ground, title="Other"))
+    leave_party(party=ProjectParty.objects.get(project=ground.project, organisation=ground.company), by=ground.lead)
+
+    asked = Request.objects.get(topic="publication", subject_id=str(notice.pk))
+    assert (asked.state, asked.reason) == ("withdrawn", "Northwind has left the project.")
+    assert PublicationNotice.objects.get(pk=notice.pk).free_on == day(40)
+    # nobody else is left to judge: the publishing party does, by name, about a manuscript that it has revised
+    with pytest.raises(InvalidError, match="no manuscript yet"):
+        lift(objection=made, outcome="revised", by=ground.lead, remark="It is public by now.")
+    page = text(as_(ground.lead).get(made.notice.get_absolute_url()))
+    assert "has left the project" in page and "/lift/" not in page
+    revise(notice=made.notice, by=ground.researcher, link="https://example.org/second")
+    assert "/lift/" in text(as_(ground.lead).get(made.notice.get_absolute_url()))
+    form = {"outcome": "revised", "remark": "It is gone.", "once": "x"}
+    answer = as_(ground.lead).post(f"{made.notice.get_absolute_url()}objections/{made.pk}/lift/", form)
+    made.refresh_from_db()
+    assert (answer.status_code, made.state, made.outcome) == (302, "revised", "It is gone.")
 
 
 def test_a_delay_stays_within_the_limit_of_the_agreement(ground):
