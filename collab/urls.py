@@ -7,6 +7,7 @@ from collab.agreements import views as agreements
 from collab.agreements import views_library as library
 from collab.audit import views as audit
 from collab.casefile import views as casefile
+from collab.courses.urls import urlpatterns as of_courses
 from collab.graph import views as graph
 from collab.inbox import views as inbox
 from collab.projects import budget_views as budget
@@ -21,6 +22,7 @@ app_name = "collab"
 urlpatterns = [
     route("", web.dashboard, rule(SIGNED_IN), name="dashboard"),
     *of_organisations,
+    *of_courses,
     # projects
     route("projects/", projects.project_list, rule(SIGNED_IN), name="projects"),
     route("projects/new/", projects.project_new, rule(SIGNED_IN, "GET", "POST"), name="project_new"),

@@ -32,6 +32,7 @@ from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.agreements.sealed import SealedDocument
 from collab.audit.models import AuditAnchor, AuditEvent
+from collab.courses import wiring as courses  # noqa: F401  registers courses, certificates and the library
 from collab.graph.ground import KINDS as GROUND_KINDS
 from collab.graph.ground import draw_ground
 from collab.graph.sources import register_graph_source

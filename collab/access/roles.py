@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 
 class Role(StrEnum):
-    """What a membership makes of a person. The first four are held in an organisation, the others in a project."""
+    """What a membership makes of a person. The first five are held in an organisation, the others in a project."""
 
     ORGANISATION_ADMIN = "organisation_admin"
     SIGNATORY = "signatory"
     EMPLOYEE = "employee"
     TRANSFER_OFFICER = "transfer_officer"
+    COORDINATOR = "coordinator"
     LEAD = "lead"
     RESEARCHER = "researcher"
     ENGINEER = "engineer"
@@ -33,13 +34,14 @@ ROLE_LABELS = {
     Role.SIGNATORY: _("Authorised signatory"),
     Role.EMPLOYEE: _("Employee"),
     Role.TRANSFER_OFFICER: _("Technology-transfer officer"),
+    Role.COORDINATOR: _("Coordinator of training and internships"),
     Role.LEAD: _("Project lead"),
     Role.RESEARCHER: _("Researcher"),
     Role.ENGINEER: _("Engineer"),
     Role.OBSERVER: _("Observer"),
 }
 
-ORGANISATION_ROLES = (Role.ORGANISATION_ADMIN, Role.SIGNATORY, Role.EMPLOYEE, Role.TRANSFER_OFFICER)
+ORGANISATION_ROLES = (Role.ORGANISATION_ADMIN, Role.SIGNATORY, Role.EMPLOYEE, Role.TRANSFER_OFFICER, Role.COORDINATOR)
 PROJECT_ROLES = (Role.LEAD, Role.RESEARCHER, Role.ENGINEER, Role.OBSERVER)
 
 # word -> what it lets a person do
@@ -124,6 +126,21 @@ WORDS = {
     "distribution.approve": _("approve how income is distributed"),
     "statement.view": _("see one's own statements of income"),
     "transfer.report": _("read the figures of technology transfer"),
+    "course.view": _("see a course"),
+    "course.take": _("take a course and its quiz"),
+    "course.edit": _("make courses and publish versions of them"),
+    "course.require": _("ask for a valid course in a project"),
+    "enrolment.view": _("see who takes a course and how far they are"),
+    "training.view": _("see the document of a training done elsewhere"),
+    "training.submit": _("hand in the document of one's own training"),
+    "training.review": _("review trainings done elsewhere"),
+    "certificate.view": _("see a certificate"),
+    "certificate.propose": _("propose certificates"),
+    "certificate.approve": _("approve certificates, so that they are issued"),
+    "certificate.revoke": _("suspend, reinstate and revoke certificates"),
+    "library.view": _("see what the library holds"),
+    "library.edit": _("add learning resources and change them"),
+    "library.attach": _("attach learning resources to a project"),
 }
 
 # Held by no role: by owning a row, or by what a request says of itself (collab/inbox/standing.py).
@@ -132,6 +149,7 @@ PERSONAL_WORDS = frozenset(
     | {"notification.view", "notification.manage"}
     | {"review.give", "review.chair", "person.view"}
     | {"disclosure.sign", "assessment.give", "statement.view"}
+    | {"course.take", "training.submit", "library.view"}
     | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
 )
 
@@ -155,6 +173,7 @@ _SEE = {
 }
 _RESEARCH = _SEE | {
     "disclosure.create",
+    "library.attach",
     "publication.give",
     "dataset.govern",
     "request.ask",
@@ -176,10 +195,22 @@ _RESEARCH = _SEE | {
     "output.edit",
 }
 
+_TEACH = {
+    "course.view",
+    "course.edit",
+    "enrolment.view",
+    "training.view",
+    "training.review",
+    "certificate.view",
+    "certificate.propose",
+    "library.edit",
+}
+
 ROLE_WORDS: dict[Role, frozenset[str]] = {
     Role.LEAD: frozenset(
         _RESEARCH
         | {
+            "course.require",
             "project.edit",
             "member.manage",
             "member.view",
@@ -197,7 +228,10 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
     Role.ENGINEER: frozenset(_RESEARCH - {"dataset.upload", "dataset.govern", "audit.view", "review.view"}),
     Role.OBSERVER: frozenset(_SEE),
     Role.ORGANISATION_ADMIN: frozenset(
-        {
+        _TEACH
+        | {
+            "certificate.approve",
+            "certificate.revoke",
             "organisation.view",
             "organisation.manage",
             "dataset.govern",
@@ -233,6 +267,9 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
     ),
     Role.SIGNATORY: frozenset(
         {
+            "certificate.view",
+            "certificate.approve",
+            "certificate.revoke",
             "organisation.view",
             "project.view",
             "agreement.view",
@@ -250,7 +287,8 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "royalty.report",
         }
     ),
-    Role.EMPLOYEE: frozenset({"organisation.view", "project.create", "disclosure.begin"}),
+    Role.EMPLOYEE: frozenset({"organisation.view", "project.create", "disclosure.begin", "library.edit"}),
+    Role.COORDINATOR: frozenset(_TEACH | {"organisation.view", "obligation.view"}),
     Role.TRANSFER_OFFICER: frozenset(
         {
             "organisation.view",

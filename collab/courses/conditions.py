@@ -49,9 +49,7 @@ def set_condition(
     )
     if known.exists():
         raise ConflictError(_("This course is asked for already."))
-    row = CourseCondition.objects.create(
-        project=project, course=course, needed_for=needed_for, asset=asset, set_by=by
-    )
+    row = CourseCondition.objects.create(project=project, course=course, needed_for=needed_for, asset=asset, set_by=by)
     _record("require", row, by)
     return row
 

@@ -27,7 +27,13 @@ _FACTS = ("title", "title_zh", "summary", "summary_zh", "audience")
 
 @transaction.atomic
 def create_course(
-    *, organisation: Organisation, title: str, summary: str, by: User, audience: str = Audience.ORGANISATION, **facts: Any
+    *,
+    organisation: Organisation,
+    title: str,
+    summary: str,
+    by: User,
+    audience: str = Audience.ORGANISATION,
+    **facts: Any,
 ) -> Course:
     """A course with an empty first draft."""
     require(by, "course.edit", organisation)

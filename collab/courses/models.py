@@ -53,9 +53,7 @@ class Course(Record):
     summary_zh = models.TextField(
         _("what one learns, in Chinese"), max_length=2000, blank=True, validators=[PlainTextValidator()]
     )
-    audience = models.CharField(
-        _("open to"), max_length=20, choices=Audience.choices, default=Audience.ORGANISATION
-    )
+    audience = models.CharField(_("open to"), max_length=20, choices=Audience.choices, default=Audience.ORGANISATION)
     created_by = models.ForeignKey("collab.User", models.PROTECT, related_name="+", verbose_name=_("created by"))
     version = models.PositiveIntegerField(default=1, editable=False)
 
@@ -257,10 +255,9 @@ class Enrolment(Record):
         _("state"), max_length=20, choices=[(s.value, s.value) for s in EnrolmentState], default=EnrolmentState.ENROLLED
     )
     passed_at = models.DateTimeField(_("passed"), null=True, blank=True)
-    valid_until = models.DateTimeField(
-        _("valid until"), null=True, blank=True, help_text=_("Empty: it never expires.")
-    )
+    valid_until = models.DateTimeField(_("valid until"), null=True, blank=True, help_text=_("Empty: it never expires."))
     score = models.DecimalField(_("score in percent"), max_digits=5, decimal_places=2, null=True, blank=True)
+    attempts_extra = models.PositiveSmallIntegerField(_("further attempts granted"), default=0)
     certificate = models.OneToOneField(
         "collab.Certificate", models.PROTECT, null=True, blank=True, related_name="enrolment",
         verbose_name=_("certificate"),
@@ -424,7 +421,8 @@ class TrainingRecord(Record):
                 condition=Q(state__in=[s.value for s in TrainingState]), name="training_state_is_known"
             ),
             models.CheckConstraint(
-                condition=Q(expires_on=None) | Q(expires_on__gt=F("completed_on")), name="training_ends_after_it_was_done"
+                condition=Q(expires_on=None) | Q(expires_on__gt=F("completed_on")),
+                name="training_ends_after_it_was_done",
             ),
             models.CheckConstraint(
                 condition=~Q(state__in=["accepted", "rejected"]) | Q(reviewed_at__isnull=False),
@@ -486,9 +484,7 @@ class CourseCondition(Record):
             models.CheckConstraint(
                 condition=Q(asset=None) | Q(needed_for="data"), name="course_condition_jobs_name_no_dataset"
             ),
-            models.CheckConstraint(
-                condition=Q(needed_for__in=ConditionScope.values), name="course_condition_is_known"
-            ),
+            models.CheckConstraint(condition=Q(needed_for__in=ConditionScope.values), name="course_condition_is_known"),
         ]
         indexes = [models.Index(fields=["project", "needed_for"], name="course_condition_by_project")]
 

@@ -97,10 +97,9 @@ def begin_quiz(*, enrolment: Enrolment, by: User) -> QuizAttempt:
     if opened is not None:
         opened.state = ATTEMPT_MOVES.require("lapse", opened.state, what=str(opened))
         opened.save()
+    if attempts_left(locked) == 0:
+        raise ConflictError(_("All attempts are used. The people who give the course can grant another one."))
     number = (locked.attempts.aggregate(last=Max("number"))["last"] or 0) + 1
-    most = locked.edition.attempts_max
-    if most is not None and number > most:
-        raise ConflictError(_("All %(n)d attempts are used. Leave the course and enrol again to begin anew.") % {"n": most})
     minutes = locked.edition.minutes
     attempt = QuizAttempt.objects.create(
         enrolment=locked,
@@ -147,9 +146,29 @@ def left_to_study(enrolment: Enrolment) -> list[CourseModule]:
 
 
 def attempts_left(enrolment: Enrolment) -> int | None:
-    """None: as many as one likes."""
+    """None: as many as one likes. Leaving a course and enrolling again gives none back."""
     most = enrolment.edition.attempts_max
-    return None if most is None else max(0, most - enrolment.attempts.exclude(state=AttemptState.OPEN).count())
+    if most is None:
+        return None
+    used = QuizAttempt.objects.filter(enrolment__person=enrolment.person_id, enrolment__edition=enrolment.edition_id)
+    used = used.exclude(enrolment__state=EnrolmentState.PASSED).exclude(state=AttemptState.OPEN)
+    return max(0, most + enrolment.attempts_extra - used.count())
+
+
+@transaction.atomic
+def grant_attempt(*, enrolment: Enrolment, by: User) -> Enrolment:
+    """Let somebody try once more; said by those who give the course."""
+    require(by, "course.edit", enrolment.course)
+    locked = Enrolment.objects.select_for_update(of=("self",)).select_related("course", "edition").get(pk=enrolment.pk)
+    ENROLMENT_MOVES.require("study", locked.state, what=str(locked.course))
+    if locked.person_id == by.pk:
+        raise ConflictError(_("Nobody grants themselves another attempt."))
+    if attempts_left(locked) != 0:
+        raise ConflictError(_("There are attempts left."))
+    locked.attempts_extra += 1
+    locked.save()
+    _record("grant_attempt", locked, by)
+    return locked
 
 
 # --- how it is done
@@ -163,9 +182,7 @@ def _draw(bank: list[QuizQuestion], most: int | None) -> list[dict[str, Any]]:
     """Questions by chance, each with its answers in an order of its own."""
     chance = random.SystemRandom()
     drawn = chance.sample(bank, min(most or len(bank), len(bank)))
-    return [
-        {"id": str(row.pk), "order": chance.sample(range(len(row.options)), len(row.options))} for row in drawn
-    ]
+    return [{"id": str(row.pk), "order": chance.sample(range(len(row.options)), len(row.options))} for row in drawn]
 
 
 def _checked(answers: Mapping[str, Sequence[int]], questions: Mapping[str, QuizQuestion]) -> dict[str, list[int]]:

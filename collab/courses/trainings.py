@@ -93,9 +93,7 @@ def open_training(*, training: TrainingRecord, by: User) -> None:
 # --- what the inbox decides
 def training_decided(request: Request, by: User) -> None:
     row = TrainingRecord.objects.select_for_update(of=("self",)).get(pk=request.subject_id)
-    move = {RequestState.APPROVED: "accept", RequestState.REJECTED: "reject"}.get(
-        RequestState(request.state), "return"
-    )
+    move = {RequestState.APPROVED: "accept", RequestState.REJECTED: "reject"}.get(RequestState(request.state), "return")
     row.state = TRAINING_MOVES.require(move, row.state, what=str(row))
     row.reviewed_by, row.reviewed_at, row.reason = by, timezone.now(), request.reason
     row.version += 1
@@ -163,7 +161,9 @@ def _ask(row: TrainingRecord, by: User) -> None:
     ask(
         topic=TRAINING,
         subject=row,
-        title=format_lazy(gettext_lazy("Review the training “{title}” of {person}"), title=row.title, person=row.person),
+        title=format_lazy(
+            gettext_lazy("Review the training “{title}” of {person}"), title=row.title, person=row.person
+        ),
         organisation=row.organisation,
         word="training.review",
         by=by,
@@ -177,4 +177,10 @@ def _locked(training: TrainingRecord, by: User) -> TrainingRecord:
 
 
 def _record(act: str, row: TrainingRecord, by: User, **data: Any) -> None:
-    record(verb=f"training.{act}", subject=row, by=by, organisation_id=row.organisation_id, data={"title": row.title} | data)
+    record(
+        verb=f"training.{act}",
+        subject=row,
+        by=by,
+        organisation_id=row.organisation_id,
+        data={"title": row.title} | data,
+    )

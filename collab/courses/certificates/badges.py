@@ -1,4 +1,4 @@
-"""Open Badges 3.0: a certificate as a W3C Verifiable Credential secured as a JWT, and the lists of what was taken back."""
+"""Open Badges 3.0: a certificate as a W3C Verifiable Credential in a JWT, and the lists of what was taken back."""
 
 from __future__ import annotations
 
@@ -63,8 +63,9 @@ def credential_of(certificate: Certificate, issued_at: datetime) -> dict[str, An
     """The credential as Open Badges 3.0 writes it, with the claims that a JWT repeats."""
     salt = hashlib.sha256(f"salt {certificate.pk}".encode()).hexdigest()[:16]
     subject = f"urn:uuid:{uuid5(NAMESPACE_URL, certificate.public_url)}"
+    named = f"{certificate.organisation_id} {certificate.kind} {certificate.title}"
     achievement: dict[str, Any] = {
-        "id": f"urn:uuid:{uuid5(NAMESPACE_URL, f'{certificate.organisation_id} {certificate.kind} {certificate.title}')}",
+        "id": f"urn:uuid:{uuid5(NAMESPACE_URL, named)}",
         "type": ["Achievement"],
         "achievementType": certificate.kind,
         "name": certificate.title,

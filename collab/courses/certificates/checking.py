@@ -1,4 +1,4 @@
-"""Is this certificate valid, expired, suspended, revoked or forged? Asked by anybody, by number or with the credential."""
+"""Is a certificate valid, expired, suspended, revoked or forged? Anybody asks, by number or with the credential."""
 
 from __future__ import annotations
 

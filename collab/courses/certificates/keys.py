@@ -1,4 +1,4 @@
-"""The issuer's key pair: the private key lies in a file, made once; public keys are rows, so that old ones stay known."""
+"""The issuer's key pair: the private key lies in a file, made once; public keys are rows, so old ones stay known."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _make(path: Path) -> None:
     except FileExistsError:
         pass
     finally:
-        os.unlink(name)
+        Path(name).unlink()
 
 
 def _public_jwk(private: RSAPrivateKey) -> dict[str, str]:

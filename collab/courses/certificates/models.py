@@ -1,4 +1,4 @@
-"""Certificates: what is attested of a person, the signed credential that says so, and batches that wait for approval."""
+"""Certificates: what is attested of a person, the signed credential, and batches that wait for approval."""
 
 from __future__ import annotations
 
@@ -102,9 +102,7 @@ class Certificate(Record):
     organisation = models.ForeignKey(
         "collab.Organisation", models.PROTECT, related_name="certificates", verbose_name=_("organisation")
     )
-    person = models.ForeignKey(
-        "collab.User", models.PROTECT, related_name="certificates", verbose_name=_("recipient")
-    )
+    person = models.ForeignKey("collab.User", models.PROTECT, related_name="certificates", verbose_name=_("recipient"))
     recipient_name = models.CharField(_("name as printed"), max_length=200, validators=[DisplayNameValidator()])
     kind = models.CharField(_("kind"), max_length=30, choices=CertificateKind.choices)
     title = models.CharField(_("title"), max_length=160, validators=[DisplayNameValidator()])
@@ -133,9 +131,7 @@ class Certificate(Record):
     issued_by = models.ForeignKey(
         "collab.User", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("issued by")
     )
-    valid_until = models.DateTimeField(
-        _("valid until"), null=True, blank=True, help_text=_("Empty: it never expires.")
-    )
+    valid_until = models.DateTimeField(_("valid until"), null=True, blank=True, help_text=_("Empty: it never expires."))
     key = models.ForeignKey(
         IssuerKey, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("signed with")
     )

@@ -55,10 +55,10 @@ class Resource(Record):
         _("year"), null=True, blank=True, validators=[MinValueValidator(1400), MaxValueValidator(2200)]
     )
     link = models.URLField(_("link"), max_length=500, blank=True, validators=[URLValidator(schemes=["http", "https"])])
-    identifier = models.CharField(
-        _("DOI or ISBN"), max_length=100, blank=True, validators=[PlainTextValidator()]
+    identifier = models.CharField(_("DOI or ISBN"), max_length=100, blank=True, validators=[PlainTextValidator()])
+    description = models.TextField(
+        _("what it is good for"), max_length=2000, blank=True, validators=[PlainTextValidator()]
     )
-    description = models.TextField(_("what it is good for"), max_length=2000, blank=True, validators=[PlainTextValidator()])
     description_zh = models.TextField(
         _("what it is good for, in Chinese"), max_length=2000, blank=True, validators=[PlainTextValidator()]
     )
@@ -115,9 +115,7 @@ class ResourceLink(Record):
         verbose_name_plural = _("attached resources")
         ordering = ["created_at"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["resource", "subject_type", "subject_id"], name="resource_attached_once"
-            ),
+            models.UniqueConstraint(fields=["resource", "subject_type", "subject_id"], name="resource_attached_once"),
         ]
         indexes = [models.Index(fields=["subject_type", "subject_id"], name="resource_by_subject")]
 
