@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.validators import URLValidator
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -241,6 +242,15 @@ class EnrolmentQuerySet(models.QuerySet["Enrolment"]):
 
     def with_names(self) -> EnrolmentQuerySet:
         return self.select_related("course__organisation", "edition", "person", "certificate")
+
+    def with_progress(self) -> EnrolmentQuerySet:
+        """Adds `modules_count` and `done_count`."""
+        modules = CourseModule.objects.filter(edition=OuterRef("edition")).order_by().values("edition")
+        done = ModuleDone.objects.filter(enrolment=OuterRef("pk")).order_by().values("enrolment")
+        return self.annotate(
+            modules_count=Coalesce(Subquery(modules.annotate(n=Count("pk")).values("n")), 0),
+            done_count=Coalesce(Subquery(done.annotate(n=Count("pk")).values("n")), 0),
+        )
 
 
 class Enrolment(Record):
