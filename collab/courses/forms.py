@@ -38,7 +38,7 @@ def line(label: Any, most: int = 160, **more: Any) -> forms.CharField:
     return forms.CharField(label=label, max_length=most, validators=[check], **more)
 
 
-def text(label: Any, most: int = 2000, rows: int = 4, **more: Any) -> forms.CharField:
+def prose(label: Any, most: int = 2000, rows: int = 4, **more: Any) -> forms.CharField:
     return forms.CharField(
         label=label,
         max_length=most,
@@ -81,8 +81,8 @@ class CourseForm(OnceForm):
     organisation = HouseField(_("Organisation"))
     title = line(_("Title"))
     title_zh = line(_("Chinese title"), required=False)
-    summary = text(_("What one learns"))
-    summary_zh = text(_("What one learns, in Chinese"), required=False)
+    summary = prose(_("What one learns"))
+    summary_zh = prose(_("What one learns, in Chinese"), required=False)
     audience = forms.ChoiceField(label=_("Open to"), choices=Audience.choices, widget=forms.RadioSelect)
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
@@ -121,8 +121,8 @@ class ModuleForm(OnceForm):
     title = line(_("Title"))
     title_zh = line(_("Chinese title"), required=False)
     position = forms.IntegerField(label=_("Position"), min_value=1, max_value=500, required=False)
-    body = text(_("Text"), 20_000, 10, required=False, help_text=_("Empty lines part the paragraphs."))
-    body_zh = text(_("Chinese text"), 20_000, 6, required=False)
+    body = prose(_("Text"), 20_000, 10, required=False, help_text=_("Empty lines part the paragraphs."))
+    body_zh = prose(_("Chinese text"), 20_000, 6, required=False)
     link = forms.URLField(
         label=_("Link of the video"), max_length=500, required=False, assume_scheme="https",
         help_text=_("It opens in a window of its own."),
@@ -140,9 +140,9 @@ class ModuleForm(OnceForm):
 
 
 class QuestionForm(OnceForm):
-    text = text(_("Question"), rows=3)
-    text_zh = text(_("Question in Chinese"), rows=3, required=False)
-    why = text(_("Explanation, shown after a passed quiz"), rows=2, required=False)
+    text = prose(_("Question"), rows=3)
+    text_zh = prose(_("Question in Chinese"), rows=3, required=False)
+    why = prose(_("Explanation, shown after a passed quiz"), rows=2, required=False)
 
     def __init__(self, *args: Any, question: QuizQuestion | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -14,7 +14,7 @@ from collab.access.policy import visible_to
 from collab.accounts.models import Organisation, User
 from collab.courses.certificates.models import CertificateKind
 from collab.courses.certificates.services import BATCH_MAX, Achievement, Proposal
-from collab.courses.forms import HouseField, line, text
+from collab.courses.forms import HouseField, line, prose
 from collab.kernel.names import PlainTextValidator
 from collab.web.forms import DayInput, OnceForm
 
@@ -26,14 +26,14 @@ class BatchForm(OnceForm):
     title = line(_("Certificate"))
     title_zh = line(_("Certificate, in Chinese"), required=False)
     kind = forms.ChoiceField(label=_("Kind"), choices=CertificateKind.choices, initial=CertificateKind.OTHER)
-    description = text(_("What was done"), rows=3)
-    description_zh = text(_("What was done, in Chinese"), rows=3, required=False)
-    criteria = text(_("What it is given for"), rows=3)
-    criteria_zh = text(_("What it is given for, in Chinese"), rows=3, required=False)
+    description = prose(_("What was done"), rows=3)
+    description_zh = prose(_("What was done, in Chinese"), rows=3, required=False)
+    criteria = prose(_("What it is given for"), rows=3)
+    criteria_zh = prose(_("What it is given for, in Chinese"), rows=3, required=False)
     valid_until = forms.DateField(
         label=_("Valid until"), widget=DayInput, required=False, help_text=_("Empty: it never expires.")
     )
-    people = text(_("Recipients"), 60_000, 6, help_text=_("E-mail addresses of people who are here, one a line."))
+    people = prose(_("Recipients"), 60_000, 6, help_text=_("E-mail addresses of people who are here, one a line."))
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

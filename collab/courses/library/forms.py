@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import visible_to
 from collab.accounts.models import Organisation, User
-from collab.courses.forms import HouseField, line, text
+from collab.courses.forms import HouseField, line, prose
 from collab.courses.library.models import Resource, ResourceKind
 from collab.courses.library.services import FIELDS
 from collab.web.forms import ListFilter, OnceForm, PageForm, SearchInput
@@ -39,8 +39,8 @@ class ResourceForm(OnceForm):
     year = forms.IntegerField(label=_("Year"), min_value=1400, max_value=2200, required=False)
     link = forms.URLField(label=_("Link"), max_length=500, required=False, assume_scheme="https")
     identifier = line(_("DOI or ISBN"), 100, required=False)
-    description = text(_("What it is good for"), rows=3, required=False)
-    description_zh = text(_("What it is good for, in Chinese"), rows=3, required=False)
+    description = prose(_("What it is good for"), rows=3, required=False)
+    description_zh = prose(_("What it is good for, in Chinese"), rows=3, required=False)
     topics = line(_("Topics"), 300, required=False, help_text=_("With commas between."))
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
