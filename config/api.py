@@ -20,6 +20,9 @@ from collab.agreements.api import (
     BackgroundViewSet,
 )
 from collab.casefile.api import CaseViewSet
+from collab.courses.api import CourseConditionViewSet, CourseViewSet, EnrolmentViewSet, TrainingViewSet
+from collab.courses.certificates.api import CertificateViewSet
+from collab.courses.library.api import ResourceLinkViewSet, ResourceViewSet
 from collab.graph.api import GraphViewSet
 from collab.inbox.api import DelegationViewSet, NotificationViewSet, ObligationViewSet, RequestViewSet
 from collab.projects.api import ProjectViewSet
@@ -65,6 +68,13 @@ router.register("agreement-templates", AgreementTemplateViewSet, basename="agree
 router.register("background", BackgroundViewSet, basename="background")
 router.register("approval-steps", ApprovalStepViewSet, basename="approval-step")
 router.register("publications", PublicationViewSet, basename="publication")
+router.register("courses", CourseViewSet, basename="course")
+router.register("enrolments", EnrolmentViewSet, basename="enrolment")
+router.register("trainings", TrainingViewSet, basename="training")
+router.register("course-conditions", CourseConditionViewSet, basename="course-condition")
+router.register("certificates", CertificateViewSet, basename="certificate")
+router.register("resources", ResourceViewSet, basename="resource")
+router.register("resource-links", ResourceLinkViewSet, basename="resource-link")
 router.register("acceptances", AcceptanceViewSet, basename="acceptance")
 router.register("requests", RequestViewSet, basename="request")
 router.register("notifications", NotificationViewSet, basename="notification")

@@ -32,6 +32,12 @@ OFFICE = {"transfercase", "disclosure", "inventor", "disclosuresignature", "fund
     "assessment",
     "assessmentscore",
 }
+# Seen by those who teach, and by the person whom they are about.
+TEACHERS = {"course", "courseversion", "coursemodule", "quizquestion", "enrolment", "moduledone", "quizattempt"} | {
+    "trainingrecord",
+    "certificate",
+    "certificatebatch",
+}
 SEES = {"staff": (), "staff member": ("a",), "superuser": ("a", "b")}
 
 
@@ -48,13 +54,21 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
     model = obj._meta.model_name
     if name == "superuser":
         return True
-    if model in {"organisation", "organisationunit", "agreementtemplate", "templateversion", "noveltyrule"}:
+    if model in {
+        "organisation",
+        "organisationunit",
+        "agreementtemplate",
+        "templateversion",
+        "noveltyrule",
+        "issuerkey",
+        "resource",
+    }:
         return True
     if model in {"budget", "budgetline", "budgetalert", "costentry", "trainingrate"}:
         return False  # an observer sees no money
     if model in {"reviewstep", "review", "conflictofinterest"}:
         return False  # … and no review
-    if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN, *OFFICE}:
+    if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN, *OFFICE, *TEACHERS}:
         return False  # the staff member is an observer: no history, and no token of their own here
     return side in SEES[name]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,17 +13,6 @@ from collab.courses.editing import create_course, publish_version, save_module, 
 from collab.courses.models import Course, CourseVersion, Enrolment
 from collab.courses.taking import answer_quiz, begin_quiz, enrol, finish_module, left_to_study
 from tests.cast import Joint, employ, person
-
-
-@pytest.fixture(scope="session")
-def _issuer_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("issuer") / "key.pem"
-
-
-@pytest.fixture(autouse=True)
-def _signs(settings: Any, _issuer_key: Path) -> None:
-    """Making a key takes a second, so all tests sign with one."""
-    settings.ISSUER_KEY_FILE = str(_issuer_key)
 
 
 @dataclass
