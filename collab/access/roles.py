@@ -120,6 +120,9 @@ WORDS = {
     "licence.view": _("see options and licences"),
     "licence.draft": _("draft options and licences, and lead their negotiation"),
     "licence.end": _("call out a breach, and end licences"),
+    "licence.exercise": _("exercise an option"),
+    "release.view": _("see what is licensed to one's organisation"),
+    "release.download": _("have the files that are licensed to one's organisation"),
     "royalty.view": _("see what is due, reported and paid under licences"),
     "royalty.manage": _("schedule payments, check reports, write invoices and match receipts"),
     "royalty.report": _("report sales as a licensee"),
@@ -150,6 +153,7 @@ PERSONAL_WORDS = frozenset(
     | {"review.give", "review.chair", "person.view"}
     | {"disclosure.sign", "assessment.give", "statement.view"}
     | {"course.take", "training.submit", "library.view"}
+    | {"licence.exercise", "release.view", "release.download"}
     | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
 )
 

@@ -1,5 +1,6 @@
 """Gathers the admin of technology transfer."""
 
 from collab.transfer.disclosures import admin as disclosures
+from collab.transfer.licences import admin as licences
 
-__all__ = ["disclosures"]
+__all__ = ["disclosures", "licences"]

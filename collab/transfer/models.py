@@ -14,18 +14,39 @@ from collab.transfer.disclosures.models import (
     PriorArt,
     TransferCase,
 )
+from collab.transfer.licences.models import (
+    Breach,
+    Diligence,
+    Grant,
+    Licence,
+    LicensedAsset,
+    LicensedThing,
+    MilestonePayment,
+    RoyaltyTier,
+)
+from collab.transfer.licences.places import FieldOfUse, Territory
 
 __all__ = [
     "Assessment",
     "AssessmentScore",
+    "Breach",
     "CaseStage",
     "Criterion",
+    "Diligence",
     "DisclosedResult",
     "Disclosure",
     "DisclosureSignature",
+    "FieldOfUse",
     "Funding",
+    "Grant",
     "Inventor",
+    "Licence",
+    "LicensedAsset",
+    "LicensedThing",
+    "MilestonePayment",
     "NoveltyRule",
     "PriorArt",
+    "RoyaltyTier",
+    "Territory",
     "TransferCase",
 ]

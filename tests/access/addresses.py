@@ -45,6 +45,7 @@ from collab.projects.models import (
     WorkItem,
 )
 from collab.publications.models import PublicationNotice, PublicationObjection
+from collab.transfer.models import Assessment, Criterion, TransferCase
 from collab.web.api import etag_of
 from registry.catalog.models import ModelVersion, RegisteredModel
 from registry.datasets.models import Dataset, DatasetVersion
@@ -131,6 +132,13 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     ),
     (r"publications/<uuid:pk>/manuscripts/<int:number>/", lambda s, n: _notice(s, n, 1)),
     (r"publications/<uuid:pk>/", lambda s, n: _notice(s, n)),
+    (r"transfer/cases/<uuid:pk>/", lambda s, n: (_case(s, n), (_case(s, n).pk,))),
+    (r"transfer/assessments/<uuid:pk>/", lambda s, n: (s.object(Assessment), (s.object(Assessment).pk,))),
+    (
+        r"transfer/criteria/<slug:slug>/<uuid:pk>/",
+        lambda s, n: (s.object(Criterion), (s.joint.university.slug, s.object(Criterion).pk)),
+    ),
+    (r"transfer/criteria/<slug:slug>/", lambda s, n: _of_organisation(s)),
     (r"agreements/<uuid:pk>/v<int:number>/", lambda s, n: _version(s, n)),
     (r"agreements/<uuid:pk>/", lambda s, n: (s.object(Agreement), (s.object(Agreement).pk,))),
     (r"datasets/<uuid:pk>/v<int:number>/", lambda s, n: (s.object(DatasetVersion), (s.object(Dataset).pk, 1))),
@@ -202,6 +210,10 @@ def _version(side: Side, name: str) -> tuple[Model, tuple[Any, ...]]:
 def _notice(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...]]:
     notice: Any = side.object(PublicationNotice, name.rpartition("_")[2])
     return notice, (notice.pk, *more)
+
+
+def _case(side: Side, name: str) -> Model:
+    return side.object(TransferCase, name.partition("_")[2].replace("_", "-"))
 
 
 def _request(side: Side, name: str) -> Model:

@@ -162,6 +162,8 @@ _ON_VERSION = {
     "resume": "suspended",
     "accept": "unaccepted",
 }
+# … and the case.
+_ON_CASE = dict.fromkeys(("assessor", "assessors", "propose", "return"), "assessed")
 # … and the notice of a publication.
 _ON_NOTICE = {**dict.fromkeys(("wait", "lift", "revise"), "objected"), "publish": "free"}
 
@@ -209,6 +211,8 @@ class Side:
             return self.notices[_ON_NOTICE.get(action, "notified")]
         if model.__module__.startswith("collab.courses.") and action in self.learning:
             return self.learning[action]
+        if model is TransferCase:
+            return self.cases[_ON_CASE.get(action, "draft")]
         if model is Job:
             return self.jobs[{"stop": "queued", "kill": "queued", "resume": "stopped"}.get(action, "done")]
         if model is ReviewStep and action in self.steps:
