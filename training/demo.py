@@ -25,6 +25,7 @@ from collab.inbox.demo import tell_inbox
 from collab.projects.models import Project
 from collab.projects.services import add_member, answer_approval, create_project, move_project
 from collab.publications.services import give_notice
+from training.demo_courses import tell_the_courses
 from training.demo_neighbours import (
     Cast,
     days_ago,
@@ -46,6 +47,7 @@ ACCOUNTS = [
     ("Signatory of the university", "amara.osei@lakeside.example"),
     ("Signatory of the company, has one to sign", "wei.zhang@northwind.example"),
     ("Professor at the second university, whose projects are on their way", "ines.duarte@meridian.example"),
+    ("Coordinator of courses and certificates", "nora.lind@lakeside.example"),
     ("Platform admin", "admin@tandem.example"),
 ]
 
@@ -135,6 +137,8 @@ def seed() -> bool:
         abstract="We pretrain models of one to ten million parameters on technical manuals and ask at which size "
         "engineers stop noticing the difference.",
     )  # fmt: skip
+    coordinator = _person("Nora Lind", "nora.lind@lakeside.example", university, Role.COORDINATOR)
+    tell_the_courses(cast, project, coordinator)
     return True
 
 

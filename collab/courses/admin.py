@@ -111,6 +111,7 @@ class CertificateBatchAdmin(ScopedModelAdmin):
 
 @admin.register(Certificate)
 class CertificateAdmin(ScopedModelAdmin):
+    hidden = ("key",)  # no secret: the public half, which has a table of its own
     list_display = ["title", "recipient_name", "organisation", "kind", "state", "issued_at", "valid_until"]
     list_filter = ["state", "kind", "organisation"]
     search_fields = ["title", "title_zh", "recipient_name"]

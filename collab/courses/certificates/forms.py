@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, time
 from typing import Any
 
 from django import forms
@@ -51,7 +52,7 @@ class BatchForm(OnceForm):
         day = self.cleaned_data["valid_until"]
         if day is not None and day <= timezone.localdate():
             raise ValidationError(_now("It would have expired before it is issued."))
-        return timezone.make_aware(timezone.datetime(day.year, day.month, day.day)) if day else None
+        return timezone.make_aware(datetime.combine(day, time.min)) if day else None
 
     def values(self) -> dict[str, Any]:
         given = super().values()
