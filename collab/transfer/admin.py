@@ -2,5 +2,6 @@
 
 from collab.transfer.disclosures import admin as disclosures
 from collab.transfer.licences import admin as licences
+from collab.transfer.protection import admin as protection
 
-__all__ = ["disclosures", "licences"]
+__all__ = ["disclosures", "licences", "protection"]

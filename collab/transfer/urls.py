@@ -2,5 +2,6 @@
 
 from collab.transfer.disclosures.urls import urlpatterns as disclosures
 from collab.transfer.licences.urls import urlpatterns as licences
+from collab.transfer.protection.urls import urlpatterns as protection
 
-urlpatterns = [*disclosures, *licences]
+urlpatterns = [*disclosures, *protection, *licences]

@@ -2,5 +2,6 @@
 
 from collab.transfer.disclosures import wiring as disclosures
 from collab.transfer.licences import wiring as licences
+from collab.transfer.protection import wiring as protection
 
-__all__ = ["disclosures", "licences"]
+__all__ = ["disclosures", "licences", "protection"]
