@@ -319,8 +319,16 @@ def _upload(side: Side) -> Sent:
     return Sent({"file": SimpleUploadedFile("more.txt", text.encode(), "text/plain")}, form=True)
 
 
+class _SentAgain(SimpleUploadedFile):
+    """A file that several people send one after the other."""
+
+    def read(self, *args: Any) -> bytes:
+        self.seek(0)
+        return super().read(*args)
+
+
 def _training(**more: str) -> Body:
-    file = SimpleUploadedFile("proof.pdf", b"%PDF-1.7 more", "application/pdf")
+    file = _SentAgain("proof.pdf", b"%PDF-1.7 more", "application/pdf")
     return {"title": "GDPR", "provider": "Academy", "completed_on": _day(-9), "file": file, **more}
 
 
