@@ -37,6 +37,18 @@ from collab.projects.work_api import (
 )
 from collab.publications.api import PublicationViewSet
 from collab.terms.api import AcceptanceViewSet
+from collab.transfer.royalties.api import (
+    DistributionViewSet,
+    ExchangeRateViewSet,
+    InterestViewSet,
+    InvoiceViewSet,
+    ReceiptViewSet,
+    RoyaltyPolicyViewSet,
+    RoyaltyReportViewSet,
+    ScheduledPaymentViewSet,
+    StatementViewSet,
+    ThirdPartyViewSet,
+)
 from registry.catalog.api import ModelVersionViewSet, ModelViewSet
 from registry.datasets.api import DatasetVersionViewSet, DatasetViewSet
 from registry.uses.api import UseCodeViewSet, UsesViewSet
@@ -75,6 +87,16 @@ router.register("course-conditions", CourseConditionViewSet, basename="course-co
 router.register("certificates", CertificateViewSet, basename="certificate")
 router.register("resources", ResourceViewSet, basename="resource")
 router.register("resource-links", ResourceLinkViewSet, basename="resource-link")
+router.register("scheduled-payments", ScheduledPaymentViewSet, basename="scheduled-payment")
+router.register("royalty-reports", RoyaltyReportViewSet, basename="royalty-report")
+router.register("invoices", InvoiceViewSet, basename="invoice")
+router.register("receipts", ReceiptViewSet, basename="receipt")
+router.register("exchange-rates", ExchangeRateViewSet, basename="exchange-rate")
+router.register("interest-rates", InterestViewSet, basename="interest-rate")
+router.register("royalty-policies", RoyaltyPolicyViewSet, basename="royalty-policy")
+router.register("third-parties", ThirdPartyViewSet, basename="third-party")
+router.register("distributions", DistributionViewSet, basename="distribution")
+router.register("statements", StatementViewSet, basename="statement")
 router.register("acceptances", AcceptanceViewSet, basename="acceptance")
 router.register("requests", RequestViewSet, basename="request")
 router.register("notifications", NotificationViewSet, basename="notification")

@@ -155,6 +155,7 @@ from registry.catalog.services import TrainedModel, register_version
 from registry.datasets.models import Dataset, DatasetVersion
 from registry.uses.models import UseCode, UseTerms
 from registry.uses.services import CodeTerm, set_uses
+from tests.access.books import keep_books, row_for
 from tests.cast import Joint, employ, joint, organisation, person, token_for, upload
 from training.engine.contract import EVENTS_FILE, LOG_FILE
 from training.jobs.models import Attempt, Job
@@ -196,6 +197,7 @@ class Side:
     requests: dict[str, Request] = field(default_factory=dict)
     objects: dict[type[Model], Model] = field(default_factory=dict)
     cases: dict[str, TransferCase] = field(default_factory=dict)
+    books: dict[str, Model] = field(default_factory=dict)
     spec: dict[str, Any] = field(default_factory=dict)
     spare_resource: Any = None  # of the library, attached to nothing
     learning: dict[str, Any] = field(default_factory=dict)  # what of courses an action is possible on
@@ -212,6 +214,8 @@ class Side:
 
     def object(self, model: type[Model], action: str = "") -> Model:
         """An object of this side on which `action` is possible."""
+        if self.books and (kept := row_for(self.books, model, action)) is not None:
+            return kept
         if model is AgreementVersion:
             return self.versions[_ON_VERSION.get(action, "executed")]
         if model is Agreement and action == "partial_update":
@@ -310,6 +314,7 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
     _courses(here)
     _transfer(here)
     _protection(here)
+    keep_books(here)
     tokens = ApiToken.objects.filter(digest__in=[_digest(token_for(made.researcher))])
     tokens.update(name=f"Token {canary}")
     here.objects |= {
