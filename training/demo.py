@@ -139,13 +139,13 @@ def seed() -> bool:
         abstract="We pretrain models of one to ten million parameters on technical manuals and ask at which size "
         "engineers stop noticing the difference.",
     )  # fmt: skip
-    coordinator = _person("Nora Lind", "nora.lind@lakeside.example", university, Role.COORDINATOR)
-    tell_the_courses(cast, project, coordinator)
     with days_ago(60):
         officer = _person("Elin Berg", "elin.berg@lakeside.example", university, Role.TRANSFER_OFFICER)
         second = _person("Omar Haddad", "omar.haddad@lakeside.example", university, Role.TRANSFER_OFFICER)
         expert = _person("Ingrid Solberg", "ingrid.solberg@lakeside.example", university)
     tell_the_disclosures(cast, project, officer, second, expert)
+    coordinator = _person("Nora Lind", "nora.lind@lakeside.example", university, Role.COORDINATOR)
+    tell_the_courses(cast, project, coordinator)
     return True
 
 

@@ -154,11 +154,11 @@ class Certificate(Record):
             ),
             models.CheckConstraint(
                 condition=(
-                    Q(state__in=[s.value for s in SIGNED], issued_at__isnull=False, key__isnull=False)
+                    Q(state__in=sorted(s.value for s in SIGNED), issued_at__isnull=False, key__isnull=False)
                     & Q(list_number__isnull=False, list_index__lt=LIST_BITS)
                     & ~Q(credential="")
                 )
-                | (~Q(state__in=[s.value for s in SIGNED]) & Q(issued_at=None, credential="", list_index=None)),
+                | (~Q(state__in=sorted(s.value for s in SIGNED)) & Q(issued_at=None, credential="", list_index=None)),
                 name="certificate_issued_is_signed",
             ),
             models.CheckConstraint(
@@ -168,7 +168,7 @@ class Certificate(Record):
             models.UniqueConstraint(fields=["list_number", "list_index"], name="certificate_place_in_list_once"),
             models.UniqueConstraint(
                 fields=["source_type", "source_id"],
-                condition=Q(state__in=[s.value for s in LIVE]) & ~Q(source_id=""),
+                condition=Q(state__in=sorted(s.value for s in LIVE)) & ~Q(source_id=""),
                 name="certificate_once_per_source",
             ),
         ]
