@@ -12,13 +12,15 @@ if TYPE_CHECKING:
 
 
 class Role(StrEnum):
-    """What a membership makes of a person. The first five are held in an organisation, the others in a project."""
+    """What a membership makes of a person, in an organisation (ORGANISATION_ROLES) or in a project."""
 
     ORGANISATION_ADMIN = "organisation_admin"
     SIGNATORY = "signatory"
     EMPLOYEE = "employee"
     TRANSFER_OFFICER = "transfer_officer"
     COORDINATOR = "coordinator"
+    ETHICS_REVIEWER = "ethics_reviewer"
+    ETHICS_CHAIR = "ethics_chair"
     LEAD = "lead"
     RESEARCHER = "researcher"
     ENGINEER = "engineer"
@@ -35,13 +37,23 @@ ROLE_LABELS = {
     Role.EMPLOYEE: _("Employee"),
     Role.TRANSFER_OFFICER: _("Technology-transfer officer"),
     Role.COORDINATOR: _("Coordinator of training and internships"),
+    Role.ETHICS_REVIEWER: _("Ethics reviewer"),
+    Role.ETHICS_CHAIR: _("Chair of the ethics committee"),
     Role.LEAD: _("Project lead"),
     Role.RESEARCHER: _("Researcher"),
     Role.ENGINEER: _("Engineer"),
     Role.OBSERVER: _("Observer"),
 }
 
-ORGANISATION_ROLES = (Role.ORGANISATION_ADMIN, Role.SIGNATORY, Role.EMPLOYEE, Role.TRANSFER_OFFICER, Role.COORDINATOR)
+ORGANISATION_ROLES = (
+    Role.ORGANISATION_ADMIN,
+    Role.SIGNATORY,
+    Role.EMPLOYEE,
+    Role.TRANSFER_OFFICER,
+    Role.COORDINATOR,
+    Role.ETHICS_REVIEWER,
+    Role.ETHICS_CHAIR,
+)
 PROJECT_ROLES = (Role.LEAD, Role.RESEARCHER, Role.ENGINEER, Role.OBSERVER)
 
 # word -> what it lets a person do
@@ -146,6 +158,16 @@ WORDS = {
     "library.view": _("see what the library holds"),
     "library.edit": _("add learning resources and change them"),
     "library.attach": _("attach learning resources to a project"),
+    # ethics
+    "ethics.view": _("read the ethics applications and self-assessments of a project"),
+    "ethics.apply": _("write ethics applications and self-assessments, and answer the committee"),
+    "ethics.sit": _("sit on the ethics committee of an organisation"),
+    "ethics.manage": _("set up the ethics committee of an organisation and its questionnaires"),
+    "ethics.preside": _("answer for the ethics committee of an organisation"),
+    "ethics.chair": _("assign reviewers, and hold or end an approval of the ethics committee"),
+    "ethics.decide": _("decide an ethics application"),
+    "ethics.deliberate": _("read what reviewers wrote, and ask the applicants"),
+    "ethics.review": _("give the ethics review one was asked for"),
 }
 
 # Held by no role: by owning a row, or by what a request says of itself (collab/inbox/standing.py).
@@ -156,6 +178,7 @@ PERSONAL_WORDS = frozenset(
     | {"disclosure.sign", "assessment.give", "statement.view"}
     | {"course.take", "training.submit", "library.view"}
     | {"licence.exercise", "release.view", "release.download"}
+    | {f"ethics.{what}" for what in ("chair", "decide", "deliberate", "review")}
     | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
 )
 
@@ -199,6 +222,8 @@ _RESEARCH = _SEE | {
     "work.deliver",
     "budget.view",
     "output.edit",
+    "ethics.view",
+    "ethics.apply",
 }
 
 _TEACH = {
@@ -231,7 +256,9 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
         }
     ),
     Role.RESEARCHER: frozenset(_RESEARCH),
-    Role.ENGINEER: frozenset(_RESEARCH - {"dataset.upload", "dataset.govern", "audit.view", "review.view"}),
+    Role.ENGINEER: frozenset(
+        _RESEARCH - {"dataset.upload", "dataset.govern", "audit.view", "review.view", "ethics.apply"}
+    ),
     Role.OBSERVER: frozenset(_SEE),
     Role.ORGANISATION_ADMIN: frozenset(
         _TEACH
@@ -271,6 +298,8 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "royalty.report",
             "distribution.approve",
             "transfer.report",
+            "ethics.view",
+            "ethics.manage",
         }
     ),
     Role.SIGNATORY: frozenset(
@@ -333,6 +362,8 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "transfer.report",
         }
     ),
+    Role.ETHICS_REVIEWER: frozenset({"organisation.view", "ethics.sit"}),
+    Role.ETHICS_CHAIR: frozenset({"organisation.view", "ethics.sit", "ethics.manage", "ethics.preside"}),
 }
 
 
