@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
 
 class Role(StrEnum):
-    """What a membership makes of a person. The first four are held in an organisation, the others in a project."""
+    """What a membership makes of a person, in an organisation (ORGANISATION_ROLES) or in a project."""
 
     ORGANISATION_ADMIN = "organisation_admin"
     SIGNATORY = "signatory"
     EMPLOYEE = "employee"
     TRANSFER_OFFICER = "transfer_officer"
+    ETHICS_REVIEWER = "ethics_reviewer"
+    ETHICS_CHAIR = "ethics_chair"
     LEAD = "lead"
     RESEARCHER = "researcher"
     ENGINEER = "engineer"
@@ -33,13 +35,22 @@ ROLE_LABELS = {
     Role.SIGNATORY: _("Authorised signatory"),
     Role.EMPLOYEE: _("Employee"),
     Role.TRANSFER_OFFICER: _("Technology-transfer officer"),
+    Role.ETHICS_REVIEWER: _("Ethics reviewer"),
+    Role.ETHICS_CHAIR: _("Chair of the ethics committee"),
     Role.LEAD: _("Project lead"),
     Role.RESEARCHER: _("Researcher"),
     Role.ENGINEER: _("Engineer"),
     Role.OBSERVER: _("Observer"),
 }
 
-ORGANISATION_ROLES = (Role.ORGANISATION_ADMIN, Role.SIGNATORY, Role.EMPLOYEE, Role.TRANSFER_OFFICER)
+ORGANISATION_ROLES = (
+    Role.ORGANISATION_ADMIN,
+    Role.SIGNATORY,
+    Role.EMPLOYEE,
+    Role.TRANSFER_OFFICER,
+    Role.ETHICS_REVIEWER,
+    Role.ETHICS_CHAIR,
+)
 PROJECT_ROLES = (Role.LEAD, Role.RESEARCHER, Role.ENGINEER, Role.OBSERVER)
 
 # word -> what it lets a person do
@@ -129,6 +140,16 @@ WORDS = {
     "distribution.approve": _("approve how income is distributed"),
     "statement.view": _("see one's own statements of income"),
     "transfer.report": _("read the figures of technology transfer"),
+    # ethics
+    "ethics.view": _("read the ethics applications and self-assessments of a project"),
+    "ethics.apply": _("write ethics applications and self-assessments, and answer the committee"),
+    "ethics.sit": _("sit on the ethics committee of an organisation"),
+    "ethics.manage": _("set up the ethics committee of an organisation and its questionnaires"),
+    "ethics.preside": _("answer for the ethics committee of an organisation"),
+    "ethics.chair": _("assign reviewers, and hold or end an approval of the ethics committee"),
+    "ethics.decide": _("decide an ethics application"),
+    "ethics.deliberate": _("read what reviewers wrote, and ask the applicants"),
+    "ethics.review": _("give the ethics review one was asked for"),
 }
 
 # Held by no role: by owning a row, or by what a request says of itself (collab/inbox/standing.py).
@@ -138,6 +159,7 @@ PERSONAL_WORDS = frozenset(
     | {"review.give", "review.chair", "person.view"}
     | {"disclosure.sign", "assessment.give", "statement.view"}
     | {"licence.exercise", "release.view", "release.download"}
+    | {f"ethics.{what}" for what in ("chair", "decide", "deliberate", "review")}
     | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
 )
 
@@ -180,6 +202,8 @@ _RESEARCH = _SEE | {
     "work.deliver",
     "budget.view",
     "output.edit",
+    "ethics.view",
+    "ethics.apply",
 }
 
 ROLE_WORDS: dict[Role, frozenset[str]] = {
@@ -200,7 +224,9 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
         }
     ),
     Role.RESEARCHER: frozenset(_RESEARCH),
-    Role.ENGINEER: frozenset(_RESEARCH - {"dataset.upload", "dataset.govern", "audit.view", "review.view"}),
+    Role.ENGINEER: frozenset(
+        _RESEARCH - {"dataset.upload", "dataset.govern", "audit.view", "review.view", "ethics.apply"}
+    ),
     Role.OBSERVER: frozenset(_SEE),
     Role.ORGANISATION_ADMIN: frozenset(
         {
@@ -237,6 +263,8 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "royalty.report",
             "distribution.approve",
             "transfer.report",
+            "ethics.view",
+            "ethics.manage",
         }
     ),
     Role.SIGNATORY: frozenset(
@@ -295,6 +323,8 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "transfer.report",
         }
     ),
+    Role.ETHICS_REVIEWER: frozenset({"organisation.view", "ethics.sit"}),
+    Role.ETHICS_CHAIR: frozenset({"organisation.view", "ethics.sit", "ethics.manage", "ethics.preside"}),
 }
 
 
