@@ -20,6 +20,9 @@ from collab.agreements.api import (
     BackgroundViewSet,
 )
 from collab.casefile.api import CaseViewSet
+from collab.courses.api import CourseConditionViewSet, CourseViewSet, EnrolmentViewSet, TrainingViewSet
+from collab.courses.certificates.api import CertificateViewSet
+from collab.courses.library.api import ResourceLinkViewSet, ResourceViewSet
 from collab.ethics.api import (
     EthicsAssessmentViewSet,
     EthicsCaseViewSet,
@@ -107,6 +110,13 @@ router.register("licences", LicenceViewSet, basename="licence")
 router.register("fields-of-use", FieldOfUseViewSet, basename="field-of-use")
 router.register("territories", TerritoryViewSet, basename="territory")
 router.register("releases", ReleaseViewSet, basename="release")
+router.register("courses", CourseViewSet, basename="course")
+router.register("enrolments", EnrolmentViewSet, basename="enrolment")
+router.register("trainings", TrainingViewSet, basename="training")
+router.register("course-conditions", CourseConditionViewSet, basename="course-condition")
+router.register("certificates", CertificateViewSet, basename="certificate")
+router.register("resources", ResourceViewSet, basename="resource")
+router.register("resource-links", ResourceLinkViewSet, basename="resource-link")
 router.register("families", FamilyViewSet, basename="family")
 router.register("protections", ProtectionViewSet, basename="protection")
 router.register("deadlines", DeadlineViewSet, basename="deadline")
