@@ -810,6 +810,7 @@ def _licences(here: Side) -> None:
         MilestonePayment: licence.milestones.get(),
         RoyaltyTier: licence.tiers.get(),
         Territory: Territory.objects.get(code="EU"),
+    }
 
 
 def _courses(here: Side) -> None:
