@@ -25,6 +25,7 @@ from collab.inbox.demo import tell_inbox
 from collab.projects.models import Project
 from collab.projects.services import add_member, answer_approval, create_project, move_project
 from collab.publications.services import give_notice
+from training.demo_ethics import tell_the_ethics
 from training.demo_neighbours import (
     Cast,
     days_ago,
@@ -142,6 +143,7 @@ def seed() -> bool:
         second = _person("Omar Haddad", "omar.haddad@lakeside.example", university, Role.TRANSFER_OFFICER)
         expert = _person("Ingrid Solberg", "ingrid.solberg@lakeside.example", university)
     tell_the_disclosures(cast, project, officer, second, expert)
+    tell_the_ethics(cast, PASSWORD)
     return True
 
 
