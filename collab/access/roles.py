@@ -18,6 +18,7 @@ class Role(StrEnum):
     SIGNATORY = "signatory"
     EMPLOYEE = "employee"
     TRANSFER_OFFICER = "transfer_officer"
+    COORDINATOR = "coordinator"
     ETHICS_REVIEWER = "ethics_reviewer"
     ETHICS_CHAIR = "ethics_chair"
     LEAD = "lead"
@@ -35,6 +36,7 @@ ROLE_LABELS = {
     Role.SIGNATORY: _("Authorised signatory"),
     Role.EMPLOYEE: _("Employee"),
     Role.TRANSFER_OFFICER: _("Technology-transfer officer"),
+    Role.COORDINATOR: _("Coordinator of training and internships"),
     Role.ETHICS_REVIEWER: _("Ethics reviewer"),
     Role.ETHICS_CHAIR: _("Chair of the ethics committee"),
     Role.LEAD: _("Project lead"),
@@ -48,6 +50,7 @@ ORGANISATION_ROLES = (
     Role.SIGNATORY,
     Role.EMPLOYEE,
     Role.TRANSFER_OFFICER,
+    Role.COORDINATOR,
     Role.ETHICS_REVIEWER,
     Role.ETHICS_CHAIR,
 )
@@ -140,6 +143,21 @@ WORDS = {
     "distribution.approve": _("approve how income is distributed"),
     "statement.view": _("see one's own statements of income"),
     "transfer.report": _("read the figures of technology transfer"),
+    "course.view": _("see a course"),
+    "course.take": _("take a course and its quiz"),
+    "course.edit": _("make courses and publish versions of them"),
+    "course.require": _("ask for a valid course in a project"),
+    "enrolment.view": _("see who takes a course and how far they are"),
+    "training.view": _("see the document of a training done elsewhere"),
+    "training.submit": _("hand in the document of one's own training"),
+    "training.review": _("review trainings done elsewhere"),
+    "certificate.view": _("see a certificate"),
+    "certificate.propose": _("propose certificates"),
+    "certificate.approve": _("approve certificates, so that they are issued"),
+    "certificate.revoke": _("suspend, reinstate and revoke certificates"),
+    "library.view": _("see what the library holds"),
+    "library.edit": _("add learning resources and change them"),
+    "library.attach": _("attach learning resources to a project"),
     # ethics
     "ethics.view": _("read the ethics applications and self-assessments of a project"),
     "ethics.apply": _("write ethics applications and self-assessments, and answer the committee"),
@@ -158,6 +176,7 @@ PERSONAL_WORDS = frozenset(
     | {"notification.view", "notification.manage"}
     | {"review.give", "review.chair", "person.view"}
     | {"disclosure.sign", "assessment.give", "statement.view"}
+    | {"course.take", "training.submit", "library.view"}
     | {"licence.exercise", "release.view", "release.download"}
     | {f"ethics.{what}" for what in ("chair", "decide", "deliberate", "review")}
     | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
@@ -183,6 +202,7 @@ _SEE = {
 }
 _RESEARCH = _SEE | {
     "disclosure.create",
+    "library.attach",
     "publication.give",
     "dataset.govern",
     "request.ask",
@@ -206,10 +226,22 @@ _RESEARCH = _SEE | {
     "ethics.apply",
 }
 
+_TEACH = {
+    "course.view",
+    "course.edit",
+    "enrolment.view",
+    "training.view",
+    "training.review",
+    "certificate.view",
+    "certificate.propose",
+    "library.edit",
+}
+
 ROLE_WORDS: dict[Role, frozenset[str]] = {
     Role.LEAD: frozenset(
         _RESEARCH
         | {
+            "course.require",
             "project.edit",
             "member.manage",
             "member.view",
@@ -229,7 +261,10 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
     ),
     Role.OBSERVER: frozenset(_SEE),
     Role.ORGANISATION_ADMIN: frozenset(
-        {
+        _TEACH
+        | {
+            "certificate.approve",
+            "certificate.revoke",
             "organisation.view",
             "organisation.manage",
             "dataset.govern",
@@ -269,6 +304,9 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
     ),
     Role.SIGNATORY: frozenset(
         {
+            "certificate.view",
+            "certificate.approve",
+            "certificate.revoke",
             "organisation.view",
             "project.view",
             "agreement.view",
@@ -286,7 +324,8 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "royalty.report",
         }
     ),
-    Role.EMPLOYEE: frozenset({"organisation.view", "project.create", "disclosure.begin"}),
+    Role.EMPLOYEE: frozenset({"organisation.view", "project.create", "disclosure.begin", "library.edit"}),
+    Role.COORDINATOR: frozenset(_TEACH | {"organisation.view", "obligation.view"}),
     Role.TRANSFER_OFFICER: frozenset(
         {
             "organisation.view",
