@@ -26,6 +26,7 @@ from collab.projects.models import Project
 from collab.projects.services import add_member, answer_approval, create_project, move_project
 from collab.publications.services import give_notice
 from training.demo_courses import tell_the_courses
+from training.demo_ethics import tell_the_ethics
 from training.demo_neighbours import (
     Cast,
     days_ago,
@@ -146,6 +147,7 @@ def seed() -> bool:
     tell_the_disclosures(cast, project, officer, second, expert)
     coordinator = _person("Nora Lind", "nora.lind@lakeside.example", university, Role.COORDINATOR)
     tell_the_courses(cast, project, coordinator)
+    tell_the_ethics(cast, PASSWORD)
     return True
 
 

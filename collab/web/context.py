@@ -20,6 +20,7 @@ NAVIGATION = [
     ("collab:graph", _("Cooperation"), "diagram-3"),
     ("collab:agreements", _("Agreements"), "file-earmark-text"),
     ("collab:transfer", _("Technology transfer"), "stars"),
+    ("collab:ethics", _("Ethics"), "shield-check"),
     ("collab:organisations", _("Organisations"), "building"),
     ("registry:datasets", _("Datasets"), "database"),
     ("training:jobs", _("Training"), "cpu"),
