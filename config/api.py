@@ -34,6 +34,7 @@ from collab.projects.work_api import (
 )
 from collab.publications.api import PublicationViewSet
 from collab.terms.api import AcceptanceViewSet
+from collab.transfer.routers import register as register_transfer
 from collab.transfer.royalties.api import (
     DistributionViewSet,
     ExchangeRateViewSet,
@@ -100,6 +101,7 @@ router.register("specs", SpecViewSet, basename="spec")
 router.register("jobs", JobViewSet, basename="job")
 router.register("models", ModelViewSet, basename="model")
 router.register("model-versions", ModelVersionViewSet, basename="model-version")
+register_transfer(router)
 router.register("tokens", TokenViewSet, basename="token")
 router.register("access", AccessViewSet, basename="access")
 router.register("decide", DecideViewSet, basename="decide")

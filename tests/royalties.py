@@ -8,12 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from collab.transfer.licences.models import Licence
 from django.utils import timezone
 
 from collab.access.roles import Role
 from collab.accounts.models import Organisation, User
 from collab.transfer.disclosures.models import Disclosure, Inventor, TransferCase
+from collab.transfer.licences.models import Licence
 from collab.transfer.royalties.models import Distribution, Receipt, RoyaltyReport
 from collab.transfer.royalties.policies import EXAMPLES
 from collab.transfer.royalties.services import (

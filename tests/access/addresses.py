@@ -52,6 +52,7 @@ from collab.transfer.models import (
     Family,
     FunderRules,
     Interest,
+    Inventor,
     Invoice,
     Offer,
     Protection,
@@ -533,6 +534,63 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:publication-withdraw POST": _NOTHING,
     "api:publication-publish POST": lambda s: Sent({"published_on": _day(0), "doi": "10.1000/xyz"}),
+    "api:transfer-case-list POST": lambda s: Sent(
+        {
+            "project": s.joint.project.slug,
+            "organisation": s.joint.university.slug,
+            "title": f"New {s.canary}",
+            "kind": "software",
+        },
+        about=s.joint.project,
+    ),
+    "api:transfer-case-begin POST": lambda s: Sent(
+        {"organisation": s.joint.university.slug, "title": f"New {s.canary}", "kind": "software"},
+        about=s.joint.university,
+    ),
+    "api:transfer-case-detail PATCH": lambda s: Sent({"summary": f"New {s.canary}"}, headers=_FRESH),
+    "api:transfer-case-inventors POST": lambda s: Sent(
+        {"inventors": [{"person": str(s.joint.researcher.pk), "share_percent": "100", "contribution": s.canary}]},
+        headers=_FRESH,
+    ),
+    "api:transfer-case-funding POST": lambda s: Sent(
+        {"funding": [{"sponsor_name": f"Fund {s.canary}"}]}, headers=_FRESH
+    ),
+    "api:transfer-case-find-funding POST": lambda s: Sent({}, headers=_FRESH),
+    "api:transfer-case-prior-art POST": lambda s: Sent(
+        {"prior_art": [{"kind": "patent", "reference": f"Patent {s.canary}"}]}, headers=_FRESH
+    ),
+    "api:transfer-case-sign POST": lambda s: Sent(
+        {
+            "typed_name": s.joint.researcher.name,
+            "document_sha256": s.object(TransferCase).disclosure.document_sha256(),
+        }
+    ),
+    "api:transfer-case-step-back POST": lambda s: Sent({"reason": s.canary}),
+    "api:transfer-case-submit POST": _NOTHING,
+    "api:transfer-case-withdraw POST": lambda s: Sent({"reason": s.canary}),
+    "api:transfer-case-paper POST": lambda s: Sent(
+        {"inventor": str(s.object(Inventor).pk), "paper": "Folder", "document_sha256": "0" * 64}
+    ),
+    "api:transfer-case-take-up POST": lambda s: Sent({}, headers=_FRESH),
+    "api:transfer-case-assign POST": lambda s: Sent({"officer": str(s.transfer_officer.pk)}, headers=_FRESH),
+    "api:transfer-case-return POST": lambda s: Sent({"reason": f"More {s.canary}"}, headers=_FRESH),
+    "api:transfer-case-complete POST": lambda s: Sent({}, headers=_FRESH),
+    "api:transfer-case-assessors POST": lambda s: Sent({"assessor": str(s.newcomer.pk)}),
+    "api:transfer-case-propose POST": lambda s: Sent({"decision": "protect", "reason": s.canary}, headers=_FRESH),
+    "api:transfer-case-take-back POST": lambda s: Sent({}, headers=_FRESH),
+    "api:transfer-case-decide POST": lambda s: Sent({"agrees": True}, headers=_FRESH),
+    "api:transfer-case-resume POST": lambda s: Sent({}, headers=_FRESH),
+    "api:transfer-case-move POST": lambda s: Sent({"stage": "marketed"}, headers=_FRESH),
+    "api:transfer-assessment-detail PATCH": lambda s: Sent({"comment": f"New {s.canary}"}, headers=_FRESH),
+    "api:transfer-assessment-declare POST": lambda s: Sent({"conflict": f"A cousin {s.canary}"}),
+    "api:transfer-assessment-step-back POST": _NOTHING,
+    "api:transfer-assessment-waive POST": lambda s: Sent({"plan": f"Two read it {s.canary}"}),
+    "api:transfer-assessment-dismiss POST": _NOTHING,
+    "api:transfer-criterion-list POST": lambda s: Sent(
+        {"organisation": s.joint.university.slug, "name": f"More {s.canary}", "weight": "2"}, about=s.joint.university
+    ),
+    "api:transfer-criterion-detail PATCH": lambda s: Sent({"weight": "4"}, headers=_FRESH),
+    "api:transfer-criterion-retire POST": _NOTHING,
     "api:scheduled-payment-list POST": lambda s: Sent(
         {
             "licence": str(s.books["licence"].pk),

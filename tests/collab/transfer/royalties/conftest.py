@@ -2,9 +2,9 @@
 
 import pytest
 from django.db import connection
-from tests.licensing import office
 
 from collab.transfer.royalties import guard
+from tests.licensing import office
 from tests.royalties import books
 
 __all__ = ["books", "office"]
