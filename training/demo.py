@@ -33,6 +33,7 @@ from training.demo_neighbours import (
     tell_the_past,
     tell_this_year,
 )
+from training.demo_royalties import tell_the_royalties
 from training.demo_transfer import tell_the_disclosures
 from training.demo_uses import tell_the_uses
 
@@ -141,7 +142,8 @@ def seed() -> bool:
         officer = _person("Elin Berg", "elin.berg@lakeside.example", university, Role.TRANSFER_OFFICER)
         second = _person("Omar Haddad", "omar.haddad@lakeside.example", university, Role.TRANSFER_OFFICER)
         expert = _person("Ingrid Solberg", "ingrid.solberg@lakeside.example", university)
-    tell_the_disclosures(cast, project, officer, second, expert)
+    case = tell_the_disclosures(cast, project, officer, second, expert)
+    tell_the_royalties(cast, project, case, officer, second)
     return True
 
 
