@@ -25,6 +25,7 @@ from collab.inbox.demo import tell_inbox
 from collab.projects.models import Project
 from collab.projects.services import add_member, answer_approval, create_project, move_project
 from collab.publications.services import give_notice
+from training.demo_courses import tell_the_courses
 from training.demo_neighbours import (
     Cast,
     days_ago,
@@ -49,6 +50,7 @@ ACCOUNTS = [
     ("Signatory of the company, has one to sign", "wei.zhang@northwind.example"),
     ("Technology-transfer officer of the university", "elin.berg@lakeside.example"),
     ("Professor at the second university, whose projects are on their way", "ines.duarte@meridian.example"),
+    ("Coordinator of courses and certificates", "nora.lind@lakeside.example"),
     ("Platform admin", "admin@tandem.example"),
 ]
 
@@ -142,8 +144,14 @@ def seed() -> bool:
         officer = _person("Elin Berg", "elin.berg@lakeside.example", university, Role.TRANSFER_OFFICER)
         second = _person("Omar Haddad", "omar.haddad@lakeside.example", university, Role.TRANSFER_OFFICER)
         expert = _person("Ingrid Solberg", "ingrid.solberg@lakeside.example", university)
+<<<<<<< HEAD
     case = tell_the_disclosures(cast, project, officer, second, expert)
     tell_the_royalties(cast, project, case, officer, second)
+=======
+    tell_the_disclosures(cast, project, officer, second, expert)
+    coordinator = _person("Nora Lind", "nora.lind@lakeside.example", university, Role.COORDINATOR)
+    tell_the_courses(cast, project, coordinator)
+>>>>>>> main
     return True
 
 
