@@ -144,14 +144,10 @@ def seed() -> bool:
         officer = _person("Elin Berg", "elin.berg@lakeside.example", university, Role.TRANSFER_OFFICER)
         second = _person("Omar Haddad", "omar.haddad@lakeside.example", university, Role.TRANSFER_OFFICER)
         expert = _person("Ingrid Solberg", "ingrid.solberg@lakeside.example", university)
-<<<<<<< HEAD
     case = tell_the_disclosures(cast, project, officer, second, expert)
     tell_the_royalties(cast, project, case, officer, second)
-=======
-    tell_the_disclosures(cast, project, officer, second, expert)
     coordinator = _person("Nora Lind", "nora.lind@lakeside.example", university, Role.COORDINATOR)
     tell_the_courses(cast, project, coordinator)
->>>>>>> main
     return True
 
 
