@@ -26,6 +26,7 @@ from collab.projects.models import Project
 from collab.projects.services import add_member, answer_approval, create_project, move_project
 from collab.publications.services import give_notice
 from training.demo_courses import tell_the_courses
+from training.demo_ethics import tell_the_ethics
 from training.demo_neighbours import (
     Cast,
     days_ago,
@@ -148,6 +149,7 @@ def seed() -> bool:
     tell_the_royalties(cast, project, case, officer, second)
     coordinator = _person("Nora Lind", "nora.lind@lakeside.example", university, Role.COORDINATOR)
     tell_the_courses(cast, project, coordinator)
+    tell_the_ethics(cast, PASSWORD)
     return True
 
 

@@ -20,10 +20,12 @@ NAVIGATION = [
     ("collab:graph", _("Cooperation"), "diagram-3"),
     ("collab:agreements", _("Agreements"), "file-earmark-text"),
     ("collab:transfer", _("Technology transfer"), "stars"),
+    ("collab:ethics", _("Ethics"), "shield-check"),
     ("collab:organisations", _("Organisations"), "building"),
     ("registry:datasets", _("Datasets"), "database"),
     ("training:jobs", _("Training"), "cpu"),
     ("registry:models", _("Models"), "box-seam"),
+    ("registry:releases", _("Licensed to us"), "patch-check"),
 ]
 
 # Pages that belong to a line of the menu without lying below its address.
