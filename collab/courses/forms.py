@@ -209,7 +209,7 @@ class QuizForm(PageForm):
 class TrainingForm(OnceForm):
     organisation = HouseField(_("Reviewed by people of"))
     title = line(_("Training"))
-    provider = line(_("Given by"))
+    provider = line(_("Offered by"))
     completed_on = forms.DateField(label=_("Completed on"), widget=DayInput)
     expires_on = forms.DateField(
         label=_("Expires on"), widget=DayInput, required=False,

@@ -123,7 +123,7 @@ def facts_of_training(request: Request) -> list[tuple[str, str]]:
     return [
         (_("Person"), str(row.person)),
         (_("Training"), row.title),
-        (_("Given by"), row.provider),
+        (_("Offered by"), row.provider),
         (_("Completed on"), date_format(row.completed_on)),
         (_("Expires on"), date_format(row.expires_on) if row.expires_on else _("It never expires.")),
         (_("Counts for the course"), str(row.course) if row.course else "–"),
