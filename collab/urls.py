@@ -7,6 +7,8 @@ from collab.agreements import views as agreements
 from collab.agreements import views_library as library
 from collab.audit import views as audit
 from collab.casefile import views as casefile
+from collab.courses.urls import urlpatterns as of_courses
+from collab.ethics.urls import urlpatterns as of_ethics
 from collab.graph import views as graph
 from collab.inbox import views as inbox
 from collab.projects import budget_views as budget
@@ -22,7 +24,9 @@ app_name = "collab"
 urlpatterns = [
     route("", web.dashboard, rule(SIGNED_IN), name="dashboard"),
     *of_organisations,
+    *of_courses,
     *of_transfer,
+    *of_ethics,
     # projects
     route("projects/", projects.project_list, rule(SIGNED_IN), name="projects"),
     route("projects/new/", projects.project_new, rule(SIGNED_IN, "GET", "POST"), name="project_new"),

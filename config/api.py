@@ -20,6 +20,16 @@ from collab.agreements.api import (
     BackgroundViewSet,
 )
 from collab.casefile.api import CaseViewSet
+from collab.courses.api import CourseConditionViewSet, CourseViewSet, EnrolmentViewSet, TrainingViewSet
+from collab.courses.certificates.api import CertificateViewSet
+from collab.courses.library.api import ResourceLinkViewSet, ResourceViewSet
+from collab.ethics.api import (
+    EthicsAssessmentViewSet,
+    EthicsCaseViewSet,
+    EthicsCommitteeViewSet,
+    EthicsFormViewSet,
+    EthicsReviewViewSet,
+)
 from collab.graph.api import GraphViewSet
 from collab.inbox.api import DelegationViewSet, NotificationViewSet, ObligationViewSet, RequestViewSet
 from collab.projects.api import ProjectViewSet
@@ -34,6 +44,18 @@ from collab.projects.work_api import (
 )
 from collab.publications.api import PublicationViewSet
 from collab.terms.api import AcceptanceViewSet
+from collab.transfer.licences.api import FieldOfUseViewSet, LicenceViewSet, TerritoryViewSet
+from collab.transfer.protection.api import (
+    CostViewSet,
+    CounselViewSet,
+    DeadlineViewSet,
+    FamilyViewSet,
+    FunderRulesViewSet,
+    OfferInterestViewSet,
+    OfferViewSet,
+    ProtectionViewSet,
+    RuleSetViewSet,
+)
 from collab.transfer.routers import register as register_transfer
 from collab.transfer.royalties.api import (
     DistributionViewSet,
@@ -49,6 +71,7 @@ from collab.transfer.royalties.api import (
 )
 from registry.catalog.api import ModelVersionViewSet, ModelViewSet
 from registry.datasets.api import DatasetVersionViewSet, DatasetViewSet
+from registry.releases.api import ReleaseViewSet
 from registry.uses.api import UseCodeViewSet, UsesViewSet
 from training.jobs.api import JobViewSet, SpecViewSet
 
@@ -77,7 +100,32 @@ router.register("agreement-versions", AgreementVersionViewSet, basename="agreeme
 router.register("agreement-templates", AgreementTemplateViewSet, basename="agreement-template")
 router.register("background", BackgroundViewSet, basename="background")
 router.register("approval-steps", ApprovalStepViewSet, basename="approval-step")
+router.register("ethics-forms", EthicsFormViewSet, basename="ethics-form")
+router.register("ethics-committees", EthicsCommitteeViewSet, basename="ethics-committee")
+router.register("ethics-cases", EthicsCaseViewSet, basename="ethics-case")
+router.register("ethics-reviews", EthicsReviewViewSet, basename="ethics-review")
+router.register("ethics-assessments", EthicsAssessmentViewSet, basename="ethics-assessment")
 router.register("publications", PublicationViewSet, basename="publication")
+router.register("licences", LicenceViewSet, basename="licence")
+router.register("fields-of-use", FieldOfUseViewSet, basename="field-of-use")
+router.register("territories", TerritoryViewSet, basename="territory")
+router.register("releases", ReleaseViewSet, basename="release")
+router.register("courses", CourseViewSet, basename="course")
+router.register("enrolments", EnrolmentViewSet, basename="enrolment")
+router.register("trainings", TrainingViewSet, basename="training")
+router.register("course-conditions", CourseConditionViewSet, basename="course-condition")
+router.register("certificates", CertificateViewSet, basename="certificate")
+router.register("resources", ResourceViewSet, basename="resource")
+router.register("resource-links", ResourceLinkViewSet, basename="resource-link")
+router.register("families", FamilyViewSet, basename="family")
+router.register("protections", ProtectionViewSet, basename="protection")
+router.register("deadlines", DeadlineViewSet, basename="deadline")
+router.register("protection-costs", CostViewSet, basename="protection-cost")
+router.register("counsel", CounselViewSet, basename="counsel")
+router.register("funder-rules", FunderRulesViewSet, basename="funder-rules")
+router.register("rule-sets", RuleSetViewSet, basename="rule-set")
+router.register("offers", OfferViewSet, basename="offer")
+router.register("interests", OfferInterestViewSet, basename="interest")
 router.register("scheduled-payments", ScheduledPaymentViewSet, basename="scheduled-payment")
 router.register("royalty-reports", RoyaltyReportViewSet, basename="royalty-report")
 router.register("invoices", InvoiceViewSet, basename="invoice")

@@ -25,6 +25,8 @@ from collab.inbox.demo import tell_inbox
 from collab.projects.models import Project
 from collab.projects.services import add_member, answer_approval, create_project, move_project
 from collab.publications.services import give_notice
+from training.demo_courses import tell_the_courses
+from training.demo_ethics import tell_the_ethics
 from training.demo_neighbours import (
     Cast,
     days_ago,
@@ -33,6 +35,7 @@ from training.demo_neighbours import (
     tell_the_past,
     tell_this_year,
 )
+from training.demo_royalties import tell_the_royalties
 from training.demo_transfer import tell_the_disclosures
 from training.demo_uses import tell_the_uses
 
@@ -48,6 +51,7 @@ ACCOUNTS = [
     ("Signatory of the company, has one to sign", "wei.zhang@northwind.example"),
     ("Technology-transfer officer of the university", "elin.berg@lakeside.example"),
     ("Professor at the second university, whose projects are on their way", "ines.duarte@meridian.example"),
+    ("Coordinator of courses and certificates", "nora.lind@lakeside.example"),
     ("Platform admin", "admin@tandem.example"),
 ]
 
@@ -141,7 +145,11 @@ def seed() -> bool:
         officer = _person("Elin Berg", "elin.berg@lakeside.example", university, Role.TRANSFER_OFFICER)
         second = _person("Omar Haddad", "omar.haddad@lakeside.example", university, Role.TRANSFER_OFFICER)
         expert = _person("Ingrid Solberg", "ingrid.solberg@lakeside.example", university)
-    tell_the_disclosures(cast, project, officer, second, expert)
+    case = tell_the_disclosures(cast, project, officer, second, expert)
+    tell_the_royalties(cast, project, case, officer, second)
+    coordinator = _person("Nora Lind", "nora.lind@lakeside.example", university, Role.COORDINATOR)
+    tell_the_courses(cast, project, coordinator)
+    tell_the_ethics(cast, PASSWORD)
     return True
 
 

@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 
 
 class Role(StrEnum):
-    """What a membership makes of a person. The first four are held in an organisation, the others in a project."""
+    """What a membership makes of a person, in an organisation (ORGANISATION_ROLES) or in a project."""
 
     ORGANISATION_ADMIN = "organisation_admin"
     SIGNATORY = "signatory"
     EMPLOYEE = "employee"
     TRANSFER_OFFICER = "transfer_officer"
+    COORDINATOR = "coordinator"
+    ETHICS_REVIEWER = "ethics_reviewer"
+    ETHICS_CHAIR = "ethics_chair"
     LEAD = "lead"
     RESEARCHER = "researcher"
     ENGINEER = "engineer"
@@ -33,13 +36,24 @@ ROLE_LABELS = {
     Role.SIGNATORY: _("Authorised signatory"),
     Role.EMPLOYEE: _("Employee"),
     Role.TRANSFER_OFFICER: _("Technology-transfer officer"),
+    Role.COORDINATOR: _("Coordinator of training and internships"),
+    Role.ETHICS_REVIEWER: _("Ethics reviewer"),
+    Role.ETHICS_CHAIR: _("Chair of the ethics committee"),
     Role.LEAD: _("Project lead"),
     Role.RESEARCHER: _("Researcher"),
     Role.ENGINEER: _("Engineer"),
     Role.OBSERVER: _("Observer"),
 }
 
-ORGANISATION_ROLES = (Role.ORGANISATION_ADMIN, Role.SIGNATORY, Role.EMPLOYEE, Role.TRANSFER_OFFICER)
+ORGANISATION_ROLES = (
+    Role.ORGANISATION_ADMIN,
+    Role.SIGNATORY,
+    Role.EMPLOYEE,
+    Role.TRANSFER_OFFICER,
+    Role.COORDINATOR,
+    Role.ETHICS_REVIEWER,
+    Role.ETHICS_CHAIR,
+)
 PROJECT_ROLES = (Role.LEAD, Role.RESEARCHER, Role.ENGINEER, Role.OBSERVER)
 
 # word -> what it lets a person do
@@ -129,6 +143,31 @@ WORDS = {
     "distribution.approve": _("approve how income is distributed"),
     "statement.view": _("see one's own statements of income"),
     "transfer.report": _("read the figures of technology transfer"),
+    "course.view": _("see a course"),
+    "course.take": _("take a course and its quiz"),
+    "course.edit": _("make courses and publish versions of them"),
+    "course.require": _("ask for a valid course in a project"),
+    "enrolment.view": _("see who takes a course and how far they are"),
+    "training.view": _("see the document of a training done elsewhere"),
+    "training.submit": _("hand in the document of one's own training"),
+    "training.review": _("review trainings done elsewhere"),
+    "certificate.view": _("see a certificate"),
+    "certificate.propose": _("propose certificates"),
+    "certificate.approve": _("approve certificates, so that they are issued"),
+    "certificate.revoke": _("suspend, reinstate and revoke certificates"),
+    "library.view": _("see what the library holds"),
+    "library.edit": _("add learning resources and change them"),
+    "library.attach": _("attach learning resources to a project"),
+    # ethics
+    "ethics.view": _("read the ethics applications and self-assessments of a project"),
+    "ethics.apply": _("write ethics applications and self-assessments, and answer the committee"),
+    "ethics.sit": _("sit on the ethics committee of an organisation"),
+    "ethics.manage": _("set up the ethics committee of an organisation and its questionnaires"),
+    "ethics.preside": _("answer for the ethics committee of an organisation"),
+    "ethics.chair": _("assign reviewers, and hold or end an approval of the ethics committee"),
+    "ethics.decide": _("decide an ethics application"),
+    "ethics.deliberate": _("read what reviewers wrote, and ask the applicants"),
+    "ethics.review": _("give the ethics review one was asked for"),
 }
 
 # Held by no role: by owning a row, or by what a request says of itself (collab/inbox/standing.py).
@@ -137,7 +176,9 @@ PERSONAL_WORDS = frozenset(
     | {"notification.view", "notification.manage"}
     | {"review.give", "review.chair", "person.view"}
     | {"disclosure.sign", "assessment.give", "statement.view"}
+    | {"course.take", "training.submit", "library.view"}
     | {"licence.exercise", "release.view", "release.download"}
+    | {f"ethics.{what}" for what in ("chair", "decide", "deliberate", "review")}
     | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
 )
 
@@ -161,6 +202,7 @@ _SEE = {
 }
 _RESEARCH = _SEE | {
     "disclosure.create",
+    "library.attach",
     "publication.give",
     "dataset.govern",
     "request.ask",
@@ -180,12 +222,26 @@ _RESEARCH = _SEE | {
     "work.deliver",
     "budget.view",
     "output.edit",
+    "ethics.view",
+    "ethics.apply",
+}
+
+_TEACH = {
+    "course.view",
+    "course.edit",
+    "enrolment.view",
+    "training.view",
+    "training.review",
+    "certificate.view",
+    "certificate.propose",
+    "library.edit",
 }
 
 ROLE_WORDS: dict[Role, frozenset[str]] = {
     Role.LEAD: frozenset(
         _RESEARCH
         | {
+            "course.require",
             "project.edit",
             "member.manage",
             "member.view",
@@ -200,10 +256,15 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
         }
     ),
     Role.RESEARCHER: frozenset(_RESEARCH),
-    Role.ENGINEER: frozenset(_RESEARCH - {"dataset.upload", "dataset.govern", "audit.view", "review.view"}),
+    Role.ENGINEER: frozenset(
+        _RESEARCH - {"dataset.upload", "dataset.govern", "audit.view", "review.view", "ethics.apply"}
+    ),
     Role.OBSERVER: frozenset(_SEE),
     Role.ORGANISATION_ADMIN: frozenset(
-        {
+        _TEACH
+        | {
+            "certificate.approve",
+            "certificate.revoke",
             "organisation.view",
             "organisation.manage",
             "dataset.govern",
@@ -237,10 +298,15 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "royalty.report",
             "distribution.approve",
             "transfer.report",
+            "ethics.view",
+            "ethics.manage",
         }
     ),
     Role.SIGNATORY: frozenset(
         {
+            "certificate.view",
+            "certificate.approve",
+            "certificate.revoke",
             "organisation.view",
             "project.view",
             "agreement.view",
@@ -258,7 +324,8 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "royalty.report",
         }
     ),
-    Role.EMPLOYEE: frozenset({"organisation.view", "project.create", "disclosure.begin"}),
+    Role.EMPLOYEE: frozenset({"organisation.view", "project.create", "disclosure.begin", "library.edit"}),
+    Role.COORDINATOR: frozenset(_TEACH | {"organisation.view", "obligation.view"}),
     Role.TRANSFER_OFFICER: frozenset(
         {
             "organisation.view",
@@ -295,6 +362,8 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "transfer.report",
         }
     ),
+    Role.ETHICS_REVIEWER: frozenset({"organisation.view", "ethics.sit"}),
+    Role.ETHICS_CHAIR: frozenset({"organisation.view", "ethics.sit", "ethics.manage", "ethics.preside"}),
 }
 
 

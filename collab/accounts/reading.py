@@ -8,11 +8,11 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from collab.access.policy import visible_to
-from collab.access.roles import ORGANISATION_ROLES, Role
+from collab.access.roles import ORGANISATION_ROLES, ROLE_WORDS
 from collab.accounts.models import Membership, MembershipQuerySet, Organisation, OrganisationUnit, User
 
 # Roles in an organisation that reach into the projects it is a party of.
-REACHING = tuple(role for role in ORGANISATION_ROLES if role != Role.EMPLOYEE)
+REACHING = tuple(role for role in ORGANISATION_ROLES if "project.view" in ROLE_WORDS[role])
 
 
 def roles_seen(user: User, at: datetime | None = None) -> MembershipQuerySet:

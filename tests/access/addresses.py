@@ -27,6 +27,10 @@ from collab.agreements.approvals import ApprovalStep
 from collab.agreements.background import BackgroundItem
 from collab.agreements.library import AgreementTemplate
 from collab.agreements.models import Agreement, AgreementVersion
+from collab.courses.certificates.models import Certificate, IssuerKey
+from collab.courses.library.models import Resource, ResourceLink
+from collab.courses.models import Course, CourseCondition, CourseModule, Enrolment, QuizQuestion, TrainingRecord
+from collab.ethics.models import EthicsAssessment, EthicsCase, EthicsForm, EthicsQuestion, EthicsReport, EthicsReview
 from collab.inbox.models import CalendarLink, Notification, Obligation, Request
 from collab.projects.models import (
     BudgetLine,
@@ -48,12 +52,15 @@ from collab.transfer.models import (
     Criterion,
     Deadline,
     DeadlineRuleSet,
+    Diligence,
     Distribution,
     Family,
     FunderRules,
     Interest,
     Inventor,
     Invoice,
+    Licence,
+    LicensedAsset,
     Offer,
     Protection,
     ProtectionCost,
@@ -124,6 +131,20 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"projects/<slug:slug>/outputs/<uuid:pk>/", lambda s, n: _in_project(s, Output)),
     (r"projects/<slug:slug>/parties/<uuid:pk>/", lambda s, n: _in_project(s, ProjectParty)),
     (r"projects/<slug:slug>/budget/lines/<uuid:pk>/", lambda s, n: _in_project(s, BudgetLine)),
+    (r"projects/<slug:slug>/training/conditions/<uuid:pk>/", lambda s, n: _in_project(s, CourseCondition)),
+    (r"projects/<slug:slug>/training/resources/<uuid:pk>/", lambda s, n: _in_project(s, ResourceLink)),
+    (r"courses/<slug:slug>/modules/<uuid:pk>/", lambda s, n: _course(s, s.object(CourseModule).pk)),
+    (r"courses/<slug:slug>/questions/<uuid:pk>/", lambda s, n: _course(s, s.object(QuizQuestion).pk)),
+    (r"courses/<slug:slug>/", lambda s, n: _course(s)),
+    (r"learning/<uuid:pk>/modules/<uuid:module>/", lambda s, n: _enrolment(s, _studied(s))),
+    (r"learning/<uuid:pk>/attempts/<int:number>/", lambda s, n: _enrolment(s, 1)),
+    (r"learning/<uuid:pk>/", lambda s, n: _enrolment(s)),
+    (r"trainings/<uuid:pk>/", lambda s, n: (s.object(TrainingRecord), (s.object(TrainingRecord).pk,))),
+    (r"library/<uuid:pk>/", lambda s, n: (s.object(Resource), (s.object(Resource).pk,))),
+    (r"certificates/<uuid:pk>/", lambda s, n: (s.object(Certificate), (s.object(Certificate).pk,))),
+    (r"credentials/<uuid:pk>/", lambda s, n: (None, (s.object(Certificate).pk,))),
+    (r"credentials/keys/<str:kid>/", lambda s, n: (None, (s.object(IssuerKey).kid,))),  # type: ignore[attr-defined]
+    (r"credentials/status/<slug:purpose>/<int:number>/", lambda s, n: (None, ("revocation", 1))),
     (r"projects/<slug:slug>/", lambda s, n: (s.joint.project, (s.joint.project.slug,))),
     (
         r"agreements/templates/<slug:code>/",
@@ -179,8 +200,27 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
         lambda s, n: (s.object(Criterion), (s.joint.university.slug, s.object(Criterion).pk)),
     ),
     (r"transfer/criteria/<slug:slug>/", lambda s, n: _of_organisation(s)),
+    (r"ethics/forms/<uuid:pk>/", lambda s, n: (s.object(EthicsForm), (s.object(EthicsForm).pk,))),
+    (r"ethics/committees/<slug:slug>/", lambda s, n: _of_organisation(s)),
+    (r"ethics/cases/<uuid:pk>/questions/", lambda s, n: _ethics_case(s, "ask", s.object(EthicsQuestion).pk)),
+    (r"ethics/cases/<uuid:pk>/conditions/", lambda s, n: _ethics_case(s, n, 1)),
+    (r"ethics/cases/<uuid:pk>/hold/", lambda s, n: _ethics_case(s, n, "suspend")),
+    (r"ethics/cases/<uuid:pk>/reports/", lambda s, n: _ethics_case(s, n, s.object(EthicsReport).pk)),
+    (r"ethics/cases/<uuid:pk>/", lambda s, n: _ethics_case(s, n)),
+    (r"ethics/reviews/<uuid:pk>/", lambda s, n: _ethics_review(s, n)),
+    (r"ethics/assessments/<uuid:pk>/", lambda s, n: (s.object(EthicsAssessment), (s.object(EthicsAssessment).pk,))),
     (r"agreements/<uuid:pk>/v<int:number>/", lambda s, n: _version(s, n)),
     (r"agreements/<uuid:pk>/", lambda s, n: (s.object(Agreement), (s.object(Agreement).pk,))),
+    (
+        r"transfer/licences/<uuid:pk>/diligence/<uuid:diligence>/",
+        lambda s, n: (s.object(Licence), (s.object(Licence).pk, s.object(Diligence).pk)),
+    ),
+    (r"transfer/licences/<uuid:pk>/", lambda s, n: (_licence(s, n), (_licence(s, n).pk,))),
+    (
+        r"licensed/<uuid:pk>/files/<str:sha256>/",
+        lambda s, n: (s.object(LicensedAsset), (s.object(LicensedAsset).pk, _file(s))),
+    ),
+    (r"licensed/<uuid:pk>/", lambda s, n: (s.object(LicensedAsset), (s.object(LicensedAsset).pk,))),
     (r"datasets/<uuid:pk>/v<int:number>/", lambda s, n: (s.object(DatasetVersion), (s.object(Dataset).pk, 1))),
     (r"datasets/<uuid:pk>/", lambda s, n: (s.object(Dataset), (s.object(Dataset).pk,))),
     (r"models/<uuid:pk>/v<int:number>/", lambda s, n: (s.object(ModelVersion), (s.object(RegisteredModel).pk, 1))),
@@ -218,6 +258,20 @@ def _in_project(side: Side, model: type[Model]) -> tuple[Model, tuple[Any, ...]]
     return side.joint.project, (side.joint.project.slug, side.object(model).pk)
 
 
+def _course(side: Side, *more: Any) -> tuple[Model, tuple[Any, ...]]:
+    course: Any = side.object(Course)
+    return course, (course.slug, *more)
+
+
+def _enrolment(side: Side, *more: Any) -> tuple[Model, tuple[Any, ...]]:
+    return side.object(Enrolment), (side.object(Enrolment).pk, *more)
+
+
+def _studied(side: Side) -> Any:
+    enrolment: Any = side.object(Enrolment)
+    return enrolment.edition.modules.get().pk
+
+
 def _of_organisation(side: Side, *rows: Model) -> tuple[Model, tuple[Any, ...]]:
     return side.joint.university, (side.joint.university.slug, *(row.pk for row in rows))
 
@@ -251,6 +305,26 @@ def _case(side: Side, name: str) -> Model:
     return side.object(TransferCase, name.partition("_")[2].replace("_", "-"))
 
 
+def _licence(side: Side, name: str) -> Model:
+    return side.object(Licence, name.partition("_")[2])
+
+
+def _file(side: Side) -> str:
+    """The hash of the one file of the model."""
+    model: Any = side.object(ModelVersion)
+    return next(iter(model.manifest["files"].values()))["sha256"]
+
+
+def _ethics_case(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...]]:
+    case = side.object(EthicsCase, name.rpartition("_")[2])
+    return case, (case.pk, *more)
+
+
+def _ethics_review(side: Side, name: str) -> tuple[Model, tuple[Any, ...]]:
+    review = side.object(EthicsReview, name.rpartition("_")[2])
+    return review, (review.pk,)
+
+
 def _request(side: Side, name: str) -> Model:
     return side.object(Request, name.rpartition("_")[2])
 
@@ -275,6 +349,7 @@ def address_of(route: Route, side: Side) -> Address:
         keys = [getattr(obj, viewset.lookup_field)]
         keys += [_member(side).pk for name in parameters(route.pattern)[1:] if "membership" in name]
         keys += [1 for name in parameters(route.pattern)[1:] if "number" in name]
+        keys += [_file(side) for name in parameters(route.pattern)[1:] if "sha256" in name]
         return Address(route, fill(route.pattern, tuple(keys)), obj, tuple(keys))
     for pattern, find in PAGES:
         if route.pattern.startswith(pattern):
@@ -321,6 +396,19 @@ def _sign(side: Side) -> Sent:
 def _upload(side: Side) -> Sent:
     text = "".join(f"{side.canary} another line {number}.\n" for number in range(50))
     return Sent({"file": SimpleUploadedFile("more.txt", text.encode(), "text/plain")}, form=True)
+
+
+class _SentAgain(SimpleUploadedFile):
+    """A file that several people send one after the other."""
+
+    def read(self, *args: Any) -> bytes:
+        self.seek(0)
+        return super().read(*args)
+
+
+def _training(**more: str) -> Body:
+    file = _SentAgain("proof.pdf", b"%PDF-1.7 more", "application/pdf")
+    return {"title": "GDPR", "provider": "Academy", "completed_on": _day(-9), "file": file, **more}
 
 
 _FRESH = (("If-Match", "fresh"),)
@@ -510,6 +598,61 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:background-detail PATCH": lambda s: Sent({"restrictions": f"None {s.canary}"}, headers=_FRESH),
     "api:background-withdraw POST": _NOTHING,
+    "api:ethics-form-list POST": lambda s: Sent(
+        {
+            "organisation": s.joint.university.slug,
+            "code": "fresh",
+            "purpose": "review",
+            "name": "Fresh",
+            "questions": [{"key": "why", "type": "text", "label": "Why?"}],
+        },
+        about=s.joint.university,
+    ),
+    "api:ethics-form-versions POST": lambda s: Sent({"questions": [{"key": "why", "type": "text", "label": "Why?"}]}),
+    "api:ethics-committee-list POST": lambda s: Sent(
+        {"organisation": s.joint.university.slug, "name": "Second"}, about=s.joint.university
+    ),
+    "api:ethics-committee-detail PATCH": lambda s: Sent({"short_days": 9}, headers=_FRESH),
+    "api:ethics-case-list POST": lambda s: Sent(
+        {
+            "project": s.joint.project.slug,
+            "committee": str(s.joint.university.ethics_committee.pk),
+            "form": s.object(EthicsForm).code,
+            "title": f"New {s.canary}",
+        },
+        about=s.joint.project,
+    ),
+    "api:ethics-case-detail PATCH": lambda s: Sent(
+        {"answers": {"aim": f"Other {s.canary}"}, "form_version": 1}, headers=_FRESH
+    ),
+    "api:ethics-case-submit POST": lambda s: Sent({"form_version": 1}),
+    "api:ethics-case-withdraw POST": _NOTHING,
+    "api:ethics-case-carry-over POST": _NOTHING,
+    "api:ethics-case-follow POST": _NOTHING,
+    "api:ethics-case-appeal POST": lambda s: Sent({"text": f"Ground {s.canary}"}),
+    "api:ethics-case-report POST": lambda s: Sent({"kind": "monitoring", "text": f"Well {s.canary}"}),
+    "api:ethics-case-reply POST": lambda s: Sent(
+        {"question": str(s.object(EthicsQuestion).pk), "text": f"So {s.canary}"}
+    ),
+    "api:ethics-case-claim POST": lambda s: Sent({"number": 1, "evidence": f"Seen {s.canary}"}),
+    "api:ethics-case-confirm POST": lambda s: Sent({"number": 1, "evidence": f"Seen {s.canary}"}),
+    "api:ethics-case-assign POST": lambda s: Sent({"reviewers": [str(s.colleague.pk)]}),
+    "api:ethics-case-ask POST": lambda s: Sent({"text": f"What {s.canary}?"}),
+    "api:ethics-case-decide POST": lambda s: Sent({"decision": "rejected", "reason": f"No {s.canary}"}),
+    "api:ethics-case-hold POST": lambda s: Sent({"move": "suspend", "reason": f"Stop {s.canary}"}),
+    "api:ethics-case-close POST": lambda s: Sent({"report": str(s.object(EthicsReport).pk), "outcome": "Noted."}),
+    "api:ethics-review-submit POST": lambda s: Sent({"opinion": "favour", "text": f"Yes {s.canary}"}, headers=_FRESH),
+    "api:ethics-review-conflict POST": lambda s: Sent({"kind": "other", "text": f"Cousin {s.canary}"}),
+    "api:ethics-review-settle POST": lambda s: Sent({"move": "recuse"}),
+    "api:ethics-assessment-list POST": lambda s: Sent(
+        {"project": s.joint.project.slug, "form": f"assessment-{s.joint.university.slug}"}, about=s.joint.project
+    ),
+    "api:ethics-assessment-detail PATCH": lambda s: Sent(
+        {"answers": {"aim": f"Other {s.canary}"}, "form_version": 1}, headers=_FRESH
+    ),
+    "api:ethics-assessment-carry-over POST": _NOTHING,
+    "api:ethics-assessment-finish POST": _NOTHING,
+    "api:ethics-assessment-reopen POST": _NOTHING,
     "api:publication-list POST": lambda s: Sent(
         {
             "project": s.joint.project.slug,
@@ -534,6 +677,91 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:publication-withdraw POST": _NOTHING,
     "api:publication-publish POST": lambda s: Sent({"published_on": _day(0), "doi": "10.1000/xyz"}),
+    "api:licence-list POST": lambda s: Sent(
+        {
+            "project": s.joint.project.slug,
+            "kind": "licence",
+            "reference": "L-NEW",
+            "title": f"New {s.canary}",
+            "licensor": s.joint.university.slug,
+            "licensee": s.joint.company.slug,
+            "effective_on": _day(0),
+            "terms": {
+                "exclusivity": "non_exclusive",
+                "fields": ["energy"],
+                "territories": ["DE"],
+                "assets": [
+                    {
+                        "kind": "model_version",
+                        "subject_type": "registry.modelversion",
+                        "subject_id": str(s.object(ModelVersion).pk),
+                    }
+                ],
+            },
+        },
+        about=s.joint.project,
+    ),
+    "api:licence-detail PATCH": lambda s: Sent({"terms": {"field_note": f"Other {s.canary}"}}, headers=_FRESH),
+    "api:licence-weigh POST": lambda s: Sent({"keys": []}),
+    "api:licence-breach POST": lambda s: Sent({"reason": f"Late {s.canary}", "cure_by": _day(30)}),
+    "api:licence-cure POST": _NOTHING,
+    "api:licence-end POST": lambda s: Sent({"reason": f"Over {s.canary}"}),
+    "api:licence-convert POST": lambda s: Sent({"reason": f"Idle {s.canary}"}),
+    "api:licence-exercise POST": _NOTHING,
+    "api:licence-meet POST": lambda s: Sent({"diligence": str(s.object(Diligence).pk), "version": 1}),
+    "api:family-list POST": lambda s: Sent(
+        {"case": str(s.cases["decided"].pk), "title": f"New {s.canary}"}, about=s.cases["decided"]
+    ),
+    "api:family-detail PATCH": lambda s: Sent({"note": f"New {s.canary}"}, headers=_FRESH),
+    "api:protection-list POST": lambda s: Sent(
+        {"family": str(s.object(Family).pk), "kind": "provisional", "jurisdiction": "US", "filed_on": _day(-9)},
+        about=s.object(Family),
+    ),
+    "api:protection-detail PATCH": lambda s: Sent({"counsel_reference": f"New {s.canary}"}, headers=_FRESH),
+    "api:protection-move POST": lambda s: Sent({"move": "file", "on": _day(0), "number": "US 1/2"}),
+    "api:deadline-list POST": lambda s: Sent(
+        {"case": str(s.cases["decided"].pk), "title": f"New {s.canary}", "due_on": _day(9)}, about=s.cases["decided"]
+    ),
+    "api:deadline-detail PATCH": lambda s: Sent({"due_on": _day(12)}, headers=_FRESH),
+    "api:deadline-meet POST": _NOTHING,
+    "api:deadline-waive POST": lambda s: Sent({"note": f"Why {s.canary}"}),
+    "api:protection-cost-list POST": lambda s: Sent(
+        {
+            "protection": str(s.object(Protection).pk),
+            "kind": "counsel",
+            "amount": "12.50",
+            "currency": "EUR",
+            "incurred_on": _day(0),
+        },
+        about=s.object(Protection),
+    ),
+    "api:protection-cost-pay POST": lambda s: Sent({"paid_on": _day(0)}),
+    "api:protection-cost-cancel POST": lambda s: Sent({"reason": f"Why {s.canary}"}),
+    "api:counsel-list POST": lambda s: Sent(
+        {"organisation": s.joint.university.slug, "name": f"New {s.canary}"}, about=s.joint.university
+    ),
+    "api:counsel-detail PATCH": lambda s: Sent({"firm": f"New {s.canary}"}, headers=_FRESH),
+    "api:funder-rules-detail PATCH": lambda s: Sent({"reported_on": _day(0)}, headers=_FRESH),
+    "api:funder-rules-drop POST": _NOTHING,
+    "api:rule-set-list POST": lambda s: Sent(
+        {
+            "organisation": s.joint.university.slug,
+            "code": "ours",
+            "authority": "office",
+            "jurisdiction": "US",
+            "name": f"New {s.canary}",
+            "effective_from": _day(0),
+            "rules": [{"code": "a", "title": f"New {s.canary}", "base": "filed_on", "months": 3}],
+        },
+        about=s.joint.university,
+    ),
+    "api:offer-list POST": lambda s: Sent(
+        {"case": str(s.cases["decided"].pk), "title": "New", "text": "It grips well."}, about=s.cases["decided"]
+    ),
+    "api:offer-detail PATCH": lambda s: Sent({"readiness": 4}, headers=_FRESH),
+    "api:offer-withdraw POST": _NOTHING,
+    "api:interest-detail PATCH": lambda s: Sent({"note": f"New {s.canary}"}, headers=_FRESH),
+    "api:interest-move POST": lambda s: Sent({"move": "contact"}),
     "api:transfer-case-list POST": lambda s: Sent(
         {
             "project": s.joint.project.slug,
@@ -664,6 +892,64 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:agreement-version-sign POST": _sign,
     "api:agreement-version-withdraw POST": _NOTHING,
     "api:agreement-version-terminate POST": _NOTHING,
+    "api:course-list POST": lambda s: Sent(
+        {"organisation": s.joint.university.slug, "title": "New", "summary": "Learn."}, about=s.joint.university
+    ),
+    "api:course-detail PATCH": lambda s: Sent({"summary": "Learn more."}, headers=_FRESH),
+    "api:course-draft POST": _NOTHING,
+    "api:course-terms POST": lambda s: Sent({"pass_mark": 50, "version": 1}),
+    "api:course-modules POST": lambda s: Sent({"kind": "text", "title": "Two", "body": "Read."}),
+    "api:course-remove-module POST": lambda s: Sent({"id": str(s.object(CourseModule).pk)}),
+    "api:course-questions POST": lambda s: Sent(
+        {"text": "How?", "options": [{"text": "A", "right": True}, {"text": "B"}]}
+    ),
+    "api:course-remove-question POST": lambda s: Sent({"id": str(s.object(QuizQuestion).pk)}),
+    "api:course-publish POST": _NOTHING,
+    "api:course-retire POST": _NOTHING,
+    "api:course-enrol POST": _NOTHING,
+    "api:enrolment-study POST": lambda s: Sent({"module": str(s.learning["study"].edition.modules.get().pk)}),
+    "api:enrolment-leave POST": _NOTHING,
+    "api:enrolment-begin-quiz POST": _NOTHING,
+    "api:enrolment-answer POST": lambda s: Sent({"number": 1, "answers": {}}),
+    "api:enrolment-grant POST": _NOTHING,
+    "api:training-list POST": lambda s: Sent(_training(organisation=s.joint.university.slug), form=True),
+    "api:training-again POST": lambda s: Sent(_training(), form=True),
+    "api:training-withdraw POST": _NOTHING,
+    "api:course-condition-list POST": lambda s: Sent(
+        {"project": s.joint.project.slug, "course": s.object(Course).slug, "needed_for": "jobs"},  # type: ignore[attr-defined]
+        about=s.joint.project,
+    ),
+    "api:course-condition-end POST": _NOTHING,
+    "api:certificate-list POST": lambda s: Sent(
+        {
+            "organisation": s.joint.university.slug,
+            "kind": "CertificateOfCompletion",
+            "title": "Winter school",
+            "description": "A week.",
+            "criteria": "Took part.",
+            "people": [s.newcomer.email],
+        },
+        about=s.joint.university,
+    ),
+    **{
+        f"api:certificate-{act} POST": lambda s: Sent({"reason": "Because."})
+        for act in ("suspend", "reinstate", "revoke")
+    },
+    "api:resource-list POST": lambda s: Sent(
+        {"organisation": s.joint.university.slug, "kind": "tool", "title": "New", "link": "https://example.org"},
+        about=s.joint.university,
+    ),
+    "api:resource-detail PATCH": lambda s: Sent({"topics": "maths"}, headers=_FRESH),
+    "api:resource-archive POST": _NOTHING,
+    "api:resource-link-list POST": lambda s: Sent(
+        {
+            "resource": str(s.spare_resource.pk),
+            "subject_type": "collab.project",
+            "subject": str(s.joint.project.pk),
+        },
+        about=s.joint.project,
+    ),
+    "api:resource-link-detail DELETE": _NOTHING,
     "api:acceptance-list POST": lambda s: Sent(
         {
             "version": str(s.versions["unaccepted"].pk),

@@ -20,6 +20,10 @@ from collab.accounts.models import (
 )
 from collab.agreements.approvals import ApprovalStep
 from collab.agreements.library import AgreementTemplate, TemplateVersion
+from collab.courses.certificates.models import Certificate, IssuerKey
+from collab.courses.library.models import Resource, ResourceLink
+from collab.courses.models import Course, CourseCondition, CourseVersion, Enrolment, TrainingRecord
+from collab.ethics.models import EthicsCase, EthicsCommittee, EthicsForm, EthicsReview
 from collab.inbox.models import Notification, Request
 from collab.projects.models import Questionnaire, Review, ReviewStep
 from collab.transfer.models import (
@@ -29,8 +33,13 @@ from collab.transfer.models import (
     Criterion,
     DeadlineRule,
     DeadlineRuleSet,
+    FieldOfUse,
+    Licence,
+    LicensedAsset,
+    LicensedThing,
     NoveltyRule,
     Offer,
+    Territory,
     TransferCase,
 )
 from tests.access.books import is_of_books, words_on
@@ -83,8 +92,12 @@ class Persona:
         elif isinstance(obj, Delegation):
             held = {"delegation.view"} if self._is(obj.delegate_id) else set()
             held |= {"delegation.view", "delegation.manage"} if self._is(obj.delegator_id) else set()
+        elif type(obj).__module__.startswith("collab.courses.") and not isinstance(obj, ResourceLink | CourseCondition):
+            held = self._words_of_learning(obj, side)
         elif type(obj).__module__ == "collab.transfer.royalties.models" or is_of_books(obj):
             held = words_on(obj, self.posts, ROLE_WORDS, self.user.pk if self.user is not None else None)
+        elif (licence := licence_of(obj)) is not None:
+            held = self._words_on_a_licence(obj, licence)
         elif (house := owner_of(obj)) is not None:
             held = {word for org, role in self.posts if org == house for word in ROLE_WORDS[role]}
             held |= self._words_on_a_case(obj, side)
@@ -92,7 +105,7 @@ class Persona:
         elif isinstance(obj, DeadlineRuleSet | DeadlineRule):  # of all; officers publish their own beside it
             held = {"organisation.view"} if self.known and not self.limited else set()
             held |= {"protection.manage"} if any(role == Role.TRANSFER_OFFICER for _org, role in self.posts) else set()
-        elif isinstance(obj, AgreementTemplate | TemplateVersion | NoveltyRule):
+        elif isinstance(obj, AgreementTemplate | TemplateVersion | NoveltyRule | FieldOfUse | Territory):
             held = {"organisation.view"} if self.known else set()
         elif isinstance(obj, ApiToken):
             held = {"token.manage"} if self.user is not None and obj.user_id == self.user.pk else set()
@@ -102,8 +115,14 @@ class Persona:
         elif isinstance(obj, Questionnaire):
             here = [role for org, role in self.posts if org == obj.organisation_id]
             held = {word for role in here for word in ROLE_WORDS[role]}
+        elif isinstance(obj, EthicsForm | EthicsCommittee):
+            here = [role for org, role in self.posts if org == obj.organisation_id]
+            held = {word for role in here for word in ROLE_WORDS[role]}
+            held |= {"organisation.view"} if self.known else set()
         else:
             held = {word for role in self.roles.get(side.canary, ()) for word in ROLE_WORDS[role]}
+        if isinstance(obj, EthicsCase | EthicsReview):
+            held |= self._words_on_ethics(obj, side)
         if isinstance(obj, ReviewStep) and self.user is not None and obj.chair_id == self.user.pk:
             held |= {"review.view", "review.chair"}
         return {word for word in held if self.token_lets(word)}
@@ -122,6 +141,20 @@ class Persona:
             return see | {"request.advise"}
         return set()
 
+    def _words_on_a_licence(self, obj: Model, licence: Licence) -> set[str]:
+        """The licensor's office leads it; the licensee's people have what is licensed."""
+        theirs = [role for org, role in self.posts if org == licence.licensee_id]
+        if isinstance(obj, LicensedAsset):
+            return {"release.view", "release.download"} if theirs else set()
+        held = {word for org, role in self.posts if org == licence.licensor_id for word in ROLE_WORDS[role]}
+        if isinstance(obj, LicensedThing):
+            return held
+        words = {word for role in theirs for word in ROLE_WORDS[role]}
+        if isinstance(obj, Licence) and obj.state == "term_sheet":
+            return held  # it was not laid before the licensee
+        held |= words & {"licence.view", "royalty.report", "agreement.draft"}
+        return held | {"licence.exercise"} if "agreement.sign" in words else held
+
     def _words_on_a_case(self, obj: Model, side: Side) -> set[str]:
         """In the scene the researcher is the inventor, and the lead assesses."""
         if isinstance(obj, Criterion | Counsel):
@@ -131,6 +164,37 @@ class Persona:
         if self._is(side.joint.researcher.pk):
             return {"disclosure.view", "disclosure.edit", "disclosure.sign"}
         return {"disclosure.view"} if self._is(side.joint.lead.pk) and case_of(obj) in side.assessed else set()
+
+    def _words_of_learning(self, obj: Model, side: Side) -> set[str]:
+        """In the scene the researcher learns, and the people of the university may take its courses."""
+        if isinstance(obj, IssuerKey):
+            return {"organisation.view"} if self.known else set()
+        here = [role for org, role in self.posts if org == side.joint.university.pk]
+        held = {word for role in here for word in ROLE_WORDS[role]}
+        if isinstance(obj, Resource):
+            return held | ({"library.view"} if self.known else set())
+        if isinstance(obj, Course | CourseVersion):
+            return held | ({"course.view", "course.take"} if here else set())
+        own = {
+            Enrolment: {"enrolment.view", "course.take"},
+            TrainingRecord: {"training.view", "training.submit"},
+            Certificate: {"certificate.view"},
+        }
+        return held | (own.get(type(obj), set()) if self._is(side.joint.researcher.pk) else set())
+
+    def _words_on_ethics(self, obj: EthicsCase | EthicsReview, side: Side) -> set[str]:
+        """In the scene the registrar of the university chairs its committee, and the observer was asked to review."""
+        chairs = (side.joint.university.pk, Role.ETHICS_CHAIR) in self.posts
+        if isinstance(obj, EthicsReview):
+            mine = self._is(obj.reviewer_id)
+            return ({"ethics.deliberate", "ethics.chair"} if chairs else set()) | (
+                {"ethics.deliberate", "ethics.review"} if mine else set()
+            )
+        if chairs and obj.submitted_at is not None:
+            return {f"ethics.{what}" for what in ("view", "chair", "deliberate", "decide")}
+        if obj.pk == side.ethics_cases["in_review"].pk and self._is(side.joint.observer.pk):
+            return {f"ethics.{what}" for what in ("view", "deliberate", "review")}
+        return set()
 
     def token_lets(self, word: str) -> bool:
         if not self.secret:
@@ -147,6 +211,13 @@ def _organisation_of(obj: Model) -> object:
         if isinstance(obj, OrganisationUnit | Invitation | MembershipReview | ApprovalStep)
         else None
     )
+
+
+def licence_of(obj: Model) -> Licence | None:
+    """The licence that a row hangs on."""
+    if isinstance(obj, LicensedThing):
+        return obj.assets.first().licence
+    return obj if isinstance(obj, Licence) else getattr(obj, "licence", None)
 
 
 def case_of(obj: Model) -> TransferCase | None:
@@ -211,8 +282,8 @@ def personas(scene: Scene) -> list[Persona]:
         Persona(
             "organisation admin",
             a.organisation_admin,
-            roles=on_a(Role.ORGANISATION_ADMIN),
-            posts=((uni, Role.ORGANISATION_ADMIN),),
+            roles=on_a(Role.ORGANISATION_ADMIN, Role.ETHICS_CHAIR),
+            posts=((uni, Role.ORGANISATION_ADMIN), (uni, Role.ETHICS_CHAIR)),
         ),
         Persona(
             "transfer officer",
@@ -224,8 +295,8 @@ def personas(scene: Scene) -> list[Persona]:
         Persona(
             "foreign organisation admin",
             b.organisation_admin,
-            roles={b.canary: (Role.ORGANISATION_ADMIN,)},
-            posts=((foreign, Role.ORGANISATION_ADMIN),),
+            roles={b.canary: (Role.ORGANISATION_ADMIN, Role.ETHICS_CHAIR)},
+            posts=((foreign, Role.ORGANISATION_ADMIN), (foreign, Role.ETHICS_CHAIR)),
         ),
         Persona("staff", scene.staff),
         Persona("staff member", scene.staff_member, roles=on_a(Role.OBSERVER), posts=employee),

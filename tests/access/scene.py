@@ -61,6 +61,48 @@ from collab.agreements.services import (
 )
 from collab.agreements.states import VersionState
 from collab.audit.models import AuditEvent
+from collab.courses import editing
+from collab.courses.certificates.models import Certificate, CertificateBatch, IssuerKey
+from collab.courses.certificates.services import Achievement, issue_certificate, suspend_certificate
+from collab.courses.library.models import Resource, ResourceLink
+from collab.courses.library.services import add_resource, attach_resource
+from collab.courses.models import (
+    Course,
+    CourseCondition,
+    CourseModule,
+    CourseVersion,
+    Enrolment,
+    ModuleDone,
+    QuizAttempt,
+    QuizQuestion,
+    TrainingRecord,
+)
+from collab.courses.taking import answer_quiz, begin_quiz, enrol, finish_module
+from collab.courses.trainings import submit_training
+from collab.ethics.deciding import ConditionTerm, ask_applicants, decide_case
+from collab.ethics.models import (
+    EthicsAssessment,
+    EthicsCase,
+    EthicsCommittee,
+    EthicsCondition,
+    EthicsForm,
+    EthicsFormVersion,
+    EthicsQuestion,
+    EthicsReport,
+    EthicsReview,
+    EthicsSubmission,
+)
+from collab.ethics.services import (
+    add_form_version,
+    begin_assessment,
+    begin_case,
+    finish_assessment,
+    found_committee,
+    report,
+    save_answers,
+    submit_case,
+    write_form,
+)
 from collab.inbox.models import (
     CalendarLink,
     Comment,
@@ -107,28 +149,39 @@ from collab.projects.services import (
 from collab.publications.models import Manuscript, PublicationNotice, PublicationObjection
 from collab.publications.services import give_notice, object_to
 from collab.terms.models import TermsAcceptance
+from collab.transfer.licences.services import draft_licence, give_breach, open_obstacles, see_obstacles
 from collab.transfer.models import (
     Assessment,
     AssessmentScore,
+    Breach,
     CaseStage,
     Counsel,
     Criterion,
     Deadline,
     DeadlineRule,
     DeadlineRuleSet,
+    Diligence,
     DisclosedResult,
     Disclosure,
     DisclosureSignature,
     Family,
+    FieldOfUse,
     FunderRules,
     Funding,
+    Grant,
     Interest,
     Inventor,
+    Licence,
+    LicensedAsset,
+    LicensedThing,
+    MilestonePayment,
     NoveltyRule,
     Offer,
     PriorArt,
     Protection,
     ProtectionCost,
+    RoyaltyTier,
+    Territory,
     TransferCase,
 )
 from collab.transfer.protection.ruling import load_shipped
@@ -159,7 +212,22 @@ _ON_VERSION = {
 # … and the case.
 _ON_CASE = dict.fromkeys(("assessor", "assessors", "propose", "return"), "assessed")
 # … and the notice of a publication.
+_ON_ETHICS = {
+    **dict.fromkeys(("partial_update", "submit", "carry_over", "carry", "answers"), "draft"),
+    **dict.fromkeys(("withdraw", "assign", "decide"), "submitted"),
+    **dict.fromkeys(("report", "follow", "hold", "confirm", "claim", "close"), "approved"),
+    "appeal": "rejected",
+    "retrieve": "draft",
+}
 _ON_NOTICE = {**dict.fromkeys(("wait", "lift", "revise"), "objected"), "publish": "free"}
+
+
+# … and a licence.
+_ON_LICENCE = {
+    **dict.fromkeys(("terms", "partial_update", "obstacles", "weigh"), "draft"),
+    "cure": "broken",
+    "exercise": "option",
+}
 
 
 @dataclass
@@ -171,16 +239,22 @@ class Side:
     spare_organisation: Organisation
     organisation_admin: User
     transfer_officer: User
+    colleague: User  # reviews for the ethics committee, and is asked about no case yet
     newcomer: User  # employed by the university, without a role in the project
     versions: dict[str, AgreementVersion] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
+    ethics_cases: dict[str, EthicsCase] = field(default_factory=dict)
+    settled: dict[str, Model] = field(default_factory=dict)  # rows of ethics on which another act is possible
     notices: dict[str, PublicationNotice] = field(default_factory=dict)
     steps: dict[str, ReviewStep] = field(default_factory=dict)
     requests: dict[str, Request] = field(default_factory=dict)
     objects: dict[type[Model], Model] = field(default_factory=dict)
     cases: dict[str, TransferCase] = field(default_factory=dict)
+    licences: dict[str, Licence] = field(default_factory=dict)
     books: dict[str, Model] = field(default_factory=dict)
     spec: dict[str, Any] = field(default_factory=dict)
+    spare_resource: Any = None  # of the library, attached to nothing
+    learning: dict[str, Any] = field(default_factory=dict)  # what of courses an action is possible on
     finishable: MembershipReview | None = None  # of the organisation, with nothing left to decide
 
     @property
@@ -202,10 +276,18 @@ class Side:
             return self.versions["draft"].agreement
         if model is Request:
             return self.requests["conditions" if action == "meet" else "open"]
+        if model is EthicsCase:
+            return self.ethics_cases[_ON_ETHICS.get(action, "in_review")]
+        if model in {EthicsReview, EthicsAssessment} and action in self.settled:
+            return self.settled[action]
         if model is PublicationNotice:
             return self.notices[_ON_NOTICE.get(action, "notified")]
+        if model.__module__.startswith("collab.courses.") and action in self.learning:
+            return self.learning[action]
         if model is TransferCase:
             return self.cases[_ON_CASE.get(action, "draft")]
+        if model is Licence:
+            return self.licences[_ON_LICENCE.get(action, "active")]
         if model is Job:
             return self.jobs[{"stop": "queued", "kill": "queued", "resume": "stopped"}.get(action, "done")]
         if model is ReviewStep and action in self.steps:
@@ -278,6 +360,7 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
         spare_organisation=organisation(f"{title} Neighbour"),
         organisation_admin=employ(person(f"{canary} Registrar"), made.university, Role.ORGANISATION_ADMIN),
         transfer_officer=employ(person(f"{canary} Officer"), made.university, Role.TRANSFER_OFFICER),
+        colleague=employ(person("Reviewer"), made.university, Role.ETHICS_REVIEWER),
         newcomer=employ(person(f"{canary} Newcomer"), made.university),
     )
     Organisation.objects.filter(pk=made.university.pk).update(email_domains=["example.org"])
@@ -289,9 +372,12 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
     _rooms(here)
     _inbox(here)
     _publications(here)
+    _courses(here)
     _transfer(here)
+    _licences(here)
     _protection(here)
     keep_books(here)
+    _ethics(here)
     tokens = ApiToken.objects.filter(digest__in=[_digest(token_for(made.researcher))])
     tokens.update(name=f"Token {canary}")
     here.objects |= {
@@ -682,6 +768,133 @@ def _transfer(here: Side) -> None:
     }  # fmt: skip
 
 
+def _licences(here: Side) -> None:
+    """A term sheet, a licence in force that missed a milestone, a broken one and an option, for the company."""
+    made, canary, officer = here.joint, here.canary, here.transfer_officer
+    ApprovalStep.objects.filter(organisation=made.university).update(is_active=False)
+    today = timezone.localdate()
+    model: Any = here.objects[ModelVersion]
+    terms = {
+        "exclusivity": "exclusive",
+        "fields": ["health"],
+        "territories": ["EU"],
+        "field_note": f"Field {canary}",
+        "assets": [{"kind": "model_version", "subject_type": "registry.modelversion", "subject_id": str(model.pk)}],
+        "currency": "EUR",
+        "royalty_basis": "net_sales",
+        "tiers": [{"from": "0", "rate": "3"}],
+        "milestones": [{"title": f"First sale {canary}", "amount": "100"}],
+        "diligence": [{"title": f"On the market {canary}", "due_on": (today - timedelta(days=5)).isoformat()}],
+        "convertible": True,
+    }
+    for name in ("draft", "active", "broken", "option"):
+        licence = draft_licence(
+            project=made.project, kind="option" if name == "option" else "licence", reference=f"L-{name}-{canary}",
+            title=f"Licence {canary}", licensor=made.university, licensee=made.company, terms=terms, by=officer,
+            effective_on=today - timedelta(days=30), expires_on=today + timedelta(days=300),
+        )  # fmt: skip
+        if name != "draft":
+            see_obstacles(licence=licence, keys=[one.key for one in open_obstacles(licence)], by=officer)
+            _sign(made, send_for_signature(version=licence.agreement.versions.get(), by=officer))
+        here.licences[name] = licence
+    breach = give_breach(licence=here.licences["broken"], reason=f"Late {canary}", cure_by=today, by=officer)
+    ApprovalStep.objects.filter(organisation=made.university).update(is_active=True)
+    licence = here.licences["active"]
+    here.objects |= {
+        Breach: breach,
+        Diligence: licence.diligence.get(),
+        FieldOfUse: FieldOfUse.objects.get(code="health"),
+        Grant: licence.grants.get(),
+        LicensedAsset: licence.assets.get(),
+        LicensedThing: licence.assets.get().thing,
+        MilestonePayment: licence.milestones.get(),
+        RoyaltyTier: licence.tiers.get(),
+        Territory: Territory.objects.get(code="EU"),
+    }
+
+
+def _courses(here: Side) -> None:
+    """Courses that the researcher takes, at every point of the way; a training, certificates, and the library.
+
+    The canary stands only in what is not for everybody of the university: a certificate is for all who know its number.
+    """
+    made, canary, admin = here.joint, here.canary, here.organisation_admin
+    user = made.researcher
+    courses, enrolments = {}, {}
+    for name in ("answer", "study", "begin_quiz", "grant"):
+        course = editing.create_course(organisation=made.university, title=f"Course {name}", summary="Learn.", by=admin)
+        edition = course.versions.get()
+        image = upload(b"\x89PNG\r\n\x1a\n....", "picture.png")
+        editing.save_module(edition=edition, kind="image", title="One", file=image, by=admin)
+        editing.save_question(
+            edition=edition, text="Why?", options=[{"text": "A", "right": True}, {"text": "B"}], by=admin
+        )
+        edition.refresh_from_db()
+        editing.set_terms(
+            edition=edition, version=edition.version, attempts_max=1 if name == "grant" else None, by=admin
+        )
+        editing.publish_version(edition=edition, by=admin)
+        taken = enrol(course=course, by=user)
+        if name != "study":
+            finish_module(enrolment=taken, module=edition.modules.get(), by=user)
+        if name in {"answer", "grant"}:
+            attempt = begin_quiz(enrolment=taken, by=user)
+        if name == "grant":
+            answer_quiz(attempt=attempt, answers={}, by=user)
+        courses[name], enrolments[name] = course, taken
+    draft = editing.draft_version(course=courses["answer"], by=admin)
+    taken = enrolments["answer"]
+    trainings = [
+        submit_training(
+            organisation=made.university, title=f"Training {canary}", provider="Academy",
+            completed_on=timezone.localdate(), file=upload(f"%PDF-1.7 {canary}".encode(), f"{canary}.pdf"), by=user,
+        )
+        for _number in range(2)
+    ]  # fmt: skip
+    TrainingRecord.objects.filter(pk=trainings[1].pk).update(state="returned")
+    trainings[1].refresh_from_db()
+    what = Achievement(title="Summer school", description="Two weeks.", criteria="Took part.")
+    certificates = [
+        issue_certificate(person=user, achievement=what, organisation=made.university, by=None, name="Ada Lovelace")
+        for _number in range(2)
+    ]
+    suspend_certificate(certificate=certificates[1], reason=f"Inquiry {canary}", by=admin)
+    certificates[1].refresh_from_db()
+    resource = add_resource(
+        organisation=made.university, kind="book", title="Deep learning", link="https://example.org", by=admin
+    )
+    here.spare_resource = add_resource(
+        organisation=made.university, kind="tool", title="Pytorch", link="https://example.org", by=admin
+    )
+    here.learning = {
+        **enrolments,
+        "leave": enrolments["study"],
+        "begin_draft": courses["study"],
+        "again": trainings[1],
+        "reinstate": certificates[1],
+    }
+    here.objects |= {
+        Course: Course.objects.get(pk=courses["answer"].pk),
+        CourseVersion: taken.edition,
+        CourseModule: draft.modules.get(),
+        QuizQuestion: draft.questions.get(),
+        Enrolment: taken,
+        ModuleDone: taken.done.get(),
+        QuizAttempt: taken.attempts.get(),
+        TrainingRecord: trainings[0],
+        CourseCondition: CourseCondition.objects.create(  # of data that is gone, so that it keeps nobody out
+            project=made.project, course=courses["answer"], needed_for="data", asset=uuid4(), set_by=made.lead
+        ),
+        Certificate: certificates[0],
+        CertificateBatch: CertificateBatch.objects.create(
+            organisation=made.university, title="Summer", proposed_by=admin
+        ),
+        IssuerKey: certificates[0].key,
+        Resource: resource,
+        ResourceLink: attach_resource(resource=resource, subject=made.project, note=f"Why {canary}", by=made.lead),
+    }
+
+
 def _protection(here: Side) -> None:
     """A decided case with one of everything that protects and offers it; the offer is public, so it holds no secret."""
     made, canary, today = here.joint, here.canary, timezone.localdate()
@@ -721,6 +934,70 @@ def _protection(here: Side) -> None:
             offer=offer, company=f"Company {canary}", name="Ann", email=f"ann@{canary}.example"
         ),
     }  # fmt: skip
+
+
+def _ethics(here: Side) -> None:
+    """Cases in every state that an act needs. The registrar is the chair; the observer was asked for a review."""
+    made, canary, chair = here.joint, here.canary, here.organisation_admin
+    employ(chair, made.university, Role.ETHICS_CHAIR)
+    committee = found_committee(organisation=made.university, name="Board", minimum_reviews=0, by=chair)
+    asked = [{"key": "aim", "type": "text", "label": "Aim?"}]
+    names = ("Application", "review"), ("Assessment", "assessment")
+    forms = [
+        write_form(
+            code=f"{name.lower()}-{made.university.slug}", purpose=purpose, name=name, questions=asked,
+            organisation=made.university, by=chair,
+        )
+        for name, purpose in names
+    ]  # fmt: skip
+
+    def begun(title: str, *, submit: bool = True) -> EthicsCase:
+        case = begin_case(
+            project=made.project, committee=committee, form=forms[0], title=f"{title} {canary}", by=made.lead
+        )
+        case = save_answers(
+            row=case, answers={"aim": f"Aim {canary}"}, number=1, version=case.version, by=made.lead
+        )  # fmt: skip
+        return submit_case(case=case, number=1, by=made.lead) if submit else case
+
+    cases = {name: begun(name, submit=name != "draft") for name in ("draft", "submitted", "in_review", "rejected")}
+    approved = decide_case(
+        case=begun("approved"),
+        decision="approved_with_conditions",
+        valid_until=timezone.localdate() + timedelta(days=99),
+        conditions=[ConditionTerm(f"Mask {canary}", due_on=timezone.localdate() + timedelta(days=9))],
+        by=chair,
+    )
+    decide_case(case=cases["rejected"], decision="rejected", reason=f"No {canary}", by=chair)
+    told = report(case=approved, kind="monitoring", text=f"Report {canary}", by=made.lead)
+    question = ask_applicants(case=cases["in_review"], text=f"Why {canary}?", by=chair)
+    facts = {"case": cases["in_review"], "round": 1, "due_on": timezone.localdate()}
+    review = EthicsReview.objects.create(reviewer=made.observer, **facts)
+    conflict = {"conflict_kind": "other", "conflict_text": f"Cousin {canary}", "conflict_state": "declared"}
+    here.settled["settle"] = EthicsReview.objects.create(reviewer=here.newcomer, **facts, **conflict)
+    EthicsCase.objects.filter(pk=cases["in_review"].pk).update(state="in_review")
+    for name in ("draft", "done"):
+        row = begin_assessment(project=made.project, form=forms[1], by=made.lead)
+        row = save_answers(row=row, answers={"aim": f"Aim {canary}"}, number=1, version=row.version, by=made.lead)
+        here.objects[EthicsAssessment] = row if name == "draft" else here.objects[EthicsAssessment]
+        if name == "done":
+            here.settled["reopen"] = finish_assessment(row=row, by=made.lead)
+    for form in forms:
+        add_form_version(form=form, questions=[*asked, asked[0] | {"key": "more", "required": False}], by=chair)
+    here.ethics_cases = {
+        name: EthicsCase.objects.get(pk=case.pk) for name, case in {**cases, "approved": approved}.items()
+    }
+    here.objects |= {
+        EthicsCase: here.ethics_cases["in_review"],
+        EthicsCommittee: committee,
+        EthicsCondition: approved.conditions.get(),
+        EthicsForm: forms[0],
+        EthicsFormVersion: forms[0].versions.get(number=1),
+        EthicsQuestion: question,
+        EthicsReport: told,
+        EthicsReview: review,
+        EthicsSubmission: cases["in_review"].submissions.get(),
+    }
 
 
 def trained(here: Side, job: Job) -> TrainedModel:

@@ -34,6 +34,12 @@ OFFICE = {"transfercase", "disclosure", "inventor", "disclosuresignature", "fund
     "assessment",
     "assessmentscore",
 }
+# Seen by those who teach, and by the person whom they are about.
+TEACHERS = {"course", "courseversion", "coursemodule", "quizquestion", "enrolment", "moduledone", "quizattempt"} | {
+    "trainingrecord",
+    "certificate",
+    "certificatebatch",
+}
 BOOKS = {model._meta.model_name for model in (*OF_LICENCE, *OF_BOOKS, Statement)}
 SEES = {"staff": (), "staff member": ("a",), "superuser": ("a", "b")}
 
@@ -51,13 +57,25 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
     model = obj._meta.model_name
     if name == "superuser":
         return True
-    if model in {"organisation", "organisationunit", "agreementtemplate", "templateversion", "noveltyrule"}:
+    if model in {
+        "organisation",
+        "organisationunit",
+        "agreementtemplate",
+        "templateversion",
+        "noveltyrule",
+        "issuerkey",
+        "resource",
+    }:
         return True
     if model in {"budget", "budgetline", "budgetalert", "costentry", "trainingrate"}:
         return False  # an observer sees no money
     if model in {"reviewstep", "review", "conflictofinterest"}:
         return False  # … and no review
-    if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN, *OFFICE, *BOOKS}:
+    if model in {"ethicsform", "ethicsformversion", "ethicscommittee"}:
+        return True
+    if model.startswith("ethics"):
+        return False  # … nor what is laid before an ethics committee
+    if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN, *OFFICE, *TEACHERS, *BOOKS}:
         return False  # the staff member is an observer: no history, and no token of their own here
     return side in SEES[name]
 
