@@ -40,7 +40,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {"TANDEM_DATA_DIR": folder, "DJANGO_SETTINGS_MODULE": "config.settings.development"}
+        os.environ |= {"TANDEM_DATA_DIR": folder, "DJANGO_SETTINGS_MODULE": "config.settings.test"}
         found = measure()
     if wanted.json:
         print(json.dumps(found, indent=2))

@@ -117,3 +117,4 @@ class AssessmentScoreAdmin(ScopedModelAdmin):
 class NoveltyRuleAdmin(ScopedModelAdmin):
     list_display = ["jurisdiction", "name", "grace_months", "valid_from", "valid_until", "source"]
     search_fields = ["jurisdiction", "name", "name_zh"]
+    editable_fields = ("name", "name_zh", "grace_months", "condition", "condition_zh", "source", "valid_until")

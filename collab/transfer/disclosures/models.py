@@ -17,7 +17,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import visible_to
-from collab.agreements.ip import PartnerRight
+from collab.agreements.ip import PartnerRight, ResultsOwner
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.kernel.records import Record
 from collab.transfer.disclosures.states import (
@@ -73,7 +73,8 @@ class CaseQuerySet(models.QuerySet["TransferCase"]):
         """Loads what the page and the API tell."""
         return self.with_rows().select_related("created_by", "decided_by", "unit").prefetch_related(
             "disclosure__inventors__person", "disclosure__inventors__employer", "disclosure__funding__sponsor",
-            "disclosure__funding__agreement__agreement", "disclosure__prior_art", "results", "stages__by",
+            "disclosure__funding__agreement__agreement",
+            "disclosure__funding__agreement__ip_terms", "disclosure__prior_art", "results", "stages__by",
         )  # fmt: skip
 
 
@@ -396,6 +397,13 @@ class Funding(Record):
 
     def __str__(self) -> str:
         return self.sponsor_label
+
+    @property
+    def has_claim(self) -> bool:
+        """By a right of its own, or because the agreement makes it an owner of the results."""
+        terms = getattr(self.agreement, "ip_terms", None)
+        owns = terms is not None and terms.results_owner in {ResultsOwner.JOINT, ResultsOwner.COMPANY}
+        return self.right != PartnerRight.NONE or owns
 
     @property
     def sponsor_label(self) -> str:
