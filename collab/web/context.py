@@ -25,6 +25,7 @@ NAVIGATION = [
     ("registry:datasets", _("Datasets"), "database"),
     ("training:jobs", _("Training"), "cpu"),
     ("registry:models", _("Models"), "box-seam"),
+    ("registry:releases", _("Licensed to us"), "patch-check"),
 ]
 
 # Pages that belong to a line of the menu without lying below its address.
