@@ -31,6 +31,7 @@ from collab.inbox.models import (
     Request,
     Reviewer,
 )
+from collab.internships import models as internships
 from collab.projects.models import (
     Attestation,
     Budget,
@@ -114,5 +115,6 @@ __all__ = [
     "User",
     "VersionComment",
     "WorkItem",
+    "internships",
     "transfer",
 ]

@@ -12,16 +12,19 @@ if TYPE_CHECKING:
 
 
 class Role(StrEnum):
-    """What a membership makes of a person. The first four are held in an organisation, the others in a project."""
+    """What a membership makes of a person. Some are held in an organisation, the others in a project (below)."""
 
     ORGANISATION_ADMIN = "organisation_admin"
     SIGNATORY = "signatory"
     EMPLOYEE = "employee"
     TRANSFER_OFFICER = "transfer_officer"
+    COORDINATOR = "coordinator"
+    STUDENT = "student"
     LEAD = "lead"
     RESEARCHER = "researcher"
     ENGINEER = "engineer"
     OBSERVER = "observer"
+    INTERN = "intern"
 
     @property
     def label(self) -> StrOrPromise:
@@ -33,14 +36,26 @@ ROLE_LABELS = {
     Role.SIGNATORY: _("Authorised signatory"),
     Role.EMPLOYEE: _("Employee"),
     Role.TRANSFER_OFFICER: _("Technology-transfer officer"),
+    Role.COORDINATOR: _("Internship coordinator"),
+    Role.STUDENT: _("Student"),
     Role.LEAD: _("Project lead"),
     Role.RESEARCHER: _("Researcher"),
     Role.ENGINEER: _("Engineer"),
     Role.OBSERVER: _("Observer"),
+    Role.INTERN: _("Intern"),
 }
 
-ORGANISATION_ROLES = (Role.ORGANISATION_ADMIN, Role.SIGNATORY, Role.EMPLOYEE, Role.TRANSFER_OFFICER)
-PROJECT_ROLES = (Role.LEAD, Role.RESEARCHER, Role.ENGINEER, Role.OBSERVER)
+ORGANISATION_ROLES = (
+    Role.ORGANISATION_ADMIN,
+    Role.SIGNATORY,
+    Role.EMPLOYEE,
+    Role.TRANSFER_OFFICER,
+    Role.COORDINATOR,
+    Role.STUDENT,
+)
+PROJECT_ROLES = (Role.LEAD, Role.RESEARCHER, Role.ENGINEER, Role.OBSERVER, Role.INTERN)
+# What a lead may give somebody: an intern's role begins and ends with the placement, by itself.
+GIVEN_PROJECT_ROLES = tuple(role for role in PROJECT_ROLES if role != Role.INTERN)
 
 # word -> what it lets a person do
 WORDS = {
@@ -124,6 +139,21 @@ WORDS = {
     "distribution.approve": _("approve how income is distributed"),
     "statement.view": _("see one's own statements of income"),
     "transfer.report": _("read the figures of technology transfer"),
+    "programme.view": _("see internship programmes and their dates"),
+    "programme.manage": _("run internship programmes, their cohorts, matching and board"),
+    "posting.view": _("see a posting"),
+    "posting.manage": _("offer places for interns, and read the applications for them"),
+    "posting.apply": _("apply for a posting"),
+    "application.view": _("see an application"),
+    "application.write": _("write at one's own application, send and withdraw it"),
+    "application.decide": _("decide on the applications for one's postings"),
+    "application.review": _("give the review of an application one was asked for"),
+    "placement.view": _("see a placement"),
+    "placement.manage": _("lead the placements of a programme"),
+    "placement.approve": _("approve a placement for the host or the university"),
+    "placement.intern": _("keep the log book of one's own placement, and evaluate the host"),
+    "placement.guide": _("guide an intern: confirm the log book, give feedback, evaluate"),
+    "placement.sign": _("sign one's own learning agreement"),
 }
 
 # Held by no role: by owning a row, or by what a request says of itself (collab/inbox/standing.py).
@@ -132,6 +162,8 @@ PERSONAL_WORDS = frozenset(
     | {"notification.view", "notification.manage"}
     | {"review.give", "review.chair", "person.view"}
     | {"disclosure.sign", "assessment.give", "statement.view"}
+    | {"posting.apply", "application.write", "application.review"}
+    | {"placement.intern", "placement.guide", "placement.sign"}
     | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
 )
 
@@ -141,7 +173,9 @@ READ_WORDS = frozenset(
 )
 
 # What only a person in the browser does, never a program with their token: it must not breed tokens, sign or accept.
-SESSION_WORDS = frozenset({"token.manage", "agreement.sign", "terms.accept", "calendar.manage", "disclosure.sign"})
+SESSION_WORDS = frozenset(
+    {"token.manage", "agreement.sign", "terms.accept", "calendar.manage", "disclosure.sign", "placement.sign"}
+)
 
 _SEE = {
     "organisation.view",
@@ -176,6 +210,36 @@ _RESEARCH = _SEE | {
     "output.edit",
 }
 
+# An intern works with the data and models of the project, and neither brings, takes along nor tells anything.
+_INTERN = {
+    "organisation.view",
+    "project.view",
+    "agreement.view",
+    "terms.accept",
+    "dataset.view",
+    "dataset.read",
+    "dataset.train",
+    "job.view",
+    "job.submit",
+    "job.control",
+    "model.view",
+    "obligation.view",
+    "request.ask",
+}
+
+# What those who run internships for an organisation do, be it the university or the host.
+_COORDINATE = {
+    "programme.view",
+    "programme.manage",
+    "posting.view",
+    "posting.manage",
+    "application.view",
+    "application.decide",
+    "placement.view",
+    "placement.manage",
+    "placement.approve",
+}
+
 ROLE_WORDS: dict[Role, frozenset[str]] = {
     Role.LEAD: frozenset(
         _RESEARCH
@@ -196,8 +260,10 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
     Role.RESEARCHER: frozenset(_RESEARCH),
     Role.ENGINEER: frozenset(_RESEARCH - {"dataset.upload", "dataset.govern", "audit.view", "review.view"}),
     Role.OBSERVER: frozenset(_SEE),
+    Role.INTERN: frozenset(_INTERN),
     Role.ORGANISATION_ADMIN: frozenset(
-        {
+        _COORDINATE
+        | {
             "organisation.view",
             "organisation.manage",
             "dataset.govern",
@@ -251,6 +317,19 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
         }
     ),
     Role.EMPLOYEE: frozenset({"organisation.view", "project.create", "disclosure.begin"}),
+    Role.STUDENT: frozenset({"organisation.view"}),
+    Role.COORDINATOR: frozenset(
+        _COORDINATE
+        | {
+            "organisation.view",
+            "project.view",
+            "agreement.view",
+            "agreement.draft",
+            "agreement.comment",
+            "obligation.view",
+            "request.ask",
+        }
+    ),
     Role.TRANSFER_OFFICER: frozenset(
         {
             "organisation.view",
@@ -285,6 +364,10 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
         }
     ),
 }
+
+
+# Roles in an organisation that reach into the projects in which it is a party.
+REACHING_ROLES = tuple(role for role in ORGANISATION_ROLES if "project.view" in ROLE_WORDS[role])
 
 
 def roles_with(word: str) -> list[Role]:

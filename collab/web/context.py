@@ -18,6 +18,7 @@ NAVIGATION = [
     ("collab:projects", _("Projects"), "people"),
     ("collab:graph", _("Cooperation"), "diagram-3"),
     ("collab:agreements", _("Agreements"), "file-earmark-text"),
+    ("collab:internships", _("Internships"), "person-plus"),
     ("collab:organisations", _("Organisations"), "building"),
     ("registry:datasets", _("Datasets"), "database"),
     ("training:jobs", _("Training"), "cpu"),
