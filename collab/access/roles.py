@@ -152,7 +152,9 @@ WORDS = {
     "placement.manage": _("lead the placements of a programme"),
     "placement.approve": _("approve a placement for the host or the university"),
     "placement.intern": _("keep the log book of one's own placement, and evaluate the host"),
-    "placement.guide": _("guide an intern: confirm the log book, give feedback, evaluate"),
+    "placement.guide": _("guide an intern, and give feedback"),
+    "placement.confirm": _("confirm the log book of an intern"),
+    "placement.evaluate": _("evaluate the other side of a placement"),
     "placement.sign": _("sign one's own learning agreement"),
 }
 
@@ -164,6 +166,7 @@ PERSONAL_WORDS = frozenset(
     | {"disclosure.sign", "assessment.give", "statement.view"}
     | {"posting.apply", "application.write", "application.review"}
     | {"placement.intern", "placement.guide", "placement.sign"}
+    | {"placement.confirm", "placement.evaluate"}
     | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
 )
 

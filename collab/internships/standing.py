@@ -107,10 +107,12 @@ def placement_grants(prefix: str = "") -> Grants:
 
     def grants(user: User, word: str, at: datetime) -> Q:
         found = through_roles(user, word, at, OF_PLACEMENT, prefix)
-        if word in {"placement.view", "placement.intern", "placement.sign"}:
+        if word in {"placement.view", "placement.intern", "placement.sign", "placement.evaluate"}:
             found |= Q(**{f"{prefix}student": user.pk})
         if word in {"placement.view", "placement.guide"}:
             found |= Q(**{f"{prefix}mentor": user.pk}) | Q(**{f"{prefix}supervisor": user.pk})
+        if word in {"placement.confirm", "placement.evaluate"}:
+            found |= Q(**{f"{prefix}mentor": user.pk})
         return found
 
     return grants

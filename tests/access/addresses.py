@@ -28,6 +28,8 @@ from collab.agreements.background import BackgroundItem
 from collab.agreements.library import AgreementTemplate
 from collab.agreements.models import Agreement, AgreementVersion
 from collab.inbox.models import CalendarLink, Notification, Obligation, Request
+from collab.internships.models import Application, Cohort, LogEntry, Placement, PlacementNote, Posting, Programme
+from collab.internships.models import ApplicationDocument as Document
 from collab.projects.models import (
     BudgetLine,
     ConflictOfInterest,
@@ -114,6 +116,18 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     ),
     (r"publications/<uuid:pk>/manuscripts/<int:number>/", lambda s, n: _notice(s, n, 1)),
     (r"publications/<uuid:pk>/", lambda s, n: _notice(s, n)),
+    (r"internships/open/<uuid:pk>/", lambda s, n: (None, (s.object(Posting).pk,))),
+    (r"internships/programmes/<uuid:pk>/", lambda s, n: (s.object(Programme), (s.object(Programme).pk,))),
+    (r"internships/cohorts/<uuid:pk>/", lambda s, n: (s.object(Cohort), (s.object(Cohort).pk,))),
+    (r"internships/postings/<uuid:pk>/", lambda s, n: (s.object(Posting), (s.object(Posting).pk,))),
+    (
+        r"internships/applications/<uuid:pk>/documents/<uuid:document>/",
+        lambda s, n: _application(s, n, s.object(Document).pk),
+    ),
+    (r"internships/applications/<uuid:pk>/", lambda s, n: _application(s, n)),
+    (r"internships/placements/<uuid:pk>/log/<uuid:entry>/", lambda s, n: _placement(s, n, s.object(LogEntry).pk)),
+    (r"internships/placements/<uuid:pk>/notes/<uuid:note>/", lambda s, n: _placement(s, n, s.object(PlacementNote).pk)),
+    (r"internships/placements/<uuid:pk>/", lambda s, n: _placement(s, n)),
     (r"agreements/<uuid:pk>/v<int:number>/", lambda s, n: _version(s, n)),
     (r"agreements/<uuid:pk>/", lambda s, n: (s.object(Agreement), (s.object(Agreement).pk,))),
     (r"datasets/<uuid:pk>/v<int:number>/", lambda s, n: (s.object(DatasetVersion), (s.object(Dataset).pk, 1))),
@@ -171,6 +185,16 @@ def _version(side: Side, name: str) -> tuple[Model, tuple[Any, ...]]:
 def _notice(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...]]:
     notice: Any = side.object(PublicationNotice, name.rpartition("_")[2])
     return notice, (notice.pk, *more)
+
+
+def _application(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...]]:
+    row: Any = side.object(Application, name.rpartition("_")[2])
+    return row, (row.pk, *more)
+
+
+def _placement(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...]]:
+    row: Any = side.object(Placement, name.rpartition("_")[2] if not more else "")
+    return row, (row.pk, *more)
 
 
 def _request(side: Side, name: str) -> Model:

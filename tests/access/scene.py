@@ -74,6 +74,26 @@ from collab.inbox.models import (
 )
 from collab.inbox.obligations import add_date
 from collab.inbox.services import add_reviewer, ask_question, comment_on, decide_request, notify
+from collab.internships.applications.documents import keep_document
+from collab.internships.models import (
+    Application,
+    ApplicationDocument,
+    ApplicationEvent,
+    BoardReview,
+    CheckPoint,
+    Cohort,
+    Evaluation,
+    Interview,
+    LogEntry,
+    MatchRound,
+    PairRule,
+    Placement,
+    PlacementNote,
+    Posting,
+    Programme,
+    StudentSignature,
+)
+from collab.internships.placements.approving import ask_host
 from collab.projects.models import (
     Attestation,
     Budget,
@@ -146,6 +166,14 @@ _ON_VERSION = {
 }
 # … and the notice of a publication.
 _ON_NOTICE = {**dict.fromkeys(("wait", "lift", "revise"), "objected"), "publish": "free"}
+# … an application for an internship, and a placement.
+_ON_APPLICATION = {
+    **dict.fromkeys(
+        ("edit", "document", "file", "remove", "partial_update", "submit", "documents", "content"), "draft"
+    ),
+    "answer": "offered",
+}
+_ON_PLACEMENT = dict.fromkeys(("answer", "agreement"), "proposed")
 
 
 @dataclass
@@ -165,6 +193,8 @@ class Side:
     requests: dict[str, Request] = field(default_factory=dict)
     objects: dict[type[Model], Model] = field(default_factory=dict)
     cases: dict[str, TransferCase] = field(default_factory=dict)
+    applications: dict[str, Application] = field(default_factory=dict)
+    placements: dict[str, Placement] = field(default_factory=dict)
     spec: dict[str, Any] = field(default_factory=dict)
     finishable: MembershipReview | None = None  # of the organisation, with nothing left to decide
 
@@ -187,6 +217,10 @@ class Side:
             return self.requests["conditions" if action == "meet" else "open"]
         if model is PublicationNotice:
             return self.notices[_ON_NOTICE.get(action, "notified")]
+        if model is Application:
+            return self.applications[_ON_APPLICATION.get(action, "applied")]
+        if model is Placement:
+            return self.placements[_ON_PLACEMENT.get(action, "onboarded")]
         if model is Job:
             return self.jobs[{"stop": "queued", "kill": "queued", "resume": "stopped"}.get(action, "done")]
         if model is ReviewStep and action in self.steps:
@@ -270,6 +304,7 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
     _inbox(here)
     _publications(here)
     _transfer(here)
+    _internships(here)
     tokens = ApiToken.objects.filter(digest__in=[_digest(token_for(made.researcher))])
     tokens.update(name=f"Token {canary}")
     here.objects |= {
@@ -657,6 +692,81 @@ def _transfer(here: Side) -> None:
         NoveltyRule: NoveltyRule.objects.get_or_create(
             jurisdiction="XX", valid_from="2000-01-01", defaults={"name": "Nowhere"}
         )[0],
+    }  # fmt: skip
+
+
+def _internships(here: Side) -> None:
+    """A season of the university, which is the host as well: the observer applies, researcher and lead guide.
+
+    Programme, cohort and postings are read by all people of the university, so nothing secret is in them.
+    """
+    made, canary, now = here.joint, here.canary, timezone.now()
+    today = now.date()
+    by = {"created_by": here.organisation_admin}
+    programme = Programme.objects.create(organisation=made.university, name="Season", **by)
+    cohort = Cohort.objects.create(
+        programme=programme, name="Cohort", state="published", publishes_at=now - timedelta(days=9),
+        opens_at=now - timedelta(days=8), closes_at=now + timedelta(days=8), ranking_ends_at=now + timedelta(days=9),
+        starts_on=today - timedelta(days=5), ends_on=today + timedelta(days=60), **by,
+    )  # fmt: skip
+    rows = {"candidate": made.observer, "university": made.university, "cohort": cohort}
+    for number, name in enumerate(("draft", "applied", "offered", "onboarded", "proposed"), 1):
+        posting = Posting.objects.create(
+            cohort=cohort, organisation=made.university, title=f"Posting {number}", duties="Much", audience="chosen",
+            starts_on=cohort.starts_on, ends_on=cohort.ends_on, place="Here", state="published", **by,
+        )  # fmt: skip
+        posting.universities.set([made.university])
+        state = {"onboarded": "placed", "proposed": "accepted"}.get(name, name)
+        seat = None if name in {"draft", "applied"} else 1
+        owner = {"candidate": made.observer if name != "proposed" else made.former}
+        here.applications[name] = Application.objects.create(
+            posting=posting, state=state, statement=f"Statement {canary}", seat=seat,
+            submitted_at=None if name == "draft" else now,
+            offer_ends_at=now + timedelta(days=3) if name == "offered" else None, **(rows | owner),
+        )  # fmt: skip
+    document = upload(f"%PDF-1.7 {canary} %%EOF".encode(), f"{canary}.pdf")
+    kept = keep_document(document)
+    facts = {
+        "cohort": cohort, "university": made.university, "host": made.university, "starts_on": cohort.starts_on,
+        "ends_on": cohort.ends_on, "mentor": made.researcher, "supervisor": made.lead, "tasks": f"Tasks {canary}",
+    }  # fmt: skip
+    for name, state in (("onboarded", "onboarded"), ("proposed", "proposed")):
+        application = here.applications[name]
+        approved = {"approved_by_host": made.lead, "approved_by_university": here.organisation_admin}
+        here.placements[name] = Placement.objects.create(
+            application=application, posting=application.posting, student=application.candidate, state=state,
+            **(facts | (approved if name == "onboarded" else {})),
+        )  # fmt: skip
+    ask_host(here.placements["proposed"], made.observer)
+    applied, placement = here.applications["applied"], here.placements["onboarded"]
+    here.objects |= {
+        Programme: programme,
+        Cohort: cohort,
+        CheckPoint: CheckPoint.objects.create(cohort=cohort, kind="check_in", name="First talk", due_on=today),
+        Posting: here.applications["applied"].posting,
+        Application: applied,
+        ApplicationDocument: ApplicationDocument.objects.create(
+            application=here.applications["draft"], kind="cv", **vars(kept)
+        ),
+        ApplicationEvent: ApplicationEvent.objects.create(application=applied, state="applied", reason=f"Why {canary}"),
+        BoardReview: BoardReview.objects.create(application=applied, reviewer=made.lead),
+        Interview: Interview.objects.create(application=applied, where=f"Room {canary}", proposed_by=made.lead),
+        PairRule: PairRule.objects.create(
+            cohort=cohort, posting=applied.posting, candidate=made.observer, forced=False, reason=f"Why {canary}", **by
+        ),
+        MatchRound: MatchRound.objects.create(cohort=cohort, number=1, made_by=here.organisation_admin),
+        Placement: placement,
+        StudentSignature: StudentSignature.objects.create(
+            placement=placement, version_signed=here.versions["executed"], typed_name=f"Me {canary}",
+            document_sha256="0" * 64,
+        ),
+        LogEntry: LogEntry.objects.create(placement=placement, day=today, hours=7, text=f"Read {canary}"),
+        PlacementNote: PlacementNote.objects.create(
+            placement=placement, kind="incident", author=made.observer, text=f"Fell {canary}"
+        ),
+        Evaluation: Evaluation.objects.create(
+            placement=placement, side="mentor", author=made.researcher, total=4, comment=f"Good {canary}"
+        ),
     }  # fmt: skip
 
 

@@ -32,6 +32,15 @@ OFFICE = {"transfercase", "disclosure", "inventor", "disclosuresignature", "fund
     "assessment",
     "assessmentscore",
 }
+# Seen by the student, those who guide them, and whoever runs internships for the university.
+OF_INTERNSHIPS = {"application", "applicationdocument", "applicationevent", "boardreview", "interview", "pairrule"} | {
+    "matchround",
+    "placement",
+    "studentsignature",
+    "logentry",
+    "placementnote",
+    "evaluation",
+}
 SEES = {"staff": (), "staff member": ("a",), "superuser": ("a", "b")}
 
 
@@ -48,13 +57,17 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
     model = obj._meta.model_name
     if name == "superuser":
         return True
-    if model in {"organisation", "organisationunit", "agreementtemplate", "templateversion", "noveltyrule"}:
+    if model in {"organisation", "organisationunit", "agreementtemplate", "templateversion", "noveltyrule"} | {
+        "programme",
+        "cohort",
+        "checkpoint",
+    }:
         return True
     if model in {"budget", "budgetline", "budgetalert", "costentry", "trainingrate"}:
         return False  # an observer sees no money
     if model in {"reviewstep", "review", "conflictofinterest"}:
         return False  # … and no review
-    if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN, *OFFICE}:
+    if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN, *OFFICE, *OF_INTERNSHIPS}:
         return False  # the staff member is an observer: no history, and no token of their own here
     return side in SEES[name]
 

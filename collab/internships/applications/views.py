@@ -43,7 +43,7 @@ from collab.internships.forms import (
 from collab.internships.models import Application, ApplicationDocument, BoardReview, Interview
 from collab.internships.programmes.views import form_page
 from collab.kernel.blobs import blob_path
-from collab.kernel.errors import InvalidError, NotFoundError
+from collab.kernel.errors import ConflictError, InvalidError, NotFoundError
 from collab.web.downloads import resumable
 from collab.web.forms import act, sent, show, submit
 
@@ -156,7 +156,7 @@ def application_time(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = _application(request, "application.write", pk)
     waiting = Interview.objects.filter(application=row, chosen_at=None).first()
     if waiting is None:
-        raise NotFoundError
+        raise ConflictError(_("A time is chosen already, or none is asked for any more."))
     try:
         chosen = parse_datetime(request.POST.get("moment", "")[:40])
     except ValueError:

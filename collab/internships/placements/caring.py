@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from collab.access.policy import Missing, require
+from collab.access.policy import require
 from collab.accounts.models import User
 from collab.internships.placements.models import (
     Evaluation,
@@ -27,7 +27,7 @@ from collab.internships.placements.services import locked_placement, move_placem
 from collab.internships.placements.signing import propose_change
 from collab.internships.placements.states import LOG_MOVES, UNDER_WAY, PlacementState
 from collab.internships.telling import tell, who_run
-from collab.kernel.errors import ConflictError, InvalidError, RefusedError
+from collab.kernel.errors import ConflictError, InvalidError
 
 
 # --- log book
@@ -54,9 +54,7 @@ def write_log(*, placement: Placement, day: date, hours: Decimal, text: str, by:
 def answer_log(*, entry: LogEntry, confirm: bool, by: User, remark: str = "") -> LogEntry:
     """The mentor confirms a day, or sends it back with a remark."""
     placement = entry.placement
-    require(by, "placement.guide", placement)
-    if placement.mentor_id != by.pk:
-        raise RefusedError([Missing("not_mentor", _("The mentor confirms the log book."))])
+    require(by, "placement.confirm", placement)
     row = LogEntry.objects.select_for_update().get(pk=entry.pk)
     row.state = LOG_MOVES.require("confirm" if confirm else "return", row.state, what=str(row.day))
     if not confirm and not remark.strip():
@@ -142,11 +140,9 @@ def _check_feedback(placement: Placement, verdict: str, weeks: int | None, by: U
 @transaction.atomic
 def evaluate(*, placement: Placement, scores: Mapping[str, int], by: User, comment: str = "") -> Evaluation:
     """Evaluate the other side by the weighted criteria, once. Both are shown when both are in, and not before."""
-    require(by, "placement.view", placement)
+    require(by, "placement.evaluate", placement)
     locked = locked_placement(placement)
     side = side_of(locked, by)
-    if side is None:
-        raise RefusedError([Missing("not_a_side", _("The mentor and the intern evaluate each other."))])
     if locked.state != PlacementState.ONBOARDED or timezone.now() < locked.begins_at:
         raise ConflictError(_("One evaluates a placement that has begun and was not broken off."))
     about = "intern" if side == Side.MENTOR else "host"
@@ -170,10 +166,9 @@ def evaluate(*, placement: Placement, scores: Mapping[str, int], by: User, comme
     return row
 
 
-def side_of(placement: Placement, user: Any) -> str | None:
-    if placement.mentor_id == user.pk:
-        return Side.MENTOR
-    return Side.INTERN if placement.student_id == user.pk else None
+def side_of(placement: Placement, user: Any) -> str:
+    """For which side the person evaluates, who may."""
+    return Side.MENTOR if placement.mentor_id == user.pk else Side.INTERN
 
 
 def weighted(criteria: list[dict[str, Any]], scores: Mapping[str, int]) -> Decimal:

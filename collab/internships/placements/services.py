@@ -30,6 +30,8 @@ UNIVERSITY_FIELDS = (
     "supervisor", "outcomes", "monitoring", "credits", "starts_on", "ends_on", "dates_reason", "project",
     "gives_access", "host_agreement", "insurer", "insured_until",
 )  # fmt: skip
+MENTOR_FIELDS = ("tasks",)
+SUPERVISOR_FIELDS = ("outcomes", "monitoring")
 STUDENT_FIELDS = ("contact_name", "contact_phone")
 _NO_TERMS = {"insurer", "insured_until", "contact_name", "contact_phone", "project", "host_agreement", "gives_access"}
 _ALWAYS = {"insurer", "insured_until", "contact_name", "contact_phone", "host_agreement"}
@@ -105,7 +107,11 @@ def fields_for(placement: Placement, user: User) -> list[str]:
         names += UNIVERSITY_FIELDS
     if "placement.intern" in may:
         names += STUDENT_FIELDS
-    return names
+    if placement.mentor_id == user.pk:
+        names += MENTOR_FIELDS
+    if placement.supervisor_id == user.pk:
+        names += SUPERVISOR_FIELDS
+    return list(dict.fromkeys(names))
 
 
 @transaction.atomic

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from collab.access.policy import Missing, allowed, get_or_404, visible_to
+from collab.access.policy import allowed, get_or_404, visible_to
 from collab.audit.models import AuditEvent
 from collab.internships.forms import (
     ChangeForm,
@@ -46,7 +46,7 @@ from collab.internships.placements.signing import (
 )
 from collab.internships.placements.states import OPEN, PLACEMENT_MOVES, UNDER_WAY, PlacementState
 from collab.internships.programmes.views import form_page
-from collab.kernel.errors import NotFoundError, RefusedError
+from collab.kernel.errors import ConflictError, NotFoundError
 from collab.web.forms import act, sent, show, submit
 from collab.web.history import timeline
 
@@ -73,13 +73,13 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = _placement(request, "placement.view", pk)
     user: Any = request.user
     may = allowed(
-        user, row, "placement.manage", "placement.approve", "placement.guide", "placement.intern", "placement.sign"
-    )
+        user, row, "placement.manage", "placement.approve", "placement.guide", "placement.intern", "placement.sign",
+        "placement.evaluate", "placement.confirm",
+    )  # fmt: skip
     manages, guides = "placement.manage" in may, "placement.guide" in may
     version = version_to_sign(row)
     signature = StudentSignature.objects.filter(version_signed=version).first() if version else None
     move = NEXT.get(PlacementState(row.state), "")
-    side = side_of(row, user)
     given = row.evaluations.filter(author=user).exists()
     begun = row.state == PlacementState.ONBOARDED and timezone.now() >= row.begins_at
     asked = [one for one in (row.host, row.university) if "placement.approve" in may and belongs(user, one)]
@@ -99,8 +99,8 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_mentor": "placement.approve" in may and row.state in OPEN,
         "may_log": "placement.intern" in may and row.state in UNDER_WAY,
         "may_note": row.state in UNDER_WAY,
-        "may_confirm": guides and row.mentor_id == user.pk,
-        "may_evaluate": side is not None and begun and not given,
+        "may_confirm": "placement.confirm" in may,
+        "may_evaluate": "placement.evaluate" in may and begun and not given,
         "may_settle": manages,
         "may_remind": manages and row.state in OPEN,
         "see_contact": manages or guides or "placement.intern" in may,
@@ -119,8 +119,6 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def placement_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = _placement(request, "placement.view", pk)
-    if not fields_for(row, request.user):  # type: ignore[arg-type]
-        raise RefusedError([Missing("not_yours", _("The host, the university and the student write this down."))])
     form = PlacementForm(sent(request), placement=row, user=request.user)
 
     def change() -> str:
@@ -163,7 +161,7 @@ def placement_sign(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = _placement(request, "placement.sign", pk)
     version = version_to_sign(row)
     if version is None:
-        raise NotFoundError
+        raise ConflictError(_("No learning agreement waits for your signature."))
     form = SignForm(sent(request), initial={"document_sha256": version.document_sha256})
 
     def sign() -> str:
@@ -227,7 +225,7 @@ def placement_log(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def log_answer(request: HttpRequest, pk: UUID, entry: UUID) -> HttpResponse:
-    row = _placement(request, "placement.guide", pk)
+    row = _placement(request, "placement.confirm", pk)
     found = LogEntry.objects.select_related("placement").filter(placement=row, pk=entry).first()
     if found is None:
         raise NotFoundError
@@ -270,10 +268,8 @@ def note_settle(request: HttpRequest, pk: UUID, note: UUID) -> HttpResponse:
 
 
 def placement_evaluate(request: HttpRequest, pk: UUID) -> HttpResponse:
-    row = _placement(request, "placement.view", pk)
+    row = _placement(request, "placement.evaluate", pk)
     side = side_of(row, request.user)
-    if side is None:
-        raise RefusedError([Missing("not_a_side", _("The mentor and the intern evaluate each other."))])
     about = "intern" if side == "mentor" else "host"
     criteria = [one for one in row.cohort.programme.criteria if one["about"] == about]
     form = EvaluationForm(sent(request), criteria=criteria)

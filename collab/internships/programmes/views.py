@@ -49,7 +49,7 @@ from collab.internships.reading import (
     steps_of,
     tell_late,
 )
-from collab.kernel.errors import NotFoundError, RefusedError
+from collab.kernel.errors import InvalidError, NotFoundError, RefusedError
 from collab.web.files import csv_file
 from collab.web.forms import act, sent, show, submit
 from collab.web.pagination import page_of
@@ -319,7 +319,7 @@ def posting_publish(request: HttpRequest, pk: UUID) -> HttpResponse:
 def _move(request: HttpRequest, row: Posting, moves: set[str]) -> HttpResponse:
     move = request.POST.get("move", "") or request.GET.get("move", "")
     if move not in moves:
-        raise NotFoundError
+        raise InvalidError(_("Choose one of the moves offered."), field="move")
     if move in {"return", "withdraw"}:
         form = ReasonForm(sent(request) if "reason" in request.POST else None)
         title = _("Send it back") if move == "return" else _("Withdraw the posting")
