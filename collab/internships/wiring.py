@@ -63,6 +63,7 @@ register_topic(
         gettext_lazy("Approval of a placement"),
         decisions=(Decision.APPROVED, Decision.RETURNED),
         on_decided=placement_decided,
+        asker_may_decide=True,  # whoever last wrote at it; two organisations must still agree
         facts=facts_of_placement,
         effect=lambda request: gettext_lazy(
             "Your organisation approves the placement; when both have, the learning agreement goes out for signature."
