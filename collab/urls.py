@@ -16,12 +16,14 @@ from collab.projects import views as projects
 from collab.projects import work_views as work
 from collab.publications import views as publications
 from collab.terms import views as terms
+from collab.transfer.urls import urlpatterns as of_transfer
 from collab.web import views as web
 
 app_name = "collab"
 urlpatterns = [
     route("", web.dashboard, rule(SIGNED_IN), name="dashboard"),
     *of_organisations,
+    *of_transfer,
     # projects
     route("projects/", projects.project_list, rule(SIGNED_IN), name="projects"),
     route("projects/new/", projects.project_new, rule(SIGNED_IN, "GET", "POST"), name="project_new"),

@@ -33,6 +33,7 @@ from training.demo_neighbours import (
     tell_the_past,
     tell_this_year,
 )
+from training.demo_uses import tell_the_uses
 
 PASSWORD = "tandem-demo"  # noqa: S105  the demo's, printed by make run; production never seeds it
 PROJECT_SLUG = "small-models-for-technical-language"
@@ -119,7 +120,8 @@ def seed() -> bool:
             (director, company, "Managing director"),
         ):
             _sign(collaboration, signer, party, capacity)
-        move_project(project=project, move="begin", by=lead)
+        project = move_project(project=project, move="begin", by=lead)
+    tell_the_uses(cast, project)
     nda = _sent(project, "NDA-2", "nda", ("Mutual non-disclosure", "双方保密协议"), (_NDA, _NDA_ZH), lead, [])
     _sign(nda, chancellor, university, "Vice-Chancellor")
     tell_inbox(project=project, lead=lead, researcher=researcher, engineer=engineer, company=company, director=director)

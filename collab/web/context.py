@@ -19,6 +19,7 @@ NAVIGATION = [
     ("collab:graph", _("Cooperation"), "diagram-3"),
     ("collab:agreements", _("Agreements"), "file-earmark-text"),
     ("collab:internships", _("Internships"), "person-plus"),
+    ("collab:transfer", _("Technology transfer"), "stars"),
     ("collab:organisations", _("Organisations"), "building"),
     ("registry:datasets", _("Datasets"), "database"),
     ("training:jobs", _("Training"), "cpu"),

@@ -44,6 +44,7 @@ from collab.projects.models import (
     WorkItem,
 )
 from collab.publications.models import PublicationNotice, PublicationObjection
+from collab.transfer.models import Assessment, Criterion, TransferCase
 from collab.web.api import etag_of
 from registry.catalog.models import ModelVersion, RegisteredModel
 from registry.datasets.models import Dataset, DatasetVersion
@@ -128,6 +129,13 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"internships/placements/<uuid:pk>/log/<uuid:entry>/", lambda s, n: _placement(s, n, s.object(LogEntry).pk)),
     (r"internships/placements/<uuid:pk>/notes/<uuid:note>/", lambda s, n: _placement(s, n, s.object(PlacementNote).pk)),
     (r"internships/placements/<uuid:pk>/", lambda s, n: _placement(s, n)),
+    (r"transfer/cases/<uuid:pk>/", lambda s, n: (_case(s, n), (_case(s, n).pk,))),
+    (r"transfer/assessments/<uuid:pk>/", lambda s, n: (s.object(Assessment), (s.object(Assessment).pk,))),
+    (
+        r"transfer/criteria/<slug:slug>/<uuid:pk>/",
+        lambda s, n: (s.object(Criterion), (s.joint.university.slug, s.object(Criterion).pk)),
+    ),
+    (r"transfer/criteria/<slug:slug>/", lambda s, n: _of_organisation(s)),
     (r"agreements/<uuid:pk>/v<int:number>/", lambda s, n: _version(s, n)),
     (r"agreements/<uuid:pk>/", lambda s, n: (s.object(Agreement), (s.object(Agreement).pk,))),
     (r"datasets/<uuid:pk>/v<int:number>/", lambda s, n: (s.object(DatasetVersion), (s.object(Dataset).pk, 1))),
@@ -195,6 +203,10 @@ def _application(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, .
 def _placement(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...]]:
     row: Any = side.object(Placement, name.rpartition("_")[2] if not more else "")
     return row, (row.pk, *more)
+
+
+def _case(side: Side, name: str) -> Model:
+    return side.object(TransferCase, name.partition("_")[2].replace("_", "-"))
 
 
 def _request(side: Side, name: str) -> Model:

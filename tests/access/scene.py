@@ -164,6 +164,8 @@ _ON_VERSION = {
     "resume": "suspended",
     "accept": "unaccepted",
 }
+# … and the case.
+_ON_CASE = dict.fromkeys(("assessor", "assessors", "propose", "return"), "assessed")
 # … and the notice of a publication.
 _ON_NOTICE = {**dict.fromkeys(("wait", "lift", "revise"), "objected"), "publish": "free"}
 # … an application for an internship, and a placement.
@@ -221,6 +223,8 @@ class Side:
             return self.applications[_ON_APPLICATION.get(action, "applied")]
         if model is Placement:
             return self.placements[_ON_PLACEMENT.get(action, "onboarded")]
+        if model is TransferCase:
+            return self.cases[_ON_CASE.get(action, "draft")]
         if model is Job:
             return self.jobs[{"stop": "queued", "kill": "queued", "resume": "stopped"}.get(action, "done")]
         if model is ReviewStep and action in self.steps:

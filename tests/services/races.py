@@ -46,10 +46,11 @@ from registry.catalog.models import ModelVersion
 from registry.catalog.services import TrainedModel, register_version
 from registry.datasets.models import Dataset
 from registry.datasets.services import create_dataset
+from registry.uses.services import CodeTerm, set_uses
 from tests.cast import employ, organisation, person
 from training.jobs import lifecycle
 from training.jobs.models import Attempt, Job
-from training.jobs.services import submit_job, suggest
+from training.jobs.services import stop_job, submit_job, suggest
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -285,6 +286,45 @@ def test_an_end_and_a_new_claim_do_not_both_write(ready):
     )
     assert sum(isinstance(result, Job) for result in results[:2]) == 1
     assert Job.objects.get().state == "queued" and acts("job.requeue") == 1
+
+
+@pytest.mark.parametrize("answer", ["approved", "rejected"])
+def test_a_stop_and_the_answer_of_the_owner_end_a_waiting_job_one_way(ready, answer):
+    """Whoever is first, the job, what was asked and the history tell the same. Eight times: a race may be lucky."""
+    aurora, version, spec = ready
+    terms = [CodeTerm("ethics_required")]
+    set_uses(dataset=version.dataset, codes=terms, version=0, by=aurora.lead)
+    ends = set()
+    for number in range(8):
+        facts = {"project": aurora.project, "name": f"Run {number}", "spec": spec, "purpose": {"ethics": "E-1"}}
+        job = submit_job(by=aurora.engineer, **facts)
+        asked = Request.objects.get(topic="job.purpose", subject_id=str(job.pk))
+        results = at_once(
+            [
+                lambda j=job: stop_job(job=j, by=aurora.engineer),
+                lambda r=asked: decide_request(request=r, decision=answer, by=aurora.lead, reason="So."),
+            ]
+        )
+        job.refresh_from_db()
+        asked.refresh_from_db()
+        stopped, decided = results
+        assert isinstance(stopped, Job) and job.state == "stopped", results  # who stops a job sees it stopped
+        if isinstance(decided, Request):
+            want = ("stopped_by_person", "stop") if answer == "approved" else ("owner_declined", "run")
+            assert (asked.state, job.reason, job.desired) == (answer, *want)
+        else:
+            assert isinstance(decided, ConflictError), results
+            assert (asked.state, job.reason, job.desired) == ("withdrawn", "stopped_by_person", "stop")
+        told = list(AuditEvent.objects.filter(subject_id=str(job.pk)).order_by("id").values_list("verb", flat=True))
+        ways = {
+            "withdrawn": ["job.submit", "job.stop"],
+            "approved": ["job.submit", "job.permit", "job.stop"],
+            "rejected": ["job.submit", "job.decline"],
+        }
+        assert told == ways[asked.state]
+        ends.add(asked.state)
+    assert ends <= {"withdrawn", answer} and not Request.objects.open().exists()
+    assert first_break() is None
 
 
 def test_two_edits_from_the_same_state_one_is_refused(aurora):

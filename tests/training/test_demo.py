@@ -14,8 +14,12 @@ from collab.agreements.models import AgreementVersion
 from collab.agreements.services import parties_to_sign_for
 from collab.audit.models import AuditEvent
 from collab.audit.services import first_break
+from collab.inbox.services import decide_request
+from collab.inbox.standing import Standing
 from collab.projects.models import BudgetAlert, ConflictOfInterest, Project
 from training.demo import ACCOUNTS, LEAD_EMAIL, PROJECT_SLUG, seed
+from training.jobs.models import Job
+from training.jobs.purposes import question_of
 
 pytestmark = pytest.mark.django_db
 
@@ -29,6 +33,19 @@ def test_the_story_is_told_once():
     assert Organisation.objects.count() == 4
     assert ConflictOfInterest.objects.get().state == "declared"
     assert BudgetAlert.objects.filter(cleared_at=None).exists()
+
+
+def test_codes_leave_two_jobs_to_the_owner_of_the_data():
+    seed()
+    declined, waiting = Job.objects.order_by("created_at")
+    assert (declined.state, declined.reason) == ("stopped", "owner_declined")
+    assert waiting.state == "waiting"
+    asked = question_of(waiting)
+    owner, company = (User.objects.get(email=email) for email in (LEAD_EMAIL, "wei.zhang@northwind.example"))
+    assert [who in {one.user for one in Standing().who_can_answer(asked)} for who in (owner, company)] == [True, False]
+    queued = decide_request(request=asked, decision="approved", reason="It is about repair.", by=owner)
+    waiting.refresh_from_db()
+    assert (queued.state, waiting.state) == ("approved", "queued")
 
 
 def test_agreements_are_in_every_state_that_people_meet():

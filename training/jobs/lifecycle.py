@@ -156,10 +156,10 @@ def end_attempt(*, job_id: UUID, fence: int, ending: Ending, done_with: Any = No
 def _move_for(job: Job, ending: Ending, *, done: bool) -> str:
     if done:
         return "end_done"
+    if job.desired in (Desired.STOP, Desired.KILL):
+        return "end_stopped"  # whatever else was lost by then: a pause nobody could stop any more
     if ending.reason == "access_lost":
         return "end_paused"
-    if job.desired in (Desired.STOP, Desired.KILL):
-        return "end_stopped"
     if ending.reason == "limit_minutes":
         return "end_stopped"
     if ending.reason in RETRY_REASONS and (ending.reason == "shutdown" or job.no_progress + 1 < NO_PROGRESS_MAX):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collab.accounts.models import User
 
 WHOLE = Decimal(100)
+LONG_DAYS = 60  # in one stage: the board says so
 _UNDECIDED = sorted(state.value for state in UNDECIDED)  # in one order, so that the constraint stays the same
 
 
@@ -168,6 +169,11 @@ class TransferCase(Record):
     @property
     def days_in_stage(self) -> int:
         return max((timezone.now() - self.stage_since).days, 0)
+
+    @property
+    def is_long(self) -> bool:
+        """In one stage for longer than usual work takes."""
+        return self.state not in ENDED and self.days_in_stage > LONG_DAYS
 
 
 class Disclosure(Record):

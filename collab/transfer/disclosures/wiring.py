@@ -1,6 +1,19 @@
 """How disclosures and cases hang on organisations and people. Imported once, when Django is ready."""
 
+from django.utils.translation import gettext_lazy as _
+
 from collab.access.policy import Scope, register_scope
+from collab.inbox.kinds import Kind, register_kind
+from collab.inbox.states import Decision, Mail
+from collab.inbox.topics import Topic, register_topic
+from collab.transfer.disclosures.asking import (
+    ASSESSMENT,
+    DECISION,
+    effect_of_decision,
+    facts_of_decision,
+    may_decide,
+    only_on_page,
+)
 from collab.transfer.disclosures.models import (
     Assessment,
     AssessmentScore,
@@ -15,6 +28,7 @@ from collab.transfer.disclosures.models import (
     PriorArt,
     TransferCase,
 )
+from collab.transfer.disclosures.services import decided
 from collab.transfer.disclosures.standing import assesses, grants, grants_through
 
 # Never by the project: the other parties of a project do not see what one of them discloses.
@@ -38,3 +52,28 @@ register_scope(
 )
 register_scope(Criterion, Scope(view="assessment.view", organisation="organisation"))
 register_scope(NoveltyRule, Scope(view="organisation.view", everyone=True))
+
+register_kind(Kind("transfer", _("A disclosure or a case of technology transfer moves on"), "stars", Mail.NOW))
+register_topic(
+    Topic(
+        DECISION,
+        _("Decision on a disclosure"),
+        decisions=(Decision.APPROVED, Decision.RETURNED),
+        on_decided=decided,
+        may_answer=may_decide,
+        facts=facts_of_decision,
+        effect=effect_of_decision,
+    )
+)
+register_topic(
+    Topic(
+        ASSESSMENT,
+        _("Assessment of a disclosure"),
+        decisions=(Decision.APPROVED,),
+        due_days=21,
+        elsewhere=only_on_page,
+        effect=lambda request: _("Your scores and your recommendation go to the office, which decides."),
+        delegable=False,
+        next_answers=False,
+    )
+)

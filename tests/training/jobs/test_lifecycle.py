@@ -184,3 +184,13 @@ def test_without_a_registered_version_nothing_is_done(covered, spec):
     ended = end(job, "publish")
 
     assert ended.state == "failed"
+
+
+def test_a_job_that_was_to_stop_is_stopped_also_when_it_lost_its_access(covered, spec):
+    submit(covered, spec)
+    job = claim()
+    stop_job(job=job, by=covered.engineer)
+
+    ended = end(job, "access_lost")
+
+    assert (ended.state, ended.reason) == ("stopped", "stopped_by_person")
