@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import cache
+from io import StringIO
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
+from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 
@@ -22,6 +24,7 @@ from collab.agreements.services import (
     sign_version,
 )
 from collab.inbox.demo import tell_inbox
+from collab.internships.demo import Season, tell_internships
 from collab.projects.models import Project
 from collab.projects.services import add_member, answer_approval, create_project, move_project
 from collab.publications.services import give_notice
@@ -38,6 +41,8 @@ from training.demo_uses import tell_the_uses
 PASSWORD = "tandem-demo"  # noqa: S105  the demo's, printed by make run; production never seeds it
 PROJECT_SLUG = "small-models-for-technical-language"
 LEAD_EMAIL = "lin.mei@lakeside.example"
+COORDINATOR_EMAIL, INTERN_EMAIL = "nadia.berg@lakeside.example", "ravi.nair@lakeside.example"
+STUDENT_EMAIL = "mina.park@lakeside.example"
 
 ACCOUNTS = [
     ("Principal investigator, leads the project", LEAD_EMAIL),
@@ -45,6 +50,8 @@ ACCOUNTS = [
     ("Engineer at the company", "chen.yu@northwind.example"),
     ("Signatory of the university", "amara.osei@lakeside.example"),
     ("Signatory of the company, has one to sign", "wei.zhang@northwind.example"),
+    ("Coordinator of internships at the university", COORDINATOR_EMAIL),
+    ("Intern at the company, with access to the project", INTERN_EMAIL),
     ("Professor at the second university, whose projects are on their way", "ines.duarte@meridian.example"),
     ("Platform admin", "admin@tandem.example"),
 ]
@@ -121,6 +128,7 @@ def seed() -> bool:
         ):
             _sign(collaboration, signer, party, capacity)
         project = move_project(project=project, move="begin", by=lead)
+    _tell_internships(cast, project, collaboration)
     tell_the_uses(cast, project)
     nda = _sent(project, "NDA-2", "nda", ("Mutual non-disclosure", "双方保密协议"), (_NDA, _NDA_ZH), lead, [])
     _sign(nda, chancellor, university, "Vice-Chancellor")
@@ -136,6 +144,29 @@ def seed() -> bool:
         "engineers stop noticing the difference.",
     )  # fmt: skip
     return True
+
+
+def _tell_internships(cast: Cast, project: Project, collaboration: AgreementVersion) -> None:
+    """A season of the university with the company as host."""
+    call_command("load_templates", verbosity=0, stdout=StringIO())
+    at = {
+        role: _person(name, email, house, role_held)
+        for role, name, email, house, role_held in (
+            ("coordinator", "Nadia Berg", COORDINATOR_EMAIL, cast.lakeside, Role.COORDINATOR),
+            ("host", "Oscar Lund", "oscar.lund@northwind.example", cast.northwind, Role.COORDINATOR),
+            ("finished", "Elin Ek", "elin.ek@lakeside.example", cast.lakeside, Role.STUDENT),
+            ("intern", "Ravi Nair", INTERN_EMAIL, cast.lakeside, Role.STUDENT),
+            ("student", "Mina Park", STUDENT_EMAIL, cast.lakeside, Role.STUDENT),
+            ("rival", "Jonas Falk", "jonas.falk@meridian.example", cast.meridian, Role.STUDENT),
+        )
+    }
+    season = Season(
+        project=project, university=cast.lakeside, company=cast.northwind, coordinator=at["coordinator"],
+        host=at["host"], mentor=cast.engineer, supervisor=cast.researcher, agreement=collaboration.agreement,
+        signers={cast.lakeside: cast.chancellor, cast.northwind: cast.director},
+    )  # fmt: skip
+    people = {name: at[name] for name in ("finished", "intern", "student", "rival")}
+    tell_internships(season=season, ago=days_ago, **people)
 
 
 def _everybody() -> Cast:
