@@ -22,6 +22,7 @@ from collab.agreements.api import (
 from collab.casefile.api import CaseViewSet
 from collab.graph.api import GraphViewSet
 from collab.inbox.api import DelegationViewSet, NotificationViewSet, ObligationViewSet, RequestViewSet
+from collab.internships.api import ApplicationViewSet, CohortViewSet, PlacementViewSet, PostingViewSet
 from collab.projects.api import ProjectViewSet
 from collab.projects.review_api import ApprovalViewSet, QuestionnaireViewSet, ReviewStepViewSet, ReviewViewSet
 from collab.projects.work_api import (
@@ -65,6 +66,10 @@ router.register("agreement-templates", AgreementTemplateViewSet, basename="agree
 router.register("background", BackgroundViewSet, basename="background")
 router.register("approval-steps", ApprovalStepViewSet, basename="approval-step")
 router.register("publications", PublicationViewSet, basename="publication")
+router.register("cohorts", CohortViewSet, basename="cohort")
+router.register("postings", PostingViewSet, basename="posting")
+router.register("applications", ApplicationViewSet, basename="application")
+router.register("placements", PlacementViewSet, basename="placement")
 router.register("acceptances", AcceptanceViewSet, basename="acceptance")
 router.register("requests", RequestViewSet, basename="request")
 router.register("notifications", NotificationViewSet, basename="notification")

@@ -141,6 +141,7 @@ WORDS = {
     "transfer.report": _("read the figures of technology transfer"),
     "programme.view": _("see internship programmes and their dates"),
     "programme.manage": _("run internship programmes, their cohorts, matching and board"),
+    "programme.rank": _("rank one's own choices in a cohort"),
     "posting.view": _("see a posting"),
     "posting.manage": _("offer places for interns, and read the applications for them"),
     "posting.apply": _("apply for a posting"),
@@ -149,6 +150,7 @@ WORDS = {
     "application.decide": _("decide on the applications for one's postings"),
     "application.review": _("give the review of an application one was asked for"),
     "placement.view": _("see a placement"),
+    "placement.write": _("write one's own part of a placement, and what happens in it"),
     "placement.manage": _("lead the placements of a programme"),
     "placement.approve": _("approve a placement for the host or the university"),
     "placement.intern": _("keep the log book of one's own placement, and evaluate the host"),
@@ -164,7 +166,7 @@ PERSONAL_WORDS = frozenset(
     | {"notification.view", "notification.manage"}
     | {"review.give", "review.chair", "person.view"}
     | {"disclosure.sign", "assessment.give", "statement.view"}
-    | {"posting.apply", "application.write", "application.review"}
+    | {"programme.rank", "posting.apply", "application.write", "application.review"}
     | {"placement.intern", "placement.guide", "placement.sign"}
     | {"placement.confirm", "placement.evaluate"}
     | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
@@ -239,6 +241,7 @@ _COORDINATE = {
     "application.view",
     "application.decide",
     "placement.view",
+    "placement.write",
     "placement.manage",
     "placement.approve",
 }

@@ -32,6 +32,7 @@ OF_APPLICATION = {
 }
 OF_PLACEMENT = {
     "placement.view": ("host", "university"),
+    "placement.write": ("host", "university"),
     "placement.approve": ("host", "university"),
     "placement.manage": ("university",),
 }
@@ -72,6 +73,12 @@ def posting_grants(user: User, word: str, at: datetime) -> Q:
     return through_roles(user, word, at, OF_POSTING)
 
 
+def cohort_grants(user: User, word: str, at: datetime) -> Q:
+    """Whoever has applied in it ranks their choices."""
+    mine = Application.objects.filter(candidate=user.pk).values("cohort")
+    return Q(pk__in=mine) if word == "programme.rank" else NEVER
+
+
 def cohort_shown(user: User, at: datetime) -> Q:
     return ~Q(state=CohortState.DRAFT.value)
 
@@ -107,9 +114,9 @@ def placement_grants(prefix: str = "") -> Grants:
 
     def grants(user: User, word: str, at: datetime) -> Q:
         found = through_roles(user, word, at, OF_PLACEMENT, prefix)
-        if word in {"placement.view", "placement.intern", "placement.sign", "placement.evaluate"}:
+        if word in {"placement.view", "placement.write", "placement.intern", "placement.sign", "placement.evaluate"}:
             found |= Q(**{f"{prefix}student": user.pk})
-        if word in {"placement.view", "placement.guide"}:
+        if word in {"placement.view", "placement.write", "placement.guide"}:
             found |= Q(**{f"{prefix}mentor": user.pk}) | Q(**{f"{prefix}supervisor": user.pk})
         if word in {"placement.confirm", "placement.evaluate"}:
             found |= Q(**{f"{prefix}mentor": user.pk})

@@ -25,7 +25,7 @@ for _pattern, _view, _access, _name in (
         rule("programme.manage", "GET", "POST"),
         "cohort_check_point",
     ),
-    ("cohorts/<uuid:pk>/rank/", programmes.cohort_rank, rule("programme.view", "GET", "POST"), "cohort_rank"),
+    ("cohorts/<uuid:pk>/rank/", programmes.cohort_rank, rule("programme.rank", "GET", "POST"), "cohort_rank"),
     ("cohorts/<uuid:pk>/board/", programmes.cohort_board, rule("programme.manage"), "cohort_board"),
     ("cohorts/<uuid:pk>/match/", programmes.cohort_match, rule("programme.manage", "POST"), "cohort_match"),
     ("cohorts/<uuid:pk>/report/", programmes.cohort_report, rule("programme.manage"), "cohort_report"),
@@ -111,7 +111,7 @@ for _pattern, _view, _access, _name in (
         "application_rule",
     ),
     ("placements/<uuid:pk>/", placements.placement, _READ, "placement"),
-    ("placements/<uuid:pk>/edit/", placements.placement_edit, rule("placement.view", "GET", "POST"), "placement_edit"),
+    ("placements/<uuid:pk>/edit/", placements.placement_edit, rule("placement.write", "GET", "POST"), "placement_edit"),
     (
         "placements/<uuid:pk>/answer/",
         placements.placement_answer,
@@ -136,7 +136,12 @@ for _pattern, _view, _access, _name in (
     ),
     ("placements/<uuid:pk>/log/", placements.placement_log, rule("placement.intern", "GET", "POST"), "placement_log"),
     ("placements/<uuid:pk>/log/<uuid:entry>/", placements.log_answer, rule("placement.confirm", "POST"), "log_answer"),
-    ("placements/<uuid:pk>/notes/", placements.placement_note, rule("placement.view", "GET", "POST"), "placement_note"),
+    (
+        "placements/<uuid:pk>/notes/",
+        placements.placement_note,
+        rule("placement.write", "GET", "POST"),
+        "placement_note",
+    ),
     ("placements/<uuid:pk>/notes/<uuid:note>/", placements.note_settle, _MANAGE, "note_settle"),
     (
         "placements/<uuid:pk>/evaluate/",

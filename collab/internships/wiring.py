@@ -31,6 +31,7 @@ from collab.internships.placements.services import propose_placement
 from collab.internships.placements.signing import agreement_executed
 from collab.internships.standing import (
     application_grants,
+    cohort_grants,
     cohort_shown,
     evaluation_grants,
     in_audience,
@@ -40,7 +41,10 @@ from collab.internships.standing import (
 )
 
 register_scope(Programme, Scope(view="programme.view", organisation="organisation", everyone=True))
-register_scope(Cohort, Scope(view="programme.view", organisation="programme__organisation", also=cohort_shown))
+register_scope(
+    Cohort,
+    Scope(view="programme.view", organisation="programme__organisation", grants=cohort_grants, also=cohort_shown),
+)
 register_scope(CheckPoint, Scope(view="programme.view", organisation="cohort__programme__organisation", everyone=True))
 register_scope(Posting, Scope(view="posting.view", grants=posting_grants, also=in_audience))
 register_scope(Application, Scope(view="application.view", grants=application_grants()))

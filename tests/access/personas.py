@@ -129,6 +129,7 @@ class Persona:
         runs = any("posting.manage" in ROLE_WORDS[role] for _org, role in self.posts)
         if kind == "Cohort":
             held |= {"programme.view"} if not self.limited else set()
+            held |= {"programme.rank"} if self._is(made.observer.pk) or self._is(made.former.pk) else set()
             return held | ({"posting.manage"} if runs else set())
         if kind in {"Programme", "CheckPoint"}:
             return held | {"programme.view"}
@@ -144,9 +145,15 @@ class Persona:
                 held |= {"application.view", "application.review"}
             return held
         if kind == "Placement":
-            guides = {"placement.view", "placement.guide"}
+            guides = {"placement.view", "placement.write", "placement.guide"}
             if self._is(obj.student_id):  # type: ignore[attr-defined]
-                held |= {"placement.view", "placement.intern", "placement.sign", "placement.evaluate"}
+                held |= {
+                    "placement.view",
+                    "placement.write",
+                    "placement.intern",
+                    "placement.sign",
+                    "placement.evaluate",
+                }
             if self._is(made.researcher.pk):
                 held |= guides | {"placement.confirm", "placement.evaluate"}
             return held | (guides if self._is(made.lead.pk) else set())

@@ -175,7 +175,7 @@ _ON_APPLICATION = {
     ),
     "answer": "offered",
 }
-_ON_PLACEMENT = dict.fromkeys(("answer", "agreement"), "proposed")
+_ON_PLACEMENT = dict.fromkeys(("answer", "agreement", "approve"), "proposed")
 
 
 @dataclass
@@ -197,6 +197,7 @@ class Side:
     cases: dict[str, TransferCase] = field(default_factory=dict)
     applications: dict[str, Application] = field(default_factory=dict)
     placements: dict[str, Placement] = field(default_factory=dict)
+    elsewhere: Cohort | None = None  # of another university, in which this one's labs offer places
     spec: dict[str, Any] = field(default_factory=dict)
     finishable: MembershipReview | None = None  # of the organisation, with nothing left to decide
 
@@ -712,6 +713,12 @@ def _internships(here: Side) -> None:
         programme=programme, name="Cohort", state="published", publishes_at=now - timedelta(days=9),
         opens_at=now - timedelta(days=8), closes_at=now + timedelta(days=8), ranking_ends_at=now + timedelta(days=9),
         starts_on=today - timedelta(days=5), ends_on=today + timedelta(days=60), **by,
+    )  # fmt: skip
+    foreign = Programme.objects.create(organisation=here.spare_organisation, name="Elsewhere", **by)
+    here.elsewhere = Cohort.objects.create(
+        programme=foreign, name="Guests", state="published", publishes_at=now, opens_at=now,
+        closes_at=now + timedelta(days=8), ranking_ends_at=now + timedelta(days=9), starts_on=today,
+        ends_on=today + timedelta(days=60), **by,
     )  # fmt: skip
     rows = {"candidate": made.observer, "university": made.university, "cohort": cohort}
     for number, name in enumerate(("draft", "applied", "offered", "onboarded", "proposed"), 1):

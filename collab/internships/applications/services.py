@@ -240,7 +240,7 @@ def rank_choices(*, cohort: Cohort, order: Sequence[Application], by: User) -> l
 
     Raises InvalidError for a choice named twice, ConflictError a second after ranking has ended.
     """
-    require(by, "programme.view", cohort)
+    require(by, "programme.rank", cohort)
     _require_ranking(cohort, timezone.now())
     mine = {
         row.pk: row for row in Application.objects.select_for_update(of=("self",)).filter(cohort=cohort, candidate=by)

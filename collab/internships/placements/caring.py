@@ -78,7 +78,7 @@ def write_note(
 
     Nothing follows by itself: the coordinators settle it.
     """
-    require(by, "placement.guide" if kind == NoteKind.FEEDBACK else "placement.view", placement)
+    require(by, "placement.guide" if kind == NoteKind.FEEDBACK else "placement.write", placement)
     locked = _under_way(placement)
     if kind not in {NoteKind.CHECK_IN, NoteKind.FEEDBACK, NoteKind.INCIDENT}:
         raise InvalidError(_("Choose a kind."), field="kind")

@@ -67,7 +67,7 @@ def propose_placement(application: Application, by: User) -> Placement:
 @transaction.atomic
 def edit_placement(*, placement: Placement, by: User, version: int, **changes: Any) -> Placement:
     """Write down what is known: each side its own part. Changed terms void the approvals; signed ones stay."""
-    require(by, "placement.view", placement)
+    require(by, "placement.write", placement)
     locked = locked_placement(placement)
     if locked.version != version:
         raise StaleError(

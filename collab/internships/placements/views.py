@@ -118,7 +118,7 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def placement_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
-    row = _placement(request, "placement.view", pk)
+    row = _placement(request, "placement.write", pk)
     form = PlacementForm(sent(request), placement=row, user=request.user)
 
     def change() -> str:
@@ -241,7 +241,7 @@ def log_answer(request: HttpRequest, pk: UUID, entry: UUID) -> HttpResponse:
 
 
 def placement_note(request: HttpRequest, pk: UUID) -> HttpResponse:
-    row = _placement(request, "placement.view", pk)
+    row = _placement(request, "placement.write", pk)
     guides = "placement.guide" in allowed(request.user, row, "placement.guide")
     form = NoteForm(sent(request), guides=guides)
 

@@ -174,7 +174,7 @@ def cohort_check_point(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def cohort_rank(request: HttpRequest, pk: UUID) -> HttpResponse:
     """A student's own order of choices: the form sends ids in order."""
-    row = _cohort(request, "programme.view", pk)
+    row = _cohort(request, "programme.rank", pk)
     rows = Application.objects.filter(cohort=row, candidate=request.user).with_names()
     rows = rows.filter(state__in=[*WAITING, ApplicationState.OFFERED])
     if request.method == "POST":
