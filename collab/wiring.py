@@ -30,6 +30,7 @@ from collab.agreements.hooks import register_executed
 from collab.agreements.ip import IPTerms
 from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
+from collab.agreements.outside import party_grants
 from collab.agreements.sealed import SealedDocument
 from collab.audit.models import AuditAnchor, AuditEvent
 from collab.graph.ground import KINDS as GROUND_KINDS
@@ -110,20 +111,17 @@ register_scope(BudgetAlert, Scope(view="budget.view", project="budget__project")
 register_scope(TrainingRate, Scope(view="budget.view", project="budget__project"))
 register_scope(CostEntry, Scope(view="budget.view", project="line__budget__project"))
 register_scope(Membership, Scope(view="project.view", project="project", organisation="organisation"))
-register_scope(Agreement, Scope(view="agreement.view", project="project"))
-register_scope(AgreementVersion, Scope(view="agreement.view", project="agreement__project"))
-register_scope(AgreementParty, Scope(view="agreement.view", project="version__agreement__project"))
-register_scope(Signature, Scope(view="agreement.view", project="version__agreement__project"))
-register_scope(Coverage, Scope(view="agreement.view", project="version__agreement__project"))
-register_scope(IPTerms, Scope(view="agreement.view", project="version__agreement__project"))
-register_scope(SurvivingDuty, Scope(view="agreement.view", project="version__agreement__project"))
-register_scope(VersionComment, Scope(view="agreement.view", project="version__agreement__project"))
-register_scope(Approval, Scope(view="agreement.view", project="version__agreement__project"))
+for model, path in (
+    (Agreement, ""),
+    (AgreementVersion, "agreement__"),
+    *((part, "version__agreement__") for part in (AgreementParty, Signature, Coverage, IPTerms, SurvivingDuty)),
+    *((part, "version__agreement__") for part in (VersionComment, Approval, SealedDocument)),
+):
+    register_scope(model, Scope(view="agreement.view", project=f"{path}project", grants=party_grants(path)))
 register_scope(ApprovalStep, Scope(view="organisation.manage", organisation="organisation"))
 register_scope(BackgroundItem, Scope(view="agreement.view", project="project"))
 register_scope(AgreementTemplate, Scope(view="organisation.view", everyone=True))
 register_scope(TemplateVersion, Scope(view="organisation.view", everyone=True))
-register_scope(SealedDocument, Scope(view="agreement.view", project="version__agreement__project"))
 register_scope(AuditEvent, Scope(view="audit.view", project="project_id", organisation="organisation_id"))
 register_scope(AuditAnchor, Scope(view="organisation.view", everyone=True))  # published: everybody keeps a copy
 register_scope(TermsAcceptance, Scope(view="agreement.view", project="version__agreement__project"))

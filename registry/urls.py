@@ -3,6 +3,7 @@
 from collab.access.rules import SIGNED_IN, route, rule
 from registry.catalog import views as catalog
 from registry.datasets import views as datasets
+from registry.releases import views as releases
 from registry.uses import views as uses
 
 app_name = "registry"
@@ -40,6 +41,15 @@ urlpatterns = [
         catalog.card_edit,
         rule("model.register", "GET", "POST"),
         name="model_card",
+    ),
+    # what others licensed to one's organisation
+    route("licensed/", releases.release_list, rule("release.view"), name="releases"),
+    route("licensed/<uuid:pk>/", releases.release, rule("release.view"), name="release"),
+    route(
+        "licensed/<uuid:pk>/files/<str:sha256>/",
+        releases.release_file,
+        rule("release.download"),
+        name="release_file",
     ),
     route("projects/<slug:slug>/models/", catalog.project_models, rule("model.view"), name="project_models"),
 ]

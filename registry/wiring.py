@@ -21,16 +21,20 @@ from collab.terms.acceptance import accepted
 from collab.terms.acceptance import because as because_accepted
 from collab.terms.acceptance import explain as explain_acceptance
 from collab.terms.matrix import register_matrix
+from collab.transfer.licences.licensable import register_licensable
 from registry.catalog.drawing import KINDS as MODEL_KINDS
 from registry.catalog.drawing import draw_models
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
 from registry.catalog.telling import ModelProducts, model_counts
 from registry.datasets.models import Dataset, DatasetVersion
 from registry.datasets.telling import DatasetAssets, DatasetProducts, dataset_counts
+from registry.releases.licensable import DatasetVersions, ModelVersions
 from registry.uses.matching import missing_use
 from registry.uses.models import UseCode, UseTerms, open_to
 
 register_assets(DatasetAssets())
+register_licensable(ModelVersion._meta.label_lower, ModelVersions())
+register_licensable(DatasetVersion._meta.label_lower, DatasetVersions())
 register_products("datasets", DatasetProducts())
 register_products("models", ModelProducts())
 register_facts("datasets", dataset_counts)

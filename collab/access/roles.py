@@ -129,10 +129,15 @@ WORDS = {
     "assessment.view": _("see an assessment"),
     "assessment.give": _("give the assessment one was asked for"),
     "protection.manage": _("manage applications, rights and their deadlines"),
+    "offer.view": _("see a technology that is offered"),
+    "offer.read": _("read the confidential part of an offer"),
     "offer.manage": _("offer technologies, and answer those who are interested"),
     "licence.view": _("see options and licences"),
     "licence.draft": _("draft options and licences, and lead their negotiation"),
     "licence.end": _("call out a breach, and end licences"),
+    "licence.exercise": _("exercise an option"),
+    "release.view": _("see what is licensed to one's organisation"),
+    "release.download": _("have the files that are licensed to one's organisation"),
     "royalty.view": _("see what is due, reported and paid under licences"),
     "royalty.manage": _("schedule payments, check reports, write invoices and match receipts"),
     "royalty.report": _("report sales as a licensee"),
@@ -169,6 +174,7 @@ PERSONAL_WORDS = frozenset(
     | {"programme.rank", "posting.apply", "application.write", "application.review"}
     | {"placement.intern", "placement.guide", "placement.sign"}
     | {"placement.confirm", "placement.evaluate"}
+    | {"licence.exercise", "release.view", "release.download"}
     | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
 )
 
@@ -294,6 +300,8 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "disclosure.begin",
             "disclosure.view",
             "case.view",
+            "offer.view",
+            "offer.read",
             "case.decide",
             "assessment.view",
             "licence.view",
@@ -359,6 +367,8 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "case.decide",
             "assessment.view",
             "protection.manage",
+            "offer.view",
+            "offer.read",
             "offer.manage",
             "licence.view",
             "licence.draft",

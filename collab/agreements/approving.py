@@ -14,6 +14,7 @@ from collab.agreements.acts import named
 from collab.agreements.approvals import Approval, ApprovalState, ApprovalStep
 from collab.agreements.asking import APPROVAL, ask_for_approval, lapse_approvals, request_of, tell, who_asked
 from collab.agreements.models import AgreementKind, AgreementVersion
+from collab.agreements.particulars import particulars_of
 from collab.agreements.states import VERSION_MOVES, VersionState
 from collab.audit.services import record
 from collab.inbox.models import Request
@@ -43,6 +44,8 @@ def submit_version(*, version: AgreementVersion, by: User) -> AgreementVersion:
     require(by, "agreement.draft", version)
     locked = _locked(version)
     locked.state = VERSION_MOVES.require("submit", locked.state, what=str(locked))
+    if room := particulars_of(locked.agreement):
+        room.ready(locked, by)
     steps = steps_for(locked)
     number = (locked.approvals.aggregate(last=Max("round"))["last"] or 0) + 1
     for step in steps:

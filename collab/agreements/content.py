@@ -16,6 +16,7 @@ from collab.agreements.duties import DutyTerm, SurvivingDuty
 from collab.agreements.ip import IP_FIELDS, IPTerms
 from collab.agreements.library import TemplateVersion
 from collab.agreements.models import Agreement, AgreementKind, AgreementParty, AgreementVersion, Coverage, Purpose
+from collab.agreements.particulars import particulars_of
 from collab.kernel.errors import InvalidError
 from collab.projects.models import ProjectParty
 
@@ -50,7 +51,7 @@ class Content:
     """All that a version says. `parties` None: those of the project. `signing_order`: who signs first; else any order.
 
     `ip` None: the version says nothing about intellectual property. `requires_acceptance`: whether each person accepts
-    it before it covers them; None: as usual, for data use.
+    it before it covers them; None: as usual, for data use. `particulars`: terms that a room above adds.
     """
 
     text: str
@@ -70,6 +71,7 @@ class Content:
     duties: Sequence[DutyTerm] = ()
     template_version: TemplateVersion | None = None
     template_values: Mapping[str, Any] | None = None
+    particulars: Mapping[str, Any] | None = None
 
 
 CONTENT_FIELDS = frozenset(field.name for field in fields(Content))
@@ -85,6 +87,7 @@ def content_of(version: AgreementVersion) -> dict[str, Any]:
         "signing_order": [party.organisation for party in parties] if ordered else [],
         "coverage": [CoverageTerm(row.party, row.purpose, row.asset_id) for row in version.coverage.all()],
         "ip": ip.facts() if ip else None,
+        "particulars": version.particulars or None,
         "duties": [
             DutyTerm(duty.text, duty.text_zh, duty.party, duty.until, duty.months)
             for duty in version.duties.all()
@@ -114,7 +117,8 @@ def checked(content: Content, agreement: Agreement, by: User) -> list[Organisati
             project_parties__project_id=agreement.project_id, project_parties__left_on=None
         )
     )
-    _require_parties(agreement.project_id, organisations)
+    room = particulars_of(agreement)
+    _require_parties(agreement.project_id, organisations, room.outsiders(agreement) if room else set())
     _require_coverage(content.coverage, organisations, agreement.project_id, by)
     order = list(content.signing_order)
     if order and (set(order) != set(organisations) or len(order) != len(organisations)):
@@ -124,11 +128,25 @@ def checked(content: Content, agreement: Agreement, by: User) -> list[Organisati
             raise InvalidError(_("%(name)s is not a party of this version.") % {"name": duty.party}, field="duties")
         if duty.until is not None and duty.months is not None:
             raise InvalidError(_("A duty ends on a day or some months after the end, not both."), field="duties")
+    if room is None and content.particulars:
+        raise InvalidError(_("This agreement has no particular terms."), field="particulars")
     return organisations
 
 
-def written(version: AgreementVersion, content: Content, parties: Sequence[Organisation]) -> AgreementVersion:
+def particulars_checked(
+    content: Content, agreement: Agreement, parties: Sequence[Organisation], by: User
+) -> dict[str, Any]:
+    """The terms that a room above adds, as they are kept."""
+    room = particulars_of(agreement)
+    if room is None:
+        return {}
+    days = {"starts_on": content.effective_on, "ends_on": None if content.auto_renews else content.expires_on}
+    return room.checked(agreement, content.particulars, parties=parties, by=by, **days)
+
+
+def written(version: AgreementVersion, content: Content, parties: Sequence[Organisation], by: User) -> AgreementVersion:
     """Save the version with this content in place of what it said."""
+    version.particulars = particulars_checked(content, version.agreement, parties, by)
     for name in _PLAIN:
         setattr(version, name, getattr(content, name))
     if content.requires_acceptance is None:
@@ -153,6 +171,8 @@ def written(version: AgreementVersion, content: Content, parties: Sequence[Organ
         row.save()
     if content.ip is not None:
         _write_ip(version, content.ip)
+    if room := particulars_of(version.agreement):
+        room.written(version)
     return version
 
 
@@ -174,11 +194,11 @@ def _write_ip(version: AgreementVersion, terms: Mapping[str, Any]) -> None:
     row.save()
 
 
-def _require_parties(project_id: UUID, organisations: Sequence[Organisation]) -> None:
+def _require_parties(project_id: UUID, organisations: Sequence[Organisation], outsiders: set[UUID]) -> None:
     members = set(
         ProjectParty.objects.filter(project_id=project_id, left_on=None).values_list("organisation_id", flat=True)
     )
-    strangers = [o for o in organisations if o.pk not in members]
+    strangers = [o for o in organisations if o.pk not in members | outsiders]
     if strangers:
         raise InvalidError(_("%(name)s is not a party of this project.") % {"name": strangers[0]}, field="parties")
     if len({o.pk for o in organisations}) != len(organisations) or not organisations:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from collab.agreements.background import BackgroundItem
 from collab.agreements.ip import IP_FIELDS, IPTerms
 from collab.agreements.models import AgreementVersion
+from collab.agreements.particulars import particulars_of
 
 _WORDS = re.compile(r"\s+|[\u3000-\u9fff\uff00-\uffef]|[^\s\u3000-\u9fff\uff00-\uffef]+")
 _LINES_MAX = 4000
@@ -127,6 +128,8 @@ def _terms(version: AgreementVersion, names: dict[str, str]) -> Iterator[tuple[s
     if ip is not None:
         for label, value in ip_facts(ip):
             yield label, value
+    if (room := particulars_of(version.agreement)) and version.particulars:
+        yield from room.said(version.particulars)
     known = {str(party.organisation_id): str(party.organisation) for party in parties}
     for item in version.background_shown():
         label = f"{_('Background')}: {known.get(item['owner'], '')}: {item['title']}"

@@ -224,6 +224,7 @@ class AgreementVersion(Record):
     )
     template_values = models.JSONField(_("values of the template"), default=dict, blank=True)
     background = models.JSONField(_("background as it was sent"), default=list, blank=True, editable=False)
+    particulars = models.JSONField(_("particular terms"), default=dict, blank=True, editable=False)
     format = models.PositiveSmallIntegerField(default=2, editable=False)  # of document(): what was signed stays so
     requires_acceptance = models.BooleanField(
         _("each person accepts it"),
@@ -394,7 +395,7 @@ class AgreementVersion(Record):
                 key=lambda duty: json.dumps(duty, sort_keys=True),
             ),
             "template": [template.template.code, template.number, self.template_values] if template else None,
-        }
+        } | ({"particulars": self.particulars} if self.particulars else {})
 
     def document_hash(self) -> str:
         """sha256 of the canonical JSON of `document()`."""

@@ -26,6 +26,7 @@ from collab.access.policy import require
 from collab.accounts.models import Organisation, User
 from collab.agreements.acts import named
 from collab.agreements.models import Agreement, AgreementVersion
+from collab.agreements.particulars import particulars_of
 from collab.agreements.sealed import SealedDocument
 from collab.audit.models import AuditEvent
 from collab.audit.sentences import say_act
@@ -58,6 +59,7 @@ LABELS: dict[str, Promise] = {
     "background": _("Background"),
     "duties": _("Duties that survive the end"),
     "template": _("Template"),
+    "particulars": _("Particular terms"),
     "asset": _("Dataset"),
 }
 _HEAD = ("agreement", "kind", "project", "version", "effective_on", "expires_on")  # shown in the first table
@@ -190,7 +192,10 @@ def render(version: AgreementVersion) -> bytes:
     for key, value in rest.items():
         if key not in single:
             paper.heading(reading.label(key))
-            _section(paper, key, value, reading)
+            if key == "particulars":
+                paper.facts(_particulars(version))
+            else:
+                _section(paper, key, value, reading)
     texts = document.get("text")
     if isinstance(texts, list):
         for text, language in zip(texts, ("English", "简体中文"), strict=False):
@@ -218,6 +223,18 @@ def _parties(paper: Paper, version: AgreementVersion) -> None:
         kind = both(organisation._meta.get_field("kind").choices and _choice(organisation, "kind"))
         rows.append((organisation.name, organisation.name_zh or "–", kind))
     paper.table([both(_("Name")), both(_("Chinese name")), both(_("Kind"))], rows, widths=(0.42, 0.3, 0.28))
+
+
+def _particulars(version: AgreementVersion) -> list[tuple[str, str]]:
+    """The terms that a room above adds, said in both languages."""
+    room = particulars_of(version.agreement)
+    told = []
+    for language in LANGUAGES:
+        with override(language):
+            told.append(
+                room.said(version.particulars) if room else [(k, str(v)) for k, v in version.particulars.items()]
+            )
+    return [(_in_both(a, b), c if c == d else f"{c}\n{d}") for (a, c), (b, d) in zip(*told, strict=True)]
 
 
 def _choice(row: models.Model, name: str) -> Any:

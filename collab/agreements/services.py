@@ -23,6 +23,7 @@ from collab.agreements.duties import DutyTerm, SurvivingDuty
 from collab.agreements.hooks import executed
 from collab.agreements.library import TemplateVersion, read_values, rendered
 from collab.agreements.models import Agreement, AgreementKind, AgreementVersion, EndedAs, Signature
+from collab.agreements.particulars import particulars_of
 from collab.agreements.states import STANDING, VERSION_MOVES, VersionState
 from collab.audit.services import record
 from collab.kernel.errors import ConflictError, InvalidError, RefusedError, StaleError
@@ -60,6 +61,8 @@ def draft_agreement(
             raise InvalidError(_("Choose an agreement of this project."), field=name)
     if amends is not None and not amends.versions.standing().filter(replaced_on=None).exists():
         raise InvalidError(_("Only an agreement that is signed and not ended can be amended."), field="amends")
+    if amends is not None and particulars_of(amends) is not None:
+        raise InvalidError(_("Its terms change by a further version of itself, not by an amendment."), field="amends")
     agreement = Agreement(
         project=project,
         reference=reference,
@@ -164,7 +167,7 @@ def edit_version(*, version: AgreementVersion, edit: int, by: User, **changes: A
     void_approvals(locked, by)
     locked.state = state
     locked.version += 1
-    written(locked, content, parties)
+    written(locked, content, parties, by)
     note("agreement.edit_version", locked, by, number=locked.number)
     return locked
 
@@ -208,7 +211,7 @@ def _new_version(
         negotiated_at=timezone.now() if state == VersionState.NEGOTIATION else None,
         created_by=by,
     )
-    written(version, content, parties)
+    written(version, content, parties, by)
     note("agreement.counter" if based_on else "agreement.draft_version", version, by, number=number)
     return version
 
@@ -245,6 +248,8 @@ def send_for_signature(*, version: AgreementVersion, by: User) -> AgreementVersi
         raise ConflictError(_("Submit it for the internal approvals first: a party needs them before it signs."))
     if locked.parties.count() < 2:
         raise InvalidError(_("An agreement needs at least two parties."), field="parties")
+    if room := particulars_of(locked.agreement):
+        room.ready(locked, by)
     locked.format, locked.background = _FORMAT, locked.background_shown()
     locked.state, locked.sent_at = target, timezone.now()
     locked.document_sha256 = locked.document_hash()

@@ -1,5 +1,7 @@
 """Gathers the admin of technology transfer."""
 
 from collab.transfer.disclosures import admin as disclosures
+from collab.transfer.licences import admin as licences
+from collab.transfer.protection import admin as protection
 
-__all__ = ["disclosures"]
+__all__ = ["disclosures", "licences", "protection"]

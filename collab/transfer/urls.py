@@ -1,5 +1,7 @@
 """Gathers the addresses of technology transfer."""
 
 from collab.transfer.disclosures.urls import urlpatterns as disclosures
+from collab.transfer.licences.urls import urlpatterns as licences
+from collab.transfer.protection.urls import urlpatterns as protection
 
-urlpatterns = [*disclosures]
+urlpatterns = [*disclosures, *protection, *licences]

@@ -1,5 +1,7 @@
 """Registers what every folder of technology transfer brings along. Imported once, when Django is ready."""
 
 from collab.transfer.disclosures import wiring as disclosures
+from collab.transfer.licences import wiring as licences
+from collab.transfer.protection import wiring as protection
 
-__all__ = ["disclosures"]
+__all__ = ["disclosures", "licences", "protection"]

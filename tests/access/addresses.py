@@ -44,7 +44,20 @@ from collab.projects.models import (
     WorkItem,
 )
 from collab.publications.models import PublicationNotice, PublicationObjection
-from collab.transfer.models import Assessment, Criterion, TransferCase
+from collab.transfer.models import (
+    Assessment,
+    Counsel,
+    Criterion,
+    Deadline,
+    DeadlineRuleSet,
+    Family,
+    FunderRules,
+    Interest,
+    Offer,
+    Protection,
+    ProtectionCost,
+    TransferCase,
+)
 from collab.web.api import etag_of
 from registry.catalog.models import ModelVersion, RegisteredModel
 from registry.datasets.models import Dataset, DatasetVersion
@@ -129,6 +142,20 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"internships/placements/<uuid:pk>/log/<uuid:entry>/", lambda s, n: _placement(s, n, s.object(LogEntry).pk)),
     (r"internships/placements/<uuid:pk>/notes/<uuid:note>/", lambda s, n: _placement(s, n, s.object(PlacementNote).pk)),
     (r"internships/placements/<uuid:pk>/", lambda s, n: _placement(s, n)),
+    (r"transfer/families/<uuid:pk>/", lambda s, n: _row(s, Family)),
+    (
+        r"transfer/protections/<uuid:pk>/move/<slug:move>/",
+        lambda s, n: (s.object(Protection), (s.object(Protection).pk, "file")),
+    ),
+    (r"transfer/protections/<uuid:pk>/", lambda s, n: _row(s, Protection)),
+    (r"transfer/costs/<uuid:pk>/", lambda s, n: _row(s, ProtectionCost)),
+    (r"transfer/deadlines/<uuid:pk>/", lambda s, n: _row(s, Deadline)),
+    (r"transfer/funder-rules/<uuid:pk>/", lambda s, n: _row(s, FunderRules)),
+    (r"transfer/counsel/<uuid:pk>/", lambda s, n: _row(s, Counsel)),
+    (r"transfer/rules/<uuid:pk>/", lambda s, n: _row(s, DeadlineRuleSet)),
+    (r"transfer/offers/<uuid:pk>/", lambda s, n: _row(s, Offer)),
+    (r"transfer/interests/<uuid:pk>/", lambda s, n: _row(s, Interest)),
+    (r"technologies/<slug:slug>/", lambda s, n: (s.object(Offer), (s.object(Offer).slug,))),
     (r"transfer/cases/<uuid:pk>/", lambda s, n: (_case(s, n), (_case(s, n).pk,))),
     (r"transfer/assessments/<uuid:pk>/", lambda s, n: (s.object(Assessment), (s.object(Assessment).pk,))),
     (
@@ -160,6 +187,10 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"account/absences/<uuid:pk>/", lambda s, n: (s.object(Delegation), (s.object(Delegation).pk,))),
     (r"account/tokens/<uuid:pk>/", lambda s, n: (s.object(ApiToken), (s.object(ApiToken).pk,))),
 ]
+
+
+def _row(side: Side, model: type[Model]) -> tuple[Model, tuple[Any, ...]]:
+    return side.object(model), (side.object(model).pk,)
 
 
 def _in_project(side: Side, model: type[Model]) -> tuple[Model, tuple[Any, ...]]:

@@ -22,7 +22,17 @@ from collab.agreements.approvals import ApprovalStep
 from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.inbox.models import Notification, Request
 from collab.projects.models import Questionnaire, Review, ReviewStep
-from collab.transfer.models import Assessment, AssessmentScore, Criterion, NoveltyRule, TransferCase
+from collab.transfer.models import (
+    Assessment,
+    AssessmentScore,
+    Counsel,
+    Criterion,
+    DeadlineRule,
+    DeadlineRuleSet,
+    NoveltyRule,
+    Offer,
+    TransferCase,
+)
 from tests.access.scene import Scene, Side
 
 _OF_INTERNSHIPS = {word for word in WORDS if word.split(".")[0] in {"programme", "posting", "application", "placement"}}
@@ -79,6 +89,10 @@ class Persona:
         elif (house := owner_of(obj)) is not None:
             held = {word for org, role in self.posts if org == house for word in ROLE_WORDS[role]}
             held |= self._words_on_a_case(obj, side)
+            held |= {"offer.view"} if isinstance(obj, Offer) and self.known and not self.limited else set()
+        elif isinstance(obj, DeadlineRuleSet | DeadlineRule):  # of all; officers publish their own beside it
+            held = {"organisation.view"} if self.known and not self.limited else set()
+            held |= {"protection.manage"} if any(role == Role.TRANSFER_OFFICER for _org, role in self.posts) else set()
         elif isinstance(obj, AgreementTemplate | TemplateVersion | NoveltyRule):
             held = {"organisation.view"} if self.known else set()
         elif isinstance(obj, ApiToken):
@@ -111,7 +125,7 @@ class Persona:
 
     def _words_on_a_case(self, obj: Model, side: Side) -> set[str]:
         """In the scene the researcher is the inventor, and the lead assesses."""
-        if isinstance(obj, Criterion):
+        if isinstance(obj, Criterion | Counsel):
             return set()
         if isinstance(obj, Assessment | AssessmentScore):
             return {"assessment.view", "assessment.give"} if self._is(side.joint.lead.pk) else set()
@@ -178,7 +192,7 @@ def _organisation_of(obj: Model) -> object:
 
 def case_of(obj: Model) -> TransferCase | None:
     """The case that a row of technology transfer hangs on."""
-    for name in ("", "case", "disclosure", "inventor", "assessment"):
+    for name in ("", "case", "disclosure", "inventor", "assessment", "family", "protection", "offer"):
         part = getattr(obj, name, None) if name else obj
         if isinstance(part, TransferCase):
             return part
@@ -189,7 +203,7 @@ def case_of(obj: Model) -> TransferCase | None:
 
 def owner_of(obj: Model) -> object:
     """The organisation whose office leads the case that the row hangs on, or None for other rows."""
-    if isinstance(obj, Criterion):
+    if isinstance(obj, Criterion | Counsel):
         return obj.organisation_id
     case = case_of(obj) if type(obj).__module__.startswith("collab.transfer.") else None
     return case.organisation_id if case is not None else None

@@ -131,16 +131,27 @@ from collab.transfer.models import (
     Assessment,
     AssessmentScore,
     CaseStage,
+    Counsel,
     Criterion,
+    Deadline,
+    DeadlineRule,
+    DeadlineRuleSet,
     DisclosedResult,
     Disclosure,
     DisclosureSignature,
+    Family,
+    FunderRules,
     Funding,
+    Interest,
     Inventor,
     NoveltyRule,
+    Offer,
     PriorArt,
+    Protection,
+    ProtectionCost,
     TransferCase,
 )
+from collab.transfer.protection.ruling import load_shipped
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
 from registry.catalog.services import TrainedModel, register_version
 from registry.datasets.models import Dataset, DatasetVersion
@@ -251,6 +262,7 @@ class Scene:
 def build(folder: Path) -> Scene:
     """Both projects through the verbs; call inside a transaction that is rolled back."""
     call_command("load_templates", verbosity=0)
+    load_shipped()
     settings.BLOB_DIR, settings.RUN_DIR = folder / "blobs", folder / "runs"
     a = side("Aurora", AURORA, "Riverside University", "Northwind")
     b = side("Borealis", BOREALIS, "Hillside University", "Southwind")
@@ -310,6 +322,7 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
     _publications(here)
     _transfer(here)
     _internships(here)
+    _protection(here)
     tokens = ApiToken.objects.filter(digest__in=[_digest(token_for(made.researcher))])
     tokens.update(name=f"Token {canary}")
     here.objects |= {
@@ -777,6 +790,47 @@ def _internships(here: Side) -> None:
         ),
         Evaluation: Evaluation.objects.create(
             placement=placement, side="mentor", author=made.researcher, total=4, comment=f"Good {canary}"
+        ),
+    }  # fmt: skip
+
+
+def _protection(here: Side) -> None:
+    """A decided case with one of everything that protects and offers it; the offer is public, so it holds no secret."""
+    made, canary, today = here.joint, here.canary, timezone.localdate()
+    officer = here.transfer_officer
+    case = TransferCase.objects.create(
+        organisation=made.university, docket=f"{canary}-P", disclosed_on=today, state="decided", decision="protect",
+        decided_by=officer, decided_at=timezone.now(), created_by=made.researcher,
+    )  # fmt: skip
+    here.cases["decided"] = case
+    Disclosure.objects.create(case=case, kind="patentable", title=f"Gripper {canary}", description=f"How {canary}")
+    counsel = Counsel.objects.create(organisation=made.university, name=f"Counsel {canary}")
+    family = Family.objects.create(case=case, number=1, title=f"Family {canary}", created_by=officer)
+    protection = Protection.objects.create(
+        family=family, kind="national", jurisdiction="US", title=f"Claim {canary}", counsel=counsel, created_by=officer
+    )
+    offer = Offer.objects.create(
+        case=case, slug=f"public-{made.project.slug}", title="A gripper", text="It grips.", more=f"Secret {canary}",
+        contact=officer, created_by=officer, state="published", published_on=today,
+    )  # fmt: skip
+    rule_set = DeadlineRuleSet.objects.get(code="us-office")
+    here.objects |= {
+        Counsel: counsel,
+        Family: family,
+        Protection: protection,
+        ProtectionCost: ProtectionCost.objects.create(
+            protection=protection, kind="counsel", amount=5, currency="EUR", incurred_on=today, note=f"Note {canary}",
+            entered_by=officer,
+        ),
+        DeadlineRuleSet: rule_set,
+        DeadlineRule: rule_set.rules.first(),
+        FunderRules: FunderRules.objects.create(case=case, code="us-federal", award=f"A {canary}", added_by=officer),
+        Deadline: Deadline.objects.create(
+            case=case, protection=protection, title=f"Answer {canary}", due_on=today, obligation="notice"
+        ),
+        Offer: offer,
+        Interest: Interest.objects.create(
+            offer=offer, company=f"Company {canary}", name="Ann", email=f"ann@{canary}.example"
         ),
     }  # fmt: skip
 

@@ -1,0 +1,16 @@
+"""`manage.py load_deadline_rules`: publish the example rule sets that come with Tandem; what is there stays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from collab.transfer.protection.ruling import load_shipped
+
+
+class Command(BaseCommand):
+    help = "Publish the example rule sets of collab/transfer/protection/shipped. They are no legal advice."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.write(f"{load_shipped()} rule sets published.")

@@ -1,0 +1,41 @@
+"""What licences bring along: how their tables hang on organisations, and what they hear of agreements."""
+
+from django.apps import apps
+from django.db.models.signals import post_migrate
+
+from collab.access.policy import Scope, register_scope
+from collab.agreements.hooks import register_executed
+from collab.agreements.particulars import register_particulars
+from collab.graph.sources import register_graph_source
+from collab.transfer.licences.access import licence_grants, release_grants, why_closed
+from collab.transfer.licences.binding import LicenceTerms, take_effect
+from collab.transfer.licences.drawing import KINDS, draw_licences
+from collab.transfer.licences.licensable import register_licensable
+from collab.transfer.licences.models import (
+    Breach,
+    Diligence,
+    Grant,
+    Licence,
+    LicensedAsset,
+    LicensedThing,
+    MilestonePayment,
+    RoyaltyTier,
+)
+from collab.transfer.licences.own import CaseTechnology
+from collab.transfer.licences.places import FieldOfUse, Territory, load_places
+
+register_scope(Licence, Scope(view="licence.view", organisation="licensor", grants=licence_grants("")))
+for part in (Grant, RoyaltyTier, MilestonePayment, Diligence, Breach):
+    register_scope(
+        part, Scope(view="licence.view", organisation="licence__licensor", grants=licence_grants("licence__"))
+    )
+register_scope(LicensedAsset, Scope(view="release.view", grants=release_grants, explain=why_closed))
+register_scope(LicensedThing, Scope(view="licence.view", organisation="assets__licence__licensor"))
+register_scope(FieldOfUse, Scope(view="organisation.view", everyone=True))
+register_scope(Territory, Scope(view="organisation.view", everyone=True))
+
+register_particulars("licences", LicenceTerms())
+register_executed("licences", take_effect)
+register_licensable("collab.transfercase", CaseTechnology())
+register_graph_source("licences", draw_licences, kinds=KINDS)
+post_migrate.connect(load_places, sender=apps.get_app_config("collab"), dispatch_uid="licences_load_places")
