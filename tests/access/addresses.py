@@ -130,7 +130,7 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     ),
     (r"publications/<uuid:pk>/manuscripts/<int:number>/", lambda s, n: _notice(s, n, 1)),
     (r"publications/<uuid:pk>/", lambda s, n: _notice(s, n)),
-    (r"internships/open/<uuid:pk>/", lambda s, n: (None, (s.object(Posting).pk,))),
+    (r"internships/open/<uuid:pk>/", lambda s, n: (None, (s.open_posting.pk,))),
     (r"internships/programmes/<uuid:pk>/", lambda s, n: (s.object(Programme), (s.object(Programme).pk,))),
     (r"internships/cohorts/<uuid:pk>/", lambda s, n: (s.object(Cohort), (s.object(Cohort).pk,))),
     (r"internships/postings/<uuid:pk>/", lambda s, n: (s.object(Posting), (s.object(Posting).pk,))),

@@ -208,6 +208,7 @@ class Side:
     cases: dict[str, TransferCase] = field(default_factory=dict)
     applications: dict[str, Application] = field(default_factory=dict)
     placements: dict[str, Placement] = field(default_factory=dict)
+    open_posting: Posting | None = None  # on the public page
     elsewhere: Cohort | None = None  # of another university, in which this one's labs offer places
     spec: dict[str, Any] = field(default_factory=dict)
     finishable: MembershipReview | None = None  # of the organisation, with nothing left to decide
@@ -732,6 +733,10 @@ def _internships(here: Side) -> None:
         programme=foreign, name="Guests", state="published", publishes_at=now, opens_at=now,
         closes_at=now + timedelta(days=8), ranking_ends_at=now + timedelta(days=9), starts_on=today,
         ends_on=today + timedelta(days=60), **by,
+    )  # fmt: skip
+    here.open_posting = Posting.objects.create(
+        cohort=here.elsewhere, organisation=made.university, title="For everybody", duties="Much", state="published",
+        starts_on=today, ends_on=today + timedelta(days=60), place="Here", **by,
     )  # fmt: skip
     rows = {"candidate": made.observer, "university": made.university, "cohort": cohort}
     for number, name in enumerate(("draft", "applied", "offered", "onboarded", "proposed"), 1):
