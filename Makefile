@@ -10,7 +10,7 @@ DEV := $(PYTHON) deploy/bootstrap.py python
 TYPED := $(wildcard collab/*/services.py collab/access registry/*/services.py training/*/services.py training/engine)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check style types migrations house format bench setup lock clean
+.PHONY: help run test check style types migrations house format walk bench setup lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ format: ## put the code into the one style
 	@$(PYTHON) deploy/bootstrap.py setup --dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+walk: ## walk every state machine at random, 10,000 steps each, one after the other (STEPS=1000 for fewer)
+	@for walk in $$(find tests -name test_walk.py | sort); do \
+		echo "$$walk"; WALK_STEPS=$(or $(STEPS),10000) nice -n 19 $(DEV) -m pytest -q -n 0 --durations=1 $$walk || exit 1; done
 
 bench: ## measure start-up, memory and speed (ONLY=startup for one of them)
 	@$(DEV) -m benchmarks $(ONLY)

@@ -6,6 +6,7 @@ from collab.inbox.tasks import remind_task, send_mail_task
 from collab.internships.applications.tasks import expire_offers_task
 from collab.publications.tasks import close_ended_task
 from collab.transfer.protection.tasks import deadlines_task
+from collab.transfer.royalties.tasks import schedule_task
 
 __all__ = [
     "anchor_task",
@@ -13,6 +14,7 @@ __all__ = [
     "deadlines_task",
     "expire_offers_task",
     "remind_task",
+    "schedule_task",
     "seal_task",
     "send_mail_task",
 ]

@@ -35,6 +35,19 @@ from collab.projects.work_api import (
 )
 from collab.publications.api import PublicationViewSet
 from collab.terms.api import AcceptanceViewSet
+from collab.transfer.routers import register as register_transfer
+from collab.transfer.royalties.api import (
+    DistributionViewSet,
+    ExchangeRateViewSet,
+    InterestViewSet,
+    InvoiceViewSet,
+    ReceiptViewSet,
+    RoyaltyPolicyViewSet,
+    RoyaltyReportViewSet,
+    ScheduledPaymentViewSet,
+    StatementViewSet,
+    ThirdPartyViewSet,
+)
 from registry.catalog.api import ModelVersionViewSet, ModelViewSet
 from registry.datasets.api import DatasetVersionViewSet, DatasetViewSet
 from registry.uses.api import UseCodeViewSet, UsesViewSet
@@ -70,6 +83,16 @@ router.register("cohorts", CohortViewSet, basename="cohort")
 router.register("postings", PostingViewSet, basename="posting")
 router.register("applications", ApplicationViewSet, basename="application")
 router.register("placements", PlacementViewSet, basename="placement")
+router.register("scheduled-payments", ScheduledPaymentViewSet, basename="scheduled-payment")
+router.register("royalty-reports", RoyaltyReportViewSet, basename="royalty-report")
+router.register("invoices", InvoiceViewSet, basename="invoice")
+router.register("receipts", ReceiptViewSet, basename="receipt")
+router.register("exchange-rates", ExchangeRateViewSet, basename="exchange-rate")
+router.register("interest-rates", InterestViewSet, basename="interest-rate")
+router.register("royalty-policies", RoyaltyPolicyViewSet, basename="royalty-policy")
+router.register("third-parties", ThirdPartyViewSet, basename="third-party")
+router.register("distributions", DistributionViewSet, basename="distribution")
+router.register("statements", StatementViewSet, basename="statement")
 router.register("acceptances", AcceptanceViewSet, basename="acceptance")
 router.register("requests", RequestViewSet, basename="request")
 router.register("notifications", NotificationViewSet, basename="notification")
@@ -83,6 +106,7 @@ router.register("specs", SpecViewSet, basename="spec")
 router.register("jobs", JobViewSet, basename="job")
 router.register("models", ModelViewSet, basename="model")
 router.register("model-versions", ModelVersionViewSet, basename="model-version")
+register_transfer(router)
 router.register("tokens", TokenViewSet, basename="token")
 router.register("access", AccessViewSet, basename="access")
 router.register("decide", DecideViewSet, basename="decide")

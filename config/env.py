@@ -26,6 +26,7 @@ VARIABLES: dict[str, tuple[Any, Any, str]] = {
     "TANDEM_OIDC_SECRET": (str, "", "the secret that goes with it"),
     "TANDEM_OIDC_NAME": (str, "Single sign-on", "what the button of that sign-in says"),
     "TANDEM_TRAINING_CPUS": (int, 0, "processors that training may use on this machine; 0 means all"),
+    "TANDEM_TRAINING_GPUS": (int, -1, "graphics processors that workers have; -1 means those of this machine"),
     "TANDEM_LEASE_S": (int, 30, "seconds without a heartbeat after which another supervisor may take a job over"),
     "TANDEM_REMIND_BEFORE_DAYS": (int, 3, "days before it is due that people are reminded of something"),
     "TANDEM_REMIND_REPEAT_DAYS": (int, 3, "days after which they are reminded again of what is overdue"),

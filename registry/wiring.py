@@ -21,7 +21,9 @@ from collab.terms.acceptance import accepted
 from collab.terms.acceptance import because as because_accepted
 from collab.terms.acceptance import explain as explain_acceptance
 from collab.terms.matrix import register_matrix
+from collab.transfer.disclosures.prefill import register_prefill
 from collab.transfer.licences.licensable import register_licensable
+from registry.catalog.disclosing import MODEL_VERSION, prefill
 from registry.catalog.drawing import KINDS as MODEL_KINDS
 from registry.catalog.drawing import draw_models
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
@@ -39,6 +41,7 @@ register_products("datasets", DatasetProducts())
 register_products("models", ModelProducts())
 register_facts("datasets", dataset_counts)
 register_facts("models", model_counts)
+register_prefill(MODEL_VERSION, prefill)
 register_graph_source("models", draw_models, kinds=MODEL_KINDS)
 
 register_scope(Dataset, Scope(view="dataset.view", project="project"))

@@ -36,6 +36,7 @@ from training.demo_neighbours import (
     tell_the_past,
     tell_this_year,
 )
+from training.demo_transfer import tell_the_disclosures
 from training.demo_uses import tell_the_uses
 
 PASSWORD = "tandem-demo"  # noqa: S105  the demo's, printed by make run; production never seeds it
@@ -52,6 +53,7 @@ ACCOUNTS = [
     ("Signatory of the company, has one to sign", "wei.zhang@northwind.example"),
     ("Coordinator of internships at the university", COORDINATOR_EMAIL),
     ("Intern at the company, with access to the project", INTERN_EMAIL),
+    ("Technology-transfer officer of the university", "elin.berg@lakeside.example"),
     ("Professor at the second university, whose projects are on their way", "ines.duarte@meridian.example"),
     ("Platform admin", "admin@tandem.example"),
 ]
@@ -143,6 +145,11 @@ def seed() -> bool:
         abstract="We pretrain models of one to ten million parameters on technical manuals and ask at which size "
         "engineers stop noticing the difference.",
     )  # fmt: skip
+    with days_ago(60):
+        officer = _person("Elin Berg", "elin.berg@lakeside.example", university, Role.TRANSFER_OFFICER)
+        second = _person("Omar Haddad", "omar.haddad@lakeside.example", university, Role.TRANSFER_OFFICER)
+        expert = _person("Ingrid Solberg", "ingrid.solberg@lakeside.example", university)
+    tell_the_disclosures(cast, project, officer, second, expert)
     return True
 
 

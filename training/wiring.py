@@ -6,9 +6,11 @@ from collab.access.policy import Scope, register_scope
 from collab.projects.facts import register_facts
 from collab.projects.guards import register_effect
 from collab.projects.services import register_report_facts
+from collab.transfer.disclosures.prefill import register_contributors
 from registry.tracking import fence_checks
 from registry.uses.services import after_set_uses
 from training.jobs.costs import end_jobs, report_facts
+from training.jobs.disclosing import trained_by
 from training.jobs.models import Attempt, Job
 from training.jobs.purposes import uses_changed
 from training.jobs.states import LIVE
@@ -18,6 +20,7 @@ register_scope(Job, Scope(view="job.view", project="project"))
 register_scope(Attempt, Scope(view="job.view", project="job__project"))
 register_facts("running", running_counts)
 register_report_facts("jobs", report_facts)
+register_contributors("jobs", trained_by)
 after_set_uses("jobs", uses_changed)
 for _move in ("close", "terminate"):
     register_effect(_move, "jobs", end_jobs)

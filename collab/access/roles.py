@@ -354,6 +354,7 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "agreement.end",
             "model.view",
             "dataset.view",
+            "job.view",
             "publication.view",
             "publication.object",
             "request.ask",

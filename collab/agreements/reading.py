@@ -43,10 +43,11 @@ _WAY = (
 
 @dataclass(frozen=True)
 class Step:
-    """A state on the way of a version: done, now or later."""
+    """A state on the way of a version, as components/_steps.html shows it."""
 
-    word: Any
-    place: str
+    label: Any
+    done: bool
+    current: bool
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,7 @@ def way_of(version: AgreementVersion) -> list[Step]:
     if state not in _WAY:
         return []
     now = _WAY.index(VersionState(state))
-    places = ["done" if index < now else "now" if index == now else "later" for index in range(len(_WAY))]
-    return [Step(STATE_WORDS[step], place) for step, place in zip(_WAY, places, strict=True)]
+    return [Step(STATE_WORDS[step], index < now, index == now) for index, step in enumerate(_WAY)]
 
 
 def what_next(version: AgreementVersion, approvals: Iterable[Approval]) -> tuple[str, str]:

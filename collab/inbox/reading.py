@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SOON = timedelta(days=30)  # how far ahead the dashboard looks
 AGENDA_SIZE = 30
+AGENDA_MOST = 300  # of what is open, the next; the filters lead to the rest
 DAY_SHOWN = 3  # lines in one day of the grid
 
 

@@ -37,7 +37,7 @@ from collab.inbox.mailing import link
 from collab.inbox.models import CalendarLink, Condition, Notification, Obligation, Request
 from collab.inbox.notices import choose_mail, mark_read, settings_of
 from collab.inbox.obligations import add_date, settle_date
-from collab.inbox.reading import AGENDA_SIZE, SOON, agenda_of, boxes, chosen_month, month_of
+from collab.inbox.reading import AGENDA_MOST, AGENDA_SIZE, SOON, agenda_of, boxes, chosen_month, month_of
 from collab.inbox.services import (
     add_reviewer,
     advise,
@@ -314,14 +314,15 @@ def _calendar(request: HttpRequest, form: Any, **extra: Any) -> HttpResponse:
     found = ObligationFilter(request.GET, queryset=rows, request=request)
     first = chosen_month(request.GET.get("month", ""))
     may = visible_to(request.user, "obligation.manage", Obligation.objects.all())
-    page = page_of(request, agenda_of(found.qs), size=AGENDA_SIZE)
+    page = page_of(request, agenda_of(found.qs), size=AGENDA_SIZE, most=AGENDA_MOST)
     own = [row.pk for row in page if row.is_own]
     context = {
         "form": form,
         "filter": found,
         "month": month_of(found.qs, first),
         "page": page,
-        "overdue": found.qs.overdue().count(),
+        "overdue": found.qs.overdue()[: AGENDA_MOST + 1].count(),
+        "most": AGENDA_MOST,
         "settleable": set(may.filter(pk__in=own).values_list("pk", flat=True)) if own else set(),
         "today": timezone.localdate(),
         "link": CalendarLink.objects.live().filter(person=request.user).first(),

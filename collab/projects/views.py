@@ -50,7 +50,7 @@ NEXT = {
     ProjectState.CONTRACTING: "begin",
     ProjectState.CLOSING: "close",
 }
-ACTIONS = ("project.edit", "member.manage", "agreement.draft", "audit.view", "tracking.read")
+ACTIONS = ("disclosure.create", "project.edit", "member.manage", "agreement.draft", "audit.view", "tracking.read")
 PANELS = ("dataset.view", "dataset.upload", "job.view", "job.submit", "model.view")
 
 

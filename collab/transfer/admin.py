@@ -3,5 +3,6 @@
 from collab.transfer.disclosures import admin as disclosures
 from collab.transfer.licences import admin as licences
 from collab.transfer.protection import admin as protection
+from collab.transfer.royalties import admin as royalties
 
-__all__ = ["disclosures", "licences", "protection"]
+__all__ = ["disclosures", "licences", "protection", "royalties"]

@@ -3,5 +3,6 @@
 from collab.transfer.disclosures import wiring as disclosures
 from collab.transfer.licences import wiring as licences
 from collab.transfer.protection import wiring as protection
+from collab.transfer.royalties import wiring as royalties
 
-__all__ = ["disclosures", "licences", "protection"]
+__all__ = ["disclosures", "licences", "protection", "royalties"]

@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from collab.kernel import errors as domain
 
 log = logging.getLogger("tandem.errors")
+JSON = ("application/json",)
 
 STATUS: list[tuple[type[domain.DomainError], int]] = [
     (domain.NotFoundError, 404),
@@ -64,7 +65,7 @@ def plain_sentence(status: int) -> str:
         403: _("You may not do this."),
         404: _("There is nothing here, or it is not yours to see."),
         405: _("This address does not take that method."),
-        406: _("This address answers in JSON only."),
+        406: _("This address answers in application/json only: say so in Accept, or leave Accept out."),
         409: _("It changed in the meantime."),
         413: _("That is too large."),
         415: _("Send JSON in UTF-8."),
@@ -132,6 +133,8 @@ def api_exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
             headers["Retry-After"] = str(int(exc.wait))  # type: ignore[attr-defined]
         body = {"code": exc.get_codes(), "detail": str(detail), "field": None, "request_id": request_id}
         body["code"] = body["code"] if isinstance(body["code"], str) else "error"
+        if isinstance(exc, drf.NotAcceptable):  # RFC 9110: say what there is instead
+            body |= {"detail": plain_sentence(406), "field": "Accept", "available": list(JSON)}
         return Response(body, status=exc.status_code, headers=headers)
     if isinstance(exc, PermissionDenied):
         return Response(

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import logging
+import re
 import uuid
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import Resolver404, resolve
 from django.utils.cache import add_never_cache_headers
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
 
 from collab.access.policy import asked_words
 from collab.access.rules import PUBLIC, SIGNED_IN, STAFF, Rule, rule_of
@@ -95,6 +101,47 @@ class DenyByDefaultMiddleware:
             return errors.page_or_json(request, status=404)
         assert access in {SIGNED_IN, STAFF} or "." in access
         return None
+
+
+class WholePageMiddleware:
+    """A part of a page, made for htmx, that somebody opens by its own address comes inside a page of the site."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if not _is_bare(request, response):
+            return response
+        whole = f"{request.path.rstrip('/').rpartition('/')[0]}/"  # a part stands below its page
+        try:
+            resolve(whole)
+        except Resolver404:
+            whole = ""
+        found = _TITLE.search(response.content.decode())
+        title = unescape(found.group(1)).strip() if found else ""
+        context = {"part": mark_safe(response.content.decode()), "title": title or _("Part of a page"), "whole": whole}  # noqa: S308  a view of ours made it
+        return render(request, "collab/web/part.html", context)
+
+
+_TITLE = re.compile(r"<h2[^>]*>([^<]*)")
+
+
+def _is_bare(request: HttpRequest, response: HttpResponse) -> bool:
+    """Whether it is HTML of ours without a frame, for a browser that is not asking by htmx."""
+    return (
+        request.method == "GET"
+        and response.status_code == 200
+        and not response.streaming
+        and response.get("Content-Type", "").startswith("text/html")
+        and not request.htmx  # type: ignore[attr-defined]
+        and request.user.is_authenticated
+        and getattr(request.resolver_match, "namespace", "") in _ROOMS
+        and b"<html" not in response.content[:400].lower()
+    )
+
+
+_ROOMS = frozenset({"collab", "registry", "training"})
 
 
 class DomainErrorMiddleware:

@@ -25,6 +25,7 @@ _ERROR = {
                 "properties": {"path": _TEXT, "text": _TEXT, "hint": _TEXT, "level": _TEXT},
             },
         },
+        "available": {"type": "array", "description": "What may be asked for in Accept", "items": _TEXT},
         "missing": {
             "type": "array",
             "description": "What would make a refused act possible",

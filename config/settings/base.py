@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "collab.web.middleware.DenyByDefaultMiddleware",
+    "collab.web.middleware.WholePageMiddleware",
     "collab.web.middleware.DomainErrorMiddleware",
 ]
 
@@ -245,6 +246,8 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "queue" / "beat")
 
 # --- training
 TRAINING_CPUS = read("TANDEM_TRAINING_CPUS") or os.cpu_count() or 1
+_GPUS = read("TANDEM_TRAINING_GPUS")
+TRAINING_GPUS = _GPUS if _GPUS >= 0 else len(list(Path("/dev").glob("nvidia[0-9]*")))
 LEASE_S = read("TANDEM_LEASE_S")
 
 # --- inbox: reminders and mail

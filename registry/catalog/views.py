@@ -13,9 +13,11 @@ from django.utils.translation import gettext as _
 
 from collab.access.policy import allowed, get_or_404
 from collab.projects.models import Project
+from collab.transfer.disclosures.prefill import cases_of
 from collab.web.forms import sent, show, submit
 from collab.web.pagination import page_of
 from registry.catalog.cards import render_card
+from registry.catalog.disclosing import MODEL_VERSION
 from registry.catalog.forms import CardForm, ModelFilter
 from registry.catalog.metrics import compared, metric_label
 from registry.catalog.models import ModelVersion, RegisteredModel
@@ -93,6 +95,8 @@ def version_page(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
         "terms": version.terms.all(),
         "may": {word.replace(".", "_"): True for word in may},
         "snippet": _snippet(version) if version.mlflow_run_id and "tracking.read" in may else "",
+        "may_disclose": "disclosure.create" in allowed(request.user, model.project, "disclosure.create"),
+        "disclosed": cases_of(request.user, MODEL_VERSION, version.pk),
     }
     return show(request, "registry/catalog/version.html", context)
 

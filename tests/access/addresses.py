@@ -50,12 +50,21 @@ from collab.transfer.models import (
     Criterion,
     Deadline,
     DeadlineRuleSet,
+    Distribution,
     Family,
     FunderRules,
     Interest,
+    Inventor,
+    Invoice,
     Offer,
     Protection,
     ProtectionCost,
+    Receipt,
+    ReceiptMatch,
+    RoyaltyReport,
+    ScheduledPayment,
+    Statement,
+    ThirdPartyShare,
     TransferCase,
 )
 from collab.web.api import etag_of
@@ -142,6 +151,27 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"internships/placements/<uuid:pk>/log/<uuid:entry>/", lambda s, n: _placement(s, n, s.object(LogEntry).pk)),
     (r"internships/placements/<uuid:pk>/notes/<uuid:note>/", lambda s, n: _placement(s, n, s.object(PlacementNote).pk)),
     (r"internships/placements/<uuid:pk>/", lambda s, n: _placement(s, n)),
+    (
+        r"transfer/receipts/<uuid:pk>/matches/<uuid:match>/",
+        lambda s, n: (s.books["receipt matched"], (s.books["receipt matched"].pk, s.object(ReceiptMatch).pk)),
+    ),
+    *(
+        (pattern, lambda s, n, model=model: _in_books(s, n, model))
+        for pattern, model in (
+            (r"transfer/reports/<uuid:pk>/", RoyaltyReport),
+            (r"transfer/invoices/<uuid:pk>/", Invoice),
+            (r"transfer/receipts/<uuid:pk>/", Receipt),
+            (r"transfer/distributions/<uuid:pk>/", Distribution),
+            (r"transfer/payments/<uuid:pk>/", ScheduledPayment),
+            (r"transfer/third-parties/<uuid:pk>/", ThirdPartyShare),
+            (r"transfer/statements/<uuid:pk>/", Statement),
+        )
+    ),
+    *(
+        (f"transfer/licences/<uuid:pk>/{what}/", lambda s, n: (s.books["licence"], (s.books["licence"].pk,)))
+        for what in ("royalties", "payments", "invoices", "receipts")
+    ),
+    (r"transfer/books/<slug:slug>/", lambda s, n: _of_organisation(s)),
     (r"transfer/families/<uuid:pk>/", lambda s, n: _row(s, Family)),
     (
         r"transfer/protections/<uuid:pk>/move/<slug:move>/",
@@ -191,6 +221,11 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
 
 def _row(side: Side, model: type[Model]) -> tuple[Model, tuple[Any, ...]]:
     return side.object(model), (side.object(model).pk,)
+
+
+def _in_books(side: Side, name: str, model: type[Model]) -> tuple[Model, tuple[Any, ...]]:
+    row = side.object(model, name.rpartition("_")[2])
+    return row, (row.pk,)
 
 
 def _in_project(side: Side, model: type[Model]) -> tuple[Model, tuple[Any, ...]]:
@@ -558,6 +593,127 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:placement-log POST": lambda s: Sent({"day": _day(-1), "hours": "7", "text": f"Read {s.canary}"}),
     "api:placement-notes POST": lambda s: Sent({"kind": "check_in", "text": f"Well {s.canary}"}),
     "api:placement-evaluate POST": lambda s: Sent({"scores": {"guidance": 4, "tasks": 4, "conditions": 4}}),
+    "api:transfer-case-list POST": lambda s: Sent(
+        {
+            "project": s.joint.project.slug,
+            "organisation": s.joint.university.slug,
+            "title": f"New {s.canary}",
+            "kind": "software",
+        },
+        about=s.joint.project,
+    ),
+    "api:transfer-case-begin POST": lambda s: Sent(
+        {"organisation": s.joint.university.slug, "title": f"New {s.canary}", "kind": "software"},
+        about=s.joint.university,
+    ),
+    "api:transfer-case-detail PATCH": lambda s: Sent({"summary": f"New {s.canary}"}, headers=_FRESH),
+    "api:transfer-case-inventors POST": lambda s: Sent(
+        {"inventors": [{"person": str(s.joint.researcher.pk), "share_percent": "100", "contribution": s.canary}]},
+        headers=_FRESH,
+    ),
+    "api:transfer-case-funding POST": lambda s: Sent(
+        {"funding": [{"sponsor_name": f"Fund {s.canary}"}]}, headers=_FRESH
+    ),
+    "api:transfer-case-find-funding POST": lambda s: Sent({}, headers=_FRESH),
+    "api:transfer-case-prior-art POST": lambda s: Sent(
+        {"prior_art": [{"kind": "patent", "reference": f"Patent {s.canary}"}]}, headers=_FRESH
+    ),
+    "api:transfer-case-sign POST": lambda s: Sent(
+        {
+            "typed_name": s.joint.researcher.name,
+            "document_sha256": s.object(TransferCase).disclosure.document_sha256(),
+        }
+    ),
+    "api:transfer-case-step-back POST": lambda s: Sent({"reason": s.canary}),
+    "api:transfer-case-submit POST": _NOTHING,
+    "api:transfer-case-withdraw POST": lambda s: Sent({"reason": s.canary}),
+    "api:transfer-case-paper POST": lambda s: Sent(
+        {"inventor": str(s.object(Inventor).pk), "paper": "Folder", "document_sha256": "0" * 64}
+    ),
+    "api:transfer-case-take-up POST": lambda s: Sent({}, headers=_FRESH),
+    "api:transfer-case-assign POST": lambda s: Sent({"officer": str(s.transfer_officer.pk)}, headers=_FRESH),
+    "api:transfer-case-return POST": lambda s: Sent({"reason": f"More {s.canary}"}, headers=_FRESH),
+    "api:transfer-case-complete POST": lambda s: Sent({}, headers=_FRESH),
+    "api:transfer-case-assessors POST": lambda s: Sent({"assessor": str(s.newcomer.pk)}),
+    "api:transfer-case-propose POST": lambda s: Sent({"decision": "protect", "reason": s.canary}, headers=_FRESH),
+    "api:transfer-case-take-back POST": lambda s: Sent({}, headers=_FRESH),
+    "api:transfer-case-decide POST": lambda s: Sent({"agrees": True}, headers=_FRESH),
+    "api:transfer-case-resume POST": lambda s: Sent({}, headers=_FRESH),
+    "api:transfer-case-move POST": lambda s: Sent({"stage": "marketed"}, headers=_FRESH),
+    "api:transfer-assessment-detail PATCH": lambda s: Sent({"comment": f"New {s.canary}"}, headers=_FRESH),
+    "api:transfer-assessment-declare POST": lambda s: Sent({"conflict": f"A cousin {s.canary}"}),
+    "api:transfer-assessment-step-back POST": _NOTHING,
+    "api:transfer-assessment-waive POST": lambda s: Sent({"plan": f"Two read it {s.canary}"}),
+    "api:transfer-assessment-dismiss POST": _NOTHING,
+    "api:transfer-criterion-list POST": lambda s: Sent(
+        {"organisation": s.joint.university.slug, "name": f"More {s.canary}", "weight": "2"}, about=s.joint.university
+    ),
+    "api:transfer-criterion-detail PATCH": lambda s: Sent({"weight": "4"}, headers=_FRESH),
+    "api:transfer-criterion-retire POST": _NOTHING,
+    "api:scheduled-payment-list POST": lambda s: Sent(
+        {
+            "licence": str(s.books["licence"].pk),
+            "kind": "other",
+            "title": f"Extra {s.canary}",
+            "amount": "5.00",
+            "currency": "EUR",
+            "due_on": _day(9),
+        },
+        about=s.books["licence"],
+    ),
+    "api:scheduled-payment-waive POST": lambda s: Sent({"reason": f"Kind {s.canary}"}, headers=_FRESH),
+    "api:royalty-report-submit POST": lambda s: Sent(
+        {"lines": [{"product": f"P {s.canary}", "gross": "10.00"}], "currency": "EUR"}, headers=_FRESH
+    ),
+    "api:royalty-report-send-back POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}, headers=_FRESH),
+    "api:royalty-report-accept POST": lambda s: Sent({}, headers=_FRESH),
+    "api:royalty-report-invoice POST": _NOTHING,
+    "api:invoice-list POST": lambda s: Sent(
+        {"payments": [str(s.object(ScheduledPayment).pk)]}, about=s.object(ScheduledPayment)
+    ),
+    "api:invoice-cancel POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}, headers=_FRESH),
+    "api:invoice-interest POST": _NOTHING,
+    "api:receipt-list POST": lambda s: Sent(
+        {"licence": str(s.books["licence"].pk), "received_on": _day(0), "amount": "5.00", "currency": "EUR"},
+        about=s.books["licence"],
+    ),
+    "api:receipt-detail PATCH": lambda s: Sent({"note": f"Other {s.canary}"}, headers=_FRESH),
+    "api:receipt-match POST": lambda s: Sent({"invoice": str(s.books["invoice open"].pk)}),
+    "api:receipt-unmatch POST": lambda s: Sent({"match": str(s.object(ReceiptMatch).pk)}),
+    "api:receipt-reverse POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}, headers=_FRESH),
+    "api:exchange-rate-list POST": lambda s: Sent(
+        {
+            "organisation": s.joint.university.slug,
+            "source": "GBP",
+            "target": "EUR",
+            "rate": "1.1",
+            "from_on": _day(0),
+        },
+        about=s.joint.university,
+    ),
+    "api:interest-rate-list POST": lambda s: Sent(
+        {"organisation": s.joint.university.slug, "from_on": _day(9), "percent": "6"}, about=s.joint.university
+    ),
+    "api:royalty-policy-list POST": lambda s: Sent(
+        {
+            "organisation": s.joint.university.slug,
+            "currency": "EUR",
+            "effective_on": _day(9),
+            "content": {"tiers": [{"shares": {"inventors": "100"}}]},
+        },
+        about=s.joint.university,
+    ),
+    "api:third-party-list POST": lambda s: Sent(
+        {"case": str(s.cases["decided"].pk), "name": f"New {s.canary}", "percent": "3", "from_on": _day(0)},
+        about=s.cases["decided"],
+    ),
+    "api:third-party-end POST": lambda s: Sent({"until_on": _day(9)}, headers=_FRESH),
+    "api:distribution-list POST": lambda s: Sent({"organisation": s.joint.university.slug}, about=s.joint.university),
+    "api:distribution-decide POST": lambda s: Sent(
+        {"decision": "rejected", "reason": f"No {s.canary}"}, headers=_FRESH
+    ),
+    "api:distribution-withdraw POST": lambda s: Sent({}, headers=_FRESH),
+    "api:distribution-reverse POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}),
     "api:approval-step-list POST": lambda s: Sent(
         {"organisation": s.joint.university.slug, "name": f"Finance {s.canary}", "kind": "licence"},
         about=s.joint.university,

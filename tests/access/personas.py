@@ -33,6 +33,7 @@ from collab.transfer.models import (
     Offer,
     TransferCase,
 )
+from tests.access.books import is_of_books, words_on
 from tests.access.scene import Scene, Side
 
 _OF_INTERNSHIPS = {word for word in WORDS if word.split(".")[0] in {"programme", "posting", "application", "placement"}}
@@ -86,6 +87,8 @@ class Persona:
             held |= {"delegation.view", "delegation.manage"} if self._is(obj.delegator_id) else set()
         elif type(obj).__module__.startswith("collab.internships."):
             held = self._words_on_an_internship(obj, side)
+        elif type(obj).__module__ == "collab.transfer.royalties.models" or is_of_books(obj):
+            held = words_on(obj, self.posts, ROLE_WORDS, self.user.pk if self.user is not None else None)
         elif (house := owner_of(obj)) is not None:
             held = {word for org, role in self.posts if org == house for word in ROLE_WORDS[role]}
             held |= self._words_on_a_case(obj, side)

@@ -157,6 +157,7 @@ from registry.catalog.services import TrainedModel, register_version
 from registry.datasets.models import Dataset, DatasetVersion
 from registry.uses.models import UseCode, UseTerms
 from registry.uses.services import CodeTerm, set_uses
+from tests.access.books import keep_books, row_for
 from tests.cast import Joint, employ, joint, organisation, person, token_for, upload
 from training.engine.contract import EVENTS_FILE, LOG_FILE
 from training.jobs.models import Attempt, Job
@@ -210,6 +211,7 @@ class Side:
     placements: dict[str, Placement] = field(default_factory=dict)
     open_posting: Posting | None = None  # on the public page
     elsewhere: Cohort | None = None  # of another university, in which this one's labs offer places
+    books: dict[str, Model] = field(default_factory=dict)
     spec: dict[str, Any] = field(default_factory=dict)
     finishable: MembershipReview | None = None  # of the organisation, with nothing left to decide
 
@@ -224,6 +226,8 @@ class Side:
 
     def object(self, model: type[Model], action: str = "") -> Model:
         """An object of this side on which `action` is possible."""
+        if self.books and (kept := row_for(self.books, model, action)) is not None:
+            return kept
         if model is AgreementVersion:
             return self.versions[_ON_VERSION.get(action, "executed")]
         if model is Agreement and action == "partial_update":
@@ -324,6 +328,7 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
     _transfer(here)
     _internships(here)
     _protection(here)
+    keep_books(here)
     tokens = ApiToken.objects.filter(digest__in=[_digest(token_for(made.researcher))])
     tokens.update(name=f"Token {canary}")
     here.objects |= {

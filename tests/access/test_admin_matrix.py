@@ -10,6 +10,8 @@ from django.contrib import admin
 from django.db.models import ForeignKey, Model
 from django.urls import reverse
 
+from collab.transfer.models import Statement
+from tests.access.books import OF_BOOKS, OF_LICENCE
 from tests.access.personas import Visitor
 from tests.access.scene import Scene, Side
 from tests.access.test_matrix import content_of, may_see, missing_headers, rolled_back
@@ -41,6 +43,7 @@ OF_INTERNSHIPS = {"application", "applicationdocument", "applicationevent", "boa
     "placementnote",
     "evaluation",
 }
+BOOKS = {model._meta.model_name for model in (*OF_LICENCE, *OF_BOOKS, Statement)}
 SEES = {"staff": (), "staff member": ("a",), "superuser": ("a", "b")}
 
 
@@ -67,7 +70,9 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
         return False  # an observer sees no money
     if model in {"reviewstep", "review", "conflictofinterest"}:
         return False  # … and no review
-    if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN, *OFFICE, *OF_INTERNSHIPS}:
+    if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN, *OFFICE, *BOOKS}:
+        return False  # the staff member is an observer: no history, and no token of their own here
+    if model in OF_INTERNSHIPS:
         return False  # the staff member is an observer: no history, and no token of their own here
     return side in SEES[name]
 

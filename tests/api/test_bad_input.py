@@ -171,10 +171,12 @@ def test_methods(program: Program, covered: Any) -> None:
     assert program.send("HEAD", one).content == b""
 
 
-@pytest.mark.parametrize("accept", ["text/html", "application/xml", "text/html,application/xhtml+xml", "image/png"])
+@pytest.mark.parametrize("accept", ["text/html", "text/csv", "application/x-ndjson", "text/html,application/xml"])
 def test_only_json_is_answered(program: Program, accept: str) -> None:
     response = program.get(DATASETS, Accept=accept)
-    assert (response.status_code, response.json()["code"]) == (406, "not_acceptable")
+    told = response.json()
+    assert (response.status_code, told["code"], told["field"]) == (406, "not_acceptable", "Accept")
+    assert told["available"] == ["application/json"] and "application/json" in told["detail"]
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "application/*;q=0.5", "text/html, */*;q=0.1"])

@@ -122,7 +122,7 @@ def test_a_refused_file_is_told_in_place(page, live_server, enter, aurora: Joint
     file.write_text("a,b\n1,2\n3\n")
     page.get_by_label("File").set_input_files(file)
     page.get_by_role("button", name="Upload and check").click()
-    page.get_by_text("Row 3 has 1 cells where the header has 2").wait_for()
+    page.get_by_text("Row 3 has 1 cell where the header has 2").wait_for()
     assert page.get_by_role("button", name="Upload and check").is_enabled()
     assert dataset.versions.count() == 1
 

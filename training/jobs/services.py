@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -113,9 +114,13 @@ def dataset_of(spec: Spec, *, project: Project, by: User) -> DatasetVersion:
 def check_spec(spec: Spec, version: DatasetVersion, start: ModelVersion | None = None) -> list[Issue]:
     """Hold the spec against profile and start; raises FaultyInputError for errors, returns the warnings."""
     issues = validate(spec, version.profile, spec_of(start) if start else None)
-    errors = [issue for issue in issues if issue.level == "error"]
+    errors = [fault_of(issue) for issue in issues if issue.level == "error"]
+    if spec.resources.gpus > settings.TRAINING_GPUS:
+        text = _("It asks for a graphics processor, and no worker of this site has one.")
+        hint_text = _("Choose 0 graphics processors, or ask the platform's admin.")
+        errors.append(Fault("spec.resources.gpus", text, hint_text))
     if errors:
-        raise FaultyInputError([fault_of(issue) for issue in errors], field="spec")
+        raise FaultyInputError(errors, field="spec")
     return issues
 
 

@@ -13,4 +13,6 @@ class Command(BaseCommand):
     help = "Enter the dated rules of collab/transfer/disclosures/novelty.toml: what a publication does to a patent."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(f"{load_rules()} rules on novelty entered.")
+        made = load_rules()
+        if options["verbosity"]:
+            self.stdout.write(f"{made} rules on novelty entered.")

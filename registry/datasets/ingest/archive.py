@@ -29,7 +29,8 @@ _STORED, _DEFLATED = 0, 8
 _ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
 _SIZES_BEHIND, _UTF8_NAME = 0x8, 0x800
 _METHOD_AES = 99
-_DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Beside the format characters (zero-width, bidi controls): letters that are blank, and what only varies its neighbour.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
 @dataclass(frozen=True)
@@ -244,6 +245,9 @@ class Zip:
                 raise RefusedError("zip_encrypted", where=one.where)
             if one.method not in (_STORED, _DEFLATED):
                 raise RefusedError("zip_method", where=one.where)
+            hidden = invisible(one.name)
+            if hidden is not None:
+                raise RefusedError("zip_invisible_name", character=f"U+{ord(hidden):04X}", where=one.where)
             fault = name_fault(one.name) or _mode_fault(one)
             if fault:
                 raise RefusedError(fault, where=one.where)
@@ -345,9 +349,14 @@ def _name_encoding(names: list[bytes]) -> str:
     return "cp437"
 
 
+def invisible(name: str) -> str | None:
+    """The first character that shows nothing or turns the direction: two labels would look like one."""
+    return next((c for c in name if c in _BLANK or unicodedata.category(c) in ("Cf", "Zl", "Zp")), None)
+
+
 def name_fault(name: str) -> str | None:
     """The code that refuses a name which is unsafe as a path on some system, or None."""
-    if not name or len(name) > 1024 or any(c in _DIRECTION or unicodedata.category(c) in ("Cc", "Cs") for c in name):
+    if not name or len(name) > 1024 or any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
         return "zip_unsafe_name"
     if name.startswith(("/", "\\")) or (len(name) > 1 and name[1] == ":" and name[0].isascii() and name[0].isalpha()):
         return "zip_absolute_path"

@@ -123,6 +123,14 @@ FORMATS: dict[str, str] = {
 
 _AGAIN = gettext_noop("Make the zip again from the plain files and upload it.")
 _UTF8 = gettext_noop("Save the file as UTF-8 and upload it again.")
+OF_ONE: dict[str, tuple[str, str]] = {
+    "ragged_row": (
+        "found",
+        gettext_noop("Row {row} has {found} cell where the header has {expected} (line {line})."),
+    ),
+}
+"""What is said where the parameter named counts just one; beside it stands the sentence for all other numbers."""
+
 _ACCEPTED = gettext_noop("Accepted are plain text, CSV, JSON lines, and a zip of PNG, JPEG or WebP images.")
 
 MESSAGES: dict[str, tuple[str, str]] = {
@@ -395,6 +403,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         gettext_noop("The name “{member}” contains characters that are not accepted."),
         gettext_noop("Use letters, digits, spaces, “-”, “_” and “.” in file names, and “/” between folders."),
     ),
+    "zip_invisible_name": (
+        gettext_noop("The name “{member}” contains an invisible character ({character})."),
+        gettext_noop("Rename that file or folder: type its name anew, then make the zip again."),
+    ),
     "zip_symlink": (
         gettext_noop("“{member}” is a link, not a file."),
         gettext_noop("Make the zip again with the files themselves."),
@@ -570,7 +582,9 @@ class Refusal:
 
     def message(self, translate: Callable[[str], str] = gettext_noop) -> str:
         """What happened, as one sentence."""
-        return _say(MESSAGES[self.code][0], {**self.params, **self.where}, translate)
+        counted, of_one = OF_ONE.get(self.code, ("", ""))
+        template = of_one if counted and self.params.get(counted) == 1 else MESSAGES[self.code][0]
+        return _say(template, {**self.params, **self.where}, translate)
 
     def remedy(self, translate: Callable[[str], str] = gettext_noop) -> str:
         """How to mend it, as one or two sentences."""

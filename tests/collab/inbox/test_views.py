@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from collab.inbox import views
 from collab.inbox.models import Notification, NotificationSettings, Obligation, Request
 from collab.inbox.services import add_reviewer, decide_request, notify, set_obligation
 from tests.cast import person
@@ -157,6 +160,26 @@ def test_choosing_how_mail_comes(aurora):
 
 
 # --- the calendar
+def test_a_calendar_of_very_many_dates_looks_at_the_next_ones_only(aurora, monkeypatch):
+    monkeypatch.setattr(views, "AGENDA_MOST", 3)
+    today = timezone.localdate()
+    Obligation.objects.bulk_create(
+        Obligation(
+            source_type="test", source_id=str(number), kind="report", title=f"Report {number}", project=aurora.project,
+            due_on=today + timedelta(days=number - 5),
+        )
+        for number in range(9)
+    )  # fmt: skip
+
+    with CaptureQueriesContext(connection) as caught:
+        page = text(as_(aurora.lead).get("/calendar/"))
+    counts = [query["sql"] for query in caught if "COUNT(" in query["sql"] and "collab_obligation" in query["sql"]]
+
+    assert "More than 3 are overdue" in page and "The next 3 are listed" in page
+    assert "Report 2" in page and as_(aurora.lead).get("/calendar/?page=2").status_code == 404
+    assert counts and all("LIMIT 4" in sql for sql in counts), "no count of all rows"
+
+
 def test_the_calendar_shows_the_month_and_what_is_overdue_first(aurora, borealis):
     today = timezone.localdate()
     given = {"url": "/", "project": aurora.project}

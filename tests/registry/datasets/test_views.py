@@ -164,7 +164,7 @@ def test_a_script_is_told_where_to_go(aurora, notes):
     ("content", "name", "status", "said"),
     [
         (b"", "empty.txt", 422, "The file is empty"),
-        (b"a,b\n1,2\n3\n", "ragged.csv", 422, "Row 3 has 1 cells where the header has 2"),
+        (b"a,b\n1,2\n3\n", "ragged.csv", 422, "Row 3 has 1 cell where the header has 2"),
         (b"caf\xe9 " * 40, "latin.txt", 422, "not valid UTF-8"),
         (b"\x80\x05\x95\x1e" + b"\x00" * 60, "data.csv", 415, "pickle"),
         (CSV, "same.csv", 409, "already version 1"),

@@ -200,3 +200,14 @@ def test_whoever_resumes_answers_for_the_job(covered, spec):
     job = resume_job(job=job, by=covered.researcher)
 
     assert (job.state, job.runs_as, job.submitted_by) == ("queued", covered.researcher, covered.engineer)
+
+
+def test_a_graphics_processor_that_no_worker_has_is_refused_before_anything_is_queued(covered, spec, settings):
+    wanted = spec | {"resources": {"cpus": 1, "gpus": 1}}
+    settings.TRAINING_GPUS = 0
+    with pytest.raises(FaultyInputError, match="no worker of this site has one") as refused:
+        submit(covered, wanted)
+    assert faulty_paths(refused) == {"spec.resources.gpus"} and not Job.objects.exists()
+
+    settings.TRAINING_GPUS = 1
+    assert submit(covered, wanted).state == "queued"

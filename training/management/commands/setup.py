@@ -25,6 +25,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self._step("folders", self._folders)
         self._step("database", lambda: call_command("migrate", interactive=False, verbosity=0))
+        self._step("rules", lambda: call_command("load_novelty_rules", verbosity=0))
         self._step("tracking", self._tracking)
         self._step("static files", lambda: call_command("collectstatic", interactive=False, verbosity=0))
         if not options["no_demo"]:

@@ -43,10 +43,17 @@ def test_absolute_names(refusal, name):
 
 @pytest.mark.parametrize(
     "name",
-    ["a\0b.png", "a\nb.png", "safe\u202egnp.exe", "", "a//b.png", "./a.png", "a\\b.png", "a/" + "x" * 300, "\x7f.png"],
+    ["a\0b.png", "a\nb.png", "", "a//b.png", "./a.png", "a\\b.png", "a/" + "x" * 300, "\x7f.png"],
 )
 def test_unsafe_names(refusal, name):
     assert refusal(make(File(name, ONE)), "a.zip")[0] == "zip_unsafe_name"
+
+
+@pytest.mark.parametrize("character", "\u200b\u200d\u2060\ufeff\u00ad\u202e\u2066\u061c\u180e\u2028\u3164\u2800")
+def test_a_name_with_an_invisible_character_is_refused_by_its_name(look, character):
+    found = look(make(*pictures("cat/1.png"), File(f"cat{character}/2.png", ONE)), "a.zip").refusal
+    assert (found.code, found.params) == ("zip_invisible_name", {"character": f"U+{ord(character):04X}"})
+    assert found.where["member"].endswith("/2.png") and f"U+{ord(character):04X}" in found.message()
 
 
 def test_a_name_that_is_not_utf8_although_it_says_so(refusal):

@@ -116,6 +116,8 @@ def test_ragged_row_says_what_was_expected(look):
     assert refusal.params == {"found": 3, "expected": 2}
     assert refusal.message() == "Row 2 has 3 cells where the header has 2 (line 2)."
     assert refusal.remedy().startswith("Put text")
+    alone = look(b"a,b\n1,2\n3\n", "a.csv").refusal
+    assert alone.message() == "Row 3 has 1 cell where the header has 2 (line 3)."
 
 
 def test_caps_of_a_csv(refusal):

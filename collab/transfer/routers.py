@@ -1,0 +1,19 @@
+"""The nouns of technology transfer in the REST API."""
+
+from typing import Any
+
+from rest_framework.routers import SimpleRouter
+
+from collab.transfer.disclosures.api import AssessmentViewSet, CaseViewSet, CriterionViewSet, NoveltyRuleViewSet
+
+NOUNS: tuple[tuple[str, Any, str], ...] = (
+    ("transfer-cases", CaseViewSet, "transfer-case"),
+    ("transfer-assessments", AssessmentViewSet, "transfer-assessment"),
+    ("transfer-criteria", CriterionViewSet, "transfer-criterion"),
+    ("novelty-rules", NoveltyRuleViewSet, "novelty-rule"),
+)
+
+
+def register(router: SimpleRouter) -> None:
+    for prefix, viewset, name in NOUNS:
+        router.register(prefix, viewset, basename=name)

@@ -1,0 +1,49 @@
+"""What the verbs on royalties share: locks, the row of history, sums in words, numbers without gaps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from collab.accounts.models import Organisation, User
+from collab.agreements.acts import named
+from collab.audit.services import record
+from collab.kernel.errors import StaleError
+from collab.transfer.licences.models import Licence
+from collab.transfer.royalties.money import from_minor
+
+
+def note(verb: str, subject: models.Model, by: User | None, licence: Licence, **data: Any) -> None:
+    """One row of history about a licence; the licensor's admins read it."""
+    record(
+        verb=verb,
+        subject=subject,
+        by=by,
+        organisation_id=licence.licensor_id,
+        data=named(licence.agreement) | data,
+    )
+
+
+def note_books(verb: str, subject: models.Model, by: User | None, organisation: Organisation, **data: Any) -> None:
+    """One row of history about the books of an organisation."""
+    record(verb=verb, subject=subject, by=by, organisation_id=organisation.pk, data=data)
+
+
+def said(minor: int, currency: str) -> str:
+    """A sum in words: 1,234.50 EUR."""
+    return f"{from_minor(minor, currency):,f} {currency}"
+
+
+def next_number(rows: models.QuerySet[Any], organisation: Organisation) -> int:
+    """The number after the last one of the organisation, whose row is held: none is left out, none is used twice."""
+    Organisation.objects.select_for_update().get(pk=organisation.pk)
+    return (rows.filter(organisation=organisation).aggregate(last=Max("number"))["last"] or 0) + 1
+
+
+def require_version(row: Any, version: int | None, now: dict[str, object] | None = None) -> None:
+    """Raises StaleError when somebody changed the row since `version`."""
+    if version is not None and row.version != version:
+        raise StaleError(_("Somebody changed it since you opened it. Read it again and repeat your change."), now=now)

@@ -1,0 +1,148 @@
+"""Admin of royalties: the books are read here, and changed by their verbs."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from collab.transfer.royalties.models import (
+    CostRepayment,
+    Distribution,
+    ExchangeRate,
+    InterestRule,
+    Invoice,
+    InvoiceLine,
+    LedgerEntry,
+    PolicyVersion,
+    Receipt,
+    ReceiptMatch,
+    ReportLine,
+    RoyaltyPolicy,
+    RoyaltyReport,
+    ScheduledPayment,
+    Statement,
+    ThirdPartyShare,
+)
+from collab.web.admin import ScopedModelAdmin
+
+
+@admin.register(ScheduledPayment)
+class ScheduledPaymentAdmin(ScopedModelAdmin):
+    list_display = ["title", "licence", "kind", "due_on", "amount", "currency", "state"]
+    list_filter = ["kind", "state", "currency"]
+    search_fields = ["title", "title_zh", "licence__agreement__reference"]
+    list_select_related = ["licence__agreement__project"]
+    date_hierarchy = "due_on"
+
+
+@admin.register(RoyaltyReport)
+class RoyaltyReportAdmin(ScopedModelAdmin):
+    list_display = ["licence", "starts_on", "ends_on", "due_on", "state", "royalty", "minimum", "currency"]
+    list_filter = ["state", "currency"]
+    search_fields = ["licence__agreement__reference"]
+    list_select_related = ["licence__agreement__project"]
+    date_hierarchy = "starts_on"
+
+
+@admin.register(ReportLine)
+class ReportLineAdmin(ScopedModelAdmin):
+    list_display = ["report", "position", "product", "units", "gross", "deductions"]
+    search_fields = ["product"]
+    list_select_related = ["report__licence__agreement__project"]
+
+
+@admin.register(Invoice)
+class InvoiceAdmin(ScopedModelAdmin):
+    list_display = ["reference", "licence", "issued_on", "due_on", "total", "paid", "currency", "state"]
+    list_filter = ["state", "currency"]
+    search_fields = ["number", "licence__agreement__reference"]
+    list_select_related = ["organisation", "licence__agreement__project"]
+    date_hierarchy = "issued_on"
+
+
+@admin.register(InvoiceLine)
+class InvoiceLineAdmin(ScopedModelAdmin):
+    list_display = ["invoice", "position", "title", "amount"]
+    search_fields = ["title", "title_zh"]
+    list_select_related = ["invoice__organisation"]
+
+
+@admin.register(ExchangeRate)
+class ExchangeRateAdmin(ScopedModelAdmin):
+    list_display = ["organisation", "source", "target", "rate", "from_on", "until_on", "entered_by"]
+    list_filter = ["source", "target"]
+    list_select_related = ["organisation", "entered_by"]
+    date_hierarchy = "from_on"
+
+
+@admin.register(InterestRule)
+class InterestRuleAdmin(ScopedModelAdmin):
+    list_display = ["organisation", "from_on", "percent", "entered_by"]
+    list_select_related = ["organisation", "entered_by"]
+
+
+@admin.register(RoyaltyPolicy)
+class RoyaltyPolicyAdmin(ScopedModelAdmin):
+    list_display = ["organisation", "currency"]
+    list_select_related = ["organisation"]
+
+
+@admin.register(PolicyVersion)
+class PolicyVersionAdmin(ScopedModelAdmin):
+    list_display = ["policy", "number", "effective_on", "note", "created_by"]
+    list_select_related = ["policy__organisation", "created_by"]
+
+
+@admin.register(ThirdPartyShare)
+class ThirdPartyShareAdmin(ScopedModelAdmin):
+    list_display = ["name", "case", "percent", "from_on", "until_on"]
+    search_fields = ["name", "case__docket"]
+    list_select_related = ["case__disclosure"]
+
+
+@admin.register(Receipt)
+class ReceiptAdmin(ScopedModelAdmin):
+    list_display = [
+        "received_on", "licence", "amount", "currency", "booked", "distributed", "retained", "undistributed",
+        "reference",
+    ]  # fmt: skip
+    list_filter = ["currency", "book_currency"]
+    search_fields = ["reference", "note", "licence__agreement__reference"]
+    list_select_related = ["licence__agreement__project"]
+    date_hierarchy = "received_on"
+
+
+@admin.register(ReceiptMatch)
+class ReceiptMatchAdmin(ScopedModelAdmin):
+    list_display = ["receipt", "invoice", "amount", "matched_by", "undone_at"]
+    list_select_related = ["receipt", "invoice__organisation", "matched_by"]
+
+
+@admin.register(Distribution)
+class DistributionAdmin(ScopedModelAdmin):
+    list_display = [
+        "number", "organisation", "state", "receipts", "amount", "distributed", "retained", "currency", "proposed_by",
+        "decided_by",
+    ]  # fmt: skip
+    list_filter = ["state", "currency"]
+    list_select_related = ["organisation", "proposed_by", "decided_by"]
+    date_hierarchy = "posted_at"
+
+
+@admin.register(CostRepayment)
+class CostRepaymentAdmin(ScopedModelAdmin):
+    list_display = ["distribution", "cost", "booked", "amount"]
+    list_select_related = ["distribution", "cost"]
+
+
+@admin.register(Statement)
+class StatementAdmin(ScopedModelAdmin):
+    list_display = ["name", "distribution", "amount"]
+    search_fields = ["name"]
+    list_select_related = ["distribution"]
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(ScopedModelAdmin):
+    list_display = ["distribution", "receipt", "account", "amount", "rule", "inventor", "third_party"]
+    list_filter = ["account"]
+    list_select_related = ["distribution", "receipt", "inventor", "third_party"]

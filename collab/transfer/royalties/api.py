@@ -1,0 +1,870 @@
+"""Royalties as JSON. Sums are decimals written as text, each with its currency."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import django_filters
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field, extend_schema_view
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from collab.access.policy import get_or_404
+from collab.accounts.models import Organisation
+from collab.inbox.states import Decision
+from collab.transfer.disclosures.models import TransferCase
+from collab.transfer.licences.models import Licence
+from collab.transfer.royalties.models import (
+    Distribution,
+    ExchangeRate,
+    InterestRule,
+    Invoice,
+    InvoiceLine,
+    LedgerEntry,
+    PolicyVersion,
+    Receipt,
+    ReceiptMatch,
+    ReportLine,
+    RoyaltyReport,
+    ScheduledPayment,
+    Statement,
+    ThirdPartyShare,
+)
+from collab.transfer.royalties.money import from_minor
+from collab.transfer.royalties.papers import invoice_pdf, statement_pdf
+from collab.transfer.royalties.policies import Account
+from collab.transfer.royalties.reading import say_lines
+from collab.transfer.royalties.services import (
+    accept_report,
+    add_payment,
+    add_third_party,
+    cancel_invoice,
+    decide_distribution,
+    edit_receipt,
+    end_third_party,
+    enter_rate,
+    enter_receipt,
+    invoice_interest,
+    invoice_payments,
+    invoice_report,
+    match_receipt,
+    propose_distribution,
+    propose_reversal,
+    return_report,
+    reverse_receipt,
+    set_interest,
+    set_policy,
+    submit_report,
+    unmatch_receipt,
+    waive_payment,
+    withdraw_distribution,
+)
+from collab.transfer.royalties.states import DistributionState, InvoiceState, PaymentKind, PaymentState, ReportState
+from collab.web.api import (
+    IF_MATCH,
+    DayField,
+    PersonSerializer,
+    ScopedRelatedField,
+    ScopedViewSet,
+    StrictSerializer,
+    choices_of,
+    etag_of,
+    require_match,
+    tagged,
+)
+from collab.web.downloads import attachment
+from collab.web.negotiation import AnythingNegotiation
+
+PDF = {200: OpenApiResponse(OpenApiTypes.BINARY, description="PDF")}
+_SUM: dict[str, Any] = {"max_digits": 18, "decimal_places": 4}
+
+
+@extend_schema_field(OpenApiTypes.DECIMAL)
+class MoneyField(serializers.Field):
+    """Minor units of the row's currency, as a decimal in text."""
+
+    def __init__(self, currency: str = "currency", **kwargs: Any) -> None:
+        self.path = currency.split(".")
+        super().__init__(**(kwargs | {"read_only": True}))
+
+    def get_attribute(self, instance: Any) -> Any:
+        minor, found = super().get_attribute(instance), instance
+        for step in self.path:
+            found = getattr(found, step)
+        return minor, found
+
+    def to_representation(self, value: Any) -> str:
+        minor, currency = value
+        return f"{from_minor(minor, currency):f}"
+
+
+def _currency() -> serializers.CharField:
+    return serializers.CharField(min_length=3, max_length=3)
+
+
+def _organisation() -> ScopedRelatedField:
+    return ScopedRelatedField(word="royalty.manage", model=Organisation, slug_field="slug")
+
+
+def _licence() -> ScopedRelatedField:
+    return ScopedRelatedField(word="royalty.manage", model=Licence)
+
+
+def _day() -> DayField:
+    return DayField(required=False, allow_null=True)
+
+
+class ReasonInput(StrictSerializer):
+    reason = serializers.CharField(max_length=1000)
+
+
+class DueInput(StrictSerializer):
+    due_on = _day()
+
+
+# --- scheduled payments
+class PaymentSerializer(serializers.ModelSerializer):
+    kind = serializers.ChoiceField(choices=PaymentKind.choices, read_only=True)
+    state = serializers.ChoiceField(choices=choices_of(PaymentState), read_only=True)
+    amount = MoneyField()
+
+    class Meta:
+        model = ScheduledPayment
+        fields = [
+            "id",
+            "licence",
+            "kind",
+            "title",
+            "title_zh",
+            "due_on",
+            "amount",
+            "currency",
+            "state",
+            "reason",
+            "version",
+        ]
+
+
+class PaymentInput(StrictSerializer):
+    licence = _licence()
+    kind = serializers.ChoiceField(choices=PaymentKind.choices)
+    title = serializers.CharField(max_length=300)
+    title_zh = serializers.CharField(max_length=300, required=False, allow_blank=True)
+    amount = serializers.DecimalField(**_SUM)
+    currency = _currency()
+    due_on = DayField()
+
+
+class PaymentFilter(django_filters.FilterSet):
+    licence = django_filters.UUIDFilter()
+    state = django_filters.ChoiceFilter(choices=choices_of(PaymentState))
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Scheduled payments", responses=PaymentSerializer(many=True)),
+    retrieve=extend_schema(summary="One scheduled payment", responses=PaymentSerializer),
+)
+class ScheduledPaymentViewSet(ScopedViewSet):
+    words = {"list": "royalty.view", "retrieve": "royalty.view", "create": "royalty.manage", "waive": "royalty.manage"}
+    rows = ScheduledPayment.objects.select_related(
+        "licence__agreement__project", "licence__licensor", "licence__licensee"
+    )
+    serializer_class = PaymentSerializer
+    filterset_class = PaymentFilter
+
+    def list(self, request: Request) -> Response:
+        return self.listed(self.filtered(), PaymentSerializer)
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        row = self.get_object()
+        return tagged(self.shown(row, PaymentSerializer), etag_of(row.pk, row.version))
+
+    @extend_schema(summary="Add a payment", request=PaymentInput, responses={201: PaymentSerializer})
+    def create(self, request: Request) -> Response:
+        return self.shown(add_payment(by=request.user, **self.parsed(PaymentInput)), PaymentSerializer, 201)
+
+    @extend_schema(summary="Not ask for it", request=ReasonInput, responses=PaymentSerializer, parameters=[IF_MATCH])
+    @action(detail=True, methods=["post"])
+    def waive(self, request: Request, pk: str) -> Response:
+        row = self.get_object()
+        require_match(request, etag_of(row.pk, row.version))
+        done = waive_payment(payment=row, by=request.user, version=row.version, **self.parsed(ReasonInput))
+        return self.shown(done, PaymentSerializer)
+
+
+# --- reports
+class LineSerializer(serializers.ModelSerializer):
+    gross = MoneyField("report.currency")
+    deductions = MoneyField("report.currency")
+
+    class Meta:
+        model = ReportLine
+        fields = ["product", "units", "gross", "deductions"]
+
+
+class ReportRow(serializers.ModelSerializer):
+    state = serializers.ChoiceField(choices=choices_of(ReportState), read_only=True)
+    royalty = MoneyField()
+    minimum = MoneyField()
+    sublicence_share = MoneyField()
+    due = MoneyField()
+    submitted_by = PersonSerializer(read_only=True, allow_null=True)
+    checked_by = PersonSerializer(read_only=True, allow_null=True)
+
+    class Meta:
+        model = RoyaltyReport
+        fields = [
+            "id", "licence", "starts_on", "ends_on", "due_on", "currency", "state", "royalty", "minimum",
+            "sublicence_share", "due", "submitted_by", "submitted_at", "checked_by", "checked_at", "version",
+        ]  # fmt: skip
+
+
+class StepSerializer(serializers.Serializer):
+    """One step of the computation."""
+
+    text = serializers.CharField(read_only=True)
+    amount = serializers.DecimalField(read_only=True, allow_null=True, **_SUM)
+
+
+class ReportSerializer(ReportRow):
+    """A report with its lines and the computation, step by step."""
+
+    lines = LineSerializer(many=True, read_only=True)
+    sublicence_income = MoneyField()
+    computation = serializers.SerializerMethodField()
+
+    class Meta(ReportRow.Meta):
+        fields = [*ReportRow.Meta.fields, "lines", "sublicence_income", "note", "reason", "computation"]
+
+    @extend_schema_field(StepSerializer(many=True))
+    def get_computation(self, report: RoyaltyReport) -> list[dict[str, Any]]:
+        return [
+            {
+                "text": line["text"],
+                "amount": None if line["amount"] is None else f"{from_minor(line['amount'], report.currency):f}",
+            }
+            for line in say_lines(report.computed, report.currency)
+        ]
+
+
+class LineInput(StrictSerializer):
+    product = serializers.CharField(max_length=200, allow_blank=True)
+    units = serializers.DecimalField(required=False, **_SUM)
+    gross = serializers.DecimalField(required=False, **_SUM)
+    deductions = serializers.DecimalField(required=False, **_SUM)
+
+
+class ReportInput(StrictSerializer):
+    lines = LineInput(many=True)
+    currency = _currency()
+    sublicence_income = serializers.DecimalField(required=False, **_SUM)
+    note = serializers.CharField(max_length=4000, required=False, allow_blank=True, source="note_text")
+
+
+class ReportFilter(django_filters.FilterSet):
+    licence = django_filters.UUIDFilter()
+    state = django_filters.ChoiceFilter(choices=choices_of(ReportState))
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Royalty reports", responses=ReportRow(many=True)),
+    retrieve=extend_schema(summary="One royalty report, with its computation", responses=ReportSerializer),
+)
+class RoyaltyReportViewSet(ScopedViewSet):
+    words = {
+        "list": "royalty.view",
+        "retrieve": "royalty.view",
+        "submit": "royalty.report",
+        "send_back": "royalty.manage",
+        "accept": "royalty.manage",
+        "invoice": "royalty.manage",
+    }
+    rows = RoyaltyReport.objects.with_all()
+    serializer_class = ReportSerializer
+    filterset_class = ReportFilter
+
+    def list(self, request: Request) -> Response:
+        return self.listed(self.filtered(), ReportRow)
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        return self._told(self.get_object())
+
+    @extend_schema(
+        summary="Report what was sold", request=ReportInput, responses=ReportSerializer, parameters=[IF_MATCH]
+    )
+    @action(detail=True, methods=["post"])
+    def submit(self, request: Request, pk: str) -> Response:
+        row = self._matched(request)
+        return self._told(submit_report(report=row, by=request.user, version=row.version, **self.parsed(ReportInput)))
+
+    @extend_schema(summary="Send it back", request=ReasonInput, responses=ReportSerializer, parameters=[IF_MATCH])
+    @action(detail=True, methods=["post"], url_path="return")
+    def send_back(self, request: Request, pk: str) -> Response:
+        row = self._matched(request)
+        return self._told(return_report(report=row, by=request.user, version=row.version, **self.parsed(ReasonInput)))
+
+    @extend_schema(summary="Accept and close it", request=None, responses=ReportSerializer, parameters=[IF_MATCH])
+    @action(detail=True, methods=["post"])
+    def accept(self, request: Request, pk: str) -> Response:
+        row = self._matched(request)
+        return self._told(accept_report(report=row, by=request.user, version=row.version))
+
+    @extend_schema(summary="Write the invoice", request=DueInput, responses={201: OpenApiTypes.OBJECT})
+    @action(detail=True, methods=["post"])
+    def invoice(self, request: Request, pk: str) -> Response:
+        made = invoice_report(report=self.get_object(), by=request.user, **self.parsed(DueInput))
+        return self.shown(made, InvoiceSerializer, 201)
+
+    def _matched(self, request: Request) -> RoyaltyReport:
+        row = self.get_object()
+        require_match(request, etag_of(row.pk, row.version))
+        return row
+
+    def _told(self, report: RoyaltyReport) -> Response:
+        row = self.rows.all().get(pk=report.pk)
+        return tagged(self.shown(row, ReportSerializer), etag_of(row.pk, row.version))
+
+
+# --- invoices
+class InvoiceLineSerializer(serializers.ModelSerializer):
+    amount = MoneyField("invoice.currency")
+
+    class Meta:
+        model = InvoiceLine
+        fields = ["title", "title_zh", "amount", "payment"]
+
+
+class InvoiceRow(serializers.ModelSerializer):
+    organisation = serializers.SlugField(source="organisation.slug", read_only=True)
+    reference = serializers.CharField(read_only=True)
+    state = serializers.ChoiceField(choices=choices_of(InvoiceState), read_only=True)
+    total = MoneyField()
+    paid = MoneyField()
+
+    class Meta:
+        model = Invoice
+        fields = [
+            "id", "organisation", "reference", "number", "licence", "report", "credits", "interest_on", "issued_on",
+            "due_on", "total", "paid", "currency", "state", "version",
+        ]  # fmt: skip
+
+
+class InvoiceSerializer(InvoiceRow):
+    lines = InvoiceLineSerializer(many=True, read_only=True)
+
+    class Meta(InvoiceRow.Meta):
+        fields = [*InvoiceRow.Meta.fields, "lines"]
+
+
+class PaymentsInput(StrictSerializer):
+    payments = serializers.ListField(
+        child=ScopedRelatedField(word="royalty.manage", model=ScheduledPayment), min_length=1, max_length=50
+    )
+    due_on = _day()
+
+
+class InvoiceFilter(django_filters.FilterSet):
+    licence = django_filters.UUIDFilter()
+    state = django_filters.ChoiceFilter(choices=choices_of(InvoiceState))
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Invoices", responses=InvoiceRow(many=True)),
+    retrieve=extend_schema(summary="One invoice", responses=InvoiceSerializer),
+)
+class InvoiceViewSet(ScopedViewSet):
+    words = {
+        "list": "royalty.view",
+        "retrieve": "royalty.view",
+        "paper": "royalty.view",
+        "create": "royalty.manage",
+        "cancel": "royalty.manage",
+        "interest": "royalty.manage",
+    }
+    rows = Invoice.objects.with_licence().select_related("report", "credits__organisation").prefetch_related("lines")
+    serializer_class = InvoiceSerializer
+    filterset_class = InvoiceFilter
+
+    def list(self, request: Request) -> Response:
+        return self.listed(self.filtered(), InvoiceRow)
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        row = self.get_object()
+        return tagged(self.shown(row, InvoiceSerializer), etag_of(row.pk, row.version))
+
+    @extend_schema(summary="Ask for scheduled payments", request=PaymentsInput, responses={201: InvoiceSerializer})
+    def create(self, request: Request) -> Response:
+        return self.shown(invoice_payments(by=request.user, **self.parsed(PaymentsInput)), InvoiceSerializer, 201)
+
+    @extend_schema(
+        summary="Take it back by a credit note", request=ReasonInput, responses={201: InvoiceSerializer},
+        parameters=[IF_MATCH],
+    )  # fmt: skip
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        row = self.get_object()
+        require_match(request, etag_of(row.pk, row.version))
+        made = cancel_invoice(invoice=row, by=request.user, version=row.version, **self.parsed(ReasonInput))
+        return self.shown(made, InvoiceSerializer, 201)
+
+    @extend_schema(summary="Ask for late interest on it", request=DueInput, responses={201: InvoiceSerializer})
+    @action(detail=True, methods=["post"])
+    def interest(self, request: Request, pk: str) -> Response:
+        made = invoice_interest(invoice=self.get_object(), by=request.user, **self.parsed(DueInput))
+        return self.shown(made, InvoiceSerializer, 201)
+
+    @extend_schema(summary="The invoice on paper", responses=PDF)
+    @action(detail=True, url_path="invoice.pdf", content_negotiation_class=AnythingNegotiation)
+    def paper(self, request: Request, pk: str) -> HttpResponseBase:
+        row = self.get_object()
+        content = invoice_pdf(row)
+        return attachment(content, f"{row.reference}.pdf", hashlib.sha256(content).hexdigest())
+
+
+# --- receipts
+class MatchSerializer(serializers.ModelSerializer):
+    amount = MoneyField("receipt.currency")
+
+    class Meta:
+        model = ReceiptMatch
+        fields = ["id", "invoice", "amount", "undone_at"]
+
+
+class ReceiptRow(serializers.ModelSerializer):
+    organisation = serializers.SlugField(source="organisation.slug", read_only=True)
+    amount = MoneyField()
+    matched = MoneyField()
+    booked = MoneyField("book_currency")
+    distributed = MoneyField("book_currency")
+    retained = MoneyField("book_currency")
+    undistributed = MoneyField("book_currency")
+
+    class Meta:
+        model = Receipt
+        fields = [
+            "id", "organisation", "licence", "received_on", "amount", "currency", "rate", "booked", "book_currency",
+            "matched", "distributed", "retained", "undistributed", "reference", "note", "reverses", "held_by",
+            "version",
+        ]  # fmt: skip
+
+
+class ReceiptSerializer(ReceiptRow):
+    matches = MatchSerializer(many=True, read_only=True)
+
+    class Meta(ReceiptRow.Meta):
+        fields = [*ReceiptRow.Meta.fields, "matches"]
+
+
+class ReceiptInput(StrictSerializer):
+    licence = _licence()
+    received_on = DayField()
+    amount = serializers.DecimalField(**_SUM)
+    currency = _currency()
+    reference = serializers.CharField(max_length=80, required=False, allow_blank=True)
+    note = serializers.CharField(max_length=500, required=False, allow_blank=True, source="note_text")
+    match = serializers.BooleanField(required=False, default=True)
+
+
+class NoteInput(StrictSerializer):
+    note = serializers.CharField(max_length=500, allow_blank=True, source="note_text")
+
+
+class MatchInput(StrictSerializer):
+    invoice = ScopedRelatedField(word="royalty.manage", model=Invoice)
+    amount = serializers.DecimalField(required=False, allow_null=True, **_SUM)
+
+
+class UnmatchInput(StrictSerializer):
+    match = serializers.UUIDField()
+
+
+class ReceiptFilter(django_filters.FilterSet):
+    licence = django_filters.UUIDFilter()
+    organisation = django_filters.CharFilter(field_name="organisation__slug")
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Receipts, each with where it went", responses=ReceiptRow(many=True)),
+    retrieve=extend_schema(summary="One receipt", responses=ReceiptSerializer),
+)
+class ReceiptViewSet(ScopedViewSet):
+    words = {
+        "list": "royalty.view",
+        "retrieve": "royalty.view",
+        "create": "royalty.manage",
+        "partial_update": "royalty.manage",
+        "match": "royalty.manage",
+        "unmatch": "royalty.manage",
+        "reverse": "royalty.manage",
+    }
+    rows = Receipt.objects.with_licence().prefetch_related("matches")
+    serializer_class = ReceiptSerializer
+    filterset_class = ReceiptFilter
+
+    def list(self, request: Request) -> Response:
+        return self.listed(self.filtered(), ReceiptRow)
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        return self._told(self.get_object())
+
+    @extend_schema(summary="Enter money that arrived", request=ReceiptInput, responses={201: ReceiptSerializer})
+    def create(self, request: Request) -> Response:
+        return self._told(enter_receipt(by=request.user, **self.parsed(ReceiptInput)), 201)
+
+    @extend_schema(
+        summary="Change its note; anything else is reversed", request=NoteInput, responses=ReceiptSerializer,
+        parameters=[IF_MATCH],
+    )  # fmt: skip
+    def partial_update(self, request: Request, pk: str) -> Response:
+        row = self._matched(request)
+        return self._told(edit_receipt(receipt=row, by=request.user, version=row.version, **self.parsed(NoteInput)))
+
+    @extend_schema(summary="Let it pay an invoice", request=MatchInput, responses=ReceiptSerializer)
+    @action(detail=True, methods=["post"])
+    def match(self, request: Request, pk: str) -> Response:
+        row = self.get_object()
+        match_receipt(receipt=row, by=request.user, **self.parsed(MatchInput))
+        return self._told(row)
+
+    @extend_schema(summary="Take a match back", request=UnmatchInput, responses=ReceiptSerializer)
+    @action(detail=True, methods=["post"])
+    def unmatch(self, request: Request, pk: str) -> Response:
+        row = self.get_object()
+        found = get_or_404(
+            request.user, "royalty.manage", ReceiptMatch.objects.filter(receipt=row).select_related("receipt"),
+            pk=self.parsed(UnmatchInput)["match"],
+        )  # fmt: skip
+        unmatch_receipt(match=found, by=request.user)
+        return self._told(row)
+
+    @extend_schema(summary="Reverse it", request=ReasonInput, responses={201: ReceiptSerializer}, parameters=[IF_MATCH])
+    @action(detail=True, methods=["post"])
+    def reverse(self, request: Request, pk: str) -> Response:
+        row = self._matched(request)
+        made = reverse_receipt(receipt=row, by=request.user, version=row.version, **self.parsed(ReasonInput))
+        return self._told(made, 201)
+
+    def _matched(self, request: Request) -> Receipt:
+        row = self.get_object()
+        require_match(request, etag_of(row.pk, row.version), now={"note": row.note})
+        return row
+
+    def _told(self, receipt: Receipt, status: int = 200) -> Response:
+        row = self.rows.all().get(pk=receipt.pk)
+        return tagged(self.shown(row, ReceiptSerializer, status), etag_of(row.pk, row.version))
+
+
+# --- rates and policies
+class RateSerializer(serializers.ModelSerializer):
+    organisation = serializers.SlugField(source="organisation.slug", read_only=True)
+
+    class Meta:
+        model = ExchangeRate
+        fields = ["id", "organisation", "source", "target", "rate", "from_on", "until_on", "reference"]
+
+
+class RateInput(StrictSerializer):
+    organisation = _organisation()
+    source = _currency()
+    target = _currency()
+    rate = serializers.DecimalField(max_digits=18, decimal_places=8)
+    from_on = DayField()
+    until_on = _day()
+    reference = serializers.CharField(max_length=200, required=False, allow_blank=True)
+
+
+class BookFilter(django_filters.FilterSet):
+    organisation = django_filters.CharFilter(field_name="organisation__slug")
+
+
+@extend_schema_view(list=extend_schema(summary="Exchange rates", responses=RateSerializer(many=True)))
+class ExchangeRateViewSet(ScopedViewSet):
+    words = {"list": "royalty.view", "create": "royalty.manage"}
+    rows = ExchangeRate.objects.select_related("organisation")
+    serializer_class = RateSerializer
+    filterset_class = BookFilter
+
+    def list(self, request: Request) -> Response:
+        return self.listed(self.filtered(), RateSerializer)
+
+    @extend_schema(summary="Enter a rate", request=RateInput, responses={201: RateSerializer})
+    def create(self, request: Request) -> Response:
+        return self.shown(enter_rate(by=request.user, **self.parsed(RateInput)), RateSerializer, 201)
+
+
+class InterestSerializer(serializers.ModelSerializer):
+    organisation = serializers.SlugField(source="organisation.slug", read_only=True)
+
+    class Meta:
+        model = InterestRule
+        fields = ["id", "organisation", "from_on", "percent"]
+
+
+class InterestInput(StrictSerializer):
+    organisation = _organisation()
+    from_on = DayField()
+    percent = serializers.DecimalField(max_digits=7, decimal_places=4, min_value=0, max_value=100)
+
+
+@extend_schema_view(list=extend_schema(summary="Rates of late interest", responses=InterestSerializer(many=True)))
+class InterestViewSet(ScopedViewSet):
+    words = {"list": "royalty.view", "create": "royalty.manage"}
+    rows = InterestRule.objects.select_related("organisation")
+    serializer_class = InterestSerializer
+    filterset_class = BookFilter
+
+    def list(self, request: Request) -> Response:
+        return self.listed(self.filtered(), InterestSerializer)
+
+    @extend_schema(summary="Enter a rate of late interest", request=InterestInput, responses={201: InterestSerializer})
+    def create(self, request: Request) -> Response:
+        return self.shown(set_interest(by=request.user, **self.parsed(InterestInput)), InterestSerializer, 201)
+
+
+class PolicySerializer(serializers.ModelSerializer):
+    organisation = serializers.SlugField(source="policy.organisation.slug", read_only=True)
+    currency = serializers.CharField(source="policy.currency", read_only=True)
+    content = serializers.JSONField(read_only=True)
+
+    class Meta:
+        model = PolicyVersion
+        fields = ["id", "organisation", "currency", "number", "effective_on", "content", "note"]
+
+
+class PolicyInput(StrictSerializer):
+    organisation = _organisation()
+    currency = _currency()
+    effective_on = DayField()
+    content = serializers.JSONField()
+    note = serializers.CharField(max_length=1000, required=False, allow_blank=True)
+
+
+class PolicyFilter(django_filters.FilterSet):
+    organisation = django_filters.CharFilter(field_name="policy__organisation__slug")
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Versions of royalty policies", responses=PolicySerializer(many=True)),
+    retrieve=extend_schema(summary="One version of a royalty policy", responses=PolicySerializer),
+)
+class RoyaltyPolicyViewSet(ScopedViewSet):
+    words = {"list": "royalty.view", "retrieve": "royalty.view", "create": "royalty.manage"}
+    rows = PolicyVersion.objects.select_related("policy__organisation")
+    serializer_class = PolicySerializer
+    filterset_class = PolicyFilter
+
+    def list(self, request: Request) -> Response:
+        return self.listed(self.filtered(), PolicySerializer)
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        return self.shown(self.get_object(), PolicySerializer)
+
+    @extend_schema(
+        summary="Enter how income is divided from a day on", request=PolicyInput, responses={201: PolicySerializer}
+    )
+    def create(self, request: Request) -> Response:
+        return self.shown(set_policy(by=request.user, **self.parsed(PolicyInput)), PolicySerializer, 201)
+
+
+class ThirdPartySerializer(serializers.ModelSerializer):
+    class Meta:
+        model = ThirdPartyShare
+        fields = ["id", "case", "name", "percent", "from_on", "until_on", "ground", "version"]
+
+
+class ThirdPartyInput(StrictSerializer):
+    case = ScopedRelatedField(word="case.view", model=TransferCase)
+    name = serializers.CharField(max_length=200)
+    percent = serializers.DecimalField(max_digits=7, decimal_places=4, min_value=0, max_value=100)
+    from_on = DayField()
+    until_on = _day()
+    ground = serializers.CharField(max_length=300, required=False, allow_blank=True)
+
+
+class EndInput(StrictSerializer):
+    until_on = DayField()
+
+
+class ThirdPartyFilter(django_filters.FilterSet):
+    case = django_filters.UUIDFilter()
+
+
+@extend_schema_view(
+    list=extend_schema(summary="What third parties are owed", responses=ThirdPartySerializer(many=True))
+)
+class ThirdPartyViewSet(ScopedViewSet):
+    words = {"list": "royalty.view", "create": "royalty.manage", "end": "royalty.manage"}
+    rows = ThirdPartyShare.objects.select_related("case__organisation")
+    serializer_class = ThirdPartySerializer
+    filterset_class = ThirdPartyFilter
+
+    def list(self, request: Request) -> Response:
+        return self.listed(self.filtered(), ThirdPartySerializer)
+
+    @extend_schema(
+        summary="Enter what a third party is owed", request=ThirdPartyInput, responses={201: ThirdPartySerializer}
+    )
+    def create(self, request: Request) -> Response:
+        return self.shown(add_third_party(by=request.user, **self.parsed(ThirdPartyInput)), ThirdPartySerializer, 201)
+
+    @extend_schema(summary="End it", request=EndInput, responses=ThirdPartySerializer, parameters=[IF_MATCH])
+    @action(detail=True, methods=["post"])
+    def end(self, request: Request, pk: str) -> Response:
+        row = self.get_object()
+        require_match(request, etag_of(row.pk, row.version))
+        done = end_third_party(share=row, by=request.user, version=row.version, **self.parsed(EndInput))
+        return self.shown(done, ThirdPartySerializer)
+
+
+# --- distributions and statements
+class EntrySerializer(serializers.ModelSerializer):
+    account = serializers.ChoiceField(choices=choices_of(Account), read_only=True)
+    amount = MoneyField("distribution.currency")
+
+    class Meta:
+        model = LedgerEntry
+        fields = ["id", "receipt", "account", "amount", "rule", "inventor", "third_party", "statement"]
+
+
+class DistributionSerializer(serializers.ModelSerializer):
+    organisation = serializers.SlugField(source="organisation.slug", read_only=True)
+    policy = serializers.IntegerField(source="policy.number", read_only=True)
+    state = serializers.ChoiceField(choices=choices_of(DistributionState), read_only=True)
+    amount = MoneyField()
+    distributed = MoneyField()
+    retained = MoneyField()
+    proposed_by = PersonSerializer(read_only=True)
+    decided_by = PersonSerializer(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Distribution
+        fields = [
+            "id", "organisation", "number", "policy", "reverses", "currency", "receipts", "amount", "distributed",
+            "retained", "state", "reason", "proposed_by", "decided_by", "posted_at", "version",
+        ]  # fmt: skip
+
+
+class DistributionInput(StrictSerializer):
+    organisation = _organisation()
+    receipts = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=1000)
+    reason = serializers.CharField(max_length=1000, required=False, allow_blank=True)
+
+
+class DecideInput(StrictSerializer):
+    decision = serializers.ChoiceField(choices=[Decision.APPROVED.value, Decision.REJECTED.value])
+    reason = serializers.CharField(max_length=1000, required=False, allow_blank=True)
+
+
+class DistributionFilter(django_filters.FilterSet):
+    organisation = django_filters.CharFilter(field_name="organisation__slug")
+    state = django_filters.ChoiceFilter(choices=choices_of(DistributionState))
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Distributions", responses=DistributionSerializer(many=True)),
+    retrieve=extend_schema(summary="One distribution", responses=DistributionSerializer),
+)
+class DistributionViewSet(ScopedViewSet):
+    words = {
+        "list": "royalty.view",
+        "retrieve": "royalty.view",
+        "entries": "royalty.view",
+        "create": "royalty.manage",
+        "decide": "distribution.approve",
+        "withdraw": "royalty.manage",
+        "reverse": "royalty.manage",
+    }
+    rows = Distribution.objects.select_related("organisation", "policy", "proposed_by", "decided_by")
+    serializer_class = DistributionSerializer
+    filterset_class = DistributionFilter
+
+    def list(self, request: Request) -> Response:
+        return self.listed(self.filtered(), DistributionSerializer)
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        return self._told(self.get_object())
+
+    @extend_schema(
+        summary="Propose to distribute what can be, or these receipts", request=DistributionInput,
+        responses={201: DistributionSerializer},
+    )  # fmt: skip
+    def create(self, request: Request) -> Response:
+        return self._told(propose_distribution(by=request.user, **self.parsed(DistributionInput)), 201)
+
+    @extend_schema(
+        summary="Approve or reject it, as another person", request=DecideInput, responses=DistributionSerializer,
+        parameters=[IF_MATCH],
+    )  # fmt: skip
+    @action(detail=True, methods=["post"])
+    def decide(self, request: Request, pk: str) -> Response:
+        row = self._matched(request)
+        given = self.parsed(DecideInput)
+        return self._told(decide_distribution(distribution=row, by=request.user, version=row.version, **given))
+
+    @extend_schema(
+        summary="Withdraw the proposal", request=None, responses=DistributionSerializer, parameters=[IF_MATCH]
+    )
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request: Request, pk: str) -> Response:
+        row = self._matched(request)
+        return self._told(withdraw_distribution(distribution=row, by=request.user, version=row.version))
+
+    @extend_schema(summary="Propose to reverse it", request=ReasonInput, responses={201: DistributionSerializer})
+    @action(detail=True, methods=["post"])
+    def reverse(self, request: Request, pk: str) -> Response:
+        row = self.get_object()
+        return self._told(propose_reversal(distribution=row, by=request.user, **self.parsed(ReasonInput)), 201)
+
+    @extend_schema(summary="Its entries in the ledger", responses=EntrySerializer(many=True))
+    @action(detail=True, paged=True)
+    def entries(self, request: Request, pk: str) -> Response:
+        rows = LedgerEntry.objects.filter(distribution=self.get_object()).select_related("distribution")
+        return self.listed(rows, EntrySerializer)
+
+    def _matched(self, request: Request) -> Distribution:
+        row = self.get_object()
+        require_match(request, etag_of(row.pk, row.version), now={"state": row.state})
+        return row
+
+    def _told(self, distribution: Distribution, status: int = 200) -> Response:
+        row = self.rows.all().get(pk=distribution.pk)
+        return tagged(self.shown(row, DistributionSerializer, status), etag_of(row.pk, row.version))
+
+
+class StatementSerializer(serializers.ModelSerializer):
+    organisation = serializers.SlugField(source="distribution.organisation.slug", read_only=True)
+    number = serializers.IntegerField(source="distribution.number", read_only=True)
+    currency = serializers.CharField(source="distribution.currency", read_only=True)
+    amount = MoneyField("distribution.currency")
+
+    class Meta:
+        model = Statement
+        fields = ["id", "organisation", "distribution", "number", "name", "amount", "currency", "created_at"]
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Statements of income", responses=StatementSerializer(many=True)),
+    retrieve=extend_schema(summary="One statement", responses=StatementSerializer),
+)
+class StatementViewSet(ScopedViewSet):
+    words = {"list": "statement.view", "retrieve": "statement.view", "paper": "statement.view"}
+    rows = Statement.objects.select_related("distribution__organisation", "distribution__policy", "person")
+    serializer_class = StatementSerializer
+
+    def list(self, request: Request) -> Response:
+        return self.listed(self.filtered(), StatementSerializer)
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        return self.shown(self.get_object(), StatementSerializer)
+
+    @extend_schema(summary="The statement on paper", responses=PDF)
+    @action(detail=True, url_path="statement.pdf", content_negotiation_class=AnythingNegotiation)
+    def paper(self, request: Request, pk: str) -> HttpResponseBase:
+        row = self.get_object()
+        content = statement_pdf(row)
+        return attachment(content, f"statement-{row.distribution.number}.pdf", hashlib.sha256(content).hexdigest())

@@ -1,0 +1,234 @@
+"""What a distribution would be: every receipt that can be distributed, divided by the policy of its day. Reads only.
+
+A handful of queries whatever the number of receipts. Receipts are divided in the order in which they arrived, so that
+each finds the costs and tiers of its case as those before it leave them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Sum
+from django.utils.translation import gettext as _
+
+from collab.accounts.models import Organisation
+from collab.kernel.errors import InvalidError
+from collab.transfer.disclosures.models import Inventor
+from collab.transfer.protection.models import ProtectionCost
+from collab.transfer.royalties.models import LedgerEntry, PolicyVersion, Receipt, RoyaltyPolicy, ThirdPartyShare
+from collab.transfer.royalties.money import convert, to_minor, whole_weights
+from collab.transfer.royalties.policies import (
+    DISTRIBUTED,
+    RETAINED,
+    SHARED,
+    Account,
+    CaseSoFar,
+    Deduction,
+    Part,
+    ThirdParty,
+    split_receipt,
+)
+from collab.transfer.royalties.rates import rate_on, version_on
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One part of one receipt."""
+
+    receipt: Receipt
+    part: Part
+
+
+@dataclass
+class Cost:
+    """What is left of a cost of protection: in the books, and in its own currency."""
+
+    row: ProtectionCost
+    booked: int
+
+
+@dataclass
+class Preview:
+    """A distribution before it is one. `left_out` are receipts that cannot be divided yet, each with its reason."""
+
+    organisation: Organisation
+    policy: PolicyVersion | None
+    currency: str
+    pieces: list[Piece] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+    left_out: list[tuple[Receipt, str]] = field(default_factory=list)
+    inventors: dict[UUID, Inventor] = field(default_factory=dict)
+    third_parties: dict[UUID, ThirdPartyShare] = field(default_factory=dict)
+    costs: dict[UUID, list[Cost]] = field(default_factory=dict)
+
+    def total(self, *accounts: Account) -> int:
+        wanted = set(accounts)
+        return sum(piece.part.amount for piece in self.pieces if piece.part.account in wanted)
+
+    @property
+    def amount(self) -> int:
+        return sum(piece.part.amount for piece in self.pieces)
+
+    def digest(self) -> str:
+        """A hash of every part, so that what is approved is what was proposed."""
+        told = [
+            [str(p.receipt.pk), p.part.account, p.part.amount, p.part.rule, str(p.part.key or "")] for p in self.pieces
+        ]
+        return hashlib.sha256(json.dumps(told, separators=(",", ":")).encode()).hexdigest()
+
+    def summary(self) -> dict[str, Any]:
+        """Sums by account, by inventor and by third party, as plain JSON."""
+        accounts: dict[str, int] = defaultdict(int)
+        people: dict[str, list[Any]] = {}
+        parties: dict[str, list[Any]] = {}
+        for piece in self.pieces:
+            part = piece.part
+            accounts[part.account.value] += part.amount
+            if part.account == Account.INVENTORS:
+                row = self.inventors[part.key]
+                people.setdefault(key_of(row), [row.name, 0])[1] += part.amount
+            elif part.account == Account.THIRD_PARTIES:
+                parties.setdefault(str(part.key), [self.third_parties[part.key].name, 0])[1] += part.amount
+        order = [account.value for account in Account]
+        return {
+            "accounts": sorted(accounts.items(), key=lambda pair: order.index(pair[0])),
+            "inventors": sorted(people.values(), key=lambda pair: -pair[1]),
+            "third_parties": sorted(parties.values(), key=lambda pair: -pair[1]),
+        }
+
+
+def key_of(row: Inventor) -> str:
+    """Who gets a statement: the person, however many inventions, or the address of somebody without an account."""
+    return str(row.person_id) if row.person_id else row.email.lower() or str(row.pk)
+
+
+def divide(organisation: Organisation, receipts: Iterable[Receipt]) -> Preview:
+    """The receipts divided by the policy that holds for the earliest of them; those of another version wait."""
+    policy = RoyaltyPolicy.objects.filter(organisation=organisation).first()
+    rows = sorted(receipts, key=lambda row: (row.received_on, row.created_at, row.pk))
+    made = Preview(organisation, None, policy.currency if policy else "")
+    if policy is None or not rows:
+        return made
+    versions = list(policy.versions.select_related("policy"))
+    ground = _Ground(organisation, made, rows)
+    for row in rows:
+        version = version_on(versions, row.received_on)
+        reason = _why_not(row, version, made)
+        if reason:
+            made.left_out.append((row, reason))
+            continue
+        made.policy = made.policy or version
+        assert version is not None
+        try:
+            parts = ground.split(row, version)
+        except InvalidError as fault:
+            made.left_out.append((row, str(fault)))
+            continue
+        made.receipts.append(row)
+        made.pieces += [Piece(row, part) for part in parts]
+    return made
+
+
+def to_give(receipt: Receipt) -> int:
+    """So much of a receipt is matched with invoices and not given out; rounded down until all of it is matched."""
+    ready = receipt.booked if receipt.matched == receipt.amount else receipt.booked * receipt.matched // receipt.amount
+    return ready - receipt.given_out
+
+
+def _why_not(row: Receipt, version: PolicyVersion | None, made: Preview) -> str:
+    if version is None:
+        return str(_("no version of the policy holds for the day of the receipt"))
+    if made.policy is not None and version.pk != made.policy.pk:
+        return str(_("version %(n)d of the policy holds for it: the next distribution") % {"n": version.number})
+    if row.licence.case_id is None:
+        return str(_("its licence belongs to no case, so there is no inventor"))
+    return "" if to_give(row) > 0 else str(_("nothing of it is matched with an invoice"))
+
+
+class _Ground:
+    """What every division needs, loaded once."""
+
+    def __init__(self, organisation: Organisation, made: Preview, rows: Sequence[Receipt]) -> None:
+        self.made = made
+        cases = {row.licence.case_id for row in rows if row.licence.case_id}
+        of_case = {"organisation": organisation}
+        of: dict[UUID, list[Inventor]] = defaultdict(list)
+        found = Inventor.objects.filter(**{f"disclosure__case__{k}": v for k, v in of_case.items()})
+        for one in found.select_related("disclosure").order_by("-share_percent", "created_at", "pk"):
+            if one.disclosure.case_id in cases:
+                of[one.disclosure.case_id].append(one)
+                made.inventors[one.pk] = one
+        self.inventors = {
+            case: list(zip([one.pk for one in rows], whole_weights([one.share_percent for one in rows]), strict=True))
+            for case, rows in of.items()
+        }
+        self.parties: dict[UUID, list[ThirdPartyShare]] = defaultdict(list)
+        for share in ThirdPartyShare.objects.filter(case__organisation=organisation).order_by("created_at", "pk"):
+            if share.case_id in cases:
+                self.parties[share.case_id].append(share)
+                made.third_parties[share.pk] = share
+        entries = LedgerEntry.objects.filter(
+            receipt__organisation=organisation, account__in=[account.value for account in SHARED]
+        )
+        self.shared = dict(entries.values_list("receipt__licence__case").annotate(all=Sum("amount")).order_by())
+        self.open: dict[UUID, int] = defaultdict(int)
+        self.faults: dict[UUID, str] = {}
+        self._load_costs(organisation, cases)
+
+    def _load_costs(self, organisation: Organisation, cases: set[UUID]) -> None:
+        rates: dict[tuple[str, date], Decimal] = {}
+        rows = ProtectionCost.objects.unrepaid().filter(protection__family__case__organisation=organisation)
+        for cost in rows.select_related("protection__family"):
+            case = cost.protection.family.case_id
+            if case not in cases or cost.paid_on is None:
+                continue
+            try:
+                minor = to_minor(cost.left, cost.currency, field="costs")
+                if cost.currency != self.made.currency:
+                    known = (cost.currency, cost.paid_on)
+                    if known not in rates:
+                        rates[known] = rate_on(organisation, cost.currency, self.made.currency, cost.paid_on)
+                    minor = convert(minor, cost.currency, self.made.currency, rates[known])
+            except InvalidError as fault:
+                self.faults[case] = str(fault)
+                continue
+            self.made.costs.setdefault(case, []).append(Cost(cost, minor))
+            self.open[case] += minor
+
+    def split(self, row: Receipt, version: PolicyVersion) -> list[Part]:
+        """The parts of one receipt; what it leaves of its case is what the next one finds."""
+        case = row.licence.case_id
+        if case in self.faults:
+            raise InvalidError(self.faults[case], field="costs")
+        owed = [
+            ThirdParty(share.pk, Fraction(share.percent) / 100)
+            for share in self.parties[case]
+            if share.from_on <= row.received_on and (share.until_on is None or row.received_on < share.until_on)
+        ]
+        if owed and all(step.kind != Deduction.THIRD_PARTIES for step in version.rules.deductions):
+            raise InvalidError(
+                _("third parties are owed a part of it, but version %(n)d of the policy has no such deduction")
+                % {"n": version.number}
+            )
+        split = split_receipt(
+            version.rules,
+            to_give(row),
+            case=CaseSoFar(self.open[case], self.shared.get(case, 0)),
+            inventors=self.inventors.get(case, []),
+            third_parties=owed,
+        )
+        self.open[case] -= split.of(Account.COSTS)
+        self.shared[case] = self.shared.get(case, 0) + split.shared
+        return split.parts
+
+
+__all__ = ["DISTRIBUTED", "RETAINED", "Cost", "Piece", "Preview", "divide", "key_of", "to_give"]

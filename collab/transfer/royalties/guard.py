@@ -1,0 +1,159 @@
+"""Database triggers that hold the books: the ledger is append-only, a distribution is posted only when it balances,
+and what a receipt says became of it is what its entries say. The same on both databases (docs/adr/0006).
+
+A verb posts in this order: entries, receipts, the distribution. The last step checks the first two.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from collab.transfer.royalties.policies import DISTRIBUTED, RETAINED
+
+LEDGER, RECEIPTS = "collab_ledgerentry", "collab_receipt"
+DISTRIBUTIONS, INVOICES = "collab_distribution", "collab_invoice"
+
+
+def _accounts(accounts: Any) -> str:
+    return ", ".join(f"'{account.value}'" for account in accounts)
+
+
+def _sum(accounts: Any, where: str) -> str:
+    # Names of our own tables, accounts and columns: nothing that anybody writes comes in here.
+    return f"(SELECT COALESCE(SUM(amount), 0) FROM {LEDGER} WHERE {where} AND account IN ({_accounts(accounts)}))"  # noqa: S608
+
+
+def _differs(*columns: str) -> str:
+    """Standard SQL for “one of these has changed”, with nulls."""
+    return " OR ".join(
+        f"(NEW.{name} <> OLD.{name} OR (NEW.{name} IS NULL) <> (OLD.{name} IS NULL))" for name in columns
+    )
+
+
+_RECEIPT_FACTS = (
+    "organisation_id", "licence_id", "received_on", "amount", "currency", "rate", "booked", "book_currency",
+    "reverses_id",
+)  # fmt: skip
+_DISTRIBUTION_FACTS = (
+    "organisation_id", "number", "policy_id", "reverses_id", "currency", "receipts", "amount", "distributed",
+    "retained", "digest", "state", "proposed_by_id", "decided_by_id", "posted_at",
+)  # fmt: skip
+_INVOICE_FACTS = (
+    "organisation_id", "number", "licence_id", "report_id", "credits_id", "interest_on_id", "issued_on", "due_on",
+    "currency", "total",
+)  # fmt: skip
+
+# name -> (table, when, condition, what is said)
+RULES: dict[str, tuple[str, str, str, str]] = {
+    "ledger_no_update": (LEDGER, "UPDATE", "TRUE", "the ledger is append-only: correct it by a reversal"),
+    "ledger_no_delete": (LEDGER, "DELETE", "TRUE", "the ledger is append-only: correct it by a reversal"),
+    "ledger_closed": (
+        LEDGER,
+        "INSERT",
+        f"(SELECT state FROM {DISTRIBUTIONS} WHERE id = NEW.distribution_id) <> 'proposed'",  # noqa: S608
+        "entries are added only while their distribution is posted",
+    ),
+    "distribution_begins_unposted": (
+        DISTRIBUTIONS,
+        "INSERT",
+        "NEW.state = 'posted'",
+        "a distribution is posted by its approval",
+    ),
+    "distribution_stays": (
+        DISTRIBUTIONS,
+        "UPDATE",
+        f"OLD.state = 'posted' AND ({_differs(*_DISTRIBUTION_FACTS)})",
+        "a posted distribution is not changed: reverse it",
+    ),
+    "distribution_balances": (
+        DISTRIBUTIONS,
+        "UPDATE",
+        "NEW.state = 'posted' AND OLD.state <> 'posted' AND ("  # noqa: S608
+        f"(SELECT COALESCE(SUM(amount), 0) FROM {LEDGER} WHERE distribution_id = NEW.id) <> 0"
+        f" OR {_sum(DISTRIBUTED, 'distribution_id = NEW.id')} <> NEW.distributed"
+        f" OR {_sum(RETAINED, 'distribution_id = NEW.id')} <> NEW.retained"
+        f" OR EXISTS (SELECT 1 FROM {RECEIPTS} r WHERE r.id IN"
+        f" (SELECT receipt_id FROM {LEDGER} WHERE distribution_id = NEW.id)"
+        f" AND (r.distributed <> {_sum(DISTRIBUTED, 'receipt_id = r.id')}"
+        f" OR r.retained <> {_sum(RETAINED, 'receipt_id = r.id')})))",
+        "a distribution does not balance",
+    ),
+    "distribution_no_delete": (
+        DISTRIBUTIONS,
+        "DELETE",
+        "OLD.state = 'posted'",
+        "a posted distribution is not removed: reverse it",
+    ),
+    "receipt_begins_undistributed": (
+        RECEIPTS,
+        "INSERT",
+        "NEW.distributed <> 0 OR NEW.retained <> 0",
+        "a receipt begins undistributed",
+    ),
+    "receipt_stays": (
+        RECEIPTS,
+        "UPDATE",
+        _differs(*_RECEIPT_FACTS),
+        "a receipt is not changed: reverse it and enter it anew",
+    ),
+    "receipt_says_what_the_ledger_says": (
+        RECEIPTS,
+        "UPDATE",
+        "(NEW.distributed <> OLD.distributed OR NEW.retained <> OLD.retained)"
+        f" AND (NEW.distributed <> {_sum(DISTRIBUTED, 'receipt_id = NEW.id')}"
+        f" OR NEW.retained <> {_sum(RETAINED, 'receipt_id = NEW.id')})",
+        "a receipt says something else than the ledger",
+    ),
+    "receipt_no_delete": (RECEIPTS, "DELETE", "TRUE", "a receipt is not removed: reverse it"),
+    "invoice_stays": (
+        INVOICES,
+        "UPDATE",
+        _differs(*_INVOICE_FACTS),
+        "an invoice is not changed: take it back by a credit note",
+    ),
+    "invoice_no_delete": (INVOICES, "DELETE", "TRUE", "an invoice is not removed: take it back by a credit note"),
+}
+
+
+def _install(vendor: str, name: str) -> list[str]:
+    table, verb, condition, said = RULES[name]
+    if vendor == "sqlite":
+        return [
+            f"CREATE TRIGGER {name} BEFORE {verb} ON {table} WHEN {condition} BEGIN SELECT RAISE(ABORT, '{said}'); END"
+        ]
+    back = "OLD" if verb == "DELETE" else "NEW"
+    return [
+        f"CREATE OR REPLACE FUNCTION {name}_f() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN IF {condition} THEN RAISE EXCEPTION '{said}'; END IF; RETURN {back}; END $$",
+        f"CREATE TRIGGER {name} BEFORE {verb} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}_f()",
+    ]
+
+
+def install(connection: Any) -> None:
+    """Put the triggers in place; called by migrations."""
+    _run(connection, [line for name in RULES for line in _install(connection.vendor, name)])
+
+
+def remove(connection: Any) -> None:
+    """Take them away: for undoing a migration, and for tests that empty their database."""
+    on = "" if connection.vendor == "sqlite" else " ON {table}"
+    _run(connection, [f"DROP TRIGGER IF EXISTS {name}{on.format(table=rule[0])}" for name, rule in RULES.items()])
+
+
+def missing(connection: Any) -> list[str]:
+    """Names of the triggers that should be there and are not."""
+    query = (
+        "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        if connection.vendor == "sqlite"
+        else "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        there = {row[0] for row in cursor.fetchall()}
+    return [name for name in RULES if name not in there]
+
+
+def _run(connection: Any, statements: list[str]) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)

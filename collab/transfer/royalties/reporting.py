@@ -1,0 +1,214 @@
+"""Verbs on royalty reports: the licensee submits, the licensor returns or accepts. An accepted report is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from collab.access.policy import Missing, require
+from collab.access.roles import roles_with
+from collab.accounts.models import Membership, Organisation, User
+from collab.inbox.services import notify
+from collab.kernel.errors import ConflictError, Fault, FaultyInputError, InvalidError, RefusedError
+from collab.transfer.licences.models import Licence
+from collab.transfer.royalties.acts import note, require_version, said
+from collab.transfer.royalties.computing import Computed, Sale, compute
+from collab.transfer.royalties.models import ReportLine, RoyaltyReport
+from collab.transfer.royalties.money import to_minor
+from collab.transfer.royalties.scheduling import enter_report, require_currency, settle_check, settle_report
+from collab.transfer.royalties.states import REPORT_MOVES, ReportState
+from collab.transfer.royalties.terms import closes_year, so_far, terms_of
+
+LINES_MAX = 200
+
+
+@transaction.atomic
+def submit_report(
+    *,
+    report: RoyaltyReport,
+    lines: Sequence[Mapping[str, Any]],
+    currency: str,
+    by: User,
+    sublicence_income: Decimal = Decimal(0),
+    note_text: str = "",
+    version: int | None = None,
+) -> RoyaltyReport:
+    """Say what was sold in the period; what is owed is computed at once. No lines: nothing was sold.
+
+    Raises ConflictError for a report that is closed or with the licensor, or when an earlier one is missing, and
+    FaultyInputError naming every line at fault.
+    """
+    locked = _locked(report, by, "royalty.report")
+    require_version(locked, version, {"note": locked.note})
+    if locked.state == ReportState.ACCEPTED:
+        raise ConflictError(
+            _("The report for %(first)s to %(last)s is closed; what is wrong in it is told to the licensor.")
+            % {"first": date_format(locked.starts_on), "last": date_format(locked.ends_on)},
+            code="report_closed",
+        )
+    state = REPORT_MOVES.require("submit", locked.state, what=_("The report"))
+    _require_order(locked)
+    require_currency(locked.licence, currency)
+    if locked.ends_on >= timezone.localdate():
+        raise ConflictError(
+            _("The period goes on until %(day)s; it is reported on after that.") % {"day": date_format(locked.ends_on)}
+        )
+    rows = _read_lines(lines, currency)
+    income = to_minor(sublicence_income, currency, field="sublicence_income")
+    if income and locked.licence.sublicence_percent is None:
+        raise InvalidError(_("The licence names no share of sublicence income."), field="sublicence_income")
+    locked.sublicence_income, locked.note = income, note_text.strip()
+    locked.state, locked.reason = state, ""
+    locked.submitted_by, locked.submitted_at = by, timezone.now()
+    locked.checked_by = locked.checked_at = None
+    _apply(locked, _computed(locked, rows))
+    locked.version += 1
+    locked.require_clean()
+    locked.save()
+    locked.lines.all().delete()
+    for position, row in enumerate(rows, 1):
+        row.report, row.position = locked, position
+    ReportLine.objects.bulk_create(rows)
+    settle_report(locked)
+    note("royalty.report", locked, by, locked.licence, amount=said(locked.due, currency), **_period(locked))
+    _tell(locked, locked.licence.licensor, "royalty.manage", gettext_lazy("A royalty report came in: {what}"), by)
+    return locked
+
+
+@transaction.atomic
+def return_report(*, report: RoyaltyReport, reason: str, by: User, version: int | None = None) -> RoyaltyReport:
+    """Send it back, saying what is wrong. The licensee submits it again."""
+    locked = _locked(report, by, "royalty.manage")
+    require_version(locked, version)
+    locked.state = REPORT_MOVES.require("return", locked.state, what=_("The report"))
+    if not reason.strip():
+        raise InvalidError(_("Say what is wrong in it."), field="reason")
+    locked.reason, locked.checked_by, locked.checked_at = reason.strip(), by, timezone.now()
+    locked.version += 1
+    locked.require_clean()
+    locked.save()
+    enter_report(locked)
+    note("royalty.return", locked, by, locked.licence, **_period(locked))
+    _tell(locked, locked.licence.licensee, "royalty.report", gettext_lazy("A royalty report came back: {what}"), by)
+    return locked
+
+
+@transaction.atomic
+def accept_report(*, report: RoyaltyReport, by: User, version: int | None = None) -> RoyaltyReport:
+    """Find it right and close it. What it says is computed once more from the terms of today; then it stays so."""
+    locked = _locked(report, by, "royalty.manage")
+    require_version(locked, version)
+    locked.state = REPORT_MOVES.require("accept", locked.state, what=_("The report"))
+    if locked.submitted_by_id == by.pk:
+        raise RefusedError([Missing("second_person", _("Whoever submitted it does not check it as well."))])
+    _apply(locked, _computed(locked, list(locked.lines.all())))
+    locked.checked_by, locked.checked_at = by, timezone.now()
+    locked.version += 1
+    locked.save()
+    settle_check(locked)
+    note("royalty.accept", locked, by, locked.licence, amount=said(locked.due, locked.currency), **_period(locked))
+    _tell(locked, locked.licence.licensee, "royalty.report", gettext_lazy("A royalty report was accepted: {what}"), by)
+    return locked
+
+
+def preview_report(report: RoyaltyReport, lines: Sequence[Mapping[str, Any]], income: Decimal = Decimal(0)) -> Computed:
+    """What would be owed, before anything is submitted."""
+    rows = _read_lines(lines, report.currency)
+    report.sublicence_income = to_minor(income, report.currency, field="sublicence_income")
+    return _computed(report, rows)
+
+
+# --- what they share
+def _computed(report: RoyaltyReport, rows: Sequence[ReportLine]) -> Computed:
+    terms = terms_of(report.licence)
+    sales = [Sale(row.product, row.units, row.gross, row.deductions) for row in rows]
+    return compute(
+        terms,
+        sales,
+        so_far=so_far(report),
+        closes_year=closes_year(report),
+        sublicence_income=report.sublicence_income,
+    )
+
+
+def _apply(report: RoyaltyReport, found: Computed) -> None:
+    report.computed = [line.as_dict() for line in found.lines]
+    report.base, report.royalty = found.base, found.royalty
+    report.minimum, report.sublicence_share = found.minimum, found.sublicence
+
+
+def _read_lines(lines: Sequence[Mapping[str, Any]], currency: str) -> list[ReportLine]:
+    """The lines as rows, not saved; raises FaultyInputError with every fault by its line."""
+    if len(lines) > LINES_MAX:
+        raise InvalidError(_("A report has at most %(n)d lines.") % {"n": LINES_MAX}, field="lines")
+    rows, faults = [], []
+    for number, line in enumerate(lines, 1):
+        row = ReportLine(product=str(line.get("product", "")).strip(), units=Decimal(line.get("units") or 0))
+        try:
+            row.gross = to_minor(line.get("gross") or 0, currency, field="gross")
+            row.deductions = to_minor(line.get("deductions") or 0, currency, field="deductions")
+            if row.deductions > row.gross:
+                raise InvalidError(
+                    _("Deductions of %(deductions)s are more than the gross sales of %(gross)s.")
+                    % {"deductions": said(row.deductions, currency), "gross": said(row.gross, currency)},
+                    field="deductions",
+                )
+            if row.units < 0 or row.units > 10**12:
+                raise InvalidError(_("Units are not negative, and not more than anybody sells."), field="units")
+            row.require_clean(exclude=["report"])
+        except FaultyInputError as fault:
+            faults += [Fault(f"lines.{number}.{one.path}", one.text) for one in fault.faults]
+        except InvalidError as fault:
+            faults.append(Fault(f"lines.{number}.{fault.field}", str(fault)))
+        rows.append(row)
+    if faults:
+        raise FaultyInputError(faults, field="lines")
+    return rows
+
+
+def _require_order(report: RoyaltyReport) -> None:
+    """Tiers, cap and minimum count what came before, so periods are reported on in their order."""
+    rows = RoyaltyReport.objects.filter(licence=report.licence_id)
+    missing = rows.filter(starts_on__lt=report.starts_on, state__in=[ReportState.DUE, ReportState.RETURNED])
+    first = missing.order_by("starts_on").first()
+    if first is not None:
+        raise ConflictError(
+            _("The report for %(first)s to %(last)s comes first.")
+            % {"first": date_format(first.starts_on), "last": date_format(first.ends_on)}
+        )
+    later = rows.filter(starts_on__gt=report.starts_on).exclude(state=ReportState.DUE).order_by("starts_on").first()
+    if later is not None and later.state == ReportState.ACCEPTED:
+        raise ConflictError(
+            _("The report for %(first)s to %(last)s is closed and counts on this one; tell the licensor what is wrong.")
+            % {"first": date_format(later.starts_on), "last": date_format(later.ends_on)},
+            code="report_closed",
+        )
+
+
+def _locked(report: RoyaltyReport, by: User, word: str) -> RoyaltyReport:
+    require(by, word, report)
+    Licence.objects.select_for_update(of=("self",)).get(pk=report.licence_id)  # one report of a licence at a time
+    rows = RoyaltyReport.objects.select_for_update(of=("self",))
+    return rows.select_related("licence__agreement", "licence__licensor", "licence__licensee").get(pk=report.pk)
+
+
+def _period(report: RoyaltyReport) -> dict[str, str]:
+    return {"first": report.starts_on.isoformat(), "last": report.ends_on.isoformat()}
+
+
+def _tell(report: RoyaltyReport, organisation: Organisation, word: str, title: Any, by: User) -> None:
+    rows = Membership.objects.filter(organisation=organisation, project=None, role__in=roles_with(word)).active()
+    notify(
+        people=User.objects.filter(pk__in=rows.values("user"), is_active=True).exclude(pk=by.pk).order_by("pk"),
+        kind="royalty",
+        title=format_lazy(title, what=str(report)),
+        url=report.get_absolute_url(),
+    )

@@ -1,0 +1,47 @@
+"""The verbs on royalties, by what they are about. Each is one transaction with one row of history."""
+
+from collab.transfer.royalties.distributing import (
+    decide_distribution,
+    propose_distribution,
+    propose_reversal,
+    withdraw_distribution,
+)
+from collab.transfer.royalties.invoicing import cancel_invoice, invoice_interest, invoice_payments, invoice_report
+from collab.transfer.royalties.rates import add_third_party, end_third_party, enter_rate, set_interest, set_policy
+from collab.transfer.royalties.receiving import (
+    edit_receipt,
+    enter_receipt,
+    match_receipt,
+    reverse_receipt,
+    unmatch_receipt,
+)
+from collab.transfer.royalties.reporting import accept_report, return_report, submit_report
+from collab.transfer.royalties.scheduling import add_payment, schedule, schedule_all, waive_payment
+
+__all__ = [
+    "accept_report",
+    "add_payment",
+    "add_third_party",
+    "cancel_invoice",
+    "decide_distribution",
+    "edit_receipt",
+    "end_third_party",
+    "enter_rate",
+    "enter_receipt",
+    "invoice_interest",
+    "invoice_payments",
+    "invoice_report",
+    "match_receipt",
+    "propose_distribution",
+    "propose_reversal",
+    "return_report",
+    "reverse_receipt",
+    "schedule",
+    "schedule_all",
+    "set_interest",
+    "set_policy",
+    "submit_report",
+    "unmatch_receipt",
+    "waive_payment",
+    "withdraw_distribution",
+]

@@ -1,0 +1,74 @@
+"""States of what is due, reported, invoiced and distributed."""
+
+from enum import StrEnum
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from collab.kernel.tables import Moves
+
+
+class PaymentKind(models.TextChoices):
+    ISSUE_FEE = "issue_fee", _("Issue fee")
+    MINIMUM = "minimum", _("Annual minimum")
+    MILESTONE = "milestone", _("Milestone payment")
+    COSTS = "costs", _("Repayment of protection costs")
+    OTHER = "other", _("Other payment")
+
+
+class PaymentState(StrEnum):
+    PLANNED = "planned"
+    INVOICED = "invoiced"
+    WAIVED = "waived"
+
+
+PAYMENT_MOVES = Moves(
+    {
+        "invoice": ({PaymentState.PLANNED}, PaymentState.INVOICED),
+        "reopen": ({PaymentState.INVOICED}, PaymentState.PLANNED),  # its invoice was cancelled
+        "waive": ({PaymentState.PLANNED}, PaymentState.WAIVED),
+    }
+)
+
+
+class ReportState(StrEnum):
+    """A report that was accepted is closed: what it says is what is invoiced."""
+
+    DUE = "due"
+    SUBMITTED = "submitted"
+    RETURNED = "returned"
+    ACCEPTED = "accepted"
+
+
+WRITABLE = frozenset({ReportState.DUE, ReportState.RETURNED})
+REPORT_MOVES = Moves(
+    {
+        "submit": (set(WRITABLE), ReportState.SUBMITTED),
+        "return": ({ReportState.SUBMITTED}, ReportState.RETURNED),
+        "accept": ({ReportState.SUBMITTED}, ReportState.ACCEPTED),
+    }
+)
+
+
+class InvoiceState(StrEnum):
+    OPEN = "open"
+    PART_PAID = "part_paid"
+    PAID = "paid"
+    CANCELLED = "cancelled"
+    CREDIT_NOTE = "credit_note"
+
+
+class DistributionState(StrEnum):
+    PROPOSED = "proposed"
+    POSTED = "posted"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
+DISTRIBUTION_MOVES = Moves(
+    {
+        "post": ({DistributionState.PROPOSED}, DistributionState.POSTED),
+        "reject": ({DistributionState.PROPOSED}, DistributionState.REJECTED),
+        "withdraw": ({DistributionState.PROPOSED}, DistributionState.WITHDRAWN),
+    }
+)

@@ -1,0 +1,89 @@
+"""The money terms of a licence as the computation takes them, and what earlier reports count towards."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from django.db.models import Sum
+
+from collab.transfer.licences.models import Licence
+from collab.transfer.licences.states import Frequency, Span
+from collab.transfer.royalties.computing import InterestRate, SoFar, Terms, Tier
+from collab.transfer.royalties.models import InterestRule, RoyaltyReport
+from collab.transfer.royalties.money import to_minor
+from collab.transfer.royalties.states import ReportState
+
+MONTHS = {Frequency.QUARTERLY: 3, Frequency.HALF_YEARLY: 6, Frequency.YEARLY: 12}
+
+
+def terms_of(licence: Licence) -> Terms:
+    """The running royalty as the licence says it today."""
+    currency = licence.currency
+    rows = sorted(licence.tiers.all(), key=lambda row: row.from_amount)
+    tiers = []
+    if rows and rows[0].from_amount > 0:
+        tiers.append(Tier(Decimal(0), rows[0].from_amount))
+    for row, after in zip(rows, [*rows[1:], None], strict=True):
+        rate = row.rate_percent if row.rate_percent is not None else row.per_unit
+        tiers.append(Tier(rate, after.from_amount if after else None))
+    return Terms(
+        currency=currency,
+        basis=licence.royalty_basis,
+        tiers=tiers,
+        cap=_minor(licence.royalty_cap, currency),
+        minimum=_minor(licence.annual_minimum, currency) or 0,
+        minimum_creditable=licence.minimum_creditable,
+        sublicence_percent=licence.sublicence_percent,
+    )
+
+
+def _minor(amount: Decimal | None, currency: str) -> int | None:
+    return None if amount is None else to_minor(amount, currency, field="amount")
+
+
+def so_far(report: RoyaltyReport) -> SoFar:
+    """What earlier reports of the licence count towards tiers, cap and minimum of this one."""
+    licence = report.licence
+    before = RoyaltyReport.objects.filter(licence=licence, starts_on__lt=report.starts_on).exclude(
+        state=ReportState.DUE
+    )
+    year = before.filter(ends_on__year=report.ends_on.year)
+    spans = {Span.PERIOD: before.none(), Span.YEAR: year, Span.TOTAL: before}
+    of_year = year.aggregate(royalty=Sum("royalty"), minimum=Sum("minimum"))
+    return SoFar(
+        base=spans[Span(licence.tiers_by)].aggregate(all=Sum("base"))["all"] or Decimal(0),
+        royalty=spans[Span(licence.cap_by)].aggregate(all=Sum("royalty"))["all"] or 0,
+        earned=of_year["royalty"] or 0,
+        minimum=of_year["minimum"] or 0,
+    )
+
+
+def closes_year(report: RoyaltyReport) -> bool:
+    """Whether the minimum of the year is asked with this report: it is the last of a year, or of the licence."""
+    licence = report.licence
+    begins = licence.minimum_from or licence.starts_on
+    if report.ends_on < begins:
+        return False
+    is_last = licence.ends_on is not None and report.ends_on >= licence.ends_on - timedelta(days=1)
+    return is_last or (report.ends_on.month, report.ends_on.day) == (12, 31)
+
+
+def period_of(licence: Licence, day: date) -> tuple[date, date] | None:
+    """The report period in which the day falls: calendar quarters, halves or years, cut by the term of the licence."""
+    months = MONTHS.get(licence.report_frequency)  # type: ignore[call-overload]
+    last = licence.ends_on - timedelta(days=1) if licence.ends_on else None
+    if months is None or day < licence.starts_on or (last is not None and day > last):
+        return None
+    first = date(day.year, (day.month - 1) // months * months + 1, 1)
+    after = first.month + months
+    end = date(first.year + (after > 12), (after - 1) % 12 + 1, 1) - timedelta(days=1)
+    return max(first, licence.starts_on), min(end, last) if last else end
+
+
+def interest_rates(licence: Licence) -> list[InterestRate]:
+    """The licence's own rate; where it names none, the licensor's, by their days."""
+    if licence.late_interest_percent is not None:
+        return [InterestRate(date.min, licence.late_interest_percent)]
+    rows = InterestRule.objects.filter(organisation=licence.licensor_id).order_by("from_on")
+    return [InterestRate(row.from_on, row.percent) for row in rows]

@@ -1,0 +1,71 @@
+"""Pages of royalties, below /transfer/."""
+
+from collab.access.rules import SIGNED_IN, route, rule
+from collab.transfer.royalties import views
+
+_LICENCE = "transfer/licences/<uuid:pk>/"
+_REPORT = "transfer/reports/<uuid:pk>/"
+_INVOICE = "transfer/invoices/<uuid:pk>/"
+_RECEIPT = "transfer/receipts/<uuid:pk>/"
+_BOOKS = "transfer/books/<slug:slug>/"
+_DISTRIBUTION = "transfer/distributions/<uuid:pk>/"
+SEE, WRITE = rule("royalty.view"), rule("royalty.manage", "GET", "POST")
+PRESS = rule("royalty.manage", "POST")
+
+urlpatterns = [
+    route("transfer/royalties/", views.royalties, rule(SIGNED_IN), name="royalties"),
+    # one licence
+    route(f"{_LICENCE}royalties/", views.licence_royalties, rule("licence.view"), name="licence_royalties"),
+    route(f"{_LICENCE}royalties/schedule/", views.licence_schedule, PRESS, name="licence_schedule"),
+    route(f"{_LICENCE}payments/new/", views.payment_new, WRITE, name="payment_new"),
+    route(f"{_LICENCE}invoices/new/", views.invoice_new, WRITE, name="invoice_new"),
+    route(f"{_LICENCE}receipts/new/", views.receipt_new, WRITE, name="receipt_new"),
+    route("transfer/payments/<uuid:pk>/waive/", views.payment_waive, WRITE, name="payment_waive"),
+    # reports
+    route(_REPORT, views.royalty_report, SEE, name="royalty_report"),
+    route(
+        f"{_REPORT}write/",
+        views.royalty_report_write,
+        rule("royalty.report", "GET", "POST"),
+        name="royalty_report_write",
+    ),
+    route(f"{_REPORT}return/", views.royalty_report_return, WRITE, name="royalty_report_return"),
+    route(f"{_REPORT}accept/", views.royalty_report_accept, PRESS, name="royalty_report_accept"),
+    route(f"{_REPORT}invoice/", views.royalty_report_invoice, PRESS, name="royalty_report_invoice"),
+    # invoices
+    route(_INVOICE, views.invoice, SEE, name="invoice"),
+    route(f"{_INVOICE}invoice.pdf", views.invoice_file, SEE, name="invoice_file"),
+    route(f"{_INVOICE}cancel/", views.invoice_cancel, WRITE, name="invoice_cancel"),
+    route(f"{_INVOICE}interest/", views.invoice_interest_new, PRESS, name="invoice_interest"),
+    # receipts
+    route(_RECEIPT, views.receipt, SEE, name="receipt"),
+    route(f"{_RECEIPT}match/", views.receipt_match, WRITE, name="receipt_match"),
+    route(f"{_RECEIPT}matches/<uuid:match>/undo/", views.receipt_unmatch, PRESS, name="receipt_unmatch"),
+    route(f"{_RECEIPT}edit/", views.receipt_edit, WRITE, name="receipt_edit"),
+    route(f"{_RECEIPT}reverse/", views.receipt_reverse, WRITE, name="receipt_reverse"),
+    # the books of an organisation
+    route(_BOOKS, views.royalty_policy, SEE, name="royalty_policy"),
+    route(f"{_BOOKS}policy/", views.policy_new, WRITE, name="royalty_policy_new"),
+    route(f"{_BOOKS}rates/new/", views.rate_new, WRITE, name="exchange_rate_new"),
+    route(f"{_BOOKS}interest/new/", views.interest_new, WRITE, name="interest_new"),
+    route(f"{_BOOKS}third-parties/new/", views.third_party_new, WRITE, name="third_party_new"),
+    route("transfer/third-parties/<uuid:pk>/end/", views.third_party_end, WRITE, name="third_party_end"),
+    # distributions
+    route(f"{_BOOKS}distributions/", views.distributions, SEE, name="distributions"),
+    route(f"{_BOOKS}distributions/new/", views.distribution_new, WRITE, name="distribution_new"),
+    route(_DISTRIBUTION, views.distribution, SEE, name="distribution"),
+    route(
+        f"{_DISTRIBUTION}decide/", views.distribution_decide, rule("distribution.approve", "POST"),
+        name="distribution_decide",
+    ),
+    route(f"{_DISTRIBUTION}withdraw/", views.distribution_withdraw, PRESS, name="distribution_withdraw"),
+    route(f"{_DISTRIBUTION}reverse/", views.distribution_reverse, WRITE, name="distribution_reverse"),
+    route(f"{_DISTRIBUTION}ledger.csv", views.distribution_file, SEE, name="distribution_file"),
+    # what inventors get
+    route("transfer/statements/", views.statements, rule(SIGNED_IN), name="statements"),
+    route("transfer/statements/<uuid:pk>/", views.statement, rule("statement.view"), name="statement"),
+    route(
+        "transfer/statements/<uuid:pk>/statement.pdf", views.statement_file, rule("statement.view"),
+        name="statement_file",
+    ),
+]  # fmt: skip

@@ -1,0 +1,77 @@
+"""What royalties bring along: how their tables hang on organisations, what is asked in the inbox, what they hear."""
+
+from django.utils.translation import gettext_lazy
+
+from collab.access.policy import Scope, register_requirement, register_scope
+from collab.agreements.hooks import register_executed
+from collab.inbox.kinds import Kind, register_kind
+from collab.inbox.states import Decision, Mail
+from collab.inbox.topics import Topic, register_topic
+from collab.transfer.royalties.distributing import (
+    DISTRIBUTION,
+    distribution_decided,
+    distribution_withdrawn,
+    facts_of_distribution,
+    only_a_second_person,
+)
+from collab.transfer.royalties.hearing import licence_executed
+from collab.transfer.royalties.models import (
+    CostRepayment,
+    Distribution,
+    ExchangeRate,
+    InterestRule,
+    Invoice,
+    InvoiceLine,
+    LedgerEntry,
+    PolicyVersion,
+    Receipt,
+    ReceiptMatch,
+    ReportLine,
+    RoyaltyPolicy,
+    RoyaltyReport,
+    ScheduledPayment,
+    Statement,
+    ThirdPartyShare,
+)
+from collab.transfer.royalties.standing import ONLY_THE_LICENSEE_REPORTS, as_licensee, as_officer
+
+for table, path in (
+    (ScheduledPayment, "licence__"),
+    (RoyaltyReport, "licence__"),
+    (ReportLine, "report__licence__"),
+    (Invoice, "licence__"),
+    (InvoiceLine, "invoice__licence__"),
+):
+    register_scope(table, Scope(view="royalty.view", organisation=f"{path}licensor", grants=as_licensee(path)))
+for table, path in (
+    (Receipt, "organisation"),
+    (ReceiptMatch, "receipt__organisation"),
+    (ExchangeRate, "organisation"),
+    (InterestRule, "organisation"),
+    (RoyaltyPolicy, "organisation"),
+    (PolicyVersion, "policy__organisation"),
+    (ThirdPartyShare, "case__organisation"),
+    (Distribution, "organisation"),
+    (CostRepayment, "distribution__organisation"),
+    (LedgerEntry, "distribution__organisation"),
+):
+    register_scope(table, Scope(view="royalty.view", organisation=path))
+register_scope(Statement, Scope(view="statement.view", person="person", grants=as_officer))
+register_requirement(ONLY_THE_LICENSEE_REPORTS)
+
+register_kind(Kind("royalty", gettext_lazy("Reports, invoices and statements under licences"), "cash-coin", Mail.NOW))
+register_executed("royalties", licence_executed)
+register_topic(
+    Topic(
+        DISTRIBUTION,
+        gettext_lazy("Distribution of licence income"),
+        decisions=(Decision.APPROVED, Decision.REJECTED),
+        on_decided=distribution_decided,
+        on_withdrawn=distribution_withdrawn,
+        may_answer=only_a_second_person,
+        facts=facts_of_distribution,
+        effect=lambda request: gettext_lazy(
+            "The entries are written into the ledger and every inventor gets a statement. Only a reversal undoes it."
+        ),
+    )
+)

@@ -1,0 +1,412 @@
+"""Royalties through their verbs: scheduled, reported, invoiced, received, distributed; and what is refused."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from collab.access.policy import can
+from collab.audit.models import AuditEvent
+from collab.inbox.models import Obligation, Request
+from collab.inbox.services import decide_request
+from collab.kernel.errors import ConflictError, FaultyInputError, InvalidError, NotReadyError, RefusedError, StaleError
+from collab.transfer.royalties.models import (
+    CostRepayment,
+    Distribution,
+    Invoice,
+    LedgerEntry,
+    Receipt,
+    RoyaltyReport,
+    ScheduledPayment,
+    Statement,
+)
+from collab.transfer.royalties.policies import EXAMPLES
+from collab.transfer.royalties.services import (
+    accept_report,
+    add_payment,
+    add_third_party,
+    cancel_invoice,
+    decide_distribution,
+    edit_receipt,
+    enter_rate,
+    invoice_interest,
+    invoice_payments,
+    invoice_report,
+    match_receipt,
+    propose_distribution,
+    propose_reversal,
+    return_report,
+    reverse_receipt,
+    schedule,
+    set_interest,
+    set_policy,
+    submit_report,
+    unmatch_receipt,
+    withdraw_distribution,
+)
+from tests.royalties import FIRST, case_of
+
+pytestmark = pytest.mark.django_db
+
+
+def reconcile() -> None:
+    """Every cent is somewhere: receipts = distributions + retained + undistributed, and the ledger says the same."""
+    sums = Receipt.objects.aggregate(
+        booked=Sum("booked"), out=Sum("distributed"), kept=Sum("retained"), rest=Sum("undistributed")
+    )
+    assert (sums["booked"] or 0) == sum(sums[name] or 0 for name in ("out", "kept", "rest"))
+    posted = LedgerEntry.objects.all()
+    assert (posted.aggregate(all=Sum("amount"))["all"] or 0) == 0
+    moved = posted.filter(account="undistributed").aggregate(all=Sum("amount"))["all"] or 0
+    assert -moved == (sums["out"] or 0) + (sums["kept"] or 0)
+    for row in Statement.objects.annotate(all=Sum("entries__amount")):
+        assert row.amount == row.all
+
+
+def balance(account: str) -> int:
+    return LedgerEntry.objects.filter(account=account).aggregate(all=Sum("amount"))["all"] or 0
+
+
+# --- what is due
+def test_an_executed_licence_puts_its_fees_and_periods_into_both_calendars(books):
+    payment = ScheduledPayment.objects.get(licence=books.licence)
+    assert (payment.kind, payment.amount, payment.currency) == ("issue_fee", 500_000, "EUR")
+    reports = list(RoyaltyReport.objects.filter(licence=books.licence).order_by("starts_on"))
+    assert (reports[0].starts_on, reports[0].ends_on, reports[0].due_on) == (
+        FIRST,
+        date(2024, 3, 31),
+        date(2024, 4, 30),
+    )
+    assert reports[-1].starts_on <= timezone.localdate() <= reports[-1].ends_on
+    dates = Obligation.objects.open().filter(source_id=str(reports[0].pk))
+    assert {(row.kind, row.organisation) for row in dates} == {
+        ("report", books.licence.licensee),
+        ("review", books.licence.licensor),
+    }
+    assert schedule(licence=books.licence) == 0  # saying it again changes nothing
+
+
+def test_a_report_is_computed_over_tiers_cap_and_minimum_of_its_year(books):
+    """3 × 100,000 at 5 % is 15,000; then 200,000 at 3 % is 6,000, of which the cap of 20,000 leaves 5,000."""
+    for number, (gross, owed) in enumerate([("100000", 5000), ("100000", 5000), ("100000", 5000), ("200000", 5000)]):
+        report = books.report(number, gross)
+        assert report.due == owed * 100, number
+    assert [line["code"] for line in report.computed] == [
+        "gross", "net", "tier", "cap", "royalty", "minimum_made_up", "due",
+    ]  # fmt: skip
+    low = books.report(4, "1000")  # the next year begins anew
+    assert low.due == 50_00
+    for number in (5, 6):
+        books.report(number, lines=[])
+    last = books.report(7, lines=[])
+    assert (last.royalty, last.minimum) == (0, 12_000_00 - 50_00)
+
+
+def test_a_report_that_is_wrong_is_refused_by_line_and_rule(books):
+    report = RoyaltyReport.objects.filter(licence=books.licence).order_by("starts_on")[0]
+    given: dict[str, Any] = {"report": report, "by": books.office.firm_signatory, "currency": "EUR"}
+    with pytest.raises(FaultyInputError) as refused:
+        submit_report(
+            lines=[
+                {"product": "A", "gross": Decimal("-1")},
+                {"product": "B", "gross": Decimal(10), "deductions": Decimal(11)},
+                {"product": "", "gross": Decimal("1e13")},
+            ],
+            **given,
+        )
+    assert [fault.path for fault in refused.value.faults] == [
+        "lines.1.gross", "lines.2.deductions", "lines.3.gross",
+    ]  # fmt: skip
+    with pytest.raises(InvalidError, match="in EUR, not in USD"):
+        submit_report(lines=[], **(given | {"currency": "USD"}))
+    second = RoyaltyReport.objects.filter(licence=books.licence).order_by("starts_on")[1]
+    with pytest.raises(ConflictError, match="comes first"):
+        submit_report(lines=[], **(given | {"report": second}))
+    with pytest.raises(RefusedError, match="Only people of Eastwind"):
+        submit_report(lines=[], **(given | {"by": books.officer}))
+
+
+def test_a_closed_report_takes_nothing_more(books):
+    report = books.report(0)
+    report = return_report(report=report, reason="Deductions are missing.", by=books.officer)
+    assert books.report(0, "90000").state == "submitted"
+    with pytest.raises(StaleError):
+        accept_report(report=report, by=books.officer, version=report.version)
+    accept_report(report=report, by=books.officer)
+    with pytest.raises(ConflictError, match="is closed") as refused:
+        books.report(0, "80000")
+    assert refused.value.code == "report_closed"
+    with pytest.raises(ConflictError):
+        return_report(report=report, reason="Too late", by=books.officer)
+
+
+# --- invoices
+def test_invoices_are_numbered_without_gaps_and_taken_back_by_a_credit_note(books):
+    first = books.invoiced(0)
+    assert (first.number, first.total, first.state) == (1, 5000_00, "open")
+    with pytest.raises(ConflictError, match=f"invoiced already: {first.reference}"):
+        invoice_report(report=first.report, by=books.officer)
+    payment = ScheduledPayment.objects.get(licence=books.licence)
+    with pytest.raises(InvalidError, match="in the past"):
+        invoice_payments(payments=[payment], by=books.officer, due_on=timezone.localdate() - timedelta(days=1))
+    fee = invoice_payments(payments=[payment], by=books.officer)
+    assert fee.number == 2  # the refused one took no number
+    credit = cancel_invoice(invoice=first, reason="Wrong quarter", by=books.officer)
+    assert (credit.number, credit.total, credit.state) == (3, -5000_00, "credit_note")
+    assert invoice_report(report=first.report, by=books.officer).number == 4
+    with pytest.raises(DatabaseError, match="not changed"), transaction.atomic():
+        Invoice.objects.filter(pk=fee.pk).update(total=1)
+    with pytest.raises(DatabaseError, match="not removed"), transaction.atomic():
+        connection.cursor().execute("DELETE FROM collab_invoice")
+
+
+def test_late_interest_follows_the_rates_of_its_days(books):
+    invoice = books.invoiced(0)
+    Invoice.objects.filter(pk=invoice.pk)
+    with connection.cursor() as cursor:  # as if it had been due fifty days ago
+        cursor.execute("DROP TRIGGER invoice_stays" + ("" if connection.vendor == "sqlite" else " ON collab_invoice"))
+    day = timezone.localdate()
+    Invoice.objects.filter(pk=invoice.pk).update(issued_on=day - timedelta(days=60), due_on=day - timedelta(days=50))
+    books.receive("2000.00", on=day - timedelta(days=50))
+    books.receive("3000.00")
+    invoice.refresh_from_db()
+    assert invoice.state == "paid"
+    with pytest.raises(InvalidError, match="No rate of late interest"):
+        invoice_interest(invoice=invoice, by=books.officer)
+    set_interest(organisation=books.organisation, from_on=FIRST, percent=Decimal(6), by=books.officer)
+    set_interest(
+        organisation=books.organisation, from_on=day - timedelta(days=19), percent=Decimal(9), by=books.officer
+    )
+    made = invoice_interest(invoice=invoice, by=books.officer)
+    # 3,000 for 30 days at 6 % (14.79) and 20 days at 9 % (14.79)
+    assert [line.amount for line in made.lines.all()] == [1479, 1479]
+    with pytest.raises(ConflictError, match="asked for already"):
+        invoice_interest(invoice=invoice, by=books.officer)
+
+
+# --- receipts
+def test_part_payments_and_over_payments_are_kept_apart(books):
+    first, second = books.invoiced(0), books.invoiced(1)
+    part = books.receive("3000.00", reference="BANK-1")
+    first.refresh_from_db()
+    assert (part.matched, first.paid, first.state) == (3000_00, 3000_00, "part_paid")
+    over = books.receive("9000.00")
+    assert (over.matched, over.unmatched) == (7000_00, 2000_00)
+    with pytest.raises(ConflictError, match="BANK-1 was entered already"):
+        books.receive("1.00", reference="BANK-1")
+    row = books.distribute()
+    over.refresh_from_db()
+    assert row.amount == 10_000_00 and over.undistributed == 2000_00
+    second.refresh_from_db()
+    with pytest.raises(ConflictError, match="is not open"):
+        match_receipt(receipt=over, invoice=second, by=books.officer)
+    third = books.invoiced(2)
+    with pytest.raises(InvalidError, match=r"the receipt leaves 2,000\.00 EUR, the invoice 5,000\.00 EUR"):
+        match_receipt(receipt=over, invoice=third, amount=Decimal("2000.01"), by=books.officer)
+    match_receipt(receipt=over, invoice=third, by=books.officer)
+    assert books.distribute().amount == 2000_00  # the rest of the same receipt
+    reconcile()
+
+
+def test_money_of_another_currency_or_without_a_rate_is_refused(books):
+    with pytest.raises(InvalidError, match="in EUR, not in USD"):
+        books.receive("5.00", currency="USD")
+    with pytest.raises(InvalidError, match="not negative"):
+        books.receive("-5.00")
+    with pytest.raises(InvalidError, match="not come yet"):
+        books.receive("5.00", on=timezone.localdate() + timedelta(days=2))
+    with pytest.raises(ConflictError, match="books are kept in EUR"):
+        set_policy(
+            organisation=books.organisation, currency="USD", content=EXAMPLES["llu"],
+            effective_on=timezone.localdate(), by=books.officer,
+        )  # fmt: skip
+    books.licence.currency = "USD"
+    books.licence.save()
+    day = timezone.localdate()
+    with pytest.raises(InvalidError, match="No rate from USD to EUR is entered for"):
+        books.receive("100.00", currency="USD")
+    given = {"organisation": books.organisation, "source": "USD", "target": "EUR", "by": books.officer}
+    enter_rate(from_on=day - timedelta(days=9), until_on=day, rate=Decimal("0.91235"), **given)
+    with pytest.raises(ConflictError, match="entered already"):
+        enter_rate(from_on=day, rate=Decimal("0.9"), **given)
+    row = books.receive("100.00", currency="USD")
+    assert (row.amount, row.booked, row.book_currency, row.rate) == (10_000, 9124, "EUR", Decimal("0.91235"))
+
+
+# --- distributions
+def test_a_distribution_is_proposed_approved_by_another_and_told_to_the_inventors(books):
+    books.invoiced(0)
+    books.receive("5000.00")
+    row = propose_distribution(organisation=books.organisation, by=books.officer)
+    assert (row.amount, row.distributed, row.retained) == (5000_00, 3750_00, 1250_00)
+    assert LedgerEntry.objects.count() == 0
+    request = Request.objects.get(topic="distribution")
+    with pytest.raises(RefusedError, match="does not approve it as well"):
+        decide_distribution(distribution=row, decision="approved", by=books.officer)
+    decide_request(request=request, decision="approved", by=books.second)
+    row.refresh_from_db()
+    assert (row.state, row.decided_by) == ("posted", books.second)
+    mine = Statement.objects.visible_to(books.anna).get()
+    assert (mine.amount, mine.name) == (1500_00, books.anna.name)  # 60 % of one half
+    assert Statement.objects.get(person=None).amount == 1000_00
+    assert not can(books.office.firm_signatory, "statement.view", mine)
+    assert AuditEvent.objects.filter(verb="distribution.post").count() == 1
+    reconcile()
+
+
+def test_of_two_who_approve_one_wins(books):
+    books.invoiced(0)
+    books.receive("5000.00")
+    row = propose_distribution(organisation=books.organisation, by=books.officer)
+    decide_distribution(distribution=row, decision="approved", by=books.second, version=row.version)
+    with pytest.raises(StaleError):
+        decide_distribution(distribution=row, decision="approved", by=books.second, version=row.version)
+    with pytest.raises(ConflictError):
+        decide_distribution(distribution=row, decision="rejected", reason="No", by=books.second)
+    assert Distribution.objects.filter(state="posted").count() == 1
+
+
+def test_what_changed_since_it_was_proposed_is_not_posted(books):
+    given = {"organisation": books.organisation, "currency": "EUR", "by": books.officer}
+    set_policy(content=EXAMPLES["ncsu"], effective_on=timezone.localdate(), **given)
+    books.invoiced(0)
+    books.receive("5000.00")
+    row = propose_distribution(organisation=books.organisation, by=books.officer)
+    add_third_party(case=books.case, name="Sponsor", percent=Decimal(10), from_on=FIRST, by=books.officer)
+    with pytest.raises(ConflictError, match="changed since") as refused:
+        decide_distribution(distribution=row, decision="approved", by=books.second)
+    assert refused.value.code == "preview_changed"
+    with pytest.raises(ConflictError, match="nothing to distribute"):
+        propose_distribution(organisation=books.organisation, by=books.officer)  # still held
+    withdraw_distribution(distribution=row, by=books.officer)
+    assert books.distribute().distributed == 500_00 + 2250_00  # 10 %; half of the rest to inventors and unit
+    with pytest.raises(InvalidError, match="owed 110 %"):
+        add_third_party(case=books.case, name="More", percent=Decimal(100), from_on=FIRST, by=books.officer)
+
+
+def test_what_third_parties_are_owed_is_never_passed_over(books):
+    books.invoiced(0)
+    books.receive("5000.00")
+    add_third_party(case=books.case, name="Sponsor", percent=Decimal(10), from_on=FIRST, by=books.officer)
+    with pytest.raises(ConflictError, match="version 1 of the policy has no such deduction"):
+        propose_distribution(organisation=books.organisation, by=books.officer)
+
+
+def test_a_distributed_receipt_is_corrected_only_by_reversals(books):
+    books.invoiced(0)
+    receipt = books.receive("5000.00")
+    row = books.distribute()
+    receipt.refresh_from_db()
+    for act in (
+        lambda: edit_receipt(receipt=receipt, note_text="x", by=books.officer, version=receipt.version),
+        lambda: reverse_receipt(receipt=receipt, reason="Wrong", by=books.officer),
+        lambda: unmatch_receipt(match=receipt.matches.get(), by=books.officer),
+    ):
+        with pytest.raises(ConflictError, match=rf"is distributed \(Distribution {row.number}\)") as refused:
+            act()
+        assert refused.value.code == "distributed"
+    back = propose_reversal(distribution=row, reason="Paid by mistake", by=books.officer)
+    decide_distribution(distribution=back, decision="approved", by=books.second)
+    receipt.refresh_from_db()
+    assert (receipt.undistributed, receipt.given_out, balance("inventors")) == (5000_00, 0, 0)
+    with pytest.raises(ConflictError, match="reversed, or that is proposed"):
+        propose_reversal(distribution=row, reason="Again", by=books.officer)
+    reverse_receipt(receipt=receipt, reason="It was for somebody else", by=books.officer)
+    assert Invoice.objects.get(report__isnull=False).state == "open"
+    with pytest.raises(ConflictError, match="nothing to distribute"):
+        propose_distribution(organisation=books.organisation, by=books.officer)
+    reconcile()
+
+
+def test_a_rejected_reversal_leaves_all_as_it_was(books):
+    books.invoiced(0)
+    books.receive("5000.00")
+    row = books.distribute()
+    back = propose_reversal(distribution=row, reason="Perhaps", by=books.officer)
+    decide_distribution(distribution=back, decision="rejected", reason="No", by=books.second)
+    again = propose_reversal(distribution=row, reason="Surely", by=books.officer)
+    assert again.number == back.number + 1
+    reconcile()
+
+
+def test_receipts_wait_for_their_policy_and_their_case(books):
+    set_policy(
+        organisation=books.organisation, currency="EUR", content=EXAMPLES["dayton"],
+        effective_on=timezone.localdate(), by=books.officer,
+    )  # fmt: skip
+    books.invoiced(0), books.invoiced(1)
+    old = books.receive("5000.00", on=timezone.localdate() - timedelta(days=3))
+    new = books.receive("5000.00")
+    assert books.distribute().policy.number == 1
+    assert books.distribute().policy.number == 2
+    old.refresh_from_db(), new.refresh_from_db()
+    assert (old.retained, new.retained) == (1250_00, 1000_00 + 1000_00)  # 25 %; 20 % and a quarter of the rest
+
+
+def test_without_books_or_inventors_nothing_is_distributed(books):
+    books.licence.case = None
+    books.licence.save()
+    books.invoiced(0)
+    books.receive("5000.00")
+    with pytest.raises(ConflictError, match="belongs to no case"):
+        propose_distribution(organisation=books.organisation, by=books.officer)
+    with pytest.raises(NotReadyError, match="no royalty policy yet"):
+        from collab.transfer.royalties.rates import policy_of
+
+        policy_of(books.licence.licensee)
+
+
+# --- what the database itself holds
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE collab_ledgerentry SET amount = amount + 1 WHERE account = 'inventors'",
+        "DELETE FROM collab_ledgerentry",
+        "UPDATE collab_receipt SET distributed = distributed + 1, undistributed = undistributed - 1",
+        "UPDATE collab_receipt SET distributed = distributed + 1",
+        "UPDATE collab_receipt SET amount = amount + 1, booked = booked + 1, undistributed = undistributed + 1",
+        "DELETE FROM collab_receipt",
+        "UPDATE collab_distribution SET distributed = distributed + 1, retained = retained - 1",
+        "UPDATE collab_distribution SET state = 'withdrawn'",
+        "INSERT INTO collab_ledgerentry SELECT * FROM collab_ledgerentry",
+    ],
+)
+def test_the_database_refuses_what_would_not_reconcile(books, statement):
+    books.invoiced(0)
+    books.receive("5000.00")
+    books.distribute()
+    with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+    reconcile()
+
+
+def test_an_unbalanced_distribution_is_not_posted(books):
+    books.invoiced(0)
+    receipt = books.receive("5000.00")
+    row = propose_distribution(organisation=books.organisation, by=books.officer)
+    LedgerEntry.objects.create(distribution=row, receipt=receipt, account="unit", amount=1)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Distribution.objects.filter(pk=row.pk).update(state="posted", decided_by=books.second, posted_at=timezone.now())
+
+
+def test_payments_are_added_with_sense(books):
+    given = {
+        "licence": books.licence, "kind": "costs", "title": "Patent costs", "due_on": timezone.localdate(),
+        "by": books.officer,
+    }  # fmt: skip
+    with pytest.raises(InvalidError, match="in EUR, not in GBP"):
+        add_payment(amount=Decimal(1), currency="GBP", **given)
+    with pytest.raises(InvalidError, match="in the past"):
+        add_payment(amount=Decimal(1), currency="EUR", **(given | {"due_on": FIRST}))
+    with pytest.raises(InvalidError, match="nothing is not due"):
+        add_payment(amount=Decimal(0), currency="EUR", **given)
+    assert add_payment(amount=Decimal("10.50"), currency="EUR", **given).amount == 1050
+
+
+__all__ = ["CostRepayment", "case_of"]
