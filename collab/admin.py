@@ -3,6 +3,7 @@
 from collab.accounts import admin as accounts
 from collab.agreements import admin as agreements
 from collab.audit import admin as audit
+from collab.ethics import admin as ethics
 from collab.inbox import admin as inbox
 from collab.internships import admin as internships
 from collab.projects import admin as projects
@@ -10,4 +11,15 @@ from collab.publications import admin as publications
 from collab.terms import admin as terms
 from collab.transfer import admin as transfer
 
-__all__ = ["accounts", "agreements", "audit", "inbox", "internships", "projects", "publications", "terms", "transfer"]
+__all__ = [
+    "accounts",
+    "agreements",
+    "audit",
+    "ethics",
+    "inbox",
+    "internships",
+    "projects",
+    "publications",
+    "terms",
+    "transfer",
+]

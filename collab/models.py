@@ -20,6 +20,18 @@ from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.agreements.sealed import SealedDocument
 from collab.audit.models import AuditAnchor, AuditEvent
+from collab.ethics.models import (
+    EthicsAssessment,
+    EthicsCase,
+    EthicsCommittee,
+    EthicsCondition,
+    EthicsForm,
+    EthicsFormVersion,
+    EthicsQuestion,
+    EthicsReport,
+    EthicsReview,
+    EthicsSubmission,
+)
 from collab.inbox.models import (
     CalendarLink,
     Comment,
@@ -80,6 +92,16 @@ __all__ = [
     "CostEntry",
     "Coverage",
     "Delegation",
+    "EthicsAssessment",
+    "EthicsCase",
+    "EthicsCommittee",
+    "EthicsCondition",
+    "EthicsForm",
+    "EthicsFormVersion",
+    "EthicsQuestion",
+    "EthicsReport",
+    "EthicsReview",
+    "EthicsSubmission",
     "HandOver",
     "IPTerms",
     "Invitation",

@@ -7,6 +7,7 @@ from collab.agreements import views as agreements
 from collab.agreements import views_library as library
 from collab.audit import views as audit
 from collab.casefile import views as casefile
+from collab.ethics.urls import urlpatterns as of_ethics
 from collab.graph import views as graph
 from collab.inbox import views as inbox
 from collab.internships import urls as internships
@@ -24,6 +25,7 @@ urlpatterns = [
     route("", web.dashboard, rule(SIGNED_IN), name="dashboard"),
     *of_organisations,
     *of_transfer,
+    *of_ethics,
     # projects
     route("projects/", projects.project_list, rule(SIGNED_IN), name="projects"),
     route("projects/new/", projects.project_new, rule(SIGNED_IN, "GET", "POST"), name="project_new"),

@@ -33,9 +33,31 @@ from collab.agreements.models import Agreement, AgreementParty, AgreementVersion
 from collab.agreements.outside import party_grants
 from collab.agreements.sealed import SealedDocument
 from collab.audit.models import AuditAnchor, AuditEvent
+from collab.ethics.asking import conditions_met, facts_of, not_swayed
+from collab.ethics.asking import only_as_a_whole as only_as_an_application
+from collab.ethics.asking import only_on_page as only_on_page_of_application
+from collab.ethics.blocking import blocked_by_ethics
+from collab.ethics.models import (
+    EthicsAssessment,
+    EthicsCase,
+    EthicsCommittee,
+    EthicsCondition,
+    EthicsForm,
+    EthicsFormVersion,
+    EthicsQuestion,
+    EthicsReport,
+    EthicsReview,
+    EthicsSubmission,
+)
+from collab.ethics.standing import APPEAL, DECISION, review_grants
+from collab.ethics.standing import explain as explain_ethics
+from collab.ethics.standing import grants as ethics_grants
+from collab.ethics.standing import grants_through as ethics_grants_through
+from collab.ethics.states import Area
 from collab.graph.ground import KINDS as GROUND_KINDS
 from collab.graph.ground import draw_ground
 from collab.graph.sources import register_graph_source
+from collab.inbox.kinds import Kind, register_kind
 from collab.inbox.models import (
     CalendarLink,
     Comment,
@@ -48,7 +70,7 @@ from collab.inbox.models import (
     Reviewer,
 )
 from collab.inbox.standing import explain, grants, grants_through, stands_in
-from collab.inbox.states import Decision
+from collab.inbox.states import Decision, Mail
 from collab.inbox.topics import Topic, register_topic
 from collab.internships import wiring as internships  # noqa: F401  registers what internships bring along
 from collab.projects.guards import register_gone, register_guard
@@ -82,6 +104,7 @@ from collab.terms.acceptance import told
 from collab.terms.models import TermsAcceptance
 from collab.terms.telling import TERMS, tell_to_accept
 from collab.transfer import wiring as transfer  # noqa: F401  registers what technology transfer brings along
+from collab.transfer.licences.models import LicensedAsset
 
 register_scope(Organisation, Scope(view="organisation.view", organisation="pk", everyone=True))
 register_scope(OrganisationUnit, Scope(view="organisation.view", organisation="organisation", everyone=True))
@@ -192,6 +215,42 @@ register_topic(
         next_answers=False,
     )
 )
+
+# --- ethics
+register_scope(EthicsForm, Scope(view="organisation.view", organisation="organisation", everyone=True))
+register_scope(EthicsFormVersion, Scope(view="organisation.view", organisation="form__organisation", everyone=True))
+register_scope(EthicsCommittee, Scope(view="organisation.view", organisation="organisation", everyone=True))
+register_scope(EthicsCase, Scope(view="ethics.view", project="project", grants=ethics_grants, explain=explain_ethics))
+for part in (EthicsSubmission, EthicsQuestion, EthicsCondition, EthicsReport):
+    register_scope(part, Scope(view="ethics.view", project="case__project", grants=ethics_grants_through("case")))
+register_scope(
+    EthicsReview,
+    Scope(view="ethics.deliberate", project="case__project", grants=review_grants, explain=explain_ethics),
+)
+register_scope(EthicsAssessment, Scope(view="ethics.view", project="project"))
+blocked_by_ethics(Project, "", Area.JOBS, "job.submit")
+blocked_by_ethics(LicensedAsset, "licence__agreement__project", Area.RELEASES, "release.download")
+register_kind(Kind("ethics", gettext_lazy("Something happens with an ethics application"), "shield-check", Mail.NOW))
+for _topic, _label, _decisions in (
+    (DECISION, gettext_lazy("Ethics application"), tuple(Decision)),
+    (APPEAL, gettext_lazy("Appeal against an ethics decision"), tuple(d for d in Decision if d != Decision.RETURNED)),
+):
+    register_topic(
+        Topic(
+            _topic,
+            _label,
+            decisions=_decisions,
+            may_answer=not_swayed,
+            elsewhere=only_on_page_of_application,
+            on_decided=conditions_met,
+            on_withdrawn=only_as_an_application,
+            facts=facts_of,
+            effect=lambda request: gettext_lazy(
+                "The approval holds until the day that is named; what needs it stops without it."
+            ),
+            next_answers=False,
+        )
+    )
 
 for requirement in requirements():
     register_requirement(requirement)

@@ -20,6 +20,13 @@ from collab.agreements.api import (
     BackgroundViewSet,
 )
 from collab.casefile.api import CaseViewSet
+from collab.ethics.api import (
+    EthicsAssessmentViewSet,
+    EthicsCaseViewSet,
+    EthicsCommitteeViewSet,
+    EthicsFormViewSet,
+    EthicsReviewViewSet,
+)
 from collab.graph.api import GraphViewSet
 from collab.inbox.api import DelegationViewSet, NotificationViewSet, ObligationViewSet, RequestViewSet
 from collab.internships.api import ApplicationViewSet, CohortViewSet, PlacementViewSet, PostingViewSet
@@ -35,6 +42,17 @@ from collab.projects.work_api import (
 )
 from collab.publications.api import PublicationViewSet
 from collab.terms.api import AcceptanceViewSet
+from collab.transfer.protection.api import (
+    CostViewSet,
+    CounselViewSet,
+    DeadlineViewSet,
+    FamilyViewSet,
+    FunderRulesViewSet,
+    OfferInterestViewSet,
+    OfferViewSet,
+    ProtectionViewSet,
+    RuleSetViewSet,
+)
 from collab.transfer.routers import register as register_transfer
 from collab.transfer.royalties.api import (
     DistributionViewSet,
@@ -78,11 +96,25 @@ router.register("agreement-versions", AgreementVersionViewSet, basename="agreeme
 router.register("agreement-templates", AgreementTemplateViewSet, basename="agreement-template")
 router.register("background", BackgroundViewSet, basename="background")
 router.register("approval-steps", ApprovalStepViewSet, basename="approval-step")
+router.register("ethics-forms", EthicsFormViewSet, basename="ethics-form")
+router.register("ethics-committees", EthicsCommitteeViewSet, basename="ethics-committee")
+router.register("ethics-cases", EthicsCaseViewSet, basename="ethics-case")
+router.register("ethics-reviews", EthicsReviewViewSet, basename="ethics-review")
+router.register("ethics-assessments", EthicsAssessmentViewSet, basename="ethics-assessment")
 router.register("publications", PublicationViewSet, basename="publication")
 router.register("cohorts", CohortViewSet, basename="cohort")
 router.register("postings", PostingViewSet, basename="posting")
 router.register("applications", ApplicationViewSet, basename="application")
 router.register("placements", PlacementViewSet, basename="placement")
+router.register("families", FamilyViewSet, basename="family")
+router.register("protections", ProtectionViewSet, basename="protection")
+router.register("deadlines", DeadlineViewSet, basename="deadline")
+router.register("protection-costs", CostViewSet, basename="protection-cost")
+router.register("counsel", CounselViewSet, basename="counsel")
+router.register("funder-rules", FunderRulesViewSet, basename="funder-rules")
+router.register("rule-sets", RuleSetViewSet, basename="rule-set")
+router.register("offers", OfferViewSet, basename="offer")
+router.register("interests", OfferInterestViewSet, basename="interest")
 router.register("scheduled-payments", ScheduledPaymentViewSet, basename="scheduled-payment")
 router.register("royalty-reports", RoyaltyReportViewSet, basename="royalty-report")
 router.register("invoices", InvoiceViewSet, basename="invoice")

@@ -13,6 +13,8 @@ from collab.agreements.coverage import because as because_covered
 from collab.agreements.coverage import covered
 from collab.agreements.coverage import explain as explain_coverage
 from collab.agreements.models import Purpose
+from collab.ethics.blocking import blocked_by_ethics
+from collab.ethics.states import Area
 from collab.graph.sources import register_graph_source
 from collab.projects.facts import register_facts
 from collab.projects.products import register_products
@@ -171,6 +173,9 @@ for _model, _project, _asset, _owner in (
 for _model, _path in ((Dataset, "project"), (DatasetVersion, "dataset__project")):
     requires_project(_model, _path, "dataset.train", "dataset.upload")
     requires_project(_model, _path, "dataset.read", states=NOT_ENDED)
+    blocked_by_ethics(_model, _path, Area.DATA, "dataset.read", "dataset.train")
+for _model, _path in ((RegisteredModel, "project"), (ModelVersion, "model__project")):
+    blocked_by_ethics(_model, _path, Area.RELEASES, "model.download")
 
 register_requirement(
     Requirement(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Role(StrEnum):
-    """What a membership makes of a person. Some are held in an organisation, the others in a project (below)."""
+    """What a membership makes of a person, in an organisation (ORGANISATION_ROLES) or in a project."""
 
     ORGANISATION_ADMIN = "organisation_admin"
     SIGNATORY = "signatory"
@@ -20,6 +20,8 @@ class Role(StrEnum):
     TRANSFER_OFFICER = "transfer_officer"
     COORDINATOR = "coordinator"
     STUDENT = "student"
+    ETHICS_REVIEWER = "ethics_reviewer"
+    ETHICS_CHAIR = "ethics_chair"
     LEAD = "lead"
     RESEARCHER = "researcher"
     ENGINEER = "engineer"
@@ -38,6 +40,8 @@ ROLE_LABELS = {
     Role.TRANSFER_OFFICER: _("Technology-transfer officer"),
     Role.COORDINATOR: _("Internship coordinator"),
     Role.STUDENT: _("Student"),
+    Role.ETHICS_REVIEWER: _("Ethics reviewer"),
+    Role.ETHICS_CHAIR: _("Chair of the ethics committee"),
     Role.LEAD: _("Project lead"),
     Role.RESEARCHER: _("Researcher"),
     Role.ENGINEER: _("Engineer"),
@@ -52,6 +56,8 @@ ORGANISATION_ROLES = (
     Role.TRANSFER_OFFICER,
     Role.COORDINATOR,
     Role.STUDENT,
+    Role.ETHICS_REVIEWER,
+    Role.ETHICS_CHAIR,
 )
 PROJECT_ROLES = (Role.LEAD, Role.RESEARCHER, Role.ENGINEER, Role.OBSERVER, Role.INTERN)
 # What a lead may give somebody: an intern's role begins and ends with the placement, by itself.
@@ -163,6 +169,16 @@ WORDS = {
     "placement.confirm": _("confirm the log book of an intern"),
     "placement.evaluate": _("evaluate the other side of a placement"),
     "placement.sign": _("sign one's own learning agreement"),
+    # ethics
+    "ethics.view": _("read the ethics applications and self-assessments of a project"),
+    "ethics.apply": _("write ethics applications and self-assessments, and answer the committee"),
+    "ethics.sit": _("sit on the ethics committee of an organisation"),
+    "ethics.manage": _("set up the ethics committee of an organisation and its questionnaires"),
+    "ethics.preside": _("answer for the ethics committee of an organisation"),
+    "ethics.chair": _("assign reviewers, and hold or end an approval of the ethics committee"),
+    "ethics.decide": _("decide an ethics application"),
+    "ethics.deliberate": _("read what reviewers wrote, and ask the applicants"),
+    "ethics.review": _("give the ethics review one was asked for"),
 }
 
 # Held by no role: by owning a row, or by what a request says of itself (collab/inbox/standing.py).
@@ -175,6 +191,7 @@ PERSONAL_WORDS = frozenset(
     | {"placement.intern", "placement.guide", "placement.sign"}
     | {"placement.confirm", "placement.evaluate"}
     | {"licence.exercise", "release.view", "release.download"}
+    | {f"ethics.{what}" for what in ("chair", "decide", "deliberate", "review")}
     | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
 )
 
@@ -219,6 +236,8 @@ _RESEARCH = _SEE | {
     "work.deliver",
     "budget.view",
     "output.edit",
+    "ethics.view",
+    "ethics.apply",
 }
 
 # An intern works with the data and models of the project, and neither brings, takes along nor tells anything.
@@ -270,7 +289,9 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
         }
     ),
     Role.RESEARCHER: frozenset(_RESEARCH),
-    Role.ENGINEER: frozenset(_RESEARCH - {"dataset.upload", "dataset.govern", "audit.view", "review.view"}),
+    Role.ENGINEER: frozenset(
+        _RESEARCH - {"dataset.upload", "dataset.govern", "audit.view", "review.view", "ethics.apply"}
+    ),
     Role.OBSERVER: frozenset(_SEE),
     Role.INTERN: frozenset(_INTERN),
     Role.ORGANISATION_ADMIN: frozenset(
@@ -309,6 +330,8 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "royalty.report",
             "distribution.approve",
             "transfer.report",
+            "ethics.view",
+            "ethics.manage",
         }
     ),
     Role.SIGNATORY: frozenset(
@@ -380,6 +403,8 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "transfer.report",
         }
     ),
+    Role.ETHICS_REVIEWER: frozenset({"organisation.view", "ethics.sit"}),
+    Role.ETHICS_CHAIR: frozenset({"organisation.view", "ethics.sit", "ethics.manage", "ethics.preside"}),
 }
 
 

@@ -320,6 +320,10 @@ def meet_condition(*, condition: Condition, by: User, evidence: str) -> Conditio
     require(by, "request.meet", request)
     locked = Request.objects.locked().get(pk=request.pk)
     REQUEST_MOVES.require("meet", locked.state, what=str(locked))
+    if locked.spec.may_answer is not None and by.pk != locked.asked_by_id:
+        swayed = locked.spec.may_answer(locked, by)
+        if swayed:  # whoever could not have decided does not confirm either
+            raise RefusedError(list(swayed))
     held = locked.conditions.select_related("met_by").get(pk=condition.pk)
     if held.is_met:
         raise ConflictError(_("%(person)s said already that this is met.") % {"person": held.met_by})

@@ -29,9 +29,10 @@ from collab.web.admin import ScopedModelAdmin, short_hash
 
 @admin.register(Programme)
 class ProgrammeAdmin(ScopedModelAdmin):
-    list_display = ["name", "organisation", "created_by", "created_at"]
+    list_display = ["name", "organisation", "created_at"]
     search_fields = ["name", "name_zh"]
-    list_select_related = ["organisation", "created_by"]
+    list_select_related = ["organisation"]
+    hidden = ("created_by",)  # everybody reads what a university offers, not who wrote it
 
 
 @admin.register(Cohort)
@@ -41,6 +42,7 @@ class CohortAdmin(ScopedModelAdmin):
     search_fields = ["name", "name_zh"]
     list_select_related = ["programme"]
     date_hierarchy = "starts_on"
+    hidden = ("created_by",)
 
 
 @admin.register(CheckPoint)
@@ -56,6 +58,7 @@ class PostingAdmin(ScopedModelAdmin):
     list_filter = ["state", "audience", "cohort"]
     search_fields = ["title", "title_zh", "organisation__name"]
     list_select_related = ["organisation", "cohort"]
+    hidden = ("created_by",)
 
 
 @admin.register(Application)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from collab.projects.models import Project
 from collab.projects.states import PATH, ProjectState
 
-TAB_WORDS = ("review.view", "budget.view", "publication.view")
+TAB_WORDS = ("review.view", "budget.view", "publication.view", "ethics.view")
 
 
 def tabs_of(project: Project, active: str, may: set[str]) -> list[dict[str, Any]]:
@@ -23,6 +23,7 @@ def tabs_of(project: Project, active: str, may: set[str]) -> list[dict[str, Any]
         ("reports", _("Reports"), "project.view"),
         ("outputs", _("Outputs"), "project.view"),
         ("publications", _("Publications"), "publication.view"),
+        ("project_ethics", _("Ethics"), "ethics.view"),
         ("closure", _("Closure"), "project.view"),
     ]
     return [

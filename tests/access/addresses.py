@@ -27,6 +27,7 @@ from collab.agreements.approvals import ApprovalStep
 from collab.agreements.background import BackgroundItem
 from collab.agreements.library import AgreementTemplate
 from collab.agreements.models import Agreement, AgreementVersion
+from collab.ethics.models import EthicsAssessment, EthicsCase, EthicsForm, EthicsQuestion, EthicsReport, EthicsReview
 from collab.inbox.models import CalendarLink, Notification, Obligation, Request
 from collab.internships.models import Application, Cohort, LogEntry, Placement, PlacementNote, Posting, Programme
 from collab.internships.models import ApplicationDocument as Document
@@ -193,6 +194,15 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
         lambda s, n: (s.object(Criterion), (s.joint.university.slug, s.object(Criterion).pk)),
     ),
     (r"transfer/criteria/<slug:slug>/", lambda s, n: _of_organisation(s)),
+    (r"ethics/forms/<uuid:pk>/", lambda s, n: (s.object(EthicsForm), (s.object(EthicsForm).pk,))),
+    (r"ethics/committees/<slug:slug>/", lambda s, n: _of_organisation(s)),
+    (r"ethics/cases/<uuid:pk>/questions/", lambda s, n: _ethics_case(s, "ask", s.object(EthicsQuestion).pk)),
+    (r"ethics/cases/<uuid:pk>/conditions/", lambda s, n: _ethics_case(s, n, 1)),
+    (r"ethics/cases/<uuid:pk>/hold/", lambda s, n: _ethics_case(s, n, "suspend")),
+    (r"ethics/cases/<uuid:pk>/reports/", lambda s, n: _ethics_case(s, n, s.object(EthicsReport).pk)),
+    (r"ethics/cases/<uuid:pk>/", lambda s, n: _ethics_case(s, n)),
+    (r"ethics/reviews/<uuid:pk>/", lambda s, n: _ethics_review(s, n)),
+    (r"ethics/assessments/<uuid:pk>/", lambda s, n: (s.object(EthicsAssessment), (s.object(EthicsAssessment).pk,))),
     (r"agreements/<uuid:pk>/v<int:number>/", lambda s, n: _version(s, n)),
     (r"agreements/<uuid:pk>/", lambda s, n: (s.object(Agreement), (s.object(Agreement).pk,))),
     (r"datasets/<uuid:pk>/v<int:number>/", lambda s, n: (s.object(DatasetVersion), (s.object(Dataset).pk, 1))),
@@ -273,6 +283,16 @@ def _placement(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...
 
 def _case(side: Side, name: str) -> Model:
     return side.object(TransferCase, name.partition("_")[2].replace("_", "-"))
+
+
+def _ethics_case(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...]]:
+    case = side.object(EthicsCase, name.rpartition("_")[2])
+    return case, (case.pk, *more)
+
+
+def _ethics_review(side: Side, name: str) -> tuple[Model, tuple[Any, ...]]:
+    review = side.object(EthicsReview, name.rpartition("_")[2])
+    return review, (review.pk,)
 
 
 def _request(side: Side, name: str) -> Model:
@@ -534,6 +554,61 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:background-detail PATCH": lambda s: Sent({"restrictions": f"None {s.canary}"}, headers=_FRESH),
     "api:background-withdraw POST": _NOTHING,
+    "api:ethics-form-list POST": lambda s: Sent(
+        {
+            "organisation": s.joint.university.slug,
+            "code": "fresh",
+            "purpose": "review",
+            "name": "Fresh",
+            "questions": [{"key": "why", "type": "text", "label": "Why?"}],
+        },
+        about=s.joint.university,
+    ),
+    "api:ethics-form-versions POST": lambda s: Sent({"questions": [{"key": "why", "type": "text", "label": "Why?"}]}),
+    "api:ethics-committee-list POST": lambda s: Sent(
+        {"organisation": s.joint.university.slug, "name": "Second"}, about=s.joint.university
+    ),
+    "api:ethics-committee-detail PATCH": lambda s: Sent({"short_days": 9}, headers=_FRESH),
+    "api:ethics-case-list POST": lambda s: Sent(
+        {
+            "project": s.joint.project.slug,
+            "committee": str(s.joint.university.ethics_committee.pk),
+            "form": s.object(EthicsForm).code,
+            "title": f"New {s.canary}",
+        },
+        about=s.joint.project,
+    ),
+    "api:ethics-case-detail PATCH": lambda s: Sent(
+        {"answers": {"aim": f"Other {s.canary}"}, "form_version": 1}, headers=_FRESH
+    ),
+    "api:ethics-case-submit POST": lambda s: Sent({"form_version": 1}),
+    "api:ethics-case-withdraw POST": _NOTHING,
+    "api:ethics-case-carry-over POST": _NOTHING,
+    "api:ethics-case-follow POST": _NOTHING,
+    "api:ethics-case-appeal POST": lambda s: Sent({"text": f"Ground {s.canary}"}),
+    "api:ethics-case-report POST": lambda s: Sent({"kind": "monitoring", "text": f"Well {s.canary}"}),
+    "api:ethics-case-reply POST": lambda s: Sent(
+        {"question": str(s.object(EthicsQuestion).pk), "text": f"So {s.canary}"}
+    ),
+    "api:ethics-case-claim POST": lambda s: Sent({"number": 1, "evidence": f"Seen {s.canary}"}),
+    "api:ethics-case-confirm POST": lambda s: Sent({"number": 1, "evidence": f"Seen {s.canary}"}),
+    "api:ethics-case-assign POST": lambda s: Sent({"reviewers": [str(s.colleague.pk)]}),
+    "api:ethics-case-ask POST": lambda s: Sent({"text": f"What {s.canary}?"}),
+    "api:ethics-case-decide POST": lambda s: Sent({"decision": "rejected", "reason": f"No {s.canary}"}),
+    "api:ethics-case-hold POST": lambda s: Sent({"move": "suspend", "reason": f"Stop {s.canary}"}),
+    "api:ethics-case-close POST": lambda s: Sent({"report": str(s.object(EthicsReport).pk), "outcome": "Noted."}),
+    "api:ethics-review-submit POST": lambda s: Sent({"opinion": "favour", "text": f"Yes {s.canary}"}, headers=_FRESH),
+    "api:ethics-review-conflict POST": lambda s: Sent({"kind": "other", "text": f"Cousin {s.canary}"}),
+    "api:ethics-review-settle POST": lambda s: Sent({"move": "recuse"}),
+    "api:ethics-assessment-list POST": lambda s: Sent(
+        {"project": s.joint.project.slug, "form": f"assessment-{s.joint.university.slug}"}, about=s.joint.project
+    ),
+    "api:ethics-assessment-detail PATCH": lambda s: Sent(
+        {"answers": {"aim": f"Other {s.canary}"}, "form_version": 1}, headers=_FRESH
+    ),
+    "api:ethics-assessment-carry-over POST": _NOTHING,
+    "api:ethics-assessment-finish POST": _NOTHING,
+    "api:ethics-assessment-reopen POST": _NOTHING,
     "api:publication-list POST": lambda s: Sent(
         {
             "project": s.joint.project.slug,
@@ -593,6 +668,59 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:placement-log POST": lambda s: Sent({"day": _day(-1), "hours": "7", "text": f"Read {s.canary}"}),
     "api:placement-notes POST": lambda s: Sent({"kind": "check_in", "text": f"Well {s.canary}"}),
     "api:placement-evaluate POST": lambda s: Sent({"scores": {"guidance": 4, "tasks": 4, "conditions": 4}}),
+    "api:family-list POST": lambda s: Sent(
+        {"case": str(s.cases["decided"].pk), "title": f"New {s.canary}"}, about=s.cases["decided"]
+    ),
+    "api:family-detail PATCH": lambda s: Sent({"note": f"New {s.canary}"}, headers=_FRESH),
+    "api:protection-list POST": lambda s: Sent(
+        {"family": str(s.object(Family).pk), "kind": "provisional", "jurisdiction": "US", "filed_on": _day(-9)},
+        about=s.object(Family),
+    ),
+    "api:protection-detail PATCH": lambda s: Sent({"counsel_reference": f"New {s.canary}"}, headers=_FRESH),
+    "api:protection-move POST": lambda s: Sent({"move": "file", "on": _day(0), "number": "US 1/2"}),
+    "api:deadline-list POST": lambda s: Sent(
+        {"case": str(s.cases["decided"].pk), "title": f"New {s.canary}", "due_on": _day(9)}, about=s.cases["decided"]
+    ),
+    "api:deadline-detail PATCH": lambda s: Sent({"due_on": _day(12)}, headers=_FRESH),
+    "api:deadline-meet POST": _NOTHING,
+    "api:deadline-waive POST": lambda s: Sent({"note": f"Why {s.canary}"}),
+    "api:protection-cost-list POST": lambda s: Sent(
+        {
+            "protection": str(s.object(Protection).pk),
+            "kind": "counsel",
+            "amount": "12.50",
+            "currency": "EUR",
+            "incurred_on": _day(0),
+        },
+        about=s.object(Protection),
+    ),
+    "api:protection-cost-pay POST": lambda s: Sent({"paid_on": _day(0)}),
+    "api:protection-cost-cancel POST": lambda s: Sent({"reason": f"Why {s.canary}"}),
+    "api:counsel-list POST": lambda s: Sent(
+        {"organisation": s.joint.university.slug, "name": f"New {s.canary}"}, about=s.joint.university
+    ),
+    "api:counsel-detail PATCH": lambda s: Sent({"firm": f"New {s.canary}"}, headers=_FRESH),
+    "api:funder-rules-detail PATCH": lambda s: Sent({"reported_on": _day(0)}, headers=_FRESH),
+    "api:funder-rules-drop POST": _NOTHING,
+    "api:rule-set-list POST": lambda s: Sent(
+        {
+            "organisation": s.joint.university.slug,
+            "code": "ours",
+            "authority": "office",
+            "jurisdiction": "US",
+            "name": f"New {s.canary}",
+            "effective_from": _day(0),
+            "rules": [{"code": "a", "title": f"New {s.canary}", "base": "filed_on", "months": 3}],
+        },
+        about=s.joint.university,
+    ),
+    "api:offer-list POST": lambda s: Sent(
+        {"case": str(s.cases["decided"].pk), "title": "New", "text": "It grips well."}, about=s.cases["decided"]
+    ),
+    "api:offer-detail PATCH": lambda s: Sent({"readiness": 4}, headers=_FRESH),
+    "api:offer-withdraw POST": _NOTHING,
+    "api:interest-detail PATCH": lambda s: Sent({"note": f"New {s.canary}"}, headers=_FRESH),
+    "api:interest-move POST": lambda s: Sent({"move": "contact"}),
     "api:transfer-case-list POST": lambda s: Sent(
         {
             "project": s.joint.project.slug,

@@ -20,6 +20,7 @@ from collab.accounts.models import (
 )
 from collab.agreements.approvals import ApprovalStep
 from collab.agreements.library import AgreementTemplate, TemplateVersion
+from collab.ethics.models import EthicsCase, EthicsCommittee, EthicsForm, EthicsReview
 from collab.inbox.models import Notification, Request
 from collab.projects.models import Questionnaire, Review, ReviewStep
 from collab.transfer.models import (
@@ -106,8 +107,14 @@ class Persona:
         elif isinstance(obj, Questionnaire):
             here = [role for org, role in self.posts if org == obj.organisation_id]
             held = {word for role in here for word in ROLE_WORDS[role]}
+        elif isinstance(obj, EthicsForm | EthicsCommittee):
+            here = [role for org, role in self.posts if org == obj.organisation_id]
+            held = {word for role in here for word in ROLE_WORDS[role]}
+            held |= {"organisation.view"} if self.known else set()
         else:
             held = {word for role in self.roles.get(side.canary, ()) for word in ROLE_WORDS[role]}
+        if isinstance(obj, EthicsCase | EthicsReview):
+            held |= self._words_on_ethics(obj, side)
         if isinstance(obj, ReviewStep) and self.user is not None and obj.chair_id == self.user.pk:
             held |= {"review.view", "review.chair"}
         return {word for word in held if self.token_lets(word)}
@@ -175,6 +182,20 @@ class Persona:
                 held |= guides | {"placement.confirm", "placement.evaluate"}
             return held | (guides if self._is(made.lead.pk) else set())
         return held
+
+    def _words_on_ethics(self, obj: EthicsCase | EthicsReview, side: Side) -> set[str]:
+        """In the scene the registrar of the university chairs its committee, and the observer was asked to review."""
+        chairs = (side.joint.university.pk, Role.ETHICS_CHAIR) in self.posts
+        if isinstance(obj, EthicsReview):
+            mine = self._is(obj.reviewer_id)
+            return ({"ethics.deliberate", "ethics.chair"} if chairs else set()) | (
+                {"ethics.deliberate", "ethics.review"} if mine else set()
+            )
+        if chairs and obj.submitted_at is not None:
+            return {f"ethics.{what}" for what in ("view", "chair", "deliberate", "decide")}
+        if obj.pk == side.ethics_cases["in_review"].pk and self._is(side.joint.observer.pk):
+            return {f"ethics.{what}" for what in ("view", "deliberate", "review")}
+        return set()
 
     def token_lets(self, word: str) -> bool:
         if not self.secret:
@@ -255,8 +276,8 @@ def personas(scene: Scene) -> list[Persona]:
         Persona(
             "organisation admin",
             a.organisation_admin,
-            roles=on_a(Role.ORGANISATION_ADMIN),
-            posts=((uni, Role.ORGANISATION_ADMIN),),
+            roles=on_a(Role.ORGANISATION_ADMIN, Role.ETHICS_CHAIR),
+            posts=((uni, Role.ORGANISATION_ADMIN), (uni, Role.ETHICS_CHAIR)),
         ),
         Persona(
             "transfer officer",
@@ -268,8 +289,8 @@ def personas(scene: Scene) -> list[Persona]:
         Persona(
             "foreign organisation admin",
             b.organisation_admin,
-            roles={b.canary: (Role.ORGANISATION_ADMIN,)},
-            posts=((foreign, Role.ORGANISATION_ADMIN),),
+            roles={b.canary: (Role.ORGANISATION_ADMIN, Role.ETHICS_CHAIR)},
+            posts=((foreign, Role.ORGANISATION_ADMIN), (foreign, Role.ETHICS_CHAIR)),
         ),
         Persona("staff", scene.staff),
         Persona("staff member", scene.staff_member, roles=on_a(Role.OBSERVER), posts=employee),

@@ -61,6 +61,30 @@ from collab.agreements.services import (
 )
 from collab.agreements.states import VersionState
 from collab.audit.models import AuditEvent
+from collab.ethics.deciding import ConditionTerm, ask_applicants, decide_case
+from collab.ethics.models import (
+    EthicsAssessment,
+    EthicsCase,
+    EthicsCommittee,
+    EthicsCondition,
+    EthicsForm,
+    EthicsFormVersion,
+    EthicsQuestion,
+    EthicsReport,
+    EthicsReview,
+    EthicsSubmission,
+)
+from collab.ethics.services import (
+    add_form_version,
+    begin_assessment,
+    begin_case,
+    finish_assessment,
+    found_committee,
+    report,
+    save_answers,
+    submit_case,
+    write_form,
+)
 from collab.inbox.models import (
     CalendarLink,
     Comment,
@@ -179,6 +203,13 @@ _ON_VERSION = {
 # … and the case.
 _ON_CASE = dict.fromkeys(("assessor", "assessors", "propose", "return"), "assessed")
 # … and the notice of a publication.
+_ON_ETHICS = {
+    **dict.fromkeys(("partial_update", "submit", "carry_over", "carry", "answers"), "draft"),
+    **dict.fromkeys(("withdraw", "assign", "decide"), "submitted"),
+    **dict.fromkeys(("report", "follow", "hold", "confirm", "claim", "close"), "approved"),
+    "appeal": "rejected",
+    "retrieve": "draft",
+}
 _ON_NOTICE = {**dict.fromkeys(("wait", "lift", "revise"), "objected"), "publish": "free"}
 # … an application for an internship, and a placement.
 _ON_APPLICATION = {
@@ -199,9 +230,12 @@ class Side:
     spare_organisation: Organisation
     organisation_admin: User
     transfer_officer: User
+    colleague: User  # reviews for the ethics committee, and is asked about no case yet
     newcomer: User  # employed by the university, without a role in the project
     versions: dict[str, AgreementVersion] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
+    ethics_cases: dict[str, EthicsCase] = field(default_factory=dict)
+    settled: dict[str, Model] = field(default_factory=dict)  # rows of ethics on which another act is possible
     notices: dict[str, PublicationNotice] = field(default_factory=dict)
     steps: dict[str, ReviewStep] = field(default_factory=dict)
     requests: dict[str, Request] = field(default_factory=dict)
@@ -234,6 +268,10 @@ class Side:
             return self.versions["draft"].agreement
         if model is Request:
             return self.requests["conditions" if action == "meet" else "open"]
+        if model is EthicsCase:
+            return self.ethics_cases[_ON_ETHICS.get(action, "in_review")]
+        if model in {EthicsReview, EthicsAssessment} and action in self.settled:
+            return self.settled[action]
         if model is PublicationNotice:
             return self.notices[_ON_NOTICE.get(action, "notified")]
         if model is Application:
@@ -314,6 +352,7 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
         spare_organisation=organisation(f"{title} Neighbour"),
         organisation_admin=employ(person(f"{canary} Registrar"), made.university, Role.ORGANISATION_ADMIN),
         transfer_officer=employ(person(f"{canary} Officer"), made.university, Role.TRANSFER_OFFICER),
+        colleague=employ(person("Reviewer"), made.university, Role.ETHICS_REVIEWER),
         newcomer=employ(person(f"{canary} Newcomer"), made.university),
     )
     Organisation.objects.filter(pk=made.university.pk).update(email_domains=["example.org"])
@@ -329,6 +368,7 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
     _internships(here)
     _protection(here)
     keep_books(here)
+    _ethics(here)
     tokens = ApiToken.objects.filter(digest__in=[_digest(token_for(made.researcher))])
     tokens.update(name=f"Token {canary}")
     here.objects |= {
@@ -753,8 +793,11 @@ def _internships(here: Side) -> None:
         state = {"onboarded": "placed", "proposed": "accepted"}.get(name, name)
         seat = None if name in {"draft", "applied"} else 1
         owner = {"candidate": made.observer if name != "proposed" else made.former}
+        if name == "offered":  # in another cohort: one accepts one place in each
+            owner["cohort"] = here.elsewhere
         here.applications[name] = Application.objects.create(
-            posting=posting, state=state, statement=f"Statement {canary}", seat=seat,
+            posting=posting if name != "offered" else here.open_posting, state=state, seat=seat,
+            statement=f"Statement {canary}",
             submitted_at=None if name == "draft" else now,
             offer_ends_at=now + timedelta(days=3) if name == "offered" else None, **(rows | owner),
         )  # fmt: skip
@@ -843,6 +886,70 @@ def _protection(here: Side) -> None:
             offer=offer, company=f"Company {canary}", name="Ann", email=f"ann@{canary}.example"
         ),
     }  # fmt: skip
+
+
+def _ethics(here: Side) -> None:
+    """Cases in every state that an act needs. The registrar is the chair; the observer was asked for a review."""
+    made, canary, chair = here.joint, here.canary, here.organisation_admin
+    employ(chair, made.university, Role.ETHICS_CHAIR)
+    committee = found_committee(organisation=made.university, name="Board", minimum_reviews=0, by=chair)
+    asked = [{"key": "aim", "type": "text", "label": "Aim?"}]
+    names = ("Application", "review"), ("Assessment", "assessment")
+    forms = [
+        write_form(
+            code=f"{name.lower()}-{made.university.slug}", purpose=purpose, name=name, questions=asked,
+            organisation=made.university, by=chair,
+        )
+        for name, purpose in names
+    ]  # fmt: skip
+
+    def begun(title: str, *, submit: bool = True) -> EthicsCase:
+        case = begin_case(
+            project=made.project, committee=committee, form=forms[0], title=f"{title} {canary}", by=made.lead
+        )
+        case = save_answers(
+            row=case, answers={"aim": f"Aim {canary}"}, number=1, version=case.version, by=made.lead
+        )  # fmt: skip
+        return submit_case(case=case, number=1, by=made.lead) if submit else case
+
+    cases = {name: begun(name, submit=name != "draft") for name in ("draft", "submitted", "in_review", "rejected")}
+    approved = decide_case(
+        case=begun("approved"),
+        decision="approved_with_conditions",
+        valid_until=timezone.localdate() + timedelta(days=99),
+        conditions=[ConditionTerm(f"Mask {canary}", due_on=timezone.localdate() + timedelta(days=9))],
+        by=chair,
+    )
+    decide_case(case=cases["rejected"], decision="rejected", reason=f"No {canary}", by=chair)
+    told = report(case=approved, kind="monitoring", text=f"Report {canary}", by=made.lead)
+    question = ask_applicants(case=cases["in_review"], text=f"Why {canary}?", by=chair)
+    facts = {"case": cases["in_review"], "round": 1, "due_on": timezone.localdate()}
+    review = EthicsReview.objects.create(reviewer=made.observer, **facts)
+    conflict = {"conflict_kind": "other", "conflict_text": f"Cousin {canary}", "conflict_state": "declared"}
+    here.settled["settle"] = EthicsReview.objects.create(reviewer=here.newcomer, **facts, **conflict)
+    EthicsCase.objects.filter(pk=cases["in_review"].pk).update(state="in_review")
+    for name in ("draft", "done"):
+        row = begin_assessment(project=made.project, form=forms[1], by=made.lead)
+        row = save_answers(row=row, answers={"aim": f"Aim {canary}"}, number=1, version=row.version, by=made.lead)
+        here.objects[EthicsAssessment] = row if name == "draft" else here.objects[EthicsAssessment]
+        if name == "done":
+            here.settled["reopen"] = finish_assessment(row=row, by=made.lead)
+    for form in forms:
+        add_form_version(form=form, questions=[*asked, asked[0] | {"key": "more", "required": False}], by=chair)
+    here.ethics_cases = {
+        name: EthicsCase.objects.get(pk=case.pk) for name, case in {**cases, "approved": approved}.items()
+    }
+    here.objects |= {
+        EthicsCase: here.ethics_cases["in_review"],
+        EthicsCommittee: committee,
+        EthicsCondition: approved.conditions.get(),
+        EthicsForm: forms[0],
+        EthicsFormVersion: forms[0].versions.get(number=1),
+        EthicsQuestion: question,
+        EthicsReport: told,
+        EthicsReview: review,
+        EthicsSubmission: cases["in_review"].submissions.get(),
+    }
 
 
 def trained(here: Side, job: Job) -> TrainedModel:

@@ -70,6 +70,10 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
         return False  # an observer sees no money
     if model in {"reviewstep", "review", "conflictofinterest"}:
         return False  # … and no review
+    if model in {"ethicsform", "ethicsformversion", "ethicscommittee"}:
+        return True
+    if model.startswith("ethics"):
+        return False  # … nor what is laid before an ethics committee
     if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN, *OFFICE, *BOOKS}:
         return False  # the staff member is an observer: no history, and no token of their own here
     if model in OF_INTERNSHIPS:

@@ -236,6 +236,7 @@ def test_bodies_work(scene: Scene, visitors: dict[str, Visitor]) -> None:
     impossible_now = {  # the project is under way: not in contracting, approval, review or closing
         "api:cohort-match POST",  # ranking still goes on
         "api:posting-publish POST",  # it is published
+        "api:application-detail PATCH",  # it was sent
         "api:placement-onboard POST",  # it is onboarded
         "api:project-begin POST",
         "api:project-resume POST",
@@ -246,6 +247,7 @@ def test_bodies_work(scene: Scene, visitors: dict[str, Visitor]) -> None:
         "api:party-remove POST",
         "api:agreement-detail PATCH",  # it was sent for signature
         "api:agreement-version-detail PATCH",
+        "api:ethics-committee-list POST",  # the university has one
         "api:membership-review-list POST",  # a review of the members is under way
     }
     wrong = []

@@ -22,6 +22,7 @@ SLICES = [
     "publications",
     "casefile",
     "transfer",
+    "courses",
     "internships",
     "ethics",
 ]

@@ -32,8 +32,7 @@ def way_of(licence: Licence) -> list[Step]:
     if state not in _WAY:
         return []
     now = _WAY.index(LicenceState(state))
-    places = ["done" if index < now else "now" if index == now else "later" for index in range(len(_WAY))]
-    return [Step(STATE_WORDS[step], place) for step, place in zip(_WAY, places, strict=True)]
+    return [Step(STATE_WORDS[step], index < now, index == now) for index, step in enumerate(_WAY)]
 
 
 def glance_of(licence: Licence) -> str:

@@ -45,7 +45,7 @@ class OfferQuerySet(models.QuerySet["Offer"]):
         return self.annotate(
             interested=Count("interests", filter=going_on & Q(interests__isnull=False)),
             fresh=Count("interests", filter=Q(interests__state=InterestState.NEW)),
-        )
+        ).order_by("-published_on", "-created_at")
 
 
 class Offer(Record):

@@ -1,0 +1,103 @@
+"""Who takes part in a case: the committee's chairs, the reviewers who were asked, whoever may answer in the inbox."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext as _
+
+from collab.access.policy import NEVER, Missing
+from collab.access.roles import WORDS, Role, roles_with
+from collab.accounts.models import Membership, User
+from collab.ethics.models import EthicsCase, EthicsReview
+from collab.ethics.states import ReviewState
+from collab.inbox.models import Request
+from collab.inbox.standing import answerable_q
+
+DECISION, APPEAL = "ethics.decision", "ethics.appeal"
+TOPICS = (DECISION, APPEAL)
+
+
+def _sits(user: User, at: datetime, role: Role, path: str) -> Exists:
+    held = Membership.objects.active(at).filter(user=user, project=None, role=role)
+    return Exists(held.filter(organisation=OuterRef(path)))
+
+
+def grants(user: User, word: str, at: datetime, case: str = "") -> Q:
+    """What a case lets a person do by what it says of itself; `case` leads to it from a row that hangs on it."""
+    to = f"{case}__" if case else ""
+    here = case or "pk"
+    if not word.startswith("ethics.") or word in {"ethics.apply", "ethics.sit", "ethics.manage", "ethics.preside"}:
+        return NEVER
+    if word == "ethics.decide":
+        return _decides(user, at, to)
+    reviewing = EthicsReview.objects.filter(reviewer=user).exclude(state=ReviewState.RECUSED)
+    reviews = Q(**{f"{here}__in": reviewing.values("case")})
+    if word == "ethics.review":
+        return reviews
+    sent = Q(**{f"{to}submitted_at__isnull": False})
+    chairs = sent & Q(_sits(user, at, Role.ETHICS_CHAIR, f"{to}committee__organisation"))
+    if word == "ethics.chair":
+        return chairs
+    open_to_all = sent & Q(**{f"{to}committee__reviewers_see_all": True})
+    sits = open_to_all & Q(_sits(user, at, Role.ETHICS_REVIEWER, f"{to}committee__organisation"))
+    return reviews | chairs | sits | _decides(user, at, to) | Q(**{f"{to}decided_by": user.pk})
+
+
+def _decides(user: User, at: datetime, to: str) -> Q:
+    mine = Request.objects.filter(answerable_q(user, at), topic__in=TOPICS)
+    return Q(**{f"{to}request__in": mine.values("pk")})
+
+
+def grants_through(path: str) -> Any:
+    def through(user: User, word: str, at: datetime) -> Q:
+        return grants(user, word, at, path)
+
+    return through
+
+
+def review_grants(user: User, word: str, at: datetime) -> Q:
+    """Reviews are read by their writers and the chairs; by the other reviewers of the case once they gave their own."""
+    chairs = Q(_sits(user, at, Role.ETHICS_CHAIR, "case__committee__organisation"))
+    if word == "ethics.chair":
+        return chairs
+    if word == "ethics.review":
+        return Q(reviewer=user.pk)
+    if word == "ethics.deliberate":
+        mine = EthicsReview.objects.filter(reviewer=user, state=ReviewState.SUBMITTED, round=OuterRef("round"))
+        return chairs | Q(reviewer=user.pk) | Q(Exists(mine.filter(case=OuterRef("case"))), state=ReviewState.SUBMITTED)
+    return NEVER
+
+
+def chairs_of(case: EthicsCase) -> list[User]:
+    """The chairs of the case's committee, but for those whom something sways."""
+    rows = Membership.objects.active().filter(
+        organisation=case.committee.organisation_id, project=None, role=Role.ETHICS_CHAIR, user__is_active=True
+    )
+    people = {row.user_id: row.user for row in rows.select_related("user")}
+    near = near_to(case)
+    return [user for pk, user in people.items() if pk not in near]
+
+
+def near_to(case: EthicsCase) -> set[Any]:
+    """Those who have a stake: the project's own people, and whoever wrote or sent the application."""
+    team = Membership.objects.active().filter(project=case.project_id).values_list("user", flat=True)
+    return {*team, case.begun_by_id, case.submitted_by_id} - {None}
+
+
+def explain(user: User, word: str, case: Any, at: datetime) -> Missing:
+    """Why this person may not do `word` to the case."""
+    token = getattr(user, "token", None)
+    if token is not None and token.scope == "read" and word != "ethics.view":
+        return Missing("token_scope", _("Your token “%(name)s” may only read.") % {"name": token.name})
+    if word == "ethics.review":
+        return Missing("not_reviewer", _("You were not asked to review this."))
+    if word in {"ethics.decide", "ethics.chair", "ethics.deliberate"}:
+        committee = case.committee if isinstance(case, EthicsCase) else case.case.committee
+        text = _("This is for “%(committee)s” of %(organisation)s.")
+        return Missing("not_committee", text % {"committee": committee, "organisation": committee.organisation})
+    roles = ", ".join(str(role.label) for role in roles_with(word))
+    text = _("Your role does not let you %(what)s; these roles do: %(roles)s.")
+    return Missing("role", text % {"what": WORDS[word], "roles": roles})

@@ -1,0 +1,115 @@
+"""Pages and API of protections: what an officer sees and does, in a constant number of queries."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from collab.transfer.models import Deadline, DeadlineRuleSet, Protection, ProtectionCost
+from collab.transfer.protection.ruling import load_shipped
+from tests.cast import token_for
+from tests.collab.transfer.protection.ground import case_of, day, member, offer_of, officer_of
+from tests.pages import as_, queries, text
+
+pytestmark = pytest.mark.django_db
+JSON = "application/json"
+
+
+@pytest.fixture
+def ground(aurora):
+    load_shipped()
+    aurora.officer = officer_of(aurora)
+    aurora.case = case_of(aurora)
+    return aurora
+
+
+def test_an_officer_protects_a_case_on_its_pages(ground):
+    client, case = as_(ground.officer), f"/transfer/cases/{ground.case.pk}/"
+    begun = client.post(f"{case}families/new/", {"title": "Gripper"})
+    bad = {
+        "kind": "national",
+        "jurisdiction": "us",
+        "priority_on": day(-1).isoformat(),
+        "filed_on": day(-2).isoformat(),
+    }
+    refused = client.post(begun["Location"], bad)
+    assert refused.status_code == 422 and "comes before" in text(refused)
+    made = client.post(
+        begun["Location"], {"kind": "provisional", "jurisdiction": "us", "filed_on": day(-5).isoformat()}
+    )
+    page = text(client.get(made["Location"]))
+    assert "Follow the provisional application" in page and "example, to be checked" in page
+    assert client.post(f"{made['Location']}move/grant/").status_code == 404  # a provisional is never granted
+    cost = {"kind": "counsel", "amount": "1200.50", "currency": "eur", "incurred_on": day(-1).isoformat()}
+    client.post(f"{made['Location']}costs/new/", cost)
+    assert ProtectionCost.objects.get().currency == "EUR"
+    deadline = Deadline.objects.get()
+    client.post(f"/transfer/deadlines/{deadline.pk}/meet/", {"on": day(0).isoformat()})
+    whole = text(client.get(f"{case}protection/"))
+    assert "RU-1-F1" in whole and "1,200.50" in whole and "Met" in whole
+    assert as_(ground.engineer).get(f"{case}protection/").status_code == 404
+
+
+def test_more_rows_take_no_more_queries(ground):
+    client = as_(ground.officer)
+    api = Client(headers={"Authorization": f"Bearer {token_for(ground.officer)}"})
+    offer_of(ground.case, ground.officer)
+    member(ground.case, ground.officer, "provisional", filed_on=day(-5))
+    urls = [
+        (client, "/transfer/protections/"), (client, "/transfer/deadlines/"), (client, "/transfer/offers/"),
+        (client, f"/transfer/cases/{ground.case.pk}/protection/"), (Client(), "/technologies/"),
+        (api, "/api/v1/protections/"), (api, "/api/v1/deadlines/"), (api, "/api/v1/families/"),
+        (api, "/api/v1/offers/"), (api, "/api/v1/rule-sets/"),
+    ]  # fmt: skip
+    queries(*urls[5])  # the first use of a token is noted
+    few = [queries(*one) for one in urls]
+    for number in range(3):
+        other = case_of(ground, docket=f"RU-{number + 5}")
+        for case in (ground.case, other):
+            member(case, ground.officer, "provisional", filed_on=day(-5 - number))
+            offer_of(case, ground.officer, title=f"Offer {number}")
+    assert [queries(*one) for one in urls] == few
+
+
+def test_an_officer_publishes_rules_of_their_own(ground):
+    shipped = DeadlineRuleSet.objects.get(code="wo-office")
+    client, url = as_(ground.officer), f"/transfer/rules/{shipped.pk}/new/"
+    assert "Enter the national phases" in text(client.get(url))
+    filled = {
+        "organisation": str(ground.university.pk), "name": "Ours", "effective_from": "2020-01-01",
+        "rules-TOTAL_FORMS": "2", "rules-INITIAL_FORMS": "0",
+        "rules-0-title": "Enter the phases", "rules-0-base": "priority_on", "rules-0-months": "29",
+        "rules-0-obligation": "notice", "rules-0-escalate_days": "90", "rules-0-kinds": ["pct"],
+        "rules-1-title": "", "rules-1-base": "filed_on", "rules-1-obligation": "notice", "rules-1-escalate_days": "14",
+    }  # fmt: skip
+    assert client.post(url, filled | {"rules-0-months": "0"}).status_code == 422
+    made = client.post(url, filled)
+    assert made.status_code == 302, text(made)
+    assert DeadlineRuleSet.objects.get(organisation=ground.university).rules.get().code == "enter-the-phases"
+    assert as_(ground.lead).get(made["Location"]).status_code == 200  # of the same organisation
+    assert as_(ground.engineer).get(made["Location"]).status_code == 404
+
+
+def test_the_way_of_a_protection_over_the_api(ground):
+    api = Client(headers={"Authorization": f"Bearer {token_for(ground.officer)}"})
+    family = api.post("/api/v1/families/", {"case": str(ground.case.pk), "title": "Gripper"}, JSON).json()
+    body = {"family": family["id"], "kind": "provisional", "jurisdiction": "US", "filed_on": day(-5).isoformat()}
+    made = api.post("/api/v1/protections/", body, JSON)
+    assert made.status_code == 201, made.content
+    told = made.json()
+    assert (told["status"], told["case"]["docket"]) == ("filed", "RU-1")
+    url = f"/api/v1/protections/{told['id']}/"
+    assert api.patch(url, {"title": "A"}, JSON).status_code == 428
+    edited = api.patch(url, {"filed_on": day(-9).isoformat()}, JSON, headers={"If-Match": made["ETag"]})
+    assert edited.status_code == 200 and edited.json()["filed_on"] == day(-9).isoformat()
+    stale = api.patch(url, {"title": "B"}, JSON, headers={"If-Match": made["ETag"]})
+    assert stale.status_code == 412
+    wrong = api.patch(url, {"priority_on": day(-1).isoformat()}, JSON, headers={"If-Match": edited["ETag"]})
+    assert wrong.status_code in {400, 422} and "filed_on" in wrong.content.decode()
+    (row,) = api.get(f"/api/v1/deadlines/?case={ground.case.pk}&state=open").json()["results"]
+    assert row["rule"] == "follow-provisional" and row["base_on"] == day(-9).isoformat()
+    assert api.post(f"/api/v1/deadlines/{row['id']}/waive/", {"note": "No"}, JSON).json()["state"] == "waived"
+    ended = api.post(f"{url}move/", {"move": "abandon", "on": day(0).isoformat(), "reason": "No"}, JSON)
+    assert ended.json()["status"] == "abandoned" and Protection.objects.get().ended_on == day(0)
+    theirs = Client(headers={"Authorization": f"Bearer {token_for(ground.engineer)}"})
+    assert theirs.get(url).status_code == 404
