@@ -3,6 +3,7 @@
 from collab.accounts import admin as accounts
 from collab.agreements import admin as agreements
 from collab.audit import admin as audit
+from collab.courses import admin as courses
 from collab.ethics import admin as ethics
 from collab.inbox import admin as inbox
 from collab.internships import admin as internships
@@ -15,6 +16,7 @@ __all__ = [
     "accounts",
     "agreements",
     "audit",
+    "courses",
     "ethics",
     "inbox",
     "internships",

@@ -7,6 +7,7 @@ from collab.agreements import views as agreements
 from collab.agreements import views_library as library
 from collab.audit import views as audit
 from collab.casefile import views as casefile
+from collab.courses.urls import urlpatterns as of_courses
 from collab.ethics.urls import urlpatterns as of_ethics
 from collab.graph import views as graph
 from collab.inbox import views as inbox
@@ -24,6 +25,7 @@ app_name = "collab"
 urlpatterns = [
     route("", web.dashboard, rule(SIGNED_IN), name="dashboard"),
     *of_organisations,
+    *of_courses,
     *of_transfer,
     *of_ethics,
     # projects

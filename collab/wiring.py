@@ -33,6 +33,7 @@ from collab.agreements.models import Agreement, AgreementParty, AgreementVersion
 from collab.agreements.outside import party_grants
 from collab.agreements.sealed import SealedDocument
 from collab.audit.models import AuditAnchor, AuditEvent
+from collab.courses import wiring as courses  # noqa: F401  registers courses, certificates and the library
 from collab.ethics.asking import conditions_met, facts_of, not_swayed
 from collab.ethics.asking import only_as_a_whole as only_as_an_application
 from collab.ethics.asking import only_on_page as only_on_page_of_application

@@ -20,6 +20,9 @@ from collab.agreements.api import (
     BackgroundViewSet,
 )
 from collab.casefile.api import CaseViewSet
+from collab.courses.api import CourseConditionViewSet, CourseViewSet, EnrolmentViewSet, TrainingViewSet
+from collab.courses.certificates.api import CertificateViewSet
+from collab.courses.library.api import ResourceLinkViewSet, ResourceViewSet
 from collab.ethics.api import (
     EthicsAssessmentViewSet,
     EthicsCaseViewSet,
@@ -106,6 +109,13 @@ router.register("cohorts", CohortViewSet, basename="cohort")
 router.register("postings", PostingViewSet, basename="posting")
 router.register("applications", ApplicationViewSet, basename="application")
 router.register("placements", PlacementViewSet, basename="placement")
+router.register("courses", CourseViewSet, basename="course")
+router.register("enrolments", EnrolmentViewSet, basename="enrolment")
+router.register("trainings", TrainingViewSet, basename="training")
+router.register("course-conditions", CourseConditionViewSet, basename="course-condition")
+router.register("certificates", CertificateViewSet, basename="certificate")
+router.register("resources", ResourceViewSet, basename="resource")
+router.register("resource-links", ResourceLinkViewSet, basename="resource-link")
 router.register("families", FamilyViewSet, basename="family")
 router.register("protections", ProtectionViewSet, basename="protection")
 router.register("deadlines", DeadlineViewSet, basename="deadline")

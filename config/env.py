@@ -36,6 +36,12 @@ VARIABLES: dict[str, tuple[Any, Any, str]] = {
     "TANDEM_PUBLICATION_DELAY_DAYS": (int, 90, "days an objection may delay it where no agreement names any"),
     "TANDEM_MANUSCRIPT_MAX_BYTES": (int, 50 * 1024**2, "largest manuscript that may be laid before the parties"),
     "TANDEM_APPLICATION_FILE_MAX_BYTES": (int, 10 * 1024**2, "largest document of an application for an internship"),
+    "TANDEM_COURSE_FILE_MAX_BYTES": (int, 20 * 1024**2, "largest file of a course, and largest document of a training"),
+    "TANDEM_ISSUER_KEY_FILE": (
+        str,
+        "",
+        "PEM file of the RSA key that signs certificates; empty: made in the data folder",
+    ),
     "TANDEM_UPLOAD_MAX_BYTES": (int, 2 * 1024**3, "largest file that may be uploaded"),
     "TANDEM_TORCH_INDEX": (str, "auto", "where the set-up looks for torch's CPU build: auto, none or an address"),
     "DATABASE_URL": (str, "", "postgresql://… ; empty means SQLite in the data folder"),

@@ -13,6 +13,8 @@ from collab.agreements.coverage import because as because_covered
 from collab.agreements.coverage import covered
 from collab.agreements.coverage import explain as explain_coverage
 from collab.agreements.models import Purpose
+from collab.courses.conditions import needs_course
+from collab.courses.models import ConditionScope
 from collab.ethics.blocking import blocked_by_ethics
 from collab.ethics.states import Area
 from collab.graph.sources import register_graph_source
@@ -169,6 +171,11 @@ for _model, _project, _asset, _owner in (
                 label=_("Data-use code"),
             )
         )
+
+for _model, _project, _asset in ((Dataset, "project", "pk"), (DatasetVersion, "dataset__project", "dataset")):
+    needs_course(
+        _model, "dataset.read", "dataset.train", needed_for=ConditionScope.DATA, project=_project, asset=_asset
+    )
 
 for _model, _path in ((Dataset, "project"), (DatasetVersion, "dataset__project")):
     requires_project(_model, _path, "dataset.train", "dataset.upload")

@@ -28,6 +28,7 @@ from collab.internships.demo import Season, tell_internships
 from collab.projects.models import Project
 from collab.projects.services import add_member, answer_approval, create_project, move_project
 from collab.publications.services import give_notice
+from training.demo_courses import tell_the_courses
 from training.demo_neighbours import (
     Cast,
     days_ago,
@@ -55,6 +56,7 @@ ACCOUNTS = [
     ("Intern at the company, with access to the project", INTERN_EMAIL),
     ("Technology-transfer officer of the university", "elin.berg@lakeside.example"),
     ("Professor at the second university, whose projects are on their way", "ines.duarte@meridian.example"),
+    ("Coordinator of courses and certificates", "nora.lind@lakeside.example"),
     ("Platform admin", "admin@tandem.example"),
 ]
 
@@ -150,6 +152,8 @@ def seed() -> bool:
         second = _person("Omar Haddad", "omar.haddad@lakeside.example", university, Role.TRANSFER_OFFICER)
         expert = _person("Ingrid Solberg", "ingrid.solberg@lakeside.example", university)
     tell_the_disclosures(cast, project, officer, second, expert)
+    coordinator = _person("Nora Lind", "nora.lind@lakeside.example", university, Role.COORDINATOR)
+    tell_the_courses(cast, project, coordinator)
     return True
 
 

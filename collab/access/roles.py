@@ -38,7 +38,7 @@ ROLE_LABELS = {
     Role.SIGNATORY: _("Authorised signatory"),
     Role.EMPLOYEE: _("Employee"),
     Role.TRANSFER_OFFICER: _("Technology-transfer officer"),
-    Role.COORDINATOR: _("Internship coordinator"),
+    Role.COORDINATOR: _("Coordinator of training and internships"),
     Role.STUDENT: _("Student"),
     Role.ETHICS_REVIEWER: _("Ethics reviewer"),
     Role.ETHICS_CHAIR: _("Chair of the ethics committee"),
@@ -169,6 +169,21 @@ WORDS = {
     "placement.confirm": _("confirm the log book of an intern"),
     "placement.evaluate": _("evaluate the other side of a placement"),
     "placement.sign": _("sign one's own learning agreement"),
+    "course.view": _("see a course"),
+    "course.take": _("take a course and its quiz"),
+    "course.edit": _("make courses and publish versions of them"),
+    "course.require": _("ask for a valid course in a project"),
+    "enrolment.view": _("see who takes a course and how far they are"),
+    "training.view": _("see the document of a training done elsewhere"),
+    "training.submit": _("hand in the document of one's own training"),
+    "training.review": _("review trainings done elsewhere"),
+    "certificate.view": _("see a certificate"),
+    "certificate.propose": _("propose certificates"),
+    "certificate.approve": _("approve certificates, so that they are issued"),
+    "certificate.revoke": _("suspend, reinstate and revoke certificates"),
+    "library.view": _("see what the library holds"),
+    "library.edit": _("add learning resources and change them"),
+    "library.attach": _("attach learning resources to a project"),
     # ethics
     "ethics.view": _("read the ethics applications and self-assessments of a project"),
     "ethics.apply": _("write ethics applications and self-assessments, and answer the committee"),
@@ -190,6 +205,7 @@ PERSONAL_WORDS = frozenset(
     | {"programme.rank", "posting.apply", "application.write", "application.review"}
     | {"placement.intern", "placement.guide", "placement.sign"}
     | {"placement.confirm", "placement.evaluate"}
+    | {"course.take", "training.submit", "library.view"}
     | {"licence.exercise", "release.view", "release.download"}
     | {f"ethics.{what}" for what in ("chair", "decide", "deliberate", "review")}
     | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
@@ -217,6 +233,7 @@ _SEE = {
 }
 _RESEARCH = _SEE | {
     "disclosure.create",
+    "library.attach",
     "publication.give",
     "dataset.govern",
     "request.ask",
@@ -271,10 +288,22 @@ _COORDINATE = {
     "placement.approve",
 }
 
+_TEACH = {
+    "course.view",
+    "course.edit",
+    "enrolment.view",
+    "training.view",
+    "training.review",
+    "certificate.view",
+    "certificate.propose",
+    "library.edit",
+}
+
 ROLE_WORDS: dict[Role, frozenset[str]] = {
     Role.LEAD: frozenset(
         _RESEARCH
         | {
+            "course.require",
             "project.edit",
             "member.manage",
             "member.view",
@@ -295,8 +324,11 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
     Role.OBSERVER: frozenset(_SEE),
     Role.INTERN: frozenset(_INTERN),
     Role.ORGANISATION_ADMIN: frozenset(
-        _COORDINATE
+        _TEACH
+        | _COORDINATE
         | {
+            "certificate.approve",
+            "certificate.revoke",
             "organisation.view",
             "organisation.manage",
             "dataset.govern",
@@ -336,6 +368,9 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
     ),
     Role.SIGNATORY: frozenset(
         {
+            "certificate.view",
+            "certificate.approve",
+            "certificate.revoke",
             "organisation.view",
             "project.view",
             "agreement.view",
@@ -353,10 +388,11 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
             "royalty.report",
         }
     ),
-    Role.EMPLOYEE: frozenset({"organisation.view", "project.create", "disclosure.begin"}),
+    Role.EMPLOYEE: frozenset({"organisation.view", "project.create", "disclosure.begin", "library.edit"}),
     Role.STUDENT: frozenset({"organisation.view"}),
     Role.COORDINATOR: frozenset(
-        _COORDINATE
+        _TEACH
+        | _COORDINATE
         | {
             "organisation.view",
             "project.view",

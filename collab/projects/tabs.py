@@ -23,6 +23,7 @@ def tabs_of(project: Project, active: str, may: set[str]) -> list[dict[str, Any]
         ("reports", _("Reports"), "project.view"),
         ("outputs", _("Outputs"), "project.view"),
         ("publications", _("Publications"), "publication.view"),
+        ("project_training", _("Learning"), "project.view"),
         ("project_ethics", _("Ethics"), "ethics.view"),
         ("closure", _("Closure"), "project.view"),
     ]

@@ -16,6 +16,7 @@ NAVIGATION = [
     ("collab:inbox", _("Inbox"), "inbox"),
     ("collab:calendar", _("Calendar"), "calendar3"),
     ("collab:projects", _("Projects"), "people"),
+    ("collab:learning", _("Learning"), "mortarboard"),
     ("collab:graph", _("Cooperation"), "diagram-3"),
     ("collab:agreements", _("Agreements"), "file-earmark-text"),
     ("collab:internships", _("Internships"), "person-plus"),
@@ -27,7 +28,10 @@ NAVIGATION = [
 ]
 
 # Pages that belong to a line of the menu without lying below its address.
-BELOW = {"collab:projects": "/background/"}
+BELOW = {
+    "collab:projects": ("/background/",),
+    "collab:learning": ("/courses/", "/certificates/", "/library/", "/trainings/"),
+}
 
 ACCOUNT = [
     ("collab:history", _("History"), "clock-history"),
@@ -54,6 +58,6 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 
 def _item(request: HttpRequest, name: str, label: Any, icon: str, *, exact: bool = False) -> dict[str, Any]:
     url = reverse(name)
-    below = () if exact or url == "/" else (url, BELOW.get(name, url))
+    below = () if exact or url == "/" else (url, *BELOW.get(name, ()))
     active = request.path == url or request.path.startswith(below)
     return {"label": label, "url": url, "icon": icon, "active": active}

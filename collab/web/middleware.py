@@ -121,7 +121,8 @@ class WholePageMiddleware:
         found = _TITLE.search(response.content.decode())
         title = unescape(found.group(1)).strip() if found else ""
         context = {"part": mark_safe(response.content.decode()), "title": title or _("Part of a page"), "whole": whole}  # noqa: S308  a view of ours made it
-        return render(request, "collab/web/part.html", context)
+        response.content = render(request, "collab/web/part.html", context).content  # its headers stay
+        return response
 
 
 _TITLE = re.compile(r"<h2[^>]*>([^<]*)")

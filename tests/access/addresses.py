@@ -27,6 +27,9 @@ from collab.agreements.approvals import ApprovalStep
 from collab.agreements.background import BackgroundItem
 from collab.agreements.library import AgreementTemplate
 from collab.agreements.models import Agreement, AgreementVersion
+from collab.courses.certificates.models import Certificate, IssuerKey
+from collab.courses.library.models import Resource, ResourceLink
+from collab.courses.models import Course, CourseCondition, CourseModule, Enrolment, QuizQuestion, TrainingRecord
 from collab.ethics.models import EthicsAssessment, EthicsCase, EthicsForm, EthicsQuestion, EthicsReport, EthicsReview
 from collab.inbox.models import CalendarLink, Notification, Obligation, Request
 from collab.internships.models import Application, Cohort, LogEntry, Placement, PlacementNote, Posting, Programme
@@ -127,6 +130,20 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"projects/<slug:slug>/outputs/<uuid:pk>/", lambda s, n: _in_project(s, Output)),
     (r"projects/<slug:slug>/parties/<uuid:pk>/", lambda s, n: _in_project(s, ProjectParty)),
     (r"projects/<slug:slug>/budget/lines/<uuid:pk>/", lambda s, n: _in_project(s, BudgetLine)),
+    (r"projects/<slug:slug>/training/conditions/<uuid:pk>/", lambda s, n: _in_project(s, CourseCondition)),
+    (r"projects/<slug:slug>/training/resources/<uuid:pk>/", lambda s, n: _in_project(s, ResourceLink)),
+    (r"courses/<slug:slug>/modules/<uuid:pk>/", lambda s, n: _course(s, s.object(CourseModule).pk)),
+    (r"courses/<slug:slug>/questions/<uuid:pk>/", lambda s, n: _course(s, s.object(QuizQuestion).pk)),
+    (r"courses/<slug:slug>/", lambda s, n: _course(s)),
+    (r"learning/<uuid:pk>/modules/<uuid:module>/", lambda s, n: _enrolment(s, _studied(s))),
+    (r"learning/<uuid:pk>/attempts/<int:number>/", lambda s, n: _enrolment(s, 1)),
+    (r"learning/<uuid:pk>/", lambda s, n: _enrolment(s)),
+    (r"trainings/<uuid:pk>/", lambda s, n: (s.object(TrainingRecord), (s.object(TrainingRecord).pk,))),
+    (r"library/<uuid:pk>/", lambda s, n: (s.object(Resource), (s.object(Resource).pk,))),
+    (r"certificates/<uuid:pk>/", lambda s, n: (s.object(Certificate), (s.object(Certificate).pk,))),
+    (r"credentials/<uuid:pk>/", lambda s, n: (None, (s.object(Certificate).pk,))),
+    (r"credentials/keys/<str:kid>/", lambda s, n: (None, (s.object(IssuerKey).kid,))),  # type: ignore[attr-defined]
+    (r"credentials/status/<slug:purpose>/<int:number>/", lambda s, n: (None, ("revocation", 1))),
     (r"projects/<slug:slug>/", lambda s, n: (s.joint.project, (s.joint.project.slug,))),
     (
         r"agreements/templates/<slug:code>/",
@@ -240,6 +257,20 @@ def _in_books(side: Side, name: str, model: type[Model]) -> tuple[Model, tuple[A
 
 def _in_project(side: Side, model: type[Model]) -> tuple[Model, tuple[Any, ...]]:
     return side.joint.project, (side.joint.project.slug, side.object(model).pk)
+
+
+def _course(side: Side, *more: Any) -> tuple[Model, tuple[Any, ...]]:
+    course: Any = side.object(Course)
+    return course, (course.slug, *more)
+
+
+def _enrolment(side: Side, *more: Any) -> tuple[Model, tuple[Any, ...]]:
+    return side.object(Enrolment), (side.object(Enrolment).pk, *more)
+
+
+def _studied(side: Side) -> Any:
+    enrolment: Any = side.object(Enrolment)
+    return enrolment.edition.modules.get().pk
 
 
 def _of_organisation(side: Side, *rows: Model) -> tuple[Model, tuple[Any, ...]]:
@@ -365,6 +396,19 @@ def _sign(side: Side) -> Sent:
 def _upload(side: Side) -> Sent:
     text = "".join(f"{side.canary} another line {number}.\n" for number in range(50))
     return Sent({"file": SimpleUploadedFile("more.txt", text.encode(), "text/plain")}, form=True)
+
+
+class _SentAgain(SimpleUploadedFile):
+    """A file that several people send one after the other."""
+
+    def read(self, *args: Any) -> bytes:
+        self.seek(0)
+        return super().read(*args)
+
+
+def _training(**more: str) -> Body:
+    file = _SentAgain("proof.pdf", b"%PDF-1.7 more", "application/pdf")
+    return {"title": "GDPR", "provider": "Academy", "completed_on": _day(-9), "file": file, **more}
 
 
 _FRESH = (("If-Match", "fresh"),)
@@ -851,6 +895,64 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:agreement-version-sign POST": _sign,
     "api:agreement-version-withdraw POST": _NOTHING,
     "api:agreement-version-terminate POST": _NOTHING,
+    "api:course-list POST": lambda s: Sent(
+        {"organisation": s.joint.university.slug, "title": "New", "summary": "Learn."}, about=s.joint.university
+    ),
+    "api:course-detail PATCH": lambda s: Sent({"summary": "Learn more."}, headers=_FRESH),
+    "api:course-draft POST": _NOTHING,
+    "api:course-terms POST": lambda s: Sent({"pass_mark": 50, "version": 1}),
+    "api:course-modules POST": lambda s: Sent({"kind": "text", "title": "Two", "body": "Read."}),
+    "api:course-remove-module POST": lambda s: Sent({"id": str(s.object(CourseModule).pk)}),
+    "api:course-questions POST": lambda s: Sent(
+        {"text": "How?", "options": [{"text": "A", "right": True}, {"text": "B"}]}
+    ),
+    "api:course-remove-question POST": lambda s: Sent({"id": str(s.object(QuizQuestion).pk)}),
+    "api:course-publish POST": _NOTHING,
+    "api:course-retire POST": _NOTHING,
+    "api:course-enrol POST": _NOTHING,
+    "api:enrolment-study POST": lambda s: Sent({"module": str(s.learning["study"].edition.modules.get().pk)}),
+    "api:enrolment-leave POST": _NOTHING,
+    "api:enrolment-begin-quiz POST": _NOTHING,
+    "api:enrolment-answer POST": lambda s: Sent({"number": 1, "answers": {}}),
+    "api:enrolment-grant POST": _NOTHING,
+    "api:training-list POST": lambda s: Sent(_training(organisation=s.joint.university.slug), form=True),
+    "api:training-again POST": lambda s: Sent(_training(), form=True),
+    "api:training-withdraw POST": _NOTHING,
+    "api:course-condition-list POST": lambda s: Sent(
+        {"project": s.joint.project.slug, "course": s.object(Course).slug, "needed_for": "jobs"},  # type: ignore[attr-defined]
+        about=s.joint.project,
+    ),
+    "api:course-condition-end POST": _NOTHING,
+    "api:certificate-list POST": lambda s: Sent(
+        {
+            "organisation": s.joint.university.slug,
+            "kind": "CertificateOfCompletion",
+            "title": "Winter school",
+            "description": "A week.",
+            "criteria": "Took part.",
+            "people": [s.newcomer.email],
+        },
+        about=s.joint.university,
+    ),
+    **{
+        f"api:certificate-{act} POST": lambda s: Sent({"reason": "Because."})
+        for act in ("suspend", "reinstate", "revoke")
+    },
+    "api:resource-list POST": lambda s: Sent(
+        {"organisation": s.joint.university.slug, "kind": "tool", "title": "New", "link": "https://example.org"},
+        about=s.joint.university,
+    ),
+    "api:resource-detail PATCH": lambda s: Sent({"topics": "maths"}, headers=_FRESH),
+    "api:resource-archive POST": _NOTHING,
+    "api:resource-link-list POST": lambda s: Sent(
+        {
+            "resource": str(s.spare_resource.pk),
+            "subject_type": "collab.project",
+            "subject": str(s.joint.project.pk),
+        },
+        about=s.joint.project,
+    ),
+    "api:resource-link-detail DELETE": _NOTHING,
     "api:acceptance-list POST": lambda s: Sent(
         {
             "version": str(s.versions["unaccepted"].pk),

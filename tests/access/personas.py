@@ -20,6 +20,9 @@ from collab.accounts.models import (
 )
 from collab.agreements.approvals import ApprovalStep
 from collab.agreements.library import AgreementTemplate, TemplateVersion
+from collab.courses.certificates.models import Certificate, IssuerKey
+from collab.courses.library.models import Resource, ResourceLink
+from collab.courses.models import Course, CourseCondition, CourseVersion, Enrolment, TrainingRecord
 from collab.ethics.models import EthicsCase, EthicsCommittee, EthicsForm, EthicsReview
 from collab.inbox.models import Notification, Request
 from collab.projects.models import Questionnaire, Review, ReviewStep
@@ -88,6 +91,8 @@ class Persona:
             held |= {"delegation.view", "delegation.manage"} if self._is(obj.delegator_id) else set()
         elif type(obj).__module__.startswith("collab.internships."):
             held = self._words_on_an_internship(obj, side)
+        elif type(obj).__module__.startswith("collab.courses.") and not isinstance(obj, ResourceLink | CourseCondition):
+            held = self._words_of_learning(obj, side)
         elif type(obj).__module__ == "collab.transfer.royalties.models" or is_of_books(obj):
             held = words_on(obj, self.posts, ROLE_WORDS, self.user.pk if self.user is not None else None)
         elif (house := owner_of(obj)) is not None:
@@ -182,6 +187,23 @@ class Persona:
                 held |= guides | {"placement.confirm", "placement.evaluate"}
             return held | (guides if self._is(made.lead.pk) else set())
         return held
+
+    def _words_of_learning(self, obj: Model, side: Side) -> set[str]:
+        """In the scene the researcher learns, and the people of the university may take its courses."""
+        if isinstance(obj, IssuerKey):
+            return {"organisation.view"} if self.known else set()
+        here = [role for org, role in self.posts if org == side.joint.university.pk]
+        held = {word for role in here for word in ROLE_WORDS[role]}
+        if isinstance(obj, Resource):
+            return held | ({"library.view"} if self.known else set())
+        if isinstance(obj, Course | CourseVersion):
+            return held | ({"course.view", "course.take"} if here else set())
+        own = {
+            Enrolment: {"enrolment.view", "course.take"},
+            TrainingRecord: {"training.view", "training.submit"},
+            Certificate: {"certificate.view"},
+        }
+        return held | (own.get(type(obj), set()) if self._is(side.joint.researcher.pk) else set())
 
     def _words_on_ethics(self, obj: EthicsCase | EthicsReview, side: Side) -> set[str]:
         """In the scene the registrar of the university chairs its committee, and the observer was asked to review."""

@@ -61,6 +61,24 @@ from collab.agreements.services import (
 )
 from collab.agreements.states import VersionState
 from collab.audit.models import AuditEvent
+from collab.courses import editing
+from collab.courses.certificates.models import Certificate, CertificateBatch, IssuerKey
+from collab.courses.certificates.services import Achievement, issue_certificate, suspend_certificate
+from collab.courses.library.models import Resource, ResourceLink
+from collab.courses.library.services import add_resource, attach_resource
+from collab.courses.models import (
+    Course,
+    CourseCondition,
+    CourseModule,
+    CourseVersion,
+    Enrolment,
+    ModuleDone,
+    QuizAttempt,
+    QuizQuestion,
+    TrainingRecord,
+)
+from collab.courses.taking import answer_quiz, begin_quiz, enrol, finish_module
+from collab.courses.trainings import submit_training
 from collab.ethics.deciding import ConditionTerm, ask_applicants, decide_case
 from collab.ethics.models import (
     EthicsAssessment,
@@ -247,6 +265,8 @@ class Side:
     elsewhere: Cohort | None = None  # of another university, in which this one's labs offer places
     books: dict[str, Model] = field(default_factory=dict)
     spec: dict[str, Any] = field(default_factory=dict)
+    spare_resource: Any = None  # of the library, attached to nothing
+    learning: dict[str, Any] = field(default_factory=dict)  # what of courses an action is possible on
     finishable: MembershipReview | None = None  # of the organisation, with nothing left to decide
 
     @property
@@ -278,6 +298,8 @@ class Side:
             return self.applications[_ON_APPLICATION.get(action, "applied")]
         if model is Placement:
             return self.placements[_ON_PLACEMENT.get(action, "onboarded")]
+        if model.__module__.startswith("collab.courses.") and action in self.learning:
+            return self.learning[action]
         if model is TransferCase:
             return self.cases[_ON_CASE.get(action, "draft")]
         if model is Job:
@@ -364,6 +386,7 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
     _rooms(here)
     _inbox(here)
     _publications(here)
+    _courses(here)
     _transfer(here)
     _internships(here)
     _protection(here)
@@ -845,6 +868,88 @@ def _internships(here: Side) -> None:
             placement=placement, side="mentor", author=made.researcher, total=4, comment=f"Good {canary}"
         ),
     }  # fmt: skip
+
+
+def _courses(here: Side) -> None:
+    """Courses that the researcher takes, at every point of the way; a training, certificates, and the library.
+
+    The canary stands only in what is not for everybody of the university: a certificate is for all who know its number.
+    """
+    made, canary, admin = here.joint, here.canary, here.organisation_admin
+    user = made.researcher
+    courses, enrolments = {}, {}
+    for name in ("answer", "study", "begin_quiz", "grant"):
+        course = editing.create_course(organisation=made.university, title=f"Course {name}", summary="Learn.", by=admin)
+        edition = course.versions.get()
+        image = upload(b"\x89PNG\r\n\x1a\n....", "picture.png")
+        editing.save_module(edition=edition, kind="image", title="One", file=image, by=admin)
+        editing.save_question(
+            edition=edition, text="Why?", options=[{"text": "A", "right": True}, {"text": "B"}], by=admin
+        )
+        edition.refresh_from_db()
+        editing.set_terms(
+            edition=edition, version=edition.version, attempts_max=1 if name == "grant" else None, by=admin
+        )
+        editing.publish_version(edition=edition, by=admin)
+        taken = enrol(course=course, by=user)
+        if name != "study":
+            finish_module(enrolment=taken, module=edition.modules.get(), by=user)
+        if name in {"answer", "grant"}:
+            attempt = begin_quiz(enrolment=taken, by=user)
+        if name == "grant":
+            answer_quiz(attempt=attempt, answers={}, by=user)
+        courses[name], enrolments[name] = course, taken
+    draft = editing.draft_version(course=courses["answer"], by=admin)
+    taken = enrolments["answer"]
+    trainings = [
+        submit_training(
+            organisation=made.university, title=f"Training {canary}", provider="Academy",
+            completed_on=timezone.localdate(), file=upload(f"%PDF-1.7 {canary}".encode(), f"{canary}.pdf"), by=user,
+        )
+        for _number in range(2)
+    ]  # fmt: skip
+    TrainingRecord.objects.filter(pk=trainings[1].pk).update(state="returned")
+    trainings[1].refresh_from_db()
+    what = Achievement(title="Summer school", description="Two weeks.", criteria="Took part.")
+    certificates = [
+        issue_certificate(person=user, achievement=what, organisation=made.university, by=None, name="Ada Lovelace")
+        for _number in range(2)
+    ]
+    suspend_certificate(certificate=certificates[1], reason=f"Inquiry {canary}", by=admin)
+    certificates[1].refresh_from_db()
+    resource = add_resource(
+        organisation=made.university, kind="book", title="Deep learning", link="https://example.org", by=admin
+    )
+    here.spare_resource = add_resource(
+        organisation=made.university, kind="tool", title="Pytorch", link="https://example.org", by=admin
+    )
+    here.learning = {
+        **enrolments,
+        "leave": enrolments["study"],
+        "begin_draft": courses["study"],
+        "again": trainings[1],
+        "reinstate": certificates[1],
+    }
+    here.objects |= {
+        Course: Course.objects.get(pk=courses["answer"].pk),
+        CourseVersion: taken.edition,
+        CourseModule: draft.modules.get(),
+        QuizQuestion: draft.questions.get(),
+        Enrolment: taken,
+        ModuleDone: taken.done.get(),
+        QuizAttempt: taken.attempts.get(),
+        TrainingRecord: trainings[0],
+        CourseCondition: CourseCondition.objects.create(  # of data that is gone, so that it keeps nobody out
+            project=made.project, course=courses["answer"], needed_for="data", asset=uuid4(), set_by=made.lead
+        ),
+        Certificate: certificates[0],
+        CertificateBatch: CertificateBatch.objects.create(
+            organisation=made.university, title="Summer", proposed_by=admin
+        ),
+        IssuerKey: certificates[0].key,
+        Resource: resource,
+        ResourceLink: attach_resource(resource=resource, subject=made.project, note=f"Why {canary}", by=made.lead),
+    }
 
 
 def _protection(here: Side) -> None:

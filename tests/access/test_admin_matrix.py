@@ -43,6 +43,12 @@ OF_INTERNSHIPS = {"application", "applicationdocument", "applicationevent", "boa
     "placementnote",
     "evaluation",
 }
+# Seen by those who teach, and by the person whom they are about.
+TEACHERS = {"course", "courseversion", "coursemodule", "quizquestion", "enrolment", "moduledone", "quizattempt"} | {
+    "trainingrecord",
+    "certificate",
+    "certificatebatch",
+}
 BOOKS = {model._meta.model_name for model in (*OF_LICENCE, *OF_BOOKS, Statement)}
 SEES = {"staff": (), "staff member": ("a",), "superuser": ("a", "b")}
 
@@ -60,7 +66,14 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
     model = obj._meta.model_name
     if name == "superuser":
         return True
-    if model in {"organisation", "organisationunit", "agreementtemplate", "templateversion", "noveltyrule"} | {
+    if model in {
+        "organisation",
+        "organisationunit",
+        "agreementtemplate",
+        "templateversion",
+        "noveltyrule",
+        "issuerkey",
+        "resource",
         "programme",
         "cohort",
         "checkpoint",
@@ -74,7 +87,7 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
         return True
     if model.startswith("ethics"):
         return False  # … nor what is laid before an ethics committee
-    if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN, *OFFICE, *BOOKS}:
+    if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN, *OFFICE, *TEACHERS, *BOOKS}:
         return False  # the staff member is an observer: no history, and no token of their own here
     if model in OF_INTERNSHIPS:
         return False  # the staff member is an observer: no history, and no token of their own here

@@ -8,15 +8,18 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from collab.access.policy import can
+from collab.access.policy import can, decide
 from collab.accounts.models import ApiToken, Organisation, User
 from collab.agreements.models import AgreementVersion
 from collab.agreements.services import parties_to_sign_for
 from collab.audit.models import AuditEvent
 from collab.audit.services import first_break
+from collab.courses.certificates.checking import check
+from collab.courses.certificates.models import Certificate
 from collab.inbox.services import decide_request
 from collab.inbox.standing import Standing
 from collab.projects.models import BudgetAlert, ConflictOfInterest, Project
+from registry.datasets.models import Dataset
 from training.demo import ACCOUNTS, LEAD_EMAIL, PROJECT_SLUG, seed
 from training.jobs.models import Job
 from training.jobs.purposes import question_of
@@ -33,6 +36,18 @@ def test_the_story_is_told_once():
     assert Organisation.objects.count() == 4
     assert ConflictOfInterest.objects.get().state == "declared"
     assert BudgetAlert.objects.filter(cleared_at=None).exists()
+
+
+def test_one_has_passed_the_course_that_the_interviews_ask_for():
+    seed()
+    certificate = Certificate.objects.get()
+    assert (certificate.person.email, check(certificate.credential).finding) == ("chen.yu@northwind.example", "valid")
+    asked_for = Dataset.objects.get(name__startswith="Interviews")
+    engineer, researcher = (
+        User.objects.get(email=email) for email in ("chen.yu@northwind.example", "tomas.vega@lakeside.example")
+    )
+    missing = decide(researcher, "dataset.read", asked_for).missing
+    assert (can(engineer, "dataset.read", asked_for), [one.code for one in missing]) == (True, ["course_under_way"])
 
 
 def test_codes_leave_two_jobs_to_the_owner_of_the_data():

@@ -1,0 +1,74 @@
+"""States of a course's versions, of enrolments, of attempts at a quiz and of training done elsewhere.
+
+A validity that runs out moves nothing: whether a course counts today is read from its dates.
+"""
+
+from enum import StrEnum
+
+from collab.kernel.tables import Moves
+
+
+class CourseState(StrEnum):
+    """Of one version of a course."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    RETIRED = "retired"
+
+
+COURSE_MOVES = Moves(
+    {
+        "publish": ({CourseState.DRAFT}, CourseState.PUBLISHED),
+        "retire": ({CourseState.PUBLISHED}, CourseState.RETIRED),
+    }
+)
+
+
+class EnrolmentState(StrEnum):
+    ENROLLED = "enrolled"
+    PASSED = "passed"
+    LEFT = "left"
+
+
+ENROLMENT_MOVES = Moves(
+    {
+        "pass": ({EnrolmentState.ENROLLED}, EnrolmentState.PASSED),
+        "leave": ({EnrolmentState.ENROLLED}, EnrolmentState.LEFT),
+        "study": ({EnrolmentState.ENROLLED}, EnrolmentState.ENROLLED),
+    }
+)
+
+
+class AttemptState(StrEnum):
+    """`lapsed`: its time was over before answers came, so it counts as one that was not passed."""
+
+    OPEN = "open"
+    SUBMITTED = "submitted"
+    LAPSED = "lapsed"
+
+
+ATTEMPT_MOVES = Moves(
+    {
+        "submit": ({AttemptState.OPEN}, AttemptState.SUBMITTED),
+        "lapse": ({AttemptState.OPEN}, AttemptState.LAPSED),
+    }
+)
+
+
+class TrainingState(StrEnum):
+    SUBMITTED = "submitted"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    RETURNED = "returned"
+    WITHDRAWN = "withdrawn"
+
+
+TRAINING_MOVES = Moves(
+    {
+        "accept": ({TrainingState.SUBMITTED}, TrainingState.ACCEPTED),
+        "reject": ({TrainingState.SUBMITTED}, TrainingState.REJECTED),
+        "return": ({TrainingState.SUBMITTED}, TrainingState.RETURNED),
+        "submit_again": ({TrainingState.RETURNED}, TrainingState.SUBMITTED),
+        "withdraw": ({TrainingState.SUBMITTED, TrainingState.RETURNED}, TrainingState.WITHDRAWN),
+    }
+)
