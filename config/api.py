@@ -45,6 +45,7 @@ from collab.projects.work_api import (
 )
 from collab.publications.api import PublicationViewSet
 from collab.terms.api import AcceptanceViewSet
+from collab.transfer.licences.api import FieldOfUseViewSet, LicenceViewSet, TerritoryViewSet
 from collab.transfer.protection.api import (
     CostViewSet,
     CounselViewSet,
@@ -71,6 +72,7 @@ from collab.transfer.royalties.api import (
 )
 from registry.catalog.api import ModelVersionViewSet, ModelViewSet
 from registry.datasets.api import DatasetVersionViewSet, DatasetViewSet
+from registry.releases.api import ReleaseViewSet
 from registry.uses.api import UseCodeViewSet, UsesViewSet
 from training.jobs.api import JobViewSet, SpecViewSet
 
@@ -109,6 +111,10 @@ router.register("cohorts", CohortViewSet, basename="cohort")
 router.register("postings", PostingViewSet, basename="posting")
 router.register("applications", ApplicationViewSet, basename="application")
 router.register("placements", PlacementViewSet, basename="placement")
+router.register("licences", LicenceViewSet, basename="licence")
+router.register("fields-of-use", FieldOfUseViewSet, basename="field-of-use")
+router.register("territories", TerritoryViewSet, basename="territory")
+router.register("releases", ReleaseViewSet, basename="release")
 router.register("courses", CourseViewSet, basename="course")
 router.register("enrolments", EnrolmentViewSet, basename="enrolment")
 router.register("trainings", TrainingViewSet, basename="training")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import cache
-from io import StringIO
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
-from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 
@@ -24,11 +22,11 @@ from collab.agreements.services import (
     sign_version,
 )
 from collab.inbox.demo import tell_inbox
-from collab.internships.demo import Season, tell_internships
 from collab.projects.models import Project
 from collab.projects.services import add_member, answer_approval, create_project, move_project
 from collab.publications.services import give_notice
 from training.demo_courses import tell_the_courses
+from training.demo_ethics import tell_the_ethics
 from training.demo_neighbours import (
     Cast,
     days_ago,
@@ -43,8 +41,6 @@ from training.demo_uses import tell_the_uses
 PASSWORD = "tandem-demo"  # noqa: S105  the demo's, printed by make run; production never seeds it
 PROJECT_SLUG = "small-models-for-technical-language"
 LEAD_EMAIL = "lin.mei@lakeside.example"
-COORDINATOR_EMAIL, INTERN_EMAIL = "nadia.berg@lakeside.example", "ravi.nair@lakeside.example"
-STUDENT_EMAIL = "mina.park@lakeside.example"
 
 ACCOUNTS = [
     ("Principal investigator, leads the project", LEAD_EMAIL),
@@ -52,8 +48,6 @@ ACCOUNTS = [
     ("Engineer at the company", "chen.yu@northwind.example"),
     ("Signatory of the university", "amara.osei@lakeside.example"),
     ("Signatory of the company, has one to sign", "wei.zhang@northwind.example"),
-    ("Coordinator of internships at the university", COORDINATOR_EMAIL),
-    ("Intern at the company, with access to the project", INTERN_EMAIL),
     ("Technology-transfer officer of the university", "elin.berg@lakeside.example"),
     ("Professor at the second university, whose projects are on their way", "ines.duarte@meridian.example"),
     ("Coordinator of courses and certificates", "nora.lind@lakeside.example"),
@@ -132,7 +126,6 @@ def seed() -> bool:
         ):
             _sign(collaboration, signer, party, capacity)
         project = move_project(project=project, move="begin", by=lead)
-    _tell_internships(cast, project, collaboration)
     tell_the_uses(cast, project)
     nda = _sent(project, "NDA-2", "nda", ("Mutual non-disclosure", "双方保密协议"), (_NDA, _NDA_ZH), lead, [])
     _sign(nda, chancellor, university, "Vice-Chancellor")
@@ -154,30 +147,8 @@ def seed() -> bool:
     tell_the_disclosures(cast, project, officer, second, expert)
     coordinator = _person("Nora Lind", "nora.lind@lakeside.example", university, Role.COORDINATOR)
     tell_the_courses(cast, project, coordinator)
+    tell_the_ethics(cast, PASSWORD)
     return True
-
-
-def _tell_internships(cast: Cast, project: Project, collaboration: AgreementVersion) -> None:
-    """A season of the university with the company as host."""
-    call_command("load_templates", verbosity=0, stdout=StringIO())
-    at = {
-        role: _person(name, email, house, role_held)
-        for role, name, email, house, role_held in (
-            ("coordinator", "Nadia Berg", COORDINATOR_EMAIL, cast.lakeside, Role.COORDINATOR),
-            ("host", "Oscar Lund", "oscar.lund@northwind.example", cast.northwind, Role.COORDINATOR),
-            ("finished", "Elin Ek", "elin.ek@lakeside.example", cast.lakeside, Role.STUDENT),
-            ("intern", "Ravi Nair", INTERN_EMAIL, cast.lakeside, Role.STUDENT),
-            ("student", "Mina Park", STUDENT_EMAIL, cast.lakeside, Role.STUDENT),
-            ("rival", "Jonas Falk", "jonas.falk@meridian.example", cast.meridian, Role.STUDENT),
-        )
-    }
-    season = Season(
-        project=project, university=cast.lakeside, company=cast.northwind, coordinator=at["coordinator"],
-        host=at["host"], mentor=cast.engineer, supervisor=cast.researcher, agreement=collaboration.agreement,
-        signers={cast.lakeside: cast.chancellor, cast.northwind: cast.director},
-    )  # fmt: skip
-    people = {name: at[name] for name in ("finished", "intern", "student", "rival")}
-    tell_internships(season=season, ago=days_ago, **people)
 
 
 def _everybody() -> Cast:

@@ -36,6 +36,7 @@ from collab.agreements.ip_questions import Proposal, faults_of, propose
 from collab.agreements.library import AgreementTemplate
 from collab.agreements.models import Agreement, AgreementVersion
 from collab.agreements.negotiating import comment_on_version
+from collab.agreements.particulars import particulars_of
 from collab.agreements.reading import clauses_of, effect_of_signing, names, signatures_of, way_of, what_next
 from collab.agreements.sealing import ensure_sealed, executed_on, open_sealed, verify_url
 from collab.agreements.services import (
@@ -152,7 +153,9 @@ def _front(version: AgreementVersion, may: set[str]) -> dict[str, Any]:
     next_act, who = what_next(version, approvals)
     ip = getattr(version, "ip_terms", None)
     today = timezone.localdate()
+    room = particulars_of(version.agreement) if version.particulars else None
     return {
+        "particulars": room.said(version.particulars) if room else [],
         "way": way_of(version),
         "next_act": next_act,
         "next_who": who,

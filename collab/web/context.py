@@ -21,10 +21,12 @@ NAVIGATION = [
     ("collab:agreements", _("Agreements"), "file-earmark-text"),
     ("collab:internships", _("Internships"), "person-plus"),
     ("collab:transfer", _("Technology transfer"), "stars"),
+    ("collab:ethics", _("Ethics"), "shield-check"),
     ("collab:organisations", _("Organisations"), "building"),
     ("registry:datasets", _("Datasets"), "database"),
     ("training:jobs", _("Training"), "cpu"),
     ("registry:models", _("Models"), "box-seam"),
+    ("registry:releases", _("Licensed to us"), "patch-check"),
 ]
 
 # Pages that belong to a line of the menu without lying below its address.

@@ -54,12 +54,15 @@ from collab.transfer.models import (
     Criterion,
     Deadline,
     DeadlineRuleSet,
+    Diligence,
     Distribution,
     Family,
     FunderRules,
     Interest,
     Inventor,
     Invoice,
+    Licence,
+    LicensedAsset,
     Offer,
     Protection,
     ProtectionCost,
@@ -222,6 +225,16 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"ethics/assessments/<uuid:pk>/", lambda s, n: (s.object(EthicsAssessment), (s.object(EthicsAssessment).pk,))),
     (r"agreements/<uuid:pk>/v<int:number>/", lambda s, n: _version(s, n)),
     (r"agreements/<uuid:pk>/", lambda s, n: (s.object(Agreement), (s.object(Agreement).pk,))),
+    (
+        r"transfer/licences/<uuid:pk>/diligence/<uuid:diligence>/",
+        lambda s, n: (s.object(Licence), (s.object(Licence).pk, s.object(Diligence).pk)),
+    ),
+    (r"transfer/licences/<uuid:pk>/", lambda s, n: (_licence(s, n), (_licence(s, n).pk,))),
+    (
+        r"licensed/<uuid:pk>/files/<str:sha256>/",
+        lambda s, n: (s.object(LicensedAsset), (s.object(LicensedAsset).pk, _file(s))),
+    ),
+    (r"licensed/<uuid:pk>/", lambda s, n: (s.object(LicensedAsset), (s.object(LicensedAsset).pk,))),
     (r"datasets/<uuid:pk>/v<int:number>/", lambda s, n: (s.object(DatasetVersion), (s.object(Dataset).pk, 1))),
     (r"datasets/<uuid:pk>/", lambda s, n: (s.object(Dataset), (s.object(Dataset).pk,))),
     (r"models/<uuid:pk>/v<int:number>/", lambda s, n: (s.object(ModelVersion), (s.object(RegisteredModel).pk, 1))),
@@ -316,6 +329,16 @@ def _case(side: Side, name: str) -> Model:
     return side.object(TransferCase, name.partition("_")[2].replace("_", "-"))
 
 
+def _licence(side: Side, name: str) -> Model:
+    return side.object(Licence, name.partition("_")[2])
+
+
+def _file(side: Side) -> str:
+    """The hash of the one file of the model."""
+    model: Any = side.object(ModelVersion)
+    return next(iter(model.manifest["files"].values()))["sha256"]
+
+
 def _ethics_case(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...]]:
     case = side.object(EthicsCase, name.rpartition("_")[2])
     return case, (case.pk, *more)
@@ -350,6 +373,7 @@ def address_of(route: Route, side: Side) -> Address:
         keys = [getattr(obj, viewset.lookup_field)]
         keys += [_member(side).pk for name in parameters(route.pattern)[1:] if "membership" in name]
         keys += [1 for name in parameters(route.pattern)[1:] if "number" in name]
+        keys += [_file(side) for name in parameters(route.pattern)[1:] if "sha256" in name]
         return Address(route, fill(route.pattern, tuple(keys)), obj, tuple(keys))
     for pattern, find in PAGES:
         if route.pattern.startswith(pattern):
@@ -712,6 +736,38 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:placement-log POST": lambda s: Sent({"day": _day(-1), "hours": "7", "text": f"Read {s.canary}"}),
     "api:placement-notes POST": lambda s: Sent({"kind": "check_in", "text": f"Well {s.canary}"}),
     "api:placement-evaluate POST": lambda s: Sent({"scores": {"guidance": 4, "tasks": 4, "conditions": 4}}),
+    "api:licence-list POST": lambda s: Sent(
+        {
+            "project": s.joint.project.slug,
+            "kind": "licence",
+            "reference": "L-NEW",
+            "title": f"New {s.canary}",
+            "licensor": s.joint.university.slug,
+            "licensee": s.joint.company.slug,
+            "effective_on": _day(0),
+            "terms": {
+                "exclusivity": "non_exclusive",
+                "fields": ["energy"],
+                "territories": ["DE"],
+                "assets": [
+                    {
+                        "kind": "model_version",
+                        "subject_type": "registry.modelversion",
+                        "subject_id": str(s.object(ModelVersion).pk),
+                    }
+                ],
+            },
+        },
+        about=s.joint.project,
+    ),
+    "api:licence-detail PATCH": lambda s: Sent({"terms": {"field_note": f"Other {s.canary}"}}, headers=_FRESH),
+    "api:licence-weigh POST": lambda s: Sent({"keys": []}),
+    "api:licence-breach POST": lambda s: Sent({"reason": f"Late {s.canary}", "cure_by": _day(30)}),
+    "api:licence-cure POST": _NOTHING,
+    "api:licence-end POST": lambda s: Sent({"reason": f"Over {s.canary}"}),
+    "api:licence-convert POST": lambda s: Sent({"reason": f"Idle {s.canary}"}),
+    "api:licence-exercise POST": _NOTHING,
+    "api:licence-meet POST": lambda s: Sent({"diligence": str(s.object(Diligence).pk), "version": 1}),
     "api:family-list POST": lambda s: Sent(
         {"case": str(s.cases["decided"].pk), "title": f"New {s.canary}"}, about=s.cases["decided"]
     ),

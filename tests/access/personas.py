@@ -33,8 +33,13 @@ from collab.transfer.models import (
     Criterion,
     DeadlineRule,
     DeadlineRuleSet,
+    FieldOfUse,
+    Licence,
+    LicensedAsset,
+    LicensedThing,
     NoveltyRule,
     Offer,
+    Territory,
     TransferCase,
 )
 from tests.access.books import is_of_books, words_on
@@ -95,6 +100,8 @@ class Persona:
             held = self._words_of_learning(obj, side)
         elif type(obj).__module__ == "collab.transfer.royalties.models" or is_of_books(obj):
             held = words_on(obj, self.posts, ROLE_WORDS, self.user.pk if self.user is not None else None)
+        elif (licence := licence_of(obj)) is not None:
+            held = self._words_on_a_licence(obj, licence)
         elif (house := owner_of(obj)) is not None:
             held = {word for org, role in self.posts if org == house for word in ROLE_WORDS[role]}
             held |= self._words_on_a_case(obj, side)
@@ -102,7 +109,7 @@ class Persona:
         elif isinstance(obj, DeadlineRuleSet | DeadlineRule):  # of all; officers publish their own beside it
             held = {"organisation.view"} if self.known and not self.limited else set()
             held |= {"protection.manage"} if any(role == Role.TRANSFER_OFFICER for _org, role in self.posts) else set()
-        elif isinstance(obj, AgreementTemplate | TemplateVersion | NoveltyRule):
+        elif isinstance(obj, AgreementTemplate | TemplateVersion | NoveltyRule | FieldOfUse | Territory):
             held = {"organisation.view"} if self.known else set()
         elif isinstance(obj, ApiToken):
             held = {"token.manage"} if self.user is not None and obj.user_id == self.user.pk else set()
@@ -137,6 +144,20 @@ class Persona:
         if self._is(side.joint.observer.pk) and obj.is_open:
             return see | {"request.advise"}
         return set()
+
+    def _words_on_a_licence(self, obj: Model, licence: Licence) -> set[str]:
+        """The licensor's office leads it; the licensee's people have what is licensed."""
+        theirs = [role for org, role in self.posts if org == licence.licensee_id]
+        if isinstance(obj, LicensedAsset):
+            return {"release.view", "release.download"} if theirs else set()
+        held = {word for org, role in self.posts if org == licence.licensor_id for word in ROLE_WORDS[role]}
+        if isinstance(obj, LicensedThing):
+            return held
+        words = {word for role in theirs for word in ROLE_WORDS[role]}
+        if isinstance(obj, Licence) and obj.state == "term_sheet":
+            return held  # it was not laid before the licensee
+        held |= words & {"licence.view", "royalty.report", "agreement.draft"}
+        return held | {"licence.exercise"} if "agreement.sign" in words else held
 
     def _words_on_a_case(self, obj: Model, side: Side) -> set[str]:
         """In the scene the researcher is the inventor, and the lead assesses."""
@@ -234,6 +255,13 @@ def _organisation_of(obj: Model) -> object:
         if isinstance(obj, OrganisationUnit | Invitation | MembershipReview | ApprovalStep)
         else None
     )
+
+
+def licence_of(obj: Model) -> Licence | None:
+    """The licence that a row hangs on."""
+    if isinstance(obj, LicensedThing):
+        return obj.assets.first().licence
+    return obj if isinstance(obj, Licence) else getattr(obj, "licence", None)
 
 
 def case_of(obj: Model) -> TransferCase | None:

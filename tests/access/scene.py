@@ -169,28 +169,39 @@ from collab.projects.services import (
 from collab.publications.models import Manuscript, PublicationNotice, PublicationObjection
 from collab.publications.services import give_notice, object_to
 from collab.terms.models import TermsAcceptance
+from collab.transfer.licences.services import draft_licence, give_breach, open_obstacles, see_obstacles
 from collab.transfer.models import (
     Assessment,
     AssessmentScore,
+    Breach,
     CaseStage,
     Counsel,
     Criterion,
     Deadline,
     DeadlineRule,
     DeadlineRuleSet,
+    Diligence,
     DisclosedResult,
     Disclosure,
     DisclosureSignature,
     Family,
+    FieldOfUse,
     FunderRules,
     Funding,
+    Grant,
     Interest,
     Inventor,
+    Licence,
+    LicensedAsset,
+    LicensedThing,
+    MilestonePayment,
     NoveltyRule,
     Offer,
     PriorArt,
     Protection,
     ProtectionCost,
+    RoyaltyTier,
+    Territory,
     TransferCase,
 )
 from collab.transfer.protection.ruling import load_shipped
@@ -239,6 +250,14 @@ _ON_APPLICATION = {
 _ON_PLACEMENT = dict.fromkeys(("answer", "agreement", "approve"), "proposed")
 
 
+# … and a licence.
+_ON_LICENCE = {
+    **dict.fromkeys(("terms", "partial_update", "obstacles", "weigh"), "draft"),
+    "cure": "broken",
+    "exercise": "option",
+}
+
+
 @dataclass
 class Side:
     """One joint project and everything in it."""
@@ -263,6 +282,7 @@ class Side:
     placements: dict[str, Placement] = field(default_factory=dict)
     open_posting: Posting | None = None  # on the public page
     elsewhere: Cohort | None = None  # of another university, in which this one's labs offer places
+    licences: dict[str, Licence] = field(default_factory=dict)
     books: dict[str, Model] = field(default_factory=dict)
     spec: dict[str, Any] = field(default_factory=dict)
     spare_resource: Any = None  # of the library, attached to nothing
@@ -302,6 +322,8 @@ class Side:
             return self.learning[action]
         if model is TransferCase:
             return self.cases[_ON_CASE.get(action, "draft")]
+        if model is Licence:
+            return self.licences[_ON_LICENCE.get(action, "active")]
         if model is Job:
             return self.jobs[{"stop": "queued", "kill": "queued", "resume": "stopped"}.get(action, "done")]
         if model is ReviewStep and action in self.steps:
@@ -389,6 +411,7 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
     _courses(here)
     _transfer(here)
     _internships(here)
+    _licences(here)
     _protection(here)
     keep_books(here)
     _ethics(here)
@@ -868,6 +891,51 @@ def _internships(here: Side) -> None:
             placement=placement, side="mentor", author=made.researcher, total=4, comment=f"Good {canary}"
         ),
     }  # fmt: skip
+
+
+def _licences(here: Side) -> None:
+    """A term sheet, a licence in force that missed a milestone, a broken one and an option, for the company."""
+    made, canary, officer = here.joint, here.canary, here.transfer_officer
+    ApprovalStep.objects.filter(organisation=made.university).update(is_active=False)
+    today = timezone.localdate()
+    model: Any = here.objects[ModelVersion]
+    terms = {
+        "exclusivity": "exclusive",
+        "fields": ["health"],
+        "territories": ["EU"],
+        "field_note": f"Field {canary}",
+        "assets": [{"kind": "model_version", "subject_type": "registry.modelversion", "subject_id": str(model.pk)}],
+        "currency": "EUR",
+        "royalty_basis": "net_sales",
+        "tiers": [{"from": "0", "rate": "3"}],
+        "milestones": [{"title": f"First sale {canary}", "amount": "100"}],
+        "diligence": [{"title": f"On the market {canary}", "due_on": (today - timedelta(days=5)).isoformat()}],
+        "convertible": True,
+    }
+    for name in ("draft", "active", "broken", "option"):
+        licence = draft_licence(
+            project=made.project, kind="option" if name == "option" else "licence", reference=f"L-{name}-{canary}",
+            title=f"Licence {canary}", licensor=made.university, licensee=made.company, terms=terms, by=officer,
+            effective_on=today - timedelta(days=30), expires_on=today + timedelta(days=300),
+        )  # fmt: skip
+        if name != "draft":
+            see_obstacles(licence=licence, keys=[one.key for one in open_obstacles(licence)], by=officer)
+            _sign(made, send_for_signature(version=licence.agreement.versions.get(), by=officer))
+        here.licences[name] = licence
+    breach = give_breach(licence=here.licences["broken"], reason=f"Late {canary}", cure_by=today, by=officer)
+    ApprovalStep.objects.filter(organisation=made.university).update(is_active=True)
+    licence = here.licences["active"]
+    here.objects |= {
+        Breach: breach,
+        Diligence: licence.diligence.get(),
+        FieldOfUse: FieldOfUse.objects.get(code="health"),
+        Grant: licence.grants.get(),
+        LicensedAsset: licence.assets.get(),
+        LicensedThing: licence.assets.get().thing,
+        MilestonePayment: licence.milestones.get(),
+        RoyaltyTier: licence.tiers.get(),
+        Territory: Territory.objects.get(code="EU"),
+    }
 
 
 def _courses(here: Side) -> None:

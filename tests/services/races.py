@@ -42,12 +42,14 @@ from collab.inbox.topics import TOPICS
 from collab.kernel.errors import ConflictError, DomainError, ExpiredError, InvalidError, StaleError
 from collab.projects.models import Project
 from collab.projects.services import add_member, add_party, edit_project, end_membership
+from collab.transfer.licences.models import Licence
 from registry.catalog.models import ModelVersion
 from registry.catalog.services import TrainedModel, register_version
 from registry.datasets.models import Dataset
 from registry.datasets.services import create_dataset
 from registry.uses.services import CodeTerm, set_uses
 from tests.cast import employ, organisation, person
+from tests.licensing import office_of
 from training.jobs import lifecycle
 from training.jobs.models import Attempt, Job
 from training.jobs.services import stop_job, submit_job, suggest
@@ -545,3 +547,30 @@ def test_a_date_set_by_many_is_one_row(aurora):
 
     results = at_once([set_it] * 6)
     assert set(results) == {Obligation.objects.get().pk}, results
+
+
+def test_of_two_exclusive_licences_signed_at_once_one_counts(aurora):
+    """Both term sheets were possible when they were drafted; whoever signs last is told what stands against it."""
+    office = office_of(aurora)
+    out = [office.send(office.draft(licensee=firm)) for firm in (office.firm, office.rival)]
+    for version in out:
+        _sign_licence(version, aurora.university, aurora.university_signatory)
+    results = at_once(
+        [
+            lambda: _sign_licence(out[0], office.firm, office.firm_signatory),
+            lambda: _sign_licence(out[1], office.rival, office.rival_signatory),
+        ]
+    )
+    assert sorted(isinstance(result, ConflictError) for result in results) == [False, True], results
+    assert Licence.objects.in_force().count() == 1
+
+
+def _sign_licence(version: AgreementVersion, party: Any, user: User) -> str:
+    return sign_version(
+        version=version,
+        party=party,
+        typed_name=user.name,
+        capacity="Director",
+        document_sha256=version.document_sha256,
+        by=user,
+    ).state

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from collab.kernel.blobs import put_blob
 from collab.kernel.errors import InvalidError
 from registry.catalog.models import ModelVersion
 from registry.catalog.services import TrainedModel, register_version
@@ -26,6 +27,8 @@ def publish(*, job: Job, run_dir: Path, done: dict[str, Any], writer: RunWriter,
     package = run_dir / (done.get("package") or PACKAGE_DIR)
     manifest_bytes = (package / MANIFEST).read_bytes()
     files = check_manifest(package, json.loads(manifest_bytes))
+    for path, facts in ((package / file, facts) for file, facts in files.items()):
+        put_blob(path, facts["sha256"])  # what a licence opens is given out from here, checked by its hash
     metrics = {key: float(value) for key, value in done["metrics"].items()}
     name = _mlflow_name(job)
     logged = writer.log_model(package, name=name, registered_name=name, metrics=metrics, step=int(done["step"]))

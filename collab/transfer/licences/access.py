@@ -38,7 +38,7 @@ def licence_grants(path: str) -> Callable[[User, str, datetime], Q]:
     def grants(user: User, word: str, at: datetime) -> Q:
         if word == "licence.exercise":
             return Q(_acts_for(user, at, f"{path}licensee", roles_with("agreement.sign")))
-        if word not in {"licence.view", "royalty.report"}:
+        if word not in {"licence.view", "royalty.report", "agreement.draft"}:
             return NEVER
         roles = [role for role in roles_with(word) if role in ORGANISATION_ROLES]
         laid = AgreementVersion.objects.filter(

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import models
-from django.db.models import ProtectedError
+from django.db.models import F, ProtectedError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -20,6 +20,8 @@ from collab.agreements.models import Agreement, AgreementVersion
 from collab.agreements.states import STANDING
 from collab.audit.services import record
 from collab.kernel.errors import ConflictError, Fault, FaultyInputError, NotReadyError
+from collab.transfer.disclosures.services import advance_case
+from collab.transfer.disclosures.states import CaseState
 from collab.transfer.licences.calendar import enter_duties
 from collab.transfer.licences.conflicts import Reach, find_conflicts, spelled_out, told
 from collab.transfer.licences.licensable import Finding, Licensable, Wish, findings_on, licensables_named
@@ -85,13 +87,15 @@ class LicenceTerms:
         return made
 
     def written(self, version: AgreementVersion) -> None:
-        """While nothing was signed the licence shows what is on the table."""
+        """While nothing was signed the licence shows what is on the table; from then on what was signed."""
         if not version.agreement.versions.standing().exists():
             follow(Licence.objects.get(agreement=version.agreement_id), version)
+        else:
+            Licence.objects.filter(agreement=version.agreement_id).update(version=F("version") + 1)
 
     def ready(self, version: AgreementVersion, by: User) -> None:
         """Nothing forbids it, and what somebody has to weigh was seen."""
-        licence = Licence.objects.select_related("agreement__project").get(agreement=version.agreement_id)
+        licence = Licence.objects.select_related("agreement__project", "case").get(agreement=version.agreement_id)
         require_grantable(licence, version, by)
         unseen = [one for one in obstacles(licence, version) if one.key not in licence.seen_obstacles]
         if unseen:
@@ -107,7 +111,7 @@ def take_effect(version: AgreementVersion, by: User) -> None:
     """All parties have signed: look again, with what it is about held, and let the tables say what was signed."""
     licence = (
         Licence.objects.select_for_update(of=("self",))
-        .select_related("agreement__project", "licensor", "licensee")
+        .select_related("agreement__project", "licensor", "licensee", "case")
         .filter(agreement=version.agreement_id)
         .first()
     )
@@ -121,6 +125,9 @@ def take_effect(version: AgreementVersion, by: User) -> None:
     require_grantable(licence, version, by)
     follow(licence, version)
     enter_duties(licence)
+    if licence.case is not None:
+        stage = CaseState.OPTIONED if licence.is_option else CaseState.LICENSED
+        advance_case(case=licence.case, stage=stage, by=by)
     record(
         verb="licence.execute",
         subject=licence,

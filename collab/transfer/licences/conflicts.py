@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -17,7 +18,7 @@ from django.utils.translation import gettext as _
 from collab.accounts.models import User
 from collab.agreements.models import AgreementVersion
 from collab.agreements.states import STANDING
-from collab.transfer.licences.models import Grant, Licence
+from collab.transfer.licences.models import Grant, Licence, LicensedThing
 from collab.transfer.licences.places import FieldOfUse, Territory
 
 
@@ -68,14 +69,15 @@ def signed_grants() -> QuerySet[Grant]:
 
 
 def conflicting(reach: Reach, *, but: UUID | None = None) -> QuerySet[Grant]:
-    """The signed grants that conflict with the reach, `but` one licence. Three queries at most, all on indexes."""
-    fields = FieldOfUse.objects.overlapping(FieldOfUse.objects.filter(code__in=reach.fields))
-    places = Territory.objects.overlapping(Territory.objects.filter(code__in=reach.territories))
+    """The signed grants that conflict with the reach, `but` one licence. Found by their thing, then by their place."""
+    things = list(LicensedThing.objects.filter(name__in=reach.things).values_list("pk", flat=True))
+    if not things:
+        return Grant.objects.none()
     rows = signed_grants().filter(
         Q(ends_on=None) | Q(ends_on__gt=reach.starts_on),
-        thing__name__in=reach.things,
-        field_of_use__in=list(fields.values_list("pk", flat=True)),
-        territory__in=list(places.values_list("pk", flat=True)),
+        _meets("field_of_use__", FieldOfUse.objects.filter(code__in=reach.fields)),
+        _meets("territory__", Territory.objects.filter(code__in=reach.territories)),
+        thing__in=things,
     )
     if reach.ends_on is not None:
         rows = rows.filter(starts_on__lt=reach.ends_on)
@@ -84,15 +86,27 @@ def conflicting(reach: Reach, *, but: UUID | None = None) -> QuerySet[Grant]:
     return rows.exclude(licence__licensee=reach.licensee).exclude(licence=but)
 
 
+def _meets(path: str, places: QuerySet[Any]) -> Q:
+    """True where the place that `path` leads to has something in common with one of the places."""
+    found = Q(pk__in=[])
+    for place in places:
+        if place.depth == 0:
+            return Q()  # the whole tree
+        found |= Q(**{f"{path}code__in": place.path.strip("/").split("/")}) | Q(
+            **{f"{path}path__startswith": place.path}
+        )
+    return found
+
+
 def find_conflicts(reach: Reach, *, but: UUID | None = None, most: int = 20) -> list[Conflict]:
     """The first conflicts, one for each licence that stands against it."""
     rows = conflicting(reach, but=but).select_related(
         "licence__agreement", "licence__licensee", "thing", "field_of_use", "territory"
     )
     found: dict[UUID, Conflict] = {}
-    for grant in rows.order_by("starts_on", "pk")[: most * 10]:
+    for grant in rows.order_by()[: most * 10]:  # as the index has them: sorting would read them all
         found.setdefault(grant.licence_id, Conflict(grant.licence, grant))
-    return list(found.values())[:most]
+    return sorted(found.values(), key=lambda one: one.licence.agreement.reference)[:most]
 
 
 def told(conflicts: Sequence[Conflict], by: User) -> str:

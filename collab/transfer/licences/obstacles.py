@@ -16,6 +16,7 @@ from collab.accounts.models import Organisation, OrganisationKind
 from collab.agreements.background import BackgroundItem
 from collab.agreements.ip import OPTIONS, AccessRight, IPTerms, PartnerRight, ResultsOwner
 from collab.agreements.models import AgreementVersion
+from collab.transfer.disclosures.models import Funding
 from collab.transfer.licences.conflicts import Reach
 from collab.transfer.licences.licensable import Finding
 from collab.transfer.licences.models import Licence
@@ -35,7 +36,7 @@ class Obstacle:
 
 def obstacles_of(licence: Licence, reach: Reach, findings: list[Finding]) -> list[Obstacle]:
     """Everything that somebody should weigh before the licence is approved."""
-    found = [*_partners(licence, reach), *_background(licence), *_others(licence, reach)]
+    found = [*_partners(licence, reach), *_sponsors(licence), *_background(licence), *_others(licence, reach)]
     found += [
         Obstacle(f"data:{one.missing.code}", "data", str(one.missing.sentence), one.missing.url)
         for one in findings
@@ -87,6 +88,17 @@ def _right(ip: IPTerms, holder: Organisation, reach: Reach) -> str:
     if ip.results_access == AccessRight.EXPLOITATION and reach.shuts:
         return _("%(who)s may use the results of the project to use its own, under %(ref)s.") % facts
     return ""
+
+
+def _sponsors(licence: Licence) -> Iterator[Obstacle]:
+    """Rights of those who paid for what was disclosed."""
+    if licence.case is None:
+        return
+    rows = Funding.objects.filter(disclosure__case=licence.case).exclude(right=PartnerRight.NONE)
+    for row in rows.exclude(sponsor=licence.licensee_id).select_related("sponsor"):
+        facts = {"who": row.sponsor_label, "right": row.get_right_display(), "award": row.award or row.note or "–"}
+        text = _("%(who)s paid for it and has %(right)s (%(award)s).") % facts
+        yield Obstacle(f"sponsor:{row.pk}", "option", text, licence.case.get_absolute_url())
 
 
 def _background(licence: Licence) -> Iterator[Obstacle]:

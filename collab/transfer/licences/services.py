@@ -36,6 +36,7 @@ from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, RefusedError, StaleError
 from collab.projects.models import Project
 from collab.transfer.disclosures.models import TransferCase
+from collab.transfer.disclosures.states import ENDED, PURSUED
 from collab.transfer.licences.binding import obstacles
 from collab.transfer.licences.calendar import enter_cure, settle_all, settle_cure, settle_duty
 from collab.transfer.licences.models import Breach, Diligence, Grant, Licence
@@ -84,6 +85,8 @@ def draft_licence(
         require(by, "case.view", case)
         if case.organisation_id != licensor.pk:
             raise InvalidError(_("This case belongs to another organisation."), field="case")
+        if case.decision not in PURSUED or case.state in ENDED:
+            raise ConflictError(_("This case is not decided to be used, so nothing of it is licensed."), field="case")
     if option is not None:
         _require_exercised(option, licensee)
     agreement = draft_agreement(

@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
-from collab.access.policy import allowed, get_or_404, require, visible_to
+from collab.access.policy import allowed, get_or_404, visible_to
 from collab.access.roles import roles_with
 from collab.accounts.models import Membership, Organisation
 from collab.agreements.states import OPEN_TO_EDITS, STANDING, VersionState
@@ -60,8 +60,6 @@ def licences(request: HttpRequest) -> HttpResponse:
 def licence_new(request: HttpRequest) -> HttpResponse:
     """First the project whose results are licensed, then the term sheet."""
     houses = _houses(request)
-    if not houses.exists():
-        raise NotFoundError
     projects = Project.objects.filter(parties__organisation__in=houses, parties__left_on=None)
     projects = visible_to(request.user, "agreement.draft", projects.distinct())
     case = _case(request)
@@ -141,8 +139,7 @@ def licence(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def licence_terms(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Change the terms on the table, answer those of the other side, or begin new ones."""
-    row = _licence(request, "licence.view", pk)
-    require(request.user, "agreement.draft", row.agreement)
+    row = _licence(request, "agreement.draft", pk)
     version = current_version(row)
     if version is None:
         raise NotFoundError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ class Command(BaseCommand):
         self._step("database", lambda: call_command("migrate", interactive=False, verbosity=0))
         self._step("rules", lambda: call_command("load_novelty_rules", verbosity=0))
         self._step("tracking", self._tracking)
+        self._step("questionnaires", lambda: call_command("load_ethics_forms", stdout=StringIO()))
         self._step("static files", lambda: call_command("collectstatic", interactive=False, verbosity=0))
         if not options["no_demo"]:
             self._step("demo", lambda: call_command("seed_demo", verbosity=0))

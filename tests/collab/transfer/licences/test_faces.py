@@ -1,0 +1,133 @@
+"""Licences on pages and as JSON, and what the licensee's people take."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from collab.audit.models import AuditEvent
+from collab.kernel.blobs import put_blob
+from collab.transfer.licences.models import Licence, LicensedAsset
+from collab.transfer.licences.services import give_breach
+from tests.cast import token_for
+from tests.licensing import asset, trained
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def kept(office, settings, tmp_path):
+    """A licence of a model whose one file is kept."""
+    settings.BLOB_DIR = tmp_path / "blobs"
+    content = bytes(range(256)) * 8
+    (tmp_path / "weights").write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    put_blob(tmp_path / "weights", sha256)
+    files = {"files": {"model.safetensors": {"sha256": sha256, "size_bytes": len(content)}}}
+    model = trained(office.joint, office.joint.researcher, "Kept", manifest=files)
+    licence = office.execute(assets=[asset(model)])
+    return LicensedAsset.objects.get(licence=licence), sha256, content
+
+
+def test_the_licensee_finds_and_takes_the_files(office, kept, client):
+    mine, sha256, content = kept
+    client.force_login(office.firm_engineer)
+
+    assert "Kept v1" in client.get(reverse("registry:releases")).content.decode()
+    page = client.get(reverse("registry:release", args=[mine.pk])).content.decode()
+    url = reverse("registry:release_file", args=[mine.pk, sha256])
+    assert url in page and "model.safetensors" in page
+    whole = client.get(url)
+    assert b"".join(whole.streaming_content) == content
+    part = client.get(url, headers={"Range": "bytes=100-199"})
+    assert part.status_code == 206 and b"".join(part.streaming_content) == content[100:200]
+    acts = AuditEvent.objects.filter(verb="licence.download")
+    assert acts.count() == 1 and acts.get().actor_id == office.firm_engineer.pk
+
+    today = timezone.localdate()
+    give_breach(licence=mine.licence, reason="No report", cure_by=today + timedelta(days=9), by=office.officer)
+    assert client.get(url, headers={"Range": "bytes=200-299"}).status_code == 403
+    assert "No report" in client.get(reverse("registry:release", args=[mine.pk])).content.decode()
+    client.force_login(office.rival_signatory)
+    assert client.get(url).status_code == 404
+
+
+def test_a_program_of_the_licensee_takes_them_too(office, kept, client):
+    mine, sha256, content = kept
+    program = {"Authorization": f"Bearer {token_for(office.firm_engineer, scope='read')}"}
+
+    rows = client.get("/api/v1/releases/", headers=program).json()["results"]
+    assert [row["id"] for row in rows] == [str(mine.pk)] and rows[0]["licence_state"] == "active"
+    one = client.get(f"/api/v1/releases/{mine.pk}/", headers=program).json()
+    assert one["files"] == [{"name": "model.safetensors", "sha256": sha256, "size_bytes": 2048, "kept": True}]
+    got = client.get(f"/api/v1/releases/{mine.pk}/files/{sha256}/", headers=program)
+    assert b"".join(got.streaming_content) == content
+    assert client.get("/api/v1/licences/", headers=program).json()["results"] == []  # the money is not theirs to see
+
+
+def test_a_term_sheet_on_the_page(office, client):
+    client.force_login(office.officer)
+    project = office.joint.project
+    assert project.title in client.get(reverse("collab:licence_new")).content.decode()
+    url = f"{reverse('collab:licence_new')}?project={project.slug}"
+    assert "Reader v1" in client.get(url).content.decode()
+    form = {
+        "kind": "licence", "reference": "LIC-9", "title": "Reader", "licensor": office.joint.university.pk,
+        "licensee": office.firm.pk, "effective_on": timezone.localdate(), "exclusivity": "exclusive",
+        "fields_": ["health"], "territories": ["EU", "CN"], "commercial": "on", "sublicensing": "none",
+        "currency": "EUR", "issue_fee": "100", "royalty_basis": "net_sales", "tiers": "0: 3\n1000: 5",
+        "tiers_by": "year", "cap_by": "year", "costs": "none", "milestones": "First sale; 500",
+        "report_frequency": "yearly", "report_days": 30, "asset_0": "60",
+    }  # fmt: skip
+    refused = client.post(url, form)
+    assert refused.status_code == 422 and "60" in refused.content.decode()
+    assert not Licence.objects.exists()
+
+    assert client.post(url, form | {"asset_0": "100"}).status_code == 302
+    licence = Licence.objects.get()
+    assert [row.rate_percent for row in licence.tiers.all()] == [3, 5] and licence.milestones.get().amount == 500
+    page = client.get(licence.get_absolute_url()).content.decode()
+    assert "Eastwind" in page and "European Union" in page and "First sale" in page
+    shown = client.get(reverse("collab:licence_terms", args=[licence.pk])).content.decode()
+    assert "1000" in shown and "First sale" in shown
+    agreement = client.get(licence.agreement.get_absolute_url()).content.decode()
+    assert "Particular terms" in agreement and "European Union" in agreement
+
+
+def test_the_list_asks_the_same_number_of_queries(office, client, django_assert_max_num_queries):
+    client.force_login(office.officer)
+    office.draft()
+    with django_assert_max_num_queries(100) as first:
+        client.get(reverse("collab:licences"))
+    for _number in range(3):
+        office.draft(licensee=office.rival, exclusivity="non_exclusive", fields=["energy"])
+    with django_assert_max_num_queries(len(first.captured_queries)):
+        client.get(reverse("collab:licences"))
+
+
+def test_terms_as_json(office, client):
+    program = {"Authorization": f"Bearer {token_for(office.officer)}"}
+    body = {
+        "project": office.joint.project.slug, "kind": "licence", "reference": "LIC-1", "title": "Reader",
+        "licensor": office.joint.university.slug, "licensee": office.firm.slug,
+        "effective_on": timezone.localdate().isoformat(), "terms": office.terms(issue_fee="-5"),
+    }  # fmt: skip
+    refused = client.post("/api/v1/licences/", body, "application/json", headers=program)
+    assert refused.status_code == 422 or refused.status_code == 400
+    assert "issue_fee" in refused.content.decode()
+
+    body["terms"] = office.terms()
+    made = client.post("/api/v1/licences/", body, "application/json", headers=program)
+    assert made.status_code == 201, made.content
+    url = f"/api/v1/licences/{made.json()['id']}/"
+    assert made.json()["state"] == "term_sheet" and made.json()["tiers"][0]["rate_percent"] == "3.0000"
+    stale = {**program, "If-Match": '"other"'}
+    change = {"terms": {"issue_fee": "6000.00"}}
+    assert client.patch(url, change, "application/json", headers=stale).status_code == 412
+    fresh = {**program, "If-Match": made["ETag"]}
+    changed = client.patch(url, change, "application/json", headers=fresh)
+    assert changed.status_code == 200 and changed.json()["issue_fee"] == "6000.0000"
