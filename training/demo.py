@@ -35,6 +35,7 @@ from training.demo_neighbours import (
     tell_the_past,
     tell_this_year,
 )
+from training.demo_royalties import tell_the_royalties
 from training.demo_transfer import tell_the_disclosures
 from training.demo_uses import tell_the_uses
 
@@ -144,7 +145,8 @@ def seed() -> bool:
         officer = _person("Elin Berg", "elin.berg@lakeside.example", university, Role.TRANSFER_OFFICER)
         second = _person("Omar Haddad", "omar.haddad@lakeside.example", university, Role.TRANSFER_OFFICER)
         expert = _person("Ingrid Solberg", "ingrid.solberg@lakeside.example", university)
-    tell_the_disclosures(cast, project, officer, second, expert)
+    case = tell_the_disclosures(cast, project, officer, second, expert)
+    tell_the_royalties(cast, project, case, officer, second)
     coordinator = _person("Nora Lind", "nora.lind@lakeside.example", university, Role.COORDINATOR)
     tell_the_courses(cast, project, coordinator)
     tell_the_ethics(cast, PASSWORD)

@@ -232,14 +232,14 @@ ACTS = {
     "model.edit_card": (gettext_lazy("changed a model card"), "pencil", "quiet"),
     "royalty.schedule": (
         gettext_lazy("entered %(count)s dates from the terms of %(reference)s"),
-        "calendar-plus",
+        "calendar-event",
         "quiet",
     ),
     "royalty.add_payment": (gettext_lazy("added a payment of %(amount)s to %(reference)s"), "plus-circle", "accent"),
     "royalty.waive": (gettext_lazy("waived %(amount)s under %(reference)s"), "slash-circle", "warn"),
     "royalty.report": (
         gettext_lazy("reported on %(first)s to %(last)s under %(reference)s: %(amount)s is owed"),
-        "file-earmark-bar-graph",
+        "file-earmark-text",
         "accent",
     ),
     "royalty.return": (
@@ -260,7 +260,7 @@ ACTS = {
     ),
     "royalty.receive": (
         gettext_lazy("entered %(amount)s, received on %(day)s under %(reference)s"),
-        "cash-stack",
+        "box-arrow-in-right",
         "ok",
     ),
     "royalty.match": (gettext_lazy("matched %(amount)s with the invoice %(invoice)s"), "link-45deg", "quiet"),
@@ -273,10 +273,10 @@ ACTS = {
     ),
     "royalty.rate": (
         gettext_lazy("entered %(rate)s %(target)s for one %(source)s, from %(day)s"),
-        "currency-exchange",
+        "arrow-repeat",
         "quiet",
     ),
-    "royalty.interest": (gettext_lazy("entered late interest of %(percent)s %% from %(day)s"), "percent", "quiet"),
+    "royalty.interest": (gettext_lazy("entered late interest of %(percent)s %% from %(day)s"), "graph-up", "quiet"),
     "royalty.policy": (
         gettext_lazy("entered version %(number)s of the royalty policy, from %(day)s"),
         "sliders",
@@ -294,7 +294,7 @@ ACTS = {
     "distribution.reject": (gettext_lazy("rejected distribution %(number)s"), "x-circle", "bad"),
     "distribution.post": (
         gettext_lazy("approved distribution %(number)s: %(amount)s is posted"),
-        "journal-check",
+        "journal-text",
         "ok",
     ),
     "publication.give": (gettext_lazy("gave notice of the publication “%(title)s”"), "send", "accent"),

@@ -119,6 +119,7 @@ class ReceiptMatchAdmin(ScopedModelAdmin):
 
 @admin.register(Distribution)
 class DistributionAdmin(ScopedModelAdmin):
+    hidden = ("digest",)
     list_display = [
         "number", "organisation", "state", "receipts", "amount", "distributed", "retained", "currency", "proposed_by",
         "decided_by",
@@ -136,6 +137,7 @@ class CostRepaymentAdmin(ScopedModelAdmin):
 
 @admin.register(Statement)
 class StatementAdmin(ScopedModelAdmin):
+    hidden = ("key",)
     list_display = ["name", "distribution", "amount"]
     search_fields = ["name"]
     list_select_related = ["distribution"]

@@ -48,7 +48,7 @@ BATCH = 2000
 
 def preview(organisation: Organisation, receipts: Iterable[UUID] | None = None) -> Preview:
     """What would be distributed now: all that can be, or these receipts."""
-    rows = Receipt.objects.filter(organisation=organisation).to_distribute().select_related("licence__agreement")
+    rows = Receipt.objects.filter(organisation=organisation).to_distribute().prefetch_related("licence__agreement")
     if receipts is not None:
         rows = rows.filter(pk__in=list(receipts))
     return divide(organisation, rows)
@@ -243,7 +243,7 @@ def _propose(row: Distribution, receipts: Sequence[UUID], by: User) -> Distribut
 
 
 def _post(row: Distribution) -> None:
-    held = Receipt.objects.select_for_update(of=("self",)).filter(held_by=row).select_related("licence__agreement")
+    held = Receipt.objects.select_for_update(of=("self",)).filter(held_by=row).prefetch_related("licence__agreement")
     found = divide(row.organisation, held)
     if found.digest() != row.digest:
         raise ConflictError(

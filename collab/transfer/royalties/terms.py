@@ -24,9 +24,9 @@ def terms_of(licence: Licence) -> Terms:
     tiers = []
     if rows and rows[0].from_amount > 0:
         tiers.append(Tier(Decimal(0), rows[0].from_amount))
-    for row, after in zip(rows, [*rows[1:], None], strict=True):
+    for number, row in enumerate(rows, 1):
         rate = row.rate_percent if row.rate_percent is not None else row.per_unit
-        tiers.append(Tier(rate, after.from_amount if after else None))
+        tiers.append(Tier(rate, rows[number].from_amount if number < len(rows) else None))
     return Terms(
         currency=currency,
         basis=licence.royalty_basis,

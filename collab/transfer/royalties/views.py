@@ -92,7 +92,6 @@ from collab.web.pagination import page_of
 
 SHOWN = 12
 LEFT_OUT_SHOWN = 20
-FOLDER = "collab/transfer/royalties"
 
 
 # --- all licences
@@ -126,7 +125,7 @@ def royalties(request: HttpRequest) -> HttpResponse:
         "statements": Statement.objects.filter(person=user.pk).exists(),
         "today": today,
     }
-    return show(request, f"{FOLDER}/overview.html", context)
+    return show(request, "collab/transfer/royalties/overview.html", context)
 
 
 # --- one licence
@@ -147,7 +146,7 @@ def licence_royalties(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_manage": "royalty.manage" in may,
         "planned": PaymentState.PLANNED,
     }
-    return show(request, f"{FOLDER}/licence.html", context)
+    return show(request, "collab/transfer/royalties/licence.html", context)
 
 
 def licence_schedule(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -222,7 +221,7 @@ def royalty_report(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_check": "royalty.manage" in may and submitted and not mine,
         "may_invoice": "royalty.manage" in may and report.state == ReportState.ACCEPTED and not live and report.due > 0,
     }
-    return show(request, f"{FOLDER}/report.html", context)
+    return show(request, "collab/transfer/royalties/report.html", context)
 
 
 def royalty_report_write(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -239,14 +238,14 @@ def royalty_report_write(request: HttpRequest, pk: UUID) -> HttpResponse:
             context["lines"] = say_lines([line.as_dict() for line in found.lines], report.currency)
         except InvalidError as error:
             put_error(form, error)
-        return show(request, f"{FOLDER}/write.html", context, form)
+        return show(request, "collab/transfer/royalties/write.html", context, form)
 
     def send() -> str:
         submit_report(report=report, by=request.user, **form.values())
         messages.success(request, _("The report was sent to the licensor."))
         return report.get_absolute_url()
 
-    return submit(request, form, send) or show(request, f"{FOLDER}/write.html", context, form)
+    return submit(request, form, send) or show(request, "collab/transfer/royalties/write.html", context, form)
 
 
 def royalty_report_return(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -306,7 +305,7 @@ def invoice(request: HttpRequest, pk: UUID) -> HttpResponse:
         "computed": say_lines(row.report.computed, row.currency) if row.report and row.credits_id is None else [],
         "may_cancel": bool(may) and row.state == InvoiceState.OPEN,
     }
-    return show(request, f"{FOLDER}/invoice.html", context)
+    return show(request, "collab/transfer/royalties/invoice.html", context)
 
 
 def invoice_file(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -356,7 +355,7 @@ def receipt(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_match": bool(may) and standing and row.unmatched > 0,
         "may_undo": bool(may) and standing and not row.given_out and row.held_by_id is None,
     }
-    return show(request, f"{FOLDER}/receipt.html", context)
+    return show(request, "collab/transfer/royalties/receipt.html", context)
 
 
 def receipt_match(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -435,7 +434,7 @@ def royalty_policy(request: HttpRequest, slug: str) -> HttpResponse:
         "may_manage": bool(allowed(request.user, organisation, "royalty.manage")),
         "today": today,
     }
-    return show(request, f"{FOLDER}/books.html", context)
+    return show(request, "collab/transfer/royalties/books.html", context)
 
 
 def policy_new(request: HttpRequest, slug: str) -> HttpResponse:
@@ -454,7 +453,7 @@ def policy_new(request: HttpRequest, slug: str) -> HttpResponse:
         return reverse("collab:royalty_policy", args=[slug])
 
     context = {"form": form, "organisation": organisation, "examples": EXAMPLE_WORDS, "policy": policy}
-    return submit(request, form, enter) or show(request, f"{FOLDER}/policy.html", context, form)
+    return submit(request, form, enter) or show(request, "collab/transfer/royalties/policy.html", context, form)
 
 
 def rate_new(request: HttpRequest, slug: str) -> HttpResponse:
@@ -509,7 +508,7 @@ def distributions(request: HttpRequest, slug: str) -> HttpResponse:
         "waits": waits.count(),
         "may_manage": bool(allowed(request.user, organisation, "royalty.manage")),
     }
-    return show(request, f"{FOLDER}/distributions.html", context)
+    return show(request, "collab/transfer/royalties/distributions.html", context)
 
 
 def distribution_new(request: HttpRequest, slug: str) -> HttpResponse:
@@ -536,7 +535,7 @@ def distribution_new(request: HttpRequest, slug: str) -> HttpResponse:
         "left_out": found.left_out[:LEFT_OUT_SHOWN],
         "left_out_more": max(0, len(found.left_out) - LEFT_OUT_SHOWN),
     }
-    return show(request, f"{FOLDER}/preview.html", context, form)
+    return show(request, "collab/transfer/royalties/preview.html", context, form)
 
 
 def distribution(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -560,7 +559,7 @@ def distribution(request: HttpRequest, pk: UUID) -> HttpResponse:
         and row.reversal is None
         and "royalty.manage" in may,
     }
-    return show(request, f"{FOLDER}/distribution.html", context)
+    return show(request, "collab/transfer/royalties/distribution.html", context)
 
 
 def distribution_decide(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -606,7 +605,7 @@ def distribution_reverse(request: HttpRequest, pk: UUID) -> HttpResponse:
         "form": form, "title": _("Reverse the distribution"), "lead": str(row), "tone": "danger",
         "organisation": row.organisation, "back": row.get_absolute_url(),
     }  # fmt: skip
-    return submit(request, form, back) or show(request, f"{FOLDER}/form.html", context, form)
+    return submit(request, form, back) or show(request, "collab/transfer/royalties/form.html", context, form)
 
 
 def distribution_file(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -637,7 +636,7 @@ def statements(request: HttpRequest) -> HttpResponse:
     """One's own shares of licence income."""
     rows = Statement.objects.filter(person=request.user.pk).select_related("distribution__organisation")
     sums = rows.values("distribution__currency").annotate(all=Sum("amount")).order_by("distribution__currency")
-    return show(request, f"{FOLDER}/statements.html", {"page": page_of(request, rows), "sums": sums})
+    return show(request, "collab/transfer/royalties/statements.html", {"page": page_of(request, rows), "sums": sums})
 
 
 def statement(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -649,7 +648,7 @@ def statement(request: HttpRequest, pk: UUID) -> HttpResponse:
     for entry in page:
         entry.said = say_rule(entry.rule)
     context = {"statement": row, "row": row.distribution, "page": page, "mine": row.person_id == request.user.pk}
-    return show(request, f"{FOLDER}/statement.html", context)
+    return show(request, "collab/transfer/royalties/statement.html", context)
 
 
 def statement_file(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -706,7 +705,7 @@ def _form(
     context = {
         "form": form, "title": title, "lead": lead, "tone": tone, "licence": licence, "back": _money_of(licence),
     }  # fmt: skip
-    return submit(request, form, done) or show(request, f"{FOLDER}/form.html", context, form)
+    return submit(request, form, done) or show(request, "collab/transfer/royalties/form.html", context, form)
 
 
 def _in_books(
@@ -720,4 +719,4 @@ def _in_books(
         return back
 
     context = {"form": form, "title": title, "lead": lead, "organisation": organisation, "back": back}
-    return submit(request, form, save) or show(request, f"{FOLDER}/form.html", context, form)
+    return submit(request, form, save) or show(request, "collab/transfer/royalties/form.html", context, form)

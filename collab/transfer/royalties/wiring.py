@@ -59,7 +59,7 @@ for table, path in (
 register_scope(Statement, Scope(view="statement.view", person="person", grants=as_officer))
 register_requirement(ONLY_THE_LICENSEE_REPORTS)
 
-register_kind(Kind("royalty", gettext_lazy("Reports, invoices and statements under licences"), "cash-coin", Mail.NOW))
+register_kind(Kind("royalty", gettext_lazy("Reports, invoices and statements under licences"), "receipt", Mail.NOW))
 register_executed("royalties", licence_executed)
 register_topic(
     Topic(

@@ -17,7 +17,6 @@ from collab.inbox.models import Obligation, Request
 from collab.inbox.services import decide_request
 from collab.kernel.errors import ConflictError, FaultyInputError, InvalidError, NotReadyError, RefusedError, StaleError
 from collab.transfer.royalties.models import (
-    CostRepayment,
     Distribution,
     Invoice,
     LedgerEntry,
@@ -50,7 +49,7 @@ from collab.transfer.royalties.services import (
     unmatch_receipt,
     withdraw_distribution,
 )
-from tests.royalties import FIRST, case_of
+from tests.royalties import FIRST
 
 pytestmark = pytest.mark.django_db
 
@@ -106,6 +105,13 @@ def test_a_report_is_computed_over_tiers_cap_and_minimum_of_its_year(books):
         books.report(number, lines=[])
     last = books.report(7, lines=[])
     assert (last.royalty, last.minimum) == (0, 12_000_00 - 50_00)
+
+
+def test_a_licence_without_a_rate_owes_its_minimum_alone(books):
+    books.licence.tiers.all().delete()
+    for number in range(4):
+        last = books.report(number)
+    assert (last.royalty, last.minimum) == (0, 12_000_00)
 
 
 def test_a_report_that_is_wrong_is_refused_by_line_and_rule(books):
@@ -407,6 +413,3 @@ def test_payments_are_added_with_sense(books):
     with pytest.raises(InvalidError, match="nothing is not due"):
         add_payment(amount=Decimal(0), currency="EUR", **given)
     assert add_payment(amount=Decimal("10.50"), currency="EUR", **given).amount == 1050
-
-
-__all__ = ["CostRepayment", "case_of"]
