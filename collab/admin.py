@@ -6,6 +6,7 @@ from collab.audit import admin as audit
 from collab.courses import admin as courses
 from collab.ethics import admin as ethics
 from collab.inbox import admin as inbox
+from collab.internships import admin as internships
 from collab.projects import admin as projects
 from collab.publications import admin as publications
 from collab.terms import admin as terms
@@ -18,6 +19,7 @@ __all__ = [
     "courses",
     "ethics",
     "inbox",
+    "internships",
     "projects",
     "publications",
     "terms",

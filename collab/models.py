@@ -56,6 +56,7 @@ from collab.inbox.models import (
     Request,
     Reviewer,
 )
+from collab.internships import models as internships
 from collab.projects.models import (
     Attestation,
     Budget,
@@ -163,5 +164,6 @@ __all__ = [
     "User",
     "VersionComment",
     "WorkItem",
+    "internships",
     "transfer",
 ]

@@ -11,6 +11,7 @@ from collab.courses.urls import urlpatterns as of_courses
 from collab.ethics.urls import urlpatterns as of_ethics
 from collab.graph import views as graph
 from collab.inbox import views as inbox
+from collab.internships import urls as internships
 from collab.projects import budget_views as budget
 from collab.projects import review_views as review
 from collab.projects import views as projects
@@ -489,4 +490,5 @@ urlpatterns = [
     route("account/", accounts.profile, rule(SIGNED_IN, "GET", "POST"), name="profile"),
     route("account/tokens/", accounts.tokens, rule(SIGNED_IN, "GET", "POST"), name="tokens"),
     route("account/tokens/<uuid:pk>/revoke/", accounts.token_revoke, rule("token.manage", "POST"), name="token_revoke"),
+    *internships.urlpatterns,
 ]

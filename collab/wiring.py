@@ -73,6 +73,7 @@ from collab.inbox.models import (
 from collab.inbox.standing import explain, grants, grants_through, stands_in
 from collab.inbox.states import Decision, Mail
 from collab.inbox.topics import Topic, register_topic
+from collab.internships import wiring as internships  # noqa: F401  registers what internships bring along
 from collab.projects.guards import register_gone, register_guard
 from collab.projects.models import (
     Attestation,

@@ -32,6 +32,7 @@ from collab.ethics.api import (
 )
 from collab.graph.api import GraphViewSet
 from collab.inbox.api import DelegationViewSet, NotificationViewSet, ObligationViewSet, RequestViewSet
+from collab.internships.api import ApplicationViewSet, CohortViewSet, PlacementViewSet, PostingViewSet
 from collab.projects.api import ProjectViewSet
 from collab.projects.review_api import ApprovalViewSet, QuestionnaireViewSet, ReviewStepViewSet, ReviewViewSet
 from collab.projects.work_api import (
@@ -106,6 +107,10 @@ router.register("ethics-cases", EthicsCaseViewSet, basename="ethics-case")
 router.register("ethics-reviews", EthicsReviewViewSet, basename="ethics-review")
 router.register("ethics-assessments", EthicsAssessmentViewSet, basename="ethics-assessment")
 router.register("publications", PublicationViewSet, basename="publication")
+router.register("cohorts", CohortViewSet, basename="cohort")
+router.register("postings", PostingViewSet, basename="posting")
+router.register("applications", ApplicationViewSet, basename="application")
+router.register("placements", PlacementViewSet, basename="placement")
 router.register("licences", LicenceViewSet, basename="licence")
 router.register("fields-of-use", FieldOfUseViewSet, basename="field-of-use")
 router.register("territories", TerritoryViewSet, basename="territory")

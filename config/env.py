@@ -35,6 +35,7 @@ VARIABLES: dict[str, tuple[Any, Any, str]] = {
     "TANDEM_PUBLICATION_NOTICE_DAYS": (int, 30, "days of notice before a publication where no agreement names any"),
     "TANDEM_PUBLICATION_DELAY_DAYS": (int, 90, "days an objection may delay it where no agreement names any"),
     "TANDEM_MANUSCRIPT_MAX_BYTES": (int, 50 * 1024**2, "largest manuscript that may be laid before the parties"),
+    "TANDEM_APPLICATION_FILE_MAX_BYTES": (int, 10 * 1024**2, "largest document of an application for an internship"),
     "TANDEM_COURSE_FILE_MAX_BYTES": (int, 20 * 1024**2, "largest file of a course, and largest document of a training"),
     "TANDEM_ISSUER_KEY_FILE": (
         str,

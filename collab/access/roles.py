@@ -19,12 +19,14 @@ class Role(StrEnum):
     EMPLOYEE = "employee"
     TRANSFER_OFFICER = "transfer_officer"
     COORDINATOR = "coordinator"
+    STUDENT = "student"
     ETHICS_REVIEWER = "ethics_reviewer"
     ETHICS_CHAIR = "ethics_chair"
     LEAD = "lead"
     RESEARCHER = "researcher"
     ENGINEER = "engineer"
     OBSERVER = "observer"
+    INTERN = "intern"
 
     @property
     def label(self) -> StrOrPromise:
@@ -37,12 +39,14 @@ ROLE_LABELS = {
     Role.EMPLOYEE: _("Employee"),
     Role.TRANSFER_OFFICER: _("Technology-transfer officer"),
     Role.COORDINATOR: _("Coordinator of training and internships"),
+    Role.STUDENT: _("Student"),
     Role.ETHICS_REVIEWER: _("Ethics reviewer"),
     Role.ETHICS_CHAIR: _("Chair of the ethics committee"),
     Role.LEAD: _("Project lead"),
     Role.RESEARCHER: _("Researcher"),
     Role.ENGINEER: _("Engineer"),
     Role.OBSERVER: _("Observer"),
+    Role.INTERN: _("Intern"),
 }
 
 ORGANISATION_ROLES = (
@@ -51,10 +55,13 @@ ORGANISATION_ROLES = (
     Role.EMPLOYEE,
     Role.TRANSFER_OFFICER,
     Role.COORDINATOR,
+    Role.STUDENT,
     Role.ETHICS_REVIEWER,
     Role.ETHICS_CHAIR,
 )
-PROJECT_ROLES = (Role.LEAD, Role.RESEARCHER, Role.ENGINEER, Role.OBSERVER)
+PROJECT_ROLES = (Role.LEAD, Role.RESEARCHER, Role.ENGINEER, Role.OBSERVER, Role.INTERN)
+# What a lead may give somebody: an intern's role begins and ends with the placement, by itself.
+GIVEN_PROJECT_ROLES = tuple(role for role in PROJECT_ROLES if role != Role.INTERN)
 
 # word -> what it lets a person do
 WORDS = {
@@ -143,6 +150,25 @@ WORDS = {
     "distribution.approve": _("approve how income is distributed"),
     "statement.view": _("see one's own statements of income"),
     "transfer.report": _("read the figures of technology transfer"),
+    "programme.view": _("see internship programmes and their dates"),
+    "programme.manage": _("run internship programmes, their cohorts, matching and board"),
+    "programme.rank": _("rank one's own choices in a cohort"),
+    "posting.view": _("see a posting"),
+    "posting.manage": _("offer places for interns, and read the applications for them"),
+    "posting.apply": _("apply for a posting"),
+    "application.view": _("see an application"),
+    "application.write": _("write at one's own application, send and withdraw it"),
+    "application.decide": _("decide on the applications for one's postings"),
+    "application.review": _("give the review of an application one was asked for"),
+    "placement.view": _("see a placement"),
+    "placement.write": _("write one's own part of a placement, and what happens in it"),
+    "placement.manage": _("lead the placements of a programme"),
+    "placement.approve": _("approve a placement for the host or the university"),
+    "placement.intern": _("keep the log book of one's own placement, and evaluate the host"),
+    "placement.guide": _("guide an intern, and give feedback"),
+    "placement.confirm": _("confirm the log book of an intern"),
+    "placement.evaluate": _("evaluate the other side of a placement"),
+    "placement.sign": _("sign one's own learning agreement"),
     "course.view": _("see a course"),
     "course.take": _("take a course and its quiz"),
     "course.edit": _("make courses and publish versions of them"),
@@ -176,6 +202,9 @@ PERSONAL_WORDS = frozenset(
     | {"notification.view", "notification.manage"}
     | {"review.give", "review.chair", "person.view"}
     | {"disclosure.sign", "assessment.give", "statement.view"}
+    | {"programme.rank", "posting.apply", "application.write", "application.review"}
+    | {"placement.intern", "placement.guide", "placement.sign"}
+    | {"placement.confirm", "placement.evaluate"}
     | {"course.take", "training.submit", "library.view"}
     | {"licence.exercise", "release.view", "release.download"}
     | {f"ethics.{what}" for what in ("chair", "decide", "deliberate", "review")}
@@ -188,7 +217,9 @@ READ_WORDS = frozenset(
 )
 
 # What only a person in the browser does, never a program with their token: it must not breed tokens, sign or accept.
-SESSION_WORDS = frozenset({"token.manage", "agreement.sign", "terms.accept", "calendar.manage", "disclosure.sign"})
+SESSION_WORDS = frozenset(
+    {"token.manage", "agreement.sign", "terms.accept", "calendar.manage", "disclosure.sign", "placement.sign"}
+)
 
 _SEE = {
     "organisation.view",
@@ -226,6 +257,37 @@ _RESEARCH = _SEE | {
     "ethics.apply",
 }
 
+# An intern works with the data and models of the project, and neither brings, takes along nor tells anything.
+_INTERN = {
+    "organisation.view",
+    "project.view",
+    "agreement.view",
+    "terms.accept",
+    "dataset.view",
+    "dataset.read",
+    "dataset.train",
+    "job.view",
+    "job.submit",
+    "job.control",
+    "model.view",
+    "obligation.view",
+    "request.ask",
+}
+
+# What those who run internships for an organisation do, be it the university or the host.
+_COORDINATE = {
+    "programme.view",
+    "programme.manage",
+    "posting.view",
+    "posting.manage",
+    "application.view",
+    "application.decide",
+    "placement.view",
+    "placement.write",
+    "placement.manage",
+    "placement.approve",
+}
+
 _TEACH = {
     "course.view",
     "course.edit",
@@ -260,8 +322,10 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
         _RESEARCH - {"dataset.upload", "dataset.govern", "audit.view", "review.view", "ethics.apply"}
     ),
     Role.OBSERVER: frozenset(_SEE),
+    Role.INTERN: frozenset(_INTERN),
     Role.ORGANISATION_ADMIN: frozenset(
         _TEACH
+        | _COORDINATE
         | {
             "certificate.approve",
             "certificate.revoke",
@@ -325,7 +389,20 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
         }
     ),
     Role.EMPLOYEE: frozenset({"organisation.view", "project.create", "disclosure.begin", "library.edit"}),
-    Role.COORDINATOR: frozenset(_TEACH | {"organisation.view", "obligation.view"}),
+    Role.STUDENT: frozenset({"organisation.view"}),
+    Role.COORDINATOR: frozenset(
+        _TEACH
+        | _COORDINATE
+        | {
+            "organisation.view",
+            "project.view",
+            "agreement.view",
+            "agreement.draft",
+            "agreement.comment",
+            "obligation.view",
+            "request.ask",
+        }
+    ),
     Role.TRANSFER_OFFICER: frozenset(
         {
             "organisation.view",
@@ -365,6 +442,10 @@ ROLE_WORDS: dict[Role, frozenset[str]] = {
     Role.ETHICS_REVIEWER: frozenset({"organisation.view", "ethics.sit"}),
     Role.ETHICS_CHAIR: frozenset({"organisation.view", "ethics.sit", "ethics.manage", "ethics.preside"}),
 }
+
+
+# Roles in an organisation that reach into the projects in which it is a party.
+REACHING_ROLES = tuple(role for role in ORGANISATION_ROLES if "project.view" in ROLE_WORDS[role])
 
 
 def roles_with(word: str) -> list[Role]:

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from collab.access.policy import Missing, visible_to
-from collab.access.roles import ORGANISATION_ROLES, PROJECT_ROLES, Role
+from collab.access.roles import GIVEN_PROJECT_ROLES, ORGANISATION_ROLES, Role
 from collab.access.rules import SIGNED_IN
 from collab.accounts.invitations import (
     accept_invitation,
@@ -70,7 +70,7 @@ from collab.web.api import (
     tagged,
 )
 
-PROJECT_ROLE_NAMES = [role.value for role in PROJECT_ROLES]
+PROJECT_ROLE_NAMES = [role.value for role in GIVEN_PROJECT_ROLES]
 
 
 class OrganisationRef(serializers.ModelSerializer):

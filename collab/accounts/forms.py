@@ -15,7 +15,7 @@ from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import visible_to
-from collab.access.roles import ORGANISATION_ROLES, PROJECT_ROLES, Role
+from collab.access.roles import GIVEN_PROJECT_ROLES, ORGANISATION_ROLES, Role
 from collab.accounts.models import (
     ApiToken,
     Membership,
@@ -239,7 +239,7 @@ class InviteForm(OnceForm):
     project_role = forms.ChoiceField(
         label=_("Role in the project"),
         required=False,
-        choices=[("", _("none")), *((r.value, r.label) for r in PROJECT_ROLES)],
+        choices=[("", _("none")), *((r.value, r.label) for r in GIVEN_PROJECT_ROLES)],
     )
     last_day = forms.DateField(
         label=_("Last day of the roles"), widget=DayInput, required=False, help_text=_("Empty: until somebody ends it.")

@@ -23,7 +23,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from collab.access.policy import Missing, can, require
-from collab.access.roles import ORGANISATION_ROLES, PROJECT_ROLES, Role
+from collab.access.roles import GIVEN_PROJECT_ROLES, ORGANISATION_ROLES, Role
 from collab.accounts.models import Invitation, Membership, Organisation, User
 from collab.accounts.services import place_role, require_whole_token
 from collab.accounts.states import INVITATION_MOVES, InvitationState
@@ -78,7 +78,7 @@ def invite(
         raise InvalidError(_("Choose both, a project and the role in it, or neither."), field="project_role")
     if project is not None:
         require(by, "member.manage", project)
-        if project_role not in PROJECT_ROLES:
+        if project_role not in GIVEN_PROJECT_ROLES:
             raise InvalidError(_("Choose a role in the project."), field="project_role")
         if not organisation.project_parties.filter(project=project, left_on=None).exists():  # type: ignore[attr-defined]
             raise InvalidError(_("%(name)s is not a party of this project.") % {"name": organisation}, field="project")

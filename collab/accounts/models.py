@@ -17,7 +17,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from collab.access.roles import ORGANISATION_ROLES, PROJECT_ROLES, ROLE_WORDS, Role
+from collab.access.roles import ORGANISATION_ROLES, PROJECT_ROLES, REACHING_ROLES, Role
 from collab.accounts.states import InvitationState, ReviewDecision
 from collab.kernel.identifiers import OrcidValidator, RorValidator, canonical_domain
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
@@ -207,9 +207,10 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
 
     def acting_in(self, project: object, organisations: object) -> MembershipQuerySet:
         """Roles in the project, and those in `organisations` (its parties) that reach into it."""
-        reach = [role for role in ORGANISATION_ROLES if "project.view" in ROLE_WORDS[role]]
         return self.filter(
-            Q(project=project) | Q(project=None, role__in=reach), organisation__in=organisations, user__is_active=True
+            Q(project=project) | Q(project=None, role__in=REACHING_ROLES),
+            organisation__in=organisations,
+            user__is_active=True,
         )
 
     def with_names(self) -> MembershipQuerySet:

@@ -8,11 +8,8 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from collab.access.policy import visible_to
-from collab.access.roles import ORGANISATION_ROLES, ROLE_WORDS
+from collab.access.roles import REACHING_ROLES
 from collab.accounts.models import Membership, MembershipQuerySet, Organisation, OrganisationUnit, User
-
-# Roles in an organisation that reach into the projects it is a party of.
-REACHING = tuple(role for role in ORGANISATION_ROLES if "project.view" in ROLE_WORDS[role])
 
 
 def roles_seen(user: User, at: datetime | None = None) -> MembershipQuerySet:
@@ -27,7 +24,7 @@ def roles_seen(user: User, at: datetime | None = None) -> MembershipQuerySet:
         Q(user=user.pk)
         | Q(project=None, organisation__in=mine)
         | Q(project__in=projects)
-        | Q(project=None, role__in=REACHING, organisation__in=parties.values("pk"))
+        | Q(project=None, role__in=REACHING_ROLES, organisation__in=parties.values("pk"))
     )
     return Membership.objects.filter(seen)
 

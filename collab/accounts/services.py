@@ -384,6 +384,8 @@ def place_role(
         raise InvalidError(_("This role is held in a project, not in an organisation."), field="role")
     if project is not None and role not in PROJECT_ROLES:
         raise InvalidError(_("This role is held in an organisation, not in a project."), field="role")
+    if role == Role.INTERN:
+        raise InvalidError(_("An intern's role comes with the placement, and ends with it."), field="role")
     if not user.is_active:
         raise InvalidError(_("%(person)s can no longer sign in.") % {"person": user}, field="user")
     now = timezone.now()
@@ -465,6 +467,8 @@ def edit_role(
         )
     if locked.has_ended:
         raise ConflictError(_("This role has ended; give a new one instead."))
+    if locked.role == Role.INTERN and (ends_at is None or (locked.ends_at and ends_at > locked.ends_at)):
+        raise InvalidError(_("An intern's role ends with the placement; extend that."), field="ends_at")
     if ends_at is not None and ends_at <= max(timezone.now(), locked.starts_at):
         raise InvalidError(_("To end a role now, end it; a later end lies in the future."), field="ends_at")
     if unit is not None and (unit.organisation_id != locked.organisation_id or locked.project_id is not None):

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from collab.access.policy import NEVER, Missing
-from collab.access.roles import ORGANISATION_ROLES, ROLE_WORDS, Role, roles_with
+from collab.access.roles import REACHING_ROLES, ROLE_WORDS, Role, roles_with
 from collab.accounts.models import Delegation, Membership, User
 from collab.inbox.states import Level
 from collab.inbox.topics import codes_where
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collab.inbox.models import Request
 
 Held = tuple[UUID, UUID | None, str]  # organisation, project, role
-_REACH = [role for role in ORGANISATION_ROLES if role != Role.EMPLOYEE]
+_REACH = list(REACHING_ROLES)
 
 
 @dataclass(frozen=True)

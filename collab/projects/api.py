@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from collab.access.policy import visible_to
-from collab.access.roles import PROJECT_ROLES
+from collab.access.roles import GIVEN_PROJECT_ROLES
 from collab.accounts.api import MembershipSerializer, OrganisationRef
 from collab.accounts.models import Membership, Organisation, User
 from collab.audit.api import AuditEventSerializer
@@ -123,7 +123,7 @@ class MemberInput(StrictSerializer):
 
     person = serializers.CharField(max_length=254)
     organisation = ScopedRelatedField(word="organisation.view", model=Organisation, slug_field="slug")
-    role = serializers.ChoiceField(choices=[role.value for role in PROJECT_ROLES])
+    role = serializers.ChoiceField(choices=[role.value for role in GIVEN_PROJECT_ROLES])
     ends_at = MomentField(required=False, allow_null=True, default=None)
 
 

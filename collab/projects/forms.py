@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import visible_to
-from collab.access.roles import PROJECT_ROLES
+from collab.access.roles import GIVEN_PROJECT_ROLES
 from collab.accounts.models import Organisation, User
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.projects.models import Project, ProjectParty
@@ -141,7 +141,7 @@ class MemberForm(OnceForm):
         label=_("E-mail address"), help_text=_("The address with which the person signs in to Tandem.")
     )
     organisation = forms.ModelChoiceField(Organisation.objects.none(), label=_("On behalf of"))
-    role = forms.ChoiceField(label=_("Role"), choices=[(r.value, r.label) for r in PROJECT_ROLES])
+    role = forms.ChoiceField(label=_("Role"), choices=[(r.value, r.label) for r in GIVEN_PROJECT_ROLES])
     last_day = forms.DateField(
         label=_("Last day"), widget=DayInput, required=False, help_text=_("Empty: until the role is ended.")
     )

@@ -19,6 +19,7 @@ NAVIGATION = [
     ("collab:learning", _("Learning"), "mortarboard"),
     ("collab:graph", _("Cooperation"), "diagram-3"),
     ("collab:agreements", _("Agreements"), "file-earmark-text"),
+    ("collab:internships", _("Internships"), "person-plus"),
     ("collab:transfer", _("Technology transfer"), "stars"),
     ("collab:ethics", _("Ethics"), "shield-check"),
     ("collab:organisations", _("Organisations"), "building"),

@@ -32,6 +32,8 @@ from collab.courses.library.models import Resource, ResourceLink
 from collab.courses.models import Course, CourseCondition, CourseModule, Enrolment, QuizQuestion, TrainingRecord
 from collab.ethics.models import EthicsAssessment, EthicsCase, EthicsForm, EthicsQuestion, EthicsReport, EthicsReview
 from collab.inbox.models import CalendarLink, Notification, Obligation, Request
+from collab.internships.models import Application, Cohort, LogEntry, Placement, PlacementNote, Posting, Programme
+from collab.internships.models import ApplicationDocument as Document
 from collab.projects.models import (
     BudgetLine,
     ConflictOfInterest,
@@ -158,6 +160,18 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     ),
     (r"publications/<uuid:pk>/manuscripts/<int:number>/", lambda s, n: _notice(s, n, 1)),
     (r"publications/<uuid:pk>/", lambda s, n: _notice(s, n)),
+    (r"internships/open/<uuid:pk>/", lambda s, n: (None, (s.open_posting.pk,))),
+    (r"internships/programmes/<uuid:pk>/", lambda s, n: (s.object(Programme), (s.object(Programme).pk,))),
+    (r"internships/cohorts/<uuid:pk>/", lambda s, n: (s.object(Cohort), (s.object(Cohort).pk,))),
+    (r"internships/postings/<uuid:pk>/", lambda s, n: (s.object(Posting), (s.object(Posting).pk,))),
+    (
+        r"internships/applications/<uuid:pk>/documents/<uuid:document>/",
+        lambda s, n: _application(s, n, s.object(Document).pk),
+    ),
+    (r"internships/applications/<uuid:pk>/", lambda s, n: _application(s, n)),
+    (r"internships/placements/<uuid:pk>/log/<uuid:entry>/", lambda s, n: _placement(s, n, s.object(LogEntry).pk)),
+    (r"internships/placements/<uuid:pk>/notes/<uuid:note>/", lambda s, n: _placement(s, n, s.object(PlacementNote).pk)),
+    (r"internships/placements/<uuid:pk>/", lambda s, n: _placement(s, n)),
     (
         r"transfer/receipts/<uuid:pk>/matches/<uuid:match>/",
         lambda s, n: (s.books["receipt matched"], (s.books["receipt matched"].pk, s.object(ReceiptMatch).pk)),
@@ -299,6 +313,16 @@ def _version(side: Side, name: str) -> tuple[Model, tuple[Any, ...]]:
 def _notice(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...]]:
     notice: Any = side.object(PublicationNotice, name.rpartition("_")[2])
     return notice, (notice.pk, *more)
+
+
+def _application(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...]]:
+    row: Any = side.object(Application, name.rpartition("_")[2])
+    return row, (row.pk, *more)
+
+
+def _placement(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...]]:
+    row: Any = side.object(Placement, name.rpartition("_")[2] if not more else "")
+    return row, (row.pk, *more)
 
 
 def _case(side: Side, name: str) -> Model:
@@ -677,6 +701,41 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:publication-withdraw POST": _NOTHING,
     "api:publication-publish POST": lambda s: Sent({"published_on": _day(0), "doi": "10.1000/xyz"}),
+    "api:cohort-rank POST": lambda s: Sent({"order": [str(s.applications["applied"].pk)]}),
+    "api:cohort-match POST": _NOTHING,
+    "api:posting-list POST": lambda s: Sent(
+        {
+            "cohort": str(s.elsewhere.pk),
+            "host": s.joint.university.slug,
+            "title": f"New {s.canary}",
+            "duties": "Much",
+            "starts_on": _day(9),
+            "ends_on": _day(99),
+            "place": "Here",
+        },
+        about=s.joint.university,
+    ),
+    "api:posting-detail PATCH": lambda s: Sent({"skills": "Many"}, headers=_FRESH),
+    "api:posting-move POST": lambda s: Sent({"move": "close"}),
+    "api:posting-publish POST": lambda s: Sent({"move": "publish"}),
+    "api:posting-apply POST": lambda s: Sent({"university": s.joint.university.slug}),
+    "api:posting-rank POST": lambda s: Sent({"order": [str(s.applications["applied"].pk)]}),
+    "api:application-detail PATCH": lambda s: Sent({"statement": f"New {s.canary}"}, headers=_FRESH),
+    "api:application-documents POST": lambda s: Sent(
+        {"kind": "cv", "file": SimpleUploadedFile("cv.pdf", b"%PDF-1.7 new %%EOF", "application/pdf")}, form=True
+    ),
+    "api:application-submit POST": _NOTHING,
+    "api:application-withdraw POST": lambda s: Sent({"reason": f"Reason {s.canary}"}),
+    "api:application-answer POST": lambda s: Sent({"accept": True}),
+    "api:application-decide POST": lambda s: Sent({"move": "shortlist"}),
+    "api:application-review POST": lambda s: Sent({"score": 8, "comment": f"Good {s.canary}"}),
+    "api:placement-detail PATCH": lambda s: Sent({}, headers=_FRESH),
+    "api:placement-approve POST": lambda s: Sent({"organisation": s.joint.university.slug, "approve": True}),
+    "api:placement-onboard POST": _NOTHING,
+    "api:placement-move POST": lambda s: Sent({"move": "suspend", "reason": f"Reason {s.canary}"}),
+    "api:placement-log POST": lambda s: Sent({"day": _day(-1), "hours": "7", "text": f"Read {s.canary}"}),
+    "api:placement-notes POST": lambda s: Sent({"kind": "check_in", "text": f"Well {s.canary}"}),
+    "api:placement-evaluate POST": lambda s: Sent({"scores": {"guidance": 4, "tasks": 4, "conditions": 4}}),
     "api:licence-list POST": lambda s: Sent(
         {
             "project": s.joint.project.slug,

@@ -8,7 +8,7 @@ from http.cookies import SimpleCookie
 from django.db.models import Model
 from django.test import Client
 
-from collab.access.roles import READ_WORDS, ROLE_WORDS, SESSION_WORDS, Role
+from collab.access.roles import READ_WORDS, ROLE_WORDS, SESSION_WORDS, WORDS, Role
 from collab.accounts.models import (
     ApiToken,
     Delegation,
@@ -44,6 +44,8 @@ from collab.transfer.models import (
 )
 from tests.access.books import is_of_books, words_on
 from tests.access.scene import Scene, Side
+
+_OF_INTERNSHIPS = {word for word in WORDS if word.split(".")[0] in {"programme", "posting", "application", "placement"}}
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ class Persona:
         elif isinstance(obj, Delegation):
             held = {"delegation.view"} if self._is(obj.delegate_id) else set()
             held |= {"delegation.view", "delegation.manage"} if self._is(obj.delegator_id) else set()
+        elif type(obj).__module__.startswith("collab.internships."):
+            held = self._words_on_an_internship(obj, side)
         elif type(obj).__module__.startswith("collab.courses.") and not isinstance(obj, ResourceLink | CourseCondition):
             held = self._words_of_learning(obj, side)
         elif type(obj).__module__ == "collab.transfer.royalties.models" or is_of_books(obj):
@@ -164,6 +168,46 @@ class Persona:
         if self._is(side.joint.researcher.pk):
             return {"disclosure.view", "disclosure.edit", "disclosure.sign"}
         return {"disclosure.view"} if self._is(side.joint.lead.pk) and case_of(obj) in side.assessed else set()
+
+    def _words_on_an_internship(self, obj: Model, side: Side) -> set[str]:
+        """In the scene the university is the host as well; the observer is the student, researcher and lead guide."""
+        made, kind = side.joint, type(obj).__name__
+        if not self.known:
+            return set()
+        here = [role for org, role in self.posts if org == made.university.pk]
+        held = {word for role in here for word in ROLE_WORDS[role]}
+        runs = any("posting.manage" in ROLE_WORDS[role] for _org, role in self.posts)
+        if kind == "Cohort":
+            held |= {"programme.view"} if not self.limited else set()
+            held |= {"programme.rank"} if self._is(made.observer.pk) or self._is(made.former.pk) else set()
+            return held | ({"posting.manage"} if runs else set())
+        if kind in {"Programme", "CheckPoint"}:
+            return held | {"programme.view"}
+        held &= _OF_INTERNSHIPS
+        if kind == "Posting":
+            return held | ({"posting.view", "posting.apply"} if here else set())
+        if kind in {"Application", "ApplicationDocument"}:
+            draft = obj.state == "draft" if kind == "Application" else True  # type: ignore[attr-defined]
+            held = set() if draft else held
+            if self._is(made.observer.pk):
+                held |= {"application.view", "application.write"}
+            if self._is(made.lead.pk) and obj == side.applications["applied"]:
+                held |= {"application.view", "application.review"}
+            return held
+        if kind == "Placement":
+            guides = {"placement.view", "placement.write", "placement.guide"}
+            if self._is(obj.student_id):  # type: ignore[attr-defined]
+                held |= {
+                    "placement.view",
+                    "placement.write",
+                    "placement.intern",
+                    "placement.sign",
+                    "placement.evaluate",
+                }
+            if self._is(made.researcher.pk):
+                held |= guides | {"placement.confirm", "placement.evaluate"}
+            return held | (guides if self._is(made.lead.pk) else set())
+        return held
 
     def _words_of_learning(self, obj: Model, side: Side) -> set[str]:
         """In the scene the researcher learns, and the people of the university may take its courses."""

@@ -116,6 +116,26 @@ from collab.inbox.models import (
 )
 from collab.inbox.obligations import add_date
 from collab.inbox.services import add_reviewer, ask_question, comment_on, decide_request, notify
+from collab.internships.applications.documents import keep_document
+from collab.internships.models import (
+    Application,
+    ApplicationDocument,
+    ApplicationEvent,
+    BoardReview,
+    CheckPoint,
+    Cohort,
+    Evaluation,
+    Interview,
+    LogEntry,
+    MatchRound,
+    PairRule,
+    Placement,
+    PlacementNote,
+    Posting,
+    Programme,
+    StudentSignature,
+)
+from collab.internships.placements.approving import ask_host
 from collab.projects.models import (
     Attestation,
     Budget,
@@ -220,6 +240,14 @@ _ON_ETHICS = {
     "retrieve": "draft",
 }
 _ON_NOTICE = {**dict.fromkeys(("wait", "lift", "revise"), "objected"), "publish": "free"}
+# … an application for an internship, and a placement.
+_ON_APPLICATION = {
+    **dict.fromkeys(
+        ("edit", "document", "file", "remove", "partial_update", "submit", "documents", "content"), "draft"
+    ),
+    "answer": "offered",
+}
+_ON_PLACEMENT = dict.fromkeys(("answer", "agreement", "approve"), "proposed")
 
 
 # … and a licence.
@@ -250,6 +278,10 @@ class Side:
     requests: dict[str, Request] = field(default_factory=dict)
     objects: dict[type[Model], Model] = field(default_factory=dict)
     cases: dict[str, TransferCase] = field(default_factory=dict)
+    applications: dict[str, Application] = field(default_factory=dict)
+    placements: dict[str, Placement] = field(default_factory=dict)
+    open_posting: Posting | None = None  # on the public page
+    elsewhere: Cohort | None = None  # of another university, in which this one's labs offer places
     licences: dict[str, Licence] = field(default_factory=dict)
     books: dict[str, Model] = field(default_factory=dict)
     spec: dict[str, Any] = field(default_factory=dict)
@@ -282,6 +314,10 @@ class Side:
             return self.settled[action]
         if model is PublicationNotice:
             return self.notices[_ON_NOTICE.get(action, "notified")]
+        if model is Application:
+            return self.applications[_ON_APPLICATION.get(action, "applied")]
+        if model is Placement:
+            return self.placements[_ON_PLACEMENT.get(action, "onboarded")]
         if model.__module__.startswith("collab.courses.") and action in self.learning:
             return self.learning[action]
         if model is TransferCase:
@@ -374,6 +410,7 @@ def side(title: str, canary: str, university: str, company: str) -> Side:
     _publications(here)
     _courses(here)
     _transfer(here)
+    _internships(here)
     _licences(here)
     _protection(here)
     keep_books(here)
@@ -765,6 +802,94 @@ def _transfer(here: Side) -> None:
         NoveltyRule: NoveltyRule.objects.get_or_create(
             jurisdiction="XX", valid_from="2000-01-01", defaults={"name": "Nowhere"}
         )[0],
+    }  # fmt: skip
+
+
+def _internships(here: Side) -> None:
+    """A season of the university, which is the host as well: the observer applies, researcher and lead guide.
+
+    Programme, cohort and postings are read by all people of the university, so nothing secret is in them.
+    """
+    made, canary, now = here.joint, here.canary, timezone.now()
+    today = now.date()
+    by = {"created_by": here.organisation_admin}
+    programme = Programme.objects.create(organisation=made.university, name="Season", **by)
+    cohort = Cohort.objects.create(
+        programme=programme, name="Cohort", state="published", publishes_at=now - timedelta(days=9),
+        opens_at=now - timedelta(days=8), closes_at=now + timedelta(days=8), ranking_ends_at=now + timedelta(days=9),
+        starts_on=today - timedelta(days=5), ends_on=today + timedelta(days=60), **by,
+    )  # fmt: skip
+    foreign = Programme.objects.create(organisation=here.spare_organisation, name="Elsewhere", **by)
+    here.elsewhere = Cohort.objects.create(
+        programme=foreign, name="Guests", state="published", publishes_at=now, opens_at=now,
+        closes_at=now + timedelta(days=8), ranking_ends_at=now + timedelta(days=9), starts_on=today,
+        ends_on=today + timedelta(days=60), **by,
+    )  # fmt: skip
+    here.open_posting = Posting.objects.create(
+        cohort=here.elsewhere, organisation=made.university, title="For everybody", duties="Much", state="published",
+        starts_on=today, ends_on=today + timedelta(days=60), place="Here", **by,
+    )  # fmt: skip
+    rows = {"candidate": made.observer, "university": made.university, "cohort": cohort}
+    for number, name in enumerate(("draft", "applied", "offered", "onboarded", "proposed"), 1):
+        posting = Posting.objects.create(
+            cohort=cohort, organisation=made.university, title=f"Posting {number}", duties="Much", audience="chosen",
+            starts_on=cohort.starts_on, ends_on=cohort.ends_on, place="Here", state="published", **by,
+        )  # fmt: skip
+        posting.universities.set([made.university])
+        state = {"onboarded": "placed", "proposed": "accepted"}.get(name, name)
+        seat = None if name in {"draft", "applied"} else 1
+        owner = {"candidate": made.observer if name != "proposed" else made.former}
+        if name == "offered":  # in another cohort: one accepts one place in each
+            owner["cohort"] = here.elsewhere
+        here.applications[name] = Application.objects.create(
+            posting=posting if name != "offered" else here.open_posting, state=state, seat=seat,
+            statement=f"Statement {canary}",
+            submitted_at=None if name == "draft" else now,
+            offer_ends_at=now + timedelta(days=3) if name == "offered" else None, **(rows | owner),
+        )  # fmt: skip
+    document = upload(f"%PDF-1.7 {canary} %%EOF".encode(), f"{canary}.pdf")
+    kept = keep_document(document)
+    facts = {
+        "cohort": cohort, "university": made.university, "host": made.university, "starts_on": cohort.starts_on,
+        "ends_on": cohort.ends_on, "mentor": made.researcher, "supervisor": made.lead, "tasks": f"Tasks {canary}",
+    }  # fmt: skip
+    for name, state in (("onboarded", "onboarded"), ("proposed", "proposed")):
+        application = here.applications[name]
+        approved = {"approved_by_host": made.lead, "approved_by_university": here.organisation_admin}
+        here.placements[name] = Placement.objects.create(
+            application=application, posting=application.posting, student=application.candidate, state=state,
+            **(facts | (approved if name == "onboarded" else {})),
+        )  # fmt: skip
+    ask_host(here.placements["proposed"], made.observer)
+    applied, placement = here.applications["applied"], here.placements["onboarded"]
+    here.objects |= {
+        Programme: programme,
+        Cohort: cohort,
+        CheckPoint: CheckPoint.objects.create(cohort=cohort, kind="check_in", name="First talk", due_on=today),
+        Posting: here.applications["applied"].posting,
+        Application: applied,
+        ApplicationDocument: ApplicationDocument.objects.create(
+            application=here.applications["draft"], kind="cv", **vars(kept)
+        ),
+        ApplicationEvent: ApplicationEvent.objects.create(application=applied, state="applied", reason=f"Why {canary}"),
+        BoardReview: BoardReview.objects.create(application=applied, reviewer=made.lead),
+        Interview: Interview.objects.create(application=applied, where=f"Room {canary}", proposed_by=made.lead),
+        PairRule: PairRule.objects.create(
+            cohort=cohort, posting=applied.posting, candidate=made.observer, forced=False, reason=f"Why {canary}", **by
+        ),
+        MatchRound: MatchRound.objects.create(cohort=cohort, number=1, made_by=here.organisation_admin),
+        Placement: placement,
+        StudentSignature: StudentSignature.objects.create(
+            placement=placement, version_signed=here.versions["executed"], typed_name=f"Me {canary}",
+            document_sha256="0" * 64,
+        ),
+        LogEntry: LogEntry.objects.create(placement=placement, day=today, hours=7, text=f"Read {canary}"),
+        PlacementNote: PlacementNote.objects.create(
+            placement=placement, kind="incident", author=made.observer, text=f"Fell {canary}"
+        ),
+        Evaluation: Evaluation.objects.create(
+            placement=placement, side="mentor", author=made.researcher, total=4, comment=f"Good {canary}"
+        ),
     }  # fmt: skip
 
 

@@ -34,6 +34,15 @@ OFFICE = {"transfercase", "disclosure", "inventor", "disclosuresignature", "fund
     "assessment",
     "assessmentscore",
 }
+# Seen by the student, those who guide them, and whoever runs internships for the university.
+OF_INTERNSHIPS = {"application", "applicationdocument", "applicationevent", "boardreview", "interview", "pairrule"} | {
+    "matchround",
+    "placement",
+    "studentsignature",
+    "logentry",
+    "placementnote",
+    "evaluation",
+}
 # Seen by those who teach, and by the person whom they are about.
 TEACHERS = {"course", "courseversion", "coursemodule", "quizquestion", "enrolment", "moduledone", "quizattempt"} | {
     "trainingrecord",
@@ -65,6 +74,9 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
         "noveltyrule",
         "issuerkey",
         "resource",
+        "programme",
+        "cohort",
+        "checkpoint",
     }:
         return True
     if model in {"budget", "budgetline", "budgetalert", "costentry", "trainingrate"}:
@@ -76,6 +88,8 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
     if model.startswith("ethics"):
         return False  # … nor what is laid before an ethics committee
     if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN, *OFFICE, *TEACHERS, *BOOKS}:
+        return False  # the staff member is an observer: no history, and no token of their own here
+    if model in OF_INTERNSHIPS:
         return False  # the staff member is an observer: no history, and no token of their own here
     return side in SEES[name]
 

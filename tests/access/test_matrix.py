@@ -234,6 +234,10 @@ def missing_headers(response: Any, address: Address | None = None) -> list[str]:
 def test_bodies_work(scene: Scene, visitors: dict[str, Visitor]) -> None:
     """The bodies of the matrix are good ones: somebody gets a 2xx with each, so a refusal is about rights."""
     impossible_now = {  # the project is under way: not in contracting, approval, review or closing
+        "api:cohort-match POST",  # ranking still goes on
+        "api:posting-publish POST",  # it is published
+        "api:application-detail PATCH",  # it was sent
+        "api:placement-onboard POST",  # it is onboarded
         "api:project-begin POST",
         "api:project-resume POST",
         "api:project-close POST",

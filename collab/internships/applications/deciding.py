@@ -1,0 +1,195 @@
+"""Verbs of hosts: the review board with scores, interviews, offers with expiry, refusals, ranking of students."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from collab.access.policy import require
+from collab.accounts.models import Membership, User
+from collab.audit.services import record
+from collab.internships.applications.models import Application, BoardReview, Interview
+from collab.internships.applications.services import move_to, note
+from collab.internships.applications.states import APPLICATION_MOVES, WAITING, ApplicationState
+from collab.internships.programmes.models import Posting
+from collab.internships.programmes.services import locked_posting, register_withdrawn
+from collab.internships.telling import tell
+from collab.kernel.errors import ConflictError, InvalidError
+
+TIMES_MAX = 10
+
+
+@transaction.atomic
+def ask_reviewers(*, application: Application, people: Iterable[User], by: User) -> list[BoardReview]:
+    """Ask people of the host for a score; they read this application from now on."""
+    locked = _for_host(application, by)
+    if locked.state not in WAITING:
+        raise ConflictError(_("It was decided already."))
+    made = []
+    for person in people:
+        here = Membership.objects.filter(user=person, project=None, organisation=locked.posting.organisation).active()
+        if person.pk == locked.candidate_id or not person.is_active or not here.exists():
+            raise InvalidError(_("%(person)s cannot review this application.") % {"person": person}, field="people")
+        row, new = BoardReview.objects.get_or_create(application=locked, reviewer=person)
+        made += [row] if new else []
+    if not made:
+        raise ConflictError(_("They are asked already."))
+    note("ask_review", locked, by, organisation=locked.posting.organisation, n=len(made))
+    tell(locked, gettext_lazy("Your review of an application is asked: {row}"), [row.reviewer for row in made], but=by)
+    return made
+
+
+@transaction.atomic
+def give_review(*, application: Application, score: int, by: User, comment: str = "") -> BoardReview:
+    """Score an application one was asked to review, until it is decided."""
+    require(by, "application.review", application)
+    locked = locked_application(application)
+    if locked.state not in WAITING:
+        raise ConflictError(_("It was decided already."))
+    row = BoardReview.objects.select_for_update().get(application=locked, reviewer=by)
+    row.score, row.comment, row.given_at = score, comment.strip(), timezone.now()
+    row.require_clean()
+    row.save()
+    note("review", locked, by, organisation=locked.posting.organisation)
+    return row
+
+
+@transaction.atomic
+def decide_application(*, application: Application, move: str, by: User, reason: str = "") -> Application:
+    """Put it on the short list, or refuse it with the reason that the student reads."""
+    locked = _for_host(application, by)
+    if move not in {"shortlist", "reject"}:
+        raise InvalidError(_("Choose one of the moves offered."), field="move")
+    if move == "reject" and not reason.strip():
+        raise InvalidError(_("Give the reason: the student reads it."), field="reason")
+    state = APPLICATION_MOVES.require(move, locked.state, what=str(locked))
+    locked.reason = reason.strip()
+    locked.require_clean()
+    move_to(locked, state, by, reason=locked.reason)
+    note(move, locked, by, organisation=locked.posting.organisation)
+    tell(locked, gettext_lazy("Your application moves on: {row}"), [locked.candidate], but=by)
+    return locked
+
+
+@transaction.atomic
+def propose_times(*, application: Application, times: Sequence[datetime], by: User, where: str = "") -> Interview:
+    """Propose times for an interview; earlier ones that were not answered are off."""
+    locked = _for_host(application, by)
+    state = APPLICATION_MOVES.require("interview", locked.state, what=str(locked))
+    moments = sorted(set(times))
+    if not 1 <= len(moments) <= TIMES_MAX or moments[0] <= timezone.now():
+        raise InvalidError(_("Propose 1 to %(n)d times that lie ahead.") % {"n": TIMES_MAX}, field="times")
+    Interview.objects.filter(application=locked, chosen_at=None).delete()
+    row = Interview(
+        application=locked, times=[moment.isoformat() for moment in moments], where=where.strip(), proposed_by=by
+    )
+    row.require_clean()
+    row.save()
+    move_to(locked, state, by)
+    note("interview", locked, by, organisation=locked.posting.organisation)
+    tell(locked, gettext_lazy("Choose a time for the interview: {row}"), [locked.candidate], but=by)
+    return row
+
+
+@transaction.atomic
+def make_offer(*, application: Application, by: User) -> Application:
+    """Offer a place. Raises ConflictError when every seat is offered or taken: two who offer the last one wait here."""
+    require(by, "application.decide", application)
+    posting = locked_posting(application.posting)
+    locked = locked_application(application)
+    offer_seat(locked, posting, by)
+    note("offer", locked, by, organisation=posting.organisation)
+    tell(locked, gettext_lazy("You are offered a place: {row}"), [locked.candidate], but=by)
+    return locked
+
+
+def offer_seat(application: Application, posting: Posting, by: User) -> None:
+    """Give the application the lowest free seat of a posting that is locked."""
+    state = APPLICATION_MOVES.require("offer", application.state, what=str(application))
+    now = timezone.now()
+    _expire(posting, now)
+    taken = set(posting.applications.exclude(seat=None).values_list("seat", flat=True))
+    free = next((number for number in range(1, posting.places + 1) if number not in taken), None)
+    if free is None:
+        raise ConflictError(_("All places are offered or taken."), code="no_seat")
+    application.seat, application.offer_ends_at = free, now + timedelta(days=posting.cohort.offer_days)
+    move_to(application, state, by)
+
+
+def _expire(posting: Posting, at: datetime) -> int:
+    late = posting.applications.select_for_update(of=("self",)).filter(
+        state=ApplicationState.OFFERED, offer_ends_at__lt=at
+    )
+    rows = list(late.select_related("posting"))
+    for row in rows:
+        move_to(row, ApplicationState.OFFER_EXPIRED, None)
+        note("expire", row, None)
+    return len(rows)
+
+
+def expire_offers() -> int:
+    """Write down that offers whose time is over are over, so that their seats are free. It decides nothing."""
+    now, done = timezone.now(), 0
+    late = Application.objects.filter(state=ApplicationState.OFFERED, offer_ends_at__lt=now)
+    for posting in Posting.objects.filter(pk__in=late.values("posting")):
+        with transaction.atomic():
+            done += _expire(locked_posting(posting), now)
+    return done
+
+
+@transaction.atomic
+def rank_students(*, posting: Posting, order: Sequence[Application], by: User) -> list[Application]:
+    """Put the applications for one's posting in order, the best first; who is left out is not wanted.
+
+    Raises InvalidError for one named twice, ConflictError a second after ranking has ended.
+    """
+    require(by, "posting.manage", posting)
+    locked = locked_posting(posting)
+    if not locked.cohort.takes_rankings(timezone.now()):
+        raise ConflictError(_("Ranking has ended."), code="ranking_closed")
+    keys = [row.pk for row in order]
+    if len(set(keys)) != len(keys):
+        raise InvalidError(_("Name each application once."), field="order")
+    known = {row.pk: row for row in locked.applications.filter(state__in=WAITING)}
+    if any(key not in known for key in keys):
+        raise InvalidError(_("Choose among the applications that wait for a decision."), field="order")
+    locked.applications.exclude(rank=None).update(rank=None)
+    for number, key in enumerate(keys, 1):
+        known[key].rank = number
+    Application.objects.bulk_update([known[key] for key in keys], ["rank"], batch_size=200)
+    record(
+        verb="posting.rank", subject=locked, by=by, organisation_id=locked.organisation_id,
+        data={"title": locked.title, "n": len(keys)},
+    )  # fmt: skip
+    return [known[key] for key in keys]
+
+
+def applications_lapse(posting: Posting, by: User) -> None:
+    """The posting is withdrawn: nobody waits for it any more."""
+    rows = posting.applications.select_for_update(of=("self",)).select_related("candidate", "posting")
+    for row in rows.filter(state__in=[*WAITING, ApplicationState.OFFERED, ApplicationState.DRAFT]):
+        row.reason = _("The posting was withdrawn.")
+        state = ApplicationState.WITHDRAWN if row.submitted_at is None else ApplicationState.REJECTED
+        move_to(row, state, by, reason=row.reason)
+        tell(row, gettext_lazy("The posting was withdrawn: {row}"), [row.candidate])
+
+
+register_withdrawn(applications_lapse)
+
+
+def _for_host(application: Application, by: User) -> Application:
+    require(by, "application.decide", application)
+    return locked_application(application)
+
+
+def locked_application(application: Application) -> Application:
+    """The row as it is now; nobody else changes it before the end of the transaction."""
+    rows = Application.objects.select_for_update(of=("self",)).select_related(
+        "posting__organisation", "posting__cohort__programme__organisation", "candidate", "university", "cohort"
+    )
+    return rows.get(pk=application.pk)

@@ -1,0 +1,32 @@
+"""Reminding those who are late; it asks, and decides nothing."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from collab.access.policy import require
+from collab.accounts.models import User
+from collab.internships.placements.models import Placement
+from collab.internships.placements.services import locked_placement, note_act, people_of
+from collab.internships.placements.states import OPEN
+from collab.internships.reading import board_rows, tell_late
+from collab.internships.telling import tell
+from collab.kernel.errors import ConflictError
+
+
+@transaction.atomic
+def remind(*, placement: Placement, by: User) -> list[str]:
+    """Tell the intern and those who guide them what is late."""
+    require(by, "placement.manage", placement)
+    locked = locked_placement(placement)
+    if locked.state not in OPEN:
+        raise ConflictError(_("The placement is over; what it says stays as it is."))
+    rows = list(board_rows(locked.cohort).filter(pk=locked.pk))
+    tell_late(rows, list(locked.cohort.check_points.all()), timezone.localdate())
+    late = rows[0].late  # type: ignore[attr-defined]
+    tell(locked, gettext_lazy("Something is due in the placement: {row}"), people_of(locked), but=by)
+    note_act("remind", locked, by, n=len(late))
+    return late

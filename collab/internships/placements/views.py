@@ -1,0 +1,301 @@
+"""Pages of placements."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from collab.access.policy import allowed, get_or_404, visible_to
+from collab.audit.models import AuditEvent
+from collab.internships.forms import (
+    ChangeForm,
+    EvaluationForm,
+    LearningForm,
+    LogForm,
+    MentorForm,
+    MoveForm,
+    NoteForm,
+    PlacementForm,
+    SettleForm,
+    SignForm,
+)
+from collab.internships.models import Evaluation, LogEntry, Placement, PlacementNote, StudentSignature
+from collab.internships.placements.approving import answer_placement, open_request
+from collab.internships.placements.caring import answer_log, evaluate, settle_note, side_of, write_log, write_note
+from collab.internships.placements.reminding import remind
+from collab.internships.placements.required import belongs, missing_for
+from collab.internships.placements.services import (
+    change_mentor,
+    edit_placement,
+    fields_for,
+    move_placement,
+    onboard,
+)
+from collab.internships.placements.signing import (
+    CHANGEABLE,
+    draft_learning_agreement,
+    propose_change,
+    sign_as_student,
+    version_to_sign,
+)
+from collab.internships.placements.states import OPEN, PLACEMENT_MOVES, UNDER_WAY, PlacementState
+from collab.internships.programmes.views import form_page
+from collab.kernel.errors import ConflictError, NotFoundError
+from collab.web.forms import act, sent, show, submit
+from collab.web.history import timeline
+
+NEXT = {
+    PlacementState.PROPOSED: "approve_host",
+    PlacementState.HOST_APPROVED: "approve_university",
+    PlacementState.APPROVED: "send",
+    PlacementState.SIGNED: "onboard",
+    PlacementState.ONBOARDED: "complete",
+}
+MOVE_WORDS = {
+    "suspend": gettext_lazy("Suspend it: the access ends now, until it is resumed"),
+    "resume": gettext_lazy("Resume it"),
+    "complete": gettext_lazy("Complete it"),
+    "fail": gettext_lazy("It was not passed"),
+    "cancel": gettext_lazy("Cancel it before it begins"),
+    "terminate": gettext_lazy("Terminate it: the access ends now"),
+}
+ENTRIES_SHOWN, NOTES_SHOWN = 60, 30
+
+
+def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Where it stands, what is missing before the next step, and what each of those in it does."""
+    row = _placement(request, "placement.view", pk)
+    user: Any = request.user
+    may = allowed(
+        user, row, "placement.manage", "placement.approve", "placement.guide", "placement.intern", "placement.sign",
+        "placement.evaluate", "placement.confirm",
+    )  # fmt: skip
+    manages, guides = "placement.manage" in may, "placement.guide" in may
+    version = version_to_sign(row)
+    signature = StudentSignature.objects.filter(version_signed=version).first() if version else None
+    move = NEXT.get(PlacementState(row.state), "")
+    given = row.evaluations.filter(author=user).exists()
+    begun = row.state == PlacementState.ONBOARDED and timezone.now() >= row.begins_at
+    asked = [one for one in (row.host, row.university) if "placement.approve" in may and belongs(user, one)]
+    context = {
+        "placement": row,
+        "missing": missing_for(move, row) if (move and move != "complete") or (move and manages) else [],
+        "version": version,
+        "signature": signature,
+        "may_sign": "placement.sign" in may and version is not None and signature is None,
+        "may_edit": row.state in OPEN and bool(fields_for(row, user)),
+        "to_answer": [one for one in asked if open_request(row, one) is not None],
+        "may_draft": manages
+        and (row.state == PlacementState.APPROVED or (row.state == "out_for_signature" and version is None)),
+        "may_onboard": manages and row.state == PlacementState.SIGNED,
+        "may_change": manages and row.state == PlacementState.ONBOARDED,
+        "may_move": manages and bool(_moves(row)),
+        "may_mentor": "placement.approve" in may and row.state in OPEN,
+        "may_log": "placement.intern" in may and row.state in UNDER_WAY,
+        "may_note": row.state in UNDER_WAY,
+        "may_confirm": "placement.confirm" in may,
+        "may_evaluate": "placement.evaluate" in may and begun and not given,
+        "may_settle": manages,
+        "may_remind": manages and row.state in OPEN,
+        "see_contact": manages or guides or "placement.intern" in may,
+        "entries": list(row.log.select_related("confirmed_by")[:ENTRIES_SHOWN]),
+        "notes": list(row.notes.select_related("author", "settled_by")[:NOTES_SHOWN]),
+        "evaluations": visible_to(user, "placement.view", Evaluation.objects.filter(placement=row)).select_related(
+            "author"
+        ),
+        "given": given,
+    }
+    if manages:
+        events = AuditEvent.objects.filter(subject_id=str(row.pk), verb__startswith="placement.")[:20]
+        context["history"] = timeline(events)
+    return show(request, "collab/internships/placement.html", context)
+
+
+def placement_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _placement(request, "placement.write", pk)
+    form = PlacementForm(sent(request), placement=row, user=request.user)
+
+    def change() -> str:
+        edit_placement(placement=row, by=request.user, **form.values())
+        messages.success(request, _("Saved."))
+        return row.get_absolute_url()
+
+    return _page(request, row, form, change, _("Write down what is known"))
+
+
+def placement_answer(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _placement(request, "placement.approve", pk)
+    organisation = row.host if request.POST.get("for") == str(row.host_id) else row.university
+    approve = request.POST.get("answer") == "approve"
+    return act(
+        request,
+        lambda: answer_placement(
+            placement=row, organisation=organisation, approve=approve, by=request.user,
+            reason=request.POST.get("reason", "")[:1000],
+        ),
+        to=row.get_absolute_url(),
+        said=_("Approved for %(name)s.") % {"name": organisation} if approve else _("Sent back."),
+    )  # fmt: skip
+
+
+def placement_agreement(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _placement(request, "placement.manage", pk)
+    form = LearningForm(sent(request))
+
+    def draft() -> str:
+        draft_learning_agreement(placement=row, by=request.user, **form.values())
+        messages.success(request, _("The learning agreement goes to the three who sign it."))
+        return row.get_absolute_url()
+
+    return _page(request, row, form, draft, _("Write the learning agreement"))
+
+
+def placement_sign(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The text as the organisations sign it; the student types their name under the same hash."""
+    row = _placement(request, "placement.sign", pk)
+    version = version_to_sign(row)
+    if version is None:
+        raise ConflictError(_("No learning agreement waits for your signature."))
+    form = SignForm(sent(request), initial={"document_sha256": version.document_sha256})
+
+    def sign() -> str:
+        sign_as_student(placement=row, by=request.user, **form.cleaned_data)
+        messages.success(request, _("You have signed the learning agreement."))
+        return row.get_absolute_url()
+
+    context = {"placement": row, "version": version, "form": form}
+    return submit(request, form, sign) or show(request, "collab/internships/sign.html", context, form)
+
+
+def placement_onboard(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _placement(request, "placement.manage", pk)
+    return act(
+        request, lambda: onboard(placement=row, by=request.user), to=row.get_absolute_url(),
+        said=_("It begins on its first day, and so does the access."),
+    )  # fmt: skip
+
+
+def placement_move(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _placement(request, "placement.manage", pk)
+    form = MoveForm(sent(request), moves=_moves(row))
+
+    def move() -> str:
+        return move_placement(placement=row, by=request.user, **form.values()).get_absolute_url()
+
+    return _page(request, row, form, move, _("Suspend, resume or end it"))
+
+
+def placement_change(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _placement(request, "placement.manage", pk)
+    form = ChangeForm(sent(request), initial={name: getattr(row, name) for name in CHANGEABLE})
+
+    def change() -> str:
+        propose_change(placement=row, by=request.user, **form.values())
+        messages.success(request, _("It counts once all three have signed it."))
+        return row.get_absolute_url()
+
+    return _page(request, row, form, change, _("Change the learning agreement"))
+
+
+def placement_mentor(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _placement(request, "placement.approve", pk)
+    form = MentorForm(sent(request), organisation=row.host)
+
+    def change() -> str:
+        return change_mentor(placement=row, by=request.user, **form.values()).get_absolute_url()
+
+    return _page(request, row, form, change, _("Change the mentor"))
+
+
+def placement_log(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _placement(request, "placement.intern", pk)
+    form = LogForm(sent(request))
+
+    def write() -> str:
+        write_log(placement=row, by=request.user, **form.cleaned_data)
+        return row.get_absolute_url()
+
+    return _page(request, row, form, write, _("Enter a day into the log book"))
+
+
+def log_answer(request: HttpRequest, pk: UUID, entry: UUID) -> HttpResponse:
+    row = _placement(request, "placement.confirm", pk)
+    found = LogEntry.objects.select_related("placement").filter(placement=row, pk=entry).first()
+    if found is None:
+        raise NotFoundError
+    confirm = request.POST.get("answer") == "confirm"
+    return act(
+        request,
+        lambda: answer_log(
+            entry=found, confirm=confirm, by=request.user, remark=request.POST.get("reason", "")[:500]
+        ),
+        to=row.get_absolute_url(),
+        said=_("Confirmed.") if confirm else _("Sent back."),
+    )  # fmt: skip
+
+
+def placement_note(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _placement(request, "placement.write", pk)
+    guides = "placement.guide" in allowed(request.user, row, "placement.guide")
+    form = NoteForm(sent(request), guides=guides)
+
+    def write() -> str:
+        write_note(placement=row, by=request.user, **form.values())
+        return row.get_absolute_url()
+
+    return _page(request, row, form, write, _("Write a check-in, a feedback or an incident"))
+
+
+def note_settle(request: HttpRequest, pk: UUID, note: UUID) -> HttpResponse:
+    row = _placement(request, "placement.manage", pk)
+    found = PlacementNote.objects.select_related("placement", "author").filter(placement=row, pk=note).first()
+    if found is None:
+        raise NotFoundError
+    form = SettleForm(sent(request))
+
+    def settle() -> str:
+        settle_note(note=found, by=request.user, **form.values())
+        return row.get_absolute_url()
+
+    lead = {"extend": _("The agreement is drafted anew, with the later end."), "end": _("The placement ends now.")}
+    return _page(request, row, form, settle, _("Settle it"), lead=lead.get(found.verdict, ""))
+
+
+def placement_evaluate(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _placement(request, "placement.evaluate", pk)
+    side = side_of(row, request.user)
+    about = "intern" if side == "mentor" else "host"
+    criteria = [one for one in row.cohort.programme.criteria if one["about"] == about]
+    form = EvaluationForm(sent(request), criteria=criteria)
+
+    def give() -> str:
+        evaluate(placement=row, by=request.user, **form.values())
+        messages.success(request, _("Both evaluations are shown when both are in."))
+        return row.get_absolute_url()
+
+    return _page(request, row, form, give, _("Evaluate"), lead=_("5 is best. It cannot be changed once it is given."))
+
+
+def placement_remind(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _placement(request, "placement.manage", pk)
+    return act(
+        request, lambda: remind(placement=row, by=request.user), to=row.get_absolute_url(), said=_("They are reminded.")
+    )
+
+
+def _moves(row: Placement) -> list[tuple[str, Any]]:
+    return [(move, words) for move, words in MOVE_WORDS.items() if PLACEMENT_MOVES.allows(move, row.state)]
+
+
+def _placement(request: HttpRequest, word: str, pk: UUID) -> Placement:
+    return get_or_404(request.user, word, Placement.objects.with_names(), pk=pk)
+
+
+def _page(request: HttpRequest, row: Placement, form: Any, done: Any, title: str, lead: str = "") -> HttpResponse:
+    return form_page(request, form, done, title, lead=lead or str(row), back=row.get_absolute_url())

@@ -1,0 +1,403 @@
+"""Pages of programmes, cohorts and postings; the public ones first."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from collab.access.policy import Missing, allowed, get_or_404, visible_to
+from collab.accounts.models import Organisation
+from collab.internships.applications.deciding import rank_students
+from collab.internships.applications.rounds import confirm_matching, run_matching
+from collab.internships.applications.services import begin_application, rank_choices
+from collab.internships.applications.states import WAITING, ApplicationState
+from collab.internships.forms import (
+    CheckPointForm,
+    CohortEditForm,
+    CohortForm,
+    PostingEditForm,
+    PostingForm,
+    ProgrammeForm,
+    ReasonForm,
+    lines_of,
+)
+from collab.internships.models import Application, Cohort, MatchRound, PairRule, Placement, Posting, Programme
+from collab.internships.programmes.services import (
+    add_check_point,
+    begin_cohort,
+    begin_programme,
+    edit_cohort,
+    edit_posting,
+    move_cohort,
+    move_posting,
+    write_posting,
+)
+from collab.internships.programmes.states import COHORT_MOVES, POSTING_MOVES
+from collab.internships.reading import (
+    board_rows,
+    hosts_of,
+    late_q,
+    outcomes_of,
+    ranked,
+    stages_of,
+    steps_of,
+    tell_late,
+)
+from collab.kernel.errors import InvalidError, NotFoundError, RefusedError
+from collab.web.files import csv_file
+from collab.web.forms import act, sent, show, submit
+from collab.web.pagination import page_of
+
+SHOWN = 20
+RANKED_TOGETHER = 300  # on one page, so that a ranking is sent whole; longer ones come by the API
+
+
+# --- public
+def open_postings(request: HttpRequest) -> HttpResponse:
+    """What anybody may read, without signing in."""
+    rows = Posting.objects.public(timezone.now()).with_names().order_by("cohort__closes_at", "title", "pk")
+    word = request.GET.get("q", "").strip()[:80].replace("\x00", "")
+    if word:
+        rows = rows.filter(title__icontains=word) | rows.filter(skills__icontains=word)
+    return show(request, "collab/internships/open.html", {"page": page_of(request, rows), "q": word})
+
+
+def open_posting(request: HttpRequest, pk: UUID) -> HttpResponse:
+    posting = Posting.objects.public(timezone.now()).with_names().filter(pk=pk).first()
+    if posting is None:
+        raise NotFoundError
+    return show(request, "collab/internships/open_posting.html", {"posting": posting})
+
+
+# --- home
+def home(request: HttpRequest) -> HttpResponse:
+    """What one applies for, guides, offers or runs."""
+    user: Any = request.user
+    postings = Posting.objects.visible_to(user).with_names().order_by("-cohort__closes_at", "title", "pk")
+    runs = visible_to(user, "programme.manage", Organisation.objects.all())
+    mine = Q(student=user) | Q(mentor=user) | Q(supervisor=user)
+    context = {
+        "applications": Application.objects.filter(candidate=user).with_names()[:SHOWN],
+        "placements": Placement.objects.visible_to(user).with_names().filter(mine)[:SHOWN],
+        "reviews": Application.objects.filter(
+            reviews__reviewer=user, reviews__given_at=None, state__in=WAITING
+        ).with_names()[:SHOWN],
+        "page": page_of(request, postings),
+        "cohorts": Cohort.objects.filter(programme__organisation__in=runs).select_related("programme")[:SHOWN],
+        "open_cohorts": visible_to(user, "programme.view", Cohort.objects.filter(state="published"))
+        .select_related("programme__organisation")[:SHOWN],
+        "runs": runs.exists(),
+        "programmes": Programme.objects.filter(organisation__in=runs)[:SHOWN],
+    }  # fmt: skip
+    return show(request, "collab/internships/home.html", context)
+
+
+# --- programmes and cohorts
+def programme_new(request: HttpRequest) -> HttpResponse:
+    """The form offers the universities whose programmes the person runs; without one nothing can be sent."""
+    form = ProgrammeForm(sent(request), user=request.user)
+
+    def begin() -> str:
+        return begin_programme(by=request.user, **form.values()).get_absolute_url()
+
+    return form_page(request, form, begin, _("New programme"))
+
+
+def cohort_new(request: HttpRequest, pk: UUID) -> HttpResponse:
+    programme = get_or_404(request.user, "programme.manage", Programme.objects.all(), pk=pk)
+    form = CohortForm(sent(request))
+
+    def begin() -> str:
+        return begin_cohort(programme=programme, by=request.user, **form.values()).get_absolute_url()
+
+    return form_page(request, form, begin, _("New cohort"), lead=str(programme))
+
+
+def cohort(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The dates of a cohort, what is offered in it, and one's own choices."""
+    row = _cohort(request, "programme.view", pk)
+    user: Any = request.user
+    may = allowed(user, row, "programme.manage")
+    postings = Posting.objects.filter(cohort=row).visible_to(user).with_names().order_by("title", "pk")
+    mine = Application.objects.filter(cohort=row, candidate=user).with_names()
+    context = {
+        "cohort": row,
+        "steps": steps_of(row),
+        "points": row.check_points.all(),
+        "page": page_of(request, postings),
+        "mine": mine.order_by("choice", "created_at"),
+        "may_manage": "programme.manage" in may,
+        "may_offer": visible_to(user, "posting.manage", Organisation.objects.all()).exists(),
+        "may_rank": row.takes_rankings(timezone.now()) and mine.filter(state__in=WAITING).exists(),
+        "moves": [move for move in ("publish", "close") if COHORT_MOVES.allows(move, row.state)],
+    }
+    return show(request, "collab/internships/cohort.html", context)
+
+
+def cohort_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _cohort(request, "programme.manage", pk)
+    form = CohortEditForm(
+        sent(request), initial={name: getattr(row, name) for name in CohortEditForm.base_fields if name != "once"}
+    )
+
+    def change() -> str:
+        return edit_cohort(cohort=row, by=request.user, **form.values()).get_absolute_url()
+
+    return form_page(request, form, change, _("Move the dates"), lead=str(row), back=row.get_absolute_url())
+
+
+def cohort_move(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _cohort(request, "programme.manage", pk)
+    move = request.POST.get("move", "")[:20]
+    return act(
+        request, lambda: move_cohort(cohort=row, move=move, by=request.user), to=row.get_absolute_url(), said=_("Done.")
+    )
+
+
+def cohort_check_point(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _cohort(request, "programme.manage", pk)
+    form = CheckPointForm(sent(request))
+
+    def add() -> str:
+        add_check_point(cohort=row, by=request.user, **form.values())
+        return row.get_absolute_url()
+
+    return form_page(request, form, add, _("Add a check-point"), lead=str(row), back=row.get_absolute_url())
+
+
+def cohort_rank(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """A student's own order of choices: the form sends ids in order."""
+    row = _cohort(request, "programme.rank", pk)
+    rows = Application.objects.filter(cohort=row, candidate=request.user).with_names()
+    rows = rows.filter(state__in=[*WAITING, ApplicationState.OFFERED])
+    if request.method == "POST":
+        order = _in_order(request, rows)
+        return act(
+            request, lambda: rank_choices(cohort=row, order=order, by=request.user), to=row.get_absolute_url(),
+            said=_("Your choices are saved; you can change them until ranking ends."),
+        )  # fmt: skip
+    context = {
+        "cohort": row, "rows": list(rows.order_by("choice", "created_at")), "title": _("Rank your choices"),
+        "name": "choice", "numbers": range(1, row.choices_max + 1), "back": row.get_absolute_url(),
+    }  # fmt: skip
+    return show(request, "collab/internships/rank.html", context)
+
+
+def cohort_board(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Everyone by stage, what is late and whom to remind; the matching. The same queries however many there are."""
+    row = _cohort(request, "programme.manage", pk)
+    points = list(row.check_points.all())
+    today = timezone.localdate()
+    applications, placements = stages_of(row)
+    stage, what = request.GET.get("state", "")[:30], request.GET.get("show", "")[:20]
+    rows: Any = board_rows(row)
+    if what == "late":
+        rows = rows.filter(late_q(points, today))
+    listed: Any = Application.objects.filter(cohort=row).sent().with_names().order_by("candidate__name", "pk")
+    if stage:
+        rows, listed = rows.filter(state=stage), listed.filter(state=stage)
+    of_applications = what == "applications"
+    page = page_of(request, listed if of_applications else rows)
+    if not of_applications:
+        page.object_list = list(page.object_list)
+        tell_late(page.object_list, points, today)
+    newest = row.rounds.select_related("confirmed_by").first()
+    context = {
+        "cohort": row,
+        "page": page,
+        "applications": sorted(applications.items()),
+        "placements": sorted(placements.items()),
+        "of_applications": of_applications,
+        "late": what == "late",
+        "stage": stage,
+        "round": newest,
+        "may_match": row.state == "published" and timezone.now() > row.ranking_ends_at,
+        "rules": PairRule.objects.filter(cohort=row).select_related("candidate", "posting", "created_by"),
+    }
+    return show(request, "collab/internships/board.html", context)
+
+
+def cohort_match(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _cohort(request, "programme.manage", pk)
+    to = f"{row.get_absolute_url()}board/"
+    confirm: Any = request.POST.get("confirm")
+    if confirm:
+        newest: Any = get_or_404(
+            request.user, "programme.manage", MatchRound.objects.filter(cohort=row), number=_number(confirm)
+        )
+        return act(
+            request, lambda: confirm_matching(matching=newest, by=request.user), to=to,
+            said=_("The pairs are offers now, and everybody is told."),
+        )  # fmt: skip
+    return act(
+        request, lambda: run_matching(cohort=row, by=request.user), to=to,
+        said=lambda made: _("%(n)d pairs. Look at them, then confirm.") % {"n": len(made.pairs)},
+    )  # fmt: skip
+
+
+def cohort_report(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _cohort(request, "programme.manage", pk)
+    context = {"cohort": row, "figures": outcomes_of(row), "hosts": hosts_of(row)}
+    return show(request, "collab/internships/report.html", context)
+
+
+def cohort_report_file(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _cohort(request, "programme.manage", pk)
+    head = [_("Host"), _("Places"), _("Applications"), _("Placements"), _("Completed"), _("Evaluation of the host")]
+    names = ("name", "places", "applications", "placed", "completed", "score")
+    return csv_file("outcomes.csv", [head, *([line[name] for name in names] for line in hosts_of(row))])
+
+
+# --- postings
+def posting_new(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _cohort(request, "programme.view", pk)
+    if not visible_to(request.user, "posting.manage", Organisation.objects.all()).exists():
+        raise RefusedError([Missing("role", _("A coordinator or an admin of a company or a lab offers places."))])
+    first = {"starts_on": row.starts_on, "ends_on": row.ends_on}
+    form = PostingForm(sent(request), user=request.user, initial=first)
+
+    def write() -> str:
+        posting = write_posting(cohort=row, by=request.user, **form.values())
+        messages.success(request, _("Saved as a draft. Submit it when it is ready."))
+        return posting.get_absolute_url()
+
+    return form_page(request, form, write, _("Offer places"), lead=str(row), back=row.get_absolute_url())
+
+
+def posting(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _posting(request, "posting.view", pk)
+    user: Any = request.user
+    may = allowed(user, row, "posting.manage", "posting.apply", "programme.manage")
+    mine = Application.objects.filter(posting=row, candidate=user).order_by("-attempt").first()
+    moves = [
+        move
+        for move in POSTING_MOVES.open_from(row.state)
+        if ("programme.manage" if move in {"publish", "return"} else "posting.manage") in may
+    ]
+    context = {
+        "posting": row,
+        "mine": mine,
+        "may_apply": "posting.apply" in may and row.is_open and (mine is None or mine.state == "withdrawn"),
+        "may_manage": "posting.manage" in may,
+        "moves": moves,
+        "project": row.project if row.project and "posting.manage" in may else None,
+    }
+    return show(request, "collab/internships/posting.html", context)
+
+
+def posting_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _posting(request, "posting.manage", pk)
+    shown = {
+        name: getattr(row, name) for name in PostingForm.base_fields if hasattr(row, name) and name != "universities"
+    }
+    shown |= {"question_lines": lines_of(row.questions), "version": row.version, "universities": row.universities.all()}
+    form = PostingEditForm(sent(request), user=request.user, initial=shown)
+
+    def change() -> str:
+        return edit_posting(posting=row, by=request.user, **form.values()).get_absolute_url()
+
+    return form_page(request, form, change, _("Change the posting"), lead=str(row), back=row.get_absolute_url())
+
+
+def posting_move(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Submit, close or withdraw it, for the host."""
+    return _move(request, _posting(request, "posting.manage", pk), {"submit", "close", "withdraw"})
+
+
+def posting_publish(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Publish it or send it back, for the programme."""
+    return _move(request, _posting(request, "programme.manage", pk), {"publish", "return"})
+
+
+def _move(request: HttpRequest, row: Posting, moves: set[str]) -> HttpResponse:
+    move = request.POST.get("move", "") or request.GET.get("move", "")
+    if move not in moves:
+        raise InvalidError(_("Choose one of the moves offered."), field="move")
+    if move in {"return", "withdraw"}:
+        form = ReasonForm(sent(request) if "reason" in request.POST else None)
+        title = _("Send it back") if move == "return" else _("Withdraw the posting")
+
+        def go() -> str:
+            return move_posting(posting=row, move=move, by=request.user, **form.values()).get_absolute_url()
+
+        return form_page(request, form, go, title, lead=str(row), back=row.get_absolute_url(), keep=("move", move))
+    return act(
+        request,
+        lambda: move_posting(posting=row, move=move, by=request.user),
+        to=row.get_absolute_url(),
+        said=_("Done."),
+    )
+
+
+def posting_apply(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _posting(request, "posting.apply", pk)
+    to = row.get_absolute_url()
+
+    def begin() -> str:
+        nonlocal to
+        made = begin_application(posting=row, by=request.user)
+        to = f"{made.get_absolute_url()}edit/"
+        return to
+
+    response = act(request, begin, to=to, said=_("Write your application, then send it."))
+    response["Location"] = to
+    return response
+
+
+def posting_board(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The applications for a posting, with the board's scores; the host ranks them here."""
+    row = _posting(request, "posting.manage", pk)
+    rows = ranked(row.applications.sent().select_related("candidate", "university", "posting"))
+    if request.method == "POST":
+        order = _in_order(request, rows.filter(state__in=WAITING))
+        to = f"{row.get_absolute_url()}board/"
+        return act(
+            request, lambda: rank_students(posting=row, order=order, by=request.user), to=to,
+            said=_("The ranking is saved."),
+        )  # fmt: skip
+    page = page_of(request, rows, size=RANKED_TOGETHER)
+    context = {
+        "posting": row, "page": page, "may_rank": row.cohort.takes_rankings(timezone.now()),
+        "all": page.paginator.num_pages == 1,
+    }  # fmt: skip
+    return show(request, "collab/internships/posting_board.html", context)
+
+
+# --- what the pages share
+def _in_order(request: HttpRequest, rows: Any) -> list[Application]:
+    """Applications by the numbers beside them; an empty one leaves it out, two equal ones name the first twice."""
+    numbered = []
+    for row in rows:
+        number = _number(request.POST.get(f"rank_{row.pk}", ""))
+        if number:
+            numbered.append((number, row))
+    numbered.sort(key=lambda pair: pair[0])
+    numbers = [number for number, _row in numbered]
+    order = [row for _number_, row in numbered]
+    return order + order[:1] if len(set(numbers)) != len(numbers) else order
+
+
+def _number(text: Any) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 6 else 0
+
+
+def _cohort(request: HttpRequest, word: str, pk: UUID) -> Cohort:
+    return get_or_404(request.user, word, Cohort.objects.select_related("programme__organisation"), pk=pk)
+
+
+def _posting(request: HttpRequest, word: str, pk: UUID) -> Posting:
+    return get_or_404(request.user, word, Posting.objects.with_names(), pk=pk)
+
+
+def form_page(
+    request: HttpRequest, form: Any, done: Any, title: str, *, lead: str = "", back: str = "", tone: str = "primary",
+    keep: tuple[str, str] | None = None,
+) -> HttpResponse:  # fmt: skip
+    context = {"form": form, "title": title, "lead": lead, "back": back, "tone": tone, "keep": keep}
+    return submit(request, form, done) or show(request, "collab/internships/form.html", context, form)

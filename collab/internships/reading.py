@@ -1,0 +1,158 @@
+"""What the pages of internships tell: who is where, what is late, and the outcomes of a cohort."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from django.db.models import Avg, Count, Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from collab.internships.models import Application, CheckPoint, Cohort, Evaluation, LogEntry, Placement, PlacementNote
+from collab.internships.placements.models import Side
+from collab.internships.placements.states import BEFORE_SIGNATURE, OPEN, UNDER_WAY, LogState, PlacementState
+from collab.internships.programmes.models import CheckKind, Posting
+
+LOG_LATE_DAYS = 7
+
+
+def board_rows(cohort: Cohort) -> QuerySet[Placement]:
+    """Placements of the cohort with what a line of the board tells: one query, however many there are."""
+    waiting = LogEntry.objects.filter(placement=OuterRef("pk"), state=LogState.SUBMITTED)
+    incident = PlacementNote.objects.filter(placement=OuterRef("pk"), kind="incident", settled_at=None)
+    return (
+        Placement.objects.filter(cohort=cohort)
+        .with_names()
+        .annotate(
+            log_waits=Exists(waiting),
+            incident=Exists(incident),
+            check_ins=Count("notes", filter=Q(notes__kind="check_in"), distinct=True),
+            feedbacks=Count("notes", filter=Q(notes__kind="feedback"), distinct=True),
+            evaluated=Count("evaluations", distinct=True),
+        )
+        .order_by("starts_on", "student__name", "pk")
+    )
+
+
+def tell_late(rows: Sequence[Any], points: Sequence[CheckPoint], today: date) -> None:
+    """Put what is late on each row of `board_rows`, from what it loaded."""
+    due = Counter(point.kind for point in points if point.due_on < today)
+    for row in rows:
+        row.late = _late(row, due, today)
+
+
+def _late(row: Any, due: Counter[str], today: date) -> list[str]:
+    if row.state in BEFORE_SIGNATURE and row.starts_on <= today:
+        return [_("should have begun, and is not signed")]
+    if row.state not in UNDER_WAY:
+        return []
+    found = []
+    if row.check_ins < due[CheckKind.CHECK_IN]:
+        found.append(_("check-in"))
+    if row.feedbacks < due[CheckKind.FEEDBACK]:
+        found.append(_("feedback"))
+    if row.evaluated < 2 and (due[CheckKind.EVALUATION] or row.ends_on < today):
+        found.append(_("evaluation"))
+    if row.log_waits:
+        found.append(_("log book to confirm"))
+    if row.incident:
+        found.append(_("open incident"))
+    return found
+
+
+def late_q(points: Sequence[CheckPoint], today: date) -> Q:
+    """The same in SQL, to list only what is late."""
+    due = Counter(point.kind for point in points if point.due_on < today)
+    found = Q(check_ins__lt=due[CheckKind.CHECK_IN]) | Q(feedbacks__lt=due[CheckKind.FEEDBACK])
+    found |= Q(log_waits=True) | Q(incident=True)
+    over = Q() if due[CheckKind.EVALUATION] else Q(ends_on__lt=today)
+    found |= Q(evaluated__lt=2) & over
+    begun = Q(state__in=[s.value for s in BEFORE_SIGNATURE], starts_on__lte=today)
+    return Q(state__in=[s.value for s in UNDER_WAY]) & found | begun
+
+
+def stages_of(cohort: Cohort) -> tuple[dict[str, int], dict[str, int]]:
+    """How many applications, and how many placements, are in each state: two queries."""
+    applications = (
+        Application.objects.filter(cohort=cohort).sent().order_by().values_list("state").annotate(n=Count("pk"))
+    )
+    placements = Placement.objects.filter(cohort=cohort).order_by().values_list("state").annotate(n=Count("pk"))
+    return dict(applications), dict(placements)
+
+
+def outcomes_of(cohort: Cohort) -> dict[str, Any]:
+    """What came of the cohort, in figures."""
+    applications, placements = stages_of(cohort)
+    sent = Application.objects.filter(cohort=cohort).sent()
+    students = sent.aggregate(n=Count("candidate", distinct=True))["n"]
+    placed = Placement.objects.filter(cohort=cohort).exclude(state=PlacementState.CANCELLED)
+    got = placed.aggregate(n=Count("student", distinct=True))["n"]
+    first = sent.filter(placement__isnull=False, choice=1).count()
+    scores = dict(
+        Evaluation.objects.published()
+        .filter(placement__cohort=cohort)
+        .order_by()
+        .values_list("side")
+        .annotate(n=Avg("total"))
+    )
+    over = {state: placements.get(state, 0) for state in ("completed", "failed", "terminated", "cancelled")}
+    return {
+        "applications": sum(applications.values()),
+        "students": students,
+        "placed": got,
+        "first_choice": first,
+        "places": sum(Posting.objects.filter(cohort=cohort).values_list("places", flat=True)),
+        "running": sum(placements.get(state.value, 0) for state in OPEN),
+        "of_interns": scores.get(Side.MENTOR),
+        "of_hosts": scores.get(Side.INTERN),
+        **over,
+    }
+
+
+def hosts_of(cohort: Cohort) -> list[dict[str, Any]]:
+    """One line for each host: places, applications, placements, completed, and how interns evaluated it."""
+    rows = Posting.objects.filter(cohort=cohort).order_by().values("organisation", "organisation__name", "places", "pk")
+    found: dict[Any, dict[str, Any]] = {}
+    sent = _count(Application.objects.filter(cohort=cohort).sent().values_list("posting__organisation"))
+    placed = _count(Placement.objects.filter(cohort=cohort).values_list("host"))
+    done = _count(Placement.objects.filter(cohort=cohort, state=PlacementState.COMPLETED).values_list("host"))
+    scores = dict(
+        Evaluation.objects.published().filter(placement__cohort=cohort, side=Side.INTERN)
+        .order_by().values_list("placement__host").annotate(n=Avg("total"))
+    )  # fmt: skip
+    for row in rows:
+        line = found.setdefault(row["organisation"], {"name": row["organisation__name"], "places": 0})
+        line["places"] += row["places"]
+    for key, line in found.items():
+        line |= {"applications": sent.get(key, 0), "placed": placed.get(key, 0), "completed": done.get(key, 0)}
+        line["score"] = scores.get(key)
+    return sorted(found.values(), key=lambda line: line["name"])
+
+
+def _count(rows: Any) -> dict[Any, int]:
+    return dict(rows.order_by().annotate(n=Count("pk")))
+
+
+def steps_of(cohort: Cohort) -> list[dict[str, Any]]:
+    """The dates of a cohort in order, and which of them are over."""
+    now, today = timezone.now(), timezone.localdate()
+    moments = [
+        (_("Postings are shown"), cohort.publishes_at),
+        (_("Applications open"), cohort.opens_at),
+        (_("Applications close"), cohort.closes_at),
+        (_("Ranking ends"), cohort.ranking_ends_at),
+    ]
+    days = [(_("Placements begin"), cohort.starts_on), (_("Placements end"), cohort.ends_on)]
+    rows = [{"label": label, "at": at, "over": at < now, "moment": True} for label, at in moments]
+    rows += [{"label": label, "at": day, "over": day < today, "moment": False} for label, day in days]
+    return rows
+
+
+def ranked(rows: QuerySet[Application]) -> QuerySet[Application]:
+    """First those that the host ranked, best first; then by the board's mean score."""
+    return rows.annotate(
+        score=Avg("reviews__score"), given=Count("reviews", filter=Q(reviews__score__isnull=False), distinct=True)
+    ).order_by(F("rank").asc(nulls_last=True), F("score").desc(nulls_last=True), "submitted_at", "pk")

@@ -1,0 +1,132 @@
+"""What a row lets a person do: through a role in the organisations it names, or by being the person it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import reduce
+from operator import or_
+
+from django.db.models import Exists, OuterRef, Q
+
+from collab.access.policy import NEVER
+from collab.access.roles import ORGANISATION_ROLES, roles_with
+from collab.accounts.models import Membership, OrganisationKind, User
+from collab.internships.models import Application, BoardReview, Posting
+from collab.internships.programmes.models import Audience
+from collab.internships.programmes.states import CohortState, PostingState
+
+Grants = Callable[[User, str, datetime], Q]
+_SHOWN = [PostingState.PUBLISHED.value, PostingState.CLOSED.value]
+
+# word -> paths to the organisations in which a role with the word counts
+OF_POSTING = {
+    "posting.view": ("organisation", "cohort__programme__organisation"),
+    "posting.manage": ("organisation",),
+    "programme.manage": ("cohort__programme__organisation",),
+}
+OF_APPLICATION = {
+    "application.view": ("posting__organisation", "cohort__programme__organisation"),
+    "application.decide": ("posting__organisation",),
+    "programme.manage": ("cohort__programme__organisation",),
+}
+OF_PLACEMENT = {
+    "placement.view": ("host", "university"),
+    "placement.write": ("host", "university"),
+    "placement.approve": ("host", "university"),
+    "placement.manage": ("university",),
+}
+
+
+def through_roles(user: User, word: str, at: datetime, paths: Mapping[str, tuple[str, ...]], prefix: str = "") -> Q:
+    """Rows that name an organisation in which the person holds the word."""
+    found = [Q(_holds(user, word, at, prefix + path)) for path in paths.get(word, ())]
+    return reduce(or_, found) if found else NEVER
+
+
+def _holds(user: User, word: str, at: datetime, path: str) -> Exists:
+    roles = [role for role in roles_with(word) if role in ORGANISATION_ROLES]
+    mine = Membership.objects.filter(user=user, project=None, organisation=OuterRef(path), role__in=roles)
+    return Exists(mine.active(at))
+
+
+def studies(user: User) -> Q:
+    """Memberships of the person in universities."""
+    return Q(user=user, project=None, organisation__kind=OrganisationKind.UNIVERSITY)
+
+
+def in_audience(user: User, at: datetime) -> Q:
+    """Postings that are shown to the person: public ones, and those for a university of theirs."""
+    mine = Membership.objects.filter(user=user, project=None).active(at)
+    chosen = Posting.universities.through.objects.filter(  # type: ignore[attr-defined]
+        posting=OuterRef("pk"), organisation__in=mine.values("organisation")
+    )
+    shown = Q(state__in=_SHOWN, cohort__publishes_at__lte=at) & ~Q(cohort__state=CohortState.DRAFT.value)
+    applied = Application.objects.filter(posting=OuterRef("pk"), candidate=user.pk)
+    return shown & (Q(audience=Audience.PUBLIC) | Q(Exists(chosen))) | Q(Exists(applied))
+
+
+def posting_grants(user: User, word: str, at: datetime) -> Q:
+    if word == "posting.apply":
+        students = Membership.objects.filter(studies(user)).active(at)
+        return in_audience(user, at) & Q(Exists(students))
+    return through_roles(user, word, at, OF_POSTING)
+
+
+def cohort_grants(user: User, word: str, at: datetime) -> Q:
+    """Whoever has applied in it ranks their choices."""
+    mine = Application.objects.filter(candidate=user.pk).values("cohort")
+    return Q(pk__in=mine) if word == "programme.rank" else NEVER
+
+
+def cohort_shown(user: User, at: datetime) -> Q:
+    return ~Q(state=CohortState.DRAFT.value)
+
+
+def application_grants(prefix: str = "") -> Grants:
+    """Applications, or rows that hang on one: the student's own; once sent, the host's and the coordinators'."""
+
+    def grants(user: User, word: str, at: datetime) -> Q:
+        found = through_roles(user, word, at, OF_APPLICATION, prefix)
+        if found is not NEVER:
+            found &= Q(**{f"{prefix}submitted_at__isnull": False})
+        if word in {"application.view", "application.write"}:
+            found |= Q(**{f"{prefix}candidate": user.pk})
+        if word in {"application.view", "application.review"}:
+            asked = BoardReview.objects.filter(reviewer=user.pk).values("application")
+            found |= Q(**{f"{prefix}pk__in" if prefix else "pk__in": asked})
+        return found
+
+    return grants
+
+
+def review_grants(user: User, word: str, at: datetime) -> Q:
+    """What the board thinks: its own members see theirs, the host all of them, the student none."""
+    if word == "application.decide":
+        return through_roles(user, word, at, OF_APPLICATION, "application__")
+    if word == "application.view":
+        return Q(reviewer=user.pk) | through_roles(user, "application.decide", at, OF_APPLICATION, "application__")
+    return Q(reviewer=user.pk) if word == "application.review" else NEVER
+
+
+def placement_grants(prefix: str = "") -> Grants:
+    """Placements, or rows that hang on one: the intern, those who guide them, host and university."""
+
+    def grants(user: User, word: str, at: datetime) -> Q:
+        found = through_roles(user, word, at, OF_PLACEMENT, prefix)
+        if word in {"placement.view", "placement.write", "placement.intern", "placement.sign", "placement.evaluate"}:
+            found |= Q(**{f"{prefix}student": user.pk})
+        if word in {"placement.view", "placement.write", "placement.guide"}:
+            found |= Q(**{f"{prefix}mentor": user.pk}) | Q(**{f"{prefix}supervisor": user.pk})
+        if word in {"placement.confirm", "placement.evaluate"}:
+            found |= Q(**{f"{prefix}mentor": user.pk})
+        return found
+
+    return grants
+
+
+def evaluation_grants(user: User, word: str, at: datetime) -> Q:
+    """One's own evaluation; that of the other side once both are published."""
+    if word != "placement.view":
+        return NEVER
+    return Q(author=user.pk) | (placement_grants("placement__")(user, word, at) & Q(published_at__isnull=False))

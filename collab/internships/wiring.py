@@ -1,0 +1,76 @@
+"""How internships hang on organisations and people, and what they register elsewhere. Imported once."""
+
+from django.utils.translation import gettext_lazy
+
+from collab.access.policy import Scope, register_scope
+from collab.agreements.hooks import register_executed
+from collab.inbox.kinds import Kind, register_kind
+from collab.inbox.states import Decision, Mail
+from collab.inbox.topics import Topic, register_topic
+from collab.internships.applications.hooks import register_accepted
+from collab.internships.models import (
+    Application,
+    ApplicationDocument,
+    ApplicationEvent,
+    BoardReview,
+    CheckPoint,
+    Cohort,
+    Evaluation,
+    Interview,
+    LogEntry,
+    MatchRound,
+    PairRule,
+    Placement,
+    PlacementNote,
+    Posting,
+    Programme,
+    StudentSignature,
+)
+from collab.internships.placements.approving import PLACEMENT, facts_of_placement, placement_decided
+from collab.internships.placements.services import propose_placement
+from collab.internships.placements.signing import agreement_executed
+from collab.internships.standing import (
+    application_grants,
+    cohort_grants,
+    cohort_shown,
+    evaluation_grants,
+    in_audience,
+    placement_grants,
+    posting_grants,
+    review_grants,
+)
+
+register_scope(Programme, Scope(view="programme.view", organisation="organisation", everyone=True))
+register_scope(
+    Cohort,
+    Scope(view="programme.view", organisation="programme__organisation", grants=cohort_grants, also=cohort_shown),
+)
+register_scope(CheckPoint, Scope(view="programme.view", organisation="cohort__programme__organisation", everyone=True))
+register_scope(Posting, Scope(view="posting.view", grants=posting_grants, also=in_audience))
+register_scope(Application, Scope(view="application.view", grants=application_grants()))
+for row in (ApplicationDocument, ApplicationEvent, Interview):
+    register_scope(row, Scope(view="application.view", grants=application_grants("application__")))
+register_scope(BoardReview, Scope(view="application.view", grants=review_grants))
+register_scope(PairRule, Scope(view="programme.manage", organisation="cohort__programme__organisation"))
+register_scope(MatchRound, Scope(view="programme.manage", organisation="cohort__programme__organisation"))
+register_scope(Placement, Scope(view="placement.view", grants=placement_grants()))
+for part in (StudentSignature, LogEntry, PlacementNote):
+    register_scope(part, Scope(view="placement.view", grants=placement_grants("placement__")))
+register_scope(Evaluation, Scope(view="placement.view", grants=evaluation_grants))
+
+register_kind(Kind("internship", gettext_lazy("Applications and placements move on"), "person-plus", Mail.NOW))
+register_accepted(propose_placement)
+register_executed(PLACEMENT, agreement_executed)
+register_topic(
+    Topic(
+        PLACEMENT,
+        gettext_lazy("Approval of a placement"),
+        decisions=(Decision.APPROVED, Decision.RETURNED),
+        on_decided=placement_decided,
+        asker_may_decide=True,  # whoever last wrote at it; two organisations must still agree
+        facts=facts_of_placement,
+        effect=lambda request: gettext_lazy(
+            "Your organisation approves the placement; when both have, the learning agreement goes out for signature."
+        ),
+    )
+)

@@ -1,0 +1,223 @@
+"""Applications: deadlines to the second, documents by content, the last seat, ranks, offers; rivals see nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from collab.access.roles import Role
+from collab.internships.applications.deciding import (
+    ask_reviewers,
+    expire_offers,
+    give_review,
+    make_offer,
+    propose_times,
+    rank_students,
+)
+from collab.internships.applications.rounds import confirm_matching, rule_pair, run_matching, why
+from collab.internships.applications.services import (
+    add_document,
+    answer_offer,
+    begin_application,
+    choose_time,
+    rank_choices,
+    submit_application,
+    withdraw_application,
+    write_application,
+)
+from collab.internships.models import Application, Posting
+from collab.internships.programmes.services import edit_posting, move_posting
+from collab.kernel.errors import (
+    ConflictError,
+    FaultyInputError,
+    InvalidError,
+    NotFoundError,
+    StaleError,
+    TooLargeError,
+    UnsupportedKindError,
+)
+from tests.cast import employ, organisation, person, upload
+from tests.collab.internships.season import PDF, PNG, Season, season
+
+pytestmark = pytest.mark.django_db
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def summer(aurora) -> Season:
+    return season(aurora)
+
+
+def test_the_last_second_counts_and_the_next_is_too_late(summer):
+    student = summer.student()
+    draft = begin_application(posting=summer.posting, by=student)
+    draft = write_application(application=draft, by=student, version=draft.version, statement="Because")
+    with time_machine.travel(summer.cohort.closes_at + SECOND, tick=False), pytest.raises(ConflictError) as late:
+        submit_application(application=draft, by=student, version=draft.version)
+    assert late.value.code == "too_late"
+    with time_machine.travel(summer.cohort.opens_at - SECOND, tick=False), pytest.raises(ConflictError):
+        begin_application(posting=summer.posting, by=summer.student("Early"))
+    with time_machine.travel(summer.cohort.closes_at, tick=False):
+        assert submit_application(application=draft, by=student, version=draft.version).state == "applied"
+
+
+def test_once_and_after_a_withdrawal_once_again(summer):
+    student = summer.student()
+    first = summer.apply(student)
+    with pytest.raises(ConflictError):
+        begin_application(posting=summer.posting, by=student)
+    withdraw_application(application=first, by=student)
+    second = summer.apply(student)
+    withdraw_application(application=second, by=student)
+    with pytest.raises(ConflictError):
+        begin_application(posting=summer.posting, by=student)
+    assert [event.state for event in first.events.order_by("created_at")] == ["draft", "applied", "withdrawn"]
+
+
+def test_a_rival_sees_nothing_and_the_host_no_draft(summer):
+    student, rival = summer.student(), summer.student("Rival")
+    draft = begin_application(posting=summer.posting, by=student)
+    assert not Application.objects.visible_to(summer.host).exists()
+    sent = summer.apply(rival)
+    assert list(Application.objects.visible_to(summer.host)) == [sent]
+    assert list(Application.objects.visible_to(student)) == [draft]
+    with pytest.raises(NotFoundError):
+        withdraw_application(application=sent, by=student)
+
+
+def test_a_file_is_what_its_content_says(summer, settings):
+    student = summer.student()
+    draft = begin_application(posting=summer.posting, by=student)
+    kept = add_document(application=draft, file=upload(PDF, "../cv.pdf"), kind="cv", by=student)
+    assert (kept.file_name, kept.content_type) == ("cv.pdf", "application/pdf")
+    for content, name in ((PNG, "cv.pdf"), (b"MZ\x90\x00", "cv.pdf"), (PDF[:12], "cut.pdf"), (b"", "empty.pdf")):
+        with pytest.raises(UnsupportedKindError):
+            add_document(application=draft, file=upload(content, name), kind="cv", by=student)
+    settings.APPLICATION_FILE_MAX_BYTES = 10
+    with pytest.raises(TooLargeError):
+        add_document(application=draft, file=upload(PDF, "large.pdf"), kind="cv", by=student)
+    assert draft.documents.count() == 1
+
+
+def test_answers_belong_to_the_questions_that_were_read(summer):
+    question = {"key": "q1", "label": "Why?", "required": True}
+    posting = edit_posting(posting=summer.posting, by=summer.host, version=summer.posting.version, questions=[question])
+    student = summer.student()
+    draft = begin_application(posting=posting, by=student)
+    with pytest.raises(StaleError):
+        write_application(
+            application=draft, by=student, version=draft.version, answers={"q1": "So"}, questions_version=1
+        )
+    draft = write_application(
+        application=draft, by=student, version=draft.version, statement="Me", answers={"q1": "So"},
+        questions_version=posting.questions_version,
+    )  # fmt: skip
+    other = [question, {"key": "q2", "label": "How?", "required": True}]
+    posting = edit_posting(posting=posting, by=summer.host, version=posting.version, questions=other)
+    with pytest.raises(StaleError):
+        submit_application(application=draft, by=student, version=draft.version)
+    late = begin_application(posting=posting, by=summer.student("Second"))
+    late = write_application(application=late, by=late.candidate, version=late.version, statement="Me")
+    with pytest.raises(FaultyInputError):
+        submit_application(application=late, by=late.candidate, version=late.version)
+
+
+def test_the_last_seat_goes_once_and_an_expired_offer_frees_it(summer):
+    one, two = summer.student("One"), summer.student("Two")
+    first, second = summer.apply(one), summer.apply(two)
+    first = make_offer(application=first, by=summer.host)
+    with pytest.raises(ConflictError) as full:
+        make_offer(application=second, by=summer.host)
+    assert full.value.code == "no_seat"
+    with time_machine.travel(first.offer_ends_at + SECOND, tick=False):
+        with pytest.raises(ConflictError) as late:
+            answer_offer(application=first, accept=True, by=one)
+        assert late.value.code == "offer_expired"
+        assert expire_offers() == 1
+        second = make_offer(application=second, by=summer.host)
+        with time_machine.travel(second.offer_ends_at, tick=False):
+            assert answer_offer(application=second, accept=True, by=two).state == "accepted"
+    assert Application.objects.get(pk=first.pk).state == "offer_expired"
+
+
+def test_accepting_withdraws_the_others(summer):
+    student = summer.student()
+    other = summer.apply(student, summer.offer(title="Second"))
+    summer.accepted(student)
+    other.refresh_from_db()
+    assert (other.state, other.choice) == ("withdrawn", None)
+
+
+def test_ranks_do_not_repeat_and_end_with_the_second(summer):
+    student = summer.student()
+    one, two = summer.apply(student), summer.apply(student, summer.offer(title="Second"))
+    with pytest.raises(InvalidError):
+        rank_choices(cohort=summer.cohort, order=[one, one], by=student)
+    with pytest.raises(InvalidError):
+        rank_choices(cohort=summer.cohort, order=[one, summer.apply(summer.student("Rival"))], by=student)
+    rank_choices(cohort=summer.cohort, order=[two, one], by=student)
+    with pytest.raises(InvalidError):
+        rank_students(posting=summer.posting, order=[one, one], by=summer.host)
+    with time_machine.travel(summer.cohort.ranking_ends_at + SECOND, tick=False), pytest.raises(ConflictError):
+        rank_choices(cohort=summer.cohort, order=[one], by=student)
+    assert list(Application.objects.filter(candidate=student).order_by("choice")) == [two, one]
+
+
+def test_matching_is_explained_to_each_side_and_becomes_offers(summer):
+    ann, bo, cy = (summer.student(name) for name in ("Ann", "Bo", "Cy"))
+    other = summer.offer(title="Second")
+    of = {(who, posting): summer.apply(who, posting) for who in (ann, bo) for posting in (summer.posting, other)}
+    alone = summer.apply(cy)
+    for who in (ann, bo):
+        rank_choices(cohort=summer.cohort, order=[of[who, summer.posting], of[who, other]], by=who)
+    rank_choices(cohort=summer.cohort, order=[alone], by=cy)
+    rank_students(posting=summer.posting, order=[of[bo, summer.posting], of[ann, summer.posting]], by=summer.host)
+    rank_students(posting=other, order=[of[ann, other], of[bo, other]], by=summer.host)
+    rule_pair(application=of[bo, other], forced=False, reason="They live together", by=summer.coordinator)
+    with pytest.raises(ConflictError):
+        run_matching(cohort=summer.cohort, by=summer.coordinator)
+    with time_machine.travel(summer.cohort.ranking_ends_at + SECOND):
+        matching = run_matching(cohort=summer.cohort, by=summer.coordinator)
+        found = {key: Application.objects.get(pk=row.pk).outcome for key, row in of.items()}
+        assert found == {
+            (ann, summer.posting): "full", (ann, other): "matched", (bo, summer.posting): "matched",
+            (bo, other): "forbidden",
+        }  # fmt: skip
+        assert Application.objects.get(pk=alone.pk).outcome == "unranked"
+        confirm_matching(matching=matching, by=summer.coordinator)
+        with pytest.raises(ConflictError):
+            confirm_matching(matching=matching, by=summer.coordinator)
+    row = Application.objects.get(pk=of[ann, other].pk)
+    assert row.state == "offered" and why(row, to_student=True) != why(row, to_student=False)
+
+
+def test_board_and_interview(summer):
+    student = summer.student()
+    row = summer.apply(student)
+    ask_reviewers(application=row, people=[summer.mentor], by=summer.host)
+    with pytest.raises(InvalidError):
+        ask_reviewers(application=row, people=[summer.supervisor], by=summer.host)
+    assert give_review(application=row, score=8, by=summer.mentor).score == 8
+    with pytest.raises(NotFoundError):
+        give_review(application=row, score=8, by=summer.supervisor)
+    moment = timezone.now() + timedelta(days=2)
+    interview = propose_times(application=row, times=[moment], by=summer.host)
+    with pytest.raises(InvalidError):
+        choose_time(interview=interview, moment=moment + SECOND, by=student)
+    assert choose_time(interview=interview, moment=moment, by=student).chosen_at == moment
+
+
+def test_a_posting_for_chosen_universities_is_hidden_from_others_and_its_end_from_nobody(summer):
+    hidden = summer.offer(title="Chosen", audience="chosen", universities=[summer.university])
+    elsewhere = employ(person("Elsewhere"), organisation("Third University"), Role.STUDENT)
+    assert hidden not in Posting.objects.visible_to(elsewhere) and hidden not in Posting.objects.public(timezone.now())
+    assert summer.posting in Posting.objects.visible_to(elsewhere)
+    with pytest.raises(NotFoundError):
+        begin_application(posting=hidden, by=elsewhere)
+    row = summer.apply(summer.student(), hidden)
+    move_posting(posting=hidden, move="withdraw", reason="No money", by=summer.host)
+    row.refresh_from_db()
+    assert row.state == "rejected" and row.reason
