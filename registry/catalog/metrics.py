@@ -29,6 +29,7 @@ NAMES = {
 }
 TASKS = {
     "causal-lm": gettext_lazy("Language model"),
+    "masked-lm": gettext_lazy("Masked language model"),
     "text-classification": gettext_lazy("Text classification"),
     "image-classification": gettext_lazy("Image classification"),
 }

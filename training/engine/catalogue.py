@@ -46,7 +46,10 @@ class Arch:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """A task: the data it reads, the architectures that can do it, what it measures, the unit of its speed."""
+    """A task: the data it reads, the architectures that can do it, what it measures, the unit of its speed.
+
+    `packed`: it reads text as blocks of `context` tokens, whatever the rows.
+    """
 
     title: str
     kinds: tuple[str, ...]
@@ -56,6 +59,7 @@ class Task:
     primary: str
     unit: str
     tokenizer: bool
+    packed: bool = False
 
 
 def _block(width: int) -> int:
@@ -85,8 +89,12 @@ def _bert(shape: Shape, vocab: int, classes: int) -> Figures:
     width, layers, context = shape.width, shape.layers, shape.context or 1
     body = layers * (_block(width) + 13 * width)
     table = (vocab + context + 2) * width + 2 * width
-    parameters = table + body + width * width + width + width * classes + classes
-    return Figures(parameters, 6 * body + 12 * layers * context * width, 4 * layers * 34 * width)
+    if classes:
+        head, head_flops = width * width + width + width * classes + classes, 0.0
+    else:  # the last matrix is the token table; 15 % of the tokens are guessed
+        head, head_flops = width * width + 3 * width + vocab, 0.15 * 6 * (width * width + vocab * width)
+    flops = 6 * body + 12 * layers * context * width + head_flops
+    return Figures(table + body + head, flops, 4 * (layers * 34 * width + (0 if classes else 0.45 * vocab)))
 
 
 def _resnet(shape: Shape, channels: int, classes: int) -> Figures:
@@ -208,6 +216,18 @@ TASKS: dict[str, Task] = {
         primary="perplexity",
         unit="tokens",
         tokenizer=True,
+        packed=True,
+    ),
+    "masked-lm": Task(
+        title="Masked language model (tell hidden tokens)",
+        kinds=("text", "csv", "jsonl"),
+        roles=("text",),
+        archs=("bert",),
+        metrics={"perplexity": LOWER, "token_accuracy": HIGHER, "loss": LOWER},
+        primary="perplexity",
+        unit="tokens",
+        tokenizer=True,
+        packed=True,
     ),
     "text-classification": Task(
         title="Text classification",

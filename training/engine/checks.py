@@ -34,7 +34,7 @@ def validate(spec: Spec, profile: Profile) -> list[Issue]:
     issues += _columns(spec, profile)
     if not any(issue.level == "error" for issue in issues):
         issues += _classes(spec, profile) if spec.task.endswith("classification") else []
-        issues += _text_length(spec, profile) if spec.task == "causal-lm" else _rows(spec, profile)
+        issues += _text_length(spec, profile) if task.packed else _rows(spec, profile)
         issues += _fit(spec, profile)
     return _sorted(issues)
 
@@ -138,7 +138,7 @@ def _text_length(spec: Spec, profile: Profile) -> list[Issue]:
 
 def _fit(spec: Spec, profile: Profile) -> list[Issue]:
     issues = []
-    if spec.task == "causal-lm":
+    if TASKS[spec.task].packed:
         tokens, parameters = int(chars_of(spec, profile) / chars_per_token(spec)), figures(spec, profile).parameters
         if parameters > 20 * tokens:
             params = {"parameters": f"{parameters:,}", "tokens": f"{tokens:,}"}

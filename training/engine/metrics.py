@@ -85,6 +85,22 @@ def text_interval(
     return _middle(np.array(values))
 
 
+def token_scores(nats: float, tokens: int, hits: int) -> dict[str, float]:
+    """Loss, perplexity and accuracy of the tokens that were asked for."""
+    loss = nats / tokens
+    return {"loss": loss, "perplexity": math.exp(min(loss, 700)), "token_accuracy": hits / tokens}
+
+
+def token_interval(nats: np.ndarray, tokens: np.ndarray, hits: np.ndarray, metric: str, seed: int = 0) -> list[float]:
+    """95 % interval of a metric when blocks are drawn again; arguments are sums by block."""
+    chance = generator(seed)
+    values = []
+    for _ in range(DRAWS):
+        draw = chance.integers(len(nats), size=len(nats))
+        values.append(token_scores(float(nats[draw].sum()), int(tokens[draw].sum()), int(hits[draw].sum()))[metric])
+    return _middle(np.array(values))
+
+
 def mean_interval(values: np.ndarray, seed: int = 0) -> list[float]:
     """95 % interval of a mean when its values are drawn again."""
     chance = generator(seed)

@@ -25,6 +25,7 @@ MANIFEST = "MANIFEST.json"
 DTYPES = {"float32": "F32", "float64": "F64", "int64": "I64"}
 PIPELINES = {
     "causal-lm": "text-generation",
+    "masked-lm": "fill-mask",
     "text-classification": "text-classification",
     "image-classification": "image-classification",
 }
@@ -103,6 +104,8 @@ def _tokenizer_config(spec: Spec) -> dict[str, Any]:
         ends = {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}
         return config | ends | {"model_input_names": ["input_ids", "attention_mask"]}
     names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    if spec.task == "masked-lm":
+        names |= {"mask_token": "[MASK]"}
     return config | names | {"model_input_names": ["input_ids", "attention_mask"]}
 
 

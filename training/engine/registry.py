@@ -25,6 +25,7 @@ NETS = {
 
 TASK_MODULES = {
     "causal-lm": "training.engine.tasks.causal_lm",
+    "masked-lm": "training.engine.tasks.masked_lm",
     "text-classification": "training.engine.tasks.text_classification",
     "image-classification": "training.engine.tasks.image_classification",
 }

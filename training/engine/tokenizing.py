@@ -11,6 +11,7 @@ from training.engine.spec import TokenizerSpec
 END, UNKNOWN = "<|endoftext|>", "<|unknown|>"
 LM_SPECIALS = (END, UNKNOWN)
 CLASSIFIER_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+MASKED_SPECIALS = (*CLASSIFIER_SPECIALS, "[MASK]")
 DEFAULT_CHARS = 2_000
 CHUNK_CHARS = 200_000
 

@@ -111,6 +111,9 @@ def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
     if task == "causal-lm":
         spec["tokenizer"] = {"kind": "char"}
         spec["model"] = {"arch": "gpt", "size": "nano", "layers": 1, "width": 16, "context": 16, "dropout": 0.1}
+    elif task == "masked-lm":
+        spec["tokenizer"] = {"kind": "char"}
+        spec["model"] = {"arch": "bert", "size": "nano", "layers": 1, "width": 16, "context": 16, "dropout": 0.1}
     elif task == "text-classification":
         spec["data"]["columns"] = {"text": "body", "label": "topic"}
         spec["tokenizer"] = {"kind": "bpe", "vocab": 300}
@@ -126,7 +129,7 @@ def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
     return spec
 
 
-KINDS = {"causal-lm": "text", "text-classification": "csv", "image-classification": "images"}
+KINDS = {"causal-lm": "text", "masked-lm": "text", "text-classification": "csv", "image-classification": "images"}
 BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob}
 
 

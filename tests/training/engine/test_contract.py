@@ -26,6 +26,7 @@ from training.engine.contract import (
 
 PROFILES = {
     "causal-lm": profile_of("text", text_blob()),
+    "masked-lm": profile_of("text", text_blob()),
     "text-classification": profile_of("csv", table_blob()),
     "image-classification": profile_of("images", image_blob()),
 }
@@ -278,7 +279,7 @@ def test_default_spec_fits_its_data(task: str) -> None:
     assert [issue for issue in validate(spec, profile) if issue.level == "error"] == []
 
 
-ARCHS = [("causal-lm", "gpt"), ("causal-lm", "lstm"), ("text-classification", "bert")]
+ARCHS = [("causal-lm", "gpt"), ("causal-lm", "lstm"), ("masked-lm", "bert"), ("text-classification", "bert")]
 ARCHS += [("text-classification", "lstm"), ("image-classification", "resnet"), ("image-classification", "vit")]
 
 
@@ -292,7 +293,7 @@ def test_estimated_parameters_are_exact(task: str, arch: str, size: str) -> None
     if task != "image-classification":
         obj["tokenizer"] = {"kind": "bpe", "vocab": 500}
     spec = Spec.from_json(obj)
-    classes = {"causal-lm": 0, "text-classification": 3, "image-classification": 2}[task]
+    classes = {"text-classification": 3, "image-classification": 2}.get(task, 0)
     net = net_module(arch).build(spec.shape, Sizes(vocab=500, channels=1, classes=classes))
     assert estimate(spec, PROFILES[task]).parameters == parameters_of(net)
 

@@ -15,6 +15,7 @@ from training.engine.contract import DONE, EVENTS, FAILED, STOPPED
 VARIANTS = {
     "gpt": tiny("causal-lm"),
     "lstm": tiny("causal-lm", model={"arch": "lstm", "size": "nano", "width": 16, "context": 16, "dropout": 0.1}),
+    "masked": tiny("masked-lm"),
     "bert": tiny("text-classification"),
     "lstm-classifier": tiny("text-classification", model={"arch": "lstm", "size": "nano", "width": 16, "context": 32}),
     "resnet": tiny("image-classification"),
@@ -64,7 +65,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     from tests.training.engine.conftest import BLOBS, KINDS, profile_of
 
     runs = {}
-    for name in ("gpt", "bert", "resnet"):
+    for name in ("gpt", "masked", "bert", "resnet"):
         spec = json.loads(json.dumps(VARIANTS[name]))
         kind = KINDS[spec["task"]]
         blob = BLOBS[kind]()
@@ -73,7 +74,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     return runs
 
 
-@pytest.mark.parametrize("name", ["gpt", "bert", "resnet"])
+@pytest.mark.parametrize("name", ["gpt", "masked", "bert", "resnet"])
 def test_events_keep_their_promise(done: dict[str, Run], name: str) -> None:
     events = done[name].events
     assert [event["n"] for event in events] == list(range(len(events)))
@@ -87,7 +88,7 @@ def test_events_keep_their_promise(done: dict[str, Run], name: str) -> None:
 
 
 def test_result_stands_beside_the_trivial_answer(done: dict[str, Run]) -> None:
-    for name, trivial in (("gpt", "unigram"), ("bert", "majority"), ("resnet", "majority")):
+    for name, trivial in (("gpt", "unigram"), ("masked", "unigram"), ("bert", "majority"), ("resnet", "majority")):
         last = done[name].of("done")[0]
         assert last["baseline"]["name"] == trivial
         assert last["baseline"]["metrics"].keys() == last["metrics"].keys()
@@ -140,6 +141,25 @@ def test_bert_package_loads_in_transformers(done: dict[str, Run]) -> None:
     assert batch["input_ids"][0, 0] == tokenizer.cls_token_id
 
 
+def test_masked_package_loads_in_transformers(done: dict[str, Run]) -> None:
+    """Into the class for hidden tokens, and into the bare encoder that others fine-tune."""
+    from transformers import AutoModel, AutoTokenizer, BertForMaskedLM
+
+    from training.engine.package import load_net
+
+    out = done["masked"].folder / "out"
+    theirs, ours = BertForMaskedLM.from_pretrained(out, local_files_only=True).eval(), load_net(out)
+    tokenizer = AutoTokenizer.from_pretrained(out, local_files_only=True)
+    batch = tokenizer(["the cat s[MASK]es"], return_tensors="pt")
+    assert (batch["input_ids"] == tokenizer.mask_token_id).sum() == 1
+    with torch.no_grad():
+        logits = theirs(**batch).logits
+        torch.testing.assert_close(logits, ours(batch["input_ids"]), rtol=1e-4, atol=1e-5)
+        places = torch.tensor([2, 5])
+        torch.testing.assert_close(logits[0, places], ours(batch["input_ids"], None, places), rtol=1e-4, atol=1e-5)
+    assert AutoModel.from_pretrained(out, local_files_only=True).config.hidden_size == 16
+
+
 def test_resnet_package_loads_in_transformers(done: dict[str, Run]) -> None:
     from PIL import Image
     from transformers import ResNetForImageClassification
@@ -159,7 +179,7 @@ def test_resnet_package_loads_in_transformers(done: dict[str, Run]) -> None:
         torch.testing.assert_close(theirs(scaled).logits, ours(scaled), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("variant", ["gpt", "bert", "resnet"])
+@pytest.mark.parametrize("variant", ["gpt", "masked", "bert", "resnet"])
 def test_figures_are_those_of_the_package(variant: str, make_run: MakeRun) -> None:
     """Measured again in one process, from the packaged weights and the prepared files."""
     from training.engine.errors import Stop
@@ -195,11 +215,15 @@ def test_it_learns(make_run: MakeRun) -> None:
     pictures = make_run("pictures", tiny("image-classification", train__max_steps=60))
     words = make_run("words", tiny("text-classification", train__max_steps=120, train__lr=1e-2))
     text = make_run("text", tiny("causal-lm", train__max_steps=100, train__lr=1e-2, model__dropout=0.0))
-    assert pictures.go() == words.go() == text.go() == DONE
+    calm = {"train__lr": 5e-3, "train__batch": 64, "model__width": 32, "model__dropout": 0.0}
+    gaps = make_run("gaps", tiny("masked-lm", train__max_steps=400, eval__every_steps=400, **calm))
+    assert pictures.go() == words.go() == text.go() == gaps.go() == DONE
     assert pictures.of("done")[0]["metrics"]["test/accuracy"] > 0.9
     assert words.of("done")[0]["metrics"]["test/accuracy"] > 0.9
     last = text.of("done")[0]
     assert last["metrics"]["test/bits_per_byte"] < 0.6 * last["baseline"]["metrics"]["test/bits_per_byte"]
+    last = gaps.of("done")[0]
+    assert last["metrics"]["test/perplexity"] < 0.5 * last["baseline"]["metrics"]["test/perplexity"]
 
 
 def test_diverging_run_fails_and_keeps_the_last_good_checkpoint(make_run: MakeRun) -> None:
@@ -364,15 +388,15 @@ def test_stop_is_heard_while_preparing(make_run: MakeRun) -> None:
     def before() -> None:
         import os
 
-        from training.engine.tasks import causal_lm
+        from training.engine.tasks import packed
 
-        train = causal_lm.train_tokenizer
+        train = packed.train_tokenizer
 
         def call(*words):  # type: ignore[no-untyped-def]
             os.kill(os.getpid(), signal.SIGTERM)
             return train(*words)
 
-        causal_lm.train_tokenizer = call
+        packed.train_tokenizer = call
 
     run = make_run("run", tiny("causal-lm"))
     assert run.go(before) == STOPPED, run.log

@@ -1,4 +1,4 @@
-"""BERT with a classification head: a plain encoder trained here, packaged as `BertForSequenceClassification`."""
+"""BERT: a plain encoder, packaged as `BertForSequenceClassification` or, without classes, as `BertForMaskedLM`."""
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -36,7 +36,11 @@ class Layer(nn.Module):
 
 
 class Bert(nn.Module):
-    """Token, position and type tables, layers, pooler over the first token, classifier."""
+    """Token, position and type tables, layers, and a head.
+
+    With `classes` a pooler over the first token and a classifier; without, a guess of the token at each place, whose
+    last matrix is the token table.
+    """
 
     def __init__(self, shape: Shape, sizes: Sizes) -> None:
         super().__init__()
@@ -49,8 +53,13 @@ class Bert(nn.Module):
         self.kinds = nn.Embedding(2, width)
         self.norm = nn.LayerNorm(width, eps=EPS)
         self.layers = nn.ModuleList(Layer(width, shape.heads, self.dropout) for _ in range(shape.layers))
-        self.pooler = nn.Linear(width, width)
-        self.classifier = nn.Linear(width, sizes.classes)
+        if sizes.classes:
+            self.pooler = nn.Linear(width, width)
+            self.classifier = nn.Linear(width, sizes.classes)
+        else:
+            self.transform = nn.Linear(width, width)
+            self.transform_norm = nn.LayerNorm(width, eps=EPS)
+            self.head_bias = nn.Parameter(torch.zeros(sizes.vocab))
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
@@ -59,13 +68,21 @@ class Bert(nn.Module):
         with torch.no_grad():
             self.tokens.weight[sizes.pad].zero_()
 
-    def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
-        """ids, mask: (batch, tokens) -> logits (batch, classes)."""
+    def forward(self, ids: Tensor, mask: Tensor | None = None, places: Tensor | None = None) -> Tensor:
+        """ids, mask: (batch, tokens) -> logits (batch, classes), or (batch, tokens, vocab).
+
+        `places`: positions in the flattened ids; only of these are tokens guessed -> (places, vocab).
+        """
         x = self.tokens(ids) + self.places.weight[: ids.shape[1]] + self.kinds.weight[0]
         x = F.dropout(self.norm(x), self.dropout, self.training)
         wide = None if mask is None else mask[:, None, None, :]
         for layer in self.layers:
             x = layer(x, wide)
+        if not self.sizes.classes:
+            if places is not None:
+                x = x.flatten(0, 1)[places]
+            x = self.transform_norm(F.gelu(self.transform(x)))
+            return F.linear(x, self.tokens.weight, self.head_bias)
         pooled = torch.tanh(self.pooler(x[:, 0]))
         return self.classifier(F.dropout(pooled, self.dropout, self.training))
 
@@ -76,16 +93,20 @@ def build(shape: Shape, sizes: Sizes) -> Bert:
 
 
 def export(net: Bert) -> tuple[dict[str, Tensor], dict]:
-    """Weights and config of the same net as `BertForSequenceClassification`."""
+    """Weights and config of the same net in transformers' format."""
     state = net.state_dict()
+    classifies = bool(net.sizes.classes)
     names = {
         "tokens.weight": "bert.embeddings.word_embeddings.weight",
         "places.weight": "bert.embeddings.position_embeddings.weight",
         "kinds.weight": "bert.embeddings.token_type_embeddings.weight",
         "norm": "bert.embeddings.LayerNorm",
-        "pooler": "bert.pooler.dense",
-        "classifier": "classifier",
     }
+    if classifies:
+        names |= {"pooler": "bert.pooler.dense", "classifier": "classifier"}
+    else:
+        names |= {"transform": "cls.predictions.transform.dense", "head_bias": "cls.predictions.bias"}
+        names |= {"transform_norm": "cls.predictions.transform.LayerNorm"}
     parts = {"out": "attention.output.dense", "norm1": "attention.output.LayerNorm", "up": "intermediate.dense"}
     parts |= {"down": "output.dense", "norm2": "output.LayerNorm"}
     tensors: dict[str, Tensor] = {}
@@ -102,7 +123,7 @@ def export(net: Bert) -> tuple[dict[str, Tensor], dict]:
             for name, part in zip(("query", "key", "value"), state[f"layers.{n}.qkv.{end}"].chunk(3), strict=True):
                 tensors[f"bert.encoder.layer.{n}.attention.self.{name}.{end}"] = part.contiguous()
     config = {
-        "architectures": ["BertForSequenceClassification"],
+        "architectures": ["BertForSequenceClassification" if classifies else "BertForMaskedLM"],
         "model_type": "bert",
         "vocab_size": net.sizes.vocab,
         "hidden_size": net.shape.width,
@@ -116,6 +137,5 @@ def export(net: Bert) -> tuple[dict[str, Tensor], dict]:
         "type_vocab_size": 2,
         "layer_norm_eps": EPS,
         "pad_token_id": net.sizes.pad,
-        "problem_type": "single_label_classification",
     }
-    return tensors, config
+    return tensors, config | ({"problem_type": "single_label_classification"} if classifies else {})

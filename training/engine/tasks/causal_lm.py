@@ -1,7 +1,6 @@
 """Language model: predict the next token of packed blocks; perplexity and bits per byte on held-out stretches."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,86 +9,20 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from training.engine import metrics, ordering
-from training.engine.errors import DataError
-from training.engine.protocol import InputData
-from training.engine.readers import read_rows, read_text
-from training.engine.registry import Sizes
 from training.engine.tasks import base
-from training.engine.tokenizing import LM_SPECIALS, Tokenizer, load_tokenizer, train_tokenizer
+from training.engine.tasks.packed import PackedText
+from training.engine.tokenizing import LM_SPECIALS
 
 PROMPT_TOKENS, NEW_TOKENS = 24, 80
 TEMPERATURE = 0.8
 EVAL_TOKENS = 4_096
 
 
-class Task(base.Task):
+class Task(PackedText):
     """Blocks of `context` tokens, cut at an offset that changes with the epoch."""
 
-    unit = "tokens"
-    tokenizer: Tokenizer
-    parts: dict[str, np.ndarray]
-
-    def prepare_key(self) -> dict[str, Any]:
-        return {"tokenizer": self.spec.to_json()["tokenizer"]}
-
-    def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
-        split = self.spec.data.split
-        if data.kind == "text":
-            text = read_text(Path(data.path))
-            cuts = ordering.split_text(text, split.valid, split.test, split.seed)
-            texts = {part: [text[a:b] for a, b in found] for part, found in cuts.items()}
-            ended = False
-        else:
-            texts = self._documents(data)
-            ended = True
-        assert self.spec.tokenizer is not None
-        tokenizer = train_tokenizer(self.spec.tokenizer, texts["train"], LM_SPECIALS)
-        tokenizer.save(folder / "tokenizer.json")
-        dtype = "uint16" if tokenizer.size <= 2**16 else "uint32"
-        facts: dict[str, Any] = {"dtype": dtype, "tokens": {}, "bytes": {}}
-        for part, found in texts.items():
-            tokens = size_bytes = 0
-            with (folder / f"{part}.bin").open("wb") as file:
-                for piece in found:
-                    for ids in tokenizer.encode_parts(piece):
-                        self.stop.check()
-                        file.write(ids.astype(dtype).tobytes())
-                        tokens += len(ids)
-                    if ended:
-                        file.write(np.zeros(1, dtype).tobytes())
-                        tokens += 1
-                    size_bytes += len(piece.encode("utf-8", "replace"))
-            facts["tokens"][part], facts["bytes"][part] = tokens, size_bytes
-        context = self.shape.context or 1
-        if facts["tokens"]["train"] < 2 * context or min(facts["tokens"].values()) < 2:
-            raise DataError("data_shape", problem=f"it is too short for a context of {context} tokens")
-        return facts
-
-    def _documents(self, data: InputData) -> dict[str, list[str]]:
-        """Rows as documents: whole documents go to one part."""
-        columns = [self.spec.data.columns["text"]]
-        rows = read_rows(Path(data.path), data.kind, columns, data.profile, self.stop)
-        documents = [text for (text,) in rows if text.strip()]
-        if len(documents) < 3:
-            raise DataError("data_shape", problem="it has fewer than three documents")
-        split = self.spec.data.split
-        same = np.zeros(len(documents), dtype=np.int64)
-        chosen = ordering.split_rows(same, split.valid, split.test, split.seed)
-        return {part: [documents[i] for i in numbers] for part, numbers in chosen.items()}
-
-    def open(self, folder: Path, facts: dict[str, Any]) -> None:
-        self.facts = facts
-        self.tokenizer = load_tokenizer(folder / "tokenizer.json")
-        self.parts = {part: np.memmap(folder / f"{part}.bin", facts["dtype"], "r") for part in base.PARTS}
-
-    @property
-    def sizes(self) -> Sizes:
-        return Sizes(vocab=self.tokenizer.size)
-
-    @property
-    def context(self) -> int:
-        """Tokens the net sees at once."""
-        return self.shape.context or 1
+    specials = LM_SPECIALS
+    between = 0
 
     def count(self, part: str) -> int:
         if part == "train":
@@ -111,9 +44,6 @@ class Task(base.Task):
     def loss(self, net: nn.Module, batch: base.Batch) -> Tensor:
         logits = net(batch["ids"])
         return F.cross_entropy(logits.view(-1, logits.shape[-1]), batch["next"].view(-1))
-
-    def units(self, batch: base.Batch) -> int:
-        return batch["ids"].numel()
 
     def measure(self, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:
         """Nats, tokens and right guesses of each block.
@@ -180,7 +110,3 @@ class Task(base.Task):
             drawn = torch.multinomial(logits.softmax(-1), 1, generator=chance)
             ids = torch.cat([ids, drawn], 1)
         return ids[:, start:]
-
-    def package(self, folder: Path) -> dict[str, Any]:
-        self.tokenizer.save(folder / "tokenizer.json")
-        return {}

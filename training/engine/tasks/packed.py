@@ -1,0 +1,92 @@
+"""What language models share: text as one stream of tokens in each part, cut into blocks of one length."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from training.engine import ordering
+from training.engine.errors import DataError
+from training.engine.protocol import InputData
+from training.engine.readers import read_rows, read_text
+from training.engine.registry import Sizes
+from training.engine.tasks import base
+from training.engine.tokenizing import Tokenizer, load_tokenizer, train_tokenizer
+
+
+class PackedText(base.Task):
+    """One file of tokens for each part; documents follow each other, divided by the token `between`."""
+
+    unit = "tokens"
+    specials: ClassVar[tuple[str, ...]]
+    between: ClassVar[int]
+    tokenizer: Tokenizer
+    parts: dict[str, np.ndarray]
+
+    def prepare_key(self) -> dict[str, Any]:
+        return {"tokenizer": self.spec.to_json()["tokenizer"]}
+
+    def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
+        split = self.spec.data.split
+        if data.kind == "text":
+            text = read_text(Path(data.path))
+            cuts = ordering.split_text(text, split.valid, split.test, split.seed)
+            texts = {part: [text[a:b] for a, b in found] for part, found in cuts.items()}
+            ended = False
+        else:
+            texts = self._documents(data)
+            ended = True
+        assert self.spec.tokenizer is not None
+        tokenizer = train_tokenizer(self.spec.tokenizer, texts["train"], self.specials)
+        tokenizer.save(folder / "tokenizer.json")
+        dtype = "uint16" if tokenizer.size <= 2**16 else "uint32"
+        facts: dict[str, Any] = {"dtype": dtype, "tokens": {}, "bytes": {}}
+        for part, found in texts.items():
+            tokens = size_bytes = 0
+            with (folder / f"{part}.bin").open("wb") as file:
+                for piece in found:
+                    for ids in tokenizer.encode_parts(piece):
+                        self.stop.check()
+                        file.write(ids.astype(dtype).tobytes())
+                        tokens += len(ids)
+                    if ended:
+                        file.write(np.full(1, self.between, dtype).tobytes())
+                        tokens += 1
+                    size_bytes += len(piece.encode("utf-8", "replace"))
+            facts["tokens"][part], facts["bytes"][part] = tokens, size_bytes
+        if facts["tokens"]["train"] < 2 * self.context or min(facts["tokens"].values()) < 2:
+            raise DataError("data_shape", problem=f"it is too short for a context of {self.context} tokens")
+        return facts
+
+    def _documents(self, data: InputData) -> dict[str, list[str]]:
+        """Rows as documents: whole documents go to one part."""
+        columns = [self.spec.data.columns["text"]]
+        rows = read_rows(Path(data.path), data.kind, columns, data.profile, self.stop)
+        documents = [text for (text,) in rows if text.strip()]
+        if len(documents) < 3:
+            raise DataError("data_shape", problem="it has fewer than three documents")
+        split = self.spec.data.split
+        same = np.zeros(len(documents), dtype=np.int64)
+        chosen = ordering.split_rows(same, split.valid, split.test, split.seed)
+        return {part: [documents[i] for i in numbers] for part, numbers in chosen.items()}
+
+    def open(self, folder: Path, facts: dict[str, Any]) -> None:
+        self.facts = facts
+        self.tokenizer = load_tokenizer(folder / "tokenizer.json")
+        self.parts = {part: np.memmap(folder / f"{part}.bin", facts["dtype"], "r") for part in base.PARTS}
+
+    @property
+    def sizes(self) -> Sizes:
+        return Sizes(vocab=self.tokenizer.size)
+
+    @property
+    def context(self) -> int:
+        """Tokens the net sees at once."""
+        return self.shape.context or 1
+
+    def units(self, batch: base.Batch) -> int:
+        return batch["ids"].numel()
+
+    def package(self, folder: Path) -> dict[str, Any]:
+        self.tokenizer.save(folder / "tokenizer.json")
+        return {}
