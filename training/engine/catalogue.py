@@ -48,7 +48,8 @@ class Arch:
 class Task:
     """A task: the data it reads, the architectures that can do it, what it measures, the unit of its speed.
 
-    `packed`: it reads text as blocks of `context` tokens, whatever the rows.
+    `packed`: it reads text as blocks of `context` tokens, whatever the rows. `starts`: tasks whose models it can go on
+    from.
     """
 
     title: str
@@ -59,6 +60,7 @@ class Task:
     primary: str
     unit: str
     tokenizer: bool
+    starts: tuple[str, ...]
     packed: bool = False
 
 
@@ -216,6 +218,7 @@ TASKS: dict[str, Task] = {
         primary="perplexity",
         unit="tokens",
         tokenizer=True,
+        starts=("causal-lm",),
         packed=True,
     ),
     "masked-lm": Task(
@@ -227,6 +230,7 @@ TASKS: dict[str, Task] = {
         primary="perplexity",
         unit="tokens",
         tokenizer=True,
+        starts=("masked-lm",),
         packed=True,
     ),
     "text-classification": Task(
@@ -238,6 +242,7 @@ TASKS: dict[str, Task] = {
         primary="macro_f1",
         unit="rows",
         tokenizer=True,
+        starts=("masked-lm", "text-classification"),
     ),
     "image-classification": Task(
         title="Image classification",
@@ -248,6 +253,7 @@ TASKS: dict[str, Task] = {
         primary="accuracy",
         unit="images",
         tokenizer=False,
+        starts=("image-classification",),
     ),
 }
 

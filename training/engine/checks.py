@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from training.engine.catalogue import TASKS
+from training.engine.catalogue import ARCHS, TASKS
 from training.engine.sizing import (
     chars_of,
     chars_per_token,
@@ -22,9 +22,14 @@ MAX_CLASSES = 1_000
 MAX_PAIRS = 5
 
 
-def validate(spec: Spec, profile: Profile) -> list[Issue]:
-    """Everything wrong or doubtful about running `spec` on a dataset with this profile; errors come first."""
+def validate(spec: Spec, profile: Profile, start: Spec | None = None) -> list[Issue]:
+    """Everything wrong or doubtful about running `spec` on a dataset with this profile; errors come first.
+
+    `start`: the spec of the model version that `spec.model.start` names.
+    """
     issues = contradictions(spec)
+    if start is not None:
+        issues += start_issues(spec, start)
     if any(issue.level == "error" for issue in issues):
         return _sorted(issues)
     task, kind = TASKS[spec.task], profile.get("kind")
@@ -37,6 +42,27 @@ def validate(spec: Spec, profile: Profile) -> list[Issue]:
         issues += _text_length(spec, profile) if task.packed else _rows(spec, profile)
         issues += _fit(spec, profile)
     return _sorted(issues)
+
+
+def start_issues(spec: Spec, start: Spec) -> list[Issue]:
+    """What keeps a spec from starting with the weights of a model that was trained by the spec `start`."""
+    starts = TASKS[spec.task].starts
+    if start.task not in starts:
+        params = {"task": spec.task, "other": start.task, "choices": ", ".join(starts)}
+        return [make_issue("model.start", "start_task", **params)]
+    if start.model.arch != spec.model.arch:
+        return [make_issue("model.arch", "start_arch", arch=start.model.arch)]
+    issues = []
+    for name in ARCHS[start.model.arch].settings:
+        wanted, own = getattr(start.shape, name), getattr(spec.shape, name)
+        shorter = name == "context" and own is not None and wanted is not None and own <= wanted
+        if name != "dropout" and own != wanted and not shorter:
+            issues.append(make_issue(f"model.{name}", "start_shape", setting=name, value=wanted))
+    if start.tokenizer != spec.tokenizer and TASKS[spec.task].tokenizer:
+        theirs = start.tokenizer
+        written = f"{theirs.kind} {theirs.vocab or ''}".strip() if theirs else ""
+        issues.append(make_issue("tokenizer", "start_tokenizer", tokenizer=written))
+    return issues
 
 
 def _sorted(issues: list[Issue]) -> list[Issue]:

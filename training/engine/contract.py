@@ -24,6 +24,7 @@ from training.engine.protocol import (
     STOPPED,
     InputData,
     Inputs,
+    InputStart,
     Reason,
     parse_event,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "Estimate",
     "EvalSpec",
     "InputData",
+    "InputStart",
     "Inputs",
     "Issue",
     "KeepSpec",

@@ -140,7 +140,7 @@ model-index:
 
 # {task.title}
 
-{arch.title}, size {spec.model.size}, {resolved["parameters"]:,} learnt parameters. Trained from random weights.
+{arch.title}, size {spec.model.size}, {resolved["parameters"]:,} learnt parameters. {_origin(spec, resolved)}
 
 ## Results on the held-out test part
 
@@ -172,6 +172,14 @@ Draft, to be completed by the authors: who may use this model, and for what.
 - The model has seen only the dataset named above; it repeats its errors, gaps and prejudices.
 - Not examined: fairness between groups, robustness, leakage of personal data from the training part.
 """
+
+
+def _origin(spec: Spec, resolved: dict[str, Any]) -> str:
+    if spec.model.start is None:
+        return "Trained from random weights."
+    held = spec.model.learn_layers
+    learnt = "" if held is None else f" Only the last {held} layers and the head were trained."
+    return f"Trained from model version {spec.model.start} (manifest {resolved['start_manifest_sha256']}).{learnt}"
 
 
 def load_net(folder: Path) -> nn.Module:

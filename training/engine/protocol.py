@@ -109,6 +109,14 @@ class InputData:
 
 
 @dataclasses.dataclass(frozen=True)
+class InputStart:
+    """The package of the model version that the weights come from."""
+
+    path: str = option("Absolute path of its folder", max_chars=4_000)
+    manifest_sha256: str = option("Hash of its MANIFEST.json", pattern="[0-9a-f]{64}")
+
+
+@dataclasses.dataclass(frozen=True)
 class Inputs:
     """inputs.json: what the supervisor tells the engine beside the spec."""
 
@@ -117,6 +125,7 @@ class Inputs:
     fence: int = option("Fence token of the attempt", ge=0)
     data: InputData = option("Dataset blob")
     resume: bool = option("Whether to go on from a checkpoint in the folder", False)
+    start: InputStart | None = option("Package of the model that the spec starts from", None)
 
     @classmethod
     def from_json(cls, obj: Any) -> "Inputs":

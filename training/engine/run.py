@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from training.engine import checkpoint, device, listeners, package, prepare, protocol
+from training.engine import checkpoint, device, listeners, package, prepare, protocol, start
 from training.engine.checkpoint import Owner
 from training.engine.errors import EngineError, Stop, StopRequestedError
 from training.engine.events import EventLog, finite
@@ -107,6 +107,9 @@ class _Attempt:
         self.events.emit("phase", phase="prepare", total=None)
         self.task: Task = task_module(self.spec.task).Task(self.spec, self.stop)
         self.task.device = self.device
+        self.start = start.open_start(self.inputs.start, self.spec)
+        if self.start is not None and self.start.tokenizer.exists():
+            self.task.start_tokenizer = self.start.tokenizer
         cache = Path(os.environ.get(CACHE_VARIABLE) or self.folder / "prepared")
         folder, self.prepared = prepare.prepared_folder(self.spec, self.inputs.data, self.task, cache)
         self.stop.check()
@@ -157,7 +160,11 @@ class _Attempt:
 
     def _build(self) -> Loop:
         torch.manual_seed(self.spec.train.seed)
-        net = net_module(self.spec.model.arch).build(self.spec.shape, self.task.sizes).to(self.device)
+        net = net_module(self.spec.model.arch).build(self.spec.shape, self.task.sizes)
+        if self.start is not None:
+            start.take_over(net, self.start, self.task.answers)
+            start.freeze(net, self.spec.model.arch, self.spec.model.learn_layers)
+        net = net.to(self.device)
         self.dtype = device.choose_dtype(self.spec, self.device)
         loop = Loop(
             spec=self.spec,
@@ -281,6 +288,7 @@ class _Attempt:
             "items": {part: self.task.count(part) for part in ("train", "valid", "test")},
             "sizes": dataclasses.asdict(self.task.sizes),
             "shape": dataclasses.asdict(self.spec.shape),
+            "start_manifest_sha256": self.inputs.start.manifest_sha256 if self.inputs.start else None,
             "parameters": parameters_of(loop.net),
         }
 

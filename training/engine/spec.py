@@ -52,6 +52,10 @@ class ModelSpec:
 
     arch: str = option("Architecture", choices=tuple(ARCHS))
     size: str = option("Named size", "mini", choices=SIZES)
+    start: str | None = option("Id of the registered model version whose weights it starts from", None, pattern=UUID)
+    learn_layers: int | None = option(
+        "With a start: how many of the last layers learn, beside the head; otherwise all", None, ge=0, le=96
+    )
     layers: int | None = option("Layers; for a ResNet, blocks in each of its three stages", None, ge=1, le=96)
     heads: int | None = option("Attention heads in each layer", None, ge=1, le=128)
     width: int | None = option("Numbers that represent one token or place", None, ge=8, le=16_384)
@@ -165,6 +169,10 @@ class Spec:
         for part in ("keep", "limits", "resources"):
             del obj[part]
         obj["train"].pop("threads")
+        for name in ("start", "learn_layers"):
+            # Specs from before there were starts keep their identity, and their runs can be resumed.
+            if obj["model"][name] is None:
+                del obj["model"][name]
         return hashlib.sha256(canonical_json(obj)).hexdigest()
 
     @property
@@ -234,6 +242,12 @@ def contradictions(spec: Spec) -> list[Issue]:
         issues.append(make_issue("model.size", "size_unknown", **params))
         return issues
     shape = shape_of(spec.model)
+    if spec.model.learn_layers is not None:
+        if spec.model.start is None:
+            issues.append(make_issue("model.learn_layers", "learn_without_start"))
+        elif spec.model.learn_layers > (shape.layers if spec.model.arch != "lstm" else 0):
+            params = {"count": spec.model.learn_layers, "layers": shape.layers}
+            issues.append(make_issue("model.learn_layers", "learn_many", **params))
     if shape.heads is not None and shape.width % shape.heads:
         issues.append(make_issue("model.heads", "heads_width", width=shape.width, heads=shape.heads))
     if shape.patch is not None and shape.image is not None and shape.image % shape.patch:

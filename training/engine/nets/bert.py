@@ -8,6 +8,8 @@ from training.engine.catalogue import Shape
 from training.engine.registry import Sizes
 
 EPS = 1e-12
+HEAD = ("pooler.", "classifier.", "transform.", "transform_norm.", "head_bias")
+LAYERS = "layers"
 
 
 class Layer(nn.Module):

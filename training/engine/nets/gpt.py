@@ -10,6 +10,8 @@ from training.engine.catalogue import Shape
 from training.engine.registry import Sizes
 
 EPS = 1e-5
+HEAD: tuple[str, ...] = ()  # the last matrix is the token table
+LAYERS = "blocks"
 
 
 class Norm(nn.Module):

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 from training.engine.catalogue import Shape
 from training.engine.registry import Sizes
 
+HEAD = ("head.", "head_bias")
+LAYERS = ""  # one unit: it learns whole or not at all
+
 
 class LSTM(nn.Module):
     """With `classes` a classifier of whole sequences, without a model of the next token."""

@@ -6,6 +6,9 @@ from torch import Tensor, nn
 from training.engine.catalogue import Shape
 from training.engine.registry import Sizes
 
+HEAD = ("classifier.",)
+LAYERS = "stages"
+
 
 class Conv(nn.Module):
     """Convolution and batch norm."""

@@ -8,6 +8,8 @@ from training.engine.catalogue import Shape
 from training.engine.registry import Sizes
 
 EPS = 1e-12
+HEAD = ("classifier.",)
+LAYERS = "layers"
 
 
 class Layer(nn.Module):

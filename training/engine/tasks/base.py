@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from training.engine import ordering
+from training.engine.checkpoint import file_sha256
 from training.engine.errors import Stop
 from training.engine.protocol import InputData
 from training.engine.registry import Sizes
 from training.engine.spec import Spec
+from training.engine.tokenizing import Tokenizer, load_tokenizer, train_tokenizer
 
 Batch = dict[str, Tensor]
 PARTS = ("train", "valid", "test")
@@ -50,7 +52,25 @@ class Task(abc.ABC):
         self.spec, self.stop = spec, stop
         self.shape = spec.shape
         self.device = torch.device("cpu")
+        self.start_tokenizer: Path | None = None  # of the model it starts from
         self._epoch: tuple[int, list[np.ndarray]] | None = None
+
+    @property
+    def answers(self) -> list[str]:
+        """What the head of the net stands for, in order; nothing when the vocabulary says it."""
+        return []
+
+    def tokenizer_for(self, texts: Iterable[str], specials: tuple[str, ...]) -> Tokenizer:
+        """That of the model it starts from, or one learnt from these texts."""
+        if self.start_tokenizer is not None:
+            return load_tokenizer(self.start_tokenizer)
+        assert self.spec.tokenizer is not None
+        return train_tokenizer(self.spec.tokenizer, texts, specials)
+
+    def tokenizer_key(self) -> dict[str, Any]:
+        """What of the spec and the start shapes the tokens."""
+        key = {"tokenizer": self.spec.to_json()["tokenizer"]}
+        return key if self.start_tokenizer is None else key | {"start": file_sha256(self.start_tokenizer)}
 
     @abc.abstractmethod
     def prepare_key(self) -> dict[str, Any]:

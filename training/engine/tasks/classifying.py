@@ -59,6 +59,10 @@ class Classifier(base.Task):
         self.parts = {part: np.load(folder / f"{part}.npy") for part in base.PARTS}
 
     @property
+    def answers(self) -> list[str]:
+        return self.labels
+
+    @property
     def sizes(self) -> Sizes:
         return Sizes(classes=len(self.labels))
 

@@ -11,7 +11,7 @@ from training.engine.protocol import InputData
 from training.engine.readers import read_rows, read_text
 from training.engine.registry import Sizes
 from training.engine.tasks import base
-from training.engine.tokenizing import Tokenizer, load_tokenizer, train_tokenizer
+from training.engine.tokenizing import Tokenizer, load_tokenizer
 
 
 class PackedText(base.Task):
@@ -24,7 +24,7 @@ class PackedText(base.Task):
     parts: dict[str, np.ndarray]
 
     def prepare_key(self) -> dict[str, Any]:
-        return {"tokenizer": self.spec.to_json()["tokenizer"]}
+        return self.tokenizer_key()
 
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
         split = self.spec.data.split
@@ -36,8 +36,7 @@ class PackedText(base.Task):
         else:
             texts = self._documents(data)
             ended = True
-        assert self.spec.tokenizer is not None
-        tokenizer = train_tokenizer(self.spec.tokenizer, texts["train"], self.specials)
+        tokenizer = self.tokenizer_for(texts["train"], self.specials)
         tokenizer.save(folder / "tokenizer.json")
         dtype = "uint16" if tokenizer.size <= 2**16 else "uint32"
         facts: dict[str, Any] = {"dtype": dtype, "tokens": {}, "bytes": {}}

@@ -15,7 +15,7 @@ from training.engine.readers import read_rows
 from training.engine.registry import Sizes
 from training.engine.tasks import base
 from training.engine.tasks.classifying import Classifier
-from training.engine.tokenizing import CLASSIFIER_SPECIALS, Tokenizer, load_tokenizer, train_tokenizer
+from training.engine.tokenizing import CLASSIFIER_SPECIALS, Tokenizer, load_tokenizer
 
 PAD, CLS, SEP = 0, 2, 3
 MULTIPLE = 8
@@ -29,7 +29,7 @@ class Task(Classifier):
     tokenizer: Tokenizer
 
     def prepare_key(self) -> dict[str, Any]:
-        return {"tokenizer": self.spec.to_json()["tokenizer"], "context": self.shape.context}
+        return self.tokenizer_key() | {"context": self.shape.context}
 
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
         columns = [self.spec.data.columns["text"], self.spec.data.columns["label"]]
@@ -44,8 +44,7 @@ class Task(Classifier):
             raise DataError("data_shape", problem="no row has both text and label")
         names = self.encode_labels(labels, folder)
         train = np.load(folder / "train.npy")
-        assert self.spec.tokenizer is not None
-        tokenizer = train_tokenizer(self.spec.tokenizer, (texts[i] for i in train), CLASSIFIER_SPECIALS)
+        tokenizer = self.tokenizer_for((texts[i] for i in train), CLASSIFIER_SPECIALS)
         tokenizer.save(folder / "tokenizer.json")
         dtype = "uint16" if tokenizer.size <= 2**16 else "uint32"
         room = (self.shape.context or 3) - 2

@@ -1,0 +1,89 @@
+"""Starting from a model that was trained before: its weights and tokenizer, and which of its layers go on learning."""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+from torch import nn
+
+from training.engine import package
+from training.engine.checks import start_issues
+from training.engine.errors import EngineError
+from training.engine.protocol import InputStart, Reason
+from training.engine.registry import net_module
+from training.engine.spec import Spec
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """A package whose every file is what its manifest says."""
+
+    folder: Path
+    spec: Spec
+    net: nn.Module
+    labels: list[str]
+
+    @property
+    def tokenizer(self) -> Path:
+        """The file of its tokenizer; absent for images."""
+        return self.folder / "tokenizer.json"
+
+
+def open_start(found: InputStart | None, spec: Spec) -> Start | None:
+    """The model that a spec starts from, or None. Raises EngineError(bad_spec) when it is not there or does not fit."""
+    if spec.model.start is None:
+        return None
+    if found is None:
+        raise EngineError(Reason.BAD_SPEC, "start_gone")
+    folder = Path(found.path)
+    try:
+        same = hashlib.sha256((folder / package.MANIFEST).read_bytes()).hexdigest() == found.manifest_sha256
+        net = package.load_net(folder) if same else None
+        theirs = Spec.from_text((folder / "spec.json").read_bytes())
+        config = json.loads((folder / "config.json").read_bytes())
+    except (OSError, ValueError, KeyError) as error:
+        raise EngineError(Reason.BAD_SPEC, "start_gone") from error
+    if net is None:
+        raise EngineError(Reason.BAD_SPEC, "start_changed")
+    issues = start_issues(spec, theirs)
+    if issues:
+        raise EngineError(Reason.BAD_SPEC, "start_unfit", problem=issues[0].text)
+    names: dict[str, str] = config.get("id2label") or {}
+    return Start(folder, theirs, net, [names[key] for key in sorted(names, key=int)])
+
+
+def take_over(net: nn.Module, start: Start, labels: list[str]) -> list[str]:
+    """Give `net` the weights of the start; its head too when it answers the same. Returns the names that stay fresh.
+
+    A shorter context takes the first places of a longer one. Raises EngineError(bad_spec) when a weight below the head
+    has no counterpart.
+    """
+    theirs, own = start.net.state_dict(), net.state_dict()
+    head = net_module(start.spec.model.arch).HEAD
+    fresh = []
+    for name, tensor in own.items():
+        found = theirs.get(name)
+        of_head = name.startswith(head)
+        if of_head and (found is None or found.shape != tensor.shape or labels != start.labels):
+            fresh.append(name)
+            continue
+        if found is not None and name.startswith("places") and found.dim() == 2:
+            found = found[: len(tensor)]
+        if found is None or found.shape != tensor.shape:
+            problem = f"its weight {name} has another shape"
+            raise EngineError(Reason.BAD_SPEC, "start_unfit", problem=problem)
+        own[name] = found
+    net.load_state_dict(own)
+    return fresh
+
+
+def freeze(net: nn.Module, arch: str, learn_layers: int | None) -> None:
+    """Let only the head and the last `learn_layers` layers learn; everything when it is None."""
+    if learn_layers is None:
+        return
+    module = net_module(arch)
+    layers = list(getattr(net, module.LAYERS)) if module.LAYERS else []
+    kept = {id(p) for layer in layers[len(layers) - learn_layers :] for p in layer.parameters()}
+    for name, parameter in net.named_parameters():
+        parameter.requires_grad_(name.startswith(module.HEAD) or id(parameter) in kept)
