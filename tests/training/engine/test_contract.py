@@ -309,6 +309,7 @@ def test_inputs_are_read_strictly() -> None:
     good = {"v": 1, "job": VERSION, "fence": 1, "data": {"path": "/x", "kind": "text", "sha256": "a" * 64}}
     assert Inputs.from_text(json.dumps(good)).to_json() == good | {
         "resume": False,
+        "start": None,
         "data": good["data"] | {"profile": {}},
     }
     with pytest.raises(SpecError):
