@@ -388,15 +388,15 @@ def test_stop_is_heard_while_preparing(make_run: MakeRun) -> None:
     def before() -> None:
         import os
 
-        from training.engine.tasks import packed
+        from training.engine.tasks import base
 
-        train = packed.train_tokenizer
+        train = base.train_tokenizer
 
         def call(*words):  # type: ignore[no-untyped-def]
             os.kill(os.getpid(), signal.SIGTERM)
             return train(*words)
 
-        packed.train_tokenizer = call
+        base.train_tokenizer = call
 
     run = make_run("run", tiny("causal-lm"))
     assert run.go(before) == STOPPED, run.log
