@@ -109,6 +109,7 @@ class ModelVersionDetail(ModelVersionRow):
     trained_on = DatasetVersionRef(source="dataset_versions", many=True, read_only=True)
     trained_under = TermRef(source="terms", many=True, read_only=True)
     trained_by = PersonSerializer(source="created_by", read_only=True)
+    started_from = ModelVersionRef(read_only=True, allow_null=True)
 
     class Meta(ModelVersionRow.Meta):
         fields = [
@@ -121,6 +122,7 @@ class ModelVersionDetail(ModelVersionRow):
             "trained_on",
             "trained_under",
             "trained_by",
+            "started_from",
             "job_id",
             "mlflow_run_id",
             "mlflow_model_id",

@@ -78,7 +78,7 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
         return self.select_related("created_by").prefetch_related("metrics")
 
     def with_lineage(self) -> ModelVersionQuerySet:
-        return self.select_related("model__project", "created_by").prefetch_related(
+        return self.select_related("model__project", "created_by", "started_from__model").prefetch_related(
             "dataset_versions__dataset", "terms__agreement", "metrics"
         )
 
@@ -106,6 +106,9 @@ class ModelVersion(Record):
     )
     terms = models.ManyToManyField(
         "collab.AgreementVersion", related_name="+", blank=True, verbose_name=_("trained under")
+    )
+    started_from = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="continued_by", verbose_name=_("started from")
     )
     created_by = models.ForeignKey("collab.User", models.PROTECT, related_name="+", verbose_name=_("trained by"))
 

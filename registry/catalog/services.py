@@ -40,6 +40,7 @@ class TrainedModel:
     mlflow_version: str = ""
     dataset_versions: Sequence[DatasetVersion] = field(default_factory=tuple)
     terms: Sequence[AgreementVersion] = field(default_factory=tuple)
+    started_from: ModelVersion | None = None
 
 
 @transaction.atomic
@@ -73,10 +74,13 @@ def register_version(*, project: Project, name: str, trained: TrainedModel, job_
         mlflow_run_id=trained.mlflow_run_id,
         mlflow_model_id=trained.mlflow_model_id,
         mlflow_version=trained.mlflow_version,
+        started_from=trained.started_from,
         created_by=by,
     )
-    version.dataset_versions.set(trained.dataset_versions)
-    version.terms.set(trained.terms)
+    # What the start was made of is in this one too: its data and terms go along, however long the chain.
+    before = [trained.started_from] if trained.started_from else []
+    version.dataset_versions.set([*trained.dataset_versions, *(d for v in before for d in v.dataset_versions.all())])
+    version.terms.set([*trained.terms, *(terms for v in before for terms in v.terms.all())])
     ModelMetric.objects.bulk_create(
         ModelMetric(version=version, name=key[:60], value=value) for key, value in metrics.items()
     )

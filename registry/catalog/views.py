@@ -122,6 +122,9 @@ def _lineage(version: ModelVersion) -> list[dict[str, Any]]:
         {"kind": "dataset", "label": data, "url": data.get_absolute_url(), "detail": data.get_kind_display()}
         for data in version.dataset_versions.all()
     ]
+    start = version.started_from
+    if start is not None:
+        nodes.append({"kind": "model", "label": start, "url": start.get_absolute_url(), "detail": start.architecture})
     if version.job_id:
         detail = _("by %(person)s") % {"person": version.created_by}
         url = reverse("training:job", args=[version.job_id])

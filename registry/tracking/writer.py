@@ -218,6 +218,18 @@ class RunWriter:
         with self._guarded() as client:
             client.log_text(self._run_id, text, path)
 
+    def fetch_model(self, model_id: str, into: Path) -> None:
+        """Copy the files of a logged model of the project into a folder. Raises TrackingError.
+
+        They are what MLflow has: the caller compares them with the manifest that was registered.
+        """
+        import mlflow
+
+        # An address of a model is looked up where the environment says, whatever the call says.
+        self._set_env({"MLFLOW_TRACKING_URI": self._uri, "MLFLOW_REGISTRY_URI": self._uri})
+        with self._guarded():
+            mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=str(into), tracking_uri=self._uri)
+
     def end_run(self, status: RunStatus, *, ended_at_ms: int | None = None) -> None:
         """Close the run. Closing it again, or with another status, is no error."""
         with self._guarded() as client:

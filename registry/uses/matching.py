@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from enum import StrEnum
@@ -200,12 +200,12 @@ def refusals(dataset: Dataset, matches: list[Match]) -> list[Missing]:
 Asked = tuple[Question, list[UseCode]]
 
 
-def questions_of(dataset: Dataset, said: Mapping[str, Any] | None = None) -> list[Asked]:
+def questions_of(datasets: Iterable[Dataset], said: Mapping[str, Any] | None = None) -> list[Asked]:
     """What a job on this data is asked, each with the codes that ask it, and what has been said already.
 
     Where no code asks anything, a line about the work is all there is to say.
     """
-    codes = list(UseCode.objects.current().filter(terms__dataset=dataset).with_names())
+    codes = list(UseCode.objects.current().filter(terms__dataset__in=list(datasets)).with_names())
     asking = {name: [code for code in codes if code.spec.asks == name] for name in QUESTIONS}
     wanted = {name for name, those in asking.items() if those} | set(said or {}) & set(QUESTIONS) or {"about"}
     return [(question, asking[name]) for name, question in QUESTIONS.items() if name in wanted]

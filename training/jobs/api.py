@@ -41,6 +41,7 @@ from training.jobs.services import (
     submit_job,
     suggest,
 )
+from training.jobs.starting import start_of, startable
 from training.jobs.states import Desired, JobState
 from training.runner.dispatch import run_dir
 from training.runner.events import read_events, read_text
@@ -60,6 +61,7 @@ class JobRow(serializers.ModelSerializer):
     dataset_version = DatasetVersionRef(read_only=True)
     submitted_by = PersonSerializer(read_only=True)
     model_version = ModelVersionRef(read_only=True, allow_null=True)
+    start_version = ModelVersionRef(read_only=True, allow_null=True)
     url = serializers.CharField(source="get_absolute_url", read_only=True)
 
     class Meta:
@@ -78,6 +80,7 @@ class JobRow(serializers.ModelSerializer):
             "dataset_version",
             "submitted_by",
             "model_version",
+            "start_version",
             "created_at",
             "started_at",
             "finished_at",
@@ -298,21 +301,28 @@ class SpecViewSet(ScopedViewSet):
         parameters=[
             OpenApiParameter("dataset_version", OpenApiTypes.UUID, required=True),
             OpenApiParameter("task", OpenApiTypes.STR, required=True, enum=list(TASKS)),
+            OpenApiParameter("start", OpenApiTypes.UUID, description="Model version to go on from"),
         ],
     )
-    @action(detail=False, query=("dataset_version", "task"))
+    @action(detail=False, query=("dataset_version", "task", "start"))
     def default(self, request: Request) -> Response:
         task = request.query_params.get("task", "")
         if task not in TASKS:
             raise serializers.ValidationError({"task": [_("Choose one of %(names)s.") % {"names": ", ".join(TASKS)}]})
-        return Response(suggest(task, self._version(request.query_params.get("dataset_version", ""))))
+        version = self._version(request.query_params.get("dataset_version", ""))
+        start = None
+        if request.query_params.get("start"):
+            rows = startable(version.dataset.project, task, request.user)  # type: ignore[arg-type]
+            start = get_or_404(request.user, "model.download", rows, pk=as_uuid(request.query_params["start"]))
+        return Response(suggest(task, version, start))
 
     @extend_schema(summary="Check a spec against its data", request=SpecInput, responses=SpecAdvice)
     @action(detail=False, methods=["post"])
     def check(self, request: Request) -> Response:
         spec = parse_spec(self.parsed(SpecInput)["spec"])
         version = self._version(spec.data.dataset_version)
-        warnings = check_spec(spec, version)
+        start = start_of(spec, project=version.dataset.project, by=request.user)  # type: ignore[arg-type]
+        warnings = check_spec(spec, version, start)
         return Response(
             {
                 "spec": spec.to_json(),

@@ -14,12 +14,14 @@ from collab.access.policy import Missing, decide, get_or_404
 from collab.accounts.models import User
 from collab.kernel.errors import Fault, FaultyInputError, NotFoundError
 from collab.projects.services import is_open
+from registry.catalog.models import ModelVersion
 from registry.datasets.models import DatasetVersion
 from registry.uses.matching import questions_of
 from training.engine.contract import TASKS, estimate
 from training.jobs.forms import EssentialForm, WholeForm
 from training.jobs.models import Job
 from training.jobs.services import check_spec, fault_of, parse_spec, suggest
+from training.jobs.starting import behind, startable
 
 WHOLE = "whole"
 
@@ -43,15 +45,16 @@ class Draft:
     name: str = ""
     purpose: dict[str, Any] = field(default_factory=dict)
     earlier: Job | None = None
+    start: ModelVersion | None = None
 
     def form(self, data: Any = None, *, whole: bool = False) -> Any:
         """The form with the essential settings, or with all of them as JSON."""
-        asked = questions_of(self.version.dataset, self.purpose)
+        asked = questions_of([self.version.dataset, *behind(self.start)], self.purpose)
         given: dict[str, Any] = {"asked": asked, "purpose": self.purpose, "initial": {"name": self.name}}
         if whole:
             given["initial"]["spec_text"] = json.dumps(self.spec, indent=2, ensure_ascii=False)
             return WholeForm(data, **given)
-        return EssentialForm(data, task=self.task, version=self.version, base=self.spec, **given)
+        return EssentialForm(data, task=self.task, version=self.version, base=self.spec, start=self.start, **given)
 
     def as_in(self, form: Any) -> Draft:
         """With what was filled in."""
@@ -74,11 +77,12 @@ def draft_of(request: HttpRequest) -> Draft | None:
     """
     if "from" in request.GET:
         path = "dataset_version__dataset"
-        rows = Job.objects.select_related(f"{path}__project", f"{path}__organisation")
+        rows = Job.objects.select_related(f"{path}__project", f"{path}__organisation", "start_version__job")
         job = get_or_404(request.user, "job.view", rows, pk=_uuid(request.GET["from"]))
         version = job.dataset_version
         get_or_404(request.user, "dataset.view", DatasetVersion.objects.all(), pk=version.pk)
-        return Draft(version, job.task, job.spec, name=job.name, purpose=job.purpose, earlier=job)
+        start = job.start_version
+        return Draft(version, job.task, job.spec, name=job.name, purpose=job.purpose, earlier=job, start=start)
     if not request.GET.get("version"):
         return None
     versions = DatasetVersion.objects.select_related("dataset__project", "dataset__organisation")
@@ -87,7 +91,11 @@ def draft_of(request: HttpRequest) -> Draft | None:
     task = request.GET.get("task") or (fitting[0] if fitting else "")
     if task not in fitting:
         raise NotFoundError
-    return Draft(version, task, suggest(task, version)["spec"], name=version.dataset.name)
+    start = None
+    if request.GET.get("start"):
+        rows = startable(version.dataset.project, task, request.user)  # type: ignore[arg-type]
+        start = get_or_404(request.user, "model.download", rows, pk=_uuid(request.GET["start"]))
+    return Draft(version, task, suggest(task, version, start)["spec"], name=version.dataset.name, start=start)
 
 
 def tasks_for(version: DatasetVersion) -> list[str]:
@@ -97,14 +105,14 @@ def tasks_for(version: DatasetVersion) -> list[str]:
     return sorted(fitting, key=lambda name: ("label" in TASKS[name].roles) != labelled)
 
 
-def advise(spec: dict[str, Any], version: DatasetVersion) -> Advice:
-    """Hold a spec against its data: an estimate and warnings, or every fault."""
+def advise(spec: dict[str, Any], version: DatasetVersion, start: ModelVersion | None = None) -> Advice:
+    """Hold a spec against its data and its start: an estimate and warnings, or every fault."""
     try:
         parsed = parse_spec(spec)
         if parsed.data.dataset_version != str(version.pk):
             text = _("This page is about the version %(version)s; begin from the other one instead.")
             raise FaultyInputError([Fault("spec.data.dataset_version", text % {"version": version})], field="spec")
-        warnings = [fault_of(issue) for issue in check_spec(parsed, version)]
+        warnings = [fault_of(issue) for issue in check_spec(parsed, version, start)]
     except FaultyInputError as error:
         return Advice(faults=error.faults)
     return Advice(estimate(parsed, version.profile).to_json(), warnings)

@@ -11,7 +11,7 @@ import django_filters
 from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.html import escape
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from collab.kernel.errors import Fault, FaultyInputError
@@ -19,12 +19,14 @@ from collab.kernel.names import DisplayNameValidator
 from collab.projects.models import Project
 from collab.web.forms import ListFilter, OnceForm, SearchInput
 from registry.catalog.metrics import task_label
+from registry.catalog.models import ModelVersion
 from registry.datasets.models import DatasetVersion
 from registry.uses.matching import ANSWERS, TEXTS, Asked
 from registry.uses.vocabulary import FOR_OWNER
 from training.engine.contract import ARCHS, TASKS, SpecError, parse_json
 from training.jobs.models import Job
 from training.jobs.services import fault_of
+from training.jobs.starting import spec_of
 from training.jobs.states import JobState
 
 ARCH_WORDS = {
@@ -170,7 +172,9 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "batch": ("train", "batch"),
     "lr": ("train", "lr"),
     "minutes": ("limits", "minutes"),
+    "learn_layers": ("model", "learn_layers"),
 }
+FROM_START = ("arch", "size", "tokenizer", "vocab")  # come with the model that a job starts from
 
 
 class EssentialForm(_DraftForm):
@@ -189,11 +193,27 @@ class EssentialForm(_DraftForm):
     batch = forms.IntegerField(label=_("Batch"), help_text=_("Rows, images or stretches of text in one step."))
     lr = forms.FloatField(label=_("Learning rate"))
     minutes = forms.FloatField(label=_("Time limit in minutes"), help_text=_("At the limit the work is kept."))
+    learn_layers = forms.TypedChoiceField(
+        label=_("What learns"),
+        required=False,
+        coerce=int,
+        empty_value=None,
+        help_text=_("What is held still costs no memory for its gradients, and stays as it was."),
+    )
     base = forms.CharField(widget=forms.HiddenInput, max_length=100_000)
 
-    def __init__(self, *args: Any, task: str, version: DatasetVersion, base: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        task: str,
+        version: DatasetVersion,
+        base: dict[str, Any],
+        start: ModelVersion | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._fit(task, version.profile)
+        self._go_on_from(start)
         self.initial["base"] = json.dumps(base)
         for name in ESSENTIALS.keys() & self.fields.keys():
             value = _at(base, ESSENTIALS[name])
@@ -215,6 +235,21 @@ class EssentialForm(_DraftForm):
         sizes = dict.fromkeys(size for arch in facts.archs for size in ARCHS[arch].sizes)
         self._choices("size", [(size, size) for size in sizes])
 
+    def _go_on_from(self, start: ModelVersion | None) -> None:
+        """Of a start the net and the tokenizer are known; what is left to say is how much of it learns."""
+        if start is None:
+            del self.fields["learn_layers"]
+            return
+        for name in FROM_START:
+            self.fields.pop(name, None)
+        spec = spec_of(start)
+        layers = spec.shape.layers if spec.model.arch != "lstm" else 0
+        last = [
+            (n, ngettext("the last layer and the head", "the last %(n)s layers and the head", n) % {"n": n})
+            for n in range(1, layers)
+        ]
+        self._choices("learn_layers", [("", _("the whole net")), (0, _("the head alone")), *last])
+
     def _choices(self, name: str, choices: list[tuple[str, Any]]) -> None:
         field: Any = self.fields[name]
         field.choices = choices
@@ -226,9 +261,10 @@ class EssentialForm(_DraftForm):
             _put(spec, ESSENTIALS[name], self.cleaned_data[name])
         if "tokenizer" in self.fields and self.cleaned_data["tokenizer"] != "bpe":
             _put(spec, ESSENTIALS["vocab"], None)
-        arch = ARCHS[self.cleaned_data["arch"]]
-        model = spec.get("model") or {}
-        spec["model"] = {k: v for k, v in model.items() if k in {"arch", "size"} or k in arch.settings}
+        if "arch" in self.fields:
+            arch = ARCHS[self.cleaned_data["arch"]]
+            model = spec.get("model") or {}
+            spec["model"] = {k: v for k, v in model.items() if k in {"arch", "size"} or k in arch.settings}
         return spec
 
     def place_of(self, fault: Fault, field: str | None) -> str | None:

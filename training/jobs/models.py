@@ -40,7 +40,11 @@ class JobQuerySet(models.QuerySet["Job"]):
     def with_names(self) -> JobQuerySet:
         """What a list shows, in one query."""
         return self.select_related(
-            "project", "dataset_version__dataset__organisation", "submitted_by", "model_version__model"
+            "project",
+            "dataset_version__dataset__organisation",
+            "submitted_by",
+            "model_version__model",
+            "start_version__model",
         )
 
     def abandoned(self, at: datetime) -> JobQuerySet:
@@ -66,6 +70,14 @@ class Job(Record):
     name = models.CharField(_("name"), max_length=80, validators=[DisplayNameValidator()])
     dataset_version = models.ForeignKey(
         "registry.DatasetVersion", models.PROTECT, related_name="jobs", verbose_name=_("dataset")
+    )
+    start_version = models.ForeignKey(
+        "registry.ModelVersion",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="started_jobs",
+        verbose_name=_("starts from"),
     )
     spec = models.JSONField(_("spec"))
     spec_sha256 = models.CharField(_("spec hash"), max_length=64)

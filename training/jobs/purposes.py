@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -24,9 +25,10 @@ from collab.inbox.states import Decision, RequestState
 from collab.inbox.topics import Topic, register_topic
 from collab.kernel.errors import Fault, FaultyInputError, RefusedError
 from registry.datasets.models import Dataset
-from registry.uses.matching import Match, for_humans, match, refusals, statement_of, told
+from registry.uses.matching import Match, Statement, for_humans, match, refusals, statement_of, told
 from registry.uses.models import UseCode
 from training.jobs.models import Job
+from training.jobs.starting import behind
 from training.jobs.states import JOB_MOVES, Desired, JobState
 from training.runner.doorbell import ring_after_commit
 
@@ -68,6 +70,7 @@ def weigh(job: Job, by: User) -> Weighing:
     statement = statement_of(job.purpose)
     found = match(dataset, statement, by)
     missing, asking = refusals(dataset, found), for_humans(found)
+    missing += _of_the_start(job, statement, by)
     answer = _answer(job, number) if asking else None
     if answer is not None:
         asking = []
@@ -76,6 +79,30 @@ def weigh(job: Job, by: User) -> Weighing:
             facts = {"owner": dataset.organisation, "reason": answer.reason}
             missing.append(Missing("use.declined", text % facts, reverse("registry:dataset_uses", args=[dataset.pk])))
     return Weighing(missing, asking, [_fault(one, job) for one in found if one.verdict == "refuse"], number)
+
+
+def _of_the_start(job: Job, statement: Statement, by: User) -> list[Missing]:
+    """What the data behind the model that the job starts from has against it.
+
+    A code that leaves it to the owner counts as a no here: a job asks one owner, that of the data it trains on.
+    """
+    if job.start_version is None:
+        return []
+    missing = []
+    for dataset in behind(job.start_version).exclude(pk=job.dataset_version.dataset_id):
+        found = match(dataset, statement, by)
+        missing += refusals(dataset, found)
+        text = _("“%(model)s” was trained on “%(dataset)s”, and its code “%(code)s” leaves this use to %(owner)s.")
+        url = reverse("registry:dataset_uses", args=[dataset.pk])
+        for one in for_humans(found):
+            facts = {"model": job.start_version, "dataset": dataset, "code": one.label, "owner": dataset.organisation}
+            missing.append(Missing(f"use.{one.code}", text % facts, url))
+    return missing
+
+
+def datasets_of(job: Job) -> list[Dataset]:
+    """All data whose codes a job has to fit: what it trains on, and what its start was made of."""
+    return [job.dataset_version.dataset, *behind(job.start_version)]
 
 
 def _answer(job: Job, number: int) -> Request | None:
@@ -93,7 +120,10 @@ def _fault(one: Match, job: Job) -> Fault:
 
 def lost_by(job: Job, person: User) -> list[Missing]:
     """What a job that is under way, or about to be, has lost: roles, agreements, codes, the answer of the owner."""
-    for word, obj in (("job.submit", job.project), ("dataset.train", job.dataset_version)):
+    needed: list[tuple[str, Model]] = [("job.submit", job.project), ("dataset.train", job.dataset_version)]
+    if job.start_version is not None:
+        needed.append(("model.download", job.start_version))
+    for word, obj in needed:
         missing = decide(person, word, obj).missing
         if missing:
             return list(missing)

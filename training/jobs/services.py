@@ -17,11 +17,13 @@ from collab.audit.services import record
 from collab.kernel.errors import ConflictError, Fault, FaultyInputError, InvalidError
 from collab.projects.models import Project
 from collab.projects.services import is_open
+from registry.catalog.models import ModelVersion
 from registry.datasets.models import DatasetVersion
 from training.engine.contract import Issue, Spec, SpecError, default_spec, estimate, validate
 from training.jobs.models import Job
 from training.jobs.purposes import ask_owner, said, weigh, withdraw_questions
 from training.jobs.sentences import hint, say
+from training.jobs.starting import going_on, spec_of, start_of
 from training.jobs.states import JOB_MOVES, LIVE, Desired, JobState
 from training.runner.doorbell import ring_after_commit
 
@@ -43,11 +45,13 @@ def submit_job(
     require(by, "dataset.train", version)
     if not is_open(project):
         raise ConflictError(_("The project is not active, so it takes no new jobs."))
-    check_spec(parsed, version)
+    start = start_of(parsed, project=project, by=by)
+    check_spec(parsed, version, start)
     job = Job(
         project=project,
         name=name,
         dataset_version=version,
+        start_version=start,
         spec=parsed.to_json(),
         spec_sha256=parsed.sha256,
         task=parsed.task,
@@ -75,6 +79,8 @@ def _queue(job: Job, by: User) -> Job:
     job.save(force_insert=True)
     job.terms.set(terms_for(job.dataset_version, by))
     data = {"name": job.name, "dataset_version": str(job.dataset_version_id), "spec_sha256": job.spec_sha256}
+    if job.start_version_id:
+        data["start_version"] = str(job.start_version_id)
     record(verb="job.submit", subject=job, by=by, project_id=job.project_id, data=data | {"purpose": job.purpose})
     if weighed.asking:
         ask_owner(job, weighed, by)
@@ -104,9 +110,9 @@ def dataset_of(spec: Spec, *, project: Project, by: User) -> DatasetVersion:
     return get_or_404(by, "dataset.view", rows, pk=spec.data.dataset_version)
 
 
-def check_spec(spec: Spec, version: DatasetVersion) -> list[Issue]:
-    """Hold the spec against the profile; raises FaultyInputError for errors, returns the warnings."""
-    issues = validate(spec, version.profile)
+def check_spec(spec: Spec, version: DatasetVersion, start: ModelVersion | None = None) -> list[Issue]:
+    """Hold the spec against profile and start; raises FaultyInputError for errors, returns the warnings."""
+    issues = validate(spec, version.profile, spec_of(start) if start else None)
     errors = [issue for issue in issues if issue.level == "error"]
     if errors:
         raise FaultyInputError([fault_of(issue) for issue in errors], field="spec")
@@ -134,13 +140,15 @@ def terms_for(version: DatasetVersion, by: User) -> list[AgreementVersion]:
     )
 
 
-def suggest(task: str, version: DatasetVersion) -> dict[str, Any]:
+def suggest(task: str, version: DatasetVersion, start: ModelVersion | None = None) -> dict[str, Any]:
     """A default spec for the data, what it will take, and what to look out for."""
-    spec = default_spec(task, version.profile, str(version.pk))
+    spec, theirs = default_spec(task, version.profile, str(version.pk)), None
+    if start is not None:
+        spec, theirs = going_on(spec, start), spec_of(start)
     return {
         "spec": spec.to_json(),
         "estimate": estimate(spec, version.profile).to_json(),
-        "issues": [fault_of(issue).as_dict() for issue in validate(spec, version.profile)],
+        "issues": [fault_of(issue).as_dict() for issue in validate(spec, version.profile, theirs)],
     }
 
 

@@ -28,9 +28,10 @@ from training.jobs.findings import findings_of
 from training.jobs.following import progress_of
 from training.jobs.forms import JobFilter, PurposeForm
 from training.jobs.models import Job
-from training.jobs.purposes import PurposeRefusedError, at_its_question, question_of
+from training.jobs.purposes import PurposeRefusedError, at_its_question, datasets_of, question_of
 from training.jobs.series import curves_after
 from training.jobs.services import resume_job, stop_job, submit_job, terms_for
+from training.jobs.starting import OFFERED, startable
 from training.jobs.states import JOB_MOVES, JobState
 from training.runner.dispatch import run_dir
 from training.runner.events import read_text
@@ -125,11 +126,11 @@ def job_advice(request: HttpRequest) -> HttpResponse:
 def _advice(draft: Draft, form: Any) -> Any:
     """On the form as it is; faults of a form that cannot be read yet are shown at its fields."""
     if not form.is_bound:
-        return advise(draft.spec, draft.version)
+        return advise(draft.spec, draft.version, draft.start)
     if not form.is_valid():
         return None
     try:
-        return advise(form.spec(), draft.version)
+        return advise(form.spec(), draft.version, draft.start)
     except FaultyInputError as error:
         return {"faults": error.faults}
 
@@ -149,6 +150,7 @@ def _draft_page(request: HttpRequest, draft: Draft, form: Any, whole: bool, to: 
         "terms": terms_for(draft.version, request.user),
         "tasks": [(task, task_label(task)) for task in tasks_for(draft.version)],
         "task": task_label(draft.task),
+        "starts": startable(draft.version.dataset.project, draft.task, request.user)[:OFFERED],  # type: ignore[arg-type]
     }
     return show(request, "training/jobs/new.html", context, form)
 
@@ -175,7 +177,7 @@ def job_page(request: HttpRequest, pk: UUID) -> HttpResponse:
         "attempts": job.attempts.all(),
         "terms": job.terms.select_related("agreement"),
         "purpose": told(job.purpose),
-        "advice": advise(job.spec, job.dataset_version),
+        "advice": advise(job.spec, job.dataset_version, job.start_version),
         "peak_bytes": max((a.peak_rss_bytes or 0 for a in job.attempts.all()), default=0),
         "steps_done": max([job.progress.get("step") or 0, *(a.last_step or 0 for a in job.attempts.all())]),
         "has_log": not job.is_ended or _log_size(job) > 0,
@@ -218,6 +220,11 @@ def _lineage(job: Job) -> list[dict[str, Any]]:
         {"kind": "dataset", "label": data, "url": data.get_absolute_url(), "detail": data.get_kind_display()},
         {"kind": "job", "label": job.name, "current": True, "detail": task_label(job.task)},
     ]
+    if job.start_version is not None:
+        start = job.start_version
+        nodes.insert(
+            0, {"kind": "model", "label": start, "url": start.get_absolute_url(), "detail": start.architecture}
+        )
     model = job.model_version
     if model is not None:
         nodes.append({"kind": "model", "label": model, "url": model.get_absolute_url(), "detail": model.architecture})
@@ -278,7 +285,7 @@ def job_stop(request: HttpRequest, pk: UUID) -> HttpResponse:
 def job_resume(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The button resumes; where the purpose does not fit the codes of today, or on request, it is stated anew."""
     job = _job(request, "job.control", pk)
-    asked = questions_of(job.dataset_version.dataset, job.purpose)
+    asked = questions_of(datasets_of(job), job.purpose)
     if request.method == "POST" and "restate" not in request.POST:
         try:
             return act(request, lambda: resume_job(job=job, by=request.user), to=job.get_absolute_url(), said=_resumed)

@@ -45,6 +45,7 @@ def publish(*, job: Job, run_dir: Path, done: dict[str, Any], writer: RunWriter,
         mlflow_version=str(logged.version),
         dataset_versions=[job.dataset_version],
         terms=list(job.terms.all()),
+        started_from=job.start_version,
     )
     return register_version(project=job.project, name=job.name, trained=trained, job_id=job.pk, by=job.submitted_by)
 

@@ -27,6 +27,15 @@ EVERY_S = 2.0
 TOKEN_S = 3600
 
 
+def writer_for(job: Job) -> RunWriter:
+    """A writer with the rights of this attempt of the job."""
+
+    def token() -> str:
+        return job_token.issue(job_id=str(job.pk), project=job.project.slug, fence=job.fence, ttl_s=TOKEN_S)
+
+    return RunWriter(f"{settings.TRACKING_URL}/mlflow/{job.project.slug}", token)
+
+
 class Shipper(threading.Thread):
     """One thread of the supervisor. `finish()` waits until everything in the file has arrived.
 
@@ -104,11 +113,7 @@ class Shipper(threading.Thread):
     def _open_run(self) -> RunWriter:
         """This attempt's MLflow run, begun or found again."""
         job, version = self.job, self.job.dataset_version
-
-        def token() -> str:
-            return job_token.issue(job_id=str(job.pk), project=job.project.slug, fence=job.fence, ttl_s=TOKEN_S)
-
-        writer = RunWriter(f"{settings.TRACKING_URL}/mlflow/{job.project.slug}", token)
+        writer = writer_for(job)
         run_id = writer.start_run(
             experiment=job.task,
             run_name=job.name,

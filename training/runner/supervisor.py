@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,8 @@ PROGRESS_S = 1.0
 ACCESS_S = 10.0
 GRACE_S = 30.0
 PUBLISH_WAIT_S = 600.0
+FETCH_WAIT_S = 60.0
+START_DIR = "start"
 
 
 @dataclass
@@ -63,7 +66,7 @@ class Supervisor:
         from training.runner.dispatch import run_dir
 
         self.job = Job.objects.select_related(
-            "project", "dataset_version__dataset__project", "submitted_by", "runs_as"
+            "project", "dataset_version__dataset__project", "submitted_by", "runs_as", "start_version__model"
         ).get(pk=job_id, fence=fence)
         self.fence = fence
         self.dir = run_dir(job_id)
@@ -102,8 +105,8 @@ class Supervisor:
         from training.runner import identity
         from training.runner.launcher import launch
 
-        self._write_inputs()
         self._check_access()
+        self._write_inputs()
         engine = launch(self.dir)
         lifecycle.note_engine(
             job_id=self.job.pk,
@@ -128,11 +131,37 @@ class Supervisor:
                 path=str(blob_path(version.sha256)), kind=version.kind, sha256=version.sha256, profile=version.profile
             ),
             resume=True,
+            start=self._start(),
         )
         for name, value in ((SPEC_FILE, self.job.spec), (INPUTS_FILE, inputs.to_json())):
             part = self.dir / f".{name}.part"
             part.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
             part.replace(self.dir / name)
+
+    def _start(self) -> Any:
+        """The package of the model to go on from, in the run folder, as it was registered; None without one.
+
+        Raises TrackingError when MLflow does not give it, and InvalidError when it is not what was registered.
+        """
+        import shutil
+
+        from training.engine.contract import InputStart
+        from training.runner.publish import check_manifest
+        from training.runner.ship import writer_for
+
+        version = self.job.start_version
+        if version is None:
+            return None
+        folder = self.dir / START_DIR
+        if not folder.exists():
+            part = self.dir / f".{START_DIR}.part"
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir()
+            with writer_for(self.job) as writer:
+                _patiently(lambda: writer.fetch_model(version.mlflow_model_id, part))
+            check_manifest(part, version.manifest)
+            part.replace(folder)
+        return InputStart(path=str(folder), manifest_sha256=version.manifest_sha256)
 
     def _already_finished(self):  # type: ignore[no-untyped-def]
         """An earlier attempt trained to the end but could not publish: only that is left to do."""
@@ -310,6 +339,20 @@ class Supervisor:
             if time.monotonic() > deadline or self.shutting_down:
                 return None, replace(ending, reason="shutdown" if self.shutting_down else "publish")
             time.sleep(1)
+
+
+def _patiently(work: Callable[[], None]) -> None:
+    """Do it, waiting a while for MLflow; the last refusal is raised."""
+    from registry.tracking.writer import TrackingUnavailable
+
+    deadline = time.monotonic() + FETCH_WAIT_S
+    while True:
+        try:
+            return work()
+        except TrackingUnavailable as fault:
+            if time.monotonic() + fault.retry_in_s > deadline:
+                raise
+            time.sleep(fault.retry_in_s)
 
 
 def _end_run(shipper: Any, status: str) -> None:

@@ -87,6 +87,27 @@ def test_a_submitted_job_becomes_a_registered_version_with_lineage(covered, mach
     assert attempt.exit_code == 0 and attempt.peak_rss_bytes > 50_000_000
 
 
+def test_a_job_goes_on_from_a_registered_version(covered, machine):
+    first = submit(covered, steps=40, name="First")
+    machine.dispatch()
+    machine.wait_for(first, "done", "failed")
+    start = first.model_version
+    version = covered.dataset(name="More letters").latest()
+    spec = tiny_spec(version, steps=5)
+    spec["model"]["start"] = str(start.pk)
+    job = submit_job(project=covered.project, name="Second", spec=spec, by=covered.engineer)
+    machine.dispatch()
+    machine.wait_for(job, "done", "failed")
+
+    assert (job.state, job.reason) == ("done", ""), machine.said(job)
+    made = job.model_version
+    assert made.started_from == start
+    assert {v.pk for v in made.dataset_versions.all()} == {first.dataset_version_id, version.pk}
+    files = [row.manifest["files"]["tokenizer.json"]["sha256"] for row in (start, made)]
+    assert files[0] == files[1]
+    assert f"Trained from model version {start.pk} (manifest {start.manifest_sha256})" in made.card
+
+
 def test_a_supervisor_killed_in_the_middle_loses_nothing(covered, machine, monkeypatch):
     client = client_for(covered, machine, monkeypatch)
     weights, losses = whole_run(covered, machine, client)

@@ -1,0 +1,142 @@
+"""Going on from a registered version: offered where it fits, checked on submit, weighed with the data behind it."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from django.urls import reverse
+
+from collab.kernel.errors import FaultyInputError, NotFoundError
+from registry.catalog.services import TrainedModel, register_version
+from registry.uses.services import CodeTerm, set_uses
+from tests.pages import as_
+from training.jobs.models import Job
+from training.jobs.purposes import PurposeRefusedError
+from training.jobs.services import submit_job, suggest
+from training.jobs.starting import startable
+
+pytestmark = pytest.mark.django_db
+
+
+def trained_by(job: Job):
+    """What a finished job leaves behind, without training it."""
+    files = {"model.safetensors": {"sha256": "a" * 64, "size_bytes": 1}}
+    trained = TrainedModel(
+        task=job.task,
+        architecture=job.spec["model"]["arch"],
+        parameters=1,
+        metrics={"test/perplexity": 9.0},
+        primary_metric="test/perplexity",
+        baseline={},
+        card="A card.",
+        manifest={"files": files},
+        manifest_sha256="b" * 64,
+        size_bytes=1,
+        dataset_versions=[job.dataset_version],
+        terms=list(job.terms.all()),
+        started_from=job.start_version,
+    )
+    made = register_version(project=job.project, name=job.name, trained=trained, job_id=job.pk, by=job.submitted_by)
+    Job.objects.filter(pk=job.pk).update(model_version=made)
+    return made
+
+
+@pytest.fixture
+def start(covered, spec):
+    return trained_by(submit_job(project=covered.project, name="First", spec=spec, by=covered.engineer))
+
+
+@pytest.fixture
+def other(covered):
+    """Another dataset of the project."""
+    return covered.dataset(name="More letters").latest()
+
+
+def going_on(start, version, **changes) -> dict:
+    spec = suggest("causal-lm", version, start)["spec"]
+    for path, value in changes.items():
+        section, _, name = path.partition("__")
+        spec[section][name] = value
+    return spec
+
+
+def test_the_net_and_the_tokenizer_come_with_the_start(covered, start, other):
+    spec = going_on(start, other)
+    theirs = start.job.spec
+    assert spec["model"]["start"] == str(start.pk)
+    assert all(spec["model"][name] == theirs["model"][name] for name in ("arch", "size", "width", "context"))
+    assert spec["tokenizer"] == theirs["tokenizer"]
+    assert spec["train"]["lr"] < theirs["train"]["lr"]
+
+
+def test_a_job_remembers_its_start_and_so_does_what_it_makes(covered, start, other):
+    job = submit_job(project=covered.project, name="Second", spec=going_on(start, other), by=covered.engineer)
+    assert job.start_version == start
+    made = trained_by(job)
+    again = submit_job(project=covered.project, name="Third", spec=going_on(made, other), by=covered.engineer)
+    last = trained_by(again)
+    assert (made.started_from, last.started_from) == (start, made)
+    behind = {start.job.dataset_version_id, other.pk}
+    assert {v.pk for v in made.dataset_versions.all()} == {v.pk for v in last.dataset_versions.all()} == behind
+
+
+def test_what_contradicts_the_start_is_told_at_its_path(covered, start, other):
+    spec = going_on(start, other, model__width=48, tokenizer__kind="byte")
+    spec["tokenizer"]["vocab"] = None
+    with pytest.raises(FaultyInputError) as caught:
+        submit_job(project=covered.project, name="Second", spec=spec, by=covered.engineer)
+    assert {"spec.model.width", "spec.tokenizer"} <= {fault.path for fault in caught.value.faults}
+    assert not Job.objects.filter(name="Second").exists()
+
+
+def test_a_version_that_is_not_the_projects_is_not_there(covered, start, other):
+    spec = going_on(start, other, model__start=str(uuid4()))
+    with pytest.raises(NotFoundError):
+        submit_job(project=covered.project, name="Second", spec=spec, by=covered.engineer)
+
+
+def test_only_versions_that_fit_are_offered(covered, start):
+    assert list(startable(covered.project, "causal-lm", covered.engineer)) == [start]
+    assert not startable(covered.project, "text-classification", covered.engineer)
+    assert not startable(covered.project, "causal-lm", covered.observer)  # may not have the files
+
+
+def test_codes_of_the_data_behind_the_start_count_too(covered, start, other):
+    data = start.job.dataset_version.dataset
+    set_uses(dataset=data, codes=[CodeTerm("non_commercial")], version=0, by=covered.lead)
+    with pytest.raises(PurposeRefusedError) as caught:
+        submit_job(project=covered.project, name="Second", spec=going_on(start, other), by=covered.engineer)
+    assert [one.code for one in caught.value.missing] == ["use.non_commercial"]
+    given = {"project": covered.project, "name": "Second", "spec": going_on(start, other), "by": covered.engineer}
+    assert submit_job(**given, purpose={"commercial": False}).start_version == start
+    asked = as_(covered.engineer).get(f"/jobs/new/?version={other.pk}&task=causal-lm&start={start.pk}")
+    assert [one.name for one in asked.context["form"].purpose_fields] == ["purpose_commercial"]
+
+
+def test_the_page_offers_the_start_and_asks_how_much_of_it_learns(covered, start, other, client):
+    client.force_login(covered.engineer)
+    address = f"{reverse('training:job_new')}?version={other.pk}&task=causal-lm"
+    plain = client.get(address).content.decode()
+    assert 'name="start"' in plain and 'name="learn_layers"' not in plain
+    page = client.get(f"{address}&start={start.pk}")
+    form = page.context["form"]
+    assert "arch" not in form.fields and "tokenizer" not in form.fields
+    data = {name: form[name].value() for name in form.fields} | {"name": "Second", "learn_layers": "0"}
+    answer = client.post(f"{address}&start={start.pk}", {k: v for k, v in data.items() if v is not None})
+    job = Job.objects.get(name="Second")
+    assert answer.url == job.get_absolute_url()
+    assert (job.start_version, job.spec["model"]["learn_layers"]) == (start, 0)
+    assert str(start) in client.get(job.get_absolute_url()).content.decode()
+
+
+def test_the_api_suggests_and_checks(covered, start, other, client):
+    client.force_login(covered.engineer)
+    query = {"dataset_version": other.pk, "task": "causal-lm", "start": start.pk}
+    spec = client.get("/api/v1/specs/default/", query).json()["spec"]
+    assert spec["model"]["start"] == str(start.pk)
+    spec["model"]["layers"] = 7
+    answer = client.post("/api/v1/specs/check/", {"spec": spec}, "application/json")
+    assert answer.status_code == 422
+    assert "spec.model.layers" in [error["path"] for error in answer.json()["errors"]]
+    assert client.get("/api/v1/specs/default/", query | {"start": uuid4()}).status_code == 404

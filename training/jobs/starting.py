@@ -1,0 +1,62 @@
+"""Going on from a registered model: which versions fit a task, and what a spec takes over from the chosen one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from collab.access.policy import get_or_404
+from collab.accounts.models import User
+from collab.kernel.errors import Fault, FaultyInputError
+from collab.projects.models import Project
+from registry.catalog.models import ModelVersion, ModelVersionQuerySet
+from registry.datasets.models import Dataset
+from training.engine.contract import ARCHS, TASKS, EvalSpec, ModelSpec, Spec
+
+OFFERED = 50  # the newest ones a form offers
+CALMER = 0.3  # of the rate that suits a net which knows nothing yet
+
+
+def startable(project: Project, task: str, by: User) -> ModelVersionQuerySet:
+    """Versions of the project that a job of this task can go on from, and whose files the person may have."""
+    rows = ModelVersion.objects.visible_to(by, "model.download")
+    fitting = rows.filter(model__project=project, model__task__in=TASKS[task].starts, job__isnull=False)
+    return fitting.select_related("model", "job").order_by("-created_at")  # type: ignore[return-value]
+
+
+def start_of(spec: Spec, *, project: Project, by: User) -> ModelVersion | None:
+    """The version that the spec starts from. Raises NotFoundError when it is not one of the project's to see.
+
+    Raises RefusedError when its files are not the person's to have, FaultyInputError when it was not trained here.
+    """
+    if spec.model.start is None:
+        return None
+    rows = ModelVersion.objects.filter(model__project=project).select_related("model", "job")
+    found = get_or_404(by, "model.download", rows, pk=spec.model.start)
+    if not hasattr(found, "job"):
+        text = _("%(version)s was not trained by a job here, so nothing can go on from it.") % {"version": found}
+        raise FaultyInputError([Fault("spec.model.start", text)], field="spec")
+    return found
+
+
+def behind(start: ModelVersion | None) -> QuerySet[Dataset]:
+    """The data that a model was made of, that of its own starts included."""
+    rows = Dataset.objects.filter(versions__model_versions=start) if start else Dataset.objects.none()
+    return rows.select_related("organisation").distinct()
+
+
+def spec_of(start: ModelVersion) -> Spec:
+    """The spec by which the version was trained."""
+    return Spec.from_json(start.job.spec)
+
+
+def going_on(spec: Spec, start: ModelVersion) -> Spec:
+    """The spec with the net and the tokenizer of the start, and a calmer learning rate."""
+    theirs = spec_of(start)
+    settings = {name: getattr(theirs.model, name) for name in ARCHS[theirs.model.arch].settings}
+    model = ModelSpec(arch=theirs.model.arch, size=theirs.model.size, start=str(start.pk), **settings)
+    tokenizer = theirs.tokenizer if TASKS[spec.task].tokenizer else None
+    rate = float(f"{ARCHS[theirs.model.arch].lr * CALMER:.2g}")
+    return replace(spec, model=model, tokenizer=tokenizer, train=replace(spec.train, lr=rate), eval=EvalSpec(samples=4))
