@@ -21,7 +21,7 @@ from training.engine.contract import TASKS, estimate
 from training.jobs.forms import EssentialForm, WholeForm
 from training.jobs.models import Job
 from training.jobs.services import check_spec, fault_of, parse_spec, suggest
-from training.jobs.starting import behind, startable
+from training.jobs.starting import behind
 
 WHOLE = "whole"
 
@@ -88,14 +88,21 @@ def draft_of(request: HttpRequest) -> Draft | None:
     versions = DatasetVersion.objects.select_related("dataset__project", "dataset__organisation")
     version = get_or_404(request.user, "dataset.view", versions, pk=_uuid(request.GET["version"]))
     fitting = tasks_for(version)
+    start = chosen_start(request)
+    if start is not None:
+        fitting = [task for task in fitting if start.model.task in TASKS[task].starts]
     task = request.GET.get("task") or (fitting[0] if fitting else "")
-    if task not in fitting:
+    if task not in fitting or (start is not None and start.model.project_id != version.dataset.project_id):
         raise NotFoundError
-    start = None
-    if request.GET.get("start"):
-        rows = startable(version.dataset.project, task, request.user)  # type: ignore[arg-type]
-        start = get_or_404(request.user, "model.download", rows, pk=_uuid(request.GET["start"]))
     return Draft(version, task, suggest(task, version, start)["spec"], name=version.dataset.name, start=start)
+
+
+def chosen_start(request: HttpRequest) -> ModelVersion | None:
+    """The version that the address names to go on from. Raises NotFoundError or RefusedError when it is not theirs."""
+    if not request.GET.get("start"):
+        return None
+    rows = ModelVersion.objects.filter(job__isnull=False).select_related("model", "job")
+    return get_or_404(request.user, "model.download", rows, pk=_uuid(request.GET["start"]))
 
 
 def tasks_for(version: DatasetVersion) -> list[str]:

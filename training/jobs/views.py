@@ -22,8 +22,8 @@ from collab.web.pagination import page_of
 from registry.catalog.metrics import compared, task_label
 from registry.datasets.models import Dataset, DatasetVersion
 from registry.uses.matching import questions_of, told
-from training.engine.contract import EVENTS_FILE, LOG_FILE
-from training.jobs.drafting import WHOLE, Draft, advise, draft_of, tasks_for
+from training.engine.contract import EVENTS_FILE, LOG_FILE, TASKS
+from training.jobs.drafting import WHOLE, Draft, advise, chosen_start, draft_of, tasks_for
 from training.jobs.findings import findings_of
 from training.jobs.following import progress_of
 from training.jobs.forms import JobFilter, PurposeForm
@@ -158,10 +158,14 @@ def _draft_page(request: HttpRequest, draft: Draft, form: Any, whole: bool, to: 
 def _choose(request: HttpRequest) -> HttpResponse:
     """Which data to train on: the newest version of each dataset, and whether an agreement covers it."""
     rows = DatasetVersion.objects.visible_to(request.user).newest().select_related("dataset__project")
+    start = chosen_start(request)
+    if start is not None:
+        kinds = {kind for task in TASKS.values() if start.model.task in task.starts for kind in task.kinds}
+        rows = rows.filter(dataset__project=start.model.project_id, kind__in=kinds)
     page = page_of(request, rows.filter(dataset__project__state=ProjectState.ACTIVE).order_by("-created_at"))
     keys = [version.pk for version in page]
     open_ = visible_to(request.user, "dataset.train", DatasetVersion.objects.filter(pk__in=keys))
-    context = {"page": page, "covered": set(open_.values_list("pk", flat=True))}
+    context = {"page": page, "covered": set(open_.values_list("pk", flat=True)), "start": start}
     return show(request, "training/jobs/choose.html", context)
 
 

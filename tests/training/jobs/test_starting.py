@@ -130,6 +130,18 @@ def test_the_page_offers_the_start_and_asks_how_much_of_it_learns(covered, start
     assert str(start) in client.get(job.get_absolute_url()).content.decode()
 
 
+def test_from_a_version_to_the_data_and_the_form(covered, start, other):
+    browser = as_(covered.engineer)
+    version_page = browser.get(start.get_absolute_url()).content.decode()
+    assert f"/jobs/new/?start={start.pk.hex}" in version_page
+    page = browser.get(f"/jobs/new/?start={start.pk}").content.decode()
+    assert f"?version={other.pk}&amp;start={start.pk}" in page
+    assert browser.get(f"/jobs/new/?version={other.pk}&start={start.pk}").context["draft"].start == start
+    unfit = f"/jobs/new/?version={other.pk}&start={start.pk}&task=text-classification"
+    assert browser.get(unfit).status_code == 404
+    assert as_(covered.observer).get(f"/jobs/new/?start={start.pk}").status_code == 403
+
+
 def test_the_api_suggests_and_checks(covered, start, other, client):
     client.force_login(covered.engineer)
     query = {"dataset_version": other.pk, "task": "causal-lm", "start": start.pk}
