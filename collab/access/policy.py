@@ -251,7 +251,8 @@ def decide(user: Person, word: str, obj: Model, at: datetime | None = None) -> D
     )
     if row is None or not row["may_view"]:
         return Decision(False, False, [Missing("not_found", str(NotFoundError()))])
-    missing = [] if row.get("may_do", True) else [_missing_role(known, word, obj, at)]
+    may_do = row["may_view"] if word == scope.view else row["may_do"]
+    missing = [] if may_do else [_missing_role(known, word, obj, at)]
     missing += [r.explain(known, obj, at) for i, r in enumerate(requirements) if not row[f"needs_{i}"]]
     return Decision(not missing, True, missing)
 

@@ -42,6 +42,12 @@ class Arch:
     figures: Callable[[Shape, int, int], Figures]
     core_flops: float
     lr: float
+    head: bool = True  # what it answers with has weights of its own, so that they can learn alone
+    parts: Callable[[Shape], int] = lambda shape: shape.layers  # of which the last ones can learn while others do not
+
+    def learnable(self, shape: Shape) -> range:
+        """How many of the last parts can be told to learn, beside the head."""
+        return range(0 if self.head else 1, self.parts(shape) + 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,6 +152,7 @@ ARCHS: dict[str, Arch] = {
         figures=_gpt,
         core_flops=4.5e10,
         lr=2e-3,
+        head=False,
     ),
     "lstm": Arch(
         title="Embedding, LSTM, softmax",
@@ -158,6 +165,7 @@ ARCHS: dict[str, Arch] = {
         figures=_lstm,
         core_flops=4.5e10,
         lr=3e-3,
+        parts=lambda shape: 0,
     ),
     "bert": Arch(
         title="BERT (encoder)",
@@ -184,6 +192,7 @@ ARCHS: dict[str, Arch] = {
         figures=_resnet,
         core_flops=1.8e10,
         lr=3e-3,
+        parts=lambda shape: 3,
     ),
     "vit": Arch(
         title="Vision transformer",

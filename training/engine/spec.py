@@ -245,9 +245,9 @@ def contradictions(spec: Spec) -> list[Issue]:
     if spec.model.learn_layers is not None:
         if spec.model.start is None:
             issues.append(make_issue("model.learn_layers", "learn_without_start"))
-        elif spec.model.learn_layers > (shape.layers if spec.model.arch != "lstm" else 0):
-            params = {"count": spec.model.learn_layers, "layers": shape.layers}
-            issues.append(make_issue("model.learn_layers", "learn_many", **params))
+        elif spec.model.learn_layers not in (counts := arch.learnable(shape)):
+            params = {"count": spec.model.learn_layers, "choices": ", ".join(map(str, counts))}
+            issues.append(make_issue("model.learn_layers", "learn_count", **params))
     if shape.heads is not None and shape.width % shape.heads:
         issues.append(make_issue("model.heads", "heads_width", width=shape.width, heads=shape.heads))
     if shape.patch is not None and shape.image is not None and shape.image % shape.patch:

@@ -243,12 +243,13 @@ class EssentialForm(_DraftForm):
         for name in FROM_START:
             self.fields.pop(name, None)
         spec = spec_of(start)
-        layers = spec.shape.layers if spec.model.arch != "lstm" else 0
-        last = [
+        parts = [
             (n, ngettext("the last layer and the head", "the last %(n)s layers and the head", n) % {"n": n})
-            for n in range(1, layers)
+            if n
+            else (n, _("the head alone"))
+            for n in ARCHS[spec.model.arch].learnable(spec.shape)
         ]
-        self._choices("learn_layers", [("", _("the whole net")), (0, _("the head alone")), *last])
+        self._choices("learn_layers", [("", _("the whole net")), *parts])
 
     def _choices(self, name: str, choices: list[tuple[str, Any]]) -> None:
         field: Any = self.fields[name]

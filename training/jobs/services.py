@@ -192,6 +192,8 @@ def resume_job(*, job: Job, by: User, purpose: Any = None) -> Job:
     """
     require(by, "job.control", job)
     require(by, "dataset.train", job.dataset_version)
+    if job.start_version is not None:
+        require(by, "model.download", job.start_version)
     locked = _locked(job.pk)
     state = JOB_MOVES.require("resume", locked.state, what=str(locked))
     locked.dataset_version = job.dataset_version

@@ -67,10 +67,11 @@ REASONS = {
     "stopped_by_person": _("Stopped on request. The work is kept."),
     "killed_by_person": _("Ended at once on request. The last checkpoint is kept."),
     "shutdown": _("The machine is shutting down; it goes on from the last checkpoint when it is back."),
+    "start": _("The model to start from could not be fetched as it was registered. Resume tries again."),
     "publish": _("The net is trained, but registering it failed. Resume tries only that again."),
 }
 
 # Reasons after which the runner tries again by itself from the last checkpoint.
-RETRY_REASONS = frozenset({"internal", "lost", "disk_full", "shutdown"})
+RETRY_REASONS = frozenset({"internal", "lost", "disk_full", "shutdown", "start"})
 NO_PROGRESS_MAX = 3
 BACK_OFF_S = (5, 30, 120)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -78,6 +79,7 @@ class Supervisor:
         self.last_beat = time.monotonic()
 
     def run(self) -> None:
+        from registry.tracking.writer import SupersededError
         from training.jobs import lifecycle
         from training.runner.ship import Shipper
 
@@ -86,6 +88,14 @@ class Supervisor:
         ending = self._already_finished()
         shipper = Shipper(self.job, self.dir, from_offset=0 if ending else self.watch.offset)
         if ending is None:
+            try:
+                hindrance = self._hindrance()
+            except SupersededError:
+                log.warning("superseded; nothing more is written")
+                return
+            if hindrance is not None:
+                lifecycle.end_attempt(job_id=self.job.pk, fence=self.fence, ending=hindrance)
+                return
             engine = self._launch()
             shipper.start()
             if not self._follow(engine):
@@ -105,7 +115,6 @@ class Supervisor:
         from training.runner import identity
         from training.runner.launcher import launch
 
-        self._check_access()
         self._write_inputs()
         engine = launch(self.dir)
         lifecycle.note_engine(
@@ -120,9 +129,9 @@ class Supervisor:
 
     def _write_inputs(self) -> None:
         from collab.kernel.blobs import blob_path
-        from training.engine.contract import INPUTS_FILE, SPEC_FILE, InputData, Inputs
+        from training.engine.contract import INPUTS_FILE, SPEC_FILE, InputData, Inputs, InputStart
 
-        version = self.job.dataset_version
+        version, start = self.job.dataset_version, self.job.start_version
         inputs = Inputs(
             v=1,
             job=str(self.job.pk),
@@ -131,37 +140,73 @@ class Supervisor:
                 path=str(blob_path(version.sha256)), kind=version.kind, sha256=version.sha256, profile=version.profile
             ),
             resume=True,
-            start=self._start(),
+            start=InputStart(str(self.dir / START_DIR), start.manifest_sha256) if start else None,
         )
         for name, value in ((SPEC_FILE, self.job.spec), (INPUTS_FILE, inputs.to_json())):
             part = self.dir / f".{name}.part"
             part.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
             part.replace(self.dir / name)
 
-    def _start(self) -> Any:
-        """The package of the model to go on from, in the run folder, as it was registered; None without one.
+    def _hindrance(self):  # type: ignore[no-untyped-def]
+        """Why the engine is not to be started: access that was lost, a model to start from that cannot be had.
+
+        Raises SupersededError when another attempt has taken the job over meanwhile.
+        """
+        from collab.kernel.errors import DomainError
+        from registry.tracking.writer import SupersededError, TrackingError
+        from training.jobs.lifecycle import Ending
+
+        self._check_access()
+        if self.access_lost:
+            return Ending("access_lost", self.access_lost)
+        try:
+            self._fetch_start()
+        except SupersededError:
+            raise
+        except (TrackingError, DomainError) as fault:
+            log.warning("the model to start from: %s", fault)
+            return Ending("start", str(fault) if isinstance(fault, DomainError) else "")
+        return None
+
+    def _fetch_start(self) -> None:
+        """Bring the package of the model to go on from into the run folder, as it was registered; beat meanwhile.
 
         Raises TrackingError when MLflow does not give it, and InvalidError when it is not what was registered.
         """
-        import shutil
+        from concurrent.futures import ThreadPoolExecutor, wait
 
-        from training.engine.contract import InputStart
+        from registry.tracking.writer import SupersededError
         from training.runner.publish import check_manifest
+
+        version, folder = self.job.start_version, self.dir / START_DIR
+        if version is None or folder.exists():
+            return
+        part = self.dir / f".{START_DIR}.part"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        with ThreadPoolExecutor(1) as pool:
+            fetching = pool.submit(self._copy, version.mlflow_model_id, part)
+            while not wait([fetching], BEAT_S).done:
+                if not self._beat():
+                    raise SupersededError("another attempt holds the job")
+            fetching.result()
+        check_manifest(part, version.manifest)
+        part.replace(folder)
+
+    def _copy(self, model_id: str, into: Path) -> None:
+        """Ask MLflow for the files, waiting a while when it does not answer; the last refusal is raised."""
+        from registry.tracking.writer import TrackingUnavailable
         from training.runner.ship import writer_for
 
-        version = self.job.start_version
-        if version is None:
-            return None
-        folder = self.dir / START_DIR
-        if not folder.exists():
-            part = self.dir / f".{START_DIR}.part"
-            shutil.rmtree(part, ignore_errors=True)
-            part.mkdir()
-            with writer_for(self.job) as writer:
-                _patiently(lambda: writer.fetch_model(version.mlflow_model_id, part))
-            check_manifest(part, version.manifest)
-            part.replace(folder)
-        return InputStart(path=str(folder), manifest_sha256=version.manifest_sha256)
+        deadline = time.monotonic() + FETCH_WAIT_S
+        with writer_for(self.job) as writer:
+            while True:
+                try:
+                    return writer.fetch_model(model_id, into)
+                except TrackingUnavailable as fault:
+                    if time.monotonic() + fault.retry_in_s > deadline:
+                        raise
+                    time.sleep(fault.retry_in_s)
 
     def _already_finished(self):  # type: ignore[no-untyped-def]
         """An earlier attempt trained to the end but could not publish: only that is left to do."""
@@ -189,7 +234,7 @@ class Supervisor:
             self._read_events()
             now = time.monotonic()
             if code is not None or now >= next_beat or (self.watch.changed and now >= next_progress):
-                if not self._beat(engine):
+                if not self._beat():
                     return False
                 next_beat, next_progress = now + BEAT_S, now + PROGRESS_S
             if code is not None:
@@ -208,7 +253,7 @@ class Supervisor:
         for event in events:
             self.watch.take(event)
 
-    def _beat(self, engine: Any) -> bool:
+    def _beat(self) -> bool:
         from django.conf import settings
         from django.db import Error
 
@@ -339,20 +384,6 @@ class Supervisor:
             if time.monotonic() > deadline or self.shutting_down:
                 return None, replace(ending, reason="shutdown" if self.shutting_down else "publish")
             time.sleep(1)
-
-
-def _patiently(work: Callable[[], None]) -> None:
-    """Do it, waiting a while for MLflow; the last refusal is raised."""
-    from registry.tracking.writer import TrackingUnavailable
-
-    deadline = time.monotonic() + FETCH_WAIT_S
-    while True:
-        try:
-            return work()
-        except TrackingUnavailable as fault:
-            if time.monotonic() + fault.retry_in_s > deadline:
-                raise
-            time.sleep(fault.retry_in_s)
 
 
 def _end_run(shipper: Any, status: str) -> None:

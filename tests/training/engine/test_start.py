@@ -164,12 +164,46 @@ def test_only_related_tasks_go_on_from_each_other() -> None:
 
 @pytest.mark.parametrize(
     ("model", "code"),
-    [(WIDE | {"learn_layers": 1}, "learn_without_start"), (WIDE | {"start": VERSION, "learn_layers": 3}, "learn_many")],
+    [
+        (WIDE | {"learn_layers": 1}, "learn_without_start"),
+        (WIDE | {"start": VERSION, "learn_layers": 3}, "learn_count"),
+    ],
 )
 def test_layers_are_held_still_only_where_there_are_some(model: dict[str, Any], code: str) -> None:
     with pytest.raises(SpecError) as caught:
         Spec.from_json(fine(model=model))
     assert [issue.code for issue in caught.value.issues] == [code]
+
+
+@pytest.mark.parametrize(
+    ("task", "model", "counts"),
+    [
+        ("causal-lm", {"arch": "gpt", "size": "nano"}, range(1, 3)),  # its head is the table of tokens
+        ("causal-lm", {"arch": "lstm", "size": "nano"}, range(1)),
+        ("text-classification", WIDE, range(3)),
+        ("image-classification", {"arch": "resnet", "size": "nano"}, range(4)),
+        ("image-classification", {"arch": "vit", "size": "nano"}, range(3)),
+    ],
+)
+def test_whatever_may_be_chosen_leaves_something_to_learn(task: str, model: dict[str, Any], counts: range) -> None:
+    """The catalogue promises what the nets can do: held to the nets themselves."""
+    from training.engine.catalogue import ARCHS
+    from training.engine.registry import Sizes, net_module
+    from training.engine.start import freeze
+
+    shape = Spec.from_json(tiny(task, model=model)).shape
+    assert ARCHS[model["arch"]].learnable(shape) == counts
+    classes = 0 if task == "causal-lm" else 2
+    seen = []
+    for count in counts:
+        net = net_module(model["arch"]).build(shape, Sizes(vocab=20, channels=1, classes=classes))
+        freeze(net, model["arch"], count)
+        seen.append(sum(p.numel() for p in net.parameters() if p.requires_grad))
+    assert seen[0] > 0 and seen == sorted(set(seen))
+    for wrong in {counts.start - 1, counts.stop} - {-1}:
+        with pytest.raises(SpecError) as caught:
+            Spec.from_json(tiny(task, model=model | {"start": VERSION, "learn_layers": wrong}))
+        assert [issue.code for issue in caught.value.issues] == ["learn_count"]
 
 
 def test_specs_from_before_keep_their_identity() -> None:

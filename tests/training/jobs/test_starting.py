@@ -6,15 +6,20 @@ from uuid import uuid4
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
-from collab.kernel.errors import FaultyInputError, NotFoundError
+from collab.accounts.models import Membership
+from collab.kernel.errors import FaultyInputError, NotFoundError, RefusedError
+from collab.projects.services import end_membership
 from registry.catalog.services import TrainedModel, register_version
 from registry.uses.services import CodeTerm, set_uses
 from tests.pages import as_
+from training.jobs import lifecycle
 from training.jobs.models import Job
 from training.jobs.purposes import PurposeRefusedError
-from training.jobs.services import submit_job, suggest
+from training.jobs.services import resume_job, stop_job, submit_job, suggest
 from training.jobs.starting import startable
+from training.runner.supervisor import Supervisor
 
 pytestmark = pytest.mark.django_db
 
@@ -122,12 +127,64 @@ def test_the_page_offers_the_start_and_asks_how_much_of_it_learns(covered, start
     page = client.get(f"{address}&start={start.pk}")
     form = page.context["form"]
     assert "arch" not in form.fields and "tokenizer" not in form.fields
-    data = {name: form[name].value() for name in form.fields} | {"name": "Second", "learn_layers": "0"}
+    assert [value for value, _label in form.fields["learn_layers"].choices] == ["", 1, 2]  # no head of its own
+    data = {name: form[name].value() for name in form.fields} | {"name": "Second", "learn_layers": "1"}
     answer = client.post(f"{address}&start={start.pk}", {k: v for k, v in data.items() if v is not None})
     job = Job.objects.get(name="Second")
     assert answer.url == job.get_absolute_url()
-    assert (job.start_version, job.spec["model"]["learn_layers"]) == (start, 0)
+    assert (job.start_version, job.spec["model"]["learn_layers"]) == (start, 1)
     assert str(start) in client.get(job.get_absolute_url()).content.decode()
+
+
+@pytest.fixture
+def claimed(covered, start, other, settings, monkeypatch):
+    """A supervisor about to begin a job that goes on from the start, while nobody answers for MLflow."""
+    submit_job(project=covered.project, name="Second", spec=going_on(start, other), by=covered.engineer)
+    Job.objects.filter(name="First").update(state="stopped", finished_at=timezone.now())
+    job = lifecycle.claim(owner="here", host="here", cpus=8)
+    monkeypatch.setattr("training.runner.supervisor.FETCH_WAIT_S", 0)
+    settings.TRACKING_URL = "http://127.0.0.1:9"
+    supervisor = Supervisor(job.pk, job.fence)
+    supervisor.dir.mkdir(parents=True, exist_ok=True)
+    return supervisor
+
+
+def test_a_start_that_cannot_be_fetched_is_tried_again(claimed):
+    claimed.run()
+    job = Job.objects.get(pk=claimed.job.pk)
+    assert (job.state, job.reason) == ("queued", "start")
+    assert not (claimed.dir / "start").exists()
+
+
+def test_a_start_that_is_not_what_was_registered_is_never_trained_on(claimed, monkeypatch):
+    def other_files(self, model_id: str, into) -> None:
+        (into / "model.safetensors").write_bytes(b"something else")
+
+    monkeypatch.setattr("registry.tracking.writer.RunWriter.fetch_model", other_files)
+    claimed.run()
+    job = Job.objects.get(pk=claimed.job.pk)
+    assert (job.state, job.reason) == ("queued", "start")
+    assert "model.safetensors" in job.reason_detail
+    assert not (claimed.dir / "start").exists()
+
+
+def test_access_lost_before_it_begins_fetches_and_starts_nothing(claimed, covered, monkeypatch):
+    monkeypatch.setattr("registry.tracking.writer.RunWriter.fetch_model", lambda *args: pytest.fail("fetched"))
+    end_membership(membership=Membership.objects.get(project=covered.project, user=covered.engineer), by=covered.lead)
+    claimed.run()
+    job = Job.objects.get(pk=claimed.job.pk)
+    assert (job.state, job.reason) == ("paused", "access_lost")
+
+
+def test_resuming_needs_the_files_of_the_start(covered, start, other, monkeypatch):
+    from collab.access import roles
+
+    job = submit_job(project=covered.project, name="Second", spec=going_on(start, other), by=covered.engineer)
+    stop_job(job=job, by=covered.engineer)
+    narrower = roles.ROLE_WORDS[roles.Role.ENGINEER] - {"model.download"}
+    monkeypatch.setitem(roles.ROLE_WORDS, roles.Role.ENGINEER, narrower)
+    with pytest.raises(RefusedError):
+        resume_job(job=job, by=covered.engineer)
 
 
 def test_from_a_version_to_the_data_and_the_form(covered, start, other):
