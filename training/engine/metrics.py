@@ -1,7 +1,6 @@
 """Figures of merit in numpy, with 95 % bootstrap intervals. Tests hold them equal to scikit-learn or to hand counts."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -57,47 +56,27 @@ def classification_interval(matrix: np.ndarray, metric: str, seed: int = 0) -> l
     return _middle(classification_scores(draws.reshape(DRAWS, *matrix.shape))[metric])
 
 
-def text_scores(nats: float, tokens: int, tokens_per_byte: float, hits: int) -> dict[str, float]:
+def text_scores(nats: float, tokens: int, tokens_per_byte: float | None, hits: int) -> dict[str, float]:
     """Loss, perplexity, bits per byte and token accuracy from the summed loss in nats of `tokens` tokens.
 
-    Bits per byte = loss / ln 2 × tokens per byte; unlike perplexity it can be compared across tokenizers.
+    Bits per byte = loss / ln 2 × tokens per byte; unlike perplexity it can be compared across tokenizers. Without
+    `tokens_per_byte`, where only some of the tokens were asked for, there is no such figure.
     """
     loss = nats / tokens
-    return {
-        "loss": loss,
-        "perplexity": math.exp(min(loss, 700)),
-        "bits_per_byte": loss / math.log(2) * tokens_per_byte,
-        "token_accuracy": hits / tokens,
-    }
+    scores = {"loss": loss, "perplexity": math.exp(min(loss, 700)), "token_accuracy": hits / tokens}
+    return scores if tokens_per_byte is None else scores | {"bits_per_byte": loss / math.log(2) * tokens_per_byte}
 
 
 def text_interval(
-    nats: np.ndarray, tokens: np.ndarray, hits: np.ndarray, metric: str, tokens_per_byte: float, seed: int = 0
+    nats: np.ndarray, tokens: np.ndarray, hits: np.ndarray, metric: str, tokens_per_byte: float | None, seed: int = 0
 ) -> list[float]:
     """95 % interval of a metric when blocks of text are drawn again; arguments are sums by block."""
     chance = generator(seed)
-    of: Callable[[float, int, float, int], dict[str, float]] = text_scores
     values = []
     for _ in range(DRAWS):
         draw = chance.integers(len(nats), size=len(nats))
-        scores = of(float(nats[draw].sum()), int(tokens[draw].sum()), tokens_per_byte, int(hits[draw].sum()))
+        scores = text_scores(float(nats[draw].sum()), int(tokens[draw].sum()), tokens_per_byte, int(hits[draw].sum()))
         values.append(scores[metric])
-    return _middle(np.array(values))
-
-
-def token_scores(nats: float, tokens: int, hits: int) -> dict[str, float]:
-    """Loss, perplexity and accuracy of the tokens that were asked for."""
-    loss = nats / tokens
-    return {"loss": loss, "perplexity": math.exp(min(loss, 700)), "token_accuracy": hits / tokens}
-
-
-def token_interval(nats: np.ndarray, tokens: np.ndarray, hits: np.ndarray, metric: str, seed: int = 0) -> list[float]:
-    """95 % interval of a metric when blocks are drawn again; arguments are sums by block."""
-    chance = generator(seed)
-    values = []
-    for _ in range(DRAWS):
-        draw = chance.integers(len(nats), size=len(nats))
-        values.append(token_scores(float(nats[draw].sum()), int(tokens[draw].sum()), int(hits[draw].sum()))[metric])
     return _middle(np.array(values))
 
 

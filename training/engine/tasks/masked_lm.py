@@ -112,10 +112,10 @@ class Task(PackedText):
 
     def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
         nats, tokens, hits = judged.rows.T
-        report = base.Report(metrics.token_scores(float(nats.sum()), int(tokens.sum()), int(hits.sum())))
+        report = base.Report(metrics.text_scores(float(nats.sum()), int(tokens.sum()), None, int(hits.sum())))
         if final:
             report.detail = {"tokens": int(tokens.sum()), "blocks": len(judged.rows)}
-            report.interval = metrics.token_interval(nats, tokens, hits, self.spec.primary)
+            report.interval = metrics.text_interval(nats, tokens, hits, self.spec.primary, None)
         return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:
@@ -124,7 +124,7 @@ class Task(PackedText):
         logs = np.log(counts / counts.sum())
         target = self._judged_batch("test", np.arange(self.count("test")))["target"].cpu().numpy()
         hits = int((target == counts.argmax()).sum())
-        return "unigram", metrics.token_scores(float(-logs[target].sum()), len(target), hits)
+        return "unigram", metrics.text_scores(float(-logs[target].sum()), len(target), None, hits)
 
     def samples(self, net: nn.Module, judged: base.Judged, count: int, step: int) -> Iterator[dict[str, Any]]:
         """A block with its gaps, and the same with the guesses in them."""
