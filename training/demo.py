@@ -25,18 +25,19 @@ from collab.inbox.demo import tell_inbox
 from collab.projects.models import Project
 from collab.projects.services import add_member, answer_approval, create_project, move_project
 from collab.publications.services import give_notice
+from collab.transfer.protection.demo import tell_protection
 from training.demo_courses import tell_the_courses
+from training.demo_days import Thread, days_ago, tell, together
 from training.demo_ethics import tell_the_ethics
 from training.demo_neighbours import (
     Cast,
-    days_ago,
     tell_the_main_project_on,
     tell_the_neighbours,
     tell_the_past,
     tell_this_year,
 )
 from training.demo_royalties import tell_the_royalties
-from training.demo_transfer import tell_the_disclosures
+from training.demo_transfer import tell_other_disclosures, tell_the_disclosures
 from training.demo_uses import tell_the_uses
 
 PASSWORD = "tandem-demo"  # noqa: S105  the demo's, printed by make run; production never seeds it
@@ -94,7 +95,12 @@ def seed() -> bool:
     tell_the_past(cast)
     tell_this_year(cast)
     university, company, lead, director = cast.lakeside, cast.northwind, cast.lead, cast.director
-    researcher, engineer, chancellor = cast.researcher, cast.engineer, cast.chancellor
+    with days_ago(60):
+        officers = [
+            _person("Elin Berg", "elin.berg@lakeside.example", university, Role.TRANSFER_OFFICER),
+            _person("Omar Haddad", "omar.haddad@lakeside.example", university, Role.TRANSFER_OFFICER),
+            _person("Ingrid Solberg", "ingrid.solberg@lakeside.example", university),
+        ]
 
     with days_ago(45):
         project = create_project(
@@ -110,10 +116,10 @@ def seed() -> bool:
         )
         for move in ("submit", "ask_approval"):
             project = move_project(project=project, move=move, by=lead)
-        for approval, by in zip(project.approvals.order_by("party__role"), (chancellor, director), strict=True):
+        for approval, by in zip(project.approvals.order_by("party__role"), (cast.chancellor, director), strict=True):
             answer_approval(approval=approval, decision="approve", by=by)
-        add_member(project=project, user=researcher, organisation=university, role=Role.RESEARCHER, by=lead)
-        add_member(project=project, user=engineer, organisation=company, role=Role.ENGINEER, by=lead)
+        add_member(project=project, user=cast.researcher, organisation=university, role=Role.RESEARCHER, by=lead)
+        add_member(project=project, user=cast.engineer, organisation=company, role=Role.ENGINEER, by=lead)
 
         terms = [CoverageTerm(party, purpose) for party in (university, company) for purpose in Purpose.values]
         collaboration = _sent(
@@ -122,35 +128,51 @@ def seed() -> bool:
             ip={"results_owner": "joint", "publication_notice_days": 30, "publication_delay_days": 90},
         )  # fmt: skip
         for signer, party, capacity in (
-            (chancellor, university, "Vice-Chancellor"),
+            (cast.chancellor, university, "Vice-Chancellor"),
             (director, company, "Managing director"),
         ):
             _sign(collaboration, signer, party, capacity)
         project = move_project(project=project, move="begin", by=lead)
-    tell_the_uses(cast, project)
+    tell(
+        tell_the_uses(cast, project),
+        _transfer(cast, project, officers),
+        tell_other_disclosures(cast, project, officers[0]),
+        _today(cast, project),
+    )
+    return True
+
+
+def _transfer(cast: Cast, project: Project, officers: list[User]) -> Thread[None]:
+    """A model of the project becomes a case of the office, which then is protected, offered, licensed and paid for."""
+    officer, second, expert = officers
+    case = yield from tell_the_disclosures(cast, project, officer, second, expert)
+    tell_more = tell_protection(case, officer)
+    yield from together(tell_more, tell_the_royalties(cast, project, case, officer, second))
+
+
+def _today(cast: Cast, project: Project) -> Thread[None]:
+    """What is as it is when the newcomer comes."""
+    yield 0
+    lead, university = cast.lead, cast.lakeside
     nda = _sent(project, "NDA-2", "nda", ("Mutual non-disclosure", "双方保密协议"), (_NDA, _NDA_ZH), lead, [])
-    _sign(nda, chancellor, university, "Vice-Chancellor")
-    tell_inbox(project=project, lead=lead, researcher=researcher, engineer=engineer, company=company, director=director)
+    _sign(nda, cast.chancellor, university, "Vice-Chancellor")
+    tell_inbox(
+        project=project, lead=lead, researcher=cast.researcher, engineer=cast.engineer, company=cast.northwind,
+        director=cast.director,
+    )  # fmt: skip
     tell_the_main_project_on(cast, project)
     tell_the_neighbours(cast)
     give_notice(
         project=project, organisation=university, title="How small can a language model for technical English be?",
         title_zh="面向技术英语的语言模型可以有多小？", authors="Lin Mei\nTomás Vega\nChen Yu", kind="conference",
         venue="Workshop on Efficient Models", submit_on=timezone.localdate() + timedelta(days=45),
-        link="https://preprints.example/small-models", by=researcher,
+        link="https://preprints.example/small-models", by=cast.researcher,
         abstract="We pretrain models of one to ten million parameters on technical manuals and ask at which size "
         "engineers stop noticing the difference.",
     )  # fmt: skip
-    with days_ago(60):
-        officer = _person("Elin Berg", "elin.berg@lakeside.example", university, Role.TRANSFER_OFFICER)
-        second = _person("Omar Haddad", "omar.haddad@lakeside.example", university, Role.TRANSFER_OFFICER)
-        expert = _person("Ingrid Solberg", "ingrid.solberg@lakeside.example", university)
-    case = tell_the_disclosures(cast, project, officer, second, expert)
-    tell_the_royalties(cast, project, case, officer, second)
     coordinator = _person("Nora Lind", "nora.lind@lakeside.example", university, Role.COORDINATOR)
     tell_the_courses(cast, project, coordinator)
     tell_the_ethics(cast, PASSWORD)
-    return True
 
 
 def _everybody() -> Cast:

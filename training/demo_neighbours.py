@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
-from unittest import mock
 
 from django.utils import timezone
 
@@ -50,6 +48,7 @@ from collab.projects.services import (
     write_report,
     write_review,
 )
+from training.demo_days import days_ago
 
 _BOTH_MAY = """1. Each party may read the data named here and train models on it, for this project only.
 
@@ -77,21 +76,6 @@ class Cast:
     rector: User
     speech_engineer: User  # of Harbour
     counsel: User
-
-
-@contextmanager
-def days_ago(days: int) -> Iterator[None]:
-    """The clock as it was: what is done inside is dated then, also in the history."""
-    then = timezone.now() - timedelta(days=days)
-
-    class Then(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> datetime:
-            return then.astimezone(tz)
-
-    # Beneath `timezone.now`, which columns hold as their default.
-    with mock.patch("django.utils.timezone.datetime", Then):
-        yield
 
 
 def tell_the_past(cast: Cast) -> None:

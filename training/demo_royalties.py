@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from decimal import Decimal
 
+from django.db.models import Model
 from django.utils import timezone
 
 from collab.accounts.models import User
@@ -27,7 +28,10 @@ from collab.transfer.royalties.services import (
     set_policy,
     submit_report,
 )
-from training.demo_neighbours import Cast, days_ago
+from registry.catalog.models import ModelVersion
+from training.demo_days import Thread
+from training.demo_neighbours import Cast
+from training.demo_transfer import MODEL
 
 POLICY = {
     "deductions": [{"kind": "office", "percent": "15", "of": "gross"}, {"kind": "costs"}],
@@ -43,110 +47,107 @@ SALES = (
 )
 
 
-def tell_the_royalties(cast: Cast, project: Project, case: TransferCase, officer: User, second: User) -> None:
+def tell_the_royalties(cast: Cast, project: Project, case: TransferCase, officer: User, second: User) -> Thread[None]:
     """Two reports, both paid; the first receipt is distributed, a second distribution waits for approval."""
     university = cast.lakeside
     first = _quarter(timezone.localdate(), back=2)
-    with days_ago(17):
-        set_policy(
-            organisation=university, currency="EUR", content=POLICY, effective_on=first, by=officer,
-            note="Decided by the senate.",
-        )  # fmt: skip
-        set_interest(organisation=university, from_on=first, percent=Decimal(6), by=officer)
-        enter_rate(
-            organisation=university, source="USD", target="EUR", from_on=first,
-            until_on=timezone.localdate() + timedelta(days=60), rate=Decimal("0.91"), reference="Central bank, mean",
-            by=officer,
-        )  # fmt: skip
-    licence = _licensed(cast, project, case, officer, first)
+    yield 17
+    set_policy(
+        organisation=university, currency="EUR", content=POLICY, effective_on=first, by=officer,
+        note="Decided by the senate.",
+    )  # fmt: skip
+    set_interest(organisation=university, from_on=first, percent=Decimal(6), by=officer)
+    enter_rate(
+        organisation=university, source="USD", target="EUR", from_on=first,
+        until_on=timezone.localdate() + timedelta(days=60), rate=Decimal("0.91"), reference="Central bank, mean",
+        by=officer,
+    )  # fmt: skip
+    licence = yield from _licensed(cast, project, case, officer, first)
     reports = list(RoyaltyReport.objects.filter(licence=licence).order_by("starts_on")[:2])
-    with days_ago(14):
-        fee = invoice_payments(payments=list(ScheduledPayment.objects.filter(licence=licence)), by=officer)
-        enter_receipt(
-            licence=licence, received_on=timezone.localdate(), amount=Decimal("12000.00"), currency="EUR",
-            reference=f"NW {fee.reference}", by=officer,
-        )  # fmt: skip
+    yield 14
+    fee = invoice_payments(payments=list(ScheduledPayment.objects.filter(licence=licence)), by=officer)
+    enter_receipt(
+        licence=licence, received_on=timezone.localdate(), amount=Decimal("12000.00"), currency="EUR",
+        reference=f"NW {fee.reference}", by=officer,
+    )  # fmt: skip
     for number, (report, sales) in enumerate(zip(reports, SALES, strict=True)):
-        with days_ago(12 - 4 * number):
-            sent = submit_report(
-                report=report, currency="EUR", by=cast.director,
-                lines=[
-                    {"product": name, "units": Decimal(units), "gross": Decimal(gross), "deductions": Decimal(less)}
-                    for name, units, gross, less in sales
-                ],
-            )  # fmt: skip
-            invoice = invoice_report(report=accept_report(report=sent, by=officer), by=officer)
-        with days_ago(11 - 4 * number):
-            paid = Decimal(invoice.total) / 100
-            enter_receipt(
-                licence=licence, received_on=timezone.localdate(), amount=paid + (Decimal(250) if number else 0),
-                currency="EUR", reference=f"NW {invoice.reference}", by=officer,
-            )  # fmt: skip
+        yield 12 - 4 * number
+        sent = submit_report(
+            report=report, currency="EUR", by=cast.director,
+            lines=[
+                {"product": name, "units": Decimal(units), "gross": Decimal(gross), "deductions": Decimal(less)}
+                for name, units, gross, less in sales
+            ],
+        )  # fmt: skip
+        invoice = invoice_report(report=accept_report(report=sent, by=officer), by=officer)
+        yield 11 - 4 * number
+        paid = Decimal(invoice.total) / 100
+        enter_receipt(
+            licence=licence, received_on=timezone.localdate(), amount=paid + (Decimal(250) if number else 0),
+            currency="EUR", reference=f"NW {invoice.reference}", by=officer,
+        )  # fmt: skip
         if number == 0:
-            with days_ago(9):
-                row = propose_distribution(organisation=university, by=officer, reason="First income")
-                asked = request_of(row)
-                assert asked is not None
-                decide_request(request=asked, decision="approved", by=second)
-    with days_ago(1):
-        propose_distribution(organisation=university, by=officer)
+            yield 9
+            row = propose_distribution(organisation=university, by=officer, reason="First income")
+            asked = request_of(row)
+            assert asked is not None
+            decide_request(request=asked, decision="approved", by=second)
+    yield 1
+    propose_distribution(organisation=university, by=officer)
 
 
-def _licensed(cast: Cast, project: Project, case: TransferCase, officer: User, first: date) -> Licence:
+def _licensed(cast: Cast, project: Project, case: TransferCase, officer: User, first: date) -> Thread[Licence]:
     """Exclusive in one field, from the beginning of a quarter on; both sides sign."""
-    known = Licence.objects.filter(case=case, agreement__versions__executed_at__isnull=False).first()
-    if known is not None:
-        return known
-    with days_ago(17):
-        licence = draft_licence(
-            project=project,
-            kind="licence",
-            reference="LIC-1",
-            title="A small language model for robots",
-            title_zh="用于机器人的小型语言模型",
-            licensor=cast.lakeside,
-            licensee=cast.northwind,
-            case=case,
-            effective_on=first,
-            expires_on=date(first.year + 5, first.month, 1),
-            by=officer,
-            terms={
-                "exclusivity": "exclusive",
-                "fields": ["industry.robotics"],
-                "territories": ["WORLD"],
-                "assets": [
-                    {
-                        "kind": "technology",
-                        "subject_type": "collab.transfercase",
-                        "subject_id": str(case.pk),
-                        "percent": "100",
-                    }
-                ],
-                "currency": "EUR",
-                "issue_fee": "12000.00",
-                "annual_minimum": "10000.00",
-                "royalty_basis": "net_sales",
-                "tiers": [{"from": "0", "rate": "5"}, {"from": "100000", "rate": "4"}],
-                "report_frequency": "quarterly",
-                "report_days": 30,
-            },
-        )
-    with days_ago(16):
-        see_obstacles(licence=licence, keys=[one.key for one in open_obstacles(licence)], by=officer)
-        version = current_version(licence)
-        assert version is not None
-        version = send_for_signature(version=version, by=officer)
-    with days_ago(15):
-        for signer, party, capacity in (
-            (cast.chancellor, cast.lakeside, "Vice-Chancellor"),
-            (cast.director, cast.northwind, "Managing director"),
-        ):
-            version = sign_version(
-                version=version, party=party, typed_name=signer.name, capacity=capacity,
-                document_sha256=version.document_sha256, by=signer,
-            )  # fmt: skip
+    yield 17
+    licence = draft_licence(
+        project=project,
+        kind="licence",
+        reference="LIC-1",
+        title="A small language model for robots",
+        title_zh="用于机器人的小型语言模型",
+        licensor=cast.lakeside,
+        licensee=cast.northwind,
+        case=case,
+        effective_on=first,
+        expires_on=date(first.year + 5, first.month, 1),
+        by=officer,
+        terms={
+            "exclusivity": "exclusive",
+            "fields": ["industry.robotics"],
+            "territories": ["WORLD"],
+            "assets": [
+                _asset("technology", case, "60"),
+                _asset("model_version", ModelVersion.objects.get(model__name=MODEL), "40"),
+            ],
+            "currency": "EUR",
+            "issue_fee": "12000.00",
+            "annual_minimum": "10000.00",
+            "royalty_basis": "net_sales",
+            "tiers": [{"from": "0", "rate": "5"}, {"from": "100000", "rate": "4"}],
+            "report_frequency": "quarterly",
+            "report_days": 30,
+        },
+    )
+    yield 16
+    see_obstacles(licence=licence, keys=[one.key for one in open_obstacles(licence)], by=officer)
+    version = current_version(licence)
+    assert version is not None
+    version = send_for_signature(version=version, by=officer)
+    yield 15
+    for signer, party, capacity in (
+        (cast.chancellor, cast.lakeside, "Vice-Chancellor"),
+        (cast.director, cast.northwind, "Managing director"),
+    ):
+        version = sign_version(
+            version=version, party=party, typed_name=signer.name, capacity=capacity,
+            document_sha256=version.document_sha256, by=signer,
+        )  # fmt: skip
     licence.refresh_from_db()
     return licence
+
+
+def _asset(kind: str, row: Model, percent: str) -> dict[str, str]:
+    return {"kind": kind, "subject_type": row._meta.label_lower, "subject_id": str(row.pk), "percent": percent}
 
 
 def _quarter(day: date, *, back: int) -> date:

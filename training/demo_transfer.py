@@ -25,7 +25,8 @@ from collab.transfer.disclosures.services import (
 from collab.transfer.disclosures.writing import InventorTerm, PriorArtTerm, disclose, set_prior_art, sign_disclosure
 from registry.catalog.models import ModelVersion
 from registry.catalog.services import TrainedModel, register_version
-from training.demo_neighbours import Cast, days_ago
+from training.demo_days import Thread
+from training.demo_neighbours import Cast
 
 MODEL = "Technical English, 4M"
 _CARD = """# Technical English, 4M
@@ -36,40 +37,41 @@ from a run elsewhere and brings no files. Train one yourself to see files, curve
 这是演示故事的一部分：记录自他处的运行，不含文件。"""
 
 
-def tell_the_disclosures(cast: Cast, project: Project, officer: User, second: User, expert: User) -> TransferCase:
-    """Three disclosures: one decided “protect”, one that the office returned, and one that waits for a signature."""
+def tell_the_disclosures(
+    cast: Cast, project: Project, officer: User, second: User, expert: User
+) -> Thread[TransferCase]:
+    """A model is disclosed, assessed, and will be protected."""
     load_rules()
     terms = AgreementVersion.objects.get(agreement__project=project, agreement__reference="COL-1")
-    with days_ago(36):
-        version = _model(cast, project, terms)
-    with days_ago(34):
-        case = _disclosed(cast, version)
-    with days_ago(32):
-        case = take_up(case=case, by=officer, version=case.version, decide_by=timezone.localdate() + timedelta(days=90))
-    with days_ago(29):
-        case = pass_check(case=case, by=officer, version=case.version)
-        asked = ask_assessor(case=case, assessor=expert, due_on=timezone.localdate() + timedelta(days=14), by=officer)
-    with days_ago(21):
-        asked = declare_conflict(assessment=asked, conflict="", by=expert)
-        marks = dict(zip((row.criterion_id for row in asked.scores.all()), (8, 6, 7, 8, 7, 6), strict=True))
-        write_assessment(
-            assessment=asked,
-            scores={key: (mark, "") for key, mark in marks.items()},
-            recommendation="protect",
-            comment="Small enough for a robot's own processor, and better than what is sold. File before the paper.",
-            submit=True,
-            version=asked.version,
-            by=expert,
-        )
-    with days_ago(19):
-        propose_decision(
-            case=case, decision="protect", by=officer, version=case.version,
-            reason="Wanted by robot makers, and the paper is planned: file first, then offer it in one field.",
-        )  # fmt: skip
-    with days_ago(18):
-        case.refresh_from_db()
-        case = decide_case(case=case, agrees=True, by=second, version=case.version, reason="")
-    _others(cast, project, officer)
+    yield 36
+    version = _model(cast, project, terms)
+    yield 34
+    case = _disclosed(cast, version)
+    yield 32
+    case = take_up(case=case, by=officer, version=case.version, decide_by=timezone.localdate() + timedelta(days=90))
+    yield 29
+    case = pass_check(case=case, by=officer, version=case.version)
+    asked = ask_assessor(case=case, assessor=expert, due_on=timezone.localdate() + timedelta(days=14), by=officer)
+    yield 21
+    asked = declare_conflict(assessment=asked, conflict="", by=expert)
+    marks = dict(zip((row.criterion_id for row in asked.scores.all()), (8, 6, 7, 8, 7, 6), strict=True))
+    write_assessment(
+        assessment=asked,
+        scores={key: (mark, "") for key, mark in marks.items()},
+        recommendation="protect",
+        comment="Small enough for a robot's own processor, and better than what is sold. File before the paper.",
+        submit=True,
+        version=asked.version,
+        by=expert,
+    )
+    yield 19
+    propose_decision(
+        case=case, decision="protect", by=officer, version=case.version,
+        reason="Wanted by robot makers, and the paper is planned: file first, then offer it in one field.",
+    )  # fmt: skip
+    yield 18
+    case.refresh_from_db()
+    case = decide_case(case=case, agrees=True, by=second, version=case.version, reason="")
     return case
 
 
@@ -137,39 +139,40 @@ def _sign(case: TransferCase, user: User) -> None:
     sign_disclosure(case=fresh, typed_name=user.name, document_sha256=fresh.disclosure.document_sha256(), by=user)
 
 
-def _others(cast: Cast, project: Project, officer: User) -> None:
-    with days_ago(12):
-        tool = disclose(
-            organisation=cast.lakeside,
-            project=project,
-            kind="software",
-            title="A tool that finds part numbers in manuals",
-            title_zh="在手册中查找零件号的工具",
-            summary="Finds and normalises part numbers in scanned manuals.",
-            description="A small tagger and a table of makers' formats.",
-            conception_on=date(timezone.localdate().year, 1, 15),
-            public_disclosure_on=timezone.localdate() - timedelta(days=20),
-            public_disclosure_note="A talk at the spring school",
-            by=cast.researcher,
-        )
-        _sign(tool, cast.researcher)
-        tool = submit_disclosure(case=tool, by=cast.researcher)
-    with days_ago(10):
-        tool = take_up(case=tool, by=officer, version=tool.version)
-        return_case(
-            case=tool, by=officer, version=tool.version,
-            reason="Which slides were shown at the spring school, and who else wrote the table of formats?",
-        )  # fmt: skip
-    with days_ago(3):
-        disclose(
-            organisation=cast.lakeside,
-            project=project,
-            kind="know_how",
-            title="How to order manuals for small models",
-            title_zh="如何为小模型编排手册",
-            inventors=[
-                InventorTerm(Decimal(50), person=cast.lead),
-                InventorTerm(Decimal(50), person=cast.researcher),
-            ],
-            by=cast.researcher,
-        )
+def tell_other_disclosures(cast: Cast, project: Project, officer: User) -> Thread[None]:
+    """One that the office returned, and one that waits for a signature."""
+    yield 12
+    tool = disclose(
+        organisation=cast.lakeside,
+        project=project,
+        kind="software",
+        title="A tool that finds part numbers in manuals",
+        title_zh="在手册中查找零件号的工具",
+        summary="Finds and normalises part numbers in scanned manuals.",
+        description="A small tagger and a table of makers' formats.",
+        conception_on=date(timezone.localdate().year, 1, 15),
+        public_disclosure_on=timezone.localdate() - timedelta(days=20),
+        public_disclosure_note="A talk at the spring school",
+        by=cast.researcher,
+    )
+    _sign(tool, cast.researcher)
+    tool = submit_disclosure(case=tool, by=cast.researcher)
+    yield 10
+    tool = take_up(case=tool, by=officer, version=tool.version)
+    return_case(
+        case=tool, by=officer, version=tool.version,
+        reason="Which slides were shown at the spring school, and who else wrote the table of formats?",
+    )  # fmt: skip
+    yield 3
+    disclose(
+        organisation=cast.lakeside,
+        project=project,
+        kind="know_how",
+        title="How to order manuals for small models",
+        title_zh="如何为小模型编排手册",
+        inventors=[
+            InventorTerm(Decimal(50), person=cast.lead),
+            InventorTerm(Decimal(50), person=cast.researcher),
+        ],
+        by=cast.researcher,
+    )

@@ -12,7 +12,8 @@ from registry.datasets.models import DatasetVersion
 from registry.datasets.services import add_version, create_dataset
 from registry.uses.services import CodeTerm, set_uses
 from registry.uses.vocabulary import Use
-from training.demo_neighbours import Cast, days_ago
+from training.demo_days import Thread
+from training.demo_neighbours import Cast
 from training.engine.contract import default_spec
 from training.jobs.models import Job
 from training.jobs.purposes import question_of
@@ -29,20 +30,20 @@ def interviews() -> str:
     return "".join(f"{n}. The {part} {fault}; I {mend}, and it went on.\n" for n, (part, fault, mend) in told)
 
 
-def tell_the_uses(cast: Cast, project: Project) -> None:
+def tell_the_uses(cast: Cast, project: Project) -> Thread[None]:
     """Interviews of the university; the company's engineer asks twice, and once it still waits for an answer."""
-    with days_ago(9):
-        version = _interviews(cast, project)
-    with days_ago(6):
-        manual = _submit(cast, project, version, "Help texts for the manual", about="Texts for the robot's manual")
-        asked = question_of(manual)
-        assert asked is not None  # ethics and topic leave it to the owner
-        decide_request(
-            request=asked, decision="rejected", by=cast.researcher,
-            reason="The technicians agreed to research about repair, not to a manual; ask them first.",
-        )  # fmt: skip
-    with days_ago(2):
-        _submit(cast, project, version, "Fault notes from interviews", about="Which repair follows which fault")
+    yield 9
+    version = _interviews(cast, project)
+    yield 6
+    manual = _submit(cast, project, version, "Help texts for the manual", about="Texts for the robot's manual")
+    asked = question_of(manual)
+    assert asked is not None  # ethics and topic leave it to the owner
+    decide_request(
+        request=asked, decision="rejected", by=cast.researcher,
+        reason="The technicians agreed to research about repair, not to a manual; ask them first.",
+    )  # fmt: skip
+    yield 2
+    _submit(cast, project, version, "Fault notes from interviews", about="Which repair follows which fault")
 
 
 def _interviews(cast: Cast, project: Project) -> DatasetVersion:

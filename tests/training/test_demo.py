@@ -81,7 +81,7 @@ def test_the_agreement_covers_and_one_waits_for_the_company(capsys):
     seed()
 
     of_main = AgreementVersion.objects.filter(agreement__project__slug=PROJECT_SLUG)
-    executed, waiting = of_main.order_by("created_at")
+    executed, waiting = (of_main.get(agreement__reference=reference) for reference in ("COL-1", "NDA-2"))
     assert (executed.state, waiting.state) == ("executed", "out_for_signature")
     director = User.objects.get(email="wei.zhang@northwind.example")
     assert [o.name for o in parties_to_sign_for(director, waiting)] == ["Northwind Robotics"]
