@@ -23,9 +23,7 @@ def tell_protection(case: TransferCase, officer: User) -> Generator[int, None, N
     family = begin_family(
         case=case, title="Small language models on robots", title_zh="机器人上的小型语言模型", by=officer
     )
-    add_protection(
-        family=family, kind="copyright", filed_on=timezone.localdate(), title="Weights", by=officer
-    )
+    add_protection(family=family, kind="copyright", filed_on=timezone.localdate(), title="Weights", by=officer)
     yield 15
     filed = add_protection(
         family=family, kind="national", jurisdiction="EP", filed_on=timezone.localdate(),

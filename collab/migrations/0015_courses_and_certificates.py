@@ -1,0 +1,333 @@
+"""Courses, quizzes, certificates, and the library."""
+
+import collab.courses.certificates.states
+import collab.courses.states
+import collab.kernel.names
+import django.core.validators
+import django.db.models.deletion
+import django.utils.timezone
+import uuid
+from django.conf import settings
+from django.db import migrations, models
+
+from collab.kernel.migrating import CreateTables
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('collab', '0014_ethics_cases'),
+    ]
+
+    operations = [
+        CreateTables(
+            tables=[migrations.CreateModel(
+                name='Certificate',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('recipient_name', models.CharField(max_length=200, validators=[collab.kernel.names.DisplayNameValidator()], verbose_name='name as printed')),
+                    ('kind', models.CharField(choices=[('Course', 'Course'), ('Fieldwork', 'Placement'), ('CertificateOfCompletion', 'Other achievement')], max_length=30, verbose_name='kind')),
+                    ('title', models.CharField(max_length=160, validators=[collab.kernel.names.DisplayNameValidator()], verbose_name='title')),
+                    ('title_zh', models.CharField(blank=True, max_length=160, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='Chinese title')),
+                    ('description', models.TextField(max_length=2000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='what was done')),
+                    ('description_zh', models.TextField(blank=True, max_length=2000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='what was done, in Chinese')),
+                    ('criteria', models.TextField(max_length=2000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='what it is given for')),
+                    ('criteria_zh', models.TextField(blank=True, max_length=2000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='what it is given for, in Chinese')),
+                    ('evidence', models.JSONField(blank=True, default=list, verbose_name='evidence')),
+                    ('source_type', models.CharField(blank=True, max_length=60, verbose_name='source')),
+                    ('source_id', models.CharField(blank=True, max_length=40, verbose_name='id of the source')),
+                    ('state', models.CharField(choices=[('pending', 'pending'), ('issued', 'issued'), ('suspended', 'suspended'), ('revoked', 'revoked'), ('rejected', 'rejected')], default=collab.courses.certificates.states.CertificateState['PENDING'], max_length=20, verbose_name='state')),
+                    ('issued_at', models.DateTimeField(blank=True, null=True, verbose_name='issued')),
+                    ('valid_until', models.DateTimeField(blank=True, help_text='Empty: it never expires.', null=True, verbose_name='valid until')),
+                    ('credential', models.TextField(blank=True, verbose_name='signed credential')),
+                    ('list_number', models.PositiveIntegerField(blank=True, null=True, verbose_name='status list')),
+                    ('list_index', models.PositiveIntegerField(blank=True, null=True, verbose_name='place in the status list')),
+                    ('reason', models.CharField(blank=True, max_length=1000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='reason')),
+                    ('changed_at', models.DateTimeField(blank=True, null=True, verbose_name='suspended or revoked')),
+                    ('version', models.PositiveIntegerField(default=1, editable=False)),
+                    ('issued_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='issued by')),
+                    ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='certificates', to='collab.organisation', verbose_name='organisation')),
+                    ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='certificates', to=settings.AUTH_USER_MODEL, verbose_name='recipient')),
+                    ('batch', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='certificates', to='collab.certificatebatch', verbose_name='batch')),
+                    ('key', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collab.issuerkey', verbose_name='signed with')),
+                ],
+                options={
+                    'verbose_name': 'certificate',
+                    'verbose_name_plural': 'certificates',
+                    'ordering': ['-created_at'],
+                    'indexes': [models.Index(fields=['person', 'state'], name='certificate_by_person')],
+                    'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'issued', 'suspended', 'revoked', 'rejected'])), name='certificate_state_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('issued_at__isnull', False), ('key__isnull', False), ('state__in', ['issued', 'revoked', 'suspended']), ('list_index__lt', 131072), ('list_number__isnull', False), models.Q(('credential', ''), _negated=True)), models.Q(models.Q(('state__in', ['issued', 'revoked', 'suspended']), _negated=True), ('credential', ''), ('issued_at', None), ('list_index', None)), _connector='OR'), name='certificate_issued_is_signed'), models.CheckConstraint(condition=models.Q(('valid_until', None), ('issued_at', None), ('valid_until__gt', models.F('issued_at')), _connector='OR'), name='certificate_ends_after_it_was_issued'), models.UniqueConstraint(fields=('list_number', 'list_index'), name='certificate_place_in_list_once'), models.UniqueConstraint(condition=models.Q(('state__in', ['issued', 'pending', 'suspended']), models.Q(('source_id', ''), _negated=True)), fields=('source_type', 'source_id'), name='certificate_once_per_source')],
+                },
+            ), migrations.CreateModel(
+                name='CertificateBatch',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('title', models.CharField(max_length=160, validators=[collab.kernel.names.DisplayNameValidator()], verbose_name='title')),
+                    ('title_zh', models.CharField(blank=True, max_length=160, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='Chinese title')),
+                    ('state', models.CharField(choices=[('waiting', 'waiting'), ('issued', 'issued'), ('rejected', 'rejected'), ('withdrawn', 'withdrawn')], default=collab.courses.certificates.states.BatchState['WAITING'], max_length=20, verbose_name='state')),
+                    ('decided_at', models.DateTimeField(blank=True, null=True, verbose_name='decided')),
+                    ('decided_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='decided by')),
+                    ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collab.organisation', verbose_name='organisation')),
+                    ('proposed_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='proposed by')),
+                ],
+                options={
+                    'verbose_name': 'batch of certificates',
+                    'verbose_name_plural': 'batches of certificates',
+                    'ordering': ['-created_at'],
+                    'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'issued', 'rejected', 'withdrawn'])), name='batch_state_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('state', 'waiting')), models.Q(models.Q(('state', 'waiting'), _negated=True), ('decided_at__isnull', False)), _connector='OR'), name='batch_decided_has_its_time')],
+                },
+            ), migrations.CreateModel(
+                name='Course',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('slug', models.SlugField(max_length=40, unique=True, verbose_name='short name')),
+                    ('title', models.CharField(max_length=160, validators=[collab.kernel.names.DisplayNameValidator()], verbose_name='title')),
+                    ('title_zh', models.CharField(blank=True, max_length=160, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='Chinese title')),
+                    ('summary', models.TextField(max_length=2000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='what one learns')),
+                    ('summary_zh', models.TextField(blank=True, max_length=2000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='what one learns, in Chinese')),
+                    ('audience', models.CharField(choices=[('everyone', 'everybody who is signed in'), ('organisation', 'people of the organisation')], default='organisation', max_length=20, verbose_name='open to')),
+                    ('version', models.PositiveIntegerField(default=1, editable=False)),
+                    ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='created by')),
+                    ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='courses', to='collab.organisation', verbose_name='organisation')),
+                ],
+                options={
+                    'verbose_name': 'course',
+                    'verbose_name_plural': 'courses',
+                    'ordering': ['title'],
+                },
+            ), migrations.CreateModel(
+                name='CourseCondition',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('needed_for', models.CharField(choices=[('data', 'reading data and training on it'), ('jobs', 'submitting training jobs')], max_length=10, verbose_name='needed for')),
+                    ('asset', models.UUIDField(blank=True, help_text='Empty: every dataset of the project.', null=True, verbose_name='dataset')),
+                    ('ended_at', models.DateTimeField(blank=True, null=True, verbose_name='ended')),
+                    ('course', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='conditions', to='collab.course', verbose_name='course')),
+                    ('ended_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='ended by')),
+                    ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='course_conditions', to='collab.project', verbose_name='project')),
+                    ('set_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='set by')),
+                ],
+                options={
+                    'verbose_name': 'course as a condition',
+                    'verbose_name_plural': 'courses as conditions',
+                    'ordering': ['created_at'],
+                    'indexes': [models.Index(fields=['project', 'needed_for'], name='course_condition_by_project')],
+                    'constraints': [models.UniqueConstraint(condition=models.Q(('asset', None), ('ended_at', None)), fields=('project', 'course', 'needed_for'), name='course_condition_once'), models.UniqueConstraint(condition=models.Q(('asset__isnull', False), ('ended_at', None)), fields=('project', 'course', 'needed_for', 'asset'), name='course_condition_once_per_dataset'), models.CheckConstraint(condition=models.Q(('asset', None), ('needed_for', 'data'), _connector='OR'), name='course_condition_jobs_name_no_dataset'), models.CheckConstraint(condition=models.Q(('needed_for__in', ['data', 'jobs'])), name='course_condition_is_known')],
+                },
+            ), migrations.CreateModel(
+                name='CourseModule',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('position', models.PositiveSmallIntegerField(verbose_name='position')),
+                    ('kind', models.CharField(choices=[('text', 'Text'), ('image', 'Image'), ('video', 'Video'), ('file', 'File')], max_length=10, verbose_name='kind')),
+                    ('title', models.CharField(max_length=160, validators=[collab.kernel.names.DisplayNameValidator()], verbose_name='title')),
+                    ('title_zh', models.CharField(blank=True, max_length=160, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='Chinese title')),
+                    ('body', models.TextField(blank=True, max_length=20000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='text')),
+                    ('body_zh', models.TextField(blank=True, max_length=20000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='Chinese text')),
+                    ('link', models.URLField(blank=True, max_length=500, validators=[django.core.validators.URLValidator(schemes=['http', 'https'])], verbose_name='link')),
+                    ('file_name', models.CharField(blank=True, max_length=150, verbose_name='file name')),
+                    ('media_type', models.CharField(blank=True, max_length=80, verbose_name='kind of file')),
+                    ('sha256', models.CharField(blank=True, max_length=64, verbose_name='hash')),
+                    ('size_bytes', models.PositiveIntegerField(default=0, verbose_name='size in bytes')),
+                    ('edition', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='modules', to='collab.courseversion', verbose_name='version of the course')),
+                ],
+                options={
+                    'verbose_name': 'module',
+                    'verbose_name_plural': 'modules',
+                    'ordering': ['edition', 'position', 'created_at'],
+                    'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('kind', 'text'), models.Q(('body', ''), _negated=True)), models.Q(('kind', 'video'), models.Q(('link', ''), _negated=True)), models.Q(('kind__in', ['image', 'file']), models.Q(('sha256', ''), _negated=True), models.Q(('file_name', ''), _negated=True)), _connector='OR'), name='module_holds_what_it_is')],
+                },
+            ), migrations.CreateModel(
+                name='CourseVersion',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('number', models.PositiveIntegerField(verbose_name='number')),
+                    ('state', models.CharField(choices=[('draft', 'draft'), ('published', 'published'), ('retired', 'retired')], default=collab.courses.states.CourseState['DRAFT'], max_length=20, verbose_name='state')),
+                    ('pass_mark', models.PositiveSmallIntegerField(default=70, verbose_name='pass mark in percent')),
+                    ('asked_max', models.PositiveSmallIntegerField(blank=True, help_text='Drawn from the bank. Empty: all of them.', null=True, verbose_name='questions in an attempt')),
+                    ('attempts_max', models.PositiveSmallIntegerField(blank=True, help_text='Empty: as many as one likes.', null=True, verbose_name='attempts')),
+                    ('minutes', models.PositiveSmallIntegerField(blank=True, help_text='Empty: no limit.', null=True, verbose_name='minutes for an attempt')),
+                    ('valid_months', models.PositiveSmallIntegerField(blank=True, help_text='Empty: it never expires.', null=True, verbose_name='months for which it is valid')),
+                    ('note', models.CharField(blank=True, max_length=500, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='what is new')),
+                    ('published_at', models.DateTimeField(blank=True, null=True, verbose_name='published')),
+                    ('version', models.PositiveIntegerField(default=1, editable=False)),
+                    ('course', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='collab.course', verbose_name='course')),
+                    ('published_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='published by')),
+                ],
+                options={
+                    'verbose_name': 'version of a course',
+                    'verbose_name_plural': 'versions of courses',
+                    'ordering': ['course', '-number'],
+                    'constraints': [models.UniqueConstraint(fields=('course', 'number'), name='course_number_once'), models.UniqueConstraint(condition=models.Q(('state', 'draft')), fields=('course',), name='course_one_draft'), models.UniqueConstraint(condition=models.Q(('state', 'published')), fields=('course',), name='course_one_published'), models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'published', 'retired'])), name='course_state_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('published_at', None), ('state', 'draft')), models.Q(models.Q(('state', 'draft'), _negated=True), ('published_at__isnull', False)), _connector='OR'), name='course_published_has_its_time'), models.CheckConstraint(condition=models.Q(('pass_mark__range', (1, 100))), name='course_pass_mark_is_a_percentage'), models.CheckConstraint(condition=models.Q(models.Q(('asked_max', None), ('asked_max__range', (1, 200)), _connector='OR'), models.Q(('attempts_max', None), ('attempts_max__range', (1, 100)), _connector='OR'), models.Q(('minutes', None), ('minutes__range', (1, 600)), _connector='OR'), models.Q(('valid_months', None), ('valid_months__range', (1, 240)), _connector='OR')), name='course_limits_are_sensible')],
+                },
+            ), migrations.CreateModel(
+                name='Enrolment',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('state', models.CharField(choices=[('enrolled', 'enrolled'), ('passed', 'passed'), ('left', 'left')], default=collab.courses.states.EnrolmentState['ENROLLED'], max_length=20, verbose_name='state')),
+                    ('passed_at', models.DateTimeField(blank=True, null=True, verbose_name='passed')),
+                    ('valid_until', models.DateTimeField(blank=True, help_text='Empty: it never expires.', null=True, verbose_name='valid until')),
+                    ('score', models.DecimalField(blank=True, decimal_places=2, max_digits=5, null=True, verbose_name='score in percent')),
+                    ('attempts_extra', models.PositiveSmallIntegerField(default=0, verbose_name='further attempts granted')),
+                    ('certificate', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='enrolment', to='collab.certificate', verbose_name='certificate')),
+                    ('course', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='enrolments', to='collab.course', verbose_name='course')),
+                    ('edition', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='enrolments', to='collab.courseversion', verbose_name='version of the course')),
+                    ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='enrolments', to=settings.AUTH_USER_MODEL, verbose_name='person')),
+                ],
+                options={
+                    'verbose_name': 'enrolment',
+                    'verbose_name_plural': 'enrolments',
+                    'ordering': ['-created_at'],
+                    'indexes': [models.Index(fields=['person', 'course', 'state'], name='enrolment_by_person')],
+                    'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'enrolled')), fields=('course', 'person'), name='enrolment_one_under_way'), models.CheckConstraint(condition=models.Q(('state__in', ['enrolled', 'passed', 'left'])), name='enrolment_state_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('passed_at__isnull', False), ('state', 'passed')), models.Q(models.Q(('state', 'passed'), _negated=True), ('certificate', None), ('passed_at', None), ('valid_until', None)), _connector='OR'), name='enrolment_passed_has_its_time'), models.CheckConstraint(condition=models.Q(('valid_until', None), ('valid_until__gt', models.F('passed_at')), _connector='OR'), name='enrolment_ends_after_it_was_passed')],
+                },
+            ), migrations.CreateModel(
+                name='IssuerKey',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('kid', models.CharField(max_length=43, unique=True, verbose_name='thumbprint')),
+                    ('public_jwk', models.JSONField(verbose_name='public key')),
+                ],
+                options={
+                    'verbose_name': 'key of the issuer',
+                    'verbose_name_plural': 'keys of the issuer',
+                    'ordering': ['created_at'],
+                },
+            ), migrations.CreateModel(
+                name='ModuleDone',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('enrolment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='done', to='collab.enrolment', verbose_name='enrolment')),
+                    ('module', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collab.coursemodule', verbose_name='module')),
+                ],
+                options={
+                    'verbose_name': 'module done',
+                    'verbose_name_plural': 'modules done',
+                    'ordering': ['created_at'],
+                    'constraints': [models.UniqueConstraint(fields=('enrolment', 'module'), name='module_done_once')],
+                },
+            ), migrations.CreateModel(
+                name='QuizAttempt',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('number', models.PositiveIntegerField(verbose_name='number')),
+                    ('state', models.CharField(choices=[('open', 'open'), ('submitted', 'submitted'), ('lapsed', 'lapsed')], default=collab.courses.states.AttemptState['OPEN'], max_length=20, verbose_name='state')),
+                    ('asked', models.JSONField(verbose_name='questions drawn')),
+                    ('due_at', models.DateTimeField(blank=True, null=True, verbose_name='answers until')),
+                    ('answers', models.JSONField(blank=True, default=dict, verbose_name='answers')),
+                    ('submitted_at', models.DateTimeField(blank=True, null=True, verbose_name='answered')),
+                    ('score', models.DecimalField(blank=True, decimal_places=2, max_digits=5, null=True, verbose_name='score in percent')),
+                    ('passed', models.BooleanField(default=False, verbose_name='passed')),
+                    ('enrolment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='collab.enrolment', verbose_name='enrolment')),
+                ],
+                options={
+                    'verbose_name': 'attempt at a quiz',
+                    'verbose_name_plural': 'attempts at quizzes',
+                    'ordering': ['enrolment', '-number'],
+                    'constraints': [models.UniqueConstraint(fields=('enrolment', 'number'), name='quiz_attempt_number_once'), models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('enrolment',), name='quiz_attempt_one_open'), models.CheckConstraint(condition=models.Q(('state__in', ['open', 'submitted', 'lapsed'])), name='quiz_attempt_state_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('score__isnull', False), ('state', 'submitted'), ('submitted_at__isnull', False)), models.Q(models.Q(('state', 'submitted'), _negated=True), ('passed', False), ('score', None), ('submitted_at', None)), _connector='OR'), name='quiz_attempt_answered_has_its_score'), models.CheckConstraint(condition=models.Q(('due_at', None), ('submitted_at', None), ('submitted_at__lte', models.F('due_at')), _connector='OR'), name='quiz_attempt_answered_in_time')],
+                },
+            ), migrations.CreateModel(
+                name='QuizQuestion',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('position', models.PositiveSmallIntegerField(verbose_name='position')),
+                    ('text', models.TextField(max_length=2000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='question')),
+                    ('text_zh', models.TextField(blank=True, max_length=2000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='question in Chinese')),
+                    ('options', models.JSONField(verbose_name='answers')),
+                    ('why', models.TextField(blank=True, max_length=2000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='explanation, shown after a passed quiz')),
+                    ('edition', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='questions', to='collab.courseversion', verbose_name='version of the course')),
+                ],
+                options={
+                    'verbose_name': 'question of a quiz',
+                    'verbose_name_plural': 'questions of quizzes',
+                    'ordering': ['edition', 'position', 'created_at'],
+                },
+            ), migrations.CreateModel(
+                name='Resource',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('kind', models.CharField(choices=[('book', 'Book'), ('course', 'Course'), ('paper', 'Paper'), ('tool', 'Tool')], max_length=10, verbose_name='kind')),
+                    ('title', models.CharField(max_length=200, validators=[collab.kernel.names.DisplayNameValidator()], verbose_name='title')),
+                    ('title_zh', models.CharField(blank=True, max_length=200, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='Chinese title')),
+                    ('authors', models.CharField(blank=True, max_length=300, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='authors or makers')),
+                    ('year', models.PositiveSmallIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1400), django.core.validators.MaxValueValidator(2200)], verbose_name='year')),
+                    ('link', models.URLField(blank=True, max_length=500, validators=[django.core.validators.URLValidator(schemes=['http', 'https'])], verbose_name='link')),
+                    ('identifier', models.CharField(blank=True, max_length=100, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='DOI or ISBN')),
+                    ('description', models.TextField(blank=True, max_length=2000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='what it is good for')),
+                    ('description_zh', models.TextField(blank=True, max_length=2000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='what it is good for, in Chinese')),
+                    ('topics', models.CharField(blank=True, help_text='With commas between.', max_length=300, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='topics')),
+                    ('archived_at', models.DateTimeField(blank=True, null=True, verbose_name='archived')),
+                    ('version', models.PositiveIntegerField(default=1, editable=False)),
+                    ('added_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='added by')),
+                    ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collab.organisation', verbose_name='kept by people of')),
+                ],
+                options={
+                    'verbose_name': 'learning resource',
+                    'verbose_name_plural': 'learning resources',
+                    'ordering': ['title'],
+                    'indexes': [models.Index(fields=['kind', 'title'], name='resource_by_kind')],
+                    'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['book', 'course', 'paper', 'tool'])), name='resource_kind_is_known'), models.CheckConstraint(condition=models.Q(('year', None), ('year__range', (1400, 2200)), _connector='OR'), name='resource_year_is_sensible')],
+                },
+            ), migrations.CreateModel(
+                name='ResourceLink',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('subject_type', models.CharField(max_length=60, verbose_name='attached to')),
+                    ('subject_id', models.CharField(max_length=40, verbose_name='id')),
+                    ('note', models.CharField(blank=True, max_length=300, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='why')),
+                    ('added_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='attached by')),
+                    ('project', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collab.project', verbose_name='project')),
+                    ('resource', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='links', to='collab.resource', verbose_name='learning resource')),
+                ],
+                options={
+                    'verbose_name': 'attached resource',
+                    'verbose_name_plural': 'attached resources',
+                    'ordering': ['created_at'],
+                    'indexes': [models.Index(fields=['subject_type', 'subject_id'], name='resource_by_subject')],
+                    'constraints': [models.UniqueConstraint(fields=('resource', 'subject_type', 'subject_id'), name='resource_attached_once')],
+                },
+            ), migrations.CreateModel(
+                name='TrainingRecord',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('title', models.CharField(max_length=160, validators=[collab.kernel.names.DisplayNameValidator()], verbose_name='training')),
+                    ('provider', models.CharField(max_length=160, validators=[collab.kernel.names.DisplayNameValidator()], verbose_name='given by')),
+                    ('completed_on', models.DateField(verbose_name='completed on')),
+                    ('expires_on', models.DateField(blank=True, help_text='The first day on which it no longer counts. Empty: never.', null=True, verbose_name='expires on')),
+                    ('file_name', models.CharField(max_length=150, verbose_name='file name')),
+                    ('media_type', models.CharField(max_length=80, verbose_name='kind of file')),
+                    ('sha256', models.CharField(max_length=64, verbose_name='hash')),
+                    ('size_bytes', models.PositiveIntegerField(verbose_name='size in bytes')),
+                    ('state', models.CharField(choices=[('submitted', 'submitted'), ('accepted', 'accepted'), ('rejected', 'rejected'), ('returned', 'returned'), ('withdrawn', 'withdrawn')], default=collab.courses.states.TrainingState['SUBMITTED'], max_length=20, verbose_name='state')),
+                    ('reviewed_at', models.DateTimeField(blank=True, null=True, verbose_name='reviewed')),
+                    ('reason', models.CharField(blank=True, max_length=1000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='reason')),
+                    ('version', models.PositiveIntegerField(default=1, editable=False)),
+                    ('course', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='records', to='collab.course', verbose_name='counts for the course')),
+                    ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collab.organisation', verbose_name='reviewed by people of')),
+                    ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='person')),
+                    ('reviewed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='reviewed by')),
+                ],
+                options={
+                    'verbose_name': 'training done elsewhere',
+                    'verbose_name_plural': 'trainings done elsewhere',
+                    'ordering': ['-created_at'],
+                    'indexes': [models.Index(fields=['person', 'course', 'state'], name='training_by_person')],
+                    'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['submitted', 'accepted', 'rejected', 'returned', 'withdrawn'])), name='training_state_is_known'), models.CheckConstraint(condition=models.Q(('expires_on', None), ('expires_on__gt', models.F('completed_on')), _connector='OR'), name='training_ends_after_it_was_done'), models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['accepted', 'rejected']), _negated=True), ('reviewed_at__isnull', False), _connector='OR'), name='training_reviewed_has_its_time')],
+                },
+            )],
+        ),
+    ]
