@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 from django.utils.translation import gettext as _
 
+from collab.agreements.reading import Step
 from collab.transfer.licences.models import Licence
 from collab.transfer.licences.states import STATE_WORDS, LicenceState
 
@@ -18,12 +16,6 @@ _WAY = (
     LicenceState.ACTIVE,
 )
 _AFTER = (LicenceState.IN_BREACH, LicenceState.SUSPENDED)
-
-
-@dataclass(frozen=True)
-class Step:
-    word: Any
-    place: str
 
 
 def way_of(licence: Licence) -> list[Step]:

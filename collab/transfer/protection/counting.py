@@ -127,13 +127,30 @@ def _met_on(due: Due, members: list[Protection], bases: Bases) -> date | None:
     found = [bases.get(due.rule.met_by_date)] if due.rule.met_by_date else []
     if due.rule.met_by:
         mine = due.protection
-        found += [
-            row.filed_on
-            for row in members
-            if row.kind in due.rule.met_by and (mine is None or (row.pk != mine.pk and row.family_id == mine.family_id))
-        ]
+        rows = members if mine is None else _that_follow(mine, members)
+        found += [row.filed_on for row in rows if row.kind in due.rule.met_by]
     days = [day for day in found if day is not None and day <= due.due_on]
     return min(days, default=None)
+
+
+def _that_follow(mine: Protection, members: list[Protection]) -> list[Protection]:
+    """Those of its family that were filed on its ground: not before it, and not what it claims priority of.
+
+    A first filing in Europe is no national phase of the international application that follows from it.
+    """
+    if mine.filed_on is None:
+        return []
+    family = {row.pk: row for row in members if row.family_id == mine.family_id}
+    before = {mine.pk}
+    parent = family.get(mine.parent_id)
+    while parent is not None and parent.pk not in before:
+        before.add(parent.pk)
+        parent = family.get(parent.parent_id)
+    return [
+        row
+        for pk, row in family.items()
+        if pk not in before and row.filed_on is not None and row.filed_on >= mine.filed_on
+    ]
 
 
 def recount(case: TransferCase, *, rules: Rules | None = None) -> int:

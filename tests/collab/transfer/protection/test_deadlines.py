@@ -68,6 +68,17 @@ def test_a_provisional_is_followed_within_a_year_and_a_pct_meets_it(ground):
     } and waits.due_on not in in_calendar(ground.case)
 
 
+def test_what_it_claims_priority_of_is_no_national_phase(ground):
+    first = member(ground.case, ground.officer, "national", jurisdiction="EP", filed_on=day(-300))
+    wide = member(ground.case, ground.officer, "pct", parent=first, filed_on=day(-20))
+    assert deadlines(ground.case)["national-phase"].state == "open"
+
+    member(ground.case, ground.officer, "national", jurisdiction="CN", parent=wide, filed_on=day(-2))
+
+    phase = deadlines(ground.case)["national-phase"]
+    assert (phase.state, phase.settled_on) == ("met", day(-2))
+
+
 def test_a_changed_date_moves_its_deadlines(ground):
     protection = member(ground.case, ground.officer, "provisional", filed_on=day(-100))
     edit_protection(protection=protection, by=ground.officer, version=1, filed_on=day(-50))

@@ -1,0 +1,63 @@
+"""Whatever the demo's people can click leads somewhere: every link of every page that they reach opens."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+import pytest
+from django.test import Client
+
+from collab.accounts.models import User
+from training.demo import LEAD_EMAIL, seed
+
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+
+LINK = re.compile(r'<a\b[^>]*?\bhref="([^"#][^"]*)"')
+ELSEWHERE = ("/admin/", "/mlflow/", "/accounts/logout/", "/static/", "/api/v1/schema/", "/media/")
+MOST_OF_A_KIND = 2  # of pages that differ in their id only
+IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32,64}|\d+")
+
+
+@pytest.mark.parametrize(
+    ("email", "language"),
+    [
+        (LEAD_EMAIL, "en"),
+        ("elin.berg@lakeside.example", "zh-hans"),
+        ("wei.zhang@northwind.example", "en"),
+        ("ines.duarte@meridian.example", "zh-hans"),
+        ("nora.lind@lakeside.example", "en"),
+    ],
+)
+def test_every_link_opens(email: str, language: str) -> None:
+    seed()
+    User.objects.update(language=language)
+    client = Client()
+    client.force_login(User.objects.get(email=email))
+    waiting, seen, kinds = deque([("/", "")]), {"/"}, dict[str, int]()
+    broken, opened = [], 0
+    while waiting:
+        address, found_on = waiting.popleft()
+        answer = client.get(address)
+        opened += 1
+        if answer.status_code >= 400 and answer.status_code != 403:
+            broken.append(f"{answer.status_code} {address} on {found_on}")
+        if answer.status_code == 302:
+            follow(answer["Location"], address, waiting, seen, kinds)
+        if not answer.streaming and answer.get("Content-Type", "").startswith("text/html"):
+            for link in LINK.findall(answer.content.decode()):
+                follow(link.replace("&amp;", "&"), address, waiting, seen, kinds)
+    assert opened > 60 and not broken, "\n".join(broken)
+
+
+def follow(link: str, page: str, waiting: deque[tuple[str, str]], seen: set[str], kinds: dict[str, int]) -> None:
+    address = urldefrag(urljoin(page, link)).url
+    parts = urlsplit(address)
+    if parts.scheme or parts.netloc or address in seen or address.startswith(ELSEWHERE):
+        return
+    seen.add(address)
+    kind = IDS.sub("*", parts.path) + "?" + "&".join(sorted(re.findall(r"(\w+)=", parts.query)))
+    kinds[kind] = kinds.get(kind, 0) + 1
+    if kinds[kind] <= MOST_OF_A_KIND:
+        waiting.append((address, page))
