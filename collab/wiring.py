@@ -72,6 +72,7 @@ from collab.inbox.models import (
 )
 from collab.inbox.standing import explain, grants, grants_through, stands_in
 from collab.inbox.states import Decision, Mail
+from collab.inbox.telling import DATE_IS_TOLD, tell_dates_to
 from collab.inbox.topics import Topic, register_topic
 from collab.internships import wiring as internships  # noqa: F401  registers what internships bring along
 from collab.projects.guards import register_gone, register_guard
@@ -163,6 +164,10 @@ register_scope(
     Obligation,
     Scope(view="obligation.view", project="project", organisation="organisation", person="person"),
 )
+
+register_requirement(DATE_IS_TOLD)
+tell_dates_to(PublicationNotice, words=("publication.view",))
+tell_dates_to(EthicsCase, EthicsCondition, words=("ethics.view",))
 
 register_graph_source("projects", draw_ground, kinds=GROUND_KINDS)
 register_graph_source("agreements", draw_agreements, kinds=AGREEMENT_KINDS)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -32,6 +34,12 @@ def roles_seen(user: User, at: datetime | None = None) -> MembershipQuerySet:
 def people_seen(user: User, at: datetime) -> Q:
     """Condition on people: themselves, and whoever holds a role in force that they see."""
     return Q(pk=user.pk) | Q(Exists(roles_seen(user, at).active(at).filter(user=OuterRef("pk"))))
+
+
+def open_projects(user: User, roles: Iterable[Membership]) -> set[UUID]:
+    """Those of the roles' projects whose pages the person may open; one's own role in a closed one stays on record."""
+    named = {role.project_id for role in roles if role.project_id}
+    return set(_projects(user).filter(pk__in=named).values_list("pk", flat=True))
 
 
 def projects_of(user: User, organisation: Organisation) -> QuerySet[Any]:

@@ -20,7 +20,7 @@ from collab.accounts import second_factor
 from collab.accounts.forms import ProfileForm, TokenForm
 from collab.accounts.invitations import accept_invitation, answerable, decline_invitation, found_by_link
 from collab.accounts.models import ApiToken, Membership, User
-from collab.accounts.reading import roles_seen
+from collab.accounts.reading import open_projects, roles_seen
 from collab.accounts.services import (
     choose_language,
     create_token,
@@ -50,6 +50,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "roles": roles.order_by("organisation__name", "project__title"),
+        "open_projects": open_projects(request.user, roles),
         "second_factor": second_factor.banner(request.user),
     }
     return submit(request, form, change) or show(request, "collab/accounts/profile.html", context, form)
@@ -126,7 +127,12 @@ def person_page(request: HttpRequest, pk: UUID) -> HttpResponse:
     person = get_or_404(request.user, "person.view", User.objects.all(), pk=pk)
     roles = roles_seen(request.user).filter(user=person).select_related("organisation", "project", "unit", "granted_by")
     page = page_of(request, roles.order_by("-starts_at", "pk"))
-    context = {"person": person, "page": page, "is_me": person.pk == request.user.pk}
+    context = {
+        "person": person,
+        "page": page,
+        "is_me": person.pk == request.user.pk,
+        "open_projects": open_projects(request.user, page),
+    }
     return show(request, "collab/accounts/person.html", context)
 
 

@@ -185,6 +185,7 @@ def job_page(request: HttpRequest, pk: UUID) -> HttpResponse:
         "peak_bytes": max((a.peak_rss_bytes or 0 for a in job.attempts.all()), default=0),
         "steps_done": max([job.progress.get("step") or 0, *(a.last_step or 0 for a in job.attempts.all())]),
         "has_log": not job.is_ended or _log_size(job) > 0,
+        "has_log_file": (run_dir(job.pk) / LOG_FILE).is_file(),
         "spec_text": json.dumps(job.spec, indent=2, ensure_ascii=False),
         "lineage": _lineage(job),
     }

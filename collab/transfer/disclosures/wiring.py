@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 from collab.access.policy import Scope, register_scope
 from collab.inbox.kinds import Kind, register_kind
 from collab.inbox.states import Decision, Mail
+from collab.inbox.telling import tell_dates_to
 from collab.inbox.topics import Topic, register_topic
 from collab.transfer.disclosures.asking import (
     ASSESSMENT,
@@ -53,6 +54,7 @@ register_scope(
 register_scope(Criterion, Scope(view="assessment.view", organisation="organisation"))
 register_scope(NoveltyRule, Scope(view="organisation.view", everyone=True))
 
+tell_dates_to(TransferCase, words=("case.view",))
 register_kind(Kind("transfer", _("A disclosure or a case of technology transfer moves on"), "stars", Mail.NOW))
 register_topic(
     Topic(

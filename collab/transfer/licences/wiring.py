@@ -7,6 +7,7 @@ from collab.access.policy import Scope, register_scope
 from collab.agreements.hooks import register_executed
 from collab.agreements.particulars import register_particulars
 from collab.graph.sources import register_graph_source
+from collab.inbox.telling import tell_dates_to
 from collab.transfer.licences.access import licence_grants, release_grants, why_closed
 from collab.transfer.licences.binding import LicenceTerms, take_effect
 from collab.transfer.licences.drawing import KINDS, draw_licences
@@ -34,6 +35,7 @@ register_scope(LicensedThing, Scope(view="licence.view", organisation="assets__l
 register_scope(FieldOfUse, Scope(view="organisation.view", everyone=True))
 register_scope(Territory, Scope(view="organisation.view", everyone=True))
 
+tell_dates_to(Licence, Diligence, Breach, words=("licence.view",))
 register_particulars("licences", LicenceTerms())
 register_executed("licences", take_effect)
 register_licensable("collab.transfercase", CaseTechnology())

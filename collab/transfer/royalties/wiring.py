@@ -6,6 +6,7 @@ from collab.access.policy import Scope, register_requirement, register_scope
 from collab.agreements.hooks import register_executed
 from collab.inbox.kinds import Kind, register_kind
 from collab.inbox.states import Decision, Mail
+from collab.inbox.telling import tell_dates_to
 from collab.inbox.topics import Topic, register_topic
 from collab.transfer.royalties.distributing import (
     DISTRIBUTION,
@@ -58,6 +59,7 @@ for table, path in (
     register_scope(table, Scope(view="royalty.view", organisation=path))
 register_scope(Statement, Scope(view="statement.view", person="person", grants=as_officer))
 register_requirement(ONLY_THE_LICENSEE_REPORTS)
+tell_dates_to(RoyaltyReport, ScheduledPayment, Invoice, words=("royalty.view", "royalty.report"))
 
 register_kind(Kind("royalty", gettext_lazy("Reports, invoices and statements under licences"), "receipt", Mail.NOW))
 register_executed("royalties", licence_executed)
