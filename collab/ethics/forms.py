@@ -57,6 +57,13 @@ class AnswersForm(PageForm):
 
     def values(self) -> dict[str, Any]:
         """What the verb takes."""
+        return {
+            "answers": self._answers(),
+            "number": self.cleaned_data["number"],
+            "version": self.cleaned_data["version"],
+        }
+
+    def _answers(self) -> dict[str, Any]:
         answers: dict[str, Any] = {}
         for question in self.row.questions:
             value = self.cleaned_data.get(f"q_{question['key']}")
@@ -64,7 +71,7 @@ class AnswersForm(PageForm):
                 continue
             kind = question["type"]
             answers[question["key"]] = value == "true" if kind == "yes_no" else int(value) if kind == "scale" else value
-        return {"answers": answers, "number": self.cleaned_data["number"], "version": self.cleaned_data["version"]}
+        return answers
 
     def place_of(self, fault: Any, field: str | None) -> str | None:
         key = fault.path.removeprefix("answers.")
@@ -75,7 +82,7 @@ class AnswersForm(PageForm):
         carried = self.row.carried
         fresh = set(carried.new if carried else ())
         changed = set(carried.changed if carried else ())
-        answers = self.values()["answers"] if self.is_bound and hasattr(self, "cleaned_data") else self.row.answers
+        answers = self._answers() if self.is_bound and hasattr(self, "cleaned_data") else self.row.answers
         asked = {question["key"] for question in shown(self.row.questions, answers)}
         found: dict[str, list[dict[str, Any]]] = {}
         for question in self.row.questions:
