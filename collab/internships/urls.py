@@ -28,6 +28,12 @@ for _pattern, _view, _access, _name in (
     ("cohorts/<uuid:pk>/rank/", programmes.cohort_rank, rule("programme.rank", "GET", "POST"), "cohort_rank"),
     ("cohorts/<uuid:pk>/board/", programmes.cohort_board, rule("programme.manage"), "cohort_board"),
     ("cohorts/<uuid:pk>/match/", programmes.cohort_match, rule("programme.manage", "POST"), "cohort_match"),
+    (
+        "cohorts/<uuid:pk>/certificates/",
+        programmes.cohort_certificates,
+        rule("programme.manage", "POST"),
+        "cohort_certificates",
+    ),
     ("cohorts/<uuid:pk>/report/", programmes.cohort_report, rule("programme.manage"), "cohort_report"),
     ("cohorts/<uuid:pk>/report.csv", programmes.cohort_report_file, rule("programme.manage"), "cohort_report_file"),
     ("cohorts/<uuid:pk>/postings/new/", programmes.posting_new, rule("posting.manage", "GET", "POST"), "posting_new"),
@@ -148,6 +154,12 @@ for _pattern, _view, _access, _name in (
         placements.placement_evaluate,
         rule("placement.evaluate", "GET", "POST"),
         "placement_evaluate",
+    ),
+    (
+        "placements/<uuid:pk>/certificate/",
+        placements.placement_certificate,
+        rule("placement.manage", "POST"),
+        "placement_certificate",
     ),
     ("placements/<uuid:pk>/remind/", placements.placement_remind, rule("placement.manage", "POST"), "placement_remind"),
 ):

@@ -28,6 +28,7 @@ from collab.internships.forms import (
     lines_of,
 )
 from collab.internships.models import Application, Cohort, MatchRound, PairRule, Placement, Posting, Programme
+from collab.internships.placements.attesting import attest_cohort, to_attest
 from collab.internships.programmes.services import (
     add_check_point,
     begin_cohort,
@@ -218,6 +219,7 @@ def cohort_board(request: HttpRequest, pk: UUID) -> HttpResponse:
         "stage": stage,
         "round": newest,
         "may_match": row.state == "published" and timezone.now() > row.ranking_ends_at,
+        "to_attest": to_attest(row).filter(university=row.programme.organisation_id).count(),
         "rules": PairRule.objects.filter(cohort=row).select_related("candidate", "posting", "created_by"),
     }
     return show(request, "collab/internships/board.html", context)
@@ -238,6 +240,14 @@ def cohort_match(request: HttpRequest, pk: UUID) -> HttpResponse:
     return act(
         request, lambda: run_matching(cohort=row, by=request.user), to=to,
         said=lambda made: _("%(n)d pairs. Look at them, then confirm.") % {"n": len(made.pairs)},
+    )  # fmt: skip
+
+
+def cohort_certificates(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _cohort(request, "programme.manage", pk)
+    return act(
+        request, lambda: attest_cohort(cohort=row, by=request.user), to=f"{row.get_absolute_url()}board/",
+        said=_("Proposed. They are issued when somebody else approves them."),
     )  # fmt: skip
 
 
