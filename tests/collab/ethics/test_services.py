@@ -220,6 +220,20 @@ def test_the_questionnaires_that_come_with_tandem_are_whole():
 
 
 # --- the committee
+def test_who_had_not_reviewed_yet_reads_the_changes_too(panel):
+    case = panel.case()
+    assign(case=case, reviewers=panel.reviewers, by=panel.chair)
+    [late] = EthicsReview.objects.filter(reviewer=panel.reviewers[1])
+    case = decide_case(case=fresh(case), decision="returned", reason="Ages?", by=panel.chair)
+    case = submit_case(case=case, number=1, by=panel.joint.lead)
+    assert fresh(late).state == "lapsed"
+    assert set(case.reviews.filter(round=2, state="asked").values_list("reviewer", flat=True)) == {
+        one.pk for one in panel.reviewers
+    }  # fmt: skip
+    owed = Obligation.objects.filter(kind="review", settled_at=None)
+    assert {row.source_id for row in owed} == {str(row.pk) for row in case.reviews.filter(state="asked")}
+
+
 def test_a_full_case_needs_its_reviews_and_a_reviewer_sees_only_theirs(panel):
     case, other = panel.case(), panel.case()
     with pytest.raises(NotReadyError, match="Only 0 of at least 1"):

@@ -65,6 +65,21 @@ def test_each_step_names_what_is_missing_before_it(summer):
     assert codes(refused) == {"no_insurance"}
 
 
+def test_what_was_sent_back_is_asked_anew_once_it_is_written_at(summer):
+    placement = summer.described(summer.accepted(summer.student()))
+    placement = answer_placement(placement=placement, organisation=summer.company, approve=True, by=summer.host)
+    placement = answer_placement(
+        placement=placement, organisation=summer.university, approve=False, reason="Which tasks?", by=summer.coordinator
+    )
+    assert placement.state == "proposed"
+    with pytest.raises(ConflictError):
+        answer_placement(placement=placement, organisation=summer.company, approve=True, by=summer.host)
+    edit_placement(
+        placement=placement, by=summer.mentor, version=placement.version, tasks="Clean the corpus, and say how."
+    )
+    assert summer.approved(Placement.objects.get(pk=placement.pk)).state == "approved"
+
+
 def test_three_sign_one_hash_and_the_student_alone_does_not_do(summer):
     student = summer.student()
     placement = summer.approved(summer.described(summer.accepted(student)))
