@@ -52,8 +52,8 @@ from collab.kernel.errors import DomainError
 from tests.collab.courses.conftest import School, a_course, right
 
 pytestmark = pytest.mark.django_db
-STEPS = int(os.environ.get("WALK_STEPS", "40"))
-TOGETHER = 100 if STEPS > 1000 else 40  # steps of one walk
+STEPS = int(os.environ.get("WALK_STEPS", "25"))
+TOGETHER = 100 if STEPS > 1000 else 25  # steps of one walk
 TABLES = {
     Enrolment: ENROLMENT_MOVES, QuizAttempt: ATTEMPT_MOVES, Certificate: CERTIFICATE_MOVES,
     CertificateBatch: BATCH_MOVES,

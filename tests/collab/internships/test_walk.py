@@ -53,8 +53,8 @@ from collab.kernel.errors import DomainError
 from tests.collab.internships.season import Season, season, sign_parties
 
 pytestmark = pytest.mark.django_db
-STEPS = int(os.environ.get("WALK_STEPS", "30"))
-TOGETHER = 90 if STEPS > 1000 else 30  # steps of one walk
+STEPS = int(os.environ.get("WALK_STEPS", "20"))
+TOGETHER = 90 if STEPS > 1000 else 20  # steps of one walk
 EDGES = {
     table: {(source, target) for sources, target in moves.table.values() for source in sources}
     for table, moves in ((Application, APPLICATION_MOVES), (Placement, PLACEMENT_MOVES))
