@@ -39,6 +39,12 @@ for _pattern, _view, _access, _name in (
     ("cohorts/<uuid:pk>/postings/new/", programmes.posting_new, rule("posting.manage", "GET", "POST"), "posting_new"),
     ("postings/<uuid:pk>/", programmes.posting, rule("posting.view"), "posting"),
     ("postings/<uuid:pk>/edit/", programmes.posting_edit, rule("posting.manage", "GET", "POST"), "posting_edit"),
+    (
+        "postings/<uuid:pk>/resources/",
+        programmes.posting_resources,
+        rule("posting.manage", "GET", "POST"),
+        "posting_resources",
+    ),
     ("postings/<uuid:pk>/move/", programmes.posting_move, rule("posting.manage", "POST"), "posting_move"),
     ("postings/<uuid:pk>/publish/", programmes.posting_publish, rule("programme.manage", "POST"), "posting_publish"),
     ("postings/<uuid:pk>/apply/", programmes.posting_apply, rule("posting.apply", "POST"), "posting_apply"),

@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _
 
 from collab.access.policy import Missing, allowed, get_or_404, visible_to
 from collab.accounts.models import Organisation
+from collab.courses.library.forms import AttachForm
+from collab.courses.library.services import attach_resource, detach_resource, links_of
 from collab.internships.applications.deciding import rank_students
 from collab.internships.applications.rounds import confirm_matching, run_matching
 from collab.internships.applications.services import begin_application, rank_choices
@@ -51,6 +53,7 @@ from collab.internships.reading import (
     tell_late,
 )
 from collab.kernel.errors import InvalidError, NotFoundError, RefusedError
+from collab.web.api import as_uuid
 from collab.web.files import csv_file
 from collab.web.forms import act, sent, show, submit
 from collab.web.pagination import page_of
@@ -297,8 +300,31 @@ def posting(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_manage": "posting.manage" in may,
         "moves": moves,
         "project": row.project if row.project and "posting.manage" in may else None,
+        "links": links_of(row),
     }
     return show(request, "collab/internships/posting.html", context)
+
+
+def posting_resources(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Attach what helps to prepare, or take it off."""
+    row = _posting(request, "posting.manage", pk)
+    links = links_of(row)
+    wanted = as_uuid(request.POST.get("remove", ""))
+    if wanted is not None:
+        link = links.filter(pk=wanted).first()
+        if link is None:
+            raise NotFoundError
+        return act(
+            request, lambda: detach_resource(link=link, by=request.user), to=row.get_absolute_url(),
+            said=_("Taken off."),
+        )  # fmt: skip
+    form = AttachForm(sent(request), attached=links.values("resource"))
+
+    def attach() -> str:
+        attach_resource(subject=row, by=request.user, **form.cleaned_data)
+        return row.get_absolute_url()
+
+    return form_page(request, form, attach, _("Attach a learning resource"), lead=str(row), back=row.get_absolute_url())
 
 
 def posting_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
