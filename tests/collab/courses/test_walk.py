@@ -71,6 +71,7 @@ class Walk:
         self.school, self.clock, self.chance = school, clock, chance
         self.people = [school.joint.engineer, school.joint.lead]
         self.reached: set[tuple[str, str]] = set()
+        school.pass_course(self.people[0], school.course)  # further on than chance alone comes in few steps
 
     def step(self) -> None:
         act = self.chance.choice(ACTS)
