@@ -29,6 +29,7 @@ from collab.transfer.protection.demo import tell_protection
 from training.demo_courses import tell_the_courses
 from training.demo_days import Thread, days_ago, tell, together
 from training.demo_ethics import tell_the_ethics
+from training.demo_internships import MENTOR_EMAIL, STUDENT_EMAIL, tell_the_internships
 from training.demo_neighbours import (
     Cast,
     tell_the_main_project_on,
@@ -52,7 +53,9 @@ ACCOUNTS = [
     ("Signatory of the company, has one to sign", "wei.zhang@northwind.example"),
     ("Technology-transfer officer of the university", "elin.berg@lakeside.example"),
     ("Professor at the second university, whose projects are on their way", "ines.duarte@meridian.example"),
-    ("Coordinator of courses and certificates", "nora.lind@lakeside.example"),
+    ("Coordinator of internships, courses and certificates", "nora.lind@lakeside.example"),
+    ("Student, applies for an internship", STUDENT_EMAIL),
+    ("Mentor of an intern at the company", MENTOR_EMAIL),
     ("Platform admin", "admin@tandem.example"),
 ]
 
@@ -101,6 +104,7 @@ def seed() -> bool:
             _person("Omar Haddad", "omar.haddad@lakeside.example", university, Role.TRANSFER_OFFICER),
             _person("Ingrid Solberg", "ingrid.solberg@lakeside.example", university),
         ]
+        coordinator = _person("Nora Lind", "nora.lind@lakeside.example", university, Role.COORDINATOR)
 
     with days_ago(45):
         project = create_project(
@@ -137,7 +141,8 @@ def seed() -> bool:
         tell_the_uses(cast, project),
         _transfer(cast, project, officers),
         tell_other_disclosures(cast, project, officers[0]),
-        _today(cast, project),
+        tell_the_internships(cast, project, coordinator, _person),
+        _today(cast, project, coordinator),
     )
     return True
 
@@ -150,7 +155,7 @@ def _transfer(cast: Cast, project: Project, officers: list[User]) -> Thread[None
     yield from together(tell_more, tell_the_royalties(cast, project, case, officer, second))
 
 
-def _today(cast: Cast, project: Project) -> Thread[None]:
+def _today(cast: Cast, project: Project, coordinator: User) -> Thread[None]:
     """What is as it is when the newcomer comes."""
     yield 0
     lead, university = cast.lead, cast.lakeside
@@ -170,7 +175,6 @@ def _today(cast: Cast, project: Project) -> Thread[None]:
         abstract="We pretrain models of one to ten million parameters on technical manuals and ask at which size "
         "engineers stop noticing the difference.",
     )  # fmt: skip
-    coordinator = _person("Nora Lind", "nora.lind@lakeside.example", university, Role.COORDINATOR)
     tell_the_courses(cast, project, coordinator)
     tell_the_ethics(cast, PASSWORD)
 

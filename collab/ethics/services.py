@@ -50,6 +50,7 @@ from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError, NotReadyError, RefusedError, StaleError
 from collab.projects.models import Project
 from collab.projects.states import ENDED as PROJECT_ENDED
+from collab.projects.states import ConflictState
 
 STALE = gettext_lazy("Somebody changed it since you opened it. Open it again and repeat your change.")
 A = TypeVar("A", bound=Answered)
@@ -280,8 +281,13 @@ def submit_case(*, case: EthicsCase, number: int, by: User, note: str = "") -> E
 
 
 def _ask_reviewers_again(case: EthicsCase) -> None:
-    """Whoever reviewed the last round reads the changes."""
-    before = case.reviews.filter(round=case.round - 1, state=ReviewState.SUBMITTED).select_related("reviewer")
+    """Whoever reviewed the last round, or had not yet, reads the changes; nobody waits for the last round any more.
+
+    Who declared a conflict that no chair has settled is not asked again by itself.
+    """
+    last = case.reviews.filter(round=case.round - 1, state__in=[ReviewState.ASKED, ReviewState.SUBMITTED])
+    before = list(last.exclude(conflict_state=ConflictState.DECLARED).select_related("reviewer"))
+    lapse_reviews(case)
     for review in before:
         again = EthicsReview.objects.create(
             case=case, reviewer=review.reviewer, round=case.round, due_on=timezone.localdate(case.request.due_at)

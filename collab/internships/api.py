@@ -15,6 +15,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from collab.accounts.models import Organisation
+from collab.courses.certificates.api import BatchSerializer
+from collab.courses.certificates.states import SIGNED
 from collab.internships.applications.deciding import decide_application, give_review, make_offer, rank_students
 from collab.internships.applications.models import DocumentKind
 from collab.internships.applications.rounds import run_matching
@@ -39,6 +41,7 @@ from collab.internships.models import (
     Posting,
 )
 from collab.internships.placements.approving import answer_placement
+from collab.internships.placements.attesting import attest_cohort, attest_placement, certificate_of
 from collab.internships.placements.caring import evaluate, write_log, write_note
 from collab.internships.placements.models import NoteKind, Side, Verdict
 from collab.internships.placements.services import edit_placement, move_placement, onboard
@@ -112,6 +115,7 @@ class CohortViewSet(ScopedViewSet):
         "rank": "programme.rank",
         "match": "programme.manage",
         "outcomes": "programme.manage",
+        "certificates": "programme.manage",
     }
     rows = Cohort.objects.select_related("programme__organisation")
     serializer_class = CohortSerializer
@@ -137,6 +141,13 @@ class CohortViewSet(ScopedViewSet):
     @action(detail=True, methods=["post"])
     def match(self, request: Request, pk: str) -> Response:
         return self.shown(run_matching(cohort=self.get_object(), by=request.user), RoundSerializer, 201)
+
+    @extend_schema(
+        summary="Propose the certificates of all who have completed", request=None, responses={201: BatchSerializer}
+    )
+    @action(detail=True, methods=["post"])
+    def certificates(self, request: Request, pk: str) -> Response:
+        return self.shown(attest_cohort(cohort=self.get_object(), by=request.user), BatchSerializer, 201)
 
     @extend_schema(summary="Outcomes in figures", responses=OutcomesSerializer)
     @action(detail=True)
@@ -506,6 +517,20 @@ class PlacementSerializer(serializers.ModelSerializer):
         read_only_fields = ["posting", "cohort"]
 
 
+class PlacementDetail(PlacementSerializer):
+    """`certificate`: where anybody checks it, for those who may see it; null before it is issued."""
+
+    certificate = serializers.SerializerMethodField()
+
+    class Meta(PlacementSerializer.Meta):
+        fields = [*PlacementSerializer.Meta.fields, "certificate"]
+
+    def get_certificate(self, row: Placement) -> str | None:
+        issued = certificate_of(row).filter(state__in=sorted(SIGNED))
+        found = issued.visible_to(self.context["request"].user).first()
+        return found.public_url if found else None
+
+
 class PlacementEdit(StrictSerializer):
     """Each person writes their own part; fields that are left out stay as they are."""
 
@@ -554,7 +579,10 @@ class PlacementFilter(django_filters.FilterSet):
     cohort = django_filters.UUIDFilter()
 
 
-@extend_schema_view(list=extend_schema(summary="Placements"), retrieve=extend_schema(summary="One placement"))
+@extend_schema_view(
+    list=extend_schema(summary="Placements", responses=PlacementSerializer(many=True)),
+    retrieve=extend_schema(summary="One placement"),
+)
 class PlacementViewSet(ScopedViewSet):
     words = {
         "list": "placement.view",
@@ -566,9 +594,10 @@ class PlacementViewSet(ScopedViewSet):
         "log": "placement.intern",
         "notes": "placement.write",
         "evaluate": "placement.evaluate",
+        "certificate": "placement.manage",
     }
     rows = Placement.objects.with_names()
-    serializer_class = PlacementSerializer
+    serializer_class = PlacementDetail
     filterset_class = PlacementFilter
 
     def list(self, request: Request) -> Response:
@@ -578,7 +607,7 @@ class PlacementViewSet(ScopedViewSet):
         return self._told(self.get_object())
 
     @extend_schema(
-        summary="Write down one's own part", request=PlacementEdit, responses=PlacementSerializer, parameters=[IF_MATCH]
+        summary="Write down one's own part", request=PlacementEdit, responses=PlacementDetail, parameters=[IF_MATCH]
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         row = self.get_object()
@@ -586,19 +615,19 @@ class PlacementViewSet(ScopedViewSet):
         given = self.parsed(PlacementEdit)
         return self._told(edit_placement(placement=row, by=request.user, version=row.version, **given))
 
-    @extend_schema(summary="Answer for one's organisation", request=ApproveInput, responses=PlacementSerializer)
+    @extend_schema(summary="Answer for one's organisation", request=ApproveInput, responses=PlacementDetail)
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
         return self._told(answer_placement(placement=self.get_object(), by=request.user, **self.parsed(ApproveInput)))
 
-    @extend_schema(summary="Let it begin", request=None, responses=PlacementSerializer)
+    @extend_schema(summary="Let it begin", request=None, responses=PlacementDetail)
     @action(detail=True, methods=["post"])
     def onboard(self, request: Request, pk: str) -> Response:
         return self._told(onboard(placement=self.get_object(), by=request.user))
 
     @extend_schema(
         summary="Suspend, resume, cancel, terminate, complete or fail it", request=MoveInput,
-        responses=PlacementSerializer,
+        responses=PlacementDetail,
     )  # fmt: skip
     @action(detail=True, methods=["post"])
     def move(self, request: Request, pk: str) -> Response:
@@ -622,9 +651,16 @@ class PlacementViewSet(ScopedViewSet):
         made = evaluate(placement=self.get_object(), by=request.user, **self.parsed(EvaluateInput))
         return self.shown(made, EvaluationSerializer, 201)
 
+    @extend_schema(
+        summary="Propose the certificate of a completed placement", request=None, responses={201: BatchSerializer}
+    )
+    @action(detail=True, methods=["post"])
+    def certificate(self, request: Request, pk: str) -> Response:
+        return self.shown(attest_placement(placement=self.get_object(), by=request.user), BatchSerializer, 201)
+
     def _told(self, row: Placement) -> Response:
         row = self.rows.get(pk=row.pk)
-        return tagged(self.shown(row, PlacementSerializer), etag_of(row.pk, row.version))
+        return tagged(self.shown(row, PlacementDetail), etag_of(row.pk, row.version))
 
 
 def _in_order(rows: Any, keys: list[UUID]) -> list[Application]:

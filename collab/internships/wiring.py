@@ -4,6 +4,7 @@ from django.utils.translation import gettext_lazy
 
 from collab.access.policy import Scope, register_scope
 from collab.agreements.hooks import register_executed
+from collab.courses.library.attaching import Attachable, register_attachable
 from collab.inbox.kinds import Kind, register_kind
 from collab.inbox.states import Decision, Mail
 from collab.inbox.topics import Topic, register_topic
@@ -60,6 +61,7 @@ register_scope(Evaluation, Scope(view="placement.view", grants=evaluation_grants
 
 register_kind(Kind("internship", gettext_lazy("Applications and placements move on"), "person-plus", Mail.NOW))
 register_accepted(propose_placement)
+register_attachable(Attachable(Posting, "posting.manage", gettext_lazy("Posting")))
 register_executed(PLACEMENT, agreement_executed)
 register_topic(
     Topic(

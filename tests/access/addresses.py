@@ -732,6 +732,8 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:placement-detail PATCH": lambda s: Sent({}, headers=_FRESH),
     "api:placement-approve POST": lambda s: Sent({"organisation": s.joint.university.slug, "approve": True}),
     "api:placement-onboard POST": _NOTHING,
+    "api:placement-certificate POST": _NOTHING,
+    "api:cohort-certificates POST": _NOTHING,
     "api:placement-move POST": lambda s: Sent({"move": "suspend", "reason": f"Reason {s.canary}"}),
     "api:placement-log POST": lambda s: Sent({"day": _day(-1), "hours": "7", "text": f"Read {s.canary}"}),
     "api:placement-notes POST": lambda s: Sent({"kind": "check_in", "text": f"Well {s.canary}"}),

@@ -39,6 +39,9 @@ from collab.inbox.mailing import send_due
 from collab.inbox.models import Obligation, Request
 from collab.inbox.services import QUESTION, ask, decide_request, meet_condition, notify, set_obligation
 from collab.inbox.topics import TOPICS
+from collab.internships.applications.deciding import make_offer
+from collab.internships.applications.services import answer_offer
+from collab.internships.models import Application, Placement
 from collab.kernel.errors import ConflictError, DomainError, ExpiredError, InvalidError, StaleError
 from collab.projects.models import Project
 from collab.projects.services import add_member, add_party, edit_project, end_membership
@@ -49,6 +52,7 @@ from registry.datasets.models import Dataset
 from registry.datasets.services import create_dataset
 from registry.uses.services import CodeTerm, set_uses
 from tests.cast import employ, organisation, person
+from tests.collab.internships.season import season
 from tests.licensing import office_of
 from training.jobs import lifecycle
 from training.jobs.models import Attempt, Job
@@ -574,3 +578,28 @@ def _sign_licence(version: AgreementVersion, party: Any, user: User) -> str:
         document_sha256=version.document_sha256,
         by=user,
     ).state
+
+
+def test_the_last_seat_goes_to_one_of_two(aurora):
+    """Two are offered the only place at the same moment; later one student accepts two places at the same moment."""
+    summer = season(aurora)
+    students = [summer.student(f"Student {number}") for number in range(2)]
+    applications = [summer.apply(student) for student in students]
+    results = at_once([lambda row=row: make_offer(application=row, by=summer.host).state for row in applications])
+    refused = [one for one in results if isinstance(one, ConflictError)]
+    assert (results.count("offered"), [one.code for one in refused]) == (1, ["no_seat"])
+    assert Application.objects.filter(posting=summer.posting).exclude(seat=None).count() == 1
+    assert acts("application.offer") == 1
+
+    offers = []
+    for title in ("First", "Second"):
+        posting = summer.offer(title=title)
+        offers.append(make_offer(application=summer.apply(students[0], posting), by=summer.host))
+    answers = at_once(
+        [lambda row=row: answer_offer(application=row, accept=True, by=students[0]).state for row in offers]
+    )
+    assert answers.count("accepted") == 1 and len([one for one in answers if isinstance(one, DomainError)]) == 1, (
+        answers
+    )
+    assert Placement.objects.filter(student=students[0]).count() == 1
+    assert first_break() is None

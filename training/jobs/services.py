@@ -191,6 +191,7 @@ def resume_job(*, job: Job, by: User, purpose: Any = None) -> Job:
     answered about this purpose and these codes, the job waits for them.
     """
     require(by, "job.control", job)
+    require(by, "job.submit", job.project)  # whoever resumes runs it: what the runner would ask is said at once
     require(by, "dataset.train", job.dataset_version)
     if job.start_version is not None:
         require(by, "model.download", job.start_version)

@@ -17,7 +17,7 @@ from collab.audit.services import record
 from collab.inbox.services import lapse_requests, set_obligation, settle_obligation
 from collab.inbox.states import ObligationKind
 from collab.internships.applications.models import Application
-from collab.internships.placements.approving import PLACEMENT, ask_host
+from collab.internships.placements.approving import PLACEMENT, ask_host, open_request
 from collab.internships.placements.models import NoteKind, Placement, PlacementNote
 from collab.internships.placements.required import belongs, missing_for
 from collab.internships.placements.states import BEFORE_SIGNATURE, OPEN, PLACEMENT_MOVES, PlacementState
@@ -90,6 +90,8 @@ def edit_placement(*, placement: Placement, by: User, version: int, **changes: A
         locked.state = PLACEMENT_MOVES.target("return")
         locked.approved_by_host = locked.approved_by_university = None
         ask_host(locked, by)
+    elif changed and locked.state == PlacementState.PROPOSED and open_request(locked, locked.host) is None:
+        ask_host(locked, by)  # it had been sent back
     locked.version += 1
     locked.require_clean()
     locked.save()

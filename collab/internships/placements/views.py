@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from collab.access.policy import allowed, get_or_404, visible_to
 from collab.audit.models import AuditEvent
+from collab.courses.certificates.states import LIVE
 from collab.internships.forms import (
     ChangeForm,
     EvaluationForm,
@@ -27,6 +28,7 @@ from collab.internships.forms import (
 )
 from collab.internships.models import Evaluation, LogEntry, Placement, PlacementNote, StudentSignature
 from collab.internships.placements.approving import answer_placement, open_request
+from collab.internships.placements.attesting import attest_placement, certificate_of
 from collab.internships.placements.caring import answer_log, evaluate, settle_note, side_of, write_log, write_note
 from collab.internships.placements.reminding import remind
 from collab.internships.placements.required import belongs, missing_for
@@ -110,6 +112,8 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
             "author"
         ),
         "given": given,
+        "certificate": visible_to(user, "certificate.view", certificate_of(row)).first(),
+        "may_attest": manages and _may_attest(row, user),
     }
     if manages:
         events = AuditEvent.objects.filter(subject_id=str(row.pk), verb__startswith="placement.")[:20]
@@ -287,6 +291,20 @@ def placement_remind(request: HttpRequest, pk: UUID) -> HttpResponse:
     return act(
         request, lambda: remind(placement=row, by=request.user), to=row.get_absolute_url(), said=_("They are reminded.")
     )
+
+
+def placement_certificate(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _placement(request, "placement.manage", pk)
+    return act(
+        request, lambda: attest_placement(placement=row, by=request.user), to=row.get_absolute_url(),
+        said=_("Proposed. It is issued when somebody else approves it."),
+    )  # fmt: skip
+
+
+def _may_attest(row: Placement, user: Any) -> bool:
+    if row.state != PlacementState.COMPLETED or certificate_of(row).filter(state__in=sorted(LIVE)).exists():
+        return False
+    return "certificate.propose" in allowed(user, row.university, "certificate.propose")
 
 
 def _moves(row: Placement) -> list[tuple[str, Any]]:

@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _
 
 from collab.access.policy import Missing, allowed, get_or_404, visible_to
 from collab.accounts.models import Organisation
+from collab.courses.library.forms import AttachForm
+from collab.courses.library.services import attach_resource, detach_resource, links_of
 from collab.internships.applications.deciding import rank_students
 from collab.internships.applications.rounds import confirm_matching, run_matching
 from collab.internships.applications.services import begin_application, rank_choices
@@ -28,6 +30,7 @@ from collab.internships.forms import (
     lines_of,
 )
 from collab.internships.models import Application, Cohort, MatchRound, PairRule, Placement, Posting, Programme
+from collab.internships.placements.attesting import attest_cohort, to_attest
 from collab.internships.programmes.services import (
     add_check_point,
     begin_cohort,
@@ -50,6 +53,7 @@ from collab.internships.reading import (
     tell_late,
 )
 from collab.kernel.errors import InvalidError, NotFoundError, RefusedError
+from collab.web.api import as_uuid
 from collab.web.files import csv_file
 from collab.web.forms import act, sent, show, submit
 from collab.web.pagination import page_of
@@ -218,6 +222,7 @@ def cohort_board(request: HttpRequest, pk: UUID) -> HttpResponse:
         "stage": stage,
         "round": newest,
         "may_match": row.state == "published" and timezone.now() > row.ranking_ends_at,
+        "to_attest": to_attest(row).filter(university=row.programme.organisation_id).count(),
         "rules": PairRule.objects.filter(cohort=row).select_related("candidate", "posting", "created_by"),
     }
     return show(request, "collab/internships/board.html", context)
@@ -238,6 +243,14 @@ def cohort_match(request: HttpRequest, pk: UUID) -> HttpResponse:
     return act(
         request, lambda: run_matching(cohort=row, by=request.user), to=to,
         said=lambda made: _("%(n)d pairs. Look at them, then confirm.") % {"n": len(made.pairs)},
+    )  # fmt: skip
+
+
+def cohort_certificates(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _cohort(request, "programme.manage", pk)
+    return act(
+        request, lambda: attest_cohort(cohort=row, by=request.user), to=f"{row.get_absolute_url()}board/",
+        said=_("Proposed. They are issued when somebody else approves them."),
     )  # fmt: skip
 
 
@@ -287,8 +300,31 @@ def posting(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_manage": "posting.manage" in may,
         "moves": moves,
         "project": row.project if row.project and "posting.manage" in may else None,
+        "links": links_of(row),
     }
     return show(request, "collab/internships/posting.html", context)
+
+
+def posting_resources(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Attach what helps to prepare, or take it off."""
+    row = _posting(request, "posting.manage", pk)
+    links = links_of(row)
+    wanted = as_uuid(request.POST.get("remove", ""))
+    if wanted is not None:
+        link = links.filter(pk=wanted).first()
+        if link is None:
+            raise NotFoundError
+        return act(
+            request, lambda: detach_resource(link=link, by=request.user), to=row.get_absolute_url(),
+            said=_("Taken off."),
+        )  # fmt: skip
+    form = AttachForm(sent(request), attached=links.values("resource"))
+
+    def attach() -> str:
+        attach_resource(subject=row, by=request.user, **form.cleaned_data)
+        return row.get_absolute_url()
+
+    return form_page(request, form, attach, _("Attach a learning resource"), lead=str(row), back=row.get_absolute_url())
 
 
 def posting_edit(request: HttpRequest, pk: UUID) -> HttpResponse:

@@ -20,4 +20,5 @@ class Command(BaseCommand):
         before = TemplateVersion.objects.count()
         for path in sorted(TEXTS.glob("*.toml")):
             publish_template(**tomllib.loads(path.read_text(encoding="utf-8")), by=None)
-        self.stdout.write(f"{TemplateVersion.objects.count() - before} templates published.")
+        if options["verbosity"]:
+            self.stdout.write(f"{TemplateVersion.objects.count() - before} templates published.")

@@ -56,8 +56,14 @@ from collab.kernel.errors import (
     RefusedError,
     StaleError,
 )
+from collab.transfer.licences.models import LicensedAsset
 from registry.catalog.models import RegisteredModel
 from tests.cast import Joint, employ, person
+from training.engine.contract import default_spec
+from training.jobs import lifecycle
+from training.jobs.lifecycle import Ending
+from training.jobs.purposes import lost_by
+from training.jobs.services import resume_job, submit_job
 
 pytestmark = pytest.mark.django_db
 QUESTIONS = [
@@ -220,6 +226,20 @@ def test_the_questionnaires_that_come_with_tandem_are_whole():
 
 
 # --- the committee
+def test_who_had_not_reviewed_yet_reads_the_changes_too(panel):
+    case = panel.case()
+    assign(case=case, reviewers=panel.reviewers, by=panel.chair)
+    [late] = EthicsReview.objects.filter(reviewer=panel.reviewers[1])
+    case = decide_case(case=fresh(case), decision="returned", reason="Ages?", by=panel.chair)
+    case = submit_case(case=case, number=1, by=panel.joint.lead)
+    assert fresh(late).state == "lapsed"
+    assert set(case.reviews.filter(round=2, state="asked").values_list("reviewer", flat=True)) == {
+        one.pk for one in panel.reviewers
+    }  # fmt: skip
+    owed = Obligation.objects.filter(kind="review", settled_at=None)
+    assert {row.source_id for row in owed} == {str(row.pk) for row in case.reviews.filter(state="asked")}
+
+
 def test_a_full_case_needs_its_reviews_and_a_reviewer_sees_only_theirs(panel):
     case, other = panel.case(), panel.case()
     with pytest.raises(NotReadyError, match="Only 0 of at least 1"):
@@ -369,6 +389,39 @@ def test_an_open_condition_stops_what_it_says_and_decide_names_it(panel):
     confirm_condition(condition=first, by=panel.chair)
     assert decide(joint.lead, "job.submit", joint.project)
     assert decide(joint.lead, "dataset.read", dataset)
+
+
+def test_what_was_licensed_waits_too(office):
+    asset = LicensedAsset.objects.get(licence=office.execute())
+    panel = Panel(office.joint)
+    assert can(office.firm_engineer, "release.download", asset)
+    case = panel.conditional(ConditionTerm("Finish the checklist.", ["releases"]))
+
+    assert missing(office.firm_engineer, "release.download", asset) == ["ethics_condition"]
+    told = decide(office.firm_engineer, "release.download", asset).missing[0]
+    assert "checklist" not in str(told.sentence) and told.url == ""  # a licensee does not read the case
+    confirm_condition(condition=case.conditions.get(), evidence="Done.", by=panel.chair)
+    assert can(office.firm_engineer, "release.download", asset)
+
+
+def test_a_running_job_is_paused_and_goes_on_once_the_condition_is_met(panel):
+    joint = panel.joint
+    joint.cover(reference="DUA-1")
+    data = joint.dataset().latest()
+    facts = {"name": "Letters", "spec": default_spec("causal-lm", data.profile, str(data.pk)).to_json(), "purpose": {}}
+    submit_job(project=joint.project, by=joint.lead, **facts)
+    job = lifecycle.claim(owner="node-1", host="node-1", cpus=64)
+    assert lost_by(job, joint.lead) == []
+    case = panel.conditional(ConditionTerm("Mask the names.", ["jobs"]))
+
+    [lost] = lost_by(job, joint.lead)
+    assert lost.code == "ethics_condition" and "Mask the names." in str(lost.sentence)
+    ending = Ending("access_lost", str(lost.sentence))  # what the runner says when it asks
+    assert lifecycle.end_attempt(job_id=job.pk, fence=job.fence, ending=ending).state == "paused"
+    with pytest.raises(RefusedError):
+        resume_job(job=fresh(job), by=joint.lead)
+    confirm_condition(condition=case.conditions.get(), evidence="Done.", by=panel.chair)
+    assert resume_job(job=fresh(job), by=joint.lead).state == "queued"
 
 
 def test_downloads_wait_for_what_is_asked_of_releases(panel):

@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from collab.accounts.models import User
+from collab.courses.library.services import add_resource, links_of
 from collab.internships.models import Application, Posting
 from collab.internships.placements.reminding import remind
 from collab.internships.programmes.services import add_check_point
@@ -65,6 +66,20 @@ def test_the_board_asks_as_often_for_five_thousand_as_for_none(summer):
     api = queries(browser, f"/api/v1/applications/?cohort={summer.cohort.pk}")
     assert queries(browser, f"/api/v1/applications/?cohort={summer.cohort.pk}&page_size=100") == api
     assert queries(browser, f"{summer.cohort.get_absolute_url()}report/") < 25
+
+
+def test_what_helps_to_prepare_stands_on_the_posting(summer):
+    book = add_resource(
+        organisation=summer.company, kind="book", title="On corpora", link="https://books.example/1", by=summer.host
+    )
+    page = summer.posting.get_absolute_url()
+    student = as_(summer.student())
+    assert student.post(f"{page}resources/", {"resource": book.pk}).status_code == 403
+    assert as_(summer.host).post(f"{page}resources/", {"resource": book.pk, "note": "Chapter 2"}).status_code == 302
+    assert "On corpora" in text(student.get(page)) and "Chapter 2" in text(student.get(page))
+    [link] = links_of(summer.posting)
+    assert as_(summer.host).post(f"{page}resources/", {"remove": link.pk}).status_code == 302
+    assert "On corpora" not in text(student.get(page))
 
 
 def test_the_board_says_what_is_late_and_reminds(summer):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+import jwt
 import pytest
 import time_machine
 from django.utils import timezone
@@ -12,14 +13,21 @@ from django.utils import timezone
 from collab.access.policy import can
 from collab.access.roles import ROLE_WORDS, Role
 from collab.accounts.models import Membership
+from collab.audit.services import first_break
+from collab.courses.certificates.checking import check
+from collab.courses.certificates.models import Certificate
+from collab.inbox.models import Request
+from collab.inbox.services import decide_request
 from collab.internships.models import Evaluation, Placement
 from collab.internships.placements.approving import answer_placement
+from collab.internships.placements.attesting import attest_cohort, attest_placement
 from collab.internships.placements.caring import answer_log, evaluate, settle_note, write_log, write_note
 from collab.internships.placements.services import change_mentor, edit_placement, move_placement, onboard
 from collab.internships.placements.signing import draft_learning_agreement, propose_change, sign_as_student
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError, NotReadyError, RefusedError
 from collab.projects.services import add_member
 from tests.collab.internships.season import Season, season, sign_parties
+from tests.pages import as_, text
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +63,21 @@ def test_each_step_names_what_is_missing_before_it(summer):
     with pytest.raises(NotReadyError) as refused:
         draft_learning_agreement(placement=placement, governing_law="Scotland", by=summer.coordinator)
     assert codes(refused) == {"no_insurance"}
+
+
+def test_what_was_sent_back_is_asked_anew_once_it_is_written_at(summer):
+    placement = summer.described(summer.accepted(summer.student()))
+    placement = answer_placement(placement=placement, organisation=summer.company, approve=True, by=summer.host)
+    placement = answer_placement(
+        placement=placement, organisation=summer.university, approve=False, reason="Which tasks?", by=summer.coordinator
+    )
+    assert placement.state == "proposed"
+    with pytest.raises(ConflictError):
+        answer_placement(placement=placement, organisation=summer.company, approve=True, by=summer.host)
+    edit_placement(
+        placement=placement, by=summer.mentor, version=placement.version, tasks="Clean the corpus, and say how."
+    )
+    assert summer.approved(Placement.objects.get(pk=placement.pk)).state == "approved"
 
 
 def test_three_sign_one_hash_and_the_student_alone_does_not_do(summer):
@@ -193,3 +216,68 @@ def test_a_mentor_is_not_the_student_and_belongs_to_the_host(summer):
     other = summer.joint.engineer
     change_mentor(placement=placement, mentor=other, reason="On leave", by=summer.host)
     assert placement.notes.get().kind == "mentor"
+
+
+def completed(summer: Season, student) -> Placement:
+    """The last day is over, log book and both evaluations are in."""
+    placement = summer.ready(student)
+    with time_machine.travel(placement.begins_at + timedelta(days=9), tick=False):
+        entry = write_log(placement=placement, day=placement.starts_on, hours=Decimal("7.5"), text="Read", by=student)
+        answer_log(entry=entry, confirm=True, by=summer.mentor)
+        evaluate(placement=placement, scores={"work": 5, "learning": 4, "teamwork": 3}, by=summer.mentor)
+        evaluate(placement=placement, scores={"guidance": 4, "tasks": 4, "conditions": 4}, by=student)
+    with time_machine.travel(placement.is_over_at, tick=False):
+        return move_placement(placement=placement, move="complete", by=summer.coordinator)
+
+
+def test_a_completed_placement_is_attested_and_its_certificate_verifies(summer):
+    student = summer.student()
+    early = summer.ready(student)
+    with pytest.raises(ConflictError):
+        attest_placement(placement=early, by=summer.coordinator)
+    move_placement(placement=early, move="terminate", reason="Moves away", by=summer.coordinator)
+    second = summer.student("Second")
+    summer.posting = summer.offer(title="More corpus work", project=summer.joint.project)
+    done = completed(summer, second)
+    with time_machine.travel(done.is_over_at, tick=False):
+        url = done.get_absolute_url()
+        assert f"{url}certificate/" in text(as_(summer.coordinator).get(url))
+        assert as_(summer.host).post(f"{url}certificate/").status_code == 403  # the host does not attest
+        with pytest.raises(RefusedError):
+            attest_placement(placement=done, by=summer.mentor)
+        assert as_(summer.coordinator).post(f"{url}certificate/").status_code == 302
+        with pytest.raises(ConflictError):  # one for each placement
+            attest_placement(placement=done, by=summer.coordinator)
+        with pytest.raises(ConflictError):  # nor a second time with the cohort
+            attest_cohort(cohort=summer.cohort, by=summer.coordinator)
+        certificate = Certificate.objects.get()
+        assert (certificate.state, certificate.organisation) == ("pending", summer.university)
+        asked = Request.objects.open().get(topic="certificate_batch")
+        with pytest.raises(RefusedError):  # somebody else
+            decide_request(request=asked, decision="approved", by=summer.coordinator)
+        decide_request(request=asked, decision="approved", by=summer.joint.university_signatory)
+        certificate.refresh_from_db()
+        assert check(certificate.credential).finding == "valid"
+        assert (certificate.kind, certificate.title_zh) == ("Fieldwork", "在Northwind的实习：More corpus work")
+        claims = jwt.decode(certificate.credential, options={"verify_signature": False})
+        told = claims["credentialSubject"]["achievement"]["description"]
+        assert "Clean the corpus." in told and "900" not in told  # neither pay nor scores
+        assert certificate.public_url in text(as_(second).get(url))
+        assert certificate.public_url not in text(as_(summer.mentor).get(url))
+        found = as_(second).get(f"/api/v1/placements/{done.pk}/").json()
+        assert found["certificate"] == certificate.public_url
+
+
+def test_a_cohort_is_attested_in_one_batch(summer):
+    summer.posting = summer.offer(title="Many", places=3, project=summer.joint.project)
+    done = [completed(summer, summer.student(name)) for name in ("One", "Two")]
+    with time_machine.travel(done[0].is_over_at, tick=False):
+        board = f"{summer.cohort.get_absolute_url()}board/"
+        assert f"{summer.cohort.get_absolute_url()}certificates/" in text(as_(summer.coordinator).get(board))
+        response = as_(summer.coordinator).post(f"/api/v1/cohorts/{summer.cohort.pk}/certificates/")
+        assert response.status_code == 201
+        assert len(response.json()["certificates"]) == 2
+        asked = Request.objects.open().get(topic="certificate_batch")
+        decide_request(request=asked, decision="rejected", reason="Hours?", by=summer.joint.university_signatory)
+        again = attest_cohort(cohort=summer.cohort, by=summer.coordinator)  # a batch that was rejected leaves the way
+        assert again.certificates.count() == 2 and first_break() is None

@@ -1,0 +1,303 @@
+"""Applications and placements walked at random, by students, hosts, coordinators and days that pass: each moves along
+its table only, seats are never exceeded, an intern reads the project only while the placement runs, and refusals leave
+nothing. WALK_STEPS=10000 for the long walk.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import transaction
+from django.utils import timezone
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from collab.access.policy import can
+from collab.accounts.models import Membership
+from collab.agreements.services import decline_version
+from collab.audit.models import AuditEvent
+from collab.audit.services import first_break
+from collab.courses.certificates.models import Certificate
+from collab.courses.certificates.states import LIVE
+from collab.inbox.models import Request
+from collab.inbox.services import decide_request
+from collab.internships.applications.deciding import decide_application, expire_offers, make_offer, propose_times
+from collab.internships.applications.services import (
+    answer_offer,
+    begin_application,
+    submit_application,
+    withdraw_application,
+    write_application,
+)
+from collab.internships.applications.states import APPLICATION_MOVES, HOLDS_SEAT
+from collab.internships.models import Application, Evaluation, LogEntry, Placement, Posting
+from collab.internships.placements.approving import answer_placement
+from collab.internships.placements.attesting import attest_placement
+from collab.internships.placements.caring import answer_log, evaluate, write_log
+from collab.internships.placements.services import edit_placement, move_placement, onboard
+from collab.internships.placements.signing import (
+    draft_learning_agreement,
+    propose_change,
+    sign_as_student,
+    version_to_sign,
+)
+from collab.internships.placements.states import PLACEMENT_MOVES
+from collab.kernel.errors import DomainError
+from tests.collab.internships.season import Season, season, sign_parties
+
+pytestmark = pytest.mark.django_db
+STEPS = int(os.environ.get("WALK_STEPS", "20"))
+TOGETHER = 90 if STEPS > 1000 else 20  # steps of one walk
+EDGES = {
+    table: {(source, target) for sources, target in moves.table.values() for source in sources}
+    for table, moves in ((Application, APPLICATION_MOVES), (Placement, PLACEMENT_MOVES))
+}
+ACTS = ("apply", "send", "withdraw", "decide", "interview", "offer", "answer", "expire", "describe", "approve",
+        "send_back", "draft", "sign", "decline", "contact", "onboard", "log", "confirm", "evaluate", "move", "change",
+        "attest", "wait")  # fmt: skip
+APPLYING = ("apply", "apply", "send", "send", "offer", "offer", "answer", "answer", "decide", "interview")
+MOVES = ("suspend", "resume", "resume", "complete", "complete", "fail", "cancel", "terminate")
+ONWARD = {
+    "proposed": ("describe", "approve", "approve", "approve"),
+    "host_approved": ("approve", "approve", "send_back"),
+    "approved": ("draft", "draft", "describe"),
+    "out_for_signature": ("sign", "sign", "sign", "decline"),
+    "signed": ("contact", "onboard", "onboard"),
+    "onboarded": ("log", "confirm", "evaluate", "evaluate", "move", "change", "sign", "wait"),
+    "suspended": ("move", "move", "wait"),
+    "completed": ("attest", "attest"),
+}
+
+
+class Walk:
+    def __init__(self, summer: Season, students: list, clock: Any, chance: Random) -> None:
+        self.summer, self.students, self.clock, self.chance = summer, students, clock, chance
+        self.posting = summer.offer(
+            title=f"Posting {Posting.objects.count()}", places=2, project=summer.joint.project,
+            starts_on=timezone.localdate() + timedelta(days=2), ends_on=timezone.localdate() + timedelta(days=9),
+        )  # fmt: skip
+        self.reached: set[str] = set()
+        summer.posting = self.posting
+        begun = (summer.accepted, lambda one: summer.described(summer.accepted(one)), summer.ready)
+        chance.choice(begun)(students[0])  # further on than chance alone comes in few steps
+
+    def step(self) -> None:
+        onward = [act for state in self.placements().values_list("state", flat=True) for act in ONWARD.get(state, ())]
+        act = self.chance.choice(ACTS if self.chance.random() < 0.3 else [*onward, *APPLYING][:10])
+        acts, states, rows = AuditEvent.objects.count(), self.states(), self.rows()
+        try:
+            getattr(self, act)()
+        except DomainError:
+            assert AuditEvent.objects.count() == acts, f"{act} was refused, yet it is in the history"
+            assert self.rows() == rows, f"{act} was refused, yet something changed"
+        self.check(act, states)
+
+    def states(self) -> dict[Any, str]:
+        return {row.pk: row.state for table in (Application, Placement) for row in table.objects.all()}
+
+    def rows(self) -> list[Any]:
+        tables: list[Any] = [Application, Placement, Membership, Request, LogEntry, Evaluation, Certificate]
+        return [list(table.objects.order_by("pk").values()) for table in tables]
+
+    def check(self, act: str, before: dict[Any, str]) -> None:
+        for row in [*Application.objects.all(), *Placement.objects.select_related("student", "project")]:
+            was = before.get(row.pk, row.state)
+            # accepting withdraws the others; a changed term sends back, and is asked for anew
+            assert was == row.state or (was, row.state) in EDGES[type(row)], (act, type(row).__name__, was, row.state)
+            self.reached.add(row.state)
+        seats = Counter(Application.objects.exclude(seat=None).values_list("posting", flat=True))
+        places = dict(Posting.objects.values_list("pk", "places"))
+        assert all(taken <= places[pk] for pk, taken in seats.items()), (act, "more seats than places")
+        assert set(Application.objects.exclude(seat=None).values_list("state", flat=True)) <= HOLDS_SEAT
+        project, now = self.summer.joint.project, timezone.now()
+        for student in self.students:
+            runs = any(row.gives_access and row.runs(now) for row in student.placements.all())
+            assert can(student, "project.view", project) == runs, (act, "access without a placement that runs, or none")
+        for row in Placement.objects.all():
+            mine = Certificate.objects.filter(source_id=str(row.pk), state__in=sorted(LIVE))
+            assert mine.count() <= (1 if row.state == "completed" else 0), act
+            if row.state == "completed":
+                assert row.evaluations.published().count() == 2 and now >= row.is_over_at
+            asked = Request.objects.open().filter(topic="placement", subject_id=str(row.pk)).count()
+            least, most = {"proposed": (0, 1), "host_approved": (1, 1)}.get(row.state, (0, 0))  # 0: it was sent back
+            assert least <= asked <= most, (act, row.state, asked)
+
+    # --- what is tried: applications
+    def apply(self) -> None:
+        student = self.student()
+        draft = begin_application(posting=self.posting, by=student)
+        write_application(application=draft, by=student, version=draft.version, statement="Me.")
+
+    def send(self) -> None:
+        row = self.an_application()
+        submit_application(application=row, by=row.candidate, version=row.version)
+
+    def withdraw(self) -> None:
+        row = self.an_application()
+        if self.chance.random() < 0.3:
+            withdraw_application(application=row, by=row.candidate)
+
+    def decide(self) -> None:
+        move = self.chance.choice(["shortlist", "shortlist", "reject"])
+        decide_application(application=self.an_application(), move=move, reason="R", by=self.of_host())
+
+    def interview(self) -> None:
+        soon = timezone.now() + timedelta(days=self.chance.choice([-1, 1, 2]))
+        propose_times(application=self.an_application(), times=[soon], by=self.of_host())
+
+    def offer(self) -> None:
+        make_offer(application=self.an_application(), by=self.of_host())
+
+    def answer(self) -> None:
+        row = self.an_application()
+        answer_offer(application=row, accept=self.chance.random() < 0.85, by=row.candidate)
+
+    def expire(self) -> None:
+        expire_offers()
+
+    # --- placements
+    def describe(self) -> None:
+        row = self.a_placement()
+        if row.supervisor is None:
+            self.summer.described(row)
+        else:
+            tasks = f"Tasks {self.chance.random()}"
+            edit_placement(placement=row, by=self.summer.mentor, version=row.version, tasks=tasks)
+
+    def approve(self) -> None:
+        organisation = self.chance.choice([self.summer.company, self.summer.university])
+        by = self.chance.choice([self.summer.host, self.summer.coordinator])
+        answer_placement(placement=self.a_placement(), organisation=organisation, approve=True, by=by)
+
+    def send_back(self) -> None:
+        organisation, by = self.chance.choice(
+            [(self.summer.company, self.summer.host), (self.summer.university, self.summer.coordinator)]
+        )
+        answer_placement(placement=self.a_placement(), organisation=organisation, approve=False, reason="R", by=by)
+
+    def draft(self) -> None:
+        draft_learning_agreement(placement=self.a_placement(), governing_law="Scotland", by=self.coordinator())
+
+    def sign(self) -> None:
+        row = self.a_placement()
+        version = version_to_sign(row)
+        if version is None:
+            raise DomainError("nothing to sign")
+        if self.chance.random() < 0.5:
+            digest = version.document_sha256 if self.chance.random() < 0.9 else "0" * 64
+            sign_as_student(placement=row, typed_name=row.student.name, document_sha256=digest, by=row.student)
+        elif version.state == "out_for_signature":
+            sign_parties(self.summer.joint, version)
+
+    def decline(self) -> None:
+        version = version_to_sign(self.a_placement())
+        if version is not None and version.state == "out_for_signature":
+            decline_version(version=version, reason="No.", by=self.summer.joint.company_signatory)
+
+    def contact(self) -> None:
+        row = self.a_placement()
+        edit_placement(
+            placement=row, by=row.student, version=row.version, contact_name="A parent", contact_phone="+44 20 123"
+        )
+
+    def onboard(self) -> None:
+        onboard(placement=self.a_placement(), by=self.coordinator())
+
+    def log(self) -> None:
+        row = self.a_placement()
+        day = timezone.localdate() - timedelta(days=self.chance.choice([0, 0, 1]))
+        write_log(placement=row, day=day, hours=Decimal(7), text="Work", by=row.student)
+
+    def confirm(self) -> None:
+        entry = LogEntry.objects.filter(placement=self.a_placement()).select_related("placement").first()
+        if entry is not None:
+            by = self.chance.choice([self.summer.mentor, self.summer.mentor, self.summer.supervisor])
+            answer_log(entry=entry, confirm=self.chance.random() < 0.8, remark="More", by=by)
+
+    def evaluate(self) -> None:
+        row = self.a_placement()
+        by = self.chance.choice([self.summer.mentor, row.student])
+        about = ("work", "learning", "teamwork") if by == self.summer.mentor else ("guidance", "tasks", "conditions")
+        evaluate(placement=row, scores=dict.fromkeys(about, self.chance.choice([1, 5, 5, 6])), by=by)
+
+    def move(self) -> None:
+        move = self.chance.choice(MOVES)
+        move_placement(placement=self.a_placement(), move=move, reason="R", by=self.coordinator())
+
+    def change(self) -> None:
+        row = self.a_placement()
+        last = row.ends_on + timedelta(days=self.chance.choice([-3, 4]))
+        propose_change(placement=row, reason="R", ends_on=last, by=self.coordinator())
+
+    def attest(self) -> None:
+        batch = attest_placement(placement=self.a_placement(), by=self.coordinator())
+        asked = Request.objects.open().get(topic="certificate_batch", subject_id=str(batch.pk))
+        yes = "approved" if self.chance.random() < 0.7 else "rejected"
+        decide_request(request=asked, decision=yes, reason="R", by=self.summer.joint.university_signatory)
+
+    def wait(self) -> None:
+        self.clock.shift(timedelta(days=self.chance.choice([1, 1, 3, 8])))
+
+    # --- who and what
+    def student(self) -> Any:
+        return self.chance.choice(self.students)
+
+    def of_host(self) -> Any:
+        return self.chance.choice([*[self.summer.host] * 5, self.summer.coordinator])
+
+    def coordinator(self) -> Any:
+        return self.chance.choice([*[self.summer.coordinator] * 5, self.summer.host])
+
+    def an_application(self) -> Application:
+        return self.one_of(self.posting.applications.select_related("candidate", "posting").order_by("pk"))
+
+    def placements(self) -> Any:
+        return Placement.objects.with_names().filter(posting=self.posting).order_by("pk")
+
+    def a_placement(self) -> Placement:
+        return self.one_of(self.placements())
+
+    def one_of(self, rows: Any) -> Any:
+        found = list(rows)
+        if not found:
+            raise DomainError("there is none")
+        return self.chance.choice(found)
+
+
+@settings(
+    max_examples=max(1, STEPS // TOGETHER),
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(seed=st.integers(0, 2**32))
+def walk_all(summer: Season, clock: Any, reached: set[str], seed: int) -> None:
+    with transaction.atomic():  # each walk begins anew, in an open cohort
+        start = timezone.now()
+        students = [summer.student(f"Student {number}") for number in range(3)]
+        walk = Walk(summer, students, clock, Random(seed))
+        for _step in range(TOGETHER):
+            walk.step()
+        assert first_break() is None
+        reached |= walk.reached
+        transaction.set_rollback(True)
+    clock.move_to(start)
+
+
+def test_internships_walked_at_random(aurora):
+    reached: set[str] = set()
+    summer = season(aurora)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        walk_all(summer, clock, reached)
+    assert len(reached) >= 4, reached
+    if STEPS >= 5000:
+        assert reached >= {"onboarded", "suspended", "completed", "terminated", "failed", "cancelled"}, reached
