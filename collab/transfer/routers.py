@@ -5,12 +5,14 @@ from typing import Any
 from rest_framework.routers import SimpleRouter
 
 from collab.transfer.disclosures.api import AssessmentViewSet, CaseViewSet, CriterionViewSet, NoveltyRuleViewSet
+from collab.transfer.portfolio.api import StartUpViewSet
 
 NOUNS: tuple[tuple[str, Any, str], ...] = (
     ("transfer-cases", CaseViewSet, "transfer-case"),
     ("transfer-assessments", AssessmentViewSet, "transfer-assessment"),
     ("transfer-criteria", CriterionViewSet, "transfer-criterion"),
     ("novelty-rules", NoveltyRuleViewSet, "novelty-rule"),
+    ("startups", StartUpViewSet, "startup"),
 )
 
 
