@@ -826,7 +826,6 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
             "name": f"New {s.canary}",
             "country": "DE",
             "founded_on": _day(0),
-            "cases": [str(s.cases["decided"].pk)],
         },
         about=s.joint.university,
     ),

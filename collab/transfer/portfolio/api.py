@@ -1,11 +1,14 @@
-"""Start-ups and the shares in them as JSON."""
+"""Start-ups, the shares in them, and the figures as JSON."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import django_filters
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -14,9 +17,11 @@ from rest_framework.response import Response
 from collab.accounts.models import Organisation, User
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.licences.models import Licence
+from collab.transfer.portfolio.metrics import GROUPINGS, METRICS, figures
 from collab.transfer.portfolio.models import EquityHolding, StartUp
 from collab.transfer.portfolio.services import change_equity, edit_startup, found_startup, move_startup
 from collab.transfer.portfolio.states import STARTUP_MOVES, EquityEvent, StartUpState
+from collab.transfer.portfolio.views import spans_of, url_of
 from collab.web.api import (
     IF_MATCH,
     DayField,
@@ -181,3 +186,84 @@ class StartUpViewSet(ScopedViewSet):
 
 def _plain(value: Any) -> Any:
     return str(value.pk) if hasattr(value, "pk") else value
+
+
+# --- figures
+class FigureSerializer(serializers.Serializer):
+    """`group` and `name` say which unit or party; empty by year. `currency` is empty for what is counted."""
+
+    metric = serializers.CharField(read_only=True)
+    label = serializers.CharField(read_only=True)
+    year = serializers.IntegerField(read_only=True)
+    group = serializers.CharField(read_only=True)
+    name = serializers.CharField(read_only=True)
+    currency = serializers.CharField(read_only=True)
+    value = serializers.CharField(read_only=True)
+
+
+class FiguresSerializer(serializers.Serializer):
+    by = serializers.ChoiceField(choices=GROUPINGS, read_only=True)
+    figures = FigureSerializer(many=True, read_only=True)
+
+
+class FigureRowSerializer(serializers.Serializer):
+    """One of the rows that a number is made of."""
+
+    id = serializers.UUIDField(source="pk", read_only=True)
+    type = serializers.CharField(source="_meta.label_lower", read_only=True)
+    name = serializers.SerializerMethodField()
+    url = serializers.SerializerMethodField()
+
+    def get_name(self, row: Any) -> str:
+        return str(row)
+
+    def get_url(self, row: Any) -> str:
+        return url_of(row)
+
+
+_NARROWED = [
+    OpenApiParameter("year", OpenApiTypes.INT, description="The (last) year; this year when left out"),
+    OpenApiParameter("unit", OpenApiTypes.STR, description="Only of this unit: its id, or “none”"),
+    OpenApiParameter("party", OpenApiTypes.STR, description="Only of this licensee: its id, or “none”"),
+]
+
+
+class FigureViewSet(ScopedViewSet):
+    words = {"list": "transfer.report", "rows_of": "transfer.report"}
+    rows = Organisation.objects.all()
+    serializer_class = FiguresSerializer
+    paged = True
+    query = ("year", "unit", "party", "by", "metric")
+
+    @extend_schema(
+        summary="The figures of technology transfer",
+        description="By year: five years up to the one asked for. By unit or party: that year.",
+        responses=FiguresSerializer,
+        parameters=[*_NARROWED, OpenApiParameter("by", OpenApiTypes.STR, enum=GROUPINGS)],
+    )
+    def list(self, request: Request) -> Response:
+        by = request.query_params.get("by", "year")
+        if by not in GROUPINGS:
+            text = _("Choose one of: %(these)s.") % {"these": ", ".join(GROUPINGS)}
+            raise serializers.ValidationError({"by": [text]})
+        return self.shown({"by": by, "figures": figures(self._spans(), by)}, FiguresSerializer)
+
+    @extend_schema(
+        summary="What one number is made of",
+        responses=FigureRowSerializer(many=True),
+        parameters=[*_NARROWED, OpenApiParameter("metric", OpenApiTypes.STR, enum=[*METRICS], required=True)],
+    )
+    @action(detail=False, url_path="rows")
+    def rows_of(self, request: Request) -> Response:
+        metric = METRICS.get(request.query_params.get("metric", ""))
+        if metric is None:
+            raise serializers.ValidationError({"metric": [_("There is no such figure.")]})
+        return self.listed(metric.rows(self._spans()[-1]), FigureRowSerializer)
+
+    def _spans(self) -> Any:
+        this = timezone.localdate().year
+        year = self.number_of("year", this)
+        if not 1900 <= year <= this:
+            raise serializers.ValidationError({"year": [_("Write a year from 1900 to this year.")]})
+        asked = self.request.query_params
+        return spans_of(self.request.user, year, asked.get("unit", ""), asked.get("party", ""))
