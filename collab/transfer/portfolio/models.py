@@ -143,6 +143,10 @@ class StartUp(Record):
         mine = [row for row in self.held() if row.holder_id == self.organisation_id]
         return mine[0].percent if mine else Decimal(0)
 
+    @property
+    def own_said(self) -> str:
+        return plain(self.own_percent)
+
 
 class EquityHolding(Record):
     """So many per cent belong to the holder from this day, until a later row of the same holder."""
@@ -182,7 +186,16 @@ class EquityHolding(Record):
         ]
 
     def __str__(self) -> str:
-        return f"{self.holder} · {self.percent.normalize():f} %"
+        return f"{self.holder} · {self.said} %"
+
+    @property
+    def said(self) -> str:
+        return plain(self.percent)
+
+
+def plain(percent: Decimal) -> str:
+    """As people write it: 12.5, not 12.5000."""
+    return f"{percent.normalize():f}"
 
 
 def shares_on(rows: Iterable[EquityHolding], on: date | None = None) -> list[EquityHolding]:

@@ -18,7 +18,7 @@ from collab.audit.services import record
 from collab.kernel.errors import ConflictError, InvalidError, StaleError
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.licences.models import Licence
-from collab.transfer.portfolio.models import EquityHolding, StartUp, shares_on
+from collab.transfer.portfolio.models import EquityHolding, StartUp, plain, shares_on
 from collab.transfer.portfolio.states import DAY_OF_MOVE, STARTUP_MOVES, EquityEvent, StartUpState
 
 EARLIEST = date(1900, 1, 1)
@@ -152,7 +152,7 @@ def change_equity(
         raise InvalidError(text % {"day": date_format(locked.founded_on)}, field="from_on")
     _check_licence(locked, holder, licence, event)
     row = EquityHolding.objects.filter(startup=locked, holder=holder, from_on=from_on).first()
-    before = "" if row is None else _said(row.percent)
+    before = "" if row is None else plain(row.percent)
     row = row or EquityHolding(startup=locked, holder=holder, from_on=from_on)
     row.percent, row.event, row.licence, row.note, row.entered_by = percent, event, licence, note.strip(), by
     row.require_clean()
@@ -161,7 +161,7 @@ def change_equity(
     row.save()
     _save(locked)
     _told(
-        "startup.change_equity", locked, by, holder=str(holder), percent=_said(row.percent), day=from_on.isoformat(),
+        "startup.change_equity", locked, by, holder=str(holder), percent=plain(row.percent), day=from_on.isoformat(),
         before=before,
     )  # fmt: skip
     return row
@@ -187,7 +187,7 @@ def _check_sums(rows: list[EquityHolding], first: date) -> None:
         if total > 100:
             raise InvalidError(
                 _("On %(day)s all shares would make %(sum)s %%, more than 100 %%.")
-                % {"day": date_format(day), "sum": _said(total)},
+                % {"day": date_format(day), "sum": plain(total)},
                 field="percent",
             )
 
@@ -245,10 +245,6 @@ def _save(row: StartUp) -> None:
 
 def _stripped(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value.strip() if isinstance(value, str) else value for name, value in facts.items()}
-
-
-def _said(percent: Decimal) -> str:
-    return f"{percent.normalize():f}"
 
 
 def _told(verb: str, row: models.Model, by: User, **data: Any) -> None:

@@ -31,7 +31,10 @@ def reports(request: HttpRequest) -> HttpResponse:
     houses = spans[0].organisations
     context = {
         "rows": table(spans) if by == "year" else [],
-        "metrics": metrics,
+        "lines": [
+            {"metric": metric, "cells": [{"key": group.key, "value": group.cells[n]["value"]} for group in groups]}
+            for n, metric in enumerate(metrics)
+        ],
         "groups": groups,
         "by": by,
         "year": spans[-1].year,
