@@ -25,6 +25,7 @@ from collab.transfer.licences.models import (
     RoyaltyTier,
 )
 from collab.transfer.licences.places import FieldOfUse, Territory
+from collab.transfer.portfolio.models import EquityHolding, StartUp
 from collab.transfer.protection.models import Counsel, Family, Protection, ProtectionCost
 from collab.transfer.protection.offers import Interest, Offer
 from collab.transfer.protection.rules import Deadline, DeadlineRule, DeadlineRuleSet, FunderRules
@@ -63,6 +64,7 @@ __all__ = [
     "Disclosure",
     "DisclosureSignature",
     "Distribution",
+    "EquityHolding",
     "ExchangeRate",
     "Family",
     "FieldOfUse",
@@ -92,6 +94,7 @@ __all__ = [
     "RoyaltyReport",
     "RoyaltyTier",
     "ScheduledPayment",
+    "StartUp",
     "Statement",
     "Territory",
     "ThirdPartyShare",

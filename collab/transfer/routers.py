@@ -5,12 +5,15 @@ from typing import Any
 from rest_framework.routers import SimpleRouter
 
 from collab.transfer.disclosures.api import AssessmentViewSet, CaseViewSet, CriterionViewSet, NoveltyRuleViewSet
+from collab.transfer.portfolio.api import FigureViewSet, StartUpViewSet
 
 NOUNS: tuple[tuple[str, Any, str], ...] = (
     ("transfer-cases", CaseViewSet, "transfer-case"),
     ("transfer-assessments", AssessmentViewSet, "transfer-assessment"),
     ("transfer-criteria", CriterionViewSet, "transfer-criterion"),
     ("novelty-rules", NoveltyRuleViewSet, "novelty-rule"),
+    ("transfer-figures", FigureViewSet, "transfer-figure"),
+    ("startups", StartUpViewSet, "startup"),
 )
 
 

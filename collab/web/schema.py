@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import defaultdict
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from rest_framework.serializers import BaseSerializer
+
+if TYPE_CHECKING:
+    from drf_spectacular.utils import Direction
 
 _TEXT = {"type": "string"}
 _ERROR = {
@@ -35,8 +41,29 @@ _ERROR = {
 }
 
 
+def _short(kind: type) -> str:
+    return kind.__name__.removesuffix("Serializer")
+
+
+@cache
+def _shared_names() -> frozenset[str]:
+    """Names that serializers of several slices have in common."""
+    names: dict[str, set[str]] = defaultdict(set)
+    waiting = [BaseSerializer]
+    while waiting:
+        kind = waiting.pop()
+        names[_short(kind)].add(kind.__module__)
+        waiting += kind.__subclasses__()
+    return frozenset(name for name, modules in names.items() if len(modules) > 1)
+
+
 class TandemSchema(AutoSchema):
-    """Operations are grouped by their noun."""
+    """Operations are grouped by their noun; a component whose name several slices use begins with its slice."""
+
+    def get_serializer_name(self, serializer: BaseSerializer, direction: Direction) -> str:
+        kind = type(serializer)
+        name = _short(kind)
+        return kind.__module__.split(".")[-2].capitalize() + name if name in _shared_names() else name
 
     def get_tags(self) -> list[str]:
         parts = [part for part in self.path.split("/") if part]

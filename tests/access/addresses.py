@@ -70,6 +70,7 @@ from collab.transfer.models import (
     ReceiptMatch,
     RoyaltyReport,
     ScheduledPayment,
+    StartUp,
     Statement,
     ThirdPartyShare,
     TransferCase,
@@ -204,6 +205,11 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"transfer/funder-rules/<uuid:pk>/", lambda s, n: _row(s, FunderRules)),
     (r"transfer/counsel/<uuid:pk>/", lambda s, n: _row(s, Counsel)),
     (r"transfer/rules/<uuid:pk>/", lambda s, n: _row(s, DeadlineRuleSet)),
+    (
+        r"transfer/startups/<uuid:pk>/move/<slug:move>/",
+        lambda s, n: (s.object(StartUp), (s.object(StartUp).pk, "start")),
+    ),
+    (r"transfer/startups/<uuid:pk>/", lambda s, n: _row(s, StartUp)),
     (r"transfer/offers/<uuid:pk>/", lambda s, n: _row(s, Offer)),
     (r"transfer/interests/<uuid:pk>/", lambda s, n: _row(s, Interest)),
     (r"technologies/<slug:slug>/", lambda s, n: (s.object(Offer), (s.object(Offer).slug,))),
@@ -815,6 +821,20 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
             "rules": [{"code": "a", "title": f"New {s.canary}", "base": "filed_on", "months": 3}],
         },
         about=s.joint.university,
+    ),
+    "api:startup-list POST": lambda s: Sent(
+        {
+            "organisation": s.joint.university.slug,
+            "name": f"New {s.canary}",
+            "country": "DE",
+            "founded_on": _day(0),
+        },
+        about=s.joint.university,
+    ),
+    "api:startup-detail PATCH": lambda s: Sent({"note": f"New {s.canary}"}, headers=_FRESH),
+    "api:startup-move POST": lambda s: Sent({"move": "start", "on": _day(0)}, headers=_FRESH),
+    "api:startup-equity POST": lambda s: Sent(
+        {"holder": s.joint.company.slug, "percent": "10", "from_on": _day(0)}, headers=_FRESH
     ),
     "api:offer-list POST": lambda s: Sent(
         {"case": str(s.cases["decided"].pk), "title": "New", "text": "It grips well."}, about=s.cases["decided"]

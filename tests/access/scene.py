@@ -184,6 +184,7 @@ from collab.transfer.models import (
     DisclosedResult,
     Disclosure,
     DisclosureSignature,
+    EquityHolding,
     Family,
     FieldOfUse,
     FunderRules,
@@ -201,6 +202,7 @@ from collab.transfer.models import (
     Protection,
     ProtectionCost,
     RoyaltyTier,
+    StartUp,
     Territory,
     TransferCase,
 )
@@ -1021,7 +1023,7 @@ def _courses(here: Side) -> None:
 
 
 def _protection(here: Side) -> None:
-    """A decided case with one of everything that protects and offers it; the offer is public, so it holds no secret."""
+    """A decided case and all that protects, offers and builds on it; the offer is public, so it holds no secret."""
     made, canary, today = here.joint, here.canary, timezone.localdate()
     officer = here.transfer_officer
     case = TransferCase.objects.create(
@@ -1040,8 +1042,16 @@ def _protection(here: Side) -> None:
         contact=officer, created_by=officer, state="published", published_on=today,
     )  # fmt: skip
     rule_set = DeadlineRuleSet.objects.get(code="us-office")
+    startup = StartUp.objects.create(
+        organisation=made.university, name=f"Start-up {canary}", country="DE", founded_on=today, created_by=officer
+    )
+    startup.cases.add(case)
     here.objects |= {
         Counsel: counsel,
+        StartUp: startup,
+        EquityHolding: EquityHolding.objects.create(
+            startup=startup, holder=made.university, percent=5, from_on=today, note=f"Why {canary}", entered_by=officer
+        ),
         Family: family,
         Protection: protection,
         ProtectionCost: ProtectionCost.objects.create(

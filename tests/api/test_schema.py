@@ -13,3 +13,10 @@ def test_lists_promise_rows(path, row):
     answer = schema["paths"][f"/api/v1/{path}/"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
     page = schema["components"]["schemas"][answer["$ref"].rpartition("/")[2]]
     assert page["properties"]["results"]["items"]["$ref"].endswith(f"/{row}")
+
+
+def test_no_two_components_share_a_name(capsys):
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    assert "components with identical names" not in capsys.readouterr().err
+    names = schema["components"]["schemas"]
+    assert {"RoyaltiesReasonInputRequest", "AccountsReasonInputRequest"} <= set(names)

@@ -13,4 +13,6 @@ class Command(BaseCommand):
     help = "Publish the example rule sets of collab/transfer/protection/shipped. They are no legal advice."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(f"{load_shipped()} rule sets published.")
+        made = load_shipped()
+        if options["verbosity"]:
+            self.stdout.write(f"{made} rule sets published.")

@@ -1,14 +1,21 @@
-"""The technology of a case as something to license: software, know-how and whatever has no row of its own elsewhere."""
+"""What a case holds as something to license: its protections, and the technology itself where nothing else names it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from uuid import UUID
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from collab.access.policy import Missing
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.licences.licensable import Finding, Licensable, Wish
+from collab.transfer.protection.models import Protection
+from collab.transfer.protection.states import ProtectionStatus
+
+REGIONAL = frozenset({"WO", "EP", "EA", "AP", "OA", "GC", "EM"})  # offices for several countries
 
 
 class CaseTechnology:
@@ -22,6 +29,57 @@ class CaseTechnology:
 
     def findings(self, key: str, wish: Wish) -> list[Finding]:
         return []
+
+
+class Protections:
+    """Applications and rights, owned by the organisation whose case they protect. What has ended is not licensed."""
+
+    def of_project(self, project_id: UUID) -> list[Licensable]:
+        rows = Protection.objects.filter(family__case__project=project_id).alive()
+        return [_right(row) for row in rows.with_rows()]
+
+    def named(self, keys: Sequence[str]) -> list[Licensable]:
+        return [_right(row) for row in Protection.objects.filter(pk__in=_ids(keys)).with_rows()]
+
+    def findings(self, key: str, wish: Wish) -> list[Finding]:
+        row = Protection.objects.with_rows().get(pk=key)
+        facts = {"what": row, "where": row.jurisdiction}
+
+        def says(code: str, text: str, *, forbids: bool, **more: object) -> Finding:
+            told = Missing(f"protection.{code}.{row.pk}", text % (facts | more), row.get_absolute_url())
+            return Finding(told, forbids)
+
+        today, end = timezone.localdate(), row.expires_on
+        if row.is_over and row.ended_on is not None:
+            day = date_format(row.ended_on)
+            return [says("over", _("%(what)s ended on %(day)s."), forbids=True, day=day)]
+        if end is not None and end <= today:
+            return [says("expired", _("%(what)s expired on %(day)s."), forbids=True, day=date_format(end))]
+        found = []
+        if row.status == ProtectionStatus.PLANNED:
+            found.append(says("planned", _("%(what)s is only planned, not filed."), forbids=False))
+        if end is not None and (wish.ends_on is None or wish.ends_on > end):
+            text = _("%(what)s expires on %(day)s, before the licence ends.")
+            found.append(says("expires", text, forbids=False, day=date_format(end)))
+        place = row.jurisdiction
+        if place and place not in REGIONAL and wish.countries and place not in wish.countries:
+            text = _("%(what)s protects only in %(where)s, where this licence grants nothing.")
+            found.append(says("elsewhere", text, forbids=False))
+        return found
+
+
+def _right(row: Protection) -> Licensable:
+    case = row.family.case
+    return Licensable(
+        kind="protection",
+        subject_type=Protection._meta.label_lower,
+        subject_id=str(row.pk),
+        label=str(row),
+        owners=frozenset({case.organisation_id}),
+        because=_("It protects a case of that organisation."),
+        url=row.get_absolute_url(),
+        project_id=case.project_id,
+    )
 
 
 def _asset(case: TransferCase) -> Licensable:

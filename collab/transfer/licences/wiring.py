@@ -22,7 +22,7 @@ from collab.transfer.licences.models import (
     MilestonePayment,
     RoyaltyTier,
 )
-from collab.transfer.licences.own import CaseTechnology
+from collab.transfer.licences.own import CaseTechnology, Protections
 from collab.transfer.licences.places import FieldOfUse, Territory, load_places
 
 register_scope(Licence, Scope(view="licence.view", organisation="licensor", grants=licence_grants("")))
@@ -39,5 +39,6 @@ tell_dates_to(Licence, Diligence, Breach, words=("licence.view",))
 register_particulars("licences", LicenceTerms())
 register_executed("licences", take_effect)
 register_licensable("collab.transfercase", CaseTechnology())
+register_licensable("collab.protection", Protections())
 register_graph_source("licences", draw_licences, kinds=KINDS)
 post_migrate.connect(load_places, sender=apps.get_app_config("collab"), dispatch_uid="licences_load_places")

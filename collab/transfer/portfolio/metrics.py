@@ -10,14 +10,16 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Exists, Min, OuterRef, Q
+from django.db.models import Count, Exists, F, Min, OuterRef, Q, Sum, UUIDField, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from collab.accounts.models import Organisation, OrganisationUnit
 from collab.agreements.models import AgreementVersion
 from collab.projects.models import CostEntry
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.licences.models import Licence
+from collab.transfer.portfolio.models import StartUp
 from collab.transfer.protection.models import Protection
 from collab.transfer.protection.states import PATENTS
 from collab.transfer.royalties.models import Receipt, ReceiptMatch
@@ -27,11 +29,12 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 YEARS_SHOWN = 5
+NONE = "none"  # what belongs to no unit, or to no party
 
 
 @dataclass(frozen=True)
 class Span:
-    """A year of some organisations; `unit` and `party` (a licensee) narrow it."""
+    """A year of some organisations; `unit` and `party` (a licensee or start-up) narrow it; NONE: to what has none."""
 
     organisations: tuple[Any, ...]
     year: int
@@ -47,14 +50,17 @@ class Span:
         return timezone.make_aware(datetime.combine(self.last_day, time.max))
 
     def of_case(self, path: str = "") -> Q:
-        found = Q(**{f"{path}organisation__in": self.organisations})
-        return found & Q(**{f"{path}unit": self.unit}) if self.unit else found
+        return Q(**{f"{path}organisation__in": self.organisations}) & self._of("unit", f"{path}unit")
 
     def of_licence(self, path: str = "") -> Q:
-        found = Q(**{f"{path}licensor__in": self.organisations})
-        if self.unit:
-            found &= Q(**{f"{path}case__unit": self.unit})
-        return found & Q(**{f"{path}licensee": self.party}) if self.party else found
+        found = Q(**{f"{path}licensor__in": self.organisations}) & self._of("unit", f"{path}case__unit")
+        return found & self._of("party", f"{path}licensee")
+
+    def _of(self, what: str, path: str) -> Q:
+        asked = getattr(self, what)
+        if asked is None:
+            return Q()
+        return Q(**{path: None if asked == NONE else asked})
 
 
 def disclosures(span: Span) -> Any:
@@ -111,42 +117,63 @@ def receipts(span: Span) -> Any:
     return rows.select_related("licence__agreement", "licence__licensee").order_by("received_on", "pk")
 
 
+def startups(span: Span) -> Any:
+    """Founded in the year; of a unit are those that build on one of its cases."""
+    rows = StartUp.objects.filter(organisation__in=span.organisations, founded_on__year=span.year)
+    of_unit = StartUp.objects.filter(span._of("unit", "cases__unit"), span._of("party", "platform"))
+    return (
+        rows.filter(pk__in=of_unit.order_by().values("pk")).select_related("organisation").order_by("founded_on", "pk")
+    )
+
+
 def spending(span: Span) -> Any:
     rows = CostEntry.objects.filter(line__party__organisation__in=span.organisations, on__year=span.year)
     return rows.select_related("line__budget__project", "line__party__organisation").order_by("on", "pk")
 
 
 Sums = dict[str, Decimal]
+Groups = dict[Any, Sums]  # by the id of a unit or party
 
 
-def running(span: Span) -> Sums:
+def _nothing(path: str) -> Any:
+    """What groups by nothing: one group, of everything."""
+    return F(path) if path else Value(None, output_field=UUIDField())
+
+
+def running(span: Span, path: str = "") -> Groups:
     """Royalties on sales that arrived: the royalty's part of what pays a report, without minimums and fees."""
-    found: dict[str, int] = defaultdict(int)
+    found: dict[Any, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     rows = ReceiptMatch.objects.filter(receipt__in=receipts(span).order_by(), undone_at=None)
+    rows = rows.annotate(of=_nothing(path and f"receipt__{path}"))
     for match in rows.filter(invoice__report__isnull=False).select_related("receipt", "invoice__report"):
         receipt, invoice = match.receipt, match.invoice
         part = Fraction(match.amount, invoice.total) * invoice.report.royalty / receipt.amount
-        found[receipt.book_currency] += half_up(receipt.booked * min(part, Fraction(1)))
-    return _in_currency(found)
+        found[match.of][receipt.book_currency] += half_up(receipt.booked * min(part, Fraction(1)))
+    return {key: _in_currency(sums) for key, sums in found.items()}
 
 
-def income(span: Span) -> Sums:
-    found: dict[str, int] = defaultdict(int)
-    for currency, booked in receipts(span).values_list("book_currency", "booked"):
-        found[currency] += booked
-    return _in_currency(found)
+def income(span: Span, path: str = "") -> Groups:
+    found: dict[Any, dict[str, int]] = defaultdict(dict)
+    rows = receipts(span).order_by().annotate(of=_nothing(path)).values_list("of", "book_currency")
+    for key, currency, booked in rows.annotate(all=Sum("booked")):
+        found[key][currency] = booked
+    return {key: _in_currency(sums) for key, sums in found.items()}
 
 
-def other_income(span: Span) -> Sums:
+def other_income(span: Span, path: str = "") -> Groups:
     """Issue fees, minimums, milestones, sublicence shares and the rest."""
-    sales = running(span)
-    return {currency: money - sales.get(currency, Decimal(0)) for currency, money in income(span).items()}
+    sales = running(span, path)
+    return {
+        key: {currency: money - sales.get(key, {}).get(currency, Decimal(0)) for currency, money in sums.items()}
+        for key, sums in income(span, path).items()
+    }
 
 
-def expenditure(span: Span) -> Sums:
-    found: Sums = defaultdict(Decimal)
-    for currency, amount in spending(span).values_list("line__budget__currency", "amount"):
-        found[currency] += amount
+def expenditure(span: Span, path: str = "") -> Groups:
+    found: Groups = defaultdict(dict)
+    rows = spending(span).order_by().annotate(of=_nothing(path)).values_list("of", "line__budget__currency")
+    for key, currency, amount in rows.annotate(all=Sum("amount")):
+        found[key][currency] = amount
     return dict(found)
 
 
@@ -156,28 +183,51 @@ def _in_currency(found: dict[str, int]) -> Sums:
 
 @dataclass(frozen=True)
 class Metric:
-    """`rows` are what the number is made of; `money` adds them up by currency, else they are counted."""
+    """`rows` are what the number is made of; `money` adds them up by currency, else they are counted.
+
+    `unit` and `party` are the paths from a row to what it is grouped by; without one it is not told by that.
+    """
 
     code: str
     label: StrOrPromise
     rows: Callable[[Span], Any]
-    money: Callable[[Span], Sums] | None = None
+    money: Callable[[Span, str], Groups] | None = None
+    unit: str = ""
+    party: str = ""
 
     def value(self, span: Span) -> int | Sums:
-        return self.money(span) if self.money else self.rows(span).count()
+        if self.money is None:
+            return self.rows(span).count()
+        return self.money(span, "").get(None, {})
+
+    def grouped(self, span: Span, by: str) -> dict[Any, int] | Groups:
+        """The value of each unit or party, by its id; None for what belongs to none."""
+        path = getattr(self, by)
+        if self.money is not None:
+            return self.money(span, path)
+        rows = self.model_rows(span).values_list(path)
+        return dict(rows.annotate(all=Count("pk", distinct=True)))
+
+    def model_rows(self, span: Span) -> Any:
+        """The same rows without what only a list needs."""
+        rows = self.rows(span)
+        return rows.model.objects.filter(pk__in=rows.order_by().values("pk")).order_by()
 
 
+_OF_LICENCE = {"unit": "case__unit", "party": "licensee"}
+_OF_RECEIPT = {"unit": "licence__case__unit", "party": "licence__licensee"}
 METRICS = {
     metric.code: metric
     for metric in (
-        Metric("disclosures", _("Disclosures received"), disclosures),
-        Metric("filed", _("Patent applications filed"), filed),
-        Metric("issued", _("Patents issued"), issued),
-        Metric("options", _("Options executed"), options),
-        Metric("licences", _("Licences executed"), licences),
-        Metric("active", _("Licences and options in force at the end"), active),
-        Metric("running", _("Running royalties"), receipts, running),
-        Metric("other", _("Other licence income"), receipts, other_income),
+        Metric("disclosures", _("Disclosures received"), disclosures, unit="unit"),
+        Metric("filed", _("Patent applications filed"), filed, unit="family__case__unit"),
+        Metric("issued", _("Patents issued"), issued, unit="family__case__unit"),
+        Metric("options", _("Options executed"), options, **_OF_LICENCE),
+        Metric("licences", _("Licences executed"), licences, **_OF_LICENCE),
+        Metric("active", _("Licences and options in force at the end"), active, **_OF_LICENCE),
+        Metric("running", _("Running royalties"), receipts, running, **_OF_RECEIPT),
+        Metric("other", _("Other licence income"), receipts, other_income, **_OF_RECEIPT),
+        Metric("startups", _("Start-ups formed"), startups, unit="cases__unit", party="platform"),
         Metric("expenditure", _("Research expenditure"), spending, expenditure),
     )
 }
@@ -190,3 +240,59 @@ def table(spans: Iterable[Span]) -> list[dict[str, Any]]:
         {"metric": metric, "cells": [{"year": span.year, "value": metric.value(span)} for span in years]}
         for metric in METRICS.values()
     ]
+
+
+GROUPINGS = ("year", "unit", "party")
+
+
+@dataclass(frozen=True)
+class Group:
+    """A unit or party with its figures in one year; `key` asks for its rows."""
+
+    key: str
+    name: StrOrPromise
+    cells: list[dict[str, Any]]
+
+
+def by_group(span: Span, by: str) -> tuple[list[Metric], list[Group]]:
+    """What is told by unit or by party in a year, in as many queries however many there are."""
+    metrics = [metric for metric in METRICS.values() if getattr(metric, by)]
+    found = [metric.grouped(span, by) for metric in metrics]
+    keys = {key for values in found for key in values}
+    model = OrganisationUnit if by == "unit" else Organisation
+    names = sorted((str(row), row.pk) for row in model.objects.filter(pk__in=keys - {None}))
+    without = _("Without a unit") if by == "unit" else _("Not on this platform")
+    named: list[tuple[StrOrPromise, Any]] = [*names, *([(without, None)] if None in keys else [])]
+    groups = [
+        Group(
+            str(key) if key else NONE,
+            name,
+            [
+                {"metric": metric, "value": values.get(key, {} if metric.money else 0)}
+                for metric, values in zip(metrics, found, strict=True)
+            ],
+        )
+        for name, key in named
+    ]
+    return metrics, groups
+
+
+def figures(spans: list[Span], by: str) -> list[dict[str, Any]]:
+    """Every number as a row of its own: by year, or by unit or party in the last year."""
+    if by == "year":
+        cells = [
+            ("", "", line["metric"], cell["year"], cell["value"]) for line in table(spans) for cell in line["cells"]
+        ]
+    else:
+        year = spans[-1].year
+        cells = [
+            (group.key, str(group.name), cell["metric"], year, cell["value"])
+            for group in by_group(spans[-1], by)[1]
+            for cell in group.cells
+        ]
+    return [
+        {"group": key, "name": name, "metric": metric.code, "label": metric.label, "year": year, "currency": currency,
+         "value": number}
+        for key, name, metric, year, value in cells
+        for currency, number in (value.items() if isinstance(value, dict) else [("", value)])
+    ]  # fmt: skip

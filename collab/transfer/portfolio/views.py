@@ -8,11 +8,12 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from collab.access.policy import visible_to
 from collab.accounts.models import Organisation, OrganisationUnit
 from collab.transfer.licences.models import Licence
-from collab.transfer.portfolio.metrics import METRICS, YEARS_SHOWN, Span, table
+from collab.transfer.portfolio.metrics import GROUPINGS, METRICS, NONE, YEARS_SHOWN, Span, by_group, figures, table
 from collab.transfer.rooms import rooms_of
 from collab.web.api import as_uuid
 from collab.web.csvs import csv_lines
@@ -23,10 +24,22 @@ from collab.web.pagination import page_of
 def reports(request: HttpRequest) -> HttpResponse:
     spans = _spans(request)
     query = request.GET.copy()
-    query.pop("year", None)
+    for name in ("year", "by"):
+        query.pop(name, None)
+    by = grouping(request.GET.get("by", ""))
+    metrics, groups = by_group(spans[-1], by) if by != "year" else ([], [])
     houses = spans[0].organisations
     context = {
-        "rows": table(spans),
+        "rows": table(spans) if by == "year" else [],
+        "lines": [
+            {"metric": metric, "cells": [{"key": group.key, "value": group.cells[n]["value"]} for group in groups]}
+            for n, metric in enumerate(metrics)
+        ],
+        "groups": groups,
+        "by": by,
+        "year": spans[-1].year,
+        "groupings": [("year", _("By year")), ("unit", _("By unit")), ("party", _("By party"))],
+        "file_query": request.GET.urlencode(),
         "years": [span.year for span in spans],
         "query": query.urlencode(),
         "series_url": f"{reverse('collab:transfer_series')}?{query.urlencode()}",
@@ -51,7 +64,7 @@ def report_rows(request: HttpRequest) -> HttpResponse:
         "metric": metric,
         "span": span,
         "page": page,
-        "rows": [{"row": row, "url": _url(row)} for row in page],
+        "rows": [{"row": row, "url": url_of(row)} for row in page],
         "value": metric.value(span),
     }
     return show(request, "collab/transfer/portfolio/rows.html", context)
@@ -75,23 +88,25 @@ def series(request: HttpRequest) -> JsonResponse:
 
 
 def reports_file(request: HttpRequest) -> StreamingHttpResponse:
-    rows = table(_spans(request))
+    by = grouping(request.GET.get("by", ""))
+    rows = figures(_spans(request), by)
 
     def cells() -> Iterator[list[Any]]:
-        yield ["metric", "year", "currency", "value"]
-        for line in rows:
-            for cell in line["cells"]:
-                value = cell["value"]
-                sums = value.items() if isinstance(value, dict) else [("", value)]
-                for currency, number in sums:
-                    yield [line["metric"].code, cell["year"], currency, number]
+        yield ["metric", "year", *([by] if by != "year" else []), "currency", "value"]
+        for row in rows:
+            group = [row["name"]] if by != "year" else []
+            yield [row["metric"], row["year"], *group, row["currency"], row["value"]]
 
     response = StreamingHttpResponse(csv_lines(cells()), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="technology-transfer.csv"'
     return response
 
 
-def _url(row: Any) -> str:
+def grouping(asked: str) -> str:
+    return asked if asked in GROUPINGS else "year"
+
+
+def url_of(row: Any) -> str:
     if hasattr(row, "get_absolute_url"):
         return row.get_absolute_url()
     return reverse("collab:budget", args=[row.line.budget.project.slug])
@@ -104,13 +119,16 @@ def _year(request: HttpRequest) -> int:
 
 def _spans(request: HttpRequest) -> list[Span]:
     last = _year(request)
-    first = _span(request, last)
-    return [
-        Span(first.organisations, year, first.unit, first.party) for year in range(last - YEARS_SHOWN + 1, last + 1)
-    ]
+    return spans_of(request.user, last, request.GET.get("unit", ""), request.GET.get("party", ""))
 
 
 def _span(request: HttpRequest, year: int) -> Span:
-    houses = visible_to(request.user, "transfer.report", Organisation.objects.all())
+    return spans_of(request.user, year, request.GET.get("unit", ""), request.GET.get("party", ""))[-1]
+
+
+def spans_of(user: Any, last: int, unit: str, party: str) -> list[Span]:
+    """The years up to the last one, of the organisations whose figures the person reads."""
+    houses = visible_to(user, "transfer.report", Organisation.objects.all())
     keys = tuple(houses.values_list("pk", flat=True))
-    return Span(keys, year, as_uuid(request.GET.get("unit", "")), as_uuid(request.GET.get("party", "")))
+    narrowed = [NONE if asked == NONE else as_uuid(asked) for asked in (unit, party)]
+    return [Span(keys, year, *narrowed) for year in range(last - YEARS_SHOWN + 1, last + 1)]

@@ -288,7 +288,7 @@ class PayInput(StrictSerializer):
     paid_on = DayField()
 
 
-class ReasonInput(StrictSerializer):
+class CancelCostInput(StrictSerializer):
     reason = serializers.CharField(max_length=300)
 
 
@@ -578,12 +578,12 @@ class CostViewSet(_Rows):
         return self.told(pay_cost(cost=row, by=request.user, **self.parsed(PayInput)))
 
     @extend_schema(
-        summary="Cancel one that was entered by mistake", request=ReasonInput, responses=ProtectionCostSerializer
+        summary="Cancel one that was entered by mistake", request=CancelCostInput, responses=ProtectionCostSerializer
     )
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
         row = self.get_object()
-        return self.told(cancel_cost(cost=row, by=request.user, **self.parsed(ReasonInput)))
+        return self.told(cancel_cost(cost=row, by=request.user, **self.parsed(CancelCostInput)))
 
 
 @extend_schema_view(list=extend_schema(summary="Counsel"), retrieve=extend_schema(summary="One counsel"))

@@ -25,6 +25,7 @@ from collab.accounts.models import Organisation, User
 from collab.inbox.models import Request
 from collab.inbox.services import ask, decide_request, lapse_requests, notify
 from collab.inbox.states import Decision, RequestState
+from collab.kernel.bulk import insert_rows
 from collab.kernel.errors import ConflictError, InvalidError, RefusedError
 from collab.transfer.protection.services import repay_cost
 from collab.transfer.royalties.acts import next_number, note_books, require_version, said
@@ -44,6 +45,7 @@ from collab.transfer.royalties.states import DISTRIBUTION_MOVES, DistributionSta
 
 DISTRIBUTION = "distribution"
 BATCH = 2000
+ENTRY = ("distribution", "receipt", "account", "amount", "rule", "inventor", "third_party", "statement")
 
 
 def preview(organisation: Organisation, receipts: Iterable[UUID] | None = None) -> Preview:
@@ -251,26 +253,22 @@ def _post(row: Distribution) -> None:
             code="preview_changed",
         )
     statements = _statements(row, found)
-    entries: list[LedgerEntry] = []
-    for piece in found.pieces:
-        part = piece.part
-        entry = LedgerEntry(
-            distribution=row, receipt=piece.receipt, account=part.account.value, amount=part.amount, rule=part.rule
-        )
-        if part.account == Account.INVENTORS:
-            entry.inventor_id = part.key
-            entry.statement = statements[key_of(found.inventors[part.key])]
-        elif part.account == Account.THIRD_PARTIES:
-            entry.third_party_id = part.key
-        entries.append(entry)
     taken: dict[UUID, int] = defaultdict(int)
+    entries: list[tuple[Any, ...]] = []
     for piece in found.pieces:
-        taken[piece.receipt.pk] += piece.part.amount
+        part, receipt = piece.part, piece.receipt.pk
+        taken[receipt] += part.amount
+        inventor = third_party = statement = None
+        if part.account == Account.INVENTORS:
+            inventor, statement = part.key, statements[key_of(found.inventors[part.key])].pk
+        elif part.account == Account.THIRD_PARTIES:
+            third_party = part.key
+        entries.append((row.pk, receipt, part.account.value, part.amount, part.rule, inventor, third_party, statement))
     entries += [
-        LedgerEntry(distribution=row, receipt=receipt, account=Account.UNDISTRIBUTED.value, amount=-taken[receipt.pk])
+        (row.pk, receipt.pk, Account.UNDISTRIBUTED.value, -taken[receipt.pk], "", None, None, None)
         for receipt in found.receipts
     ]
-    LedgerEntry.objects.bulk_create(entries, batch_size=BATCH)
+    insert_rows(LedgerEntry, ENTRY, entries)
     _book(row)
     _repay(row, found)
 
@@ -301,20 +299,14 @@ def _post_reversal(row: Distribution) -> None:
         for one in old.statements.all()
     }
     Statement.objects.bulk_create(statements.values(), batch_size=BATCH)
-    entries = (
-        LedgerEntry(
-            distribution=row,
-            receipt_id=one.receipt_id,
-            account=one.account,
-            amount=-one.amount,
-            rule=one.rule,
-            inventor_id=one.inventor_id,
-            third_party_id=one.third_party_id,
-            statement=statements[one.statement_id] if one.statement_id else None,
+    names = ("receipt_id", "account", "amount", "rule", "inventor_id", "third_party_id", "statement_id")
+    entries = [
+        (row.pk, receipt, account, -amount, rule, inventor, third_party, statements[key].pk if key else None)
+        for receipt, account, amount, rule, inventor, third_party, key in (
+            old.entries.order_by("created_at", "pk").values_list(*names)
         )
-        for one in old.entries.order_by("created_at", "pk").iterator(chunk_size=BATCH)
-    )
-    LedgerEntry.objects.bulk_create(entries, batch_size=BATCH)
+    ]
+    insert_rows(LedgerEntry, ENTRY, entries)
     _book(row)
     for repaid in old.repayments.select_related("cost"):
         repay_cost(cost=repaid.cost, amount=-repaid.amount)

@@ -26,7 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self._step("folders", self._folders)
         self._step("database", lambda: call_command("migrate", interactive=False, verbosity=0))
-        self._step("rules", lambda: call_command("load_novelty_rules", verbosity=0))
+        self._step("rules", self._rules)
         self._step("tracking", self._tracking)
         self._step("questionnaires", lambda: call_command("load_ethics_forms", stdout=StringIO()))
         self._step("static files", lambda: call_command("collectstatic", interactive=False, verbosity=0))
@@ -43,6 +43,11 @@ class Command(BaseCommand):
         for folder in (settings.DATA_DIR, settings.BLOB_DIR, settings.RUN_DIR, Path(settings.DATA_DIR) / "cache"):
             Path(folder).mkdir(parents=True, exist_ok=True)
         ensure_queue_folders()
+
+    def _rules(self) -> None:
+        """What a publication destroys, and what falls due: examples that come with Tandem; what is there stays."""
+        for command in ("load_novelty_rules", "load_deadline_rules"):
+            call_command(command, verbosity=0)
 
     def _tracking(self) -> None:
         try:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from collab.accounts.models import OrganisationUnit
+from collab.agreements.models import Agreement
+from collab.transfer.models import Licence, Receipt
+from collab.transfer.portfolio.services import found_startup
 from tests.collab.transfer.protection.ground import case_of, day, member, officer_of
-from tests.pages import as_, text
+from tests.pages import as_, queries, text
 
 pytestmark = pytest.mark.django_db
 
@@ -24,3 +28,82 @@ def test_numbers_open_their_lists_and_strangers_read_none(aurora):
     told = client.get("/transfer/reports/series.json").json()["series"]
     assert {line["name"]: line["y"][-1] for line in told}["disclosures"] == 1
     assert "No figures for you" in text(as_(aurora.engineer).get("/transfer/reports/"))
+
+
+def receipts_of(joint, officer, case, count: int) -> Licence:
+    """A licence of the case whose money has arrived."""
+    number = Agreement.objects.count()
+    agreement = Agreement.objects.create(
+        project=joint.project, reference=f"L-{number}", kind="licence", title="Licence", created_by=officer
+    )
+    licence = Licence.objects.create(
+        agreement=agreement, case=case, licensor=joint.university, licensee=joint.company, exclusivity="non_exclusive",
+        starts_on=day(-9), created_by=officer,
+    )  # fmt: skip
+    Receipt.objects.bulk_create(
+        Receipt(
+            organisation=joint.university, licence=licence, received_on=day(0), amount=10_000, currency="EUR",
+            booked=10_000, book_currency="EUR", undistributed=10_000, entered_by=officer,
+        )
+        for _number in range(count)
+    )  # fmt: skip
+    return licence
+
+
+def test_figures_by_unit_and_party_open_exactly_their_rows(aurora):
+    officer, year = officer_of(aurora), day(0).year
+    units = [OrganisationUnit.objects.create(organisation=aurora.university, name=name) for name in ("Bio", "Law")]
+    cases = [case_of(aurora, docket=f"RU-{n}", disclosed_on=day(0), unit=unit) for n, unit in enumerate([*units, None])]
+    receipts_of(aurora, officer, cases[0], 3)
+    startup = found_startup(
+        organisation=aurora.university, name="Soft", country="DE", founded_on=day(0), cases=cases[:2], by=officer
+    )
+    client = as_(officer)
+
+    def told(query: str) -> dict[tuple[str, str, str], str]:
+        rows = client.get(f"/api/v1/transfer-figures/?{query}").json()["figures"]
+        return {(row["metric"], row["group"], row["currency"]): row["value"] for row in rows if row["year"] == year}
+
+    by_unit, bio, law = told("by=unit"), str(units[0].pk), str(units[1].pk)
+    assert by_unit["disclosures", bio, ""] == by_unit["disclosures", "none", ""] == "1"
+    assert by_unit["other", bio, "EUR"] == "300.00" and ("other", law, "EUR") not in by_unit
+    assert by_unit["startups", bio, ""] == by_unit["startups", law, ""] == "1"
+    firm = str(aurora.company.pk)
+    by_party = told("by=party")
+    assert by_party["other", firm, "EUR"] == "300.00" and by_party["startups", "none", ""] == "1"
+    assert told("")["startups", "", ""] == "1" and told("")["disclosures", "", ""] == "3"
+
+    rows = client.get(f"/api/v1/transfer-figures/rows/?metric=startups&unit={law}&year={year}").json()
+    assert [row["id"] for row in rows["results"]] == [str(startup.pk)]
+    rows = client.get("/api/v1/transfer-figures/rows/?metric=disclosures&unit=none").json()
+    assert [row["id"] for row in rows["results"]] == [str(cases[2].pk)]
+    page = text(client.get("/transfer/reports/?by=unit"))
+    assert f"metric=other&amp;year={year}&amp;unit={bio}" in page and "Without a unit" in page
+    file = b"".join(client.get("/transfer/reports/file.csv?by=unit").streaming_content).decode()
+    assert f"other,{year},Bio,EUR,300.00" in file
+    assert client.get("/api/v1/transfer-figures/?by=colour").status_code == 400
+    strange = as_(aurora.engineer).get("/api/v1/transfer-figures/rows/?metric=startups").json()
+    assert strange["results"] == []
+
+
+def test_figures_take_the_same_queries_for_more_rows(aurora):
+    officer = officer_of(aurora)
+    client, count = as_(officer), 0
+
+    def fill() -> None:
+        nonlocal count
+        count += 1
+        unit = OrganisationUnit.objects.create(organisation=aurora.university, name=f"Unit {count}")
+        case = case_of(aurora, docket=f"RU-{count}", disclosed_on=day(0), unit=unit)
+        member(case, officer, "provisional", filed_on=day(0))
+        receipts_of(aurora, officer, case, 2)
+
+    fill()
+    urls = [f"/api/v1/transfer-figures/?by={by}" for by in ("year", "unit", "party")]
+    urls += ["/api/v1/transfer-figures/rows/?metric=filed", "/transfer/reports/?by=unit"]
+    client.get(urls[-1])
+    first = [queries(client, url) for url in urls]
+    for _number in range(3):
+        fill()
+    assert [queries(client, url) for url in urls] == first
+    assert max(first[1:3]) < 45
