@@ -125,6 +125,7 @@ class ResourceAdmin(ScopedModelAdmin):
     list_filter = ["kind"]
     search_fields = ["title", "title_zh", "authors", "topics"]
     list_select_related = ["organisation"]
+    hidden = ("added_by",)
 
 
 @admin.register(ResourceLink)

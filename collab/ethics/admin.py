@@ -25,12 +25,14 @@ class EthicsFormAdmin(ScopedModelAdmin):
     list_filter = ["purpose"]
     search_fields = ["name", "name_zh", "code"]
     list_select_related = ["organisation"]
+    hidden = ("created_by",)  # everybody sees the forms; who wrote them is for those of the organisation
 
 
 @admin.register(EthicsFormVersion)
 class EthicsFormVersionAdmin(ScopedModelAdmin):
-    list_display = ["form", "number", "created_by", "created_at"]
-    list_select_related = ["form", "created_by"]
+    list_display = ["form", "number", "created_at"]
+    list_select_related = ["form"]
+    hidden = ("created_by",)
 
 
 @admin.register(EthicsCommittee)

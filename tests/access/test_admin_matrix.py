@@ -44,7 +44,7 @@ OF_INTERNSHIPS = {"application", "applicationdocument", "applicationevent", "boa
     "evaluation",
 }
 # Seen by those who teach, and by the person whom they are about.
-TEACHERS = {"course", "courseversion", "coursemodule", "quizquestion", "enrolment", "moduledone", "quizattempt"} | {
+TEACHERS = {"coursemodule", "quizquestion", "enrolment", "moduledone", "quizattempt"} | {
     "trainingrecord",
     "certificate",
     "certificatebatch",
@@ -77,6 +77,11 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
         "programme",
         "cohort",
         "checkpoint",
+        "deadlinerule",
+        "deadlineruleset",
+        "fieldofuse",
+        "territory",
+        "offer",
     }:
         return True
     if model in {"budget", "budgetline", "budgetalert", "costentry", "trainingrate"}:
@@ -91,6 +96,8 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
         return False  # the staff member is an observer: no history, and no token of their own here
     if model in OF_INTERNSHIPS:
         return False  # the staff member is an observer: no history, and no token of their own here
+    if type(obj).__module__.startswith("collab.transfer."):
+        return False  # … nor what is the office's
     return side in SEES[name]
 
 
