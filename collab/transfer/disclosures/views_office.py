@@ -57,6 +57,7 @@ from collab.transfer.disclosures.services import (
 from collab.transfer.disclosures.states import CASE_DECISION_WORDS, AssessmentState, CaseDecision
 from collab.transfer.disclosures.views import case_of, form_page, sees_board
 from collab.transfer.disclosures.writing import sign_on_paper
+from collab.transfer.rooms import rooms_of
 from collab.web.csvs import csv_lines
 from collab.web.forms import act, sent, show, submit
 from collab.web.pagination import page_of
@@ -73,6 +74,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "filter": found,
         "houses": _houses(request, "case.manage"),
         "may_report": bool(_houses(request, "transfer.report")),
+        "rooms": rooms_of(request.user, "transfer"),
     }
     return show(request, "collab/transfer/disclosures/board.html", context)
 

@@ -44,6 +44,7 @@ from collab.transfer.licences.services import (
 )
 from collab.transfer.licences.states import LicenceState
 from collab.transfer.licences.terms import say_terms
+from collab.transfer.rooms import rooms_of
 from collab.web.forms import act, sent, show, submit
 from collab.web.history import timeline
 from collab.web.pagination import page_of
@@ -53,7 +54,12 @@ def licences(request: HttpRequest) -> HttpResponse:
     """The options and licences that one's organisation gives or holds."""
     rows = Licence.objects.visible_to(request.user).with_state().with_parties()
     found = LicenceFilter(request.GET, queryset=rows, request=request)
-    context = {"page": page_of(request, found.qs), "filter": found, "may_draft": _houses(request).exists()}
+    context = {
+        "page": page_of(request, found.qs),
+        "filter": found,
+        "may_draft": _houses(request).exists(),
+        "rooms": rooms_of(request.user, "licences"),
+    }
     return show(request, "collab/transfer/licences/list.html", context)
 
 

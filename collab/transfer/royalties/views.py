@@ -19,6 +19,7 @@ from collab.accounts.models import Organisation
 from collab.kernel.errors import InvalidError, NotFoundError
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.licences.models import Licence
+from collab.transfer.rooms import rooms_of
 from collab.transfer.royalties.acts import said
 from collab.transfer.royalties.distributing import preview
 from collab.transfer.royalties.forms import (
@@ -124,6 +125,7 @@ def royalties(request: HttpRequest) -> HttpResponse:
         "page": page_of(request, licences.order_by("agreement__reference", "pk")),
         "statements": Statement.objects.filter(person=user.pk).exists(),
         "today": today,
+        "rooms": rooms_of(user, "royalties"),
     }
     return show(request, "collab/transfer/royalties/overview.html", context)
 
