@@ -36,7 +36,10 @@ function lines(series, smoothing) {
   return options;
 }
 
-function axes(stepLabel, lang, logarithmic) {
+/** Steps are whole: no marks between them. */
+const WHOLE = [...Array(9).keys()].flatMap((power) => [1, 2, 5].map((n) => n * 10 ** power));
+
+function axes(stepLabel, lang, logarithmic, step) {
   const common = {
     stroke: colour("--td-ink-2"),
     font: `12px ${colour("--td-font")}`,
@@ -44,7 +47,7 @@ function axes(stepLabel, lang, logarithmic) {
     grid: { stroke: colour("--td-line"), width: 1 },
   };
   const print = (_, values) => values.map((value) => (value === null ? "" : number(value, lang)));
-  const x = { ...common, label: stepLabel, labelSize: 20, labelFont: common.font, size: 32, grid: { show: false }, values: print };
+  const x = { ...common, label: stepLabel, labelSize: 20, labelFont: common.font, size: 32, grid: { show: false }, incrs: WHOLE, values: (_, values) => values.map(step) };
   const y = { ...common, size: 62, values: print };
   if (logarithmic) y.space = 24;
   return [x, y];
@@ -54,7 +57,7 @@ function axes(stepLabel, lang, logarithmic) {
  * Draw, or draw anew: `series` [{x, y, label, index}] of one group; `onHover(step, values)` with the raw index or null.
  * Returns the uPlot object; the caller destroys it before the next drawing.
  */
-export function draw({ host, series, smoothing, logarithmic, stepLabel, lang, onHover }) {
+export function draw({ host, series, smoothing, logarithmic, stepLabel, step, lang, onHover }) {
   const uPlot = window.uPlot;
   const data = columns(series, smoothing, logarithmic);
   const stride = smoothing ? 2 : 1;
@@ -64,7 +67,7 @@ export function draw({ host, series, smoothing, logarithmic, stepLabel, lang, on
     legend: { show: false },
     cursor: { points: { size: 7 }, drag: { x: true, y: false } },
     scales: { x: { time: false }, y: logarithmic ? { distr: 3 } : {} },
-    axes: axes(stepLabel, lang, logarithmic),
+    axes: axes(stepLabel, lang, logarithmic, step),
     series: [{}, ...lines(series, smoothing)],
     hooks: {
       setCursor: [(plot) => {

@@ -135,9 +135,9 @@ class Curve extends HTMLElement {
     this.plot?.destroy();
     this.plot = draw({
       host: this.host, series: shown, smoothing: this.smoothing, logarithmic: this.logarithmic, lang: this.lang,
-      stepLabel: this.dataset.tStep, onHover: (step, values) => this.hover(shown, step, values),
+      stepLabel: this.dataset.tStep, step: (x) => this.step(x), onHover: (step, values) => this.hover(shown, step, values),
     });
-    const said = shown.map(({ label, x, y }) => `${label}: ${number(y.at(-1), this.lang)} (${this.dataset.tStep} ${number(x.at(-1), this.lang)})`);
+    const said = shown.map(({ label, x, y }) => `${label}: ${number(y.at(-1), this.lang)} (${this.dataset.tStep} ${this.step(x.at(-1))})`);
     this.host.setAttribute("aria-label", `${this.dataset.title}. ${said.join("; ")}`);
     if (this.table.open) this.fillTable();
   }
@@ -156,13 +156,18 @@ class Curve extends HTMLElement {
     this.hover(all, null, []);
   }
 
+  /** A step as people write it; a year has no thousands. */
+  step(x) {
+    return "years" in this.dataset && x != null ? String(x) : number(x, this.lang);
+  }
+
   hover(series, step, values) {
     const names = this.store.ofGroup(this.group).map(({ name }) => name);
     series.forEach(({ name, y }, i) => {
       const value = this.legend.children[names.indexOf(name)]?.querySelector("strong");
       if (value) value.textContent = number(step == null ? y.at(-1) : values[i], this.lang);
     });
-    this.at.textContent = step == null ? "" : `${this.dataset.tStep} ${number(step, this.lang)}`;
+    this.at.textContent = step == null ? "" : `${this.dataset.tStep} ${this.step(step)}`;
   }
 
   fillTable() {
@@ -171,7 +176,7 @@ class Curve extends HTMLElement {
     const head = element("tr", {}, ...[this.dataset.tStep, ...series.map(({ label }) => label)].map((text) => element("th", { scope: "col" }, text)));
     const best = (pick) => series.map(({ y }) => number(y.reduce((a, b) => pick(a, b), y[0]), this.lang));
     const line = (cells, kind = "td") => element("tr", {}, ...cells.map((text, i) => element(i ? "td" : kind, { class: "num", scope: i ? null : "row" }, text)));
-    const rows = rowsFor(series).reverse().map((row) => line(row.map((value) => number(value, this.lang)), "th"));
+    const rows = rowsFor(series).reverse().map((row) => line(row.map((value, i) => (i ? number(value, this.lang) : this.step(value))), "th"));
     this.rows.replaceChildren(element("table", { class: "table" }, element("caption", { class: "visually-hidden" }, this.dataset.title),
       element("thead", {}, head), element("tbody", {}, line([this.dataset.tBest, ...best(Math.min)], "th"), line([this.dataset.tHighest, ...best(Math.max)], "th"), ...rows)));
   }

@@ -195,6 +195,11 @@ class Metric:
     unit: str = ""
     party: str = ""
 
+    @property
+    def in_money(self) -> bool:
+        """For templates, which would call `money`."""
+        return self.money is not None
+
     def value(self, span: Span) -> int | Sums:
         if self.money is None:
             return self.rows(span).count()

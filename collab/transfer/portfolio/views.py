@@ -78,7 +78,7 @@ def series(request: HttpRequest) -> JsonResponse:
         {
             "name": line["metric"].code,
             "label": str(line["metric"].label),
-            "group": "",
+            "group": str(line["metric"].label),
             "x": [cell["year"] for cell in line["cells"]],
             "y": [cell["value"] for cell in line["cells"]],
         }

@@ -50,6 +50,16 @@ def receipts_of(joint, officer, case, count: int) -> Licence:
     return licence
 
 
+def test_money_is_written_as_money_in_both_languages(aurora):
+    officer = officer_of(aurora)
+    receipts_of(aurora, officer, case_of(aurora, disclosed_on=day(0)), 15)
+    for language in ("en", "zh-hans"):
+        type(officer).objects.filter(pk=officer.pk).update(language=language)
+        for page in ("/transfer/reports/", f"/transfer/reports/rows/?metric=other&year={day(0).year}"):
+            told = text(as_(officer).get(page))
+            assert "1,500.00 EUR" in told and "Decimal" not in told, (language, page)
+
+
 def test_figures_by_unit_and_party_open_exactly_their_rows(aurora):
     officer, year = officer_of(aurora), day(0).year
     units = [OrganisationUnit.objects.create(organisation=aurora.university, name=name) for name in ("Bio", "Law")]
