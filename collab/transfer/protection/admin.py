@@ -83,11 +83,10 @@ class DeadlineAdmin(ScopedModelAdmin):
 
 @admin.register(Offer)
 class OfferAdmin(ScopedModelAdmin):
-    list_display = ["title", "state", "published_on", "contact"]
+    list_display = ["title", "state", "published_on"]
     list_filter = ["state"]
     search_fields = ["title", "title_zh", "slug"]
-    list_select_related = ["contact"]
-    hidden = ("more", "case")  # everybody sees what is offered, and the office alone the case behind it
+    hidden = ("more", "case", "contact", "created_by")  # everybody sees what is offered, and the office alone the case behind it
 
 
 @admin.register(Interest)
