@@ -86,7 +86,12 @@ class OfferAdmin(ScopedModelAdmin):
     list_display = ["title", "state", "published_on"]
     list_filter = ["state"]
     search_fields = ["title", "title_zh", "slug"]
-    hidden = ("more", "case", "contact", "created_by")  # everybody sees what is offered, and the office alone the case behind it
+    hidden = (
+        "more",
+        "case",
+        "contact",
+        "created_by",
+    )  # everybody sees what is offered, and the office alone the case behind it
 
 
 @admin.register(Interest)
