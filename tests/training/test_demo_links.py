@@ -16,7 +16,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 LINK = re.compile(r'<a\b[^>]*?\bhref="([^"#][^"]*)"')
 ELSEWHERE = ("/admin/", "/mlflow/", "/accounts/logout/", "/static/", "/api/v1/schema/", "/media/")
-MOST_OF_A_KIND = 2  # of pages that differ in their id only
+CHANGES = ("/notifications/?unread",)  # its pages grow fewer as one reads
+MOST_OF_A_KIND = 1  # of pages that differ in their id only
 IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32,64}|\d+")
 
 
@@ -25,8 +26,6 @@ IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32,64}|\d+")
     [
         (LEAD_EMAIL, "en"),
         ("elin.berg@lakeside.example", "zh-hans"),
-        ("wei.zhang@northwind.example", "en"),
-        ("ines.duarte@meridian.example", "zh-hans"),
         ("nora.lind@lakeside.example", "en"),
     ],
 )
@@ -54,7 +53,7 @@ def test_every_link_opens(email: str, language: str) -> None:
 def follow(link: str, page: str, waiting: deque[tuple[str, str]], seen: set[str], kinds: dict[str, int]) -> None:
     address = urldefrag(urljoin(page, link)).url
     parts = urlsplit(address)
-    if parts.scheme or parts.netloc or address in seen or address.startswith(ELSEWHERE):
+    if parts.scheme or parts.netloc or address in seen or address.startswith(ELSEWHERE + CHANGES):
         return
     seen.add(address)
     kind = IDS.sub("*", parts.path) + "?" + "&".join(sorted(re.findall(r"(\w+)=", parts.query)))
