@@ -791,6 +791,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:deadline-detail PATCH": lambda s: Sent({"due_on": _day(12)}, headers=_FRESH),
     "api:deadline-meet POST": _NOTHING,
+    "api:deadline-reopen POST": _NOTHING,
     "api:deadline-waive POST": lambda s: Sent({"note": f"Why {s.canary}"}),
     "api:protection-cost-list POST": lambda s: Sent(
         {
@@ -810,6 +811,10 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:counsel-detail PATCH": lambda s: Sent({"firm": f"New {s.canary}"}, headers=_FRESH),
     "api:funder-rules-detail PATCH": lambda s: Sent({"reported_on": _day(0)}, headers=_FRESH),
     "api:funder-rules-drop POST": _NOTHING,
+    "api:funder-rules-list POST": lambda s: Sent(
+        {"case": str(s.object(Protection).family.case_id), "code": "us-federal"},
+        about=s.object(Protection).family.case,
+    ),
     "api:rule-set-list POST": lambda s: Sent(
         {
             "organisation": s.joint.university.slug,
@@ -841,6 +846,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:offer-detail PATCH": lambda s: Sent({"readiness": 4}, headers=_FRESH),
     "api:offer-withdraw POST": _NOTHING,
+    "api:offer-publish POST": _NOTHING,
     "api:interest-detail PATCH": lambda s: Sent({"note": f"New {s.canary}"}, headers=_FRESH),
     "api:interest-move POST": lambda s: Sent({"move": "contact"}),
     "api:transfer-case-list POST": lambda s: Sent(
@@ -882,7 +888,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:transfer-case-take-up POST": lambda s: Sent({}, headers=_FRESH),
     "api:transfer-case-assign POST": lambda s: Sent({"officer": str(s.transfer_officer.pk)}, headers=_FRESH),
-    "api:transfer-case-return POST": lambda s: Sent({"reason": f"More {s.canary}"}, headers=_FRESH),
+    "api:transfer-case-return- POST": lambda s: Sent({"reason": f"More {s.canary}"}, headers=_FRESH),
     "api:transfer-case-complete POST": lambda s: Sent({}, headers=_FRESH),
     "api:transfer-case-assessors POST": lambda s: Sent({"assessor": str(s.newcomer.pk)}),
     "api:transfer-case-propose POST": lambda s: Sent({"decision": "protect", "reason": s.canary}, headers=_FRESH),
@@ -1088,6 +1094,23 @@ FOR_ONE_ADDRESS = {
 # What a word for reading opens, but a token that only reads does not do; and what one for a single project does not.
 NEEDS_WRITE_TOKEN = {"api:organisation-list POST", "api:organisation-leave POST", "api:project-leave POST"}
 NEEDS_WHOLE_TOKEN = {"api:organisation-list POST", "api:organisation-leave POST"}
+
+OK = "let in"
+# What a persona is answered for a reason of its own: OK, or a status.
+OTHERWISE: dict[tuple[str, str], str | int] = {
+    ("api:distribution-decide POST", "transfer officer"): 403,  # they proposed it
+    ("api:cohort-rank POST", "ex-member"): 404,  # the body names the application of somebody else
+    ("api:posting-list POST", "other project's token"): 404,  # it sees no cohorts
+    **{  # a list of what a token does not open is empty
+        ("api:ethics-review-list GET", name): OK for name in ("read token", "other project's token")
+    },
+}
+# What tells people what they wrote themselves, as students and as inventors.
+THEIR_OWN = {
+    ("api:application-list GET", "ex-member"),
+    ("api:placement-list GET", "ex-member"),
+    ("api:transfer-case-begin POST", "ex-member"),
+}
 
 # What only people of one party may do, whoever else holds the word: the party that the address or body names.
 OF_PARTY = {

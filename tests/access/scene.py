@@ -926,6 +926,8 @@ def _licences(here: Side) -> None:
         here.licences[name] = licence
     breach = give_breach(licence=here.licences["broken"], reason=f"Late {canary}", cure_by=today, by=officer)
     ApprovalStep.objects.filter(organisation=made.university).update(is_active=True)
+    for licence in here.licences.values():
+        licence.refresh_from_db()
     licence = here.licences["active"]
     here.objects |= {
         Breach: breach,

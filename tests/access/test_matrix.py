@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.models import Model
 
@@ -26,8 +27,11 @@ from tests.access.addresses import (
     NEEDS_WHOLE_TOKEN,
     NEEDS_WRITE_TOKEN,
     OF_PARTY,
+    OK,
+    OTHERWISE,
     QUERIES,
     READS,
+    THEIR_OWN,
     Address,
     Sent,
     address_of,
@@ -38,7 +42,6 @@ from tests.access.personas import NAMES, Persona, Visitor
 from tests.access.scene import Scene, Side
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
-OK = "let in"
 GOOD = {*range(200, 400), 400, 409, 410, 412, 415, 422, 428}
 # A method that no rule names is answered before anything of the person counts, so a few are enough to try.
 TRY_EVERY_METHOD = {"anonymous", "lead", "read token", "expired token"}
@@ -58,6 +61,7 @@ HEADERS = {
 @contextmanager
 def rolled_back() -> Iterator[None]:
     """Whatever happens inside leaves no trace, so that requests do not influence each other."""
+    cache.clear()  # how often somebody asked is counted there
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
@@ -96,6 +100,8 @@ def expected(persona: Persona, address: Address, method: str, side: Side, about:
         if about is None or isinstance(about, SCOPES_OF_PERSONS) or view_word(about) in persona.words(about, side):
             return 403
         return 404
+    if (key, persona.name) in OTHERWISE:
+        return OTHERWISE[key, persona.name]
     if about is None:
         mine = access in PERSONAL_WORDS or access == "obligation.manage"  # what people do for themselves
         return 403 if mine and not (persona.token_lets(access) and not _too_narrow(persona, access)) else OK
@@ -216,6 +222,8 @@ def test_matrix(name: str, scene: Scene, visitors: dict[str, Visitor]) -> None:
             for name_of_colleague in known:
                 text = text.replace(name_of_colleague, "")
             for kept in (side, other):
+                if (f"{address.route.name} {method}", name) in THEIR_OWN:
+                    continue
                 if kept.canary in text and not may_see(persona, kept):
                     wrong.append(f"{line} tells {kept.canary}: …{text[max(0, text.index(kept.canary) - 80) :][:200]}")
             wrong += [f"{line} without {lack}" for lack in missing_headers(response, address)]
@@ -236,6 +244,19 @@ def test_bodies_work(scene: Scene, visitors: dict[str, Visitor]) -> None:
     impossible_now = {  # the project is under way: not in contracting, approval, review or closing
         "api:cohort-match POST",  # ranking still goes on
         "api:posting-publish POST",  # it is published
+        "api:cohort-certificates POST",  # nobody has completed a placement
+        "api:placement-certificate POST",
+        "api:offer-publish POST",  # it is published
+        "api:deadline-reopen POST",  # it is open
+        "api:funder-rules-list POST",  # they are chosen already
+        *(  # the case waits for signatures, or for an assessment
+            f"api:transfer-case-{act} POST"
+            for act in ("complete", "decide", "move", "paper", "propose", "resume", "step-back", "submit", "take-back")
+        ),
+        "api:transfer-case-take-up POST",
+        "api:transfer-assessment-detail PATCH",  # a conflict of interest has not been declared or denied
+        "api:transfer-assessment-waive POST",
+        "api:transfer-criterion-retire POST",  # it is the only one
         "api:application-detail PATCH",  # it was sent
         "api:placement-onboard POST",  # it is onboarded
         "api:project-begin POST",

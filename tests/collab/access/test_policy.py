@@ -321,7 +321,9 @@ def test_the_roles_of_the_brief(aurora):
     assert "dataset.upload" not in ROLE_WORDS[Role.ENGINEER]
     assert "agreement.sign" in ROLE_WORDS[Role.SIGNATORY] and "agreement.sign" not in ROLE_WORDS[Role.LEAD]
     closed = {"audit.view", "review.view", "budget.view", "member.view", "disclosure.view", "case.view"}
-    closed |= {"assessment.view", "licence.view", "royalty.view"}
+    closed |= {"assessment.view", "licence.view", "royalty.view", "offer.view", "startup.view", "ethics.view"}
+    closed |= {f"{what}.view" for what in ("programme", "posting", "application", "placement")}
+    closed |= {f"{what}.view" for what in ("course", "enrolment", "training", "certificate")}
     assert ROLE_WORDS[Role.OBSERVER] == {word for word in WORDS if word.endswith(".view")} - closed - PERSONAL_WORDS
     assert "project.view" not in ROLE_WORDS[Role.EMPLOYEE]
     stranger = employ(person("Colleague"), aurora.university)

@@ -31,7 +31,7 @@ def test_membership_ends_after_it_starts(aurora):
 
 @pytest.mark.parametrize("role", list(Role))
 def test_membership_role_fits_its_scope(aurora, role):
-    in_project = role in {Role.LEAD, Role.RESEARCHER, Role.ENGINEER, Role.OBSERVER}
+    in_project = role in {Role.LEAD, Role.RESEARCHER, Role.ENGINEER, Role.OBSERVER, Role.INTERN}
     wrong = {"user": person("X"), "organisation": aurora.university, "role": role}
     project = None if in_project else aurora.project
     assert "membership_role_fits_scope" in refused(lambda: Membership.objects.create(**wrong, project=project))
