@@ -768,7 +768,10 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
         },
         about=s.joint.project,
     ),
-    "api:licence-detail PATCH": lambda s: Sent({"terms": {"field_note": f"Other {s.canary}"}}, headers=_FRESH),
+    "api:licence-detail PATCH": lambda s: Sent(
+        {"terms": {"field_note": f"Other {s.canary}"}, "effective_on": _day(-30), "expires_on": _day(300)},
+        headers=_FRESH,
+    ),
     "api:licence-weigh POST": lambda s: Sent({"keys": []}),
     "api:licence-breach POST": lambda s: Sent({"reason": f"Late {s.canary}", "cure_by": _day(30)}),
     "api:licence-cure POST": _NOTHING,

@@ -232,7 +232,7 @@ _ON_VERSION = {
     "accept": "unaccepted",
 }
 # … and the case.
-_ON_CASE = dict.fromkeys(("assessor", "assessors", "propose", "return"), "assessed")
+_ON_CASE = dict.fromkeys(("assessor", "assessors", "propose", "return", "return-"), "assessed")
 # … and the notice of a publication.
 _ON_ETHICS = {
     **dict.fromkeys(("partial_update", "submit", "carry_over", "carry", "answers"), "draft"),
