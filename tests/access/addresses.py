@@ -1099,13 +1099,13 @@ NEEDS_WRITE_TOKEN = {"api:organisation-list POST", "api:organisation-leave POST"
 NEEDS_WHOLE_TOKEN = {"api:organisation-list POST", "api:organisation-leave POST"}
 
 OK = "let in"
-# What a persona is answered for a reason of its own: OK, or a status.
-OTHERWISE: dict[tuple[str, str], str | int] = {
-    ("api:distribution-decide POST", "transfer officer"): 403,  # they proposed it
-    ("api:cohort-rank POST", "ex-member"): 404,  # the body names the application of somebody else
-    ("api:posting-list POST", "other project's token"): 404,  # it sees no cohorts
+# What a persona is answered for a reason of its own, instead of what its roles say: OK, or a status.
+OTHERWISE: dict[tuple[str, str], dict[str | int, str | int]] = {
+    ("api:distribution-decide POST", "transfer officer"): {OK: 403},  # they proposed it
+    ("api:cohort-rank POST", "ex-member"): {OK: 404},  # the body names the application of somebody else
+    ("api:posting-list POST", "other project's token"): {403: 404},  # it sees no cohorts
     **{  # a list of what a token does not open is empty
-        ("api:ethics-review-list GET", name): OK for name in ("read token", "other project's token")
+        ("api:ethics-review-list GET", name): {403: OK} for name in ("read token", "other project's token")
     },
 }
 # What tells people what they wrote themselves, as students and as inventors.

@@ -197,6 +197,9 @@ def answer_offer(*, application: Application, accept: bool, by: User, reason: st
     """
     require(by, "application.write", application)
     posting = locked_posting(application.posting)
+    mine = Application.objects.select_for_update(of=("self",)).filter(cohort=application.cohort_id, candidate=by)
+    if accept:
+        list(mine.order_by("pk"))  # all at once and in one order, or two that are accepted together wait for each other
     locked = _own(application, by)
     state = APPLICATION_MOVES.require("accept" if accept else "decline", locked.state, what=str(locked.posting))
     now = timezone.now()
@@ -216,7 +219,6 @@ def answer_offer(*, application: Application, accept: bool, by: User, reason: st
             but=by,
         )
         return locked
-    mine = Application.objects.select_for_update(of=("self",)).filter(cohort=locked.cohort, candidate=by)
     others = list(mine.exclude(pk=locked.pk).filter(state__in=GOING_ON).select_related("posting").order_by("pk"))
     if any(row.state in TAKEN for row in others):
         raise ConflictError(_("You have accepted another place in this cohort."))
