@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db.models import Model, Q
@@ -13,6 +14,17 @@ from django.utils.translation import gettext as _
 from collab.access.policy import SCOPES, Decision, Missing, Reason, _follow, decide, requirements_of
 from collab.access.roles import ORGANISATION_ROLES, PROJECT_ROLES, roles_with
 from collab.accounts.models import Membership, User
+
+
+_reader: ContextVar[User | None] = ContextVar("reader", default=None)
+
+
+def reader_of(user: User) -> User:
+    """Whoever reads the sentences about `user`: the person themselves, unless somebody else asked to have it explained.
+
+    A sentence that quotes what not everybody may read asks what the reader may read.
+    """
+    return _reader.get() or user
 
 
 @dataclass(frozen=True)
@@ -31,8 +43,23 @@ class Explained:
         return self.decision.missing
 
 
-def explain(user: User, word: str, obj: Model, at: datetime | None = None) -> Explained:
-    """The decision about one object, and every reason for it that holds now."""
+def explain(user: User, word: str, obj: Model, at: datetime | None = None, *, reader: User | None = None) -> Explained:
+    """The decision about one object, and every reason for it that holds now.
+
+    `reader`: somebody else who reads it. The links are the person's own ways to mend it, so they are left out.
+    """
+    if reader is None or reader == user:
+        return _explain(user, word, obj, at)
+    mark = _reader.set(reader)
+    try:
+        told = _explain(user, word, obj, at)
+    finally:
+        _reader.reset(mark)
+    missing = [replace(item, url="") for item in told.missing]
+    return Explained(replace(told.decision, missing=missing), [replace(item, url="") for item in told.because])
+
+
+def _explain(user: User, word: str, obj: Model, at: datetime | None) -> Explained:
     at = at or timezone.now()
     decision = decide(user, word, obj, at)
     if not decision.visible:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from collab.access.policy import Missing, Requirement, can, register_requirement
+from collab.access.why import reader_of
 from collab.accounts.models import User
 from collab.ethics.models import EthicsCase, EthicsCondition
 from collab.ethics.states import Area, CaseState
@@ -51,7 +52,7 @@ def what_blocks(user: User, project: Any, area: Area, at: datetime) -> Missing:
     first = held.select_related("case__committee__organisation", "condition").order_by("created_at").first()
     if first is not None:
         case, more = first.case, held.count() - 1
-        if not can(user, "ethics.view", case, at):
+        if not can(reader_of(user), "ethics.view", case, at):
             return Missing("ethics_condition", _("A condition of the ethics committee is not met yet."))
         facts = {"committee": case.committee, "text": first.condition.text, "n": more}
         text = _("A condition of “%(committee)s” is not met yet: %(text)s")
@@ -62,7 +63,7 @@ def what_blocks(user: User, project: Any, area: Area, at: datetime) -> Missing:
     found = rows.order_by("created_at").first()
     if found is None:  # met in the same moment
         return Missing("ethics", _("Ethics stood in the way until a moment ago; try again."))
-    url = found.get_absolute_url() if can(user, "ethics.view", found, at) else ""
+    url = found.get_absolute_url() if can(reader_of(user), "ethics.view", found, at) else ""
     return Missing("ethics_approval", _why(found), url)
 
 

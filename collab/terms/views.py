@@ -129,7 +129,7 @@ def project_right(request: HttpRequest, slug: str, pk: UUID, word: str) -> HttpR
         "person": person,
         "what": WORDS[word],
         "own": person == request.user,
-        "told": [(obj, explain(person, word, obj)) for obj in objects[:OBJECTS_SHOWN]],
+        "told": [(obj, explain(person, word, obj, reader=request.user)) for obj in objects[:OBJECTS_SHOWN]],
         "more": max(0, len(objects) - OBJECTS_SHOWN),
         "zone": timezone.get_current_timezone_name(),
     }

@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta
 from unittest.mock import patch
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from collab.access.policy import allowed, can, decide
@@ -461,6 +462,22 @@ def test_what_one_may_not_read_is_not_told_in_a_refusal(panel):
 
     assert "Ms X" not in str(codes["ethics_condition"].sentence)
     assert codes["ethics_condition"].url == ""
+
+
+def test_whoever_looks_at_the_rights_of_others_reads_no_more_of_ethics_than_they_may(panel, client):
+    joint = panel.joint
+    panel.conditional(ConditionTerm("Mask the names of Ms X.", ["jobs"]))
+    Membership.objects.filter(user=joint.engineer, project=joint.project).update(role=Role.OBSERVER)
+    page = reverse("collab:project_right", args=[joint.project.slug, joint.lead.pk, "job.submit"])
+
+    client.force_login(joint.lead)
+    own = client.get(page).content.decode()
+    client.force_login(joint.engineer)
+    others = client.get(page).content.decode()
+
+    assert "Ms X" in own and "/ethics/cases/" in own
+    assert "A condition of the ethics committee is not met yet." in others
+    assert "Ms X" not in others and "/ethics/cases/" not in others
 
 
 def test_a_committee_may_let_jobs_wait_for_its_decision(panel):
