@@ -8,9 +8,10 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
-from collab.access.policy import NEVER, Missing
+from collab.access.policy import NEVER, Missing, visible_to
 from collab.access.roles import WORDS
 from collab.accounts.models import User
+from collab.courses.library.attaching import ATTACHABLE
 from collab.courses.models import Course, Enrolment, open_to
 from collab.courses.states import CourseState
 
@@ -46,3 +47,15 @@ def explain_training(user: User, word: str, row: Any, at: datetime) -> Missing:
 def attached_in_public(user: User, at: datetime) -> Q:
     """Resources attached to what everybody may see."""
     return Q(project=None)
+
+
+def takes_off(user: User, word: str, at: datetime) -> Q:
+    """What is attached in public is taken off by whoever looks after what it is attached to."""
+    if word != "library.attach":
+        return NEVER
+    q = NEVER
+    for name, kind in ATTACHABLE.items():
+        if kind.project is None:  # few rows are anybody's own, and their keys are text here
+            rows = visible_to(user, kind.word, kind.model._default_manager.all(), at)
+            q |= Q(subject_type=name, subject_id__in=[str(key) for key in rows.values_list("pk", flat=True)])
+    return q

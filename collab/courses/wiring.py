@@ -26,6 +26,7 @@ from collab.courses.standing import (
     explain_training,
     own_training,
     takes,
+    takes_off,
     takes_version,
 )
 from collab.courses.trainings import TRAINING, facts_of_training, training_decided, training_withdrawn
@@ -56,7 +57,7 @@ register_scope(Certificate, Scope(view="certificate.view", organisation="organis
 register_scope(CertificateBatch, Scope(view="certificate.view", organisation="organisation"))
 register_scope(IssuerKey, Scope(view="organisation.view", everyone=True))  # published: everybody checks with it
 register_scope(Resource, Scope(view="library.view", organisation="organisation", everyone=True))
-register_scope(ResourceLink, Scope(view="project.view", project="project", also=attached_in_public))
+register_scope(ResourceLink, Scope(view="project.view", project="project", also=attached_in_public, grants=takes_off))
 
 register_kind(Kind("certificate", gettext_lazy("A certificate of mine is issued or taken back"), "award", Mail.NOW))
 register_topic(

@@ -1082,9 +1082,10 @@ FINER = {
     "api:membership-detail PATCH": "member.manage",
     "api:membership-end POST": "member.manage",
     "api:membership-review-items POST": "member.manage",
+    "api:resource-link-list POST": "library.attach",  # of a project; a posting asks for another
 }
 # … also for one's own row.
-FINER_FOR_ALL = {"api:membership-detail PATCH", "api:membership-review-items POST"}
+FINER_FOR_ALL = {"api:membership-detail PATCH", "api:membership-review-items POST", "api:resource-link-list POST"}
 
 # The link of an invitation is for one address: to everybody else it is refused, however much they may otherwise.
 BY_LINK = {"collab:invitation", "collab:invitation_accept", "collab:invitation_decline"}

@@ -377,3 +377,8 @@ NAMES = [
     "expired token",
     "deactivated",
 ]
+
+# Nothing of the other side is theirs: tests/access/test_foreign.py asks them there, beside what was never there.
+FOREIGN = ["observer", "lead", "organisation admin", "write token", "staff", "superuser"]
+# Turned away before it matters what the address names; a read token has less than the write token of the same person.
+NOT_LET_IN = {"expired token", "deactivated", "read token"}

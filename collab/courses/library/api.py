@@ -161,7 +161,7 @@ class ResourceLinkViewSet(ScopedViewSet):
     words = {
         "list": "project.view",
         "retrieve": "project.view",
-        "create": "library.attach",
+        "create": "library.view",  # and what the thing asks for to which it is attached
         "destroy": "library.attach",
     }
     rows = ResourceLink.objects.select_related("resource", "project")

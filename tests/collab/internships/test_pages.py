@@ -81,6 +81,14 @@ def test_what_helps_to_prepare_stands_on_the_posting(summer):
     assert as_(summer.host).post(f"{page}resources/", {"remove": link.pk}).status_code == 302
     assert "On corpora" not in text(student.get(page))
 
+    api = "/api/v1/resource-links/"
+    sent = {"resource": str(book.pk), "subject_type": "collab.posting", "subject": str(summer.posting.pk)}
+    made = as_(summer.host).post(api, sent, "application/json")
+    assert made.status_code == 201, made.content
+    assert student.delete(f"{api}{made.json()['id']}/").status_code == 403
+    assert as_(summer.host).delete(f"{api}{made.json()['id']}/").status_code == 204
+    assert not links_of(summer.posting).exists()
+
 
 def test_the_board_says_what_is_late_and_reminds(summer):
     placement = summer.ready(summer.student())
