@@ -49,6 +49,7 @@ def cast_of(aurora, admin) -> list[User]:
         aurora.university_signatory,
         aurora.company_signatory,
         admin,
+        aurora.former,  # no longer of the project, still an employee
     ]
 
 
