@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy
 
-from collab.access.policy import Scope, register_requirement, register_scope
+from collab.access.policy import Requirement, Scope, register_requirement, register_scope
 from collab.accounts.models import (
     ApiToken,
     Delegation,
@@ -32,6 +32,8 @@ from collab.agreements.library import AgreementTemplate, TemplateVersion
 from collab.agreements.models import Agreement, AgreementParty, AgreementVersion, Coverage, Signature
 from collab.agreements.outside import party_grants
 from collab.agreements.sealed import SealedDocument
+from collab.agreements.services import party_gone as agreement_party_gone
+from collab.agreements.sides import of_parties
 from collab.audit.models import AuditAnchor, AuditEvent
 from collab.courses import wiring as courses  # noqa: F401  registers courses, certificates and the library
 from collab.ethics.asking import conditions_met, facts_of, not_swayed
@@ -102,7 +104,7 @@ from collab.projects.states import ProjectState
 from collab.publications.asking import PUBLICATION, facts_of_notice, only_as_a_whole, only_on_page
 from collab.publications.models import Manuscript, PublicationNotice, PublicationObjection
 from collab.publications.services import party_gone
-from collab.terms.acceptance import told
+from collab.terms.acceptance import asked_to_accept, not_asked, told
 from collab.terms.models import TermsAcceptance
 from collab.terms.telling import TERMS, tell_to_accept
 from collab.transfer import wiring as transfer  # noqa: F401  registers what technology transfer brings along
@@ -178,6 +180,7 @@ requires_project(
 )
 register_guard("begin", "signed", is_signed)
 register_gone(PUBLICATION, party_gone)
+register_gone("agreements", agreement_party_gone)
 register_executed(TERMS, tell_to_accept)
 
 register_topic(
@@ -261,3 +264,8 @@ for _topic, _label, _decisions in (
 for requirement in requirements():
     register_requirement(requirement)
 register_requirement(confidential(TermsAcceptance, told))
+register_requirement(
+    Requirement("terms_asked", frozenset({"terms.accept"}), AgreementVersion, asked_to_accept, not_asked)
+)
+for requirement in of_parties():
+    register_requirement(requirement)

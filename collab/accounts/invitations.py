@@ -89,6 +89,8 @@ def invite(
             % {"name": organisation, "domains": ", ".join(organisation.email_domains)},
             field="email",
         )
+    if not by.is_superuser and EmailAddress.objects.filter(user=by, email__iexact=email).exists():
+        raise RefusedError([Missing("own_role", _("Nobody gives themselves a role: ask another admin or lead."))])
     language = language or settings.LANGUAGE_CODE
     if language not in dict(settings.LANGUAGES):
         raise InvalidError(_("Choose one of the languages."), field="language")
@@ -220,6 +222,8 @@ def accept_invitation(*, secret: str, by: User) -> list[Membership]:
     invitation = Invitation.objects.select_for_update().get(pk=found.pk)
     _require_addressee(invitation, by)
     answerable(invitation)
+    if invitation.invited_by_id == by.pk and not by.is_superuser:  # the address became theirs afterwards
+        raise RefusedError([Missing("own_role", _("Nobody gives themselves a role: ask another admin or lead."))])
     _require_authority(invitation)
     granted = _take(invitation, organisation, by)
     invitation.state = INVITATION_MOVES.require("accept", invitation.state_now, what=invitation.email)

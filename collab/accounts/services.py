@@ -392,7 +392,10 @@ def place_role(
     starts_at = starts_at or now
     if ends_at is not None and ends_at <= max(now, starts_at):
         raise InvalidError(_("The role would end before it begins, or would already have ended."), field="ends_at")
+    # Whoever leaves, and whoever gives the same role, waits for this: neither sees half of the other.
+    Organisation.objects.select_for_update().get(pk=organisation.pk)
     if project is not None:
+        _lock_projects([project.pk])
         _may_act_for(user, organisation, project, ends_at)
     elif role == Role.ORGANISATION_ADMIN and ends_at is not None and not _other_admins(organisation).exists():
         raise InvalidError(
@@ -629,7 +632,7 @@ def _end(rows: Sequence[Membership], by: User, reason: str) -> None:
     for row in rows:
         if row.project_id is None:
             left = Membership.objects.of(row.user).in_organisations().filter(organisation=row.organisation_id)
-            if not left.exclude(ends_at__lte=now).exclude(pk__in=keys).exists():
+            if not left.active(now).exclude(pk__in=keys).exists():  # a role that begins later is none yet
                 acting = Membership.objects.of(row.user).in_projects().filter(organisation=row.organisation_id)
                 found = acting.exclude(ends_at__lte=now).exclude(pk__in=keys | {a.pk for a in also})
                 also += list(found.select_related("organisation", "project", "user"))
@@ -643,6 +646,9 @@ def _end(rows: Sequence[Membership], by: User, reason: str) -> None:
         row.version += 1
         row.save(update_fields=["ends_at", "version"])
         _record_role("end_role", row, by, {"reason": reason} if reason else {})
+    for row in rows:
+        if row.project_id is None:
+            _shorten_project_roles(row, by)  # what is left of their roles there may end one day
 
 
 def _record_role(act: str, row: Membership, by: User, data: dict[str, Any]) -> None:

@@ -27,7 +27,7 @@ from collab.agreements.particulars import particulars_of
 from collab.agreements.states import STANDING, VERSION_MOVES, VersionState
 from collab.audit.services import record
 from collab.kernel.errors import ConflictError, InvalidError, RefusedError, StaleError
-from collab.projects.models import Project
+from collab.projects.models import Project, ProjectParty
 
 _FORMAT = 2  # of the document that is signed; AgreementVersion.document() still writes the earlier one
 __all__ = ["Content", "CoverageTerm", "DutyTerm", "content_of"]
@@ -310,6 +310,10 @@ def sign_version(
 
 
 def _seal(version: AgreementVersion, *, by: User) -> None:
+    amended = version.agreement.amends
+    if amended is not None and not amended.versions.standing().filter(replaced_on=None).exists():
+        text = _("%(agreement)s, which this amends, has ended or was amended in the meantime. Withdraw this version.")
+        raise ConflictError(text % {"agreement": amended}, code="amended_ended")
     replaced = [version.agreement_id, version.agreement.amends_id]
     older = AgreementVersion.objects.standing().filter(agreement__in=[pk for pk in replaced if pk is not None])
     for row in older.select_for_update(of=("self",)).select_related("agreement__project").order_by("pk"):
@@ -360,6 +364,22 @@ def withdraw_version(*, version: AgreementVersion, by: User, reason: str = "") -
     void_approvals(locked, by)
     lapse_signatures(locked, by)
     return _end(locked, "withdraw", by, reason=reason.strip(), ended_as=EndedAs.WITHDRAWN)
+
+
+def party_gone(party: ProjectParty, by: User) -> None:
+    """Inside the verb by which a party leaves: what it was to sign cannot be concluded any more, so it is withdrawn."""
+    rows = AgreementVersion.objects.under_way().filter(
+        agreement__project=party.project_id, parties__organisation=party.organisation_id
+    )
+    for version in rows.distinct().order_by("pk"):
+        hold_approvals(version)
+        locked = locked_version(version)
+        if "withdraw" not in VERSION_MOVES.open_from(locked.state):
+            continue
+        void_approvals(locked, by)
+        lapse_signatures(locked, by)
+        _end(locked, "withdraw", by, ended_as=EndedAs.WITHDRAWN)
+        tell(locked, gettext_lazy("{agreement} was withdrawn: one of its parties has left the project"), by)
 
 
 @transaction.atomic

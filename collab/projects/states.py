@@ -32,7 +32,10 @@ PATH = (
     ProjectState.CLOSED,
 )
 BEFORE_WORK = frozenset(PATH[:5])
+APPROVED = frozenset({ProjectState.CONTRACTING, ProjectState.ACTIVE, ProjectState.SUSPENDED})
 UNDER_WAY = frozenset({ProjectState.ACTIVE, ProjectState.SUSPENDED, ProjectState.CLOSING})
+# What the project says of itself stays as it is while others judge it.
+JUDGED = frozenset({ProjectState.UNDER_REVIEW, ProjectState.IN_APPROVAL})
 ENDED = frozenset({ProjectState.CLOSED, ProjectState.REJECTED, ProjectState.WITHDRAWN, ProjectState.TERMINATED})
 
 PROJECT_MOVES = Moves(

@@ -34,8 +34,8 @@ from collab.projects.services import (
     end_membership,
     move_project,
 )
-from collab.projects.services.approval import answering_for
-from collab.projects.states import PROJECT_MOVES, ProjectState
+from collab.projects.services.approval import answering_for, under_conditions
+from collab.projects.states import PROJECT_MOVES, ApprovalState, ProjectState
 from collab.projects.tabs import TAB_WORDS, steps_of, tabs_of
 from collab.web.forms import act, sent, show, submit
 from collab.web.history import timeline
@@ -98,10 +98,15 @@ def project_page(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _approvals(project: Project) -> Any:
-    """The answers of the parties, while they are being given."""
+    """The answers of the parties, while they are being given; `conditional` ones count once conditions are met."""
+    asked = project.approvals.filter(round=project.round).select_related("party__organisation", "decided_by")
     if project.state != ProjectState.IN_APPROVAL:
-        return []
-    return project.approvals.filter(round=project.round).select_related("party__organisation", "decided_by")
+        asked = asked.filter(state=ApprovalState.OPEN)  # of parties that joined later
+    rows = list(asked)
+    conditional = under_conditions(rows) if rows else set()
+    for row in rows:
+        row.conditional = str(row.pk) in conditional
+    return rows
 
 
 def project_edit(request: HttpRequest, slug: str) -> HttpResponse:

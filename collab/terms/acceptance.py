@@ -16,7 +16,8 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from collab.access.policy import Missing, Reason, party_of
-from collab.accounts.models import User
+from collab.access.roles import roles_with
+from collab.accounts.models import Membership, User
 from collab.agreements.confidence import readable
 from collab.agreements.coverage import coverage_of
 from collab.agreements.models import AgreementVersion, Coverage, Purpose
@@ -33,6 +34,25 @@ def accepted(user: User, at: datetime, *, purpose: Purpose, project_path: str = 
 def told(user: User, at: datetime) -> Q:
     """True for one's own acceptances, and those of agreements that one may read."""
     return Q(user=user.pk) | Q(readable("version__agreement__")(user, at))
+
+
+def asked_to_accept(user: User, at: datetime) -> Q:
+    """True where one may read the agreement anyway, or is asked for one's acceptance, or has given it."""
+    covered = Membership.objects.filter(
+        user=user,
+        project=OuterRef("agreement__project"),
+        role__in=roles_with("terms.accept"),
+        organisation__in=Coverage.objects.filter(version=OuterRef(OuterRef("pk"))).values("party"),
+    ).active(at)
+    own = TermsAcceptance.objects.filter(version=OuterRef("pk"), user=user)
+    asked = Q(executed_at__isnull=False, requires_acceptance=True) & Q(Exists(covered))
+    return Q(readable("agreement__")(user, at)) | asked | Q(Exists(own))
+
+
+def not_asked(user: User, version: Any, at: datetime) -> Missing:
+    """A confidential agreement that asks the person for nothing."""
+    text = _("This agreement is confidential, and it does not ask for your acceptance.")
+    return Missing("agreement_confidential", text)
 
 
 def explain(*, purpose: Purpose) -> Callable[[User, Any, datetime], Missing]:

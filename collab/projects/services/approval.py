@@ -21,9 +21,10 @@ from collab.inbox.services import ask, decide_request
 from collab.inbox.states import REQUEST_MOVES, Decision, RequestState
 from collab.inbox.topics import Topic, register_topic
 from collab.kernel.errors import ConflictError, InvalidError, RefusedError
-from collab.projects.guards import register_effect, register_guard
+from collab.projects.guards import register_effect, register_gone, register_guard
 from collab.projects.models import PartyApproval, Project, ProjectParty
-from collab.projects.states import APPROVAL_MOVES, ApprovalState, ProjectState
+from collab.projects.services.parties import let_go
+from collab.projects.states import APPROVAL_MOVES, APPROVED, ApprovalState, ProjectState
 
 WORD = "project.approve"
 TOPIC = "project.approval"
@@ -55,6 +56,10 @@ def answer_approval(*, approval: PartyApproval, decision: str, by: User, reason:
     if decision not in DECISIONS:
         raise InvalidError(_("Approve, reject or return it."), field="decision")
     request = _requests([approval]).open().first()
+    if request is None and approval.state == ApprovalState.OPEN and under_conditions([approval]):
+        raise ConflictError(
+            _("It was approved under conditions, and counts once they are met: see the request in the inbox.")
+        )
     if request is None:
         return settle_approval(approval=approval, decision=decision, by=by, reason=reason)
     decide_request(request=request, decision=_ASKED[decision], by=by, reason=reason)
@@ -67,9 +72,17 @@ def _requests(approvals: Iterable[PartyApproval]) -> Any:
     return Request.objects.filter(topic=TOPIC, subject_id__in=keys)
 
 
+def under_conditions(approvals: Iterable[PartyApproval]) -> set[str]:
+    """The keys of those that were given under conditions: they count once these are met."""
+    rows = _requests(approvals).filter(state=RequestState.APPROVED_WITH_CONDITIONS)
+    return set(rows.values_list("subject_id", flat=True))
+
+
 def _decided(request: Request, by: User) -> None:
     """The inbox's answer is the party's answer."""
     approval = PartyApproval.objects.select_related("project", "party__organisation").get(pk=request.subject_id)
+    if approval.state == ApprovalState.WITHDRAWN:
+        return  # conditions were met after the question was taken back
     decision = {
         RequestState.REJECTED: "reject",
         RequestState.RETURNED: "return",
@@ -85,9 +98,12 @@ def settle_approval(*, approval: PartyApproval, decision: str, by: User, reason:
         raise InvalidError(_("Approve, reject or return it."), field="decision")
     project = Project.objects.select_for_update().get(pk=approval.project_id)
     locked = (
-        PartyApproval.objects.select_for_update(of=("self",)).select_related("party__organisation").get(pk=approval.pk)
+        PartyApproval.objects.select_for_update(of=("self",))
+        .select_related("party__organisation", "party__project")
+        .get(pk=approval.pk)
     )
-    if project.state != ProjectState.IN_APPROVAL or locked.round != project.round:
+    late = project.state in APPROVED | {ProjectState.CLOSING}  # who joined afterwards answers for itself alone
+    if not (late or project.state == ProjectState.IN_APPROVAL) or locked.round != project.round:
         raise ConflictError(_("The project is no longer waiting for approval."))
     locked.state = APPROVAL_MOVES.require(
         decision, locked.state, what=_("The answer of %(party)s") % {"party": locked.party.organisation}
@@ -104,7 +120,10 @@ def settle_approval(*, approval: PartyApproval, decision: str, by: User, reason:
         project_id=project.pk,
         data={"party": locked.party.organisation.slug},
     )
-    if decision == "approve":
+    if late:
+        if decision != "approve":
+            let_go(locked.party, by, "project.leave_party", [])
+    elif decision == "approve":
         if not _unanswered(project):
             follow(project=project, move="approve", by=by)
     else:
@@ -131,6 +150,12 @@ def _all_approved(project: Project) -> list[Missing]:
 
 def _ask_all(project: Project, by: User) -> dict[str, Any]:
     parties = list(ProjectParty.objects.filter(project=project, left_on=None).select_related("organisation"))
+    ask_parties(project, parties, by)
+    return {"parties": [party.organisation.slug for party in parties]}
+
+
+def ask_parties(project: Project, parties: Iterable[ProjectParty], by: User) -> None:
+    """Ask these parties whether they want the project as it is; inside a transaction."""
     approvals = PartyApproval.objects.bulk_create(
         PartyApproval(project=project, party=party, round=project.round) for party in parties
     )
@@ -146,18 +171,20 @@ def _ask_all(project: Project, by: User) -> dict[str, Any]:
             word=WORD,
             url=project.get_absolute_url() + "#approvals",
         )
-    return {"parties": [party.organisation.slug for party in parties]}
 
 
 def _withdraw_open(project: Project, by: User) -> dict[str, Any]:
     """Whoever has not answered is not asked any more."""
-    waiting = PartyApproval.objects.filter(project=project, round=project.round, state=ApprovalState.OPEN)
+    _lapse(PartyApproval.objects.filter(project=project, round=project.round, state=ApprovalState.OPEN))
+    return {}
+
+
+def _lapse(waiting: QuerySet[PartyApproval]) -> None:
     for request in _requests(waiting).open().select_for_update(of=("self",)):
         request.state = REQUEST_MOVES.require("withdraw", request.state, what=str(request))
         request.nobody_since = None
         request.save(update_fields=["state", "nobody_since"])
     waiting.update(state=ApprovalState.WITHDRAWN)
-    return {}
 
 
 register_topic(
@@ -172,7 +199,15 @@ register_topic(
         effect=lambda request: gettext_lazy("When every party has approved, the project goes on to contracting."),
     )
 )
+
+
+def _gone(party: ProjectParty, by: User) -> None:
+    """A party that leaves is asked no more."""
+    _lapse(PartyApproval.objects.filter(party=party, state=ApprovalState.OPEN))
+
+
+register_gone("approvals", _gone)
 register_guard("approve", "parties", _all_approved)
 register_effect("ask_approval", "ask", _ask_all)
-for _move in ("return", "reject", "withdraw"):
+for _move in ("return", "reject", "withdraw", "close", "terminate"):
     register_effect(_move, "approvals", _withdraw_open)

@@ -114,7 +114,7 @@ def remove_party(*, party: ProjectParty, by: User) -> ProjectParty:
     owed = owes(locked)
     if owed:
         raise NotReadyError(owed)
-    return _gone(locked, by, "project.remove_party", [])
+    return let_go(locked, by, "project.remove_party", [])
 
 
 @transaction.atomic
@@ -122,7 +122,7 @@ def leave_party(*, party: ProjectParty, by: User) -> ProjectParty:
     """Let a party go that still owes something: its access ends now, and its duties are listed and survive."""
     locked = _to_go(party, by)
     duties = [{"code": item.code, "sentence": str(item.sentence)} for item in owes(locked)]
-    return _gone(locked, by, "project.leave_party", duties)
+    return let_go(locked, by, "project.leave_party", duties)
 
 
 def _require_open(party: ProjectParty) -> None:
@@ -147,7 +147,7 @@ def _to_go(party: ProjectParty, by: User) -> ProjectParty:
     return locked
 
 
-def _gone(party: ProjectParty, by: User, verb: str, duties: list[dict[str, str]]) -> ProjectParty:
+def let_go(party: ProjectParty, by: User, verb: str, duties: list[dict[str, str]]) -> ProjectParty:
     now = timezone.now()
     party.left_on, party.surviving_duties = timezone.localdate(), duties
     party.version += 1

@@ -19,7 +19,8 @@ from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, Sta
 from collab.kernel.names import slug_of
 from collab.projects.guards import effects_of, missing_for
 from collab.projects.models import PartyRole, Project, ProjectParty
-from collab.projects.states import FOLLOWING, PROJECT_MOVES, WITH_REASON, ProjectState
+from collab.projects.services.approval import ask_parties
+from collab.projects.states import APPROVED, ENDED, FOLLOWING, JUDGED, PROJECT_MOVES, WITH_REASON, ProjectState
 
 _MLFLOW_OWN = {"default", "workspaces", "api", "ajax-api", "static-files"}  # names MLflow keeps for itself
 _RESERVED = _MLFLOW_OWN | {"new"}  # … and the address of the form that begins a project
@@ -95,6 +96,11 @@ def edit_project(
     require(by, "project.edit", project)
     if ends_on and ends_on < project.starts_on:
         raise InvalidError(_("The project would end before it starts."), field="ends_on")
+    state = Project.objects.select_for_update().filter(pk=project.pk).values_list("state", flat=True).get()
+    if state in JUDGED:
+        raise ConflictError(_("It is being judged as it is. To change it, let it be returned first."))
+    if state in ENDED:
+        raise ConflictError(_("The project has ended; what it says stays as it is."))
     project.title, project.summary, project.ends_on = title, summary, ends_on
     project.title_zh, project.summary_zh = title_zh, summary_zh
     project.require_clean()
@@ -152,12 +158,22 @@ def follow(*, project: Project, move: str, by: User, reason: str = "") -> Projec
 
 @transaction.atomic
 def add_party(*, project: Project, organisation: Organisation, by: User) -> ProjectParty:
-    """Let another organisation join as a partner."""
+    """Let another organisation join as a partner; of a project that was approved, its people are asked as well.
+
+    Raises ConflictError while the parties are being asked, once the project closes, and for whoever was a party.
+    """
     require(by, "project.edit", project)
+    locked = Project.objects.select_for_update().get(pk=project.pk)
+    if locked.state == ProjectState.IN_APPROVAL:
+        raise ConflictError(_("The parties are being asked about this project; withdraw or return it first."))
+    if locked.state in ENDED | {ProjectState.CLOSING}:
+        raise ConflictError(_("The project is closing or has ended: nobody joins it any more."))
     if ProjectParty.objects.filter(project=project, organisation=organisation).exists():
         raise ConflictError(_("%(name)s is or was already a party.") % {"name": organisation})
     party = ProjectParty.objects.create(project=project, organisation=organisation)
     record(verb="project.add_party", subject=project, by=by, project_id=project.pk, data={"party": organisation.slug})
+    if locked.state in APPROVED:
+        ask_parties(locked, [party], by)
     return party
 
 
