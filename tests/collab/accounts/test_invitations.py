@@ -295,3 +295,16 @@ def test_the_page_of_invitations(here, registrar):
     row = Invitation.objects.get()
     assert client.post(f"{url}{row.pk}/revoke/", follow=True).status_code == 200
     assert "Revoked" in client.get(url).content.decode()
+
+
+def test_nobody_invites_themselves_by_another_address_of_theirs(here, registrar, asked):
+    EmailAddress.objects.create(user=registrar, email="other@lakeside.example", verified=True)
+    with pytest.raises(RefusedError) as refused:
+        invite(organisation=here, email="other@lakeside.example", role="signatory", by=registrar)
+    assert [item.code for item in refused.value.missing] == ["own_role"]
+
+    secret = asked(email="later@lakeside.example", role="signatory")
+    EmailAddress.objects.create(user=registrar, email="later@lakeside.example", verified=True)  # theirs afterwards
+    with pytest.raises(RefusedError):
+        accept_invitation(secret=secret, by=registrar)
+    assert not Membership.objects.filter(user=registrar, role="signatory").exists()

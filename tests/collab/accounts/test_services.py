@@ -10,7 +10,13 @@ from django.utils import timezone
 
 from collab.access.roles import Role
 from collab.accounts.models import ApiToken, Membership, Organisation
-from collab.accounts.services import create_token, found_organisation, grant_organisation_role, revoke_token
+from collab.accounts.services import (
+    create_token,
+    end_role,
+    found_organisation,
+    grant_organisation_role,
+    revoke_token,
+)
 from collab.accounts.tokens import authenticate_bearer, digest_of
 from collab.audit.models import AuditEvent
 from collab.kernel.errors import ConflictError, DomainError, InvalidError, NotFoundError, RefusedError
@@ -165,3 +171,20 @@ def test_nobody_promotes_themselves(anna):
     with pytest.raises(DomainError):
         grant_organisation_role(organisation=here, user=anna, role="organisation_admin", by=anna)
     assert Membership.objects.filter(user=anna).count() == 1
+
+
+def test_no_role_in_a_project_outlasts_what_is_left_of_the_roles_in_the_organisation(aurora):
+    """One role without end is taken; the other ends in a week, or begins in a week."""
+    university, week = aurora.university, timezone.now() + timedelta(days=7)
+    admin = employ(person("Registrar"), university, Role.ORGANISATION_ADMIN)
+    own = Membership.objects.get(user=aurora.researcher, project=None)
+    acting = Membership.objects.get(user=aurora.researcher, project=aurora.project)
+    Membership.objects.create(user=aurora.researcher, organisation=university, role=Role.COORDINATOR, ends_at=week)
+    end_role(membership=own, by=admin)
+    acting.refresh_from_db()
+    assert acting.ends_at == week
+
+    other = Membership.objects.get(user=aurora.observer, project=None)
+    Membership.objects.create(user=aurora.observer, organisation=university, role=Role.COORDINATOR, starts_at=week)
+    end_role(membership=other, by=admin)
+    assert not Membership.objects.filter(user=aurora.observer, project=aurora.project).active().exists()

@@ -24,6 +24,7 @@ from collab.audit.models import AuditEvent
 from collab.inbox.models import Notification, Obligation
 from collab.inbox.reminding import sweep
 from collab.projects.services import add_member, add_party
+from collab.terms.acceptance import accept_url
 from collab.terms.models import TermsAcceptance
 from collab.terms.services import accept_terms
 from tests.cast import Joint, employ, organisation, person
@@ -112,3 +113,18 @@ def test_who_accepted_it_is_read_by_themselves_and_by_those_who_may_read_it(auro
     assert TermsAcceptance.objects.visible_to(aurora.researcher).count() == 1
     assert TermsAcceptance.objects.visible_to(aurora.lead).count() == 1
     assert TermsAcceptance.objects.visible_to(aurora.observer).count() == 0
+
+
+def test_its_text_is_shown_for_acceptance_to_those_alone_who_are_asked(aurora):
+    version = executed(aurora, confidential=True)  # it covers the university
+    page = accept_url(version)
+
+    assert as_(aurora.researcher).get(page).status_code == 200
+    assert as_(aurora.lead).get(page).status_code == 200  # reads it anyway
+    told = as_(aurora.engineer).get(page)
+    assert told.status_code == 403 and "We may." not in told.content.decode()
+    draft = draft_version(
+        agreement=version.agreement, text="Not yet.", effective_on=timezone.localdate(), by=aurora.lead,
+        coverage=[CoverageTerm(aurora.university, "training")],
+    )  # fmt: skip
+    assert as_(aurora.researcher).get(accept_url(draft)).status_code == 403

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import time_machine
 from django.db import transaction
 from django.utils import timezone
 
-from collab.access.policy import can, decide
+from collab.access.policy import allowed, can, decide
 from collab.access.roles import Role
 from collab.accounts.models import Membership
 from collab.agreements.models import Agreement, AgreementVersion, Signature
@@ -20,12 +21,14 @@ from collab.agreements.services import (
     parties_to_sign_for,
     send_for_signature,
     sign_version,
+    suspend_version,
     terminate_version,
     withdraw_version,
 )
 from collab.audit.models import AuditEvent
+from collab.inbox.models import Request
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError, RefusedError
-from collab.projects.services import add_party
+from collab.projects.services import add_party, leave_party
 from tests.cast import employ, organisation, person
 
 pytestmark = pytest.mark.django_db
@@ -289,3 +292,49 @@ def test_a_signature_and_its_act_are_one(out, aurora):
         sign(out, aurora.company_signatory, aurora.company)
         raise RuntimeError
     assert not Signature.objects.exists() and AuditEvent.objects.count() == before
+
+
+# --- whose an agreement is
+def test_only_people_of_its_parties_end_it(agreement, aurora):
+    third = organisation("Third")
+    add_party(project=aurora.project, organisation=third, by=aurora.lead)
+    signatory = employ(person("Third Director"), third, Role.SIGNATORY)
+    sent = version_of(agreement, aurora, parties=[aurora.university, aurora.company])
+    signed = sign_both(send_for_signature(version=sent, by=aurora.lead), aurora)
+
+    for verb in (terminate_version, partial(suspend_version, reason="No.")):
+        with pytest.raises(RefusedError) as refused:
+            verb(version=signed, by=signatory)
+        assert [item.code for item in refused.value.missing] == ["not_of_a_party"]
+    assert "end" not in "".join(allowed(signatory, signed, "agreement.end"))
+    assert terminate_version(version=signed, by=aurora.company_signatory).state == "terminated"
+
+
+def test_two_amendments_of_one_agreement_are_not_both_sealed(agreement, out, aurora):
+    sign_both(out, aurora)
+    sent = []
+    for number in (1, 2):
+        amendment = draft_agreement(
+            project=aurora.project, reference=f"AM-{number}", kind="amendment", title="More", amends=agreement,
+            by=aurora.lead,
+        )  # fmt: skip
+        sent.append(send_for_signature(version=version_of(amendment, aurora), by=aurora.lead))
+    assert sign_both(sent[0], aurora).state == "executed"
+    sign(sent[1], aurora.university_signatory, aurora.university)
+    with pytest.raises(ConflictError) as refused:
+        sign(sent[1], aurora.company_signatory, aurora.company)
+    assert refused.value.code == "amended_ended"
+    assert AgreementVersion.objects.get(pk=sent[1].pk).state == "out_for_signature"
+
+
+def test_what_a_party_was_to_sign_is_withdrawn_when_it_leaves(agreement, aurora):
+    third = organisation("Third")
+    party = add_party(project=aurora.project, organisation=third, by=aurora.lead)
+    employ(person("Third Director"), third, Role.SIGNATORY)
+    sent = send_for_signature(version=version_of(agreement, aurora), by=aurora.lead)
+    assert Request.objects.open().filter(organisation=third, topic="agreement.signature").exists()
+
+    leave_party(party=party, by=aurora.lead)
+
+    assert AgreementVersion.objects.get(pk=sent.pk).state == "withdrawn"
+    assert not Request.objects.open().filter(organisation=third).exists()

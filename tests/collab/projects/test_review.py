@@ -11,10 +11,11 @@ from collab.access.roles import Role
 from collab.audit.models import AuditEvent
 from collab.audit.services import first_break
 from collab.inbox.models import Obligation, Request
-from collab.inbox.services import decide_request
+from collab.inbox.services import decide_request, meet_condition
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError, NotReadyError, RefusedError, StaleError
 from collab.projects.models import PartyApproval, Project, Review, ReviewStep
 from collab.projects.services import (
+    add_party,
     add_questionnaire_version,
     add_step,
     answer_approval,
@@ -23,11 +24,13 @@ from collab.projects.services import (
     decide_conflict,
     decide_step,
     declare_conflict,
+    edit_project,
     edit_step,
     move_project,
     write_review,
 )
 from tests.cast import employ, organisation, person
+from tests.pages import as_
 
 pytestmark = pytest.mark.django_db
 
@@ -94,7 +97,10 @@ def codes(refused) -> list[str]:
 
 
 def passed(made):
-    submitted(made)
+    return passed_on(submitted(made))
+
+
+def passed_on(made):
     give(made, made.one)
     give(made, made.two)
     decide_step(step=made.step, move="pass", by=made.chair)
@@ -358,3 +364,48 @@ def test_work_begins_only_under_a_signed_agreement(proposal):
         move_project(project=proposal.project, move="begin", by=proposal.lead)
     assert codes(refused) == ["no_agreement_in_force"]
     assert not can(proposal.lead, "job.submit", proposal.project)
+
+
+# --- while it is judged, and afterwards
+def test_what_is_judged_stays_as_it_is(proposal):
+    made = submitted(proposal)
+    facts = {"title": "Other", "summary": "Else.", "by": made.lead}
+    with pytest.raises(ConflictError):
+        edit_project(project=made.project, version=made.project.version, **facts)
+    made = passed_on(made)
+    with pytest.raises(ConflictError):
+        edit_project(project=made.project, version=made.project.version, **facts)
+    with pytest.raises(ConflictError):
+        add_party(project=made.project, organisation=organisation("Late"), by=made.lead)
+    assert Project.objects.get(pk=made.project.pk).title == "Ice"
+
+
+def test_an_answer_under_conditions_counts_once_they_are_met_and_not_before(proposal):
+    made = passed(proposal)
+    answer(made, made.chancellor, made.here)
+    request = Request.objects.open().get(topic="project.approval", organisation=made.there)
+    decide_request(
+        request=request, decision="approved_with_conditions", conditions=["Name the data."], by=made.director
+    )
+    with pytest.raises(ConflictError):
+        answer(made, made.director, made.there)
+    page = as_(made.director).get(made.project.get_absolute_url()).content.decode()
+    assert "Approved under conditions" in page and 'value="approve"' not in page
+    assert Project.objects.get(pk=made.project.pk).state == "in_approval"
+    meet_condition(condition=request.conditions.get(), by=made.director, evidence="Named.")
+    assert Project.objects.get(pk=made.project.pk).state == "contracting"
+
+
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+def test_whoever_joins_an_approved_project_is_asked_as_well(aurora, decision):
+    late = organisation("Late")
+    director = employ(person("Late Director"), late, Role.SIGNATORY)
+    party = add_party(project=aurora.project, organisation=late, by=aurora.lead)
+    request = Request.objects.open().get(topic="project.approval", organisation=late)
+    answers = {"approve": "approved", "reject": "rejected"}
+
+    decide_request(request=request, decision=answers[decision], reason="Because.", by=director)
+
+    party.refresh_from_db()
+    assert (party.left_on is None) is (decision == "approve")
+    assert Project.objects.get(pk=aurora.project.pk).state == "active"
