@@ -333,7 +333,7 @@ urlpatterns = [
     route(
         "agreements/<uuid:pk>/v<int:number>/terminate/",
         agreements.version_terminate,
-        rule("agreement.end", "POST"),
+        rule("agreement.end", "GET", "POST"),
         name="version_terminate",
     ),
     route(

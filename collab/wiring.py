@@ -72,6 +72,7 @@ from collab.inbox.models import (
     Request,
     Reviewer,
 )
+from collab.inbox.reviews import listen as listen_for_reviews
 from collab.inbox.standing import explain, grants, grants_through, stands_in
 from collab.inbox.states import Decision, Mail
 from collab.inbox.telling import DATE_IS_TOLD, tell_dates_to
@@ -171,6 +172,7 @@ register_requirement(DATE_IS_TOLD)
 tell_dates_to(PublicationNotice, words=("publication.view",))
 tell_dates_to(EthicsCase, EthicsCondition, words=("ethics.view",))
 
+listen_for_reviews()
 register_graph_source("projects", draw_ground, kinds=GROUND_KINDS)
 register_graph_source("agreements", draw_agreements, kinds=AGREEMENT_KINDS)
 

@@ -92,8 +92,8 @@ def finish_review(*, review: MembershipReview, by: User) -> MembershipReview:
     locked.save()
     organisation = locked.organisation
     if organisation is not None and organisation.review_months is not None:
-        due = months_after(timezone.localdate(), organisation.review_months)
-        Organisation.objects.filter(pk=organisation.pk).update(review_due_on=due)
+        organisation.review_due_on = months_after(timezone.localdate(), organisation.review_months)
+        organisation.save(update_fields=["review_due_on"])
     _record("finish_review", locked, by, {})
     return locked
 

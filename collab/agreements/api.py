@@ -82,6 +82,7 @@ from collab.web.api import (
     choices_of,
     etag_of,
     require_match,
+    standing,
     tagged,
 )
 from collab.web.downloads import attachment
@@ -420,7 +421,7 @@ class DeclineInput(AgreementReason):
 class EndInput(StrictSerializer):
     """Why it ends, and the duties that the parties agree on at its end."""
 
-    reason = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    reason = serializers.CharField(max_length=500)
     duties = DutyInput(many=True, required=False)
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
@@ -613,7 +614,7 @@ class AgreementViewSet(ScopedViewSet):
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         agreement = self.get_object()
-        require_match(request, etag_of(agreement.pk, agreement.version))
+        require_match(request, etag_of(agreement.pk, agreement.version), now=standing(request, agreement))
         changes = self.parsed(AgreementEdit)
         return self._tagged(edit_agreement(agreement=agreement, version=agreement.version, by=request.user, **changes))
 
@@ -698,7 +699,7 @@ class AgreementVersionViewSet(ScopedViewSet):
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         version = self.get_object()
-        require_match(request, etag_of(version.pk, version.version))
+        require_match(request, etag_of(version.pk, version.version), now=standing(request, version))
         changes = self.parsed(VersionEdit)
         return self._again(edit_version(version=version, edit=version.version, by=request.user, **changes))
 
@@ -855,7 +856,7 @@ class BackgroundViewSet(ScopedViewSet):
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         item = self.get_object()
-        require_match(request, etag_of(item.pk, item.version))
+        require_match(request, etag_of(item.pk, item.version), now=standing(request, item))
         changes = self.parsed(BackgroundEdit)
         return self._tagged(edit_background(item=item, version=item.version, by=request.user, **changes))
 
@@ -895,7 +896,7 @@ class ApprovalStepViewSet(ScopedViewSet):
     @action(detail=True, methods=["post"])
     def retire(self, request: Request, pk: str) -> Response:
         step = self.get_object()
-        require_match(request, etag_of(step.pk, step.version))
+        require_match(request, etag_of(step.pk, step.version), now=standing(request, step))
         return self._tagged(retire_step(step=step, version=step.version, by=request.user))
 
     def _tagged(self, step: ApprovalStep, status: int = 200) -> Response:

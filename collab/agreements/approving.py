@@ -201,7 +201,10 @@ def retire_step(*, step: ApprovalStep, version: int, by: User) -> ApprovalStep:
     require(by, "organisation.manage", step.organisation)
     locked = ApprovalStep.objects.select_for_update(of=("self",)).select_related("organisation").get(pk=step.pk)
     if locked.version != version:
-        raise StaleError(_("Somebody changed it since you opened it. Read it again and repeat your change."))
+        raise StaleError(
+            _("Somebody changed it since you opened it. Read it again and repeat your change."),
+            now={"name": locked.name, "is_active": locked.is_active},
+        )
     if not locked.is_active:
         raise ConflictError(_("This step is no longer in use."))
     locked.is_active, locked.version = False, locked.version + 1

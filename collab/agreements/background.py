@@ -136,7 +136,10 @@ def edit_background(*, item: BackgroundItem, version: int, by: User, **changes: 
     require(by, "background.declare", item)
     locked = _locked(item)
     if locked.version != version:
-        raise StaleError(_now("Somebody changed it since you opened it. Read it again and repeat your change."))
+        raise StaleError(
+            _now("Somebody changed it since you opened it. Read it again and repeat your change."),
+            now={name: getattr(locked, name) for name in changes},
+        )
     for name, value in changes.items():
         if name not in EDITABLE:
             raise InvalidError(_now("There is no such field."), field=name)

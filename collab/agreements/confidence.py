@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, Expression, Model, OuterRef, Q
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from collab.access.policy import ALWAYS, Condition, Missing, Requirement, role_q
@@ -109,6 +110,13 @@ def readable(path: str) -> Condition:
         return Q(**{f"{path}confidential": False}) | Q(**{f"{path}created_by": user.pk}) | Q(Exists(held))
 
     return holds
+
+
+def may_be_named(agreement: Agreement, reader: User) -> bool:
+    """Whether a sentence about somebody's access may tell this reader of the agreement."""
+    if not agreement.confidential:
+        return True
+    return Agreement.objects.filter(readable("")(reader, timezone.now()), pk=agreement.pk).exists()
 
 
 def _explain(user: User, obj: Any, at: datetime) -> Missing:

@@ -15,7 +15,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from collab.access.policy import Missing, Reason, party_of
+from collab.access.why import reader_of
 from collab.accounts.models import Membership, Organisation, User
+from collab.agreements.confidence import may_be_named
 from collab.agreements.models import AgreementVersion, Coverage, Purpose
 from collab.agreements.states import STANDING, VersionState
 
@@ -77,6 +79,10 @@ def missing_coverage(user: User, asset: Any, at: datetime, *, purpose: Purpose) 
             _("No agreement of this project lets %(party)s %(wish)s.") % {"party": parties[0], "wish": wish},
             asset.project.get_absolute_url() + "#agreements",
         )
+    reader = reader_of(user)
+    told = may_be_named(version.agreement, reader)
+    if not told and reader != user:
+        return Missing("agreement_confidential", _("A confidential agreement of this project stands in the way."))
     reference, url = version.agreement.reference, version.agreement.get_absolute_url()
     today = timezone.localdate(at)
     if version.state == VersionState.SUPERSEDED or (version.replaced_on is not None and version.replaced_on <= today):
@@ -97,7 +103,7 @@ def missing_coverage(user: User, asset: Any, at: datetime, *, purpose: Purpose) 
         text = _("The agreement %(ref)s is suspended since %(day)s: %(reason)s") % {
             "ref": reference,
             "day": date_format(timezone.localtime(version.suspended_at)) if version.suspended_at else "",
-            "reason": version.reason,
+            "reason": version.reason if told else _("its reason is confidential."),
         }
         return Missing("agreement_suspended", text, url)
     if version.state == VersionState.EXECUTED:
@@ -139,7 +145,13 @@ def because(*, purpose: Purpose) -> Callable[[User, Any, datetime], list[Reason]
             .select_related("version__agreement", "party")
             .order_by("version__agreement__reference")
         )
-        return [_covers(row, purpose) for row in rows]
+        reader = reader_of(user)
+        return [
+            _covers(row, purpose)
+            if reader == user or may_be_named(row.version.agreement, reader)
+            else Reason("agreement", _("A confidential agreement of this project allows it."))
+            for row in rows
+        ]
 
     return reasons
 

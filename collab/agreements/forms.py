@@ -323,6 +323,37 @@ class ReasonForm(PageForm):
         return {"reason": self.cleaned_data["reason"]}
 
 
+class EndForm(ReasonForm):
+    """End an agreement for good, with the duties that the parties agree on at its end."""
+
+    duties = forms.CharField(
+        label=_("Duties that go on"),
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_(
+            "One on each line, beside those that the agreement names itself: short name of the party or “all” | the "
+            "duty / 中文 | until a day or for months, such as “24 months”."
+        ),
+    )
+    word = forms.CharField(max_length=80, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+
+    def __init__(self, *args: Any, reference: str, parties: list[Organisation], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.reference, self.by_slug = reference, {party.slug: party for party in parties}
+        self.fields["word"].label = _now("To confirm, write %(word)s") % {"word": reference}
+
+    def clean_word(self) -> str:
+        word: str = self.cleaned_data["word"].strip()
+        if word != self.reference:
+            raise forms.ValidationError(_now("Write %(word)s, as it stands here.") % {"word": self.reference})
+        return word
+
+    def values(self) -> dict[str, Any]:
+        lines = self.cleaned_data["duties"].splitlines()
+        return super().values() | {"duties": [_duty(line, self.by_slug) for line in lines if line.strip()]}
+
+
 class DeclineForm(ReasonForm):
     """Say no for a party."""
 

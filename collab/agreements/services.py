@@ -26,7 +26,7 @@ from collab.agreements.models import Agreement, AgreementKind, AgreementVersion,
 from collab.agreements.particulars import particulars_of
 from collab.agreements.states import STANDING, VERSION_MOVES, VersionState
 from collab.audit.services import record
-from collab.kernel.errors import ConflictError, InvalidError, RefusedError, StaleError
+from collab.kernel.errors import ConflictError, ExpiredError, InvalidError, RefusedError, StaleError
 from collab.projects.models import Project, ProjectParty
 
 _FORMAT = 2  # of the document that is signed; AgreementVersion.document() still writes the earlier one
@@ -86,7 +86,10 @@ def edit_agreement(*, agreement: Agreement, version: int, by: User, **changes: A
     require(by, "agreement.draft", agreement)
     locked = Agreement.objects.select_for_update().get(pk=agreement.pk)
     if locked.version != version:
-        raise StaleError(_("Somebody changed it since you opened it. Read it again and repeat your change."))
+        raise StaleError(
+            _("Somebody changed it since you opened it. Read it again and repeat your change."),
+            now={name: getattr(locked, name) for name in changes},
+        )
     if locked.versions.exclude(sent_at=None).exists():
         raise ConflictError(_("A version was sent for signature, so title and confidentiality stay as they are."))
     for name, value in changes.items():
@@ -158,7 +161,10 @@ def edit_version(*, version: AgreementVersion, edit: int, by: User, **changes: A
     move = "edit" if locked.state == VersionState.DRAFT else "rework"
     state = VERSION_MOVES.require(move, locked.state, what=str(locked))
     if locked.version != edit:
-        raise StaleError(_("Somebody changed it since you opened it. Read it again and repeat your change."))
+        raise StaleError(
+            _("Somebody changed it since you opened it. Read it again and repeat your change."),
+            now={name: value for name, value in content_of(locked).items() if name in changes},
+        )
     unknown = sorted(set(changes) - CONTENT_FIELDS)
     if unknown:
         raise InvalidError(_("There is no such field."), field=unknown[0])
@@ -281,7 +287,7 @@ def sign_version(
         raise ConflictError(_("%(name)s has already signed for %(party)s.") % {"name": mine.typed_name, "party": party})
     VERSION_MOVES.require("sign", locked.state, what=str(locked))
     if locked.expires_on is not None and locked.expires_on <= timezone.localdate():
-        raise ConflictError(_("This version expired before it was signed; draft a new one."))
+        raise ExpiredError(_("This version expired before it was signed; draft a new one."))
     if document_sha256 != locked.document_sha256 or locked.document_hash() != locked.document_sha256:
         raise ConflictError(_("The document is not the one you were shown. Open it again and read it before signing."))
     if not locked.parties.whose_turn().filter(organisation=party).exists():

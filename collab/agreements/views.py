@@ -24,6 +24,7 @@ from collab.agreements.forms import (
     AgreementListFilter,
     CommentForm,
     DeclineForm,
+    EndForm,
     IPForm,
     QuestionsForm,
     ReasonForm,
@@ -488,13 +489,27 @@ def version_withdraw(request: HttpRequest, pk: UUID, number: int) -> HttpRespons
 
 
 def version_terminate(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
+    """Why it ends, and what goes on; its reference is typed, because it cannot be undone."""
     version = _version(request, "agreement.end", pk, number)
-    return act(
-        request,
-        lambda: terminate_version(version=version, by=request.user),
-        to=version.agreement.get_absolute_url(),
-        said=_("The agreement is terminated. What it covered is closed from now on."),
-    )
+    parties = [row.organisation for row in version.parties.select_related("organisation")]
+    form = EndForm(sent(request), reference=version.agreement.reference, parties=parties)
+
+    def terminate() -> str:
+        terminate_version(version=version, by=request.user, **form.values())
+        messages.success(request, _("The agreement is terminated. What it covered is closed from now on."))
+        return version.agreement.get_absolute_url()
+
+    context = {
+        "form": form,
+        "agreement": version.agreement,
+        "title": _("Terminate"),
+        "tone": "danger",
+        "lead": _(
+            "What it covers is closed at once: no reading, no new jobs, and running jobs pause. It cannot be undone."
+        ),
+        "surviving": [duty for duty in version.duties.select_related("party") if not duty.added_at_end],
+    }
+    return submit(request, form, terminate) or show(request, "collab/agreements/reason.html", context, form)
 
 
 def version_sealed(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:

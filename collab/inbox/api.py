@@ -46,6 +46,7 @@ from collab.web.api import (
     choices_of,
     etag_of,
     require_match,
+    standing,
     tagged,
 )
 
@@ -404,7 +405,7 @@ class NotificationViewSet(ScopedViewSet):
     def choose(self, request: HttpRequest) -> Response:
         require_for_oneself(request.user, self.word)
         known = settings_of(request.user)
-        require_match(request, etag_of("mail", known.version))
+        require_match(request, etag_of("mail", known.version), now=known.choices)
         chosen = self.parsed(MailSettingsInput)
         return self._settings(choose_mail(by=request.user, version=known.version, **chosen))
 
@@ -496,7 +497,7 @@ class ObligationViewSet(ScopedViewSet):
     )
     def partial_update(self, request: HttpRequest, pk: str) -> Response:
         row = self.get_object()
-        require_match(request, etag_of(row.pk, row.version))
+        require_match(request, etag_of(row.pk, row.version), now=standing(request, row))
         kept = {"title": row.title, "due_on": row.due_on}
         return self._tagged(
             change_date(obligation=row, by=request.user, version=row.version, **(kept | self.parsed(DateEdit)))

@@ -124,7 +124,8 @@ def choose_mail(*, by: User, choices: Mapping[str, str], version: int) -> Notifi
         choices={**row.choices, **choices}, version=F("version") + 1
     )
     if not changed:
-        raise StaleError(_("Somebody changed it since you opened it. Open it again and repeat your change."))
+        now = NotificationSettings.objects.get(pk=row.pk).choices
+        raise StaleError(_("Somebody changed it since you opened it. Open it again and repeat your change."), now=now)
     row.refresh_from_db()
     record(verb="notification.choose", subject=row, by=by, data={"choices": dict(choices)})
     return row

@@ -110,7 +110,8 @@ def change_date(*, obligation: Obligation, by: User, version: int, title: str, d
         title=obligation.title, due_on=due_on, reminded_on=None, version=F("version") + 1
     )
     if not changed:
-        raise StaleError(_("Somebody changed it since you opened it. Open it again and repeat your change."))
+        now = Obligation.objects.values("title", "due_on").get(pk=obligation.pk)
+        raise StaleError(_("Somebody changed it since you opened it. Open it again and repeat your change."), now=now)
     obligation.refresh_from_db()
     record(
         verb="obligation.change",

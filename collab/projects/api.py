@@ -44,6 +44,7 @@ from collab.web.api import (
     choices_of,
     etag_of,
     require_match,
+    standing,
     tagged,
 )
 
@@ -219,7 +220,7 @@ class ProjectViewSet(ScopedViewSet):
     @extend_schema(summary="Change a project", request=ProjectEdit, responses=ProjectSerializer, parameters=[IF_MATCH])
     def partial_update(self, request: Request, slug: str) -> Response:
         project = self.get_object()
-        require_match(request, etag_of(project.pk, project.version))
+        require_match(request, etag_of(project.pk, project.version), now=standing(request, project))
         changes = self.parsed(ProjectEdit)
         kept = {name: getattr(project, name) for name in ProjectEdit().fields}
         return self._tagged(edit_project(project=project, by=request.user, version=project.version, **(kept | changes)))
@@ -255,7 +256,7 @@ class ProjectViewSet(ScopedViewSet):
     @action(detail=True, methods=["post"])
     def schedule(self, request: Request, slug: str) -> Response:
         project = self.get_object()
-        require_match(request, etag_of(project.pk, project.version))
+        require_match(request, etag_of(project.pk, project.version), now=standing(request, project))
         given = self.parsed(ScheduleInput)
         return self._tagged(schedule_reports(project=project, by=request.user, version=project.version, **given))
 

@@ -47,6 +47,7 @@ from collab.web.api import (
     choices_of,
     etag_of,
     require_match,
+    standing,
     tagged,
 )
 
@@ -261,7 +262,7 @@ class ReviewStepViewSet(ScopedViewSet):
     @extend_schema(summary="Change a step", request=StepFacts, responses=ReviewStepSerializer, parameters=[IF_MATCH])
     def partial_update(self, request: Request, pk: str) -> Response:
         step = self.get_object()
-        require_match(request, etag_of(step.pk, step.version))
+        require_match(request, etag_of(step.pk, step.version), now=standing(request, step))
         return self._tagged(
             edit_step(step=step, by=request.user, version=step.version, **_people(self.parsed(StepFacts)))
         )
@@ -389,7 +390,7 @@ class ReviewViewSet(ScopedViewSet):
 
     def _write(self, request: Request, *, submit: bool) -> Response:
         review = self.get_object()
-        require_match(request, etag_of(review.pk, review.version))
+        require_match(request, etag_of(review.pk, review.version), now=standing(request, review))
         kept = {name: getattr(review, name) for name in ("answers", "score", "recommendation", "comment")}
         given = kept | self.parsed(ReviewInput)
         return self._tagged(

@@ -63,6 +63,7 @@ from collab.web.api import (
     choices_of,
     etag_of,
     require_match,
+    standing,
     tagged,
 )
 
@@ -84,7 +85,7 @@ class _Rows(ScopedViewSet):
     def fresh(self) -> Any:
         """The row, if the asker has read it as it is now."""
         row = self.get_object()
-        require_match(self.request, etag_of(row.pk, row.version))
+        require_match(self.request, etag_of(row.pk, row.version), now=standing(self.request, row))
         return row
 
 

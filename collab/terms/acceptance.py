@@ -17,8 +17,9 @@ from django.utils.translation import gettext as _
 
 from collab.access.policy import Missing, Reason, party_of
 from collab.access.roles import roles_with
+from collab.access.why import reader_of
 from collab.accounts.models import Membership, User
-from collab.agreements.confidence import readable
+from collab.agreements.confidence import may_be_named, readable
 from collab.agreements.coverage import coverage_of
 from collab.agreements.models import AgreementVersion, Coverage, Purpose
 from collab.terms.models import TermsAcceptance
@@ -76,7 +77,9 @@ def missing_acceptance(user: User, asset: Any, at: datetime, *, purpose: Purpose
     )
     if row is None:  # it ended between two questions
         return Missing("acceptance", _("Your acceptance of the terms is missing."), asset.project.get_absolute_url())
-    version = row.version
+    version, reader = row.version, reader_of(user)
+    if reader != user and not may_be_named(version.agreement, reader):
+        return Missing("acceptance", _("The acceptance of a confidential agreement of this project is missing."))
     names = {"ref": version.agreement.reference, "n": version.number}
     earlier = (
         TermsAcceptance.objects.filter(version__agreement=version.agreement_id, user=user, organisation=row.party)
@@ -105,6 +108,7 @@ def because(*, purpose: Purpose) -> Callable[[User, Any, datetime], list[Reason]
             user=user,
             organisation__in=party_of(user, asset.project_id, at),
         )
+        reader = reader_of(user)
         return [
             Reason(
                 "acceptance",
@@ -118,6 +122,7 @@ def because(*, purpose: Purpose) -> Callable[[User, Any, datetime], list[Reason]
                 accept_url(row.version),
             )
             for row in rows.with_names()
+            if reader == user or may_be_named(row.version.agreement, reader)
         ]
 
     return reasons

@@ -250,6 +250,13 @@ def require_match(request: Request, etag: str, *, now: Mapping[str, object] | No
         raise StaleError(_("Somebody changed it since you read it. Read it again and repeat your change."), now=now)
 
 
+def standing(request: Request, row: Model) -> dict[str, object]:
+    """How the fields stand that the request would change: what a StaleError tells."""
+    names = {field.name for field in row._meta.fields}
+    data = request.data if isinstance(request.data, Mapping) else {}
+    return {name: getattr(row, name) for name in data if name in names}
+
+
 def tagged(response: Response, etag: str) -> Response:
     """The response with its entity tag."""
     response["ETag"] = etag

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from datetime import date
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, ValidationError
 from django.db import DataError, IntegrityError
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -51,10 +52,21 @@ def body_of(error: domain.DomainError, request: HttpRequest) -> dict[str, Any]:
     if isinstance(error, domain.RefusedError | domain.NotReadyError):
         body["missing"] = [{"code": m.code, "detail": str(m.sentence), "url": m.url} for m in error.missing]
     if isinstance(error, domain.StaleError) and error.now:
-        body["now"] = {name: str(value) if isinstance(value, date) else value for name, value in error.now.items()}
+        body["now"] = _as_json(error.now)
     if isinstance(error, domain.FaultyInputError):
         body["errors"] = [fault.as_dict() for fault in error.faults]
     return body
+
+
+def _as_json(value: Any) -> Any:
+    """Plain numbers, texts, lists and objects; whatever else stands in a field as its text."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _as_json(part) for name, part in value.items()}
+    if isinstance(value, list | tuple | set | frozenset | QuerySet):
+        return [_as_json(part) for part in value]
+    return str(value)
 
 
 def plain_sentence(status: int) -> str:

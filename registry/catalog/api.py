@@ -192,7 +192,7 @@ class ModelVersionViewSet(ScopedViewSet):
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         version = self.get_object()
-        require_match(request, etag_of(version.pk, version.card))
+        require_match(request, etag_of(version.pk, version.card), now={"card": version.card})
         card = self.parsed(CardInput)["card"]
         edited = edit_card(version=version, card=card, seen_card=version.card, by=request.user)
         return self._tagged(self.rows.get(pk=edited.pk))

@@ -100,7 +100,10 @@ def edit_card(*, version: ModelVersion, card: str, seen_card: str, by: User) -> 
     require(by, "model.register", version)
     locked = ModelVersion.objects.select_for_update().get(pk=version.pk)
     if locked.card != seen_card:
-        raise StaleError(_("Somebody changed this card since you opened it. Open it again and repeat your change."))
+        raise StaleError(
+            _("Somebody changed this card since you opened it. Open it again and repeat your change."),
+            now={"card": locked.card},
+        )
     if not card.strip():
         raise InvalidError(_("A card must say something."), field="card")
     locked.card = card

@@ -51,7 +51,8 @@ def set_uses(*, dataset: Dataset, codes: Sequence[CodeTerm], version: int, by: U
     current = locked.use_terms.filter(current=True).first()
     if (current.number if current else 0) != version:
         raise StaleError(
-            _("Somebody changed these codes since you opened them. Open them again and repeat your change.")
+            _("Somebody changed these codes since you opened them. Open them again and repeat your change."),
+            now={"codes": [row.code for row in current.codes.all()] if current else []},
         )
     if len({term.code for term in codes}) != len(codes):
         raise InvalidError(_("Name each code once."), field="codes")

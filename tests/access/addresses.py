@@ -981,7 +981,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:agreement-version-send POST": _NOTHING,
     "api:agreement-version-sign POST": _sign,
     "api:agreement-version-withdraw POST": _NOTHING,
-    "api:agreement-version-terminate POST": _NOTHING,
+    "api:agreement-version-terminate POST": lambda s: Sent({"reason": f"Reason {s.canary}"}),
     "api:course-list POST": lambda s: Sent(
         {"organisation": s.joint.university.slug, "title": "New", "summary": "Learn."}, about=s.joint.university
     ),

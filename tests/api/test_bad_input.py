@@ -593,7 +593,8 @@ def test_signing(covered: Any) -> None:
     assert lead.post(f"{one}withdraw/").status_code == 200
     other = body | {"party": covered.university.slug, "typed_name": covered.university_signatory.name}
     assert session(covered.university_signatory).post(f"{one}sign/", other).status_code == 409
-    assert lead.post(f"{one}terminate/").status_code == 409
+    assert lead.post(f"{one}terminate/", {"reason": " "}).status_code == 400
+    assert lead.post(f"{one}terminate/", {"reason": "No."}).status_code == 409
 
 
 @pytest.mark.parametrize(

@@ -75,3 +75,15 @@ def test_the_repository_speaks_only_of_itself():
                 wrong.append(f"{name}: {found.group()}")
 
     assert not wrong, f"These name a place on somebody's machine or a registry's host: {wrong}"
+
+
+def test_a_lost_update_tells_how_it_stands():
+    wrong = [
+        where(path, node)
+        for path, node, name in calls()
+        if name == "StaleError" and not any(keyword.arg == "now" for keyword in node.keywords)
+    ]
+
+    assert not wrong, (
+        f"Give StaleError now={{field: value}}: people see their version beside the one that stands: {wrong}"
+    )

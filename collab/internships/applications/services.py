@@ -138,10 +138,16 @@ def submit_application(*, application: Application, by: User, version: int) -> A
     now = timezone.now()
     _require_open(posting, now)
     if locked.version != version:
-        raise StaleError(_("Somebody changed it since you opened it. Read it again and repeat your change."))
+        raise StaleError(
+            _("Somebody changed it since you opened it. Read it again and repeat your change."),
+            now={"statement": locked.statement},
+        )
     if locked.questions != posting.questions:
         if locked.answers:
-            raise StaleError(_("The questions changed since you answered them. Read and answer them again."))
+            raise StaleError(
+                _("The questions changed since you answered them. Read and answer them again."),
+                now={"questions": posting.questions},
+            )
         locked.questions = posting.questions
     locked.answers = checked_answers(posting.questions, locked.answers)
     if not locked.statement.strip():
@@ -286,7 +292,10 @@ def _require_open(posting: Posting, at: datetime) -> None:
 
 def _same_questions(posting: Posting, version: int | None) -> None:
     if version != posting.questions_version:
-        raise StaleError(_("The questions changed since you read them. Read and answer them again."))
+        raise StaleError(
+            _("The questions changed since you read them. Read and answer them again."),
+            now={"questions": posting.questions},
+        )
 
 
 def _own(application: Application, by: User) -> Application:

@@ -48,7 +48,10 @@ def set_budget(*, project: Project, by: User, version: int, currency: str, thres
     require(by, "budget.edit", project)
     budget = _locked(project)
     if budget.version != version:
-        raise StaleError(_("Somebody changed it since you opened it. Open it again and repeat your change."))
+        raise StaleError(
+            _("Somebody changed it since you opened it. Open it again and repeat your change."),
+            now={"currency": budget.currency, "thresholds": budget.thresholds},
+        )
     if currency != budget.currency and CostEntry.objects.filter(line__budget=budget).exists():
         raise ConflictError(_("Costs are booked in %(currency)s already.") % {"currency": budget.currency})
     chosen = sorted(set(thresholds))
@@ -116,7 +119,14 @@ def edit_lines(*, project: Project, changes: Mapping[UUID, Mapping[str, Decimal]
     require(by, "budget.edit", project)
     budget = _locked(project)
     if budget.version != version:
-        raise StaleError(_("Somebody changed it since you opened it. Open it again and repeat your change."))
+        raise StaleError(
+            _("Somebody changed it since you opened it. Open it again and repeat your change."),
+            now={
+                f"{name}_{line.pk}": getattr(line, name)
+                for line in budget.lines.all()
+                for name in ("planned", "committed")
+            },
+        )
     lines = {line.pk: line for line in budget.lines.select_for_update()}
     told = []
     for key, amounts in changes.items():

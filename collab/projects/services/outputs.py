@@ -67,7 +67,10 @@ def edit_output(
     locked = Output.objects.select_for_update(of=("self",)).select_related("project").get(pk=output.pk)
     _require_running(locked.project)
     if locked.version != version:
-        raise StaleError(_("Somebody changed it since you opened it. Open it again and repeat your change."))
+        raise StaleError(
+            _("Somebody changed it since you opened it. Open it again and repeat your change."),
+            now={name: getattr(locked, name) for name in facts},
+        )
     for name, value in facts.items():
         setattr(locked, name, value)
     _check(locked, shares, creators, by)

@@ -63,7 +63,8 @@ def edit_party(*, party: ProjectParty, accession_note: str, by: User, version: i
         accession_note=accession_note, version=F("version") + 1
     )
     if not changed:
-        raise StaleError(_("Somebody changed it since you opened it. Open it again and repeat your change."))
+        now = ProjectParty.objects.values("accession_note").get(pk=party.pk)
+        raise StaleError(_("Somebody changed it since you opened it. Open it again and repeat your change."), now=now)
     party.refresh_from_db()
     record(
         verb="project.edit_party",

@@ -113,7 +113,10 @@ def edit_project(
         version=F("version") + 1,
     )
     if not changed:
-        raise StaleError(_("Somebody changed this project since you opened it. Open it again and repeat your change."))
+        raise StaleError(
+            _("Somebody changed this project since you opened it. Open it again and repeat your change."),
+            now=Project.objects.values("title", "title_zh", "summary", "summary_zh", "ends_on").get(pk=project.pk),
+        )
     project.refresh_from_db()
     record(verb="project.edit", subject=project, by=by, project_id=project.pk, data={"version": project.version})
     return project

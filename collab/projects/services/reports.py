@@ -42,7 +42,10 @@ def schedule_reports(*, project: Project, every_months: int | None, due_days: in
     locked = Project.objects.select_for_update().get(pk=project.pk)
     _require_open(locked)
     if locked.version != version:
-        raise StaleError(_("Somebody changed it since you opened it. Open it again and repeat your change."))
+        raise StaleError(
+            _("Somebody changed it since you opened it. Open it again and repeat your change."),
+            now={"every_months": locked.report_every_months, "due_days": locked.report_due_days},
+        )
     if every_months is not None and not 1 <= every_months <= 36:
         raise InvalidError(_("Write a number of months between 1 and 36."), field="every_months")
     if not 0 <= due_days <= 180:
@@ -101,7 +104,10 @@ def write_report(
     require(by, "work.deliver", report.project)
     locked = _locked(report)
     if locked.version != version:
-        raise StaleError(_("Somebody changed it since you opened it. Open it again and repeat your change."))
+        raise StaleError(
+            _("Somebody changed it since you opened it. Open it again and repeat your change."),
+            now={name: getattr(locked, name) for name in ("summary", "deviations", "outlook")},
+        )
     locked.state = REPORT_MOVES.require("write", locked.state, what=str(locked))
     if locked.party is None:
         locked.party = _party_for(by, locked.project)

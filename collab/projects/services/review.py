@@ -120,7 +120,7 @@ def edit_step(
     require_steps(by, step.project or step.organisation)  # type: ignore[arg-type]
     locked = ReviewStep.objects.select_for_update(of=("self",)).get(pk=step.pk)
     if locked.version != version:
-        raise StaleError(str(STALE))
+        raise StaleError(str(STALE), now={name: getattr(locked, name) for name in facts})
     if locked.state != StepState.WAITING:
         raise ConflictError(_("The step is open or decided; its rules stay as they were."))
     for name, value in facts.items():
@@ -170,7 +170,10 @@ def write_review(
     locked = Review.objects.select_for_update(of=("self",)).select_related("step", "questionnaire").get(pk=review.pk)
     locked.state = REVIEW_MOVES.require("submit" if submit else "write", locked.state, what=_("Your review"))
     if locked.version != version:
-        raise StaleError(str(STALE))
+        raise StaleError(
+            str(STALE),
+            now={**locked.answers, **{name: getattr(locked, name) for name in ("score", "recommendation", "comment")}},
+        )
     if locked.step.state != StepState.OPEN or locked.round != _round(locked.step):
         raise ConflictError(_("The step is not open for reviews any more."))
     if submit and locked.conflicts.filter(state=ConflictState.DECLARED).exists():

@@ -42,7 +42,10 @@ def edit_work(*, item: WorkItem, by: User, version: int, **facts: Any) -> WorkIt
     locked = _locked(item)
     _require_running(locked.project)
     if locked.version != version:
-        raise StaleError(_("Somebody changed it since you opened it. Open it again and repeat your change."))
+        raise StaleError(
+            _("Somebody changed it since you opened it. Open it again and repeat your change."),
+            now={name: getattr(locked, name) for name in facts},
+        )
     if locked.state in SETTLED | {WorkState.SUBMITTED}:
         raise ConflictError(_("It is submitted or settled; its plan stays as it was."))
     for name, value in facts.items():

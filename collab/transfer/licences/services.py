@@ -281,7 +281,10 @@ def meet_diligence(
     require(by, "licence.end", licence)
     locked = Diligence.objects.select_for_update(of=("self",)).select_related("licence__agreement").get(pk=diligence.pk)
     if locked.version != version:
-        raise StaleError(_("Somebody changed it since you opened it. Read it again and repeat your change."))
+        raise StaleError(
+            _("Somebody changed it since you opened it. Read it again and repeat your change."),
+            now={"met_on": locked.met_on, "note": locked.note},
+        )
     if locked.met_on is not None:
         raise ConflictError(_("This is reached already."))
     day = met_on or timezone.localdate()

@@ -13,8 +13,9 @@ from django.utils import timezone
 from collab.access.roles import Role
 from collab.accounts.models import Membership, MembershipReview, ReviewItem
 from collab.accounts.reviews import decide_item, finish_review, open_review
-from collab.accounts.services import edit_organisation, months_after
+from collab.accounts.services import edit_organisation, end_role, grant_organisation_role, months_after
 from collab.audit.models import AuditEvent
+from collab.inbox.models import Obligation
 from collab.kernel.errors import ConflictError, InvalidError, RefusedError
 from tests.cast import employ, organisation, person
 
@@ -120,3 +121,29 @@ def test_the_pages_of_a_review(here, registrar, review, django_assert_max_num_qu
     stranger = Client()
     stranger.force_login(person("Stranger"))
     assert stranger.get(review.get_absolute_url()).status_code == 404
+
+
+def test_reviews_and_the_end_of_a_signatorys_role_are_in_the_calendar(here, registrar):
+    today = timezone.localdate()
+
+    def dates():
+        return {(row.kind, row.due_on) for row in Obligation.objects.open().filter(organisation=here)}
+
+    edit_organisation(organisation=here, by=registrar, version=here.version, review_months=6)
+    here.refresh_from_db()
+    assert dates() == {("review", here.review_due_on)}
+    review = open_review(organisation=here, by=registrar, due_on=today)
+    assert dates() == {("review", today)}  # it has a day of its own
+    for item in review.items.all():
+        decide_item(item=item, decision="confirm", by=registrar)
+    finish_review(review=review, by=registrar)
+    here.refresh_from_db()
+    assert dates() == {("review", here.review_due_on)}
+
+    ends = timezone.now() + timedelta(days=40)
+    director = person("Director")
+    held = grant_organisation_role(organisation=here, user=director, role="signatory", by=registrar, ends_at=ends)
+    assert ("expiry", timezone.localdate(ends)) in dates()
+    assert Obligation.objects.visible_to(registrar).filter(kind="expiry").exists()
+    end_role(membership=held, by=registrar)
+    assert dates() == {("review", here.review_due_on)}

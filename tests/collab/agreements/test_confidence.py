@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from collab.access.policy import visible_to
 from collab.access.roles import Role
+from collab.access.why import explain
 from collab.accounts.models import User
 from collab.agreements.models import AgreementVersion
 from collab.agreements.sealing import ensure_sealed
@@ -128,3 +129,15 @@ def test_its_text_is_shown_for_acceptance_to_those_alone_who_are_asked(aurora):
         coverage=[CoverageTerm(aurora.university, "training")],
     )  # fmt: skip
     assert as_(aurora.researcher).get(accept_url(draft)).status_code == 403
+
+
+def test_the_rights_of_others_do_not_name_it(aurora):
+    executed(aurora, confidential=True)
+    dataset = aurora.dataset()
+
+    def told(reader):
+        found = explain(aurora.researcher, "dataset.train", dataset, reader=reader)
+        return " ".join(str(one.sentence) for one in [*found.missing, *found.because])
+
+    assert SECRET in told(aurora.researcher) and SECRET in told(aurora.lead)
+    assert SECRET not in told(aurora.observer) and "A confidential agreement" in told(aurora.observer)

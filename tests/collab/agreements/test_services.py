@@ -27,7 +27,7 @@ from collab.agreements.services import (
 )
 from collab.audit.models import AuditEvent
 from collab.inbox.models import Request
-from collab.kernel.errors import ConflictError, InvalidError, NotFoundError, RefusedError
+from collab.kernel.errors import ConflictError, ExpiredError, InvalidError, NotFoundError, RefusedError
 from collab.projects.services import add_party, leave_party
 from tests.cast import employ, organisation, person
 
@@ -235,7 +235,7 @@ def test_a_draft_a_withdrawn_and_an_expired_version_are_not_signed(agreement, dr
         sign(draft, aurora.company_signatory, aurora.company)
     short = version_of(agreement, aurora, expires_on=timezone.localdate() + timedelta(days=1))
     sent = send_for_signature(version=short, by=aurora.lead)
-    with time_machine.travel(timezone.now() + timedelta(days=1), tick=False), pytest.raises(ConflictError):
+    with time_machine.travel(timezone.now() + timedelta(days=1), tick=False), pytest.raises(ExpiredError):
         sign(sent, aurora.company_signatory, aurora.company)
     assert not Signature.objects.exists()
 

@@ -287,9 +287,16 @@ def test_send_withdraw_and_terminate(aurora):
         version.refresh_from_db()
         assert version.state == state
     executed = aurora.cover(reference="DUA-2", expires_on=timezone.localdate() + timedelta(days=400))
-    client.post(url(executed, "terminate"))
+    page = url(executed, "terminate")
+    sent = {"reason": "The work is done.", "duties": "all | Return the data / 返还数据 | 24 months", "word": "DUA-2"}
+    for field in ("reason", "word"):
+        client.post(page, sent | {field: ""})
+        executed.refresh_from_db()
+        assert executed.state == "executed"
+    assert client.post(page, sent).status_code == 302
     executed.refresh_from_db()
-    assert executed.state == "terminated"
+    assert (executed.state, executed.reason) == ("terminated", "The work is done.")
+    assert executed.duties.get(added_at_end=True).text_zh == "返还数据"
 
 
 def test_an_act_that_came_too_late_is_told_on_the_page(aurora):
