@@ -4,6 +4,7 @@ from django.utils.translation import gettext_lazy
 
 from collab.access.policy import Requirement, Scope, register_requirement, register_scope
 from collab.accounts.models import (
+    AnsweredRequest,
     ApiToken,
     Delegation,
     Invitation,
@@ -118,6 +119,7 @@ register_scope(Invitation, Scope(view="organisation.manage", organisation="organ
 register_scope(MembershipReview, Scope(view="member.view", project="project", organisation="organisation"))
 register_scope(ReviewItem, Scope(view="member.view", project="review__project", organisation="review__organisation"))
 register_requirement(NEEDS_SECOND_FACTOR)
+register_scope(AnsweredRequest, Scope(view="token.manage", person="user"))
 register_scope(ApiToken, Scope(view="token.manage", person="user"))
 register_scope(Project, Scope(view="project.view", project="pk"))
 register_scope(ProjectParty, Scope(view="project.view", project="project"))

@@ -24,6 +24,7 @@ app.conf.beat_schedule = {
     "close-notices": {"task": "collab.publications.close_ended", "schedule": 600.0, "options": {"expires": 600}},
     "expire-offers": {"task": "collab.internships.expire_offers", "schedule": 300.0, "options": {"expires": 300}},
     "deadlines": {"task": "collab.transfer.deadlines", "schedule": 3600.0, "options": {"expires": 3600}},
+    "forget-answers": {"task": "collab.web.forget_answers", "schedule": 3600.0, "options": {"expires": 3600}},
     "prune-queue": {"task": "training.runner.prune_queue", "schedule": 600.0, "options": {"expires": 600}},
 }
 

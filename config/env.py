@@ -20,6 +20,7 @@ VARIABLES: dict[str, tuple[Any, Any, str]] = {
     "TANDEM_TIME_ZONE": (str, "UTC", "zone in which times are shown"),
     "TANDEM_TWO_FACTOR": (str, "", "required or offered; empty: required in production, offered elsewhere"),
     "TANDEM_FOUND_ORGANISATIONS": (str, "", "staff or anyone; empty: staff in production, anyone elsewhere"),
+    "TANDEM_IDEMPOTENCY_HOURS": (int, 48, "hours for which the answer to a request with an Idempotency-Key is kept"),
     "TANDEM_INVITATION_DAYS": (int, 14, "days for which an invitation is valid"),
     "TANDEM_OIDC_SERVER": (str, "", "https://… of an OpenID Connect provider; empty: people sign in with a password"),
     "TANDEM_OIDC_CLIENT_ID": (str, "", "the name under which that provider knows Tandem"),

@@ -179,6 +179,11 @@ def _note(word: str) -> None:
         asked.add(word)
 
 
+def note_asked(word: str) -> None:
+    """Say that a word was asked for where there is no row to ask it of."""
+    _note(word)
+
+
 def _known(user: Person) -> User | None:
     return user if isinstance(user, User) and user.is_active else None
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from collab.accounts.models import (
+    AnsweredRequest,
     ApiToken,
     Invitation,
     Membership,
@@ -191,3 +192,14 @@ class ApiTokenAdmin(ScopedModelAdmin):
     search_fields = ["name", "hint"]
     list_select_related = ["user", "project"]
     hidden = ("digest",)
+
+
+@admin.register(AnsweredRequest)
+class AnsweredRequestAdmin(ScopedModelAdmin):
+    list_display = ["path", "user", "status", "created_at"]
+    list_filter = ["status"]
+    search_fields = ["path", "user__name"]
+    list_select_related = ["user"]
+    date_hierarchy = "created_at"
+    hidden = ("key", "body_sha256", "answer", "headers")
+    superuser_only = True

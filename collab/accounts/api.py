@@ -713,6 +713,7 @@ class TokenViewSet(ScopedViewSet):
     """Tokens are managed in a signed-in browser: one that is stolen must neither breed nor lock its owner out."""
 
     words = {"list": "token.manage", "create": "token.manage", "revoke": "token.manage"}
+    keeps_answers = False
     rows = ApiToken.objects.select_related("project")
     serializer_class = TokenSerializer
 

@@ -535,6 +535,28 @@ class ApiToken(Record):
         return f"{self.name} ({self.hint}…)"
 
 
+class AnsweredRequest(Record):
+    """What was answered to a request with an Idempotency-Key, so that the same one sent again gets the same answer."""
+
+    user = models.ForeignKey("collab.User", models.CASCADE, related_name="+", verbose_name=_("person"))
+    key = models.CharField(_("key"), max_length=80)
+    path = models.CharField(_("address"), max_length=400)
+    body_sha256 = models.CharField(_("hash of what was sent"), max_length=64)
+    status = models.PositiveSmallIntegerField(_("status"))
+    answer = models.JSONField(_("answer"), null=True)
+    headers = models.JSONField(_("headers"), default=dict)
+
+    class Meta:
+        verbose_name = _("answered request")
+        verbose_name_plural = _("answered requests")
+        ordering = ["-created_at"]
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="request_answered_once")]
+        indexes = [models.Index(fields=["created_at"], name="answered_by_age")]
+
+    def __str__(self) -> str:
+        return f"{self.path} · {self.created_at:%Y-%m-%d %H:%M}"
+
+
 class DelegationQuerySet(models.QuerySet["Delegation"]):
     def active(self, at: datetime | None = None) -> DelegationQuerySet:
         """Begun, not over, not taken back; the end is exclusive."""

@@ -72,7 +72,6 @@ class Agreement(Record):
     reference = models.CharField(
         _("reference"),
         max_length=40,
-        unique=True,
         validators=[DisplayNameValidator()],
         help_text=_("For example DUA-3."),
     )
@@ -110,6 +109,8 @@ class Agreement(Record):
                 condition=Q(kind="amendment", amends__isnull=False) | (~Q(kind="amendment") & Q(amends=None)),
                 name="agreement_amendment_names_what_it_changes",
             ),
+            # Of its project alone: that another project has one of this name is nobody's business.
+            models.UniqueConstraint(fields=["project", "reference"], name="agreement_reference_once"),
         ]
 
     def __str__(self) -> str:

@@ -50,7 +50,7 @@ def draft_agreement(
     require(by, "agreement.draft", project)
     if kind not in AgreementKind.values:
         raise InvalidError(_("Choose a kind of agreement."), field="kind")
-    if Agreement.objects.filter(reference=reference).exists():
+    if Agreement.objects.filter(project=project, reference=reference).exists():
         raise InvalidError(
             _("The reference “%(ref)s” is taken; choose another.") % {"ref": reference}, field="reference"
         )

@@ -18,8 +18,9 @@ from rest_framework import exceptions, serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from collab.access.policy import SCOPES, require, visible_to
+from collab.access.policy import SCOPES, note_asked, require, visible_to
 from collab.kernel.errors import NotFoundError, StaleError
+from collab.web.once import acts_once, key_of
 
 UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 SLUG_PATTERN = "[a-z0-9][a-z0-9-]{0,39}"
@@ -158,6 +159,9 @@ class ProjectFilter(django_filters.CharFilter):
 
 
 # --- views
+_ONCE = {"application/json", ""}  # files are sent in parts that are numbered themselves
+
+
 class ScopedViewSet(viewsets.GenericViewSet):
     """Rows come from the policy alone. `words` maps each action to its permission word.
 
@@ -171,6 +175,7 @@ class ScopedViewSet(viewsets.GenericViewSet):
     filterset_class: type[django_filters.FilterSet] | None = None
     query: tuple[str, ...] = ()
     paged = False
+    keeps_answers = True  # for requests with an Idempotency-Key; not where an answer holds a secret
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -181,6 +186,16 @@ class ScopedViewSet(viewsets.GenericViewSet):
         unknown = sorted(set(request.query_params) - known)
         if unknown:
             raise serializers.ValidationError({unknown[0][:80]: [_("There is no such filter.")]})
+        once = request.method == "POST" and self.keeps_answers and request.content_type in _ONCE
+        if once and request.user.is_authenticated and (key := key_of(request)):
+            self.post = acts_once(self.post, key, self._allow)
+
+    def _allow(self) -> None:
+        """Ask anew for what the route asks: of the row, or of nothing in particular."""
+        if self.detail:
+            self.get_object()
+        elif "." in self.word:
+            note_asked(self.word)
 
     def get_queryset(self) -> QuerySet[Any]:
         if getattr(self, "swagger_fake_view", False):

@@ -101,3 +101,22 @@ def describe_errors(result: dict[str, Any], generator: Any, request: Any, public
         for operation in path.values():
             operation["responses"]["default"] = answer
     return result
+
+
+_KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "schema": {"type": "string", "maxLength": 80},
+    "description": "The same request under the same key acts once, and is answered again as it was the first time",
+}
+
+
+def describe_keys(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Every POST takes an Idempotency-Key, but for what holds a secret in its answer."""
+    for path, operations in result["paths"].items():
+        post = operations.get("post")
+        if post is not None and not path.startswith("/api/v1/tokens/"):
+            given = post.setdefault("parameters", [])
+            if all(one.get("name") != _KEY["name"] for one in given):
+                given.append(_KEY)
+    return result

@@ -185,6 +185,7 @@ if read("TANDEM_OIDC_SERVER"):
     }
 TWO_FACTOR = choice("TANDEM_TWO_FACTOR", "required", "offered", default="offered")
 FOUND_ORGANISATIONS = choice("TANDEM_FOUND_ORGANISATIONS", "staff", "anyone", default="anyone")
+IDEMPOTENCY_HOURS = read("TANDEM_IDEMPOTENCY_HOURS")
 INVITATION_DAYS = read("TANDEM_INVITATION_DAYS")
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = True
@@ -295,6 +296,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "collab.web.schema.describe_errors",
+        "collab.web.schema.describe_keys",
     ],
     "ENUM_NAME_OVERRIDES": {
         "AgreementKind": "collab.agreements.models.AgreementKind",

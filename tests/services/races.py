@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from django.db import connection, transaction
+from django.test import Client
 from django.utils import timezone
 
 from collab.access.roles import Role
@@ -22,7 +23,7 @@ from collab.accounts.invitations import digest_of as digest_of_link
 from collab.accounts.models import Invitation, Membership, OrganisationUnit, User
 from collab.accounts.services import add_unit, deactivate_person, edit_organisation, edit_unit, leave_organisation
 from collab.agreements.approving import add_step, approve_step, return_step, submit_version
-from collab.agreements.models import AgreementVersion, Signature
+from collab.agreements.models import Agreement, AgreementVersion, Signature
 from collab.agreements.services import (
     decline_version,
     draft_agreement,
@@ -225,6 +226,23 @@ def test_one_submit_sent_twenty_times_is_one_job(ready):
     other = spec | {"train": spec["train"] | {"seed": 99}}
     with pytest.raises(InvalidError):
         submit_job(project=aurora.project, name="One", spec=other, by=aurora.researcher, idempotency_key="k")
+
+
+def test_one_post_sent_twenty_times_has_one_effect_and_one_answer(aurora):
+    client = Client()
+    client.force_login(aurora.lead)
+    cookie = client.cookies["sessionid"].value
+    sent = {"project": aurora.project.slug, "reference": "NDA-9", "kind": "nda", "title": "Silence"}
+
+    def post() -> Any:
+        browser = Client(headers={"Idempotency-Key": "k"})
+        browser.cookies["sessionid"] = cookie
+        answer = browser.post("/api/v1/agreements/", sent, "application/json")
+        return answer.status_code, answer.json()["id"]
+
+    results = at_once([post] * 20)
+    assert set(results) == {(201, str(Agreement.objects.get().pk))}
+    assert acts("agreement.draft") == 1
 
 
 def test_without_a_key_each_is_a_job_of_its_own(ready):

@@ -26,6 +26,7 @@ from collab.web.api import (
     as_uuid,
     choices_of,
 )
+from collab.web.once import key_of
 from registry.catalog.api import DatasetVersionRef, ModelVersionRef, TermRef
 from registry.datasets.models import DatasetVersion
 from registry.uses.api import StatementInput
@@ -45,8 +46,6 @@ from training.jobs.starting import start_of, startable
 from training.jobs.states import Desired, JobState
 from training.runner.dispatch import run_dir
 from training.runner.events import read_events, read_text
-
-KEY_LENGTH = 80
 
 
 class JobRow(serializers.ModelSerializer):
@@ -244,12 +243,7 @@ class JobViewSet(ScopedViewSet):
 
     @extend_schema(summary="Submit a job", request=JobInput, responses={201: JobDetail}, parameters=[_KEY])
     def create(self, request: Request) -> Response:
-        key = request.headers.get("Idempotency-Key", "")
-        if len(key) > KEY_LENGTH or not (key.isascii() and key.isprintable()):
-            raise serializers.ValidationError(
-                {"Idempotency-Key": [_("Write at most %(n)d plain characters.") % {"n": KEY_LENGTH}]}
-            )
-        job = submit_job(by=request.user, idempotency_key=key, **self.parsed(JobInput))
+        job = submit_job(by=request.user, idempotency_key=key_of(request), **self.parsed(JobInput))
         return self.shown(job, JobDetail, 201)
 
     @extend_schema(summary="Stop and keep the work", request=None, responses=JobDetail)
