@@ -1,5 +1,7 @@
 """Pages of somebody with 1,000 projects and 50,000 obligations: `python -m benchmarks.dashboards [--json]`.
 
+Each project has an agreement, and a request and a notification for the person beside its obligations.
+
 Measures each page with 10 projects and 500 obligations, then with all of them, on a database of its own (SQLite, or an
 empty one that DATABASE_URL names): queries, and the median time of the answer inside the web process. Fails when a
 page takes more queries for more rows.
@@ -94,8 +96,9 @@ def fill(person: Any, organisation: Any, first: int, projects: int, obligations:
     from django.utils import timezone
 
     from collab.access.roles import Role
-    from collab.accounts.models import Membership
-    from collab.inbox.models import Obligation
+    from collab.accounts.models import Membership, Organisation
+    from collab.agreements.models import Agreement, AgreementParty, AgreementVersion
+    from collab.inbox.models import Notification, Obligation, Request
     from collab.projects.models import Project, ProjectParty
 
     rows = Project.objects.bulk_create(
@@ -107,6 +110,34 @@ def fill(person: Any, organisation: Any, first: int, projects: int, obligations:
         Membership(user=person, organisation=organisation, project=row, role=Role.LEAD) for row in rows
     )
     today = timezone.localdate()
+    partner, _made = Organisation.objects.get_or_create(slug="firm", defaults={"name": "Firm", "kind": "company"})
+    ProjectParty.objects.bulk_create(ProjectParty(project=row, organisation=partner) for row in rows)
+    agreements = Agreement.objects.bulk_create(
+        Agreement(project=row, reference="NDA-1", kind="nda", title="Silence", created_by=person) for row in rows
+    )
+    versions = AgreementVersion.objects.bulk_create(
+        AgreementVersion(agreement=row, number=1, text="We keep it.", effective_on=today, created_by=person)
+        for row in agreements
+    )
+    AgreementParty.objects.bulk_create(
+        AgreementParty(version=row, organisation=party) for row in versions for party in (organisation, partner)
+    )
+    Request.objects.bulk_create(
+        Request(
+            topic="project.approval",
+            subject_type="bench",
+            subject_id=str(row.pk),
+            title=f"Approve {row}",
+            url="/",
+            project=row,
+            receiver=person,
+            asked_by=asker(),
+        )
+        for row in rows
+    )
+    Notification.objects.bulk_create(
+        Notification(person=person, kind="agreement", title=f"News of {row}", url="/", project=row) for row in rows
+    )
     Obligation.objects.bulk_create(
         (
             Obligation(
@@ -121,6 +152,14 @@ def fill(person: Any, organisation: Any, first: int, projects: int, obligations:
         ),
         batch_size=2000,
     )
+
+
+def asker() -> Any:
+    """Somebody else, who asks."""
+    from collab.accounts.models import User
+
+    known = User.objects.filter(email="asker@example.org").first()
+    return known or User.objects.create_user("asker@example.org", None, name="Asker")
 
 
 def timed(client: Any, page: str) -> tuple[int, float]:

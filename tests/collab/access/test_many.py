@@ -23,6 +23,11 @@ from tests.cast import organisation, person
 pytestmark = pytest.mark.django_db
 
 
+def in_order(model):
+    """Keys as the rows were made, so that the lots fall alike every time."""
+    return list(model.objects.order_by("created_at").values_list("pk", flat=True))
+
+
 @pytest.fixture
 def crowd(aurora, borealis):
     """People with roles, parties, terms and acceptances drawn by lot, on both projects."""
@@ -35,14 +40,14 @@ def crowd(aurora, borealis):
             Dataset.objects.filter(pk=dataset.pk).update(organisation=chance.choice(orgs))
         for number in range(2):
             version = side.cover(reference=f"DUA-{side.project.slug}-{number}")
-            version.coverage.filter(pk__in=[c.pk for c in version.coverage.all() if chance.random() < 0.5]).update(
+            version.coverage.filter(pk__in=[pk for pk in in_order(Coverage) if chance.random() < 0.5]).update(
                 asset_id=dataset.pk
             )
             AgreementVersion.objects.filter(pk=version.pk).update(
                 requires_acceptance=chance.random() < 0.7,
                 expires_on=chance.choice([None, today, today + timedelta(days=9)]),
             )
-    Coverage.objects.filter(pk__in=chance.sample(list(Coverage.objects.values_list("pk", flat=True)), 8)).delete()
+    Coverage.objects.filter(pk__in=chance.sample(in_order(Coverage), 8)).delete()
     people = [person(f"P{number}", is_active=chance.random() < 0.9) for number in range(9)]
     for user in people:
         for _ in range(chance.randint(0, 4)):
@@ -56,7 +61,7 @@ def crowd(aurora, borealis):
                 ends_at=ends,
                 defaults={"starts_at": now - timedelta(days=chance.choice([2, 5]))},
             )
-        for version in AgreementVersion.objects.all():
+        for version in AgreementVersion.objects.order_by("created_at"):
             if chance.random() < 0.5:
                 TermsAcceptance.objects.create(
                     version=version, user=user, organisation=chance.choice(orgs), document_sha256="0" * 64
