@@ -250,6 +250,7 @@ class ApplicationSerializer(serializers.ModelSerializer):
     university = serializers.SlugField(source="university.slug", read_only=True)
     state = serializers.ChoiceField(choices=choices_of(ApplicationState), source="shown_state", read_only=True)
     answers = serializers.DictField(child=serializers.CharField(), read_only=True)
+    reason = serializers.CharField(source="said_reason", read_only=True)
     choice = serializers.SerializerMethodField()
     rank = serializers.SerializerMethodField()
 

@@ -332,6 +332,15 @@ class MentorForm(OnceForm):
         self.fields["mentor"].queryset = people_of(organisation)  # type: ignore[attr-defined]
 
 
+class SupervisorForm(OnceForm):
+    supervisor = forms.ModelChoiceField(User.objects.none(), label=_("New supervisor"))
+    reason = text(_("Reason"), most=1000)
+
+    def __init__(self, *args: Any, organisation: Organisation, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["supervisor"].queryset = people_of(organisation)  # type: ignore[attr-defined]
+
+
 class LogForm(PageForm):
     day = day(_("Day"), initial=timezone.localdate)
     hours = forms.DecimalField(label=_("Hours"), min_value=0, max_value=16, max_digits=4, decimal_places=2)

@@ -146,6 +146,7 @@ for _pattern, _view, _access, _name in (
         rule("placement.approve", "GET", "POST"),
         "placement_mentor",
     ),
+    ("placements/<uuid:pk>/supervisor/", placements.placement_supervisor, _MANAGE, "placement_supervisor"),
     ("placements/<uuid:pk>/log/", placements.placement_log, rule("placement.intern", "GET", "POST"), "placement_log"),
     ("placements/<uuid:pk>/log/<uuid:entry>/", placements.log_answer, rule("placement.confirm", "POST"), "log_answer"),
     (

@@ -13,12 +13,13 @@ from django.utils.translation import gettext_lazy
 from collab.access.policy import require
 from collab.accounts.models import User
 from collab.audit.services import record
-from collab.internships.applications.deciding import locked_application, offer_seat
+from collab.internships.applications.deciding import locked_applications, offer_seat
 from collab.internships.applications.matching import BadRankingError, match
 from collab.internships.applications.models import Application, MatchRound, PairRule
 from collab.internships.applications.states import WAITING, Outcome
+from collab.internships.oneself import require_other
 from collab.internships.programmes.models import Cohort, Posting
-from collab.internships.programmes.services import locked_posting
+from collab.internships.programmes.services import locked_postings
 from collab.internships.programmes.states import COHORT_MOVES, PostingState
 from collab.internships.telling import tell
 from collab.kernel.errors import ConflictError, InvalidError
@@ -28,6 +29,7 @@ from collab.kernel.errors import ConflictError, InvalidError
 def rule_pair(*, application: Application, forced: bool, reason: str, by: User) -> PairRule:
     """Say that this student and this place must, or must not, come together. It replaces an earlier rule."""
     require(by, "programme.manage", application)
+    require_other(by, application.candidate)
     cohort = _locked(application.cohort)
     if not reason.strip():
         raise InvalidError(_("Give the reason."), field="reason")
@@ -64,11 +66,10 @@ def run_matching(*, cohort: Cohort, by: User) -> MatchRound:
     if now <= locked.ranking_ends_at:
         raise ConflictError(_("Ranking is still going on."))
     placed = Application.objects.filter(cohort=locked).holding_seats(now).values("candidate")
-    rows = list(
-        Application.objects.filter(cohort=locked, state__in=WAITING, posting__state__in=_OFFERING)
-        .exclude(candidate__in=placed)
-        .order_by("submitted_at", "pk")
-    )
+    found = Application.objects.filter(cohort=locked, state__in=WAITING, posting__state__in=_OFFERING)
+    # locked by number, as everybody locks applications; matched in the order in which they came
+    held = found.exclude(candidate__in=placed).select_for_update(of=("self",)).order_by("pk")
+    rows = sorted(held, key=lambda row: (row.submitted_at, row.pk))
     seats = _free_seats(locked, now)
     rules = list(PairRule.objects.filter(cohort=locked))
     waiting = {(row.candidate_id, row.posting_id) for row in rows}
@@ -77,13 +78,13 @@ def run_matching(*, cohort: Cohort, by: User) -> MatchRound:
     forbidden = [(rule.candidate_id, rule.posting_id) for rule in rules if not rule.forced]
     choices, rankings = _rankings(rows)
     try:
-        found = match(choices, rankings, seats, forced=forced, forbidden=forbidden)
+        matched = match(choices, rankings, seats, forced=forced, forbidden=forbidden)
     except BadRankingError as fault:
         raise InvalidError(_FAULTS.get(fault.code, str(fault)), field="rules") from None
     fixed, shut = dict(forced), set(forbidden)
     choice_of = {(row.candidate_id, row.posting_id): row.choice for row in rows}
     for row in rows:
-        place = found.place_of.get(row.candidate_id)
+        place = matched.place_of.get(row.candidate_id)
         row.outcome = _outcome(row, place, choice_of.get((row.candidate_id, place)), fixed, shut)
     Application.objects.bulk_update(rows, ["outcome"], batch_size=500)
     last = locked.rounds.order_by("-number").values_list("number", flat=True).first() or 0
@@ -103,6 +104,7 @@ def run_matching(*, cohort: Cohort, by: User) -> MatchRound:
 def confirm_matching(*, matching: MatchRound, by: User) -> MatchRound:
     """Turn the pairs of the newest round into offers, and tell everybody who took part.
 
+    Everything is locked in one order, as where an offer is answered: cohort, postings, applications.
     Raises ConflictError for an older round, or when a pair no longer stands: then the cohort is matched again.
     """
     require(by, "programme.manage", matching)
@@ -111,10 +113,10 @@ def confirm_matching(*, matching: MatchRound, by: User) -> MatchRound:
     if locked.confirmed_at is not None or cohort.rounds.filter(number__gt=locked.number).exists():
         raise ConflictError(_("A newer round has taken the place of this one, or it was confirmed already."))
     cohort.state = COHORT_MOVES.require("match", cohort.state, what=str(cohort))
-    rows = Application.objects.filter(pk__in=locked.pairs).select_related("posting").order_by("posting", "rank")
-    for row in rows:
-        posting = locked_posting(row.posting)
-        one = locked_application(row)
+    pairs = Application.objects.filter(pk__in=locked.pairs)
+    postings = {row.pk: row for row in locked_postings(pairs.values("posting"))}
+    for one in locked_applications(pairs.values("pk"), postings):
+        posting = postings[one.posting_id]
         if one.state not in WAITING or posting.state not in _OFFERING:
             raise ConflictError(_("“%(pair)s” no longer stands; match the cohort again.") % {"pair": one})
         offer_seat(one, posting, by)

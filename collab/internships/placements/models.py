@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import visible_to
@@ -251,6 +252,7 @@ class NoteKind(models.TextChoices):
     FEEDBACK = "feedback", _("Milestone feedback")
     INCIDENT = "incident", _("Incident")
     MENTOR = "mentor", _("Change of mentor")
+    SUPERVISOR = "supervisor", _("Change of supervisor")
     DATES = "dates", _("Change of dates")
 
 
@@ -340,4 +342,5 @@ class Evaluation(Record):
         return f"{self.get_side_display()} · {self.total}"
 
     def rows(self) -> list[dict[str, Any]]:
-        return [row | {"score": self.scores.get(row["key"])} for row in self.criteria]
+        """Each criterion as one reads it today, with its score; the default ones are written in English."""
+        return [row | {"label": gettext(row["label"]), "score": self.scores.get(row["key"])} for row in self.criteria]

@@ -25,6 +25,7 @@ from collab.internships.forms import (
     PlacementForm,
     SettleForm,
     SignForm,
+    SupervisorForm,
 )
 from collab.internships.models import Evaluation, LogEntry, Placement, PlacementNote, StudentSignature
 from collab.internships.placements.approving import answer_placement, open_request
@@ -34,6 +35,7 @@ from collab.internships.placements.reminding import remind
 from collab.internships.placements.required import belongs, missing_for
 from collab.internships.placements.services import (
     change_mentor,
+    change_supervisor,
     edit_placement,
     fields_for,
     move_placement,
@@ -99,6 +101,7 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_change": manages and row.state == PlacementState.ONBOARDED,
         "may_move": manages and bool(_moves(row)),
         "may_mentor": "placement.approve" in may and row.state in OPEN,
+        "may_supervisor": manages and row.state in OPEN,
         "may_log": "placement.intern" in may and row.state in UNDER_WAY,
         "may_note": row.state in UNDER_WAY,
         "may_confirm": "placement.confirm" in may,
@@ -215,6 +218,16 @@ def placement_mentor(request: HttpRequest, pk: UUID) -> HttpResponse:
         return change_mentor(placement=row, by=request.user, **form.values()).get_absolute_url()
 
     return _page(request, row, form, change, _("Change the mentor"))
+
+
+def placement_supervisor(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _placement(request, "placement.manage", pk)
+    form = SupervisorForm(sent(request), organisation=row.university)
+
+    def change() -> str:
+        return change_supervisor(placement=row, by=request.user, **form.values()).get_absolute_url()
+
+    return _page(request, row, form, change, _("Change the supervisor"))
 
 
 def placement_log(request: HttpRequest, pk: UUID) -> HttpResponse:

@@ -89,9 +89,9 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "applications": Application.objects.filter(candidate=user).with_names()[:SHOWN],
         "placements": Placement.objects.visible_to(user).with_names().filter(mine)[:SHOWN],
-        "reviews": Application.objects.filter(
-            reviews__reviewer=user, reviews__given_at=None, state__in=WAITING
-        ).with_names()[:SHOWN],
+        "reviews": Application.objects.visible_to(user, "application.review")
+        .filter(reviews__reviewer=user, reviews__given_at=None, state__in=WAITING)
+        .with_names()[:SHOWN],
         "page": page_of(request, postings),
         "cohorts": Cohort.objects.filter(programme__organisation__in=runs).select_related("programme")[:SHOWN],
         "open_cohorts": visible_to(user, "programme.view", Cohort.objects.filter(state="published"))
