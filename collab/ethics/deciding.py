@@ -63,8 +63,10 @@ def assign(*, case: EthicsCase, reviewers: Iterable[User], by: User, due_on: dat
     if not people:
         raise InvalidError(_("Name at least one reviewer."), field="reviewers")
     near = near_to(locked)
-    due_on = due_on or min(timezone.localdate() + timedelta(days=14), timezone.localdate(locked.request.due_at))
-    if due_on < timezone.localdate():
+    today = timezone.localdate()
+    # before the decision is due; today, where that day is over already
+    due_on = due_on or max(today, min(today + timedelta(days=14), timezone.localdate(locked.request.due_at)))
+    if due_on < today:
         raise InvalidError(_("This day is over."), field="due_on")
     asked = set(locked.reviews.filter(round=locked.round).values_list("reviewer", flat=True))
     made = []
