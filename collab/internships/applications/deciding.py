@@ -19,7 +19,7 @@ from collab.internships.applications.models import Application, BoardReview, Int
 from collab.internships.applications.services import move_to, note
 from collab.internships.applications.states import APPLICATION_MOVES, WAITING, ApplicationState
 from collab.internships.oneself import require_other
-from collab.internships.programmes.models import Cohort, Posting
+from collab.internships.programmes.models import YEARS, Cohort, Posting
 from collab.internships.programmes.services import (
     NAMED_MAX,
     locked_posting,
@@ -92,6 +92,8 @@ def propose_times(*, application: Application, times: Sequence[datetime], by: Us
     moments = sorted(set(times))
     if not 1 <= len(moments) <= TIMES_MAX or moments[0] <= timezone.now():
         raise InvalidError(_("Propose 1 to %(n)d times that lie ahead.") % {"n": TIMES_MAX}, field="times")
+    if moments[-1].year not in YEARS:
+        raise InvalidError(_("Write a year between 2000 and 2100."), field="times")
     Interview.objects.filter(application=locked, chosen_at=None).delete()
     row = Interview(
         application=locked, times=[moment.isoformat() for moment in moments], where=where.strip(), proposed_by=by

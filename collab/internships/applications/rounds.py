@@ -48,6 +48,7 @@ def rule_pair(*, application: Application, forced: bool, reason: str, by: User) 
 def drop_rule(*, rule: PairRule, by: User) -> None:
     """Take a rule back."""
     require(by, "programme.manage", rule)
+    require_other(by, rule.candidate)
     cohort = _locked(rule.cohort)
     PairRule.objects.filter(pk=rule.pk).delete()
     _record("drop_rule", cohort, by)
@@ -129,6 +130,11 @@ def confirm_matching(*, matching: MatchRound, by: User) -> MatchRound:
     return locked
 
 
+def said_outcome(outcome: str) -> str:
+    """The outcome as coordinators read it, who see both sides."""
+    return str(_TO_COORDINATORS[Outcome(outcome)]) if outcome else ""
+
+
 def why(application: Application, *, to_student: bool) -> str:
     """What the matching made of it and why, for one side: never what the other side ranked where."""
     words = _TO_STUDENT if to_student else _TO_HOST
@@ -152,6 +158,16 @@ _TO_STUDENT = {
     Outcome.NOT_CHOSEN: gettext_lazy("You did not rank this place."),
     Outcome.FORBIDDEN: gettext_lazy("The coordinators ruled this pair out, with a reason that they tell you."),
     Outcome.ELSEWHERE: gettext_lazy("The coordinators set you to another place."),
+}
+_TO_COORDINATORS = {
+    Outcome.MATCHED: gettext_lazy("matched"),
+    Outcome.FORCED: gettext_lazy("set by a rule"),
+    Outcome.BETTER: gettext_lazy("has a place that they ranked higher"),
+    Outcome.FULL: gettext_lazy("the seats went to others"),
+    Outcome.UNRANKED: gettext_lazy("not ranked by the host"),
+    Outcome.NOT_CHOSEN: gettext_lazy("not ranked by the student"),
+    Outcome.FORBIDDEN: gettext_lazy("ruled out"),
+    Outcome.ELSEWHERE: gettext_lazy("set to another place by a rule"),
 }
 _TO_HOST = {
     Outcome.MATCHED: gettext_lazy(

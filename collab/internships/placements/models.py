@@ -11,12 +11,12 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import visible_to
 from collab.internships.placements.states import LogState, PlacementState
 from collab.internships.programmes.models import sensible
+from collab.internships.programmes.questions import said_label
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.kernel.records import Record
 
@@ -342,5 +342,5 @@ class Evaluation(Record):
         return f"{self.get_side_display()} · {self.total}"
 
     def rows(self) -> list[dict[str, Any]]:
-        """Each criterion as one reads it today, with its score; the default ones are written in English."""
-        return [row | {"label": gettext(row["label"]), "score": self.scores.get(row["key"])} for row in self.criteria]
+        """Each criterion as one reads it, with its score."""
+        return [row | {"label": said_label(row), "score": self.scores.get(row["key"])} for row in self.criteria]

@@ -142,6 +142,14 @@ def version_to_sign(placement: Placement) -> AgreementVersion | None:
     return rows.filter(state__in=[VersionState.OUT_FOR_SIGNATURE, *STANDING]).order_by("-number").first()
 
 
+def signed_version(placement: Placement) -> AgreementVersion | None:
+    """The newest version that all three have signed, whether or not it has ended since."""
+    if placement.agreement is None:
+        return None
+    rows = placement.agreement.versions.select_related("agreement__project", "student_signature")
+    return rows.filter(executed_at__isnull=False, student_signature__isnull=False).order_by("-number").first()
+
+
 def agreement_executed(version: AgreementVersion, by: User) -> None:
     """The two organisations have signed; with the student's signature under the same hash it is complete."""
     placement = Placement.objects.filter(agreement=version.agreement_id).first()

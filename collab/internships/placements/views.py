@@ -46,6 +46,7 @@ from collab.internships.placements.signing import (
     draft_learning_agreement,
     propose_change,
     sign_as_student,
+    signed_version,
     version_to_sign,
 )
 from collab.internships.placements.states import OPEN, PLACEMENT_MOVES, UNDER_WAY, PlacementState
@@ -92,6 +93,7 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
         "missing": missing_for(move, row) if (move and move != "complete") or (move and manages) else [],
         "version": version,
         "signature": signature,
+        "signed": signed_version(row),
         "may_sign": "placement.sign" in may and version is not None and signature is None,
         "may_edit": row.state in OPEN and bool(fields_for(row, user)),
         "to_answer": [one for one in asked if open_request(row, one) is not None],
@@ -178,6 +180,17 @@ def placement_sign(request: HttpRequest, pk: UUID) -> HttpResponse:
 
     context = {"placement": row, "version": version, "form": form}
     return submit(request, form, sign) or show(request, "collab/internships/sign.html", context, form)
+
+
+def placement_signed(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What the three have signed, for those who take part: the agreement itself is only for those who draft or sign."""
+    row = _placement(request, "placement.view", pk)
+    version = signed_version(row)
+    if version is None:
+        raise NotFoundError
+    signatures = version.signatures.select_related("party", "signer").order_by("created_at")
+    context = {"placement": row, "version": version, "signatures": signatures, "own": version.student_signature}
+    return show(request, "collab/internships/signed.html", context)
 
 
 def placement_onboard(request: HttpRequest, pk: UUID) -> HttpResponse:

@@ -276,6 +276,16 @@ def test_whoever_left_the_committee_or_was_not_waited_for_reads_no_case(panel):
     assert not can(two, "ethics.view", case) and not can(two, "ethics.review", other)
 
 
+def test_a_day_further_than_an_approval_holds_is_refused(panel):
+    far = day(365 * 11)
+    with pytest.raises(InvalidError):
+        assign(case=panel.case(), reviewers=panel.reviewers[:1], by=panel.chair, due_on=far)
+    with pytest.raises(InvalidError):
+        panel.approve(
+            panel.case(SHORT), decision="approved_with_conditions", conditions=[ConditionTerm("X", due_on=far)]
+        )
+
+
 def test_a_case_that_is_late_is_still_assigned(panel):
     case = panel.case()
     with time_machine.travel(case.request.due_at + timedelta(days=3)):
