@@ -7,6 +7,7 @@ from uuid import UUID
 
 import django_filters
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers
@@ -54,7 +55,7 @@ from collab.internships.programmes.services import edit_posting, edit_programme,
 from collab.internships.programmes.states import CohortState, PostingState
 from collab.internships.reading import hosts_of, outcomes_of, pairs_of
 from collab.kernel.blobs import blob_path
-from collab.kernel.errors import NotFoundError
+from collab.kernel.errors import ConflictError, NotFoundError
 from collab.projects.models import Project
 from collab.web.api import (
     IF_MATCH,
@@ -787,7 +788,7 @@ class PlacementViewSet(ScopedViewSet):
     def signed(self, request: Request, pk: str) -> Response:
         version = signed_version(self.get_object())
         if version is None:
-            raise NotFoundError
+            raise ConflictError(_("The learning agreement is not signed by all three yet."))
         return self.shown(version, SignedSerializer)
 
     @extend_schema(summary="Let it begin", request=None, responses=PlacementDetail)

@@ -726,7 +726,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:programme-detail PATCH": lambda s: Sent({"about": "Much to learn."}, headers=_FRESH),
     "api:pair-rule-list POST": lambda s: Sent(
         {"application": str(s.applications["applied"].pk), "forced": True, "reason": f"Why {s.canary}"},
-        about=s.object(Cohort),
+        about=s.applications["applied"],
     ),
     "api:pair-rule-detail DELETE": _NOTHING,
     "api:posting-list POST": lambda s: Sent(

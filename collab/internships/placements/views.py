@@ -187,7 +187,7 @@ def placement_signed(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = _placement(request, "placement.view", pk)
     version = signed_version(row)
     if version is None:
-        raise NotFoundError
+        raise ConflictError(_("The learning agreement is not signed by all three yet."))
     signatures = version.signatures.select_related("party", "signer").order_by("created_at")
     context = {"placement": row, "version": version, "signatures": signatures, "own": version.student_signature}
     return show(request, "collab/internships/signed.html", context)

@@ -130,7 +130,7 @@ def test_what_is_evaluated_is_written_on_the_page_and_through_the_api(summer):
 def test_those_who_take_part_read_what_was_signed(summer):
     placement = summer.approved(summer.described(summer.accepted(summer.student())))
     page, api = f"{placement.get_absolute_url()}signed/", f"/api/v1/placements/{placement.pk}/signed/"
-    assert as_(placement.student).get(page).status_code == as_(placement.student).get(api).status_code == 404
+    assert as_(placement.student).get(page).status_code == as_(placement.student).get(api).status_code == 409
     placement = summer.signed(placement)
     for user in (placement.student, summer.mentor, summer.supervisor):
         assert page in text(as_(user).get(placement.get_absolute_url()))
