@@ -19,7 +19,7 @@ from collab.internships.applications.models import Application, MatchRound, Pair
 from collab.internships.applications.states import WAITING, Outcome
 from collab.internships.oneself import require_other
 from collab.internships.programmes.models import Cohort, Posting
-from collab.internships.programmes.services import locked_postings
+from collab.internships.programmes.services import locked_cohort, locked_postings
 from collab.internships.programmes.states import COHORT_MOVES, PostingState
 from collab.internships.telling import tell
 from collab.kernel.errors import ConflictError, InvalidError
@@ -30,7 +30,7 @@ def rule_pair(*, application: Application, forced: bool, reason: str, by: User) 
     """Say that this student and this place must, or must not, come together. It replaces an earlier rule."""
     require(by, "programme.manage", application)
     require_other(by, application.candidate)
-    cohort = _locked(application.cohort)
+    cohort = locked_cohort(application.cohort)
     if not reason.strip():
         raise InvalidError(_("Give the reason."), field="reason")
     PairRule.objects.filter(posting=application.posting_id, candidate=application.candidate_id).delete()
@@ -49,7 +49,7 @@ def drop_rule(*, rule: PairRule, by: User) -> None:
     """Take a rule back."""
     require(by, "programme.manage", rule)
     require_other(by, rule.candidate)
-    cohort = _locked(rule.cohort)
+    cohort = locked_cohort(rule.cohort)
     PairRule.objects.filter(pk=rule.pk).delete()
     _record("drop_rule", cohort, by)
 
@@ -61,7 +61,7 @@ def run_matching(*, cohort: Cohort, by: User) -> MatchRound:
     Raises ConflictError while ranking goes on, InvalidError when rules contradict each other or the seats.
     """
     require(by, "programme.manage", cohort)
-    locked = _locked(cohort)
+    locked = locked_cohort(cohort)
     COHORT_MOVES.require("match", locked.state, what=str(locked))
     now = timezone.now()
     if now <= locked.ranking_ends_at:
@@ -109,7 +109,7 @@ def confirm_matching(*, matching: MatchRound, by: User) -> MatchRound:
     Raises ConflictError for an older round, or when a pair no longer stands: then the cohort is matched again.
     """
     require(by, "programme.manage", matching)
-    cohort = _locked(matching.cohort)
+    cohort = locked_cohort(matching.cohort)
     locked = MatchRound.objects.select_for_update().get(pk=matching.pk)
     if locked.confirmed_at is not None or cohort.rounds.filter(number__gt=locked.number).exists():
         raise ConflictError(_("A newer round has taken the place of this one, or it was confirmed already."))
@@ -214,10 +214,6 @@ def _free_seats(cohort: Cohort, now: Any) -> dict[Any, int]:
         held[key] += 1
     rows = Posting.objects.filter(cohort=cohort, state__in=_OFFERING).values_list("pk", "places")
     return {key: max(0, places - held[key]) for key, places in rows}
-
-
-def _locked(cohort: Cohort) -> Cohort:
-    return Cohort.objects.select_for_update(of=("self",)).select_related("programme__organisation").get(pk=cohort.pk)
 
 
 def _record(verb: str, cohort: Cohort, by: User, **data: Any) -> None:

@@ -168,10 +168,15 @@ _ENDING = frozenset({"cancel", "terminate", "complete", "fail"})
 def _hold(placement: Placement, by: User) -> None:
     """Agreement and application are locked before the placement, in the order in which everybody locks them."""
     require(by, "placement.manage", placement)
+    hold_agreement_of(placement)
+    locked_application(placement.application)
+
+
+def hold_agreement_of(placement: Placement) -> None:
+    """Whoever signs or declines locks the version first, and the placement with it."""
     agreement = Agreement.objects.filter(placements=placement.pk).first()
     if agreement is not None:
         hold_agreement(agreement)
-    locked_application(placement.application)
 
 
 def _give_back(placement: Placement, by: User) -> None:

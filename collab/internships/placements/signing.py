@@ -24,7 +24,7 @@ from collab.agreements.states import STANDING, VersionState
 from collab.internships.oneself import require_other
 from collab.internships.placements.models import Placement, StudentSignature
 from collab.internships.placements.required import missing_for
-from collab.internships.placements.services import locked_placement, move_access, note_act
+from collab.internships.placements.services import hold_agreement_of, locked_placement, move_access, note_act
 from collab.internships.placements.states import PLACEMENT_MOVES, PlacementState
 from collab.internships.telling import tell, who_run
 from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, RefusedError
@@ -111,6 +111,7 @@ def sign_as_student(*, placement: Placement, typed_name: str, document_sha256: s
     require(by, "placement.sign", placement)
     if getattr(by, "token", None) is not None:
         raise RefusedError([Missing("token_signs", _("Sign in the browser: a token cannot sign."))])
+    hold_agreement_of(placement)
     locked = locked_placement(placement)
     version = version_to_sign(locked)
     if version is None:

@@ -89,7 +89,7 @@ def begin_cohort(*, programme: Programme, by: User, **facts: Any) -> Cohort:
 def edit_cohort(*, cohort: Cohort, by: User, version: int, **changes: Any) -> Cohort:
     """Move its dates. Raises StaleError when somebody was faster."""
     require(by, "programme.manage", cohort)
-    locked = _locked_cohort(cohort)
+    locked = locked_cohort(cohort)
     if locked.state == CohortState.CLOSED:
         raise ConflictError(_("The cohort is closed."))
     _changed(locked, changes, COHORT_FIELDS, version)
@@ -104,7 +104,7 @@ def move_cohort(*, cohort: Cohort, move: str, by: User) -> Cohort:
     Raises NotReadyError naming the offers and the placements that are open; who still waits is told that it is over.
     """
     require(by, "programme.manage", cohort)
-    locked = _locked_cohort(cohort)
+    locked = locked_cohort(cohort)
     if move not in {"publish", "close"}:
         raise InvalidError(_("Choose one of the moves offered."), field="move")
     locked.state = COHORT_MOVES.require(move, locked.state, what=str(locked))
@@ -126,7 +126,7 @@ def move_cohort(*, cohort: Cohort, move: str, by: User) -> Cohort:
 def add_check_point(*, cohort: Cohort, kind: str, name: str, due_on: date, by: User) -> CheckPoint:
     """A day by which every placement has a check-in, a feedback or its evaluations."""
     require(by, "programme.manage", cohort)
-    cohort = _locked_cohort(cohort)
+    cohort = locked_cohort(cohort)
     if cohort.state == CohortState.CLOSED:
         raise ConflictError(_("The cohort is closed."))
     row = CheckPoint(cohort=cohort, kind=kind, name=name, due_on=due_on)
@@ -247,8 +247,10 @@ def _check_posting(posting: Posting, universities: Sequence[Organisation]) -> No
             )
 
 
-def _locked_cohort(cohort: Cohort) -> Cohort:
-    return Cohort.objects.select_for_update(of=("self",)).select_related("programme__organisation").get(pk=cohort.pk)
+def locked_cohort(cohort: Cohort) -> Cohort:
+    """The row as it is now. A placement or an application that only names it is still written meanwhile."""
+    rows = Cohort.objects.select_for_update(of=("self",), no_key=True).select_related("programme__organisation")
+    return rows.get(pk=cohort.pk)
 
 
 def _changed(
