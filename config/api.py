@@ -32,7 +32,14 @@ from collab.ethics.api import (
 )
 from collab.graph.api import GraphViewSet
 from collab.inbox.api import DelegationViewSet, NotificationViewSet, ObligationViewSet, RequestViewSet
-from collab.internships.api import ApplicationViewSet, CohortViewSet, PlacementViewSet, PostingViewSet
+from collab.internships.api import (
+    ApplicationViewSet,
+    CohortViewSet,
+    PairRuleViewSet,
+    PlacementViewSet,
+    PostingViewSet,
+    ProgrammeViewSet,
+)
 from collab.projects.api import ProjectViewSet
 from collab.projects.review_api import ApprovalViewSet, QuestionnaireViewSet, ReviewStepViewSet, ReviewViewSet
 from collab.projects.work_api import (
@@ -107,7 +114,9 @@ router.register("ethics-cases", EthicsCaseViewSet, basename="ethics-case")
 router.register("ethics-reviews", EthicsReviewViewSet, basename="ethics-review")
 router.register("ethics-assessments", EthicsAssessmentViewSet, basename="ethics-assessment")
 router.register("publications", PublicationViewSet, basename="publication")
+router.register("programmes", ProgrammeViewSet, basename="programme")
 router.register("cohorts", CohortViewSet, basename="cohort")
+router.register("pair-rules", PairRuleViewSet, basename="pair-rule")
 router.register("postings", PostingViewSet, basename="posting")
 router.register("applications", ApplicationViewSet, basename="application")
 router.register("placements", PlacementViewSet, basename="placement")

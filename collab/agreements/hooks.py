@@ -1,4 +1,4 @@
-"""What happens when an agreement is in force. Slices above register here, so that nothing imports upward."""
+"""What happens when an agreement is in force, or ends. Slices above register here, so that nothing imports upward."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collab.accounts.models import User
 from collab.agreements.models import AgreementVersion
 
 _EXECUTED: dict[str, Callable[[AgreementVersion, User], None]] = {}
+_ENDED: dict[str, Callable[[AgreementVersion, User], None]] = {}
 
 
 def register_executed(name: str, then: Callable[[AgreementVersion, User], None]) -> None:
@@ -18,4 +19,15 @@ def register_executed(name: str, then: Callable[[AgreementVersion, User], None])
 def executed(version: AgreementVersion, by: User) -> None:
     """Tell everybody who registered that all parties have signed."""
     for then in _EXECUTED.values():
+        then(version, by)
+
+
+def register_ended(name: str, then: Callable[[AgreementVersion, User], None]) -> None:
+    """Run `then(version, by)` in the transaction in which a version is declined, withdrawn or terminated."""
+    _ENDED[name] = then
+
+
+def ended(version: AgreementVersion, by: User) -> None:
+    """Tell everybody who registered that nobody signs this version any more, or that it holds no longer."""
+    for then in _ENDED.values():
         then(version, by)

@@ -20,11 +20,11 @@ from collab.agreements.asking import answer_signature, ask_for_signatures, lapse
 from collab.agreements.calendar import enter_dates, settle_dates
 from collab.agreements.content import CONTENT_FIELDS, Content, CoverageTerm, asdict_of, checked, content_of, written
 from collab.agreements.duties import DutyTerm, SurvivingDuty
-from collab.agreements.hooks import executed
+from collab.agreements.hooks import ended, executed
 from collab.agreements.library import TemplateVersion, read_values, rendered
 from collab.agreements.models import Agreement, AgreementKind, AgreementVersion, EndedAs, Signature
 from collab.agreements.particulars import particulars_of
-from collab.agreements.states import STANDING, VERSION_MOVES, VersionState
+from collab.agreements.states import STANDING, UNDER_WAY, VERSION_MOVES, VersionState
 from collab.audit.services import record
 from collab.kernel.errors import ConflictError, ExpiredError, InvalidError, RefusedError, StaleError
 from collab.projects.models import Project, ProjectParty
@@ -353,11 +353,12 @@ def decline_version(*, version: AgreementVersion, party: Organisation, reason: s
     _require_signatory(by, party)
     if locked.signatures.filter(party=party).exists():
         raise ConflictError(_("%(party)s has signed this version.") % {"party": party})
-    ended = _end(locked, "decline", by, reason=_reason(reason), ended_as=EndedAs.DECLINED, party=party.slug)
-    answer_signature(ended, party, by, signed=False, reason=ended.reason)
-    lapse_signatures(ended, by)
-    tell(ended, gettext_lazy("A party declined to sign {agreement}"), by)
-    return ended
+    over = _end(locked, "decline", by, reason=_reason(reason), ended_as=EndedAs.DECLINED, party=party.slug)
+    answer_signature(over, party, by, signed=False, reason=over.reason)
+    lapse_signatures(over, by)
+    tell(over, gettext_lazy("A party declined to sign {agreement}"), by)
+    ended(over, by)
+    return over
 
 
 @transaction.atomic
@@ -365,11 +366,9 @@ def withdraw_version(*, version: AgreementVersion, by: User, reason: str = "") -
     """Take back what was not signed by all. Signatures given stay on record."""
     require(by, "agreement.draft", version)
     hold_approvals(version)
-    locked = locked_version(version)
-    VERSION_MOVES.require("withdraw", locked.state, what=str(locked))
-    void_approvals(locked, by)
-    lapse_signatures(locked, by)
-    return _end(locked, "withdraw", by, reason=reason.strip(), ended_as=EndedAs.WITHDRAWN)
+    over = _withdraw(locked_version(version), by, reason.strip())
+    ended(over, by)
+    return over
 
 
 def party_gone(party: ProjectParty, by: User) -> None:
@@ -421,24 +420,58 @@ def terminate_version(
 ) -> AgreementVersion:
     """End an executed version now: what it covered stops on the next request, its surviving duties begin to count."""
     require(by, "agreement.end", version)
-    locked = locked_version(version)
-    ended = _end(locked, "terminate", by, reason=reason.strip())
-    parties = set(locked.parties.values_list("organisation_id", flat=True))
+    over = _terminate(locked_version(version), by, reason.strip())
+    parties = set(over.parties.values_list("organisation_id", flat=True))
     for duty in duties:
         if duty.party is not None and duty.party.pk not in parties:
             raise InvalidError(_("%(name)s is not a party of this version.") % {"name": duty.party}, field="duties")
-        row = SurvivingDuty(version=ended, added_at_end=True, **asdict_of(duty))
+        row = SurvivingDuty(version=over, added_at_end=True, **asdict_of(duty))
         row.require_clean()
         row.save()
-    # What it would have replaced on a later day goes on.
-    if ended.effective_on > timezone.localdate():
-        for older in AgreementVersion.objects.standing().filter(replaced_by=ended).select_related("agreement__project"):
+    enter_dates(over)
+    tell(over, gettext_lazy("{agreement} is terminated"), by)
+    ended(over, by)
+    return over
+
+
+def hold_agreement(agreement: Agreement) -> list[AgreementVersion]:
+    """What of an agreement is under way or stands, locked before the rows of the room that keeps it, newest first."""
+    rows = agreement.versions.filter(state__in=[*UNDER_WAY, *STANDING]).order_by("-number")
+    for version in rows:
+        hold_approvals(version)
+    return list(rows.select_for_update(of=("self",)).select_related("agreement__project"))
+
+
+@transaction.atomic
+def close_agreement(*, agreement: Agreement, reason: str, by: User, standing: bool = True) -> None:
+    """What it was about has ended, so nobody signs it any more and what stands ends now.
+
+    For the room that keeps it, which has asked the policy for its own word. Without `standing` only what was not
+    signed by all is taken back.
+    """
+    for locked in hold_agreement(agreement):
+        if locked.state in UNDER_WAY:
+            _withdraw(locked, by, reason.strip())
+        elif standing:
+            enter_dates(_terminate(locked, by, reason.strip()))
+            tell(locked, gettext_lazy("{agreement} is terminated"), by)
+
+
+def _withdraw(locked: AgreementVersion, by: User, reason: str) -> AgreementVersion:
+    VERSION_MOVES.require("withdraw", locked.state, what=str(locked))
+    void_approvals(locked, by)
+    lapse_signatures(locked, by)
+    return _end(locked, "withdraw", by, reason=reason, ended_as=EndedAs.WITHDRAWN)
+
+
+def _terminate(locked: AgreementVersion, by: User, reason: str) -> AgreementVersion:
+    over = _end(locked, "terminate", by, reason=reason)
+    if over.effective_on > timezone.localdate():  # what it would have replaced on a later day goes on
+        for older in AgreementVersion.objects.standing().filter(replaced_by=over).select_related("agreement__project"):
             older.replaced_on = older.replaced_by = None
             older.save(update_fields=["replaced_on", "replaced_by"])
             enter_dates(older)
-    enter_dates(ended)
-    tell(ended, gettext_lazy("{agreement} is terminated"), by)
-    return ended
+    return over
 
 
 @transaction.atomic

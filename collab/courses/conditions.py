@@ -22,7 +22,7 @@ from collab.accounts.models import User
 from collab.agreements.assets import assets_of
 from collab.audit.services import record
 from collab.courses.certificates.states import CertificateState
-from collab.courses.models import ConditionScope, Course, CourseCondition, Enrolment, TrainingRecord
+from collab.courses.models import Audience, ConditionScope, Course, CourseCondition, Enrolment, TrainingRecord
 from collab.courses.states import EnrolmentState, TrainingState
 from collab.kernel.errors import ConflictError, InvalidError
 from collab.projects.models import Project
@@ -36,10 +36,12 @@ def set_condition(
     """Ask everybody in the project for a valid course; it holds for the next request."""
     require(by, "course.require", project)
     require(by, "course.view", course)
+    course = Course.objects.select_for_update(of=("self",)).get(pk=course.pk)  # nobody retires it meanwhile
     if needed_for not in ConditionScope.values:
         raise InvalidError(_("Choose what it is needed for."), field="needed_for")
     if course.shown_state != "published":
         raise ConflictError(_("No version of the course is published, so nobody could meet the condition."))
+    _require_open_to_all(project, course)
     if asset is not None and needed_for == ConditionScope.JOBS:
         raise InvalidError(_("For jobs the course is needed in the whole project."), field="asset")
     if asset is not None and asset not in {one.pk for one in assets_of(by, project.pk)}:
@@ -52,6 +54,18 @@ def set_condition(
     row = CourseCondition.objects.create(project=project, course=course, needed_for=needed_for, asset=asset, set_by=by)
     _record("require", row, by)
     return row
+
+
+def _require_open_to_all(project: Project, course: Course) -> None:
+    """A course for one organisation's people would keep out those of the others, who may not take it."""
+    if course.audience == Audience.EVERYONE:
+        return
+    parties = project.parties.filter(left_on=None).exclude(organisation=course.organisation_id)
+    names = [str(row.organisation) for row in parties.select_related("organisation").order_by("organisation__name")]
+    if names:
+        text = _("The course is only for people of %(organisation)s; those of %(names)s could not take it.")
+        told = {"organisation": course.organisation, "names": ", ".join(names)}
+        raise InvalidError(text % told, field="course")
 
 
 @transaction.atomic

@@ -10,15 +10,25 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from collab.access.policy import Missing, require
 from collab.accounts.models import Organisation, User
 from collab.audit.services import record
 from collab.courses.files import HANDOUTS, IMAGES, keep_file
-from collab.courses.models import Audience, Course, CourseModule, CourseVersion, ModuleKind, QuizQuestion
+from collab.courses.models import (
+    Audience,
+    Course,
+    CourseCondition,
+    CourseModule,
+    CourseVersion,
+    ModuleKind,
+    QuizQuestion,
+)
 from collab.courses.states import COURSE_MOVES, CourseState
 from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, StaleError
 from collab.kernel.names import slug_of
+from collab.projects.models import Project
 
 OPTIONS_MAX = 12
 _TERMS = ("pass_mark", "asked_max", "attempts_max", "minutes", "valid_months", "note")
@@ -54,9 +64,12 @@ def edit_course(*, course: Course, by: User, version: int, **facts: Any) -> Cour
     require(by, "course.edit", course)
     locked = Course.objects.select_for_update(of=("self",)).get(pk=course.pk)
     _require_fresh(locked, version, _FACTS)
+    before = locked.audience
     for name in _FACTS:
         if name in facts:
             setattr(locked, name, facts[name])
+    if locked.audience != before and locked.audience != Audience.EVERYONE:
+        _require_not_asked_for(locked, by)
     locked.version += 1
     locked.require_clean()
     locked.save()
@@ -209,6 +222,7 @@ def retire_course(*, course: Course, by: User) -> Course:
     published = locked.versions.filter(state=CourseState.PUBLISHED).first()
     if published is None:
         raise ConflictError(_("No version of the course is published."))
+    _require_not_asked_for(locked, by)
     published.state = COURSE_MOVES.require("retire", published.state, what=str(published))
     published.save()
     _record("retire", locked, by, number=published.number)
@@ -222,6 +236,28 @@ def _draft(edition: CourseVersion, by: User) -> CourseVersion:
     if locked.state != CourseState.DRAFT:
         raise ConflictError(_("%(what)s is published; draft the next version to change it.") % {"what": locked})
     return locked
+
+
+def _require_not_asked_for(course: Course, by: User) -> None:
+    """Projects that ask for the course would keep everybody out who has not taken it: they end their condition first.
+
+    Those that the person may see are named, of the others only how many they are.
+    """
+    asking = CourseCondition.objects.filter(course=course, ended_at=None)
+    projects = Project.objects.filter(pk__in=asking.values("project"))
+    if not projects.exists():
+        return
+    seen = list(projects.visible_to(by).order_by("title", "pk"))
+    text = _("The project “%(name)s” asks for this course.")
+    missing = [Missing("course_required", text % {"name": row}, row.get_absolute_url()) for row in seen]
+    if hidden := projects.count() - len(seen):
+        text = ngettext(
+            "%(n)d project that you do not see asks for this course.",
+            "%(n)d projects that you do not see ask for this course.",
+            hidden,
+        )
+        missing.append(Missing("course_required", text % {"n": hidden}))
+    raise NotReadyError(missing)
 
 
 def _touch(edition: CourseVersion) -> None:

@@ -63,9 +63,10 @@ def assign(*, case: EthicsCase, reviewers: Iterable[User], by: User, due_on: dat
     if not people:
         raise InvalidError(_("Name at least one reviewer."), field="reviewers")
     near = near_to(locked)
-    due_on = due_on or min(timezone.localdate() + timedelta(days=14), timezone.localdate(locked.request.due_at))
-    if due_on < timezone.localdate():
-        raise InvalidError(_("This day is over."), field="due_on")
+    today = timezone.localdate()
+    # before the decision is due; today, where that day is over already
+    due_on = due_on or max(today, min(today + timedelta(days=14), timezone.localdate(locked.request.due_at)))
+    _check_day(due_on, "due_on")
     asked = set(locked.reviews.filter(round=locked.round).values_list("reviewer", flat=True))
     made = []
     for person in people:
@@ -290,6 +291,16 @@ def _areas(blocks: Iterable[str]) -> set[Area]:
     return {Area(one) for one in blocks}
 
 
+def _check_day(day: date, field: str) -> None:
+    """From today on, and no further than an approval may hold."""
+    today = timezone.localdate()
+    if day < today:
+        raise InvalidError(_("This day is over."), field=field)
+    if day > after_months(today, 12 * VALID_YEARS_MAX):
+        text = _("Choose a day in the next %(n)d years.") % {"n": VALID_YEARS_MAX}
+        raise InvalidError(text, field=field)
+
+
 def _check_approval(valid_until: date | None, monitor_months: int | None) -> None:
     today = timezone.localdate()
     if valid_until is None or not today <= valid_until <= after_months(today, 12 * VALID_YEARS_MAX):
@@ -300,11 +311,10 @@ def _check_approval(valid_until: date | None, monitor_months: int | None) -> Non
 
 
 def _add_conditions(case: EthicsCase, request: Any, terms: Sequence[ConditionTerm]) -> None:
-    today = timezone.localdate()
     for row, term in zip(request.conditions.order_by("number"), terms, strict=True):
         areas = _areas(term.blocks)
-        if term.due_on is not None and term.due_on < today:
-            raise InvalidError(_("This day is over."), field="conditions")
+        if term.due_on is not None:
+            _check_day(term.due_on, "conditions")
         made = EthicsCondition(
             case=case,
             condition=row,

@@ -1,4 +1,6 @@
-"""Who takes part in a case: the committee's chairs, the reviewers who were asked, whoever may answer in the inbox."""
+"""Who takes part in a case: the committee's chairs, the reviewers who were asked, whoever may answer in the inbox.
+
+Each as long as they sit on the committee: whoever has left it reads neither cases nor reviews, not even their own."""
 
 from __future__ import annotations
 
@@ -20,9 +22,12 @@ DECISION, APPEAL = "ethics.decision", "ethics.appeal"
 TOPICS = (DECISION, APPEAL)
 
 
-def _sits(user: User, at: datetime, role: Role, path: str) -> Exists:
-    held = Membership.objects.active(at).filter(user=user, project=None, role=role)
-    return Exists(held.filter(organisation=OuterRef(path)))
+SEATS = (Role.ETHICS_REVIEWER, Role.ETHICS_CHAIR)
+
+
+def _sits(user: User, at: datetime, path: str, *roles: Role) -> Exists:
+    held = Membership.objects.active(at).filter(user=user, project=None)
+    return Exists((held.filter(role__in=roles) if roles else held).filter(organisation=OuterRef(path)))
 
 
 def grants(user: User, word: str, at: datetime, case: str = "") -> Q:
@@ -33,17 +38,20 @@ def grants(user: User, word: str, at: datetime, case: str = "") -> Q:
         return NEVER
     if word == "ethics.decide":
         return _decides(user, at, to)
-    reviewing = EthicsReview.objects.filter(reviewer=user).exclude(state=ReviewState.RECUSED)
+    over = [ReviewState.RECUSED, ReviewState.LAPSED]
+    seat = Q(_sits(user, at, "case__committee__organisation", *SEATS))
+    reviewing = EthicsReview.objects.filter(seat, reviewer=user).exclude(state__in=over)
     reviews = Q(**{f"{here}__in": reviewing.values("case")})
     if word == "ethics.review":
         return reviews
     sent = Q(**{f"{to}submitted_at__isnull": False})
-    chairs = sent & Q(_sits(user, at, Role.ETHICS_CHAIR, f"{to}committee__organisation"))
+    chairs = sent & Q(_sits(user, at, f"{to}committee__organisation", Role.ETHICS_CHAIR))
     if word == "ethics.chair":
         return chairs
     open_to_all = sent & Q(**{f"{to}committee__reviewers_see_all": True})
-    sits = open_to_all & Q(_sits(user, at, Role.ETHICS_REVIEWER, f"{to}committee__organisation"))
-    return reviews | chairs | sits | _decides(user, at, to) | Q(**{f"{to}decided_by": user.pk})
+    sits = open_to_all & Q(_sits(user, at, f"{to}committee__organisation", Role.ETHICS_REVIEWER))
+    decided = Q(_sits(user, at, f"{to}committee__organisation"), **{f"{to}decided_by": user.pk})
+    return reviews | chairs | sits | _decides(user, at, to) | decided
 
 
 def _decides(user: User, at: datetime, to: str) -> Q:
@@ -60,14 +68,17 @@ def grants_through(path: str) -> Any:
 
 def review_grants(user: User, word: str, at: datetime) -> Q:
     """Reviews are read by their writers and the chairs; by the other reviewers of the case once they gave their own."""
-    chairs = Q(_sits(user, at, Role.ETHICS_CHAIR, "case__committee__organisation"))
+    chairs = Q(_sits(user, at, "case__committee__organisation", Role.ETHICS_CHAIR))
     if word == "ethics.chair":
         return chairs
+    seat = Q(_sits(user, at, "case__committee__organisation", *SEATS))
+    own = seat & Q(reviewer=user.pk) & ~Q(state=ReviewState.LAPSED)
     if word == "ethics.review":
-        return Q(reviewer=user.pk)
+        return own
     if word == "ethics.deliberate":
         mine = EthicsReview.objects.filter(reviewer=user, state=ReviewState.SUBMITTED, round=OuterRef("round"))
-        return chairs | Q(reviewer=user.pk) | Q(Exists(mine.filter(case=OuterRef("case"))), state=ReviewState.SUBMITTED)
+        given = seat & Q(Exists(mine.filter(case=OuterRef("case"))), state=ReviewState.SUBMITTED)
+        return chairs | own | given
     return NEVER
 
 

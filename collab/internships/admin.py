@@ -63,10 +63,11 @@ class PostingAdmin(ScopedModelAdmin):
 
 @admin.register(Application)
 class ApplicationAdmin(ScopedModelAdmin):
-    list_display = ["candidate", "posting", "state", "submitted_at", "choice", "rank", "seat", "outcome"]
+    list_display = ["candidate", "posting", "state", "submitted_at", "seat"]
     list_filter = ["state", "cohort"]
     search_fields = ["candidate__name", "posting__title"]
     list_select_related = ["candidate", "posting"]
+    hidden = ("choice", "rank", "outcome")  # each side is told its own on the page
 
 
 @admin.register(ApplicationDocument)
@@ -118,6 +119,7 @@ class PlacementAdmin(ScopedModelAdmin):
     list_filter = ["state", "cohort"]
     search_fields = ["student__name", "host__name"]
     list_select_related = ["student", "host", "university", "mentor", "supervisor"]
+    hidden = ("contact_name", "contact_phone")  # for the intern and those who look after them
     date_hierarchy = "starts_on"
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import django_filters
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers
@@ -19,7 +20,7 @@ from collab.courses.certificates.api import BatchSerializer
 from collab.courses.certificates.states import SIGNED
 from collab.internships.applications.deciding import decide_application, give_review, make_offer, rank_students
 from collab.internships.applications.models import DocumentKind
-from collab.internships.applications.rounds import run_matching
+from collab.internships.applications.rounds import confirm_matching, drop_rule, rule_pair, run_matching
 from collab.internships.applications.services import (
     add_document,
     answer_offer,
@@ -29,29 +30,32 @@ from collab.internships.applications.services import (
     withdraw_application,
     write_application,
 )
-from collab.internships.applications.states import ApplicationState
+from collab.internships.applications.states import ApplicationState, Outcome
 from collab.internships.models import (
     Application,
     ApplicationDocument,
     Cohort,
     Evaluation,
     LogEntry,
+    PairRule,
     Placement,
     PlacementNote,
     Posting,
+    Programme,
 )
 from collab.internships.placements.approving import answer_placement
 from collab.internships.placements.attesting import attest_cohort, attest_placement, certificate_of
 from collab.internships.placements.caring import evaluate, write_log, write_note
 from collab.internships.placements.models import NoteKind, Side, Verdict
 from collab.internships.placements.services import edit_placement, move_placement, onboard
+from collab.internships.placements.signing import signed_version
 from collab.internships.placements.states import LogState, PlacementState
 from collab.internships.programmes.models import Audience
-from collab.internships.programmes.services import edit_posting, move_posting, write_posting
+from collab.internships.programmes.services import edit_posting, edit_programme, move_posting, write_posting
 from collab.internships.programmes.states import CohortState, PostingState
-from collab.internships.reading import hosts_of, outcomes_of
+from collab.internships.reading import hosts_of, outcomes_of, pairs_of
 from collab.kernel.blobs import blob_path
-from collab.kernel.errors import NotFoundError
+from collab.kernel.errors import ConflictError, NotFoundError
 from collab.projects.models import Project
 from collab.web.api import (
     IF_MATCH,
@@ -103,6 +107,125 @@ class RoundSerializer(serializers.Serializer):
     seats = serializers.IntegerField(read_only=True)
 
 
+class ConfirmInput(StrictSerializer):
+    """The number of the round that was looked at."""
+
+    number = serializers.IntegerField(min_value=1)
+
+
+class PairSerializer(serializers.ModelSerializer):
+    """What the newest matching made of an application, with both sides' rankings: for coordinators alone."""
+
+    application = serializers.UUIDField(source="pk", read_only=True)
+    student = PersonSerializer(source="candidate", read_only=True)
+    posting = serializers.PrimaryKeyRelatedField(read_only=True)
+    outcome = serializers.ChoiceField(choices=choices_of(Outcome), read_only=True)
+
+    class Meta:
+        model = Application
+        fields = ["application", "student", "posting", "choice", "rank", "outcome"]
+
+
+class RuleSerializer(serializers.ModelSerializer):
+    student = PersonSerializer(source="candidate", read_only=True)
+    created_by = PersonSerializer(read_only=True)
+
+    class Meta:
+        model = PairRule
+        fields = ["id", "cohort", "posting", "student", "forced", "reason", "created_by", "created_at"]
+        read_only_fields = ["cohort", "posting", "forced", "reason"]
+
+
+class RuleInput(StrictSerializer):
+    application = ScopedRelatedField(word="programme.manage", model=Application)
+    forced = serializers.BooleanField()
+    reason = serializers.CharField(max_length=500)
+
+
+class CriterionSerializer(StrictSerializer):
+    key = serializers.CharField(max_length=40)
+    about = serializers.ChoiceField(choices=["intern", "host"])
+    label = serializers.CharField(max_length=200)
+    label_zh = serializers.CharField(max_length=200, required=False)
+    weight = serializers.IntegerField(min_value=1, max_value=100)
+
+
+class ProgrammeSerializer(serializers.ModelSerializer):
+    university = serializers.SlugField(source="organisation.slug", read_only=True)
+    criteria = serializers.ListField(child=serializers.DictField(), read_only=True)
+
+    class Meta:
+        model = Programme
+        fields = ["id", "university", "name", "name_zh", "about", "criteria", "version"]
+
+
+class ProgrammeEdit(StrictSerializer):
+    """Fields that are left out stay as they are; criteria are sent whole."""
+
+    name = serializers.CharField(max_length=120, required=False)
+    name_zh = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    about = serializers.CharField(max_length=4000, required=False, allow_blank=True)
+    criteria = CriterionSerializer(many=True, required=False)
+
+
+class RuleFilter(django_filters.FilterSet):
+    cohort = django_filters.UUIDFilter()
+
+
+@extend_schema_view(list=extend_schema(summary="Programmes"), retrieve=extend_schema(summary="One programme"))
+class ProgrammeViewSet(ScopedViewSet):
+    words = {"list": "programme.view", "retrieve": "programme.view", "partial_update": "programme.manage"}
+    rows = Programme.objects.select_related("organisation")
+    serializer_class = ProgrammeSerializer
+
+    def list(self, request: Request) -> Response:
+        return self.listed(self.filtered(), ProgrammeSerializer)
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        return self._told(self.get_object())
+
+    @extend_schema(
+        summary="Change a programme and what is evaluated in it", request=ProgrammeEdit,
+        responses=ProgrammeSerializer, parameters=[IF_MATCH],
+    )  # fmt: skip
+    def partial_update(self, request: Request, pk: str) -> Response:
+        row = self.get_object()
+        require_match(request, etag_of(row.pk, row.version))
+        given = self.parsed(ProgrammeEdit)
+        if "criteria" in given:
+            given["criteria"] = [dict(one) for one in given["criteria"]]
+        return self._told(edit_programme(programme=row, by=request.user, version=row.version, **given))
+
+    def _told(self, row: Programme) -> Response:
+        row = self.rows.get(pk=row.pk)
+        return tagged(self.shown(row, ProgrammeSerializer), etag_of(row.pk, row.version))
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Rules for pairs"), retrieve=extend_schema(summary="One rule for a pair")
+)
+class PairRuleViewSet(ScopedViewSet):
+    words = dict.fromkeys(("list", "retrieve", "create", "destroy"), "programme.manage")
+    rows = PairRule.objects.select_related("candidate", "created_by", "cohort__programme__organisation")
+    serializer_class = RuleSerializer
+    filterset_class = RuleFilter
+
+    def list(self, request: Request) -> Response:
+        return self.listed(self.filtered(), RuleSerializer)
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        return self.shown(self.get_object(), RuleSerializer)
+
+    @extend_schema(summary="Set a rule for a pair", request=RuleInput, responses={201: RuleSerializer})
+    def create(self, request: Request) -> Response:
+        return self.shown(rule_pair(by=request.user, **self.parsed(RuleInput)), RuleSerializer, 201)
+
+    @extend_schema(summary="Take a rule back", responses={204: None})
+    def destroy(self, request: Request, pk: str) -> Response:
+        drop_rule(rule=self.get_object(), by=request.user)
+        return Response(status=204)
+
+
 class CohortFilter(django_filters.FilterSet):
     state = django_filters.ChoiceFilter(choices=choices_of(CohortState))
 
@@ -114,6 +237,8 @@ class CohortViewSet(ScopedViewSet):
         "retrieve": "programme.view",
         "rank": "programme.rank",
         "match": "programme.manage",
+        "pairs": "programme.manage",
+        "confirm": "programme.manage",
         "outcomes": "programme.manage",
         "certificates": "programme.manage",
     }
@@ -141,6 +266,19 @@ class CohortViewSet(ScopedViewSet):
     @action(detail=True, methods=["post"])
     def match(self, request: Request, pk: str) -> Response:
         return self.shown(run_matching(cohort=self.get_object(), by=request.user), RoundSerializer, 201)
+
+    @extend_schema(summary="What the newest matching made of each application", responses=PairSerializer(many=True))
+    @action(detail=True, paged=True, filterset_class=None)
+    def pairs(self, request: Request, pk: str) -> Response:
+        return self.listed(pairs_of(self.get_object()), PairSerializer)
+
+    @extend_schema(summary="Turn the pairs into offers", request=ConfirmInput, responses=RoundSerializer)
+    @action(detail=True, methods=["post"])
+    def confirm(self, request: Request, pk: str) -> Response:
+        found = self.get_object().rounds.filter(number=self.parsed(ConfirmInput)["number"]).first()
+        if found is None:
+            raise NotFoundError
+        return self.shown(confirm_matching(matching=found, by=request.user), RoundSerializer)
 
     @extend_schema(
         summary="Propose the certificates of all who have completed", request=None, responses={201: BatchSerializer}
@@ -250,6 +388,7 @@ class ApplicationSerializer(serializers.ModelSerializer):
     university = serializers.SlugField(source="university.slug", read_only=True)
     state = serializers.ChoiceField(choices=choices_of(ApplicationState), source="shown_state", read_only=True)
     answers = serializers.DictField(child=serializers.CharField(), read_only=True)
+    reason = serializers.CharField(source="said_reason", read_only=True)
     choice = serializers.SerializerMethodField()
     rank = serializers.SerializerMethodField()
 
@@ -574,6 +713,29 @@ class EvaluateInput(StrictSerializer):
     comment = serializers.CharField(max_length=4000, required=False, allow_blank=True)
 
 
+class SignatureSerializer(serializers.Serializer):
+    name = serializers.CharField(source="typed_name", read_only=True)
+    party = serializers.SlugField(source="party.slug", read_only=True)
+    capacity = serializers.CharField(read_only=True)
+    signed_at = serializers.DateTimeField(source="created_at", read_only=True)
+
+
+class StudentSignatureSerializer(serializers.Serializer):
+    name = serializers.CharField(source="typed_name", read_only=True)
+    signed_at = serializers.DateTimeField(source="created_at", read_only=True)
+
+
+class SignedSerializer(serializers.Serializer):
+    """The learning agreement as all three have signed it."""
+
+    reference = serializers.CharField(source="agreement.reference", read_only=True)
+    number = serializers.IntegerField(read_only=True)
+    text = serializers.CharField(source="text_shown", read_only=True)
+    sha256 = serializers.CharField(source="document_sha256", read_only=True)
+    signatures = SignatureSerializer(many=True, read_only=True)
+    student = StudentSignatureSerializer(source="student_signature", read_only=True)
+
+
 class PlacementFilter(django_filters.FilterSet):
     state = django_filters.ChoiceFilter(choices=choices_of(PlacementState))
     cohort = django_filters.UUIDFilter()
@@ -588,6 +750,7 @@ class PlacementViewSet(ScopedViewSet):
         "list": "placement.view",
         "retrieve": "placement.view",
         "partial_update": "placement.write",
+        "signed": "placement.view",
         "approve": "placement.approve",
         "onboard": "placement.manage",
         "move": "placement.manage",
@@ -619,6 +782,14 @@ class PlacementViewSet(ScopedViewSet):
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
         return self._told(answer_placement(placement=self.get_object(), by=request.user, **self.parsed(ApproveInput)))
+
+    @extend_schema(summary="The learning agreement as all three have signed it", responses=SignedSerializer)
+    @action(detail=True)
+    def signed(self, request: Request, pk: str) -> Response:
+        version = signed_version(self.get_object())
+        if version is None:
+            raise ConflictError(_("The learning agreement is not signed by all three yet."))
+        return self.shown(version, SignedSerializer)
 
     @extend_schema(summary="Let it begin", request=None, responses=PlacementDetail)
     @action(detail=True, methods=["post"])

@@ -19,7 +19,7 @@ from collab.internships.models import Application, Placement
 from collab.internships.placements.models import NoteKind, Verdict
 from collab.internships.placements.services import fields_for
 from collab.internships.programmes.models import Audience, CheckKind
-from collab.internships.programmes.questions import ANSWER_MAX
+from collab.internships.programmes.questions import ANSWER_MAX, criteria_of, said_label
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.projects.models import Project
 from collab.web.forms import DayInput, OnceForm, PageForm
@@ -64,6 +64,36 @@ class ProgrammeForm(OnceForm):
         super().__init__(*args, **kwargs)
         rows: Any = visible_to(user, "programme.manage", Organisation.objects.filter(kind=OrganisationKind.UNIVERSITY))
         self.fields["organisation"].queryset = rows  # type: ignore[attr-defined]
+
+
+class ProgrammeEditForm(OnceForm):
+    """Criteria: one on each line, with its weight."""
+
+    name = line(_("Name"))
+    name_zh = line(_("Chinese name"), required=False)
+    about = text(_("About"), 4, 4000, required=False)
+    about_intern = text(
+        _("What mentors evaluate"), 5, 4000, help_text=_("One on each line: label | Chinese label | weight.")
+    )
+    about_host = text(
+        _("What interns evaluate"), 5, 4000, help_text=_("One on each line: label | Chinese label | weight.")
+    )
+    version = _version()
+
+    def __init__(self, *args: Any, criteria: list[dict[str, Any]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.criteria = criteria
+
+    def clean_about_intern(self) -> list[dict[str, Any]]:
+        return criteria_of(self.cleaned_data["about_intern"], "intern", self.criteria)
+
+    def clean_about_host(self) -> list[dict[str, Any]]:
+        return criteria_of(self.cleaned_data["about_host"], "host", self.criteria)
+
+    def values(self) -> dict[str, Any]:
+        given = super().values()
+        given["criteria"] = given.pop("about_intern") + given.pop("about_host")
+        return given
 
 
 class CohortForm(OnceForm):
@@ -332,6 +362,15 @@ class MentorForm(OnceForm):
         self.fields["mentor"].queryset = people_of(organisation)  # type: ignore[attr-defined]
 
 
+class SupervisorForm(OnceForm):
+    supervisor = forms.ModelChoiceField(User.objects.none(), label=_("New supervisor"))
+    reason = text(_("Reason"), most=1000)
+
+    def __init__(self, *args: Any, organisation: Organisation, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["supervisor"].queryset = people_of(organisation)  # type: ignore[attr-defined]
+
+
 class LogForm(PageForm):
     day = day(_("Day"), initial=timezone.localdate)
     hours = forms.DecimalField(label=_("Hours"), min_value=0, max_value=16, max_digits=4, decimal_places=2)
@@ -370,7 +409,7 @@ class EvaluationForm(PageForm):
         super().__init__(*args, **kwargs)
         self.names = [row["key"] for row in criteria]
         for row in criteria:
-            label = _now("%(criterion)s (weight %(n)d)") % {"criterion": _now(row["label"]), "n": row["weight"]}
+            label = _now("%(criterion)s (weight %(n)d)") % {"criterion": said_label(row), "n": row["weight"]}
             self.fields[f"score_{row['key']}"] = forms.TypedChoiceField(
                 label=label, choices=[(str(n), str(n)) for n in range(1, 6)], coerce=int, widget=forms.RadioSelect
             )

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from django.db.models import Avg, Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Avg, Case, Count, Exists, F, OuterRef, Q, QuerySet, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from collab.internships.applications.states import GOING_ON, Outcome
 from collab.internships.models import Application, CheckPoint, Cohort, Evaluation, LogEntry, Placement, PlacementNote
 from collab.internships.placements.models import Side
 from collab.internships.placements.states import BEFORE_SIGNATURE, OPEN, UNDER_WAY, LogState, PlacementState
@@ -149,6 +150,15 @@ def steps_of(cohort: Cohort) -> list[dict[str, Any]]:
     rows = [{"label": label, "at": at, "over": at < now, "moment": True} for label, at in moments]
     rows += [{"label": label, "at": day, "over": day < today, "moment": False} for label, day in days]
     return rows
+
+
+def pairs_of(cohort: Cohort) -> QuerySet[Application]:
+    """What the newest matching made of each application that goes on: first the pairs, then whom it left without."""
+    rows = Application.objects.filter(cohort=cohort, state__in=sorted(GOING_ON)).exclude(outcome="")
+    paired = Q(outcome__in=[Outcome.MATCHED, Outcome.FORCED])
+    return rows.with_names().annotate(paired=Case(When(paired, then=0), default=1)).order_by(
+        "paired", "candidate__name", "choice", "pk"
+    )  # fmt: skip
 
 
 def ranked(rows: QuerySet[Application]) -> QuerySet[Application]:

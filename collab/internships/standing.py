@@ -1,4 +1,5 @@
-"""What a row lets a person do: through a role in the organisations it names, or by being the person it names."""
+"""What a row lets a person do: through a role in the organisations it names, or by being the person it names, as
+long as they belong to the organisation for which they act."""
 
 from __future__ import annotations
 
@@ -50,6 +51,12 @@ def _holds(user: User, word: str, at: datetime, path: str) -> Exists:
     return Exists(mine.active(at))
 
 
+def acts_for(user: User, at: datetime, path: str) -> Q:
+    """Rows that name an organisation to which the person belongs today: whoever has left acts for it no more."""
+    mine = Membership.objects.filter(user=user, project=None, organisation=OuterRef(path))
+    return Q(Exists(mine.active(at)))
+
+
 def studies(user: User) -> Q:
     """Memberships of the person in universities."""
     return Q(user=user, project=None, organisation__kind=OrganisationKind.UNIVERSITY)
@@ -93,11 +100,15 @@ def application_grants(prefix: str = "") -> Grants:
         if word in {"application.view", "application.write"}:
             found |= Q(**{f"{prefix}candidate": user.pk})
         if word in {"application.view", "application.review"}:
-            asked = BoardReview.objects.filter(reviewer=user.pk).values("application")
+            asked = BoardReview.objects.filter(_on_the_board(user, at)).values("application")
             found |= Q(**{f"{prefix}pk__in" if prefix else "pk__in": asked})
         return found
 
     return grants
+
+
+def _on_the_board(user: User, at: datetime) -> Q:
+    return Q(reviewer=user.pk) & acts_for(user, at, "application__posting__organisation")
 
 
 def review_grants(user: User, word: str, at: datetime) -> Q:
@@ -105,8 +116,9 @@ def review_grants(user: User, word: str, at: datetime) -> Q:
     if word == "application.decide":
         return through_roles(user, word, at, OF_APPLICATION, "application__")
     if word == "application.view":
-        return Q(reviewer=user.pk) | through_roles(user, "application.decide", at, OF_APPLICATION, "application__")
-    return Q(reviewer=user.pk) if word == "application.review" else NEVER
+        host = through_roles(user, "application.decide", at, OF_APPLICATION, "application__")
+        return _on_the_board(user, at) | host
+    return _on_the_board(user, at) if word == "application.review" else NEVER
 
 
 def placement_grants(prefix: str = "") -> Grants:
@@ -116,10 +128,12 @@ def placement_grants(prefix: str = "") -> Grants:
         found = through_roles(user, word, at, OF_PLACEMENT, prefix)
         if word in {"placement.view", "placement.write", "placement.intern", "placement.sign", "placement.evaluate"}:
             found |= Q(**{f"{prefix}student": user.pk})
+        mentor = Q(**{f"{prefix}mentor": user.pk}) & acts_for(user, at, f"{prefix}host")
         if word in {"placement.view", "placement.write", "placement.guide"}:
-            found |= Q(**{f"{prefix}mentor": user.pk}) | Q(**{f"{prefix}supervisor": user.pk})
+            found |= mentor
+            found |= Q(**{f"{prefix}supervisor": user.pk}) & acts_for(user, at, f"{prefix}university")
         if word in {"placement.confirm", "placement.evaluate"}:
-            found |= Q(**{f"{prefix}mentor": user.pk})
+            found |= mentor
         return found
 
     return grants
@@ -129,4 +143,5 @@ def evaluation_grants(user: User, word: str, at: datetime) -> Q:
     """One's own evaluation; that of the other side once both are published."""
     if word != "placement.view":
         return NEVER
-    return Q(author=user.pk) | (placement_grants("placement__")(user, word, at) & Q(published_at__isnull=False))
+    own_or_published = Q(author=user.pk) | Q(published_at__isnull=False)
+    return placement_grants("placement__")(user, word, at) & own_or_published

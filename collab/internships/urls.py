@@ -15,6 +15,12 @@ urlpatterns = [
 ]
 for _pattern, _view, _access, _name in (
     ("programmes/new/", programmes.programme_new, rule("programme.manage", "GET", "POST"), "programme_new"),
+    (
+        "programmes/<uuid:pk>/edit/",
+        programmes.programme_edit,
+        rule("programme.manage", "GET", "POST"),
+        "programme_edit",
+    ),
     ("programmes/<uuid:pk>/cohorts/new/", programmes.cohort_new, rule("programme.manage", "GET", "POST"), "cohort_new"),
     ("cohorts/<uuid:pk>/", programmes.cohort, rule("programme.view"), "cohort"),
     ("cohorts/<uuid:pk>/edit/", programmes.cohort_edit, rule("programme.manage", "GET", "POST"), "cohort_edit"),
@@ -27,6 +33,13 @@ for _pattern, _view, _access, _name in (
     ),
     ("cohorts/<uuid:pk>/rank/", programmes.cohort_rank, rule("programme.rank", "GET", "POST"), "cohort_rank"),
     ("cohorts/<uuid:pk>/board/", programmes.cohort_board, rule("programme.manage"), "cohort_board"),
+    ("cohorts/<uuid:pk>/pairs/", programmes.cohort_pairs, rule("programme.manage"), "cohort_pairs"),
+    (
+        "cohorts/<uuid:pk>/rules/<uuid:rule>/drop/",
+        programmes.cohort_drop_rule,
+        rule("programme.manage", "POST"),
+        "cohort_drop_rule",
+    ),
     ("cohorts/<uuid:pk>/match/", programmes.cohort_match, rule("programme.manage", "POST"), "cohort_match"),
     (
         "cohorts/<uuid:pk>/certificates/",
@@ -132,6 +145,7 @@ for _pattern, _view, _access, _name in (
     ),
     ("placements/<uuid:pk>/agreement/", placements.placement_agreement, _MANAGE, "placement_agreement"),
     ("placements/<uuid:pk>/sign/", placements.placement_sign, rule("placement.sign", "GET", "POST"), "placement_sign"),
+    ("placements/<uuid:pk>/signed/", placements.placement_signed, _READ, "placement_signed"),
     (
         "placements/<uuid:pk>/onboard/",
         placements.placement_onboard,
@@ -146,6 +160,7 @@ for _pattern, _view, _access, _name in (
         rule("placement.approve", "GET", "POST"),
         "placement_mentor",
     ),
+    ("placements/<uuid:pk>/supervisor/", placements.placement_supervisor, _MANAGE, "placement_supervisor"),
     ("placements/<uuid:pk>/log/", placements.placement_log, rule("placement.intern", "GET", "POST"), "placement_log"),
     ("placements/<uuid:pk>/log/<uuid:entry>/", placements.log_answer, rule("placement.confirm", "POST"), "log_answer"),
     (

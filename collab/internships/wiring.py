@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy
 
 from collab.access.policy import Scope, register_scope
-from collab.agreements.hooks import register_executed
+from collab.agreements.hooks import register_ended, register_executed
 from collab.courses.library.attaching import Attachable, register_attachable
 from collab.inbox.kinds import Kind, register_kind
 from collab.inbox.states import Decision, Mail
@@ -28,8 +28,9 @@ from collab.internships.models import (
     StudentSignature,
 )
 from collab.internships.placements.approving import PLACEMENT, facts_of_placement, placement_decided
-from collab.internships.placements.services import propose_placement
-from collab.internships.placements.signing import agreement_executed
+from collab.internships.placements.services import placements_open, propose_placement
+from collab.internships.placements.signing import agreement_ended, agreement_executed
+from collab.internships.programmes.services import register_closing
 from collab.internships.standing import (
     application_grants,
     cohort_grants,
@@ -61,8 +62,10 @@ register_scope(Evaluation, Scope(view="placement.view", grants=evaluation_grants
 
 register_kind(Kind("internship", gettext_lazy("Applications and placements move on"), "person-plus", Mail.NOW))
 register_accepted(propose_placement)
+register_closing(placements_open)
 register_attachable(Attachable(Posting, "posting.manage", gettext_lazy("Posting")))
 register_executed(PLACEMENT, agreement_executed)
+register_ended(PLACEMENT, agreement_ended)
 register_topic(
     Topic(
         PLACEMENT,

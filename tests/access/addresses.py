@@ -32,7 +32,16 @@ from collab.courses.library.models import Resource, ResourceLink
 from collab.courses.models import Course, CourseCondition, CourseModule, Enrolment, QuizQuestion, TrainingRecord
 from collab.ethics.models import EthicsAssessment, EthicsCase, EthicsForm, EthicsQuestion, EthicsReport, EthicsReview
 from collab.inbox.models import CalendarLink, Notification, Obligation, Request
-from collab.internships.models import Application, Cohort, LogEntry, Placement, PlacementNote, Posting, Programme
+from collab.internships.models import (
+    Application,
+    Cohort,
+    LogEntry,
+    PairRule,
+    Placement,
+    PlacementNote,
+    Posting,
+    Programme,
+)
 from collab.internships.models import ApplicationDocument as Document
 from collab.projects.models import (
     BudgetLine,
@@ -163,6 +172,10 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"publications/<uuid:pk>/", lambda s, n: _notice(s, n)),
     (r"internships/open/<uuid:pk>/", lambda s, n: (None, (s.open_posting.pk,))),
     (r"internships/programmes/<uuid:pk>/", lambda s, n: (s.object(Programme), (s.object(Programme).pk,))),
+    (
+        r"internships/cohorts/<uuid:pk>/rules/<uuid:rule>/",
+        lambda s, n: (s.object(Cohort), (s.object(Cohort).pk, s.object(PairRule).pk)),
+    ),
     (r"internships/cohorts/<uuid:pk>/", lambda s, n: (s.object(Cohort), (s.object(Cohort).pk,))),
     (r"internships/postings/<uuid:pk>/", lambda s, n: (s.object(Posting), (s.object(Posting).pk,))),
     (
@@ -709,6 +722,13 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:publication-publish POST": lambda s: Sent({"published_on": _day(0), "doi": "10.1000/xyz"}),
     "api:cohort-rank POST": lambda s: Sent({"order": [str(s.applications["applied"].pk)]}),
     "api:cohort-match POST": _NOTHING,
+    "api:cohort-confirm POST": lambda s: Sent({"number": 1}),
+    "api:programme-detail PATCH": lambda s: Sent({"about": "Much to learn."}, headers=_FRESH),
+    "api:pair-rule-list POST": lambda s: Sent(
+        {"application": str(s.applications["applied"].pk), "forced": True, "reason": f"Why {s.canary}"},
+        about=s.applications["applied"],
+    ),
+    "api:pair-rule-detail DELETE": _NOTHING,
     "api:posting-list POST": lambda s: Sent(
         {
             "cohort": str(s.elsewhere.pk),
@@ -1006,7 +1026,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:training-again POST": lambda s: Sent(_training(), form=True),
     "api:training-withdraw POST": _NOTHING,
     "api:course-condition-list POST": lambda s: Sent(
-        {"project": s.joint.project.slug, "course": s.object(Course).slug, "needed_for": "jobs"},  # type: ignore[attr-defined]
+        {"project": s.joint.project.slug, "course": s.open_course.slug, "needed_for": "jobs"},
         about=s.joint.project,
     ),
     "api:course-condition-end POST": _NOTHING,

@@ -318,7 +318,7 @@ def personas(scene: Scene) -> list[Persona]:
     return [
         Persona("anonymous"),
         Persona("outsider", there.researcher, roles={b.canary: (Role.RESEARCHER,)}, posts=((foreign, Role.EMPLOYEE),)),
-        Persona("observer", here.observer, roles=on_a(Role.OBSERVER), posts=employee),
+        Persona("observer", here.observer, roles=on_a(Role.OBSERVER), posts=(*employee, (uni, Role.ETHICS_REVIEWER))),
         Persona("researcher", here.researcher, **researcher),
         Persona("lead", here.lead, roles=on_a(Role.LEAD), posts=employee),
         Persona("company engineer", here.engineer, roles=on_a(Role.ENGINEER), posts=((firm, Role.EMPLOYEE),)),

@@ -288,6 +288,7 @@ class Side:
     books: dict[str, Model] = field(default_factory=dict)
     spec: dict[str, Any] = field(default_factory=dict)
     spare_resource: Any = None  # of the library, attached to nothing
+    open_course: Any = None  # everybody may take it, so that a project may ask for it
     learning: dict[str, Any] = field(default_factory=dict)  # what of courses an action is possible on
     finishable: MembershipReview | None = None  # of the organisation, with nothing left to decide
 
@@ -971,6 +972,12 @@ def _courses(here: Side) -> None:
         if name == "grant":
             answer_quiz(attempt=attempt, answers={}, by=user)
         courses[name], enrolments[name] = course, taken
+    here.open_course = editing.create_course(
+        organisation=made.university, title="Course for all", summary="Learn.", audience="everyone", by=admin
+    )
+    edition = here.open_course.versions.get()
+    editing.save_module(edition=edition, kind="text", title="One", body="Read.", by=admin)
+    editing.publish_version(edition=edition, by=admin)
     draft = editing.draft_version(course=courses["answer"], by=admin)
     taken = enrolments["answer"]
     trainings = [
@@ -1012,7 +1019,7 @@ def _courses(here: Side) -> None:
         QuizAttempt: taken.attempts.get(),
         TrainingRecord: trainings[0],
         CourseCondition: CourseCondition.objects.create(  # of data that is gone, so that it keeps nobody out
-            project=made.project, course=courses["answer"], needed_for="data", asset=uuid4(), set_by=made.lead
+            project=made.project, course=courses["study"], needed_for="data", asset=uuid4(), set_by=made.lead
         ),
         Certificate: certificates[0],
         CertificateBatch: CertificateBatch.objects.create(
@@ -1077,6 +1084,7 @@ def _ethics(here: Side) -> None:
     """Cases in every state that an act needs. The registrar is the chair; the observer was asked for a review."""
     made, canary, chair = here.joint, here.canary, here.organisation_admin
     employ(chair, made.university, Role.ETHICS_CHAIR)
+    employ(made.observer, made.university, Role.ETHICS_REVIEWER)
     committee = found_committee(organisation=made.university, name="Board", minimum_reviews=0, by=chair)
     asked = [{"key": "aim", "type": "text", "label": "Aim?"}]
     names = ("Application", "review"), ("Assessment", "assessment")

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from allauth.account.models import EmailAddress
 from django.db import connection, transaction
 from django.test import Client
@@ -40,9 +41,12 @@ from collab.inbox.mailing import send_due
 from collab.inbox.models import Obligation, Request
 from collab.inbox.services import QUESTION, ask, decide_request, meet_condition, notify, set_obligation
 from collab.inbox.topics import TOPICS
-from collab.internships.applications.deciding import make_offer
-from collab.internships.applications.services import answer_offer
+from collab.internships.applications.deciding import make_offer, rank_students
+from collab.internships.applications.rounds import confirm_matching, run_matching
+from collab.internships.applications.services import answer_offer, rank_choices
 from collab.internships.models import Application, Placement
+from collab.internships.placements.services import move_placement
+from collab.internships.placements.signing import draft_learning_agreement, sign_as_student
 from collab.kernel.errors import ConflictError, DomainError, ExpiredError, InvalidError, StaleError
 from collab.projects.models import Project
 from collab.projects.services import add_member, add_party, edit_project, end_membership
@@ -621,3 +625,49 @@ def test_the_last_seat_goes_to_one_of_two(aurora):
     )
     assert Placement.objects.filter(student=students[0]).count() == 1
     assert first_break() is None
+
+
+def test_a_matching_is_confirmed_while_its_students_accept_other_places(aurora):
+    """All lock cohort, postings and applications in one order, so that nobody waits in a circle."""
+    summer = season(aurora)
+    students = [summer.student(f"Student {number}") for number in range(3)]
+    first, second, by_hand = (summer.offer(title=title, places=3) for title in ("First", "Second", "By hand"))
+    rows = {(student, one): summer.apply(student, one) for student in students for one in (first, second)}
+    for number, student in enumerate(students):
+        posting = (first, second)[number % 2]
+        rank_choices(cohort=summer.cohort, order=[rows[student, posting]], by=student)
+    for posting in (first, second):
+        rank_students(posting=posting, order=[rows[student, posting] for student in students], by=summer.host)
+    others = [summer.apply(student, by_hand) for student in students]
+    with time_machine.travel(summer.cohort.ranking_ends_at + timedelta(seconds=1)):
+        matching = run_matching(cohort=summer.cohort, by=summer.coordinator)
+    assert len(matching.pairs) == 3
+    offers = [make_offer(application=row, by=summer.host) for row in others]
+    results = at_once(
+        [
+            lambda: confirm_matching(matching=matching, by=summer.coordinator),
+            *[lambda row=row: answer_offer(application=row, accept=True, by=row.candidate) for row in offers],
+        ]
+    )
+    assert not isinstance(results[0], Exception) or isinstance(results[0], ConflictError), results
+    assert not [one for one in results[1:] if isinstance(one, Exception)], results
+    assert Placement.objects.count() == 3 and first_break() is None
+
+
+def test_a_placement_is_cancelled_while_a_party_declines_its_agreement(aurora):
+    summer = season(aurora)
+    placement = summer.approved(summer.described(summer.accepted(summer.student())))
+    version = draft_learning_agreement(placement=placement, governing_law="Scotland", by=summer.coordinator)
+    no = {"version": version, "party": aurora.company, "reason": "No.", "by": aurora.company_signatory}
+    yes = {"placement": placement, "typed_name": placement.student.name, "document_sha256": version.document_sha256}
+    results = at_once(
+        [
+            lambda: decline_version(**no),
+            lambda: sign_as_student(by=placement.student, **yes),
+            lambda: move_placement(placement=placement, move="cancel", reason="No visa", by=summer.coordinator),
+        ]
+    )
+    assert all(isinstance(one, DomainError) for one in results if isinstance(one, Exception)), results
+    placement.refresh_from_db()
+    version.refresh_from_db()
+    assert (placement.state, version.state) == ("cancelled", "withdrawn") and first_break() is None

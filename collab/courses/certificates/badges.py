@@ -20,6 +20,8 @@ from collab.courses.certificates.models import LIST_BITS, Certificate, IssuerKey
 from collab.courses.certificates.states import CertificateState
 
 CONTEXT = ["https://www.w3.org/ns/credentials/v2", "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json"]
+# What Open Badges has no word for: the same texts in Chinese.
+OWN_WORDS = {"inChinese": {"@id": "https://schema.org/translationOfWork", "@type": "@json"}}
 SCHEMA = "https://purl.imsglobal.org/spec/ob/v3p0/schema/json/ob_v3p0_achievementcredential_schema.json"
 PURPOSES = {"revocation": CertificateState.REVOKED, "suspension": CertificateState.SUSPENDED}
 ISSUER_NAME = "Tandem"
@@ -49,9 +51,25 @@ def key_set() -> dict[str, Any]:
     return {"keys": [key.public_jwk for key in IssuerKey.objects.all()]}
 
 
+def chinese_of(certificate: Certificate) -> dict[str, str]:
+    return {
+        "name": certificate.title_zh,
+        "description": certificate.description_zh,
+        "criteria": certificate.criteria_zh,
+    }
+
+
+def evidence_of(certificate: Certificate) -> list[dict[str, Any]]:
+    return [{"type": ["Evidence"], **one} for one in certificate.evidence]
+
+
+def profile_id(organisation: Organisation) -> str:
+    return settings.BASE_URL + organisation.get_absolute_url()
+
+
 def _profile(organisation: Organisation) -> dict[str, Any]:
     told = {
-        "id": settings.BASE_URL + organisation.get_absolute_url(),
+        "id": profile_id(organisation),
         "type": ["Profile"],
         "name": organisation.name,
     }
@@ -73,9 +91,10 @@ def credential_of(certificate: Certificate, issued_at: datetime) -> dict[str, An
         "criteria": {"narrative": certificate.criteria},
         "creator": _profile(certificate.organisation),
         "inLanguage": "en",
+        "inChinese": chinese_of(certificate),
     }
     credential: dict[str, Any] = {
-        "@context": CONTEXT,
+        "@context": [*CONTEXT, OWN_WORDS],
         "id": certificate.public_url,
         "type": ["VerifiableCredential", "OpenBadgeCredential"],
         "name": certificate.title,
@@ -114,7 +133,7 @@ def credential_of(certificate: Certificate, issued_at: datetime) -> dict[str, An
         "credentialSchema": [{"id": SCHEMA, "type": "1EdTechJsonSchemaValidator2019"}],
     }
     if certificate.evidence:
-        credential["evidence"] = [{"type": ["Evidence"], **one} for one in certificate.evidence]
+        credential["evidence"] = evidence_of(certificate)
     claims = {
         "iss": issuer_did(),
         "jti": credential["id"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from uuid import UUID
 import jwt
 from django.utils import timezone
 
-from collab.courses.certificates.badges import issuer_did
+from collab.courses.certificates.badges import chinese_of, evidence_of, issuer_did, profile_id
 from collab.courses.certificates.keys import ALGORITHM, public_key
 from collab.courses.certificates.models import Certificate, IssuerKey
 from collab.courses.certificates.states import SIGNED, CertificateState
@@ -32,10 +33,14 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found; `certificate` only where its signature is ours, so a forger is never quoted."""
+    """What was found; `certificate` only where its signature is ours, so a forger is never quoted.
+
+    `organisation`: its name when the certificate was signed.
+    """
 
     finding: Finding
     certificate: Certificate | None = None
+    organisation: str = ""
 
 
 def check(text: str) -> Checked:
@@ -63,7 +68,8 @@ def _check_token(token: str) -> Checked:
     certificate = _rows().filter(pk=found.group()).first() if found else None
     if certificate is None or not _says_the_same(claims, certificate):
         return Checked(Finding.FORGED)  # our signature under something we never issued
-    return Checked(_standing(certificate), certificate)
+    creator = _achievement(claims).get("creator", {})
+    return Checked(_standing(certificate), certificate, str(creator.get("name", certificate.organisation.name)))
 
 
 def _rows() -> Any:
@@ -84,15 +90,46 @@ def _read(token: str) -> dict[str, Any] | None:
 
 
 def _says_the_same(claims: dict[str, Any], certificate: Certificate) -> bool:
-    """Whether the row still says what was signed: somebody may have changed the database instead."""
-    subject = claims.get("credentialSubject", {})
-    names = [one.get("identityHash") for one in subject.get("identifier", ()) if one.get("identityType") == "name"]
-    ends = int(certificate.valid_until.timestamp()) if certificate.valid_until else None
-    return (
-        names == [certificate.recipient_name]
-        and subject.get("achievement", {}).get("name") == certificate.title
-        and claims.get("exp") == ends
-    )
+    """Whether the row still says what was signed, in all that is shown or printed of it: somebody may have changed the
+    database instead. A certificate signed before the Chinese texts were is compared in what it holds."""
+    achievement = _achievement(claims)
+    names = [
+        one.get("identityHash")
+        for one in claims.get("credentialSubject", {}).get("identifier", ())
+        if one.get("identityType") == "name"
+    ]
+    said = {
+        "name": names,
+        "title": achievement.get("name"),
+        "description": achievement.get("description"),
+        "criteria": achievement.get("criteria", {}).get("narrative"),
+        "kind": achievement.get("achievementType"),
+        "organisation": achievement.get("creator", {}).get("id"),
+        "evidence": claims.get("evidence", []),
+        "issued": claims.get("nbf"),
+        "ends": claims.get("exp"),
+        "chinese": achievement.get("inChinese", chinese_of(certificate)),
+    }
+    return said == {
+        "name": [certificate.recipient_name],
+        "title": certificate.title,
+        "description": certificate.description,
+        "criteria": certificate.criteria,
+        "kind": certificate.kind,
+        "organisation": profile_id(certificate.organisation),
+        "evidence": evidence_of(certificate),
+        "issued": _second(certificate.issued_at),
+        "ends": _second(certificate.valid_until),
+        "chinese": chinese_of(certificate),
+    }
+
+
+def _achievement(claims: dict[str, Any]) -> dict[str, Any]:
+    return claims.get("credentialSubject", {}).get("achievement", {})
+
+
+def _second(at: datetime | None) -> int | None:
+    return int(at.timestamp()) if at is not None else None
 
 
 def _standing(certificate: Certificate) -> Finding:

@@ -18,7 +18,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from collab.access.policy import require
+from collab.access.policy import Missing, require
 from collab.accounts.models import Organisation, User
 from collab.audit.services import record
 from collab.courses.certificates.badges import credential_of
@@ -33,7 +33,7 @@ from collab.courses.certificates.states import BATCH_MOVES, CERTIFICATE_MOVES, L
 from collab.inbox.models import Request
 from collab.inbox.services import ask, notify
 from collab.inbox.states import RequestState
-from collab.kernel.errors import ConflictError, InvalidError
+from collab.kernel.errors import ConflictError, InvalidError, RefusedError
 
 BATCH = "certificate_batch"
 BATCH_MAX = 500
@@ -121,6 +121,9 @@ def batch_decided(request: Request, by: User) -> None:
     """The inbox's answer: all certificates of the batch are signed, or none."""
     batch = CertificateBatch.objects.select_for_update(of=("self",)).get(pk=request.subject_id)
     approved = request.state == RequestState.APPROVED
+    if approved and batch.certificates.filter(person=by).exists():
+        text = _("One of the certificates is for %(person)s, who cannot approve it: somebody else does.")
+        raise RefusedError([Missing("own_certificate", text % {"person": by})])
     batch.state = BATCH_MOVES.require("issue" if approved else "reject", batch.state, what=str(batch))
     batch.decided_by, batch.decided_at = by, timezone.now()
     batch.save()

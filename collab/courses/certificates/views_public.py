@@ -145,7 +145,7 @@ def told(checked: Checked) -> dict[str, Any]:
             "title": certificate.title,
             "title_zh": certificate.title_zh,
             "kind": certificate.kind,
-            "organisation": certificate.organisation.name,
+            "organisation": checked.organisation,
             "issued_at": certificate.issued_at,
             "valid_until": certificate.valid_until,
             "changed_at": certificate.changed_at if checked.finding in {"revoked", "suspended"} else None,

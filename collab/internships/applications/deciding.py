@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from collab.access.policy import require
+from collab.access.policy import Missing, require
 from collab.accounts.models import Membership, User
 from collab.audit.services import record
 from collab.internships.applications.models import Application, BoardReview, Interview
 from collab.internships.applications.services import move_to, note
 from collab.internships.applications.states import APPLICATION_MOVES, WAITING, ApplicationState
-from collab.internships.programmes.models import Posting
-from collab.internships.programmes.services import locked_posting, register_withdrawn
+from collab.internships.oneself import require_other
+from collab.internships.programmes.models import YEARS, Cohort, Posting
+from collab.internships.programmes.services import (
+    NAMED_MAX,
+    locked_posting,
+    register_closing,
+    register_withdrawn,
+)
 from collab.internships.telling import tell
 from collab.kernel.errors import ConflictError, InvalidError
 
@@ -84,6 +92,8 @@ def propose_times(*, application: Application, times: Sequence[datetime], by: Us
     moments = sorted(set(times))
     if not 1 <= len(moments) <= TIMES_MAX or moments[0] <= timezone.now():
         raise InvalidError(_("Propose 1 to %(n)d times that lie ahead.") % {"n": TIMES_MAX}, field="times")
+    if moments[-1].year not in YEARS:
+        raise InvalidError(_("Write a year between 2000 and 2100."), field="times")
     Interview.objects.filter(application=locked, chosen_at=None).delete()
     row = Interview(
         application=locked, times=[moment.isoformat() for moment in moments], where=where.strip(), proposed_by=by
@@ -100,6 +110,7 @@ def propose_times(*, application: Application, times: Sequence[datetime], by: Us
 def make_offer(*, application: Application, by: User) -> Application:
     """Offer a place. Raises ConflictError when every seat is offered or taken: two who offer the last one wait here."""
     require(by, "application.decide", application)
+    require_other(by, application.candidate)
     posting = locked_posting(application.posting)
     locked = locked_application(application)
     offer_seat(locked, posting, by)
@@ -125,7 +136,7 @@ def _expire(posting: Posting, at: datetime) -> int:
     late = posting.applications.select_for_update(of=("self",)).filter(
         state=ApplicationState.OFFERED, offer_ends_at__lt=at
     )
-    rows = list(late.select_related("posting"))
+    rows = list(late.select_related("posting").order_by("pk"))
     for row in rows:
         move_to(row, ApplicationState.OFFER_EXPIRED, None)
         note("expire", row, None)
@@ -155,7 +166,11 @@ def rank_students(*, posting: Posting, order: Sequence[Application], by: User) -
     keys = [row.pk for row in order]
     if len(set(keys)) != len(keys):
         raise InvalidError(_("Name each application once."), field="order")
-    known = {row.pk: row for row in locked.applications.filter(state__in=WAITING)}
+    waiting = locked.applications.select_for_update(of=("self",)).filter(state__in=WAITING).order_by("pk")
+    known = {row.pk: row for row in waiting.select_related("candidate")}
+    for row in known.values():
+        if row.pk in keys:
+            require_other(by, row.candidate)
     if any(key not in known for key in keys):
         raise InvalidError(_("Choose among the applications that wait for a decision."), field="order")
     locked.applications.exclude(rank=None).update(rank=None)
@@ -172,8 +187,8 @@ def rank_students(*, posting: Posting, order: Sequence[Application], by: User) -
 def applications_lapse(posting: Posting, by: User) -> None:
     """The posting is withdrawn: nobody waits for it any more."""
     rows = posting.applications.select_for_update(of=("self",)).select_related("candidate", "posting")
-    for row in rows.filter(state__in=[*WAITING, ApplicationState.OFFERED, ApplicationState.DRAFT]):
-        row.reason = _("The posting was withdrawn.")
+    for row in rows.filter(state__in=[*WAITING, ApplicationState.OFFERED, ApplicationState.DRAFT]).order_by("pk"):
+        row.reason = "posting_withdrawn"
         state = ApplicationState.WITHDRAWN if row.submitted_at is None else ApplicationState.REJECTED
         move_to(row, state, by, reason=row.reason)
         tell(row, gettext_lazy("The posting was withdrawn: {row}"), [row.candidate])
@@ -182,14 +197,55 @@ def applications_lapse(posting: Posting, by: User) -> None:
 register_withdrawn(applications_lapse)
 
 
+def missing_to_close(cohort: Cohort) -> list[Missing]:
+    """Offers that may still be accepted, by name."""
+    rows = Application.objects.filter(cohort=cohort, state=ApplicationState.OFFERED, offer_ends_at__gte=timezone.now())
+    text = _("An offer is open: %(row)s.")
+    return [
+        Missing("offer_open", text % {"row": row}, row.get_absolute_url())
+        for row in rows.select_related("candidate", "posting").order_by("candidate__name", "pk")[:NAMED_MAX]
+    ]
+
+
+def applications_end(cohort: Cohort, by: User) -> None:
+    """The cohort is closed: nobody waits for an answer any more, and everybody who did is told."""
+    rows = Application.objects.select_for_update(of=("self",)).filter(cohort=cohort).order_by("pk")
+    open_ones = [*WAITING, ApplicationState.OFFERED, ApplicationState.DRAFT]
+    for row in rows.filter(state__in=open_ones).select_related("candidate", "posting"):
+        if row.state == ApplicationState.OFFERED:
+            move_to(row, ApplicationState.OFFER_EXPIRED, None)
+            note("expire", row, None)
+            continue
+        row.reason = "cohort_closed"
+        state = ApplicationState.WITHDRAWN if row.submitted_at is None else ApplicationState.REJECTED
+        move_to(row, state, by, reason=row.reason)
+        tell(row, gettext_lazy("The cohort was closed, and your application ends: {row}"), [row.candidate])
+
+
+register_closing(missing_to_close, applications_end)
+
+
 def _for_host(application: Application, by: User) -> Application:
     require(by, "application.decide", application)
+    require_other(by, application.candidate)
     return locked_application(application)
 
 
 def locked_application(application: Application) -> Application:
     """The row as it is now; nobody else changes it before the end of the transaction."""
-    rows = Application.objects.select_for_update(of=("self",)).select_related(
+    return _locked().get(pk=application.pk)
+
+
+def locked_applications(keys: Any, postings: Iterable[Any]) -> list[Application]:
+    """These rows by rank, and with them the offers of the postings that nobody answered in time, all locked at once."""
+    late = Q(posting__in=list(postings), state=ApplicationState.OFFERED, offer_ends_at__lt=timezone.now())
+    wanted = set(Application.objects.filter(pk__in=keys).values_list("pk", flat=True))
+    held = _locked().filter(Q(pk__in=wanted) | late).order_by("pk")
+    rows = [row for row in held if row.pk in wanted]
+    return sorted(rows, key=lambda row: (row.posting_id, row.rank or 0))
+
+
+def _locked() -> Any:
+    return Application.objects.select_for_update(of=("self",)).select_related(
         "posting__organisation", "posting__cohort__programme__organisation", "candidate", "university", "cohort"
     )
-    return rows.get(pk=application.pk)

@@ -13,7 +13,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import visible_to
-from collab.internships.applications.states import ENDED, HOLDS_SEAT, TAKEN, ApplicationState, Outcome
+from collab.internships.applications.states import (
+    ENDED,
+    HOLDS_SEAT,
+    TAKEN,
+    ApplicationState,
+    Outcome,
+    said_reason,
+)
 from collab.kernel.names import PlainTextValidator
 from collab.kernel.records import Record
 
@@ -122,6 +129,10 @@ class Application(Record):
         return ApplicationState.OFFER_EXPIRED if late else self.state
 
     @property
+    def said_reason(self) -> str:
+        return said_reason(self.reason)
+
+    @property
     def is_over(self) -> bool:
         return self.state in ENDED
 
@@ -170,6 +181,10 @@ class ApplicationEvent(Record):
 
     def __str__(self) -> str:
         return f"{self.application_id} · {self.state}"
+
+    @property
+    def said_reason(self) -> str:
+        return said_reason(self.reason)
 
 
 class BoardReview(Record):

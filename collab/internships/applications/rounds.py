@@ -13,12 +13,13 @@ from django.utils.translation import gettext_lazy
 from collab.access.policy import require
 from collab.accounts.models import User
 from collab.audit.services import record
-from collab.internships.applications.deciding import locked_application, offer_seat
+from collab.internships.applications.deciding import locked_applications, offer_seat
 from collab.internships.applications.matching import BadRankingError, match
 from collab.internships.applications.models import Application, MatchRound, PairRule
 from collab.internships.applications.states import WAITING, Outcome
+from collab.internships.oneself import require_other
 from collab.internships.programmes.models import Cohort, Posting
-from collab.internships.programmes.services import locked_posting
+from collab.internships.programmes.services import locked_cohort, locked_postings
 from collab.internships.programmes.states import COHORT_MOVES, PostingState
 from collab.internships.telling import tell
 from collab.kernel.errors import ConflictError, InvalidError
@@ -28,7 +29,8 @@ from collab.kernel.errors import ConflictError, InvalidError
 def rule_pair(*, application: Application, forced: bool, reason: str, by: User) -> PairRule:
     """Say that this student and this place must, or must not, come together. It replaces an earlier rule."""
     require(by, "programme.manage", application)
-    cohort = _locked(application.cohort)
+    require_other(by, application.candidate)
+    cohort = locked_cohort(application.cohort)
     if not reason.strip():
         raise InvalidError(_("Give the reason."), field="reason")
     PairRule.objects.filter(posting=application.posting_id, candidate=application.candidate_id).delete()
@@ -46,7 +48,8 @@ def rule_pair(*, application: Application, forced: bool, reason: str, by: User) 
 def drop_rule(*, rule: PairRule, by: User) -> None:
     """Take a rule back."""
     require(by, "programme.manage", rule)
-    cohort = _locked(rule.cohort)
+    require_other(by, rule.candidate)
+    cohort = locked_cohort(rule.cohort)
     PairRule.objects.filter(pk=rule.pk).delete()
     _record("drop_rule", cohort, by)
 
@@ -58,17 +61,16 @@ def run_matching(*, cohort: Cohort, by: User) -> MatchRound:
     Raises ConflictError while ranking goes on, InvalidError when rules contradict each other or the seats.
     """
     require(by, "programme.manage", cohort)
-    locked = _locked(cohort)
+    locked = locked_cohort(cohort)
     COHORT_MOVES.require("match", locked.state, what=str(locked))
     now = timezone.now()
     if now <= locked.ranking_ends_at:
         raise ConflictError(_("Ranking is still going on."))
     placed = Application.objects.filter(cohort=locked).holding_seats(now).values("candidate")
-    rows = list(
-        Application.objects.filter(cohort=locked, state__in=WAITING, posting__state__in=_OFFERING)
-        .exclude(candidate__in=placed)
-        .order_by("submitted_at", "pk")
-    )
+    found = Application.objects.filter(cohort=locked, state__in=WAITING, posting__state__in=_OFFERING)
+    # locked by number, as everybody locks applications; matched in the order in which they came
+    held = found.exclude(candidate__in=placed).select_for_update(of=("self",)).order_by("pk")
+    rows = sorted(held, key=lambda row: (row.submitted_at, row.pk))
     seats = _free_seats(locked, now)
     rules = list(PairRule.objects.filter(cohort=locked))
     waiting = {(row.candidate_id, row.posting_id) for row in rows}
@@ -77,13 +79,13 @@ def run_matching(*, cohort: Cohort, by: User) -> MatchRound:
     forbidden = [(rule.candidate_id, rule.posting_id) for rule in rules if not rule.forced]
     choices, rankings = _rankings(rows)
     try:
-        found = match(choices, rankings, seats, forced=forced, forbidden=forbidden)
+        matched = match(choices, rankings, seats, forced=forced, forbidden=forbidden)
     except BadRankingError as fault:
         raise InvalidError(_FAULTS.get(fault.code, str(fault)), field="rules") from None
     fixed, shut = dict(forced), set(forbidden)
     choice_of = {(row.candidate_id, row.posting_id): row.choice for row in rows}
     for row in rows:
-        place = found.place_of.get(row.candidate_id)
+        place = matched.place_of.get(row.candidate_id)
         row.outcome = _outcome(row, place, choice_of.get((row.candidate_id, place)), fixed, shut)
     Application.objects.bulk_update(rows, ["outcome"], batch_size=500)
     last = locked.rounds.order_by("-number").values_list("number", flat=True).first() or 0
@@ -103,18 +105,19 @@ def run_matching(*, cohort: Cohort, by: User) -> MatchRound:
 def confirm_matching(*, matching: MatchRound, by: User) -> MatchRound:
     """Turn the pairs of the newest round into offers, and tell everybody who took part.
 
+    Everything is locked in one order, as where an offer is answered: cohort, postings, applications.
     Raises ConflictError for an older round, or when a pair no longer stands: then the cohort is matched again.
     """
     require(by, "programme.manage", matching)
-    cohort = _locked(matching.cohort)
+    cohort = locked_cohort(matching.cohort)
     locked = MatchRound.objects.select_for_update().get(pk=matching.pk)
     if locked.confirmed_at is not None or cohort.rounds.filter(number__gt=locked.number).exists():
         raise ConflictError(_("A newer round has taken the place of this one, or it was confirmed already."))
     cohort.state = COHORT_MOVES.require("match", cohort.state, what=str(cohort))
-    rows = Application.objects.filter(pk__in=locked.pairs).select_related("posting").order_by("posting", "rank")
-    for row in rows:
-        posting = locked_posting(row.posting)
-        one = locked_application(row)
+    pairs = Application.objects.filter(pk__in=locked.pairs)
+    postings = {row.pk: row for row in locked_postings(pairs.values("posting"))}
+    for one in locked_applications(pairs.values("pk"), postings):
+        posting = postings[one.posting_id]
         if one.state not in WAITING or posting.state not in _OFFERING:
             raise ConflictError(_("“%(pair)s” no longer stands; match the cohort again.") % {"pair": one})
         offer_seat(one, posting, by)
@@ -125,6 +128,11 @@ def confirm_matching(*, matching: MatchRound, by: User) -> MatchRound:
     locked.save(update_fields=["confirmed_at", "confirmed_by"])
     _record("confirm_matching", cohort, by, n=len(locked.pairs))
     return locked
+
+
+def said_outcome(outcome: str) -> str:
+    """The outcome as coordinators read it, who see both sides."""
+    return str(_TO_COORDINATORS[Outcome(outcome)]) if outcome else ""
 
 
 def why(application: Application, *, to_student: bool) -> str:
@@ -150,6 +158,16 @@ _TO_STUDENT = {
     Outcome.NOT_CHOSEN: gettext_lazy("You did not rank this place."),
     Outcome.FORBIDDEN: gettext_lazy("The coordinators ruled this pair out, with a reason that they tell you."),
     Outcome.ELSEWHERE: gettext_lazy("The coordinators set you to another place."),
+}
+_TO_COORDINATORS = {
+    Outcome.MATCHED: gettext_lazy("matched"),
+    Outcome.FORCED: gettext_lazy("set by a rule"),
+    Outcome.BETTER: gettext_lazy("has a place that they ranked higher"),
+    Outcome.FULL: gettext_lazy("the seats went to others"),
+    Outcome.UNRANKED: gettext_lazy("not ranked by the host"),
+    Outcome.NOT_CHOSEN: gettext_lazy("not ranked by the student"),
+    Outcome.FORBIDDEN: gettext_lazy("ruled out"),
+    Outcome.ELSEWHERE: gettext_lazy("set to another place by a rule"),
 }
 _TO_HOST = {
     Outcome.MATCHED: gettext_lazy(
@@ -196,10 +214,6 @@ def _free_seats(cohort: Cohort, now: Any) -> dict[Any, int]:
         held[key] += 1
     rows = Posting.objects.filter(cohort=cohort, state__in=_OFFERING).values_list("pk", "places")
     return {key: max(0, places - held[key]) for key, places in rows}
-
-
-def _locked(cohort: Cohort) -> Cohort:
-    return Cohort.objects.select_for_update(of=("self",)).select_related("programme__organisation").get(pk=cohort.pk)
 
 
 def _record(verb: str, cohort: Cohort, by: User, **data: Any) -> None:

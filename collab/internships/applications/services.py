@@ -163,9 +163,9 @@ def submit_application(*, application: Application, by: User, version: int) -> A
 def withdraw_application(*, application: Application, by: User, reason: str = "") -> Application:
     """Take it back; a seat that it held is free again. Once there is a placement, that is cancelled instead."""
     locked = _own(application, by)
+    state = APPLICATION_MOVES.require("withdraw", locked.state, what=str(locked.posting))
     if hasattr(locked, "placement"):
         raise ConflictError(_("There is a placement already: ask the coordinators to cancel it."))
-    state = APPLICATION_MOVES.require("withdraw", locked.state, what=str(locked.posting))
     was_sent = locked.submitted_at is not None
     locked.reason = reason.strip()
     locked.require_clean()
@@ -234,7 +234,7 @@ def answer_offer(*, application: Application, accept: bool, by: User, reason: st
     except IntegrityError:
         raise ConflictError(_("You have accepted another place in this cohort.")) from None
     for row in others:
-        row.reason = _("Another place was accepted.")
+        row.reason = "placed_elsewhere"
         move_to(row, ApplicationState.WITHDRAWN, by, reason=row.reason)
     accepted(locked, by)
     note("accept", locked, by, organisation=posting.organisation)
@@ -251,7 +251,10 @@ def rank_choices(*, cohort: Cohort, order: Sequence[Application], by: User) -> l
     require(by, "programme.rank", cohort)
     _require_ranking(cohort, timezone.now())
     mine = {
-        row.pk: row for row in Application.objects.select_for_update(of=("self",)).filter(cohort=cohort, candidate=by)
+        row.pk: row
+        for row in Application.objects.select_for_update(of=("self",))
+        .filter(cohort=cohort, candidate=by)
+        .order_by("pk")
     }
     keys = [row.pk for row in order]
     if len(set(keys)) != len(keys):

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from django.utils.translation import gettext_lazy
+
 from collab.kernel.tables import Moves
 
 
@@ -40,6 +42,19 @@ APPLICATION_MOVES = Moves(
         "place": ({_A.ACCEPTED}, _A.PLACED),
     }
 )
+
+
+# Why the platform ended an application: kept as a code, told in the language of whoever reads it.
+REASONS = {
+    "placed_elsewhere": gettext_lazy("Another place was accepted."),
+    "posting_withdrawn": gettext_lazy("The posting was withdrawn."),
+    "cohort_closed": gettext_lazy("The cohort was closed."),
+}
+
+
+def said_reason(reason: str) -> str:
+    """The reason as one reads it: a sentence for a code, and what a person wrote as it is."""
+    return str(REASONS.get(reason, reason))
 
 
 class Outcome(StrEnum):

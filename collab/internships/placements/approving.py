@@ -13,6 +13,7 @@ from collab.audit.services import record
 from collab.inbox.models import Request
 from collab.inbox.services import ask, decide_request, lapse_requests
 from collab.inbox.states import Decision, RequestState
+from collab.internships.oneself import require_other
 from collab.internships.placements.models import Placement
 from collab.internships.placements.required import missing_for
 from collab.internships.placements.states import PLACEMENT_MOVES
@@ -66,6 +67,7 @@ def placement_decided(request: Request, by: User) -> None:
         "student", "university", "host", "mentor", "supervisor", "cohort", "host_agreement", "project", "posting"
     )
     placement = rows.get(pk=request.subject_id)
+    require_other(by, placement.student)
     host = request.organisation_id == placement.host_id
     if request.state != RequestState.APPROVED:
         if not host:

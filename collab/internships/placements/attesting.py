@@ -22,7 +22,7 @@ from collab.internships.placements.models import LogEntry, Placement
 from collab.internships.placements.states import LogState, PlacementState
 from collab.internships.programmes.models import Cohort
 from collab.kernel.errors import ConflictError
-from collab.kernel.paper import each
+from collab.kernel.paper import both, each
 
 TITLE_MAX = 160
 _TYPE = Placement._meta.label_lower
@@ -116,9 +116,10 @@ def _evidence(placement: Placement, hours: Decimal) -> list[dict[str, str]]:
     """What the certificate rests on, so that whoever signed it can be asked for it."""
     found = []
     if hours:
-        found.append({"name": "Log book", "narrative": f"{hours.normalize():f} h confirmed by the mentor"})
+        told = format_lazy(gettext_lazy("{hours} hours, confirmed by the mentor"), hours=f"{hours.normalize():f}")
+        found.append({"name": both(gettext_lazy("Log book")), "narrative": both(told)})
     if placement.agreement is not None:
-        found.append({"name": "Learning agreement", "narrative": placement.agreement.reference})
+        found.append({"name": both(gettext_lazy("Learning agreement")), "narrative": placement.agreement.reference})
     return found
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from collab.access.policy import require
 from collab.accounts.models import User
+from collab.internships.oneself import require_other
 from collab.internships.placements.models import (
     Evaluation,
     LogEntry,
@@ -108,6 +109,7 @@ def settle_note(*, note: PlacementNote, settlement: str, by: User, follow: bool 
     """Say what was done about an incident, or follow a feedback: draft the extension, or end the placement."""
     placement = note.placement
     require(by, "placement.manage", placement)
+    require_other(by, placement.student)
     row = PlacementNote.objects.select_for_update().get(pk=note.pk)
     if row.settled_at is not None or row.kind not in {NoteKind.INCIDENT, NoteKind.FEEDBACK}:
         raise ConflictError(_("There is nothing to settle here."))

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from collab.access.policy import visible_to
 from collab.internships.placements.states import LogState, PlacementState
 from collab.internships.programmes.models import sensible
+from collab.internships.programmes.questions import said_label
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.kernel.records import Record
 
@@ -251,6 +252,7 @@ class NoteKind(models.TextChoices):
     FEEDBACK = "feedback", _("Milestone feedback")
     INCIDENT = "incident", _("Incident")
     MENTOR = "mentor", _("Change of mentor")
+    SUPERVISOR = "supervisor", _("Change of supervisor")
     DATES = "dates", _("Change of dates")
 
 
@@ -340,4 +342,5 @@ class Evaluation(Record):
         return f"{self.get_side_display()} · {self.total}"
 
     def rows(self) -> list[dict[str, Any]]:
-        return [row | {"score": self.scores.get(row["key"])} for row in self.criteria]
+        """Each criterion as one reads it, with its score."""
+        return [row | {"label": said_label(row), "score": self.scores.get(row["key"])} for row in self.criteria]

@@ -13,15 +13,23 @@ from django.utils.translation import gettext_lazy
 from collab.access.policy import Missing, allowed, require
 from collab.access.roles import Role
 from collab.accounts.models import Membership, User
+from collab.agreements.models import Agreement
+from collab.agreements.services import close_agreement, hold_agreement
 from collab.audit.services import record
 from collab.inbox.services import lapse_requests, set_obligation, settle_obligation
 from collab.inbox.states import ObligationKind
+from collab.internships.applications.deciding import locked_application
 from collab.internships.applications.models import Application
+from collab.internships.applications.services import move_to, note
+from collab.internships.applications.states import APPLICATION_MOVES
+from collab.internships.oneself import require_other
 from collab.internships.placements.approving import PLACEMENT, ask_host, open_request
 from collab.internships.placements.models import NoteKind, Placement, PlacementNote
 from collab.internships.placements.required import belongs, missing_for
 from collab.internships.placements.states import BEFORE_SIGNATURE, OPEN, PLACEMENT_MOVES, PlacementState
-from collab.internships.telling import tell
+from collab.internships.programmes.models import Cohort
+from collab.internships.programmes.services import NAMED_MAX
+from collab.internships.telling import tell, who_run
 from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, RefusedError, StaleError
 
 # Who writes what. Terms that others approved send it back to them when they change.
@@ -85,7 +93,7 @@ def edit_placement(*, placement: Placement, by: User, version: int, **changes: A
     changed = {name for name in changes if getattr(before, name) != getattr(locked, name)}
     if changed - _ALWAYS and locked.state not in BEFORE_SIGNATURE - {PlacementState.OUT_FOR_SIGNATURE}:
         raise ConflictError(_("The learning agreement is out or signed: its terms change only by a new version."))
-    _check_people(locked)
+    _check_people(locked, changed)
     if changed - _NO_TERMS and locked.state in PLACEMENT_MOVES.sources("return"):
         locked.state = PLACEMENT_MOVES.target("return")
         locked.approved_by_host = locked.approved_by_university = None
@@ -132,17 +140,65 @@ def onboard(*, placement: Placement, by: User) -> Placement:
 
 @transaction.atomic
 def move_placement(*, placement: Placement, move: str, by: User, reason: str = "") -> Placement:
-    """Suspend, resume, cancel, terminate, complete or fail it. What ends it, ends the access in the same moment."""
-    if move not in {"suspend", "resume", "cancel", "terminate", "complete", "fail"}:
+    """Suspend, resume, cancel, terminate, complete or fail it. What ends it, ends the access in the same moment.
+
+    A placement that is cancelled, or terminated before its last day is over, frees the seat and the student.
+    """
+    if move not in {"suspend", "resume", *_ENDING}:
         raise InvalidError(_("Choose one of the moves offered."), field="move")
+    if move in _ENDING:
+        _hold(placement, by)
     locked = _to_move(placement, move, by)
     if move in {"suspend", "cancel", "terminate", "fail"} and not reason.strip():
         raise InvalidError(_("Give the reason."), field="reason")
     locked.reason = reason.strip()
     _follow(locked, move, by)
     _save(locked, move, by)
+    if move in _ENDING and locked.agreement is not None:
+        close_agreement(agreement=locked.agreement, reason=locked.reason, by=by, standing=move != "complete")
+    if move == "cancel" or (move == "terminate" and timezone.now() < locked.is_over_at):
+        _give_back(locked, by)
     tell(locked, gettext_lazy("The placement moved on: {row}"), people_of(locked), but=by)
     return locked
+
+
+_ENDING = frozenset({"cancel", "terminate", "complete", "fail"})
+
+
+def _hold(placement: Placement, by: User) -> None:
+    """Agreement and application are locked before the placement, in the order in which everybody locks them."""
+    require(by, "placement.manage", placement)
+    hold_agreement_of(placement)
+    locked_application(placement.application)
+
+
+def hold_agreement_of(placement: Placement) -> None:
+    """Whoever signs or declines locks the version first, and the placement with it."""
+    agreement = Agreement.objects.filter(placements=placement.pk).first()
+    if agreement is not None:
+        hold_agreement(agreement)
+
+
+def _give_back(placement: Placement, by: User) -> None:
+    """The seat is free, and the student may apply again wherever applications are still taken."""
+    application = locked_application(placement.application)
+    state = APPLICATION_MOVES.require("withdraw", application.state, what=str(application))
+    application.reason = placement.reason
+    move_to(application, state, by, reason=placement.reason)
+    host = placement.host
+    note("free", application, by, organisation=host)
+    tell(application, gettext_lazy("Your place is given up, and you may apply again: {row}"), [application.candidate])
+    tell(application, gettext_lazy("A seat is free again: {row}"), who_run(host, "posting.manage"), but=by)
+
+
+def placements_open(cohort: Cohort) -> list[Missing]:
+    """Placements that keep a cohort from being closed, by name."""
+    rows = Placement.objects.filter(cohort=cohort, state__in=OPEN).select_related("student", "host")
+    text = _("A placement is open: %(row)s.")
+    return [
+        Missing("placement_open", text % {"row": row}, row.get_absolute_url())
+        for row in rows.order_by("student__name", "pk")[:NAMED_MAX]
+    ]
 
 
 def _follow(placement: Placement, move: str, by: User) -> None:
@@ -163,6 +219,7 @@ def change_mentor(*, placement: Placement, mentor: User, reason: str, by: User) 
     """Another mentor of the host guides the intern from now on; the reason stays in the notes."""
     require(by, "placement.approve", placement)
     locked = locked_placement(placement)
+    require_other(by, locked.student)
     if locked.state not in OPEN:
         raise ConflictError(_("The placement is over; what it says stays as it is."))
     if locked.mentor_id == mentor.pk:
@@ -170,14 +227,36 @@ def change_mentor(*, placement: Placement, mentor: User, reason: str, by: User) 
     if not reason.strip():
         raise InvalidError(_("Give the reason."), field="reason")
     before, locked.mentor = locked.mentor, mentor
-    _check_people(locked)
-    locked.version += 1
-    locked.require_clean()
-    locked.save()
-    PlacementNote.objects.create(placement=locked, kind=NoteKind.MENTOR, author=by, text=reason.strip()[:4000])
-    note_act("change_mentor", locked, by)
+    _replace(locked, "mentor", reason, by)
     tell(locked, gettext_lazy("The mentor changes: {row}"), [*people_of(locked), before], but=by)
     return locked
+
+
+@transaction.atomic
+def change_supervisor(*, placement: Placement, supervisor: User, reason: str, by: User) -> Placement:
+    """Another member of the university follows the intern from now on; the reason stays in the notes."""
+    require(by, "placement.manage", placement)
+    locked = locked_placement(placement)
+    require_other(by, locked.student)
+    if locked.state not in OPEN:
+        raise ConflictError(_("The placement is over; what it says stays as it is."))
+    if locked.supervisor_id == supervisor.pk:
+        raise ConflictError(_("%(person)s is the supervisor already.") % {"person": supervisor})
+    if not reason.strip():
+        raise InvalidError(_("Give the reason."), field="reason")
+    before, locked.supervisor = locked.supervisor, supervisor
+    _replace(locked, "supervisor", reason, by)
+    tell(locked, gettext_lazy("The supervisor changes: {row}"), [*people_of(locked), before], but=by)
+    return locked
+
+
+def _replace(placement: Placement, who: str, reason: str, by: User) -> None:
+    _check_people(placement, {who})
+    placement.version += 1
+    placement.require_clean()
+    placement.save()
+    PlacementNote.objects.create(placement=placement, kind=NoteKind(who), author=by, text=reason.strip()[:4000])
+    note_act(f"change_{who}", placement, by)
 
 
 def people_of(placement: Placement) -> list[User]:
@@ -237,6 +316,7 @@ def _end_at(membership: Membership, at: datetime) -> None:
 def _to_move(placement: Placement, move: str, by: User) -> Placement:
     require(by, "placement.manage", placement)
     locked = locked_placement(placement)
+    require_other(by, locked.student)
     state = PLACEMENT_MOVES.require(move, locked.state, what=str(locked))
     missing = missing_for(move, locked)
     if missing:
@@ -252,10 +332,11 @@ def _save(placement: Placement, move: str, by: User) -> None:
     note_act(move, placement, by)
 
 
-def _check_people(placement: Placement) -> None:
+def _check_people(placement: Placement, changed: set[str]) -> None:
+    """Only who is named now is looked at: somebody who has left does not keep others from writing their part."""
     for name, organisation in (("mentor", placement.host), ("supervisor", placement.university)):
         person = getattr(placement, name)
-        if person is None:
+        if person is None or name not in changed:
             continue
         if person.pk == placement.student_id:
             raise InvalidError(_("Nobody guides themselves."), field=name)

@@ -21,9 +21,10 @@ from collab.agreements.library import TemplateVersion
 from collab.agreements.models import AgreementVersion
 from collab.agreements.services import draft_agreement, draft_from_template, send_for_signature
 from collab.agreements.states import STANDING, VersionState
+from collab.internships.oneself import require_other
 from collab.internships.placements.models import Placement, StudentSignature
 from collab.internships.placements.required import missing_for
-from collab.internships.placements.services import locked_placement, move_access, note_act
+from collab.internships.placements.services import hold_agreement_of, locked_placement, move_access, note_act
 from collab.internships.placements.states import PLACEMENT_MOVES, PlacementState
 from collab.internships.telling import tell, who_run
 from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, RefusedError
@@ -45,6 +46,7 @@ def draft_learning_agreement(*, placement: Placement, governing_law: str, by: Us
     """
     require(by, "placement.manage", placement)
     locked = locked_placement(placement)
+    require_other(by, locked.student)
     if locked.state != PlacementState.OUT_FOR_SIGNATURE:
         PLACEMENT_MOVES.require("send", locked.state, what=str(locked))
     elif _lives(locked):
@@ -68,6 +70,7 @@ def propose_change(*, placement: Placement, reason: str, by: User, **changes: An
     """Write a further version with other terms. Until all three have signed it, the placement stays as it is."""
     require(by, "placement.manage", placement)
     locked = locked_placement(placement)
+    require_other(by, locked.student)
     PLACEMENT_MOVES.require("change", locked.state, what=str(locked))
     unknown = sorted(set(changes) - set(CHANGEABLE))
     if unknown:
@@ -92,7 +95,8 @@ def propose_change(*, placement: Placement, reason: str, by: User, **changes: An
     locked.pending = {
         name: value.isoformat() if isinstance(value, date) else str(value) for name, value in changes.items()
     }
-    locked.dates_reason = reason.strip()[:500] if _DAYS & set(changes) else locked.dates_reason
+    if _DAYS & set(changes):
+        locked.pending["dates_reason"] = reason.strip()[:500]
     version = _draft(locked, changes, law, by, dict((last.template_values or {}) if last else {}))
     _save(locked, "propose_change", by, fields=sorted(changes))
     return version
@@ -107,6 +111,7 @@ def sign_as_student(*, placement: Placement, typed_name: str, document_sha256: s
     require(by, "placement.sign", placement)
     if getattr(by, "token", None) is not None:
         raise RefusedError([Missing("token_signs", _("Sign in the browser: a token cannot sign."))])
+    hold_agreement_of(placement)
     locked = locked_placement(placement)
     version = version_to_sign(locked)
     if version is None:
@@ -138,6 +143,14 @@ def version_to_sign(placement: Placement) -> AgreementVersion | None:
     return rows.filter(state__in=[VersionState.OUT_FOR_SIGNATURE, *STANDING]).order_by("-number").first()
 
 
+def signed_version(placement: Placement) -> AgreementVersion | None:
+    """The newest version that all three have signed, whether or not it has ended since."""
+    if placement.agreement is None:
+        return None
+    rows = placement.agreement.versions.select_related("agreement__project", "student_signature")
+    return rows.filter(executed_at__isnull=False, student_signature__isnull=False).order_by("-number").first()
+
+
 def agreement_executed(version: AgreementVersion, by: User) -> None:
     """The two organisations have signed; with the student's signature under the same hash it is complete."""
     placement = Placement.objects.filter(agreement=version.agreement_id).first()
@@ -148,6 +161,34 @@ def agreement_executed(version: AgreementVersion, by: User) -> None:
         _signed_by_all(locked, by)
     else:
         tell(locked, gettext_lazy("Your signature is missing: {row}"), [locked.student])
+
+
+def agreement_ended(version: AgreementVersion, by: User) -> None:
+    """A party declined, or it was taken back or ended: the terms can be written anew, and a change is off."""
+    placement = Placement.objects.filter(agreement=version.agreement_id).first()
+    if placement is None:
+        return
+    locked = locked_placement(placement)
+    if locked.state == PlacementState.OUT_FOR_SIGNATURE and not _lives(locked):
+        locked.state = PLACEMENT_MOVES.require("unsend", locked.state, what=str(locked))
+        _save(locked, "unsend", by)
+        title = gettext_lazy("The learning agreement was not signed, its terms can be changed: {row}")
+    elif locked.pending and not _waits(locked):
+        fields, locked.pending = sorted(locked.pending), {}
+        _save(locked, "drop_change", by, fields=fields)
+        title = gettext_lazy("The change was not signed, the placement stays as it is: {row}")
+    else:
+        return
+    people = [locked.student, locked.mentor, *who_run(locked.university, "placement.manage")]
+    tell(locked, title, people, but=by)
+
+
+def _waits(placement: Placement) -> bool:
+    """Whether a version is on its way, or signed by the two organisations and not yet by the student."""
+    if placement.agreement is not None and placement.agreement.versions.under_way().exists():
+        return True
+    version = version_to_sign(placement)
+    return version is not None and not StudentSignature.objects.filter(version_signed=version).exists()
 
 
 def _signed_by_all(placement: Placement, by: User) -> None:

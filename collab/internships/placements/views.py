@@ -25,6 +25,7 @@ from collab.internships.forms import (
     PlacementForm,
     SettleForm,
     SignForm,
+    SupervisorForm,
 )
 from collab.internships.models import Evaluation, LogEntry, Placement, PlacementNote, StudentSignature
 from collab.internships.placements.approving import answer_placement, open_request
@@ -34,6 +35,7 @@ from collab.internships.placements.reminding import remind
 from collab.internships.placements.required import belongs, missing_for
 from collab.internships.placements.services import (
     change_mentor,
+    change_supervisor,
     edit_placement,
     fields_for,
     move_placement,
@@ -44,6 +46,7 @@ from collab.internships.placements.signing import (
     draft_learning_agreement,
     propose_change,
     sign_as_student,
+    signed_version,
     version_to_sign,
 )
 from collab.internships.placements.states import OPEN, PLACEMENT_MOVES, UNDER_WAY, PlacementState
@@ -90,6 +93,7 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
         "missing": missing_for(move, row) if (move and move != "complete") or (move and manages) else [],
         "version": version,
         "signature": signature,
+        "signed": signed_version(row),
         "may_sign": "placement.sign" in may and version is not None and signature is None,
         "may_edit": row.state in OPEN and bool(fields_for(row, user)),
         "to_answer": [one for one in asked if open_request(row, one) is not None],
@@ -99,6 +103,7 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_change": manages and row.state == PlacementState.ONBOARDED,
         "may_move": manages and bool(_moves(row)),
         "may_mentor": "placement.approve" in may and row.state in OPEN,
+        "may_supervisor": manages and row.state in OPEN,
         "may_log": "placement.intern" in may and row.state in UNDER_WAY,
         "may_note": row.state in UNDER_WAY,
         "may_confirm": "placement.confirm" in may,
@@ -177,6 +182,17 @@ def placement_sign(request: HttpRequest, pk: UUID) -> HttpResponse:
     return submit(request, form, sign) or show(request, "collab/internships/sign.html", context, form)
 
 
+def placement_signed(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What the three have signed, for those who take part: the agreement itself is only for those who draft or sign."""
+    row = _placement(request, "placement.view", pk)
+    version = signed_version(row)
+    if version is None:
+        raise ConflictError(_("The learning agreement is not signed by all three yet."))
+    signatures = version.signatures.select_related("party", "signer").order_by("created_at")
+    context = {"placement": row, "version": version, "signatures": signatures, "own": version.student_signature}
+    return show(request, "collab/internships/signed.html", context)
+
+
 def placement_onboard(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = _placement(request, "placement.manage", pk)
     return act(
@@ -215,6 +231,16 @@ def placement_mentor(request: HttpRequest, pk: UUID) -> HttpResponse:
         return change_mentor(placement=row, by=request.user, **form.values()).get_absolute_url()
 
     return _page(request, row, form, change, _("Change the mentor"))
+
+
+def placement_supervisor(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _placement(request, "placement.manage", pk)
+    form = SupervisorForm(sent(request), organisation=row.university)
+
+    def change() -> str:
+        return change_supervisor(placement=row, by=request.user, **form.values()).get_absolute_url()
+
+    return _page(request, row, form, change, _("Change the supervisor"))
 
 
 def placement_log(request: HttpRequest, pk: UUID) -> HttpResponse:

@@ -154,6 +154,9 @@ class CheckPoint(Record):
     def __str__(self) -> str:
         return self.name
 
+    def clean(self) -> None:
+        sensible(due_on=self.due_on)
+
 
 class Audience(models.TextChoices):
     PUBLIC = "public", _("everybody: it stands on the public page")

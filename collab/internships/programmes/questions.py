@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from collab.kernel.errors import Fault, FaultyInputError
 from collab.kernel.names import faulty_character
@@ -34,7 +34,8 @@ def criteria_are_good(value: Any) -> None:
     if not isinstance(value, list) or not 2 <= len(value) <= 30:
         raise ValidationError(_("Write 2 to 30 criteria."))
     for row in value:
-        good = isinstance(row, dict) and set(row) == {"key", "about", "label", "weight"}
+        good = isinstance(row, dict) and set(row) - {"label_zh"} == {"key", "about", "label", "weight"}
+        good = good and _is_line(row.get("label_zh", "–"))
         if not good or row["about"] not in {"intern", "host"} or not _is_line(row["label"]) or not _is_line(row["key"]):
             raise ValidationError(
                 _("Each criterion has a key, a label, a weight, and is about the intern or the host.")
@@ -43,6 +44,36 @@ def criteria_are_good(value: Any) -> None:
             raise ValidationError(_("Weights are whole numbers from 1 to 100."))
     if len({row["key"] for row in value}) != len(value) or {row["about"] for row in value} != {"intern", "host"}:
         raise ValidationError(_("Name each criterion once, and at least one about each side."))
+
+
+def said_label(row: Mapping[str, Any]) -> str:
+    """A criterion as one reads it: the default ones are translated, others have their own Chinese label, or none."""
+    own = str(row.get("label_zh", ""))
+    return own if own and (get_language() or "").startswith("zh") else _(row["label"])
+
+
+def criteria_lines(criteria: Sequence[Mapping[str, Any]], about: str) -> str:
+    """`Quality of the work | 工作质量 | 3`, one on each line, as they are written in the form."""
+    rows = [row for row in criteria if row["about"] == about]
+    return "\n".join(" | ".join([row["label"], row.get("label_zh", ""), str(row["weight"])]) for row in rows)
+
+
+def criteria_of(lines: str, about: str, known: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The same read back; a criterion that keeps its label keeps its key."""
+    keys = {row["label"]: row["key"] for row in known if row["about"] == about}
+    taken, found = {row["key"] for row in known}, []
+    for line in filter(None, (text.strip() for text in lines.splitlines())):
+        label, *more = [part.strip() for part in line.split("|")]
+        chinese, weight = (more[0] if len(more) > 1 else ""), (more[-1] if more else "")
+        if len(more) > 2 or not label or not (weight.isascii() and weight.isdigit() and len(weight) < 4):
+            raise ValidationError(
+                _("Write “label | Chinese label | weight” on each line: “%(line)s”.") % {"line": line}
+            )
+        key = keys.get(label) or next(name for n in range(1, 99) if (name := f"{about}_{n}") not in taken)
+        taken.add(key)
+        row = {"key": key, "about": about, "label": label, "weight": int(weight)}
+        found.append(row | ({"label_zh": chinese} if chinese else {}))
+    return found
 
 
 def questions_are_good(value: Any) -> None:

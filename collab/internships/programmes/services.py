@@ -10,13 +10,13 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from collab.access.policy import require
+from collab.access.policy import Missing, require
 from collab.accounts.models import Organisation, OrganisationKind, User
 from collab.audit.services import record
 from collab.internships.programmes.models import Audience, CheckPoint, Cohort, Posting, Programme
 from collab.internships.programmes.states import COHORT_MOVES, POSTING_MOVES, CohortState, PostingState
 from collab.internships.telling import tell, who_run
-from collab.kernel.errors import ConflictError, InvalidError, StaleError
+from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, StaleError
 
 PROGRAMME_FIELDS = ("name", "name_zh", "about", "criteria")
 COHORT_FIELDS = (
@@ -27,13 +27,23 @@ POSTING_FIELDS = (
     "project", "title", "title_zh", "duties", "skills", "eligibility", "places", "starts_on", "ends_on", "place",
     "remote", "pay", "currency", "hours", "credits", "closes_at", "audience", "questions",
 )  # fmt: skip
+NAMED_MAX = 20  # of what keeps a cohort open
 _WITHDRAWN: list[Callable[[Posting, User], None]] = []
+_CLOSING: list[tuple[Callable[[Cohort], list[Missing]], Callable[[Cohort, User], None] | None]] = []
 
 
 def register_withdrawn(then: Callable[[Posting, User], None]) -> None:
     """Run `then(posting, by)` in the transaction in which a posting is withdrawn."""
     if then not in _WITHDRAWN:
         _WITHDRAWN.append(then)
+
+
+def register_closing(
+    missing: Callable[[Cohort], list[Missing]], then: Callable[[Cohort, User], None] | None = None
+) -> None:
+    """A cohort is closed once `missing(cohort)` names nothing; `then(cohort, by)` runs in the same transaction."""
+    if (missing, then) not in _CLOSING:
+        _CLOSING.append((missing, then))
 
 
 # --- programmes and cohorts
@@ -79,7 +89,7 @@ def begin_cohort(*, programme: Programme, by: User, **facts: Any) -> Cohort:
 def edit_cohort(*, cohort: Cohort, by: User, version: int, **changes: Any) -> Cohort:
     """Move its dates. Raises StaleError when somebody was faster."""
     require(by, "programme.manage", cohort)
-    locked = _locked_cohort(cohort)
+    locked = locked_cohort(cohort)
     if locked.state == CohortState.CLOSED:
         raise ConflictError(_("The cohort is closed."))
     _changed(locked, changes, COHORT_FIELDS, version)
@@ -89,12 +99,23 @@ def edit_cohort(*, cohort: Cohort, by: User, version: int, **changes: Any) -> Co
 
 @transaction.atomic
 def move_cohort(*, cohort: Cohort, move: str, by: User) -> Cohort:
-    """Publish it, or close it when nothing goes on in it any more."""
+    """Publish it, or close it when nothing goes on in it any more.
+
+    Raises NotReadyError naming the offers and the placements that are open; who still waits is told that it is over.
+    """
     require(by, "programme.manage", cohort)
-    locked = _locked_cohort(cohort)
+    locked = locked_cohort(cohort)
     if move not in {"publish", "close"}:
         raise InvalidError(_("Choose one of the moves offered."), field="move")
     locked.state = COHORT_MOVES.require(move, locked.state, what=str(locked))
+    if move == "close":
+        locked_postings(locked.postings.values("pk"))  # nobody offers a seat meanwhile
+        missing = [one for check, _then in _CLOSING for one in check(locked)]
+        if missing:
+            raise NotReadyError(missing)
+        for _check, then in _CLOSING:
+            if then is not None:
+                then(locked, by)
     locked.version += 1
     locked.save(update_fields=["state", "version"])
     _record(f"cohort.{move}", locked, by, locked.programme.organisation, name=locked.name)
@@ -105,6 +126,9 @@ def move_cohort(*, cohort: Cohort, move: str, by: User) -> Cohort:
 def add_check_point(*, cohort: Cohort, kind: str, name: str, due_on: date, by: User) -> CheckPoint:
     """A day by which every placement has a check-in, a feedback or its evaluations."""
     require(by, "programme.manage", cohort)
+    cohort = locked_cohort(cohort)
+    if cohort.state == CohortState.CLOSED:
+        raise ConflictError(_("The cohort is closed."))
     row = CheckPoint(cohort=cohort, kind=kind, name=name, due_on=due_on)
     row.require_clean()
     if not cohort.starts_on <= due_on:
@@ -196,10 +220,18 @@ def move_posting(*, posting: Posting, move: str, by: User, reason: str = "") -> 
 
 def locked_posting(posting: Posting) -> Posting:
     """The row as it is now; two who want its last seat wait for each other here."""
-    rows = Posting.objects.select_for_update(of=("self",)).select_related(
+    return _locked_postings().get(pk=posting.pk)
+
+
+def locked_postings(keys: Any) -> list[Posting]:
+    """Several at once, in the order in which everybody locks them."""
+    return list(_locked_postings().filter(pk__in=keys).order_by("pk"))
+
+
+def _locked_postings() -> Any:
+    return Posting.objects.select_for_update(of=("self",)).select_related(
         "organisation", "cohort__programme__organisation", "created_by", "project"
     )
-    return rows.get(pk=posting.pk)
 
 
 def _check_posting(posting: Posting, universities: Sequence[Organisation]) -> None:
@@ -215,8 +247,10 @@ def _check_posting(posting: Posting, universities: Sequence[Organisation]) -> No
             )
 
 
-def _locked_cohort(cohort: Cohort) -> Cohort:
-    return Cohort.objects.select_for_update(of=("self",)).select_related("programme__organisation").get(pk=cohort.pk)
+def locked_cohort(cohort: Cohort) -> Cohort:
+    """The row as it is now. A placement or an application that only names it is still written meanwhile."""
+    rows = Cohort.objects.select_for_update(of=("self",), no_key=True).select_related("programme__organisation")
+    return rows.get(pk=cohort.pk)
 
 
 def _changed(

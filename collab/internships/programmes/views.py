@@ -16,7 +16,7 @@ from collab.accounts.models import Organisation
 from collab.courses.library.forms import AttachForm
 from collab.courses.library.services import attach_resource, detach_resource, links_of
 from collab.internships.applications.deciding import rank_students
-from collab.internships.applications.rounds import confirm_matching, run_matching
+from collab.internships.applications.rounds import confirm_matching, drop_rule, run_matching, said_outcome
 from collab.internships.applications.services import begin_application, rank_choices
 from collab.internships.applications.states import WAITING, ApplicationState
 from collab.internships.forms import (
@@ -25,18 +25,21 @@ from collab.internships.forms import (
     CohortForm,
     PostingEditForm,
     PostingForm,
+    ProgrammeEditForm,
     ProgrammeForm,
     ReasonForm,
     lines_of,
 )
 from collab.internships.models import Application, Cohort, MatchRound, PairRule, Placement, Posting, Programme
 from collab.internships.placements.attesting import attest_cohort, to_attest
+from collab.internships.programmes.questions import criteria_lines
 from collab.internships.programmes.services import (
     add_check_point,
     begin_cohort,
     begin_programme,
     edit_cohort,
     edit_posting,
+    edit_programme,
     move_cohort,
     move_posting,
     write_posting,
@@ -47,6 +50,7 @@ from collab.internships.reading import (
     hosts_of,
     late_q,
     outcomes_of,
+    pairs_of,
     ranked,
     stages_of,
     steps_of,
@@ -89,9 +93,9 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "applications": Application.objects.filter(candidate=user).with_names()[:SHOWN],
         "placements": Placement.objects.visible_to(user).with_names().filter(mine)[:SHOWN],
-        "reviews": Application.objects.filter(
-            reviews__reviewer=user, reviews__given_at=None, state__in=WAITING
-        ).with_names()[:SHOWN],
+        "reviews": Application.objects.visible_to(user, "application.review")
+        .filter(reviews__reviewer=user, reviews__given_at=None, state__in=WAITING)
+        .with_names()[:SHOWN],
         "page": page_of(request, postings),
         "cohorts": Cohort.objects.filter(programme__organisation__in=runs).select_related("programme")[:SHOWN],
         "open_cohorts": visible_to(user, "programme.view", Cohort.objects.filter(state="published"))
@@ -111,6 +115,19 @@ def programme_new(request: HttpRequest) -> HttpResponse:
         return begin_programme(by=request.user, **form.values()).get_absolute_url()
 
     return form_page(request, form, begin, _("New programme"))
+
+
+def programme_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Name, description, and what is evaluated; what was evaluated keeps the criteria of its day."""
+    programme = get_or_404(request.user, "programme.manage", Programme.objects.select_related("organisation"), pk=pk)
+    shown = {name: getattr(programme, name) for name in ("name", "name_zh", "about", "version")}
+    shown |= {f"about_{about}": criteria_lines(programme.criteria, about) for about in ("intern", "host")}
+    form = ProgrammeEditForm(sent(request), initial=shown, criteria=programme.criteria)
+
+    def change() -> str:
+        return edit_programme(programme=programme, by=request.user, **form.values()).get_absolute_url()
+
+    return form_page(request, form, change, _("Change the programme"), lead=str(programme))
 
 
 def cohort_new(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -223,9 +240,35 @@ def cohort_board(request: HttpRequest, pk: UUID) -> HttpResponse:
         "round": newest,
         "may_match": row.state == "published" and timezone.now() > row.ranking_ends_at,
         "to_attest": to_attest(row).filter(university=row.programme.organisation_id).count(),
-        "rules": PairRule.objects.filter(cohort=row).select_related("candidate", "posting", "created_by"),
+        "rules": _rules(row),
     }
     return show(request, "collab/internships/board.html", context)
+
+
+def cohort_pairs(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What the newest matching made of each application, with both sides' rankings, before it is confirmed."""
+    row = _cohort(request, "programme.manage", pk)
+    page = page_of(request, pairs_of(row))
+    page.object_list = list(page.object_list)
+    for one in page.object_list:
+        one.said_outcome = said_outcome(one.outcome)
+    context = {"cohort": row, "page": page, "round": row.rounds.first(), "rules": _rules(row)}
+    return show(request, "collab/internships/pairs.html", context)
+
+
+def cohort_drop_rule(request: HttpRequest, pk: UUID, rule: UUID) -> HttpResponse:
+    row = _cohort(request, "programme.manage", pk)
+    found: Any = get_or_404(request.user, "programme.manage", _rules(row), pk=rule)
+    return act(
+        request, lambda: drop_rule(rule=found, by=request.user), to=f"{row.get_absolute_url()}board/",
+        said=_("The rule is gone. Match the cohort again for it to count."),
+    )  # fmt: skip
+
+
+def _rules(cohort: Cohort) -> Any:
+    return PairRule.objects.filter(cohort=cohort).select_related(
+        "candidate", "posting", "created_by", "cohort__programme__organisation"
+    )
 
 
 def cohort_match(request: HttpRequest, pk: UUID) -> HttpResponse:

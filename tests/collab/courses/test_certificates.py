@@ -177,8 +177,27 @@ def test_forgeries_are_told_from_the_real_one(aurora):
 
 
 def test_a_row_changed_in_the_database_is_a_forgery_too(aurora):
+    made = certificate_for(aurora, evidence=[{"name": "Report"}])
+    for changed in (
+        {"recipient_name": "Somebody"}, {"title": "Doctor"}, {"title_zh": "博士"}, {"description": "Twelve years."},
+        {"description_zh": "十二年。"}, {"criteria": "None."}, {"criteria_zh": "无。"}, {"kind": "Course"},
+        {"evidence": [{"name": "Prize"}]}, {"issued_at": made.issued_at - timedelta(days=900)},
+        {"organisation": aurora.company}, {"valid_until": datetime(2100, 1, 1, tzinfo=UTC)},
+    ):  # fmt: skip
+        with transaction.atomic():
+            Certificate.objects.filter(pk=made.pk).update(**changed)
+            assert check(str(made.pk)).finding == Finding.FORGED, changed
+            transaction.set_rollback(True)
+    assert check(str(made.pk)).finding == Finding.VALID
+
+
+def test_one_signed_before_the_chinese_texts_were_is_compared_in_what_it_holds(aurora):
     made = certificate_for(aurora)
-    Certificate.objects.filter(pk=made.pk).update(recipient_name="Somebody Else")
+    claims = credential_of(made, made.issued_at)
+    del claims["credentialSubject"]["achievement"]["inChinese"]
+    Certificate.objects.filter(pk=made.pk).update(credential=signer().sign(claims))
+    assert check(str(made.pk)).finding == Finding.VALID
+    Certificate.objects.filter(pk=made.pk).update(title="Doctor")
     assert check(str(made.pk)).finding == Finding.FORGED
 
 
@@ -236,6 +255,15 @@ def test_a_batch_is_issued_when_somebody_else_approves_it(aurora):
     assert {row.issued_by for row in rows} == {aurora.university_signatory}
     assert len({row.list_index for row in rows}) == 2
     assert Notification.objects.filter(kind="certificate").count() == 2
+
+
+def test_nobody_approves_a_batch_with_a_certificate_of_their_own(aurora):
+    own = [Proposal(aurora.university_signatory, WHAT)]
+    propose_certificates(organisation=aurora.university, title="Own", proposals=own, by=admin_of(aurora))
+    with pytest.raises(RefusedError) as refused:
+        decide_request(request=Request.objects.get(), decision="approved", by=aurora.university_signatory)
+    assert refused.value.missing[0].code == "own_certificate"
+    assert str(aurora.university_signatory) in str(refused.value.missing[0].sentence)
 
 
 def test_a_batch_that_is_rejected_issues_nothing_and_may_be_proposed_again(aurora):

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from collab.access.policy import decide
 from collab.access.roles import Role
+from collab.accounts.models import Membership
 from collab.courses.certificates.checking import Finding, check
 from collab.courses.certificates.services import revoke_certificate
 from collab.courses.conditions import end_condition, set_condition
@@ -20,6 +21,7 @@ from collab.courses.editing import (
     edit_course,
     publish_version,
     remove_module,
+    retire_course,
     save_module,
     save_question,
     set_terms,
@@ -291,6 +293,27 @@ def test_data_of_one_dataset_or_of_all(school):
     end_condition(condition=condition, by=joint.lead)
     with pytest.raises(ConflictError):
         end_condition(condition=condition, by=joint.lead)
+
+
+def test_a_course_that_projects_ask_for_is_not_retired_and_one_for_a_party_alone_not_asked_for(school):
+    joint, teacher = school.joint, school.teacher
+    condition = required(joint, school.course)
+    for act in (
+        lambda: retire_course(course=school.course, by=teacher),
+        lambda: edit_course(course=school.course, by=teacher, version=school.course.version, audience="organisation"),
+    ):
+        with pytest.raises(NotReadyError) as refused:
+            act()
+        assert [one.code for one in refused.value.missing] == ["course_required"]
+    Membership.objects.create(user=teacher, organisation=joint.university, project=joint.project, role=Role.OBSERVER)
+    with pytest.raises(NotReadyError, match=str(joint.project)):
+        retire_course(course=school.course, by=teacher)
+    end_condition(condition=condition, by=joint.lead)
+    edit_course(course=school.course, by=teacher, version=school.course.version, audience="organisation")
+    school.course.refresh_from_db()
+    with pytest.raises(InvalidError, match=str(joint.company)):
+        required(joint, school.course)
+    assert retire_course(course=school.course, by=teacher).shown_state == "retired"
 
 
 def test_who_may_set_a_condition(school, borealis):

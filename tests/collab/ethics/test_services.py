@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta
 from unittest.mock import patch
 
 import pytest
+import time_machine
 from django.urls import reverse
 from django.utils import timezone
 
@@ -258,6 +259,38 @@ def test_a_full_case_needs_its_reviews_and_a_reviewer_sees_only_theirs(panel):
     assert can(two, "ethics.view", other)
     assert panel.approve(case).state == "approved"
     assert Request.objects.get(pk=case.request_id).decided_by == panel.chair
+
+
+def test_whoever_left_the_committee_or_was_not_waited_for_reads_no_case(panel):
+    case, (one, two) = panel.reviewed(panel.case()), panel.reviewers
+    [given] = case.reviews.all()
+    [waits] = assign(case=panel.case(), reviewers=[one], by=panel.chair)
+    [other] = assign(case=case, reviewers=[two], by=panel.chair)
+    assert can(one, "ethics.view", case) and can(one, "ethics.review", waits)
+    Membership.objects.filter(user=one).delete()
+    assert not can(one, "ethics.view", case) and not can(one, "ethics.deliberate", given)
+    with pytest.raises((NotFoundError, RefusedError)):
+        submit_review(review=waits, opinion="favour", text="Fine.", by=one, version=waits.version)
+    decide_case(case=fresh(case), decision="rejected", reason="No.", by=panel.chair)
+    assert fresh(other).state == "lapsed"
+    assert not can(two, "ethics.view", case) and not can(two, "ethics.review", other)
+
+
+def test_a_day_further_than_an_approval_holds_is_refused(panel):
+    far = day(365 * 11)
+    with pytest.raises(InvalidError):
+        assign(case=panel.case(), reviewers=panel.reviewers[:1], by=panel.chair, due_on=far)
+    with pytest.raises(InvalidError):
+        panel.approve(
+            panel.case(SHORT), decision="approved_with_conditions", conditions=[ConditionTerm("X", due_on=far)]
+        )
+
+
+def test_a_case_that_is_late_is_still_assigned(panel):
+    case = panel.case()
+    with time_machine.travel(case.request.due_at + timedelta(days=3)):
+        [review] = assign(case=case, reviewers=panel.reviewers[:1], by=panel.chair)
+        assert review.due_on == timezone.localdate()
 
 
 def test_nobody_reviews_or_decides_about_a_project_of_their_own(panel):

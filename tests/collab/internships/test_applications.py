@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from collab.access.roles import Role
+from collab.inbox.models import Notification
 from collab.internships.applications.deciding import (
     ask_reviewers,
     expire_offers,
@@ -29,18 +30,22 @@ from collab.internships.applications.services import (
     write_application,
 )
 from collab.internships.models import Application, Posting
-from collab.internships.programmes.services import edit_posting, move_posting
+from collab.internships.placements.services import move_placement
+from collab.internships.programmes.services import add_check_point, edit_posting, move_cohort, move_posting
 from collab.kernel.errors import (
     ConflictError,
     FaultyInputError,
     InvalidError,
     NotFoundError,
+    NotReadyError,
+    RefusedError,
     StaleError,
     TooLargeError,
     UnsupportedKindError,
 )
 from tests.cast import employ, organisation, person, upload
-from tests.collab.internships.season import PDF, PNG, Season, season
+from tests.collab.internships.season import PDF, PNG, Season, belongs, season
+from tests.pages import as_
 
 pytestmark = pytest.mark.django_db
 SECOND = timedelta(seconds=1)
@@ -149,6 +154,62 @@ def test_accepting_withdraws_the_others(summer):
     summer.accepted(student)
     other.refresh_from_db()
     assert (other.state, other.choice) == ("withdrawn", None)
+
+
+def test_why_the_platform_ended_it_is_told_in_the_language_of_the_reader(summer):
+    student = summer.student()
+    other = summer.apply(student, summer.offer(title="Second"))
+    with translation.override("zh-hans"):
+        summer.accepted(student)
+    other.refresh_from_db()
+    assert other.reason == other.events.last().reason == "placed_elsewhere"
+    assert as_(student).get(f"/api/v1/applications/{other.pk}/").json()["reason"] == "Another place was accepted."
+
+
+def test_nobody_decides_about_themselves(summer):
+    both = employ(summer.student("Both"), summer.company, Role.COORDINATOR)
+    row = summer.apply(both)
+    for act in (
+        lambda: make_offer(application=row, by=both),
+        lambda: propose_times(application=row, times=[timezone.now() + timedelta(days=1)], by=both),
+        lambda: rank_students(posting=summer.posting, order=[row], by=both),
+    ):
+        with pytest.raises(RefusedError) as refused:
+            act()
+        assert refused.value.missing[0].code == "own_case" and "Both" in str(refused.value.missing[0].sentence)
+
+
+def test_a_reviewer_who_left_the_host_reads_no_application(summer):
+    row = summer.apply(summer.student())
+    ask_reviewers(application=row, people=[summer.mentor], by=summer.host)
+    assert row in Application.objects.visible_to(summer.mentor)
+    belongs(summer.mentor).delete()
+    assert not Application.objects.visible_to(summer.mentor).exists()
+    with pytest.raises(NotFoundError):
+        give_review(application=row, score=8, by=summer.mentor)
+
+
+def test_a_cohort_closes_when_nothing_is_open_and_tells_who_waits(summer):
+    waits, offered = summer.apply(summer.student("Waits")), summer.apply(summer.student("Offered"))
+    draft = begin_application(posting=summer.posting, by=summer.student("Draft"))
+    offered = make_offer(application=offered, by=summer.host)
+    with pytest.raises(NotReadyError) as refused:
+        move_cohort(cohort=summer.cohort, move="close", by=summer.coordinator)
+    assert [one.code for one in refused.value.missing] == ["offer_open"]
+    assert "Offered" in str(refused.value.missing[0].sentence)
+    placement = answer_offer(application=offered, accept=True, by=offered.candidate).placement
+    with pytest.raises(NotReadyError) as refused:
+        move_cohort(cohort=summer.cohort, move="close", by=summer.coordinator)
+    assert [one.code for one in refused.value.missing] == ["placement_open"]
+    move_placement(placement=placement, move="cancel", reason="No money", by=summer.coordinator)
+    assert move_cohort(cohort=summer.cohort, move="close", by=summer.coordinator).state == "closed"
+    states = {row.pk: (row.state, row.reason) for row in Application.objects.all()}
+    assert states[waits.pk] == ("rejected", "cohort_closed") and states[draft.pk] == ("withdrawn", "cohort_closed")
+    assert Notification.objects.filter(person=waits.candidate, title__contains="closed").exists()
+    with pytest.raises(ConflictError):
+        add_check_point(
+            cohort=summer.cohort, kind="feedback", name="Half", due_on=summer.cohort.starts_on, by=summer.coordinator
+        )
 
 
 def test_ranks_do_not_repeat_and_end_with_the_second(summer):

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from collab.accounts.models import User
 from collab.courses.library.services import add_resource, links_of
+from collab.internships.applications.deciding import propose_times, rank_students
+from collab.internships.applications.rounds import run_matching
+from collab.internships.applications.services import rank_choices
 from collab.internships.models import Application, Posting
 from collab.internships.placements.reminding import remind
+from collab.internships.programmes.questions import said_label
 from collab.internships.programmes.services import add_check_point
+from collab.kernel.errors import InvalidError
 from tests.collab.internships.season import PDF, Season, posting_facts, season
 from tests.pages import as_, queries, text
 
@@ -66,6 +71,83 @@ def test_the_board_asks_as_often_for_five_thousand_as_for_none(summer):
     api = queries(browser, f"/api/v1/applications/?cohort={summer.cohort.pk}")
     assert queries(browser, f"/api/v1/applications/?cohort={summer.cohort.pk}&page_size=100") == api
     assert queries(browser, f"{summer.cohort.get_absolute_url()}report/") < 25
+
+
+def test_coordinators_look_at_the_pairs_before_they_confirm_and_drop_a_rule(summer):
+    student, rival = summer.student("Ann"), summer.student("Bo")
+    mine, other = summer.apply(student), summer.apply(rival)
+    for row in (mine, other):
+        rank_choices(cohort=summer.cohort, order=[row], by=row.candidate)
+    rank_students(posting=summer.posting, order=[other, mine], by=summer.host)
+    page, api, browser = summer.cohort.get_absolute_url(), "/api/v1/", as_(summer.coordinator)
+    sent = {"application": str(mine.pk), "forced": True, "reason": "She began here"}
+    made = browser.post(f"{api}pair-rules/", sent, "application/json")
+    assert made.status_code == 201, made.content
+    assert "She began here" in text(browser.get(f"{page}board/"))
+    with time_machine.travel(summer.cohort.ranking_ends_at + timedelta(seconds=1)):
+        run_matching(cohort=summer.cohort, by=summer.coordinator)
+        browser = as_(summer.coordinator)
+        assert "set by a rule" in text(browser.get(f"{page}pairs/"))
+        dropped = browser.post(f"{page}rules/{made.json()['id']}/drop/")
+        assert dropped.status_code == 302 and not summer.cohort.pair_rules.exists()
+        assert browser.post(f"{api}cohorts/{summer.cohort.pk}/match/").status_code == 201
+        found = browser.get(f"{api}cohorts/{summer.cohort.pk}/pairs/").json()["results"]
+        told = [(one["student"]["name"], one["choice"], one["rank"], one["outcome"]) for one in found]
+        assert told == [("Bo", 1, 1, "matched"), ("Ann", 1, 2, "full")]
+        for user in (summer.host, student):
+            assert as_(user).get(f"{page}pairs/").status_code in {403, 404}
+        for number, status in ((1, 409), (2, 200)):
+            sent = {"number": number}
+            response = browser.post(f"{api}cohorts/{summer.cohort.pk}/confirm/", sent, "application/json")
+            assert response.status_code == status, response.content
+    assert Application.objects.get(pk=other.pk).state == "offered"
+
+
+def test_what_is_evaluated_is_written_on_the_page_and_through_the_api(summer):
+    browser, programme = as_(summer.coordinator), summer.cohort.programme
+    page = f"/internships/programmes/{programme.pk}/edit/"
+    assert "Guidance by the mentor |  | 3" in text(browser.get(page))
+    sent = {"name": programme.name, "version": programme.version, "about_intern": "Craft | 手艺 | 2\nCare | 1"}
+    bad = browser.post(page, sent | {"about_host": "Guidance by the mentor"})
+    assert bad.status_code == 422
+    assert browser.post(page, sent | {"about_host": "Guidance by the mentor | 1"}).status_code == 302
+    programme.refresh_from_db()
+    kept = [(one["key"], one["label"], one.get("label_zh", ""), one["weight"]) for one in programme.criteria]
+    assert kept == [
+        ("intern_1", "Craft", "手艺", 2), ("intern_2", "Care", "", 1), ("guidance", "Guidance by the mentor", "", 1)
+    ]  # fmt: skip
+    with translation.override("zh-hans"):
+        assert said_label(programme.criteria[0]) == "手艺"
+    api = f"/api/v1/programmes/{programme.pk}/"
+    criteria = [{"key": "a", "about": "intern", "label": "A", "weight": 1}]
+    tag = {"If-Match": browser.get(api)["ETag"]}
+    assert browser.patch(api, {"criteria": criteria}, "application/json", headers=tag).status_code == 422
+    criteria.append({"key": "b", "about": "host", "label": "B", "weight": 2})
+    done = browser.patch(api, {"criteria": criteria}, "application/json", headers=tag)
+    assert done.status_code == 200 and done.json()["criteria"] == criteria, done.content
+
+
+def test_those_who_take_part_read_what_was_signed(summer):
+    placement = summer.approved(summer.described(summer.accepted(summer.student())))
+    page, api = f"{placement.get_absolute_url()}signed/", f"/api/v1/placements/{placement.pk}/signed/"
+    assert as_(placement.student).get(page).status_code == as_(placement.student).get(api).status_code == 409
+    placement = summer.signed(placement)
+    for user in (placement.student, summer.mentor, summer.supervisor):
+        assert page in text(as_(user).get(placement.get_absolute_url()))
+        assert "A talk every second week" in text(as_(user).get(page))
+        assert as_(user).get(api).json()["student"]["name"] == placement.student.name
+    assert as_(summer.student("Rival")).get(page).status_code == 404
+
+
+def test_days_far_away_are_refused(summer):
+    with pytest.raises(InvalidError):
+        add_check_point(
+            cohort=summer.cohort, kind="feedback", name="Half", due_on=date(9999, 1, 1), by=summer.coordinator
+        )
+    with pytest.raises(InvalidError):
+        propose_times(
+            application=summer.apply(summer.student()), times=[datetime(9000, 1, 1, tzinfo=UTC)], by=summer.host
+        )
 
 
 def test_what_helps_to_prepare_stands_on_the_posting(summer):

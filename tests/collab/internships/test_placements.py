@@ -8,25 +8,35 @@ from decimal import Decimal
 import jwt
 import pytest
 import time_machine
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from collab.access.policy import can
 from collab.access.roles import ROLE_WORDS, Role
 from collab.accounts.models import Membership
+from collab.agreements.services import decline_version, withdraw_version
 from collab.audit.services import first_break
 from collab.courses.certificates.checking import check
 from collab.courses.certificates.models import Certificate
-from collab.inbox.models import Request
+from collab.inbox.models import Notification, Request
 from collab.inbox.services import decide_request
-from collab.internships.models import Evaluation, Placement
+from collab.internships.applications.deciding import make_offer
+from collab.internships.models import Application, Evaluation, Placement
 from collab.internships.placements.approving import answer_placement
-from collab.internships.placements.attesting import attest_cohort, attest_placement
+from collab.internships.placements.attesting import _evidence, attest_cohort, attest_placement
 from collab.internships.placements.caring import answer_log, evaluate, settle_note, write_log, write_note
-from collab.internships.placements.services import change_mentor, edit_placement, move_placement, onboard
+from collab.internships.placements.services import (
+    change_mentor,
+    change_supervisor,
+    edit_placement,
+    move_placement,
+    onboard,
+)
 from collab.internships.placements.signing import draft_learning_agreement, propose_change, sign_as_student
+from collab.internships.programmes.questions import default_criteria
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError, NotReadyError, RefusedError
 from collab.projects.services import add_member
-from tests.collab.internships.season import Season, season, sign_parties
+from tests.cast import employ, person
+from tests.collab.internships.season import Season, belongs, season, sign_parties
 from tests.pages import as_, text
 
 pytestmark = pytest.mark.django_db
@@ -160,6 +170,113 @@ def test_a_change_counts_once_all_three_have_signed_it(summer):
         assert can(student, "project.view", summer.joint.project)
     with time_machine.travel(placement.is_over_at, tick=False):
         assert not can(student, "project.view", summer.joint.project)
+
+
+def test_a_placement_that_is_cancelled_frees_seat_and_student(summer):
+    student, second = summer.student(), summer.student("Second")
+    waits = summer.apply(second)
+    placement = summer.accepted(student)
+    with pytest.raises(ConflictError):
+        make_offer(application=waits, by=summer.host)
+    move_placement(placement=placement, move="cancel", reason="The team moves", by=summer.coordinator)
+    application = Application.objects.get(pk=placement.application_id)
+    assert (application.state, application.seat, application.reason) == ("withdrawn", None, "The team moves")
+    assert application.events.order_by("created_at").last().reason == "The team moves"
+    assert Notification.objects.filter(person=student, title__contains="apply again").exists()
+    assert make_offer(application=waits, by=summer.host).seat == 1
+    summer.posting = summer.offer(title="Another")
+    assert summer.accepted(student).state == "proposed"  # the cohort is open to the student again
+
+
+def test_a_placement_that_is_terminated_frees_the_seat_until_it_is_over_and_ends_its_agreement(summer):
+    placement = summer.ready(summer.student())
+    propose_change(placement=placement, reason="Less to do", by=summer.coordinator, hours=20)
+    with time_machine.travel(placement.begins_at + timedelta(days=3), tick=False):
+        placement = move_placement(placement=placement, move="terminate", reason="Over", by=summer.coordinator)
+    placement.application.refresh_from_db()
+    assert (placement.application.state, placement.application.seat) == ("withdrawn", None)
+    states = placement.agreement.versions.order_by("number").values_list("state", flat=True)
+    assert list(states) == ["terminated", "withdrawn"] and not placement.pending
+    assert not Request.objects.open().filter(topic="agreement.signature").exists()
+
+
+def test_what_is_out_for_signature_is_taken_back_with_the_placement(summer):
+    placement = summer.approved(summer.described(summer.accepted(summer.student())))
+    version = draft_learning_agreement(placement=placement, governing_law="Scotland", by=summer.coordinator)
+    placement = move_placement(placement=placement, move="cancel", reason="No visa", by=summer.coordinator)
+    version.refresh_from_db()
+    assert (placement.state, version.state) == ("cancelled", "withdrawn")
+
+
+def test_a_declined_agreement_brings_the_terms_back_and_a_declined_change_is_off(summer):
+    joint = summer.joint
+    placement = summer.approved(summer.described(summer.accepted(summer.student())))
+    version = draft_learning_agreement(placement=placement, governing_law="Scotland", by=summer.coordinator)
+    decline_version(version=version, party=joint.company, reason="Too few hours", by=joint.company_signatory)
+    placement.refresh_from_db()
+    assert placement.state == "approved"
+    placement = edit_placement(placement=placement, by=summer.host, version=placement.version, hours=38)
+    placement = summer.signed(summer.approved(placement))
+    placement = edit_placement(
+        placement=placement,
+        by=placement.student,
+        version=placement.version,
+        contact_name="A",
+        contact_phone="+44 20 123",
+    )
+    placement, reason = onboard(placement=placement, by=summer.coordinator), placement.dates_reason
+    later = placement.ends_on + timedelta(weeks=1)
+    version = propose_change(placement=placement, reason="A week more", by=summer.coordinator, ends_on=later)
+    withdraw_version(version=version, by=summer.coordinator)
+    placement.refresh_from_db()
+    assert (placement.state, placement.pending, placement.dates_reason) == ("onboarded", {}, reason)
+    summer.sign(placement, propose_change(placement=placement, reason="Yes", by=summer.coordinator, ends_on=later))
+    placement.refresh_from_db()
+    assert (placement.ends_on, placement.dates_reason, placement.pending) == (later, "Yes", {})
+
+
+def test_a_supervisor_who_left_is_replaced_and_keeps_nobody_from_writing(summer):
+    student = summer.student()
+    placement = summer.signed(summer.approved(summer.described(summer.accepted(student))))
+    assert placement in Placement.objects.visible_to(summer.supervisor)
+    belongs(summer.supervisor).delete()
+    belongs(summer.mentor).delete()
+    for gone in (summer.supervisor, summer.mentor):
+        assert placement not in Placement.objects.visible_to(gone)
+    facts = {"contact_name": "A parent", "contact_phone": "+44 20 123"}
+    placement = edit_placement(placement=placement, by=student, version=placement.version, **facts)
+    with pytest.raises(InvalidError):
+        change_supervisor(placement=placement, supervisor=summer.host, reason="Left", by=summer.coordinator)
+    with pytest.raises(RefusedError):
+        change_supervisor(placement=placement, supervisor=summer.coordinator, reason="Left", by=summer.host)
+    other = employ(person("Other"), summer.university)
+    assert as_(summer.coordinator).get(f"{placement.get_absolute_url()}supervisor/").status_code == 200
+    change_supervisor(placement=placement, supervisor=other, reason="Left", by=summer.coordinator)
+    change_mentor(placement=placement, mentor=summer.joint.engineer, reason="Left too", by=summer.host)
+    assert onboard(placement=placement, by=summer.coordinator).supervisor == other
+    assert set(placement.notes.values_list("kind", flat=True)) == {"supervisor", "mentor"}
+
+
+def test_nobody_approves_or_moves_their_own_placement(summer):
+    both = employ(summer.student("Both"), summer.university, Role.COORDINATOR)
+    placement = summer.described(summer.accepted(both))
+    placement = answer_placement(placement=placement, organisation=summer.company, approve=True, by=summer.host)
+    for act in (
+        lambda: answer_placement(placement=placement, organisation=summer.university, approve=True, by=both),
+        lambda: move_placement(placement=placement, move="cancel", reason="Mine", by=both),
+    ):
+        with pytest.raises(RefusedError) as refused:
+            act()
+        assert codes(refused) == {"own_case"}
+
+
+def test_criteria_and_evidence_speak_the_language_of_the_reader(summer):
+    row = Evaluation(criteria=default_criteria(), scores={})
+    with translation.override("zh-hans"):
+        assert "Quality of the work" not in [one["label"] for one in row.rows()]
+    placement = summer.ready(summer.student())
+    names = [one["name"] for one in _evidence(placement, Decimal("7.5"))]
+    assert len(names) == 2 and all(" · " in name for name in names)
 
 
 def test_log_feedback_evaluation_and_completion(summer):

@@ -199,7 +199,8 @@ class Walk:
     def decline(self) -> None:
         version = version_to_sign(self.a_placement())
         if version is not None and version.state == "out_for_signature":
-            decline_version(version=version, reason="No.", by=self.summer.joint.company_signatory)
+            joint = self.summer.joint
+            decline_version(version=version, party=joint.company, reason="No.", by=joint.company_signatory)
 
     def contact(self) -> None:
         row = self.a_placement()
