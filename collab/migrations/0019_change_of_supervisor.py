@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('collab', '0017_startups_and_equity'),
+        ('collab', '0018_answered_requests'),
     ]
 
     operations = [
