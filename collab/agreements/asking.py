@@ -80,7 +80,9 @@ def lapse_approvals(version: AgreementVersion, by: User, *, wait: bool = True) -
         return
     try:
         with transaction.atomic():
-            lapse_requests(topic=APPROVAL, subjects=steps, by=by, reason=_("The version has changed."), wait=wait)
+            lapse_requests(
+                topic=APPROVAL, subjects=steps, by=by, reason=gettext_lazy("The version has changed."), wait=wait
+            )
     except OperationalError:
         raise ConflictError(_("Somebody decides another step at this moment. Repeat it in a second.")) from None
 
@@ -121,7 +123,7 @@ def answer_signature(version: AgreementVersion, party: Organisation, by: User, *
 
 def lapse_signatures(version: AgreementVersion, by: User) -> None:
     """Nobody need sign this version any more."""
-    lapse_requests(topic=SIGNATURE, subjects=[version], by=by, reason=_("The version has ended."))
+    lapse_requests(topic=SIGNATURE, subjects=[version], by=by, reason=gettext_lazy("The version has ended."))
 
 
 @contextmanager

@@ -317,7 +317,7 @@ def withdraw_case(*, case: EthicsCase, by: User) -> EthicsCase:
     locked.state = state
     locked.blocks_jobs = locked.blocks_releases = locked.blocks_data = False
     _save(locked)
-    lapse_requests(topic=DECISION, subjects=[locked], by=by, reason=_("The application was withdrawn."))
+    lapse_requests(topic=DECISION, subjects=[locked], by=by, reason=gettext_lazy("The application was withdrawn."))
     lapse_reviews(locked)
     record(verb="ethics.withdraw", subject=locked, by=by, project_id=locked.project_id, data=told(locked))
     return locked

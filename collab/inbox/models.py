@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import visible_to
@@ -183,6 +183,11 @@ class Request(Titled):
     @property
     def is_open(self) -> bool:
         return self.state == RequestState.OPEN
+
+    @property
+    def told_reason(self) -> str:
+        """The reason to show: one that we gave, not a person, in the language of the reader."""
+        return gettext(self.reason) if self.reason and self.state == RequestState.WITHDRAWN else self.reason
 
     @property
     def is_overdue(self) -> bool:

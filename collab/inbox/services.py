@@ -15,7 +15,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Q
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -218,12 +218,13 @@ def lapse_requests(
     topic: str,
     subjects: Iterable[models.Model],
     by: User | None,
-    reason: str = "",
+    reason: StrOrPromise = "",
     wait: bool = True,
     organisations: Iterable[UUID] | None = None,
 ) -> int:
     """Close what is still asked about these objects: the matter has moved on, so nobody need answer any more.
 
+    `reason`: a lazy sentence is kept as the code has it, and each reader gets it in their language (`Request.told_reason`).
     `by` is None where a day that came has moved it on; `organisations`: only what these were asked.
 
     Called inside the verb of the subject's room. Without `wait`, raises OperationalError (on PostgreSQL) where somebody
@@ -234,9 +235,11 @@ def lapse_requests(
     if organisations is not None:
         rows = rows.filter(organisation__in=organisations)
     locked = list(rows.select_for_update(of=("self",), nowait=not wait).with_names())
+    with translation.override("en"):
+        kept = str(reason)
     for row in locked:
         row.state = _require_open("withdraw", row)
-        row.reason, row.nobody_since = reason, None
+        row.reason, row.nobody_since = kept, None
         row.save(update_fields=["state", "reason", "nobody_since"])
         record_act("withdraw", row, by)
     return len(locked)

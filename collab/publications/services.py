@@ -369,7 +369,7 @@ def party_gone(party: ProjectParty, by: User) -> None:
     """
     rows = PublicationNotice.objects.going_on().filter(project=party.project_id)
     notices = list(rows.exclude(organisation=party.organisation_id).select_for_update().order_by("pk"))
-    reason = _("%(party)s has left the project.") % {"party": party.organisation}
+    reason = gettext_lazy("A party has left the project.")
     lapse_requests(topic=PUBLICATION, subjects=notices, by=by, reason=reason, organisations=[party.organisation_id])
     for notice in PublicationNotice.objects.filter(pk__in=[row.pk for row in notices]).with_answers():
         if any(row.party_id == party.organisation_id for row in notice.open_objections):
@@ -386,7 +386,9 @@ def close_ended(limit: int = 200) -> int:
     for notice in ended.with_answers().order_by("notice_ends_on")[:limit]:
         if notice.is_free(today):
             settle_obligation(source=notice, kind=ObligationKind.NOTICE)
-        closed += bool(lapse_requests(topic=PUBLICATION, subjects=[notice], by=None, reason=_("The notice has ended.")))
+        closed += bool(
+            lapse_requests(topic=PUBLICATION, subjects=[notice], by=None, reason=gettext_lazy("The notice has ended."))
+        )
     return closed
 
 

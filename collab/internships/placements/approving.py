@@ -25,7 +25,7 @@ PLACEMENT = "placement"
 
 def ask_host(placement: Placement, by: User) -> None:
     """Ask the host; whatever was asked before about this placement is void."""
-    lapse_requests(topic=PLACEMENT, subjects=[placement], by=by, reason=_("The placement changed."))
+    lapse_requests(topic=PLACEMENT, subjects=[placement], by=by, reason=gettext_lazy("The placement changed."))
     _ask(placement, placement.host, by)
 
 

@@ -210,7 +210,7 @@ def _follow(placement: Placement, move: str, by: User) -> None:
         return
     placement.ended_at = timezone.now()
     placement.pending = {}
-    lapse_requests(topic=PLACEMENT, subjects=[placement], by=by, reason=_("The placement ended."))
+    lapse_requests(topic=PLACEMENT, subjects=[placement], by=by, reason=gettext_lazy("The placement ended."))
     settle_obligation(source=placement, kind=ObligationKind.REVIEW)
 
 

@@ -132,7 +132,7 @@ def withdraw_distribution(*, distribution: Distribution, by: User, version: int 
     require_version(locked, version)
     locked.state = DISTRIBUTION_MOVES.require("withdraw", locked.state, what=str(locked))
     _let_go(locked)
-    lapse_requests(topic=DISTRIBUTION, subjects=[locked], by=by, reason=_("The proposal was withdrawn."))
+    lapse_requests(topic=DISTRIBUTION, subjects=[locked], by=by, reason=gettext_lazy("The proposal was withdrawn."))
     note_books("distribution.withdraw", locked, by, locked.organisation, number=locked.number)
     return locked
 
