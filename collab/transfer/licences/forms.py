@@ -180,9 +180,10 @@ def _rows(text: str, mark: str, places: int) -> list[list[str]]:
     return [[*(part.strip() for part in line.split(mark)), *[""] * places][:places] for line in lines]
 
 
-def shown_terms(version: AgreementVersion, assets: Mapping[str, Licensable]) -> dict[str, Any]:
+def shown_terms(
+    version: AgreementVersion, terms: Mapping[str, Any], assets: Mapping[str, Licensable]
+) -> dict[str, Any]:
     """The terms of a version as the form shows them."""
-    terms = version.particulars
     parts = {f"{row['subject_type']}:{row['subject_id']}": row["percent"] for row in terms["assets"]}
     shown = {name: value for name, value in terms.items() if name not in {"assets", "fields", "tiers"}}
     return shown | {

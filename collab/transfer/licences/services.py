@@ -85,6 +85,8 @@ def draft_licence(
         require(by, "case.view", case)
         if case.organisation_id != licensor.pk:
             raise InvalidError(_("This case belongs to another organisation."), field="case")
+        if case.project_id is not None and case.project_id != project.pk:
+            raise InvalidError(_("This case came out of another project."), field="case")
         if case.decision not in PURSUED or case.state in ENDED:
             raise ConflictError(_("This case is not decided to be used, so nothing of it is licensed."), field="case")
     if option is not None:
@@ -146,7 +148,7 @@ def edit_terms(
     version = current_version(licence)
     if version is None:
         raise ConflictError(_("Nothing of this licence is left to change."))
-    changed = {**version.particulars, **terms}
+    changed = {**terms_now(licence, version), **terms}
     changes = content | {"particulars": changed}
     if effective_on is not None:
         changes |= {"effective_on": effective_on, "expires_on": expires_on}
@@ -164,6 +166,13 @@ def edit_terms(
     if version.state == VersionState.NEGOTIATION and not _speaks_for(by, version.proposed_by):
         return counter_version(version=version, by=by, **changes)
     return edit_version(version=version, edit=edit, by=by, **changes)
+
+
+def terms_now(licence: Licence, version: AgreementVersion) -> dict[str, Any]:
+    """The terms of a version; of one that stands without the exclusivity that was lost since it was signed."""
+    if version.state not in STANDING or licence.converted_on is None:
+        return version.particulars
+    return version.particulars | {"exclusivity": Exclusivity.NON_EXCLUSIVE.value}
 
 
 def _speaks_for(user: User, organisation: Organisation | None) -> bool:
@@ -338,6 +347,8 @@ def add_place(*, model: type[FieldOfUse] | type[Territory], code: str, name: str
     if not by.is_superuser:
         raise RefusedError([Missing("not_platform", _("Only the platform's administrators extend this list."))])
     row = model(code=code, name=name, **facts)
+    if row.parent_id is None:
+        raise InvalidError(_("Say of what it is a part: what stands for everything is there already."), field="parent")
     if "/" in code or model.objects.filter(code=code).exists():
         raise InvalidError(_("This code is taken, or holds a slash."), field="code")
     row.require_clean(exclude=["path"])

@@ -28,6 +28,7 @@ from collab.transfer.licences.forms import (
 )
 from collab.transfer.licences.licensable import Licensable, licensables_named, licensables_of
 from collab.transfer.licences.models import Diligence, Licence
+from collab.transfer.licences.own import closed_to
 from collab.transfer.licences.reading import glance_of, way_of
 from collab.transfer.licences.services import (
     cure_breach,
@@ -41,6 +42,7 @@ from collab.transfer.licences.services import (
     meet_diligence,
     open_obstacles,
     see_obstacles,
+    terms_now,
 )
 from collab.transfer.licences.states import LicenceState
 from collab.transfer.licences.terms import say_terms
@@ -76,7 +78,7 @@ def licence_new(request: HttpRequest) -> HttpResponse:
         return show(request, "collab/transfer/licences/choose.html", context)
     form = DraftForm(
         sent(request),
-        assets=_assets_of(project, houses),
+        assets=_assets_of(request, project, houses),
         licensors=houses.filter(project_parties__project=project, project_parties__left_on=None),
         partners=Organisation.objects.filter(project_parties__project=project, project_parties__left_on=None).exclude(
             pk__in=houses.values("pk")
@@ -149,11 +151,11 @@ def licence_terms(request: HttpRequest, pk: UUID) -> HttpResponse:
     version = current_version(row)
     if version is None:
         raise NotFoundError
-    houses = Organisation.objects.filter(pk__in=[one.pk for one in row.licensors()])
-    assets = _assets_of(row.agreement.project, houses, version.particulars)
+    houses = _houses(request).filter(pk__in=[one.pk for one in row.licensors()])
+    assets = _assets_of(request, row.agreement.project, houses, version.particulars)
     form = TermsForm(sent(request), assets=assets)
     if not form.is_bound:
-        form.initial = shown_terms(version, form.assets)
+        form.initial = shown_terms(version, terms_now(row, version), form.assets)
         if version.state in STANDING:
             form.initial.pop("effective_on")
 
@@ -260,10 +262,17 @@ def _case(request: HttpRequest) -> TransferCase | None:
     return visible_to(request.user, "case.view", rows).first()
 
 
-def _assets_of(project: Project, houses: Any, terms: dict[str, Any] | None = None) -> list[Licensable]:
-    """What the licensors own of the project, and what the terms name already."""
+def _assets_of(
+    request: HttpRequest, project: Project, houses: Any, terms: dict[str, Any] | None = None
+) -> list[Licensable]:
+    """What the licensors for whom the person drafts own of the project, and what the terms name already.
+
+    Cases and their protections are confidential: only those that the person may see anyway.
+    """
     mine = set(houses.values_list("pk", flat=True))
-    found = {one.key: one for one in licensables_of(project.pk) if one.owners & mine}
+    closed = closed_to(request.user, project.pk) if mine else set()
+    offered = licensables_of(project.pk) if mine else []
+    found = {one.key: one for one in offered if one.owners & mine and one.key not in closed}
     if terms:
         found |= licensables_named((row["subject_type"], row["subject_id"]) for row in terms["assets"])
     return sorted(found.values(), key=lambda one: (one.kind, one.label))

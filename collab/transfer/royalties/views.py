@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.db.models import Count, Q, Sum
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -136,15 +137,22 @@ def licence_royalties(request: HttpRequest, pk: UUID) -> HttpResponse:
     licence = _licence(request, "licence.view", pk)
     may = allowed(request.user, licence, "royalty.manage", "royalty.view")
     user = request.user
-    receipts: Any = []
+    lists: dict[str, Any] = {
+        "reports": RoyaltyReport.objects.visible_to(user).filter(licence=licence).with_licence(),
+        "invoices": Invoice.objects.visible_to(user).filter(licence=licence).with_licence(),
+        "payments": ScheduledPayment.objects.visible_to(user).filter(licence=licence),
+    }
     if "royalty.view" in may:
-        receipts = Receipt.objects.visible_to(user).filter(licence=licence).with_licence()
+        lists["receipts"] = Receipt.objects.visible_to(user).filter(licence=licence).with_licence()
+    only = request.GET.get("show", "")
+    if only in lists:  # one of them, by pages
+        pages = {only: page_of(request, lists[only])}
+    else:
+        pages = {name: Paginator(rows, SHOWN).page(1) for name, rows in lists.items()}
     context = {
         "licence": licence,
-        "payments": ScheduledPayment.objects.visible_to(user).filter(licence=licence),
-        "reports": page_of(request, RoyaltyReport.objects.visible_to(user).filter(licence=licence).with_licence()),
-        "invoices": Invoice.objects.visible_to(user).filter(licence=licence).with_licence(),
-        "receipts": receipts,
+        "pages": pages,
+        "only": only if only in lists else "",
         "may_manage": "royalty.manage" in may,
         "planned": PaymentState.PLANNED,
     }

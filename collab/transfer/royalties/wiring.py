@@ -8,6 +8,7 @@ from collab.inbox.kinds import Kind, register_kind
 from collab.inbox.states import Decision, Mail
 from collab.inbox.telling import tell_dates_to
 from collab.inbox.topics import Topic, register_topic
+from collab.transfer.licences.hooks import register_kept
 from collab.transfer.royalties.distributing import (
     DISTRIBUTION,
     distribution_decided,
@@ -34,6 +35,7 @@ from collab.transfer.royalties.models import (
     Statement,
     ThirdPartyShare,
 )
+from collab.transfer.royalties.scheduling import kept_titles
 from collab.transfer.royalties.standing import ONLY_THE_LICENSEE_REPORTS, as_licensee, as_officer
 
 for table, path in (
@@ -63,6 +65,7 @@ tell_dates_to(RoyaltyReport, ScheduledPayment, Invoice, words=("royalty.view", "
 
 register_kind(Kind("royalty", gettext_lazy("Reports, invoices and statements under licences"), "receipt", Mail.NOW))
 register_executed("royalties", licence_executed)
+register_kept("royalties", kept_titles)
 register_topic(
     Topic(
         DISTRIBUTION,

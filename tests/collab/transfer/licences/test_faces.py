@@ -9,11 +9,14 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from collab.access.roles import Role
+from collab.agreements.services import negotiate_version
 from collab.audit.models import AuditEvent
 from collab.kernel.blobs import put_blob
 from collab.transfer.licences.models import Licence, LicensedAsset
-from collab.transfer.licences.services import give_breach
-from tests.cast import token_for
+from collab.transfer.licences.services import current_version, give_breach
+from tests.cast import employ, person, token_for
+from tests.collab.transfer.protection.ground import case_of, day, member
 from tests.licensing import asset, trained
 
 pytestmark = pytest.mark.django_db
@@ -131,3 +134,26 @@ def test_terms_as_json(office, client):
     fresh = {**program, "If-Match": made["ETag"]}
     changed = client.patch(url, change, "application/json", headers=fresh)
     assert changed.status_code == 200 and changed.json()["issue_fee"] == "6000.0000"
+
+
+def test_the_other_side_is_offered_only_what_the_terms_name(office, client):
+    mine = case_of(office.joint, docket="RU-1", project=office.joint.project)
+    secret = case_of(office.joint, docket="RU-2", project=office.joint.project)
+    right = member(secret, office.officer, jurisdiction="DE", filed_on=day(-9))
+    named = {"kind": "technology", "subject_type": "collab.transfercase", "subject_id": str(mine.pk), "percent": "100"}
+    licence = office.draft(assets=[named])
+    negotiate_version(version=current_version(licence), by=office.officer)
+    url = reverse("collab:licence_terms", args=[licence.pk])
+
+    client.force_login(employ(person("Ada Firm"), office.firm, Role.ORGANISATION_ADMIN))
+    page = client.get(url).content.decode()
+    assert "RU-1" in page and "RU-2" not in page and str(right) not in page and "Reader v1" not in page
+    client.force_login(office.officer)
+    page = client.get(url).content.decode()
+    assert "RU-1" in page and "RU-2" in page and str(right) in page and "Reader v1" in page
+
+
+def test_sums_are_shown_in_the_units_of_their_currency(office, client):
+    client.force_login(office.officer)
+    licence = office.draft(currency="KWD", issue_fee="1234.500")
+    assert "1,234.500 KWD" in client.get(licence.get_absolute_url()).content.decode()

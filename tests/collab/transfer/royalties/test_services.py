@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Sum
+from django.urls import reverse
 from django.utils import timezone
 
 from collab.access.policy import can
@@ -16,6 +18,7 @@ from collab.audit.models import AuditEvent
 from collab.inbox.models import Obligation, Request
 from collab.inbox.services import decide_request
 from collab.kernel.errors import ConflictError, FaultyInputError, InvalidError, NotReadyError, RefusedError, StaleError
+from collab.transfer.licences.services import edit_terms
 from collab.transfer.royalties.models import (
     Distribution,
     Invoice,
@@ -152,6 +155,70 @@ def test_a_closed_report_takes_nothing_more(books):
         return_report(report=report, reason="Too late", by=books.officer)
 
 
+def test_reports_are_closed_in_their_order(books):
+    first, second = books.report(0), books.report(1)
+    with pytest.raises(ConflictError, match="comes first"):
+        accept_report(report=second, by=books.officer)
+    return_report(report=first, reason="Deductions are missing.", by=books.officer)
+    accept_report(report=books.report(0, "90000"), by=books.officer)
+    assert accept_report(report=second, by=books.officer).state == "accepted"
+
+
+# --- further terms
+def test_further_terms_go_on_with_the_schedule(books, office):
+    """The periods go on, what is not invoiced follows, and what is stays."""
+    soon = timezone.localdate() + timedelta(days=40)
+    sold = {"title": "First sale", "amount": "700.00", "due_on": soon.isoformat()}
+    amend(books, office, milestones=[sold, sold | {"title": "Second sale"}])
+    before = [(row.pk, row.starts_on, row.ends_on) for row in reports_of(books)]
+    amend(books, office, issue_fee="6000.00", milestones=[sold | {"amount": "800.00"}])
+    books.licence.refresh_from_db()
+    assert books.licence.starts_on == FIRST
+    assert [(row.pk, row.starts_on, row.ends_on) for row in reports_of(books)] == before
+    found = {row.title: (row.amount, row.state) for row in ScheduledPayment.objects.filter(licence=books.licence)}
+    assert found == {
+        "Issue fee": (6000_00, "planned"),
+        "First sale": (800_00, "planned"),
+        "Second sale": (700_00, "withdrawn"),
+    }
+    withdrawn = ScheduledPayment.objects.get(title="Second sale")
+    assert not Obligation.objects.open().filter(source_id=str(withdrawn.pk)).exists()
+    early = sold | {"due_on": (FIRST + timedelta(days=5)).isoformat()}  # after the licence began, before these terms
+    amend(books, office, milestones=[early])
+
+
+def test_an_invoiced_milestone_stays_in_the_terms(books, office):
+    sold = {"title": "First sale", "amount": "700.00", "due_on": timezone.localdate().isoformat()}
+    amend(books, office, milestones=[sold])
+    invoice_payments(payments=[ScheduledPayment.objects.get(title="First sale")], by=books.officer)
+    for milestones in ([], [sold | {"title": "Sale"}]):
+        with pytest.raises(FaultyInputError, match="“First sale” is invoiced"):
+            edit_terms(licence=books.licence, edit=0, terms={"milestones": milestones}, by=books.officer)
+    amend(books, office, milestones=[sold, sold | {"title": "Second sale"}])
+
+
+def test_periods_follow_another_frequency_without_overlap(books, office):
+    amend(books, office, report_frequency="yearly")
+    rows = reports_of(books)
+    assert all(after.starts_on == row.ends_on + timedelta(days=1) for row, after in pairwise(rows))
+    assert (rows[-1].ends_on.month, rows[-1].ends_on.day) == (12, 31)
+    amend(books, office, report_frequency="quarterly", report_days=10)
+    rows = reports_of(books)
+    assert all(after.starts_on == row.ends_on + timedelta(days=1) for row, after in pairwise(rows))
+    assert rows[-1].ends_on == min(rows[-1].ends_on, timezone.localdate() + timedelta(days=92))
+    assert rows[-1].due_on == rows[-1].ends_on + timedelta(days=10)
+
+
+def reports_of(books) -> list[RoyaltyReport]:
+    return list(RoyaltyReport.objects.filter(licence=books.licence).order_by("starts_on"))
+
+
+def amend(books, office, **terms: Any) -> None:
+    """Further terms, signed by both."""
+    edit_terms(licence=books.licence, edit=0, terms=terms, by=books.officer)
+    office.sign(office.send(books.licence))
+
+
 # --- invoices
 def test_invoices_are_numbered_without_gaps_and_taken_back_by_a_credit_note(books):
     first = books.invoiced(0)
@@ -196,7 +263,51 @@ def test_late_interest_follows_the_rates_of_its_days(books):
         invoice_interest(invoice=invoice, by=books.officer)
 
 
+def test_interest_on_many_payments_is_asked_to_the_last_line(books):
+    invoice = books.invoiced(0)
+    with connection.cursor() as cursor:  # as if it had been due fifty days ago
+        cursor.execute("DROP TRIGGER invoice_stays" + ("" if connection.vendor == "sqlite" else " ON collab_invoice"))
+    day = timezone.localdate()
+    Invoice.objects.filter(pk=invoice.pk).update(issued_on=day - timedelta(days=60), due_on=day - timedelta(days=50))
+    for _number in range(52):
+        books.receive("96.00")
+    books.receive("8.00")
+    set_interest(organisation=books.organisation, from_on=FIRST, percent=Decimal(6), by=books.officer)
+    invoice.refresh_from_db()
+    made = invoice_interest(invoice=invoice, by=books.officer)
+    assert (made.lines.count(), made.total) == (53, 52 * 79 + 7)  # 96 and 8 for 50 days at 6 %
+
+
+def test_the_money_of_a_licence_is_shown_by_pages(books, client):
+    client.force_login(books.officer)
+    for number in range(13):
+        given = {"title": f"Costs {number:02d}", "amount": Decimal(1), "currency": "EUR"}
+        add_payment(licence=books.licence, kind="costs", due_on=timezone.localdate(), by=books.officer, **given)
+    url = reverse("collab:licence_royalties", args=[books.licence.pk])
+    whole = client.get(url).content.decode()
+    assert "Costs 10" in whole and "Costs 11" not in whole and "?show=payments" in whole and "Receipts" in whole
+    alone = client.get(url, {"show": "payments"}).content.decode()
+    assert "Costs 12" in alone and "Receipts" not in alone
+    assert client.get(url, {"show": "payments", "page": "9"}).status_code == 404
+    assert client.get(url, {"show": "secrets"}).status_code == 200
+
+
 # --- receipts
+def test_money_pays_invoices_of_its_currency_alone(books):
+    invoice = books.invoiced(0)
+    books.licence.currency = "USD"
+    books.licence.save()
+    enter_rate(
+        organisation=books.organisation, source="USD", target="EUR", from_on=timezone.localdate(),
+        rate=Decimal("0.9"), by=books.officer,
+    )  # fmt: skip
+    row = books.receive("5000.00", currency="USD")
+    invoice.refresh_from_db()
+    assert (row.matched, invoice.paid) == (0, 0)
+    with pytest.raises(InvalidError, match="is in EUR, the receipt in USD"):
+        match_receipt(receipt=row, invoice=invoice, by=books.officer)
+
+
 def test_part_payments_and_over_payments_are_kept_apart(books):
     first, second = books.invoiced(0), books.invoiced(1)
     part = books.receive("3000.00", reference="BANK-1")
@@ -413,3 +524,5 @@ def test_payments_are_added_with_sense(books):
     with pytest.raises(InvalidError, match="nothing is not due"):
         add_payment(amount=Decimal(0), currency="EUR", **given)
     assert add_payment(amount=Decimal("10.50"), currency="EUR", **given).amount == 1050
+    by_hand = add_payment(amount=Decimal(7), currency="EUR", **(given | {"kind": "milestone", "title": "By hand"}))
+    assert invoice_payments(payments=[by_hand], by=books.officer).total == 700  # it follows from no milestone
