@@ -14,13 +14,13 @@ from django.utils.translation import gettext_lazy
 from collab.access.policy import Missing, require
 from collab.access.roles import roles_with
 from collab.accounts.models import Membership, Organisation, User
+from collab.agreements import hooks
 from collab.agreements.acts import named
 from collab.agreements.approving import approvals_required, hold_approvals, void_approvals
 from collab.agreements.asking import answer_signature, ask_for_signatures, lapse_signatures, tell
 from collab.agreements.calendar import enter_dates, settle_dates
 from collab.agreements.content import CONTENT_FIELDS, Content, CoverageTerm, asdict_of, checked, content_of, written
 from collab.agreements.duties import DutyTerm, SurvivingDuty
-from collab.agreements.hooks import executed
 from collab.agreements.library import TemplateVersion, read_values, rendered
 from collab.agreements.models import Agreement, AgreementKind, AgreementVersion, EndedAs, Signature
 from collab.agreements.particulars import particulars_of
@@ -320,7 +320,7 @@ def _seal(version: AgreementVersion, *, by: User) -> None:
     enter_dates(version)
     note("agreement.execute", version, by, sha256=version.document_sha256)
     tell(version, gettext_lazy("{agreement} is signed by all parties"), by)
-    executed(version, by)
+    hooks.executed(version, by)
 
 
 def _replace(older: AgreementVersion, newer: AgreementVersion) -> None:
@@ -412,6 +412,7 @@ def terminate_version(
             enter_dates(older)
     enter_dates(ended)
     tell(ended, gettext_lazy("{agreement} is terminated"), by)
+    hooks.ended(ended, by)
     return ended
 
 

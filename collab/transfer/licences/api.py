@@ -71,7 +71,7 @@ class TierSerializer(serializers.ModelSerializer):
 class MilestonePaymentSerializer(serializers.ModelSerializer):
     class Meta:
         model = MilestonePayment
-        fields = ["id", "title", "title_zh", "amount", "due_on", "met_on"]
+        fields = ["id", "title", "title_zh", "amount", "due_on", "met_on", "version"]
 
 
 class DiligenceSerializer(serializers.ModelSerializer):

@@ -38,7 +38,7 @@ from collab.projects.models import Project
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.disclosures.states import ENDED, PURSUED
 from collab.transfer.licences.binding import obstacles
-from collab.transfer.licences.calendar import enter_cure, settle_all, settle_cure, settle_duty
+from collab.transfer.licences.calendar import enter_cure, settle_cure, settle_duty
 from collab.transfer.licences.models import Breach, Diligence, Grant, Licence
 from collab.transfer.licences.obstacles import Obstacle
 from collab.transfer.licences.places import FieldOfUse, Place, Territory
@@ -252,7 +252,6 @@ def end_licence(*, licence: Licence, reason: str, by: User) -> Licence:
     if version is None:
         raise ConflictError(_("Only a signed licence can be terminated; one under way is withdrawn."))
     terminate_version(version=version, by=by, reason=reason)
-    settle_all(locked)
     _note("licence.end", locked, by, reason=reason.strip()[:200])
     return locked
 

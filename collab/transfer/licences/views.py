@@ -44,7 +44,7 @@ from collab.transfer.licences.services import (
     see_obstacles,
     terms_now,
 )
-from collab.transfer.licences.states import LicenceState
+from collab.transfer.licences.states import BINDING, LicenceState
 from collab.transfer.licences.terms import say_terms
 from collab.transfer.rooms import rooms_of
 from collab.web.forms import act, sent, show, submit
@@ -100,7 +100,7 @@ def licence_new(request: HttpRequest) -> HttpResponse:
 def licence(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What is granted, where it stands, and what stands in the way."""
     row = _licence(request, "licence.view", pk)
-    may = allowed(request.user, row, "licence.draft", "licence.end", "licence.exercise")
+    may = allowed(request.user, row, "licence.draft", "licence.end", "licence.exercise", "royalty.manage")
     of_agreement = allowed(request.user, row.agreement, "agreement.view", "agreement.draft")
     version = current_version(row)
     standing = version is not None and version.state in STANDING
@@ -133,6 +133,7 @@ def licence(request: HttpRequest, pk: UUID) -> HttpResponse:
         and row.is_shutting
         and any(one.is_late for one in diligence),
         "may_meet": "licence.end" in may and in_force,
+        "may_reach": "royalty.manage" in may and row.state in BINDING,
         "may_exercise": "licence.exercise" in may
         and row.is_option
         and row.exercised_on is None

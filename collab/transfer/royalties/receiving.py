@@ -18,6 +18,8 @@ from collab.accounts.models import User
 from collab.inbox.services import set_obligation, settle_obligation
 from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, InvalidError
+from collab.transfer.disclosures.services import advance_case
+from collab.transfer.disclosures.states import PIPELINE, PURSUED, CaseState
 from collab.transfer.licences.models import Licence
 from collab.transfer.royalties.acts import note, require_version, said
 from collab.transfer.royalties.models import Invoice, Receipt, ReceiptMatch
@@ -74,6 +76,9 @@ def enter_receipt(
     )
     row.require_clean()
     row.save()
+    case = licence.case
+    if case is not None and case.state in PIPELINE and case.decision in PURSUED:
+        advance_case(case=case, stage=CaseState.INCOME, by=by)
     note("royalty.receive", row, by, licence, amount=said(minor, currency), day=received_on.isoformat())
     if match:
         rows = Invoice.objects.select_for_update(of=("self",)).filter(licence=licence, currency=currency).open()

@@ -17,9 +17,10 @@ from collab.accounts.models import User
 from collab.inbox.notices import both
 from collab.inbox.services import set_obligation, settle_obligation
 from collab.inbox.states import ObligationKind
-from collab.kernel.errors import InvalidError
-from collab.transfer.licences.models import Licence
-from collab.transfer.licences.states import Frequency, LicenceState
+from collab.kernel.errors import ConflictError, InvalidError
+from collab.transfer.licences.ending import expire_licences
+from collab.transfer.licences.models import Licence, MilestonePayment
+from collab.transfer.licences.states import BINDING, Frequency, LicenceState
 from collab.transfer.royalties.acts import note, require_version, said
 from collab.transfer.royalties.models import RoyaltyReport, ScheduledPayment
 from collab.transfer.royalties.money import to_minor
@@ -108,6 +109,31 @@ def waive_payment(*, payment: ScheduledPayment, reason: str, by: User, version: 
     return locked
 
 
+@transaction.atomic
+def reach_milestone(
+    *, milestone: MilestonePayment, version: int, by: User, met_on: date | None = None
+) -> MilestonePayment:
+    """Find that a milestone is reached on a day: its payment is due then."""
+    require(by, "royalty.manage", milestone)
+    rows = MilestonePayment.objects.select_for_update(of=("self",))
+    locked = rows.select_related("licence__agreement", "licence__licensor").get(pk=milestone.pk)
+    require_version(locked, version)
+    if locked.met_on is not None:
+        raise ConflictError(_("This is reached already."))
+    if locked.licence.state not in BINDING:
+        raise ConflictError(_("Only a milestone of a licence in force can be reached."))
+    day = met_on or timezone.localdate()
+    if day > timezone.localdate():
+        raise InvalidError(_("This day is in the future."), field="met_on")
+    if day < locked.licence.starts_on:
+        raise InvalidError(_("This day is before the licence begins."), field="met_on")
+    locked.met_on, locked.version = day, locked.version + 1
+    locked.save(update_fields=["met_on", "version"])
+    note("royalty.reach_milestone", locked, by, locked.licence, title=locked.title, day=day.isoformat())
+    schedule(licence=locked.licence)
+    return locked
+
+
 def require_currency(licence: Licence, currency: str, *, field: str = "currency") -> None:
     """Raises InvalidError unless it is the currency of the licence."""
     if currency != licence.currency:
@@ -119,8 +145,8 @@ def require_currency(licence: Licence, currency: str, *, field: str = "currency"
 
 
 def schedule_all(today: date | None = None) -> int:
-    """Every licence in force: the next periods and payments. For the daily task."""
-    made = 0
+    """Every licence in force: the next periods and payments; of what has just ended the last ones. For the task."""
+    made = sum(schedule(licence=one, today=today) for one in expire_licences(today or timezone.localdate()))
     for licence in Licence.objects.in_force().exclude(currency="").order_by("pk").iterator():
         made += schedule(licence=licence, today=today)
     return made
@@ -334,4 +360,4 @@ def mark_invoiced(row: ScheduledPayment) -> None:
     settle_obligation(source=row, kind=ObligationKind.PAYMENT)
 
 
-__all__ = ["PaymentState", "add_payment", "schedule", "schedule_all", "waive_payment"]
+__all__ = ["PaymentState", "add_payment", "reach_milestone", "schedule", "schedule_all", "waive_payment"]

@@ -19,7 +19,7 @@ from collab.access.policy import allowed, get_or_404, visible_to
 from collab.accounts.models import Organisation
 from collab.kernel.errors import InvalidError, NotFoundError
 from collab.transfer.disclosures.models import TransferCase
-from collab.transfer.licences.models import Licence
+from collab.transfer.licences.models import Licence, MilestonePayment
 from collab.transfer.rooms import rooms_of
 from collab.transfer.royalties.acts import said
 from collab.transfer.royalties.distributing import preview
@@ -35,6 +35,7 @@ from collab.transfer.royalties.forms import (
     PolicyForm,
     ProposeForm,
     RateForm,
+    ReachForm,
     ReasonForm,
     ReceiptForm,
     ReportForm,
@@ -76,6 +77,7 @@ from collab.transfer.royalties.services import (
     match_receipt,
     propose_distribution,
     propose_reversal,
+    reach_milestone,
     return_report,
     reverse_receipt,
     schedule,
@@ -191,6 +193,21 @@ def payment_waive(request: HttpRequest, pk: UUID) -> HttpResponse:
         return _money_of(payment.licence)
 
     return _form(request, form, waive, _("Waive it"), licence=payment.licence, lead=str(payment), tone="danger")
+
+
+def milestone_reach(request: HttpRequest, pk: UUID, milestone: UUID) -> HttpResponse:
+    licence = _licence(request, "royalty.manage", pk)
+    found = MilestonePayment.objects.filter(licence=licence, pk=milestone).first()
+    if found is None:
+        raise NotFoundError
+    form = ReachForm(sent(request), initial={"version": found.version})
+
+    def reach() -> str:
+        reach_milestone(milestone=found, by=request.user, **form.cleaned_data)
+        messages.success(request, _("Recorded: the milestone is reached."))
+        return licence.get_absolute_url()
+
+    return _form(request, form, reach, _("Milestone reached"), licence=licence, lead=str(found))
 
 
 def invoice_new(request: HttpRequest, pk: UUID) -> HttpResponse:

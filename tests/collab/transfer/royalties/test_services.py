@@ -8,17 +8,20 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Sum
 from django.urls import reverse
 from django.utils import timezone
 
 from collab.access.policy import can
+from collab.agreements.services import terminate_version
 from collab.audit.models import AuditEvent
 from collab.inbox.models import Obligation, Request
 from collab.inbox.services import decide_request
 from collab.kernel.errors import ConflictError, FaultyInputError, InvalidError, NotReadyError, RefusedError, StaleError
-from collab.transfer.licences.services import edit_terms
+from collab.transfer.licences.services import current_version, edit_terms, end_licence
+from collab.transfer.protection.models import Family, Protection
 from collab.transfer.royalties.models import (
     Distribution,
     Invoice,
@@ -43,15 +46,19 @@ from collab.transfer.royalties.services import (
     match_receipt,
     propose_distribution,
     propose_reversal,
+    reach_milestone,
     return_report,
     reverse_receipt,
     schedule,
+    schedule_all,
     set_interest,
     set_policy,
     submit_report,
     unmatch_receipt,
     withdraw_distribution,
 )
+from collab.transfer.royalties.terms import closes_year
+from tests.cast import token_for
 from tests.royalties import FIRST
 
 pytestmark = pytest.mark.django_db
@@ -207,6 +214,69 @@ def test_periods_follow_another_frequency_without_overlap(books, office):
     assert all(after.starts_on == row.ends_on + timedelta(days=1) for row, after in pairwise(rows))
     assert rows[-1].ends_on == min(rows[-1].ends_on, timezone.localdate() + timedelta(days=92))
     assert rows[-1].due_on == rows[-1].ends_on + timedelta(days=10)
+
+
+def test_a_milestone_that_is_reached_is_due(books, office, client):
+    amend(books, office, milestones=[{"title": "First sale", "amount": "700.00"}, {"title": "Tenth", "amount": "9.00"}])
+    assert not ScheduledPayment.objects.filter(kind="milestone").exists()  # nobody knows its day yet
+    first, tenth = books.licence.milestones.order_by("title")
+    today = timezone.localdate()
+    with pytest.raises(InvalidError, match="in the future"):
+        reach_milestone(milestone=first, version=1, met_on=today + timedelta(days=1), by=books.officer)
+    with pytest.raises(RefusedError):
+        reach_milestone(milestone=first, version=1, by=office.firm_signatory)
+    client.force_login(books.officer)
+    url = reverse("collab:milestone_reach", args=[books.licence.pk, first.pk])
+    assert url in client.get(books.licence.get_absolute_url()).content.decode()
+    assert client.post(url, {"met_on": today.isoformat(), "version": 1}).status_code == 302
+    payment = ScheduledPayment.objects.get(title="First sale")
+    assert (payment.amount, payment.due_on, payment.state) == (700_00, today, "planned")
+    program = {"Authorization": f"Bearer {token_for(books.officer)}"}
+    body = {"milestone": str(tenth.pk), "version": 1}
+    told = client.post("/api/v1/scheduled-payments/reach/", body, "application/json", headers=program)
+    assert told.status_code == 200 and told.json()["met_on"] == today.isoformat()
+    with pytest.raises(ConflictError, match="reached already"):
+        reach_milestone(milestone=first, version=2, by=books.officer)
+
+
+# --- the end
+@pytest.mark.parametrize("by_agreement", [True, False])
+def test_termination_ends_the_money(books, office, by_agreement):
+    soon, today = timezone.localdate() + timedelta(days=40), timezone.localdate()
+    amend(books, office, milestones=[{"title": "First sale", "amount": "700.00", "due_on": soon.isoformat()}])
+    version = current_version(books.licence)
+    if by_agreement:
+        terminate_version(version=version, by=office.firm_signatory, reason="Over")
+    else:
+        end_licence(licence=books.licence, by=books.officer, reason="Over")
+    last = reports_of(books)[-1]
+    assert last.ends_on == today and last.due_on == today + timedelta(days=30)  # the final report
+    assert closes_year(last)  # asks for the last minimum
+    found = {row.title: row.state for row in ScheduledPayment.objects.filter(licence=books.licence)}
+    assert found == {"Issue fee": "planned", "First sale": "withdrawn"}  # the fee was due long before
+    row = ScheduledPayment.objects.get(title="First sale")
+    assert not Obligation.objects.open().filter(source_id=str(row.pk)).exists()
+    assert schedule(licence=books.licence) == 0
+    books.case.refresh_from_db()
+    assert books.case.state == "marketed"  # the last licence is over; it was never protected
+
+
+def test_a_case_brings_income_and_expires_with_its_last_licence_and_right(books, office):
+    books.receive("10.00", match=False)
+    books.case.refresh_from_db()
+    assert books.case.state == "income"
+    family = Family.objects.create(case=books.case, number=1, title="Reader", created_by=books.officer)
+    Protection.objects.create(
+        family=family, kind="national", jurisdiction="US", title="Claim", status="lapsed", filed_on=FIRST,
+        ended_on=FIRST, reason="Fee not paid", created_by=books.officer,
+    )  # fmt: skip
+    books.licence.refresh_from_db()
+    with time_machine.travel(timezone.now() + timedelta(days=366), tick=False):
+        schedule_all()
+        books.case.refresh_from_db()
+        assert books.case.state == "expired"
+        assert reports_of(books)[-1].ends_on == books.licence.ends_on - timedelta(days=1)
+        assert schedule_all() == 0
 
 
 def reports_of(books) -> list[RoyaltyReport]:
