@@ -20,9 +20,11 @@ from collab.audit.models import AuditEvent
 from collab.inbox.models import Obligation, Request
 from collab.inbox.services import decide_request
 from collab.kernel.errors import ConflictError, FaultyInputError, InvalidError, NotReadyError, RefusedError, StaleError
+from collab.transfer.disclosures.models import DisclosedResult
 from collab.transfer.licences.services import current_version, edit_terms, end_licence
-from collab.transfer.protection.models import Family, Protection
+from collab.transfer.protection.models import Family, Protection, ProtectionCost
 from collab.transfer.royalties.models import (
+    CostRepayment,
     Distribution,
     Invoice,
     LedgerEntry,
@@ -59,7 +61,8 @@ from collab.transfer.royalties.services import (
 )
 from collab.transfer.royalties.terms import closes_year
 from tests.cast import token_for
-from tests.royalties import FIRST
+from tests.licensing import asset, trained
+from tests.royalties import FIRST, case_of
 
 pytestmark = pytest.mark.django_db
 
@@ -445,6 +448,48 @@ def test_a_distribution_is_proposed_approved_by_another_and_told_to_the_inventor
     assert not can(books.office.firm_signatory, "statement.view", mine)
     assert AuditEvent.objects.filter(verb="distribution.post").count() == 1
     reconcile()
+
+
+def test_a_receipt_is_divided_by_the_parts_of_the_assets_first(books, office):
+    """70 % for the model, of the licence's case; 20 % for a technology and 10 % for a model that its case discloses.
+
+    Of 5,000: 3,500 to RU-1, half of it to its inventors (1,050 and 700); 1,500 to RU-2: 100 of costs, 1,400 left, half
+    of it to Chen (700). A quarter of what is left stays with the units: 875 and 350.
+    """
+    second = case_of(books.organisation, "RU-2", books.officer, ("Chen Outside", "100"))
+    writer = trained(office.joint, office.joint.researcher, "Writer")
+    DisclosedResult.objects.create(
+        case=second, kind="model_version", subject_type="registry.modelversion", subject_id=writer.pk, label="Writer"
+    )
+    spend(second, books, "100.00")
+    technology = {
+        "kind": "technology", "subject_type": "collab.transfercase", "subject_id": str(second.pk), "percent": "20",
+    }  # fmt: skip
+    amend(books, office, assets=[asset(office.model, "70"), technology, asset(writer, "10")])
+    books.invoiced(0)
+    books.receive("5000.00")
+    row = books.distribute()
+    assert {one.name: one.amount for one in row.statements.all()} == {
+        books.anna.name: 1050_00, "Bo Outside": 700_00, "Chen Outside": 700_00,
+    }  # fmt: skip
+    assert (balance("costs"), balance("unit"), row.amount) == (100_00, 875_00 + 350_00, 5000_00)
+    assert CostRepayment.objects.get().amount == 100
+    reconcile()
+    back = propose_reversal(distribution=row, reason="Wrong", by=books.officer)
+    decide_distribution(distribution=back, decision="approved", by=books.second)
+    assert not LedgerEntry.objects.values("case").annotate(all=Sum("amount")).exclude(all=0).exists()
+    reconcile()
+
+
+def spend(case, books, amount: str) -> None:
+    family = Family.objects.create(case=case, number=1, title="Family", created_by=books.officer)
+    right = Protection.objects.create(
+        family=family, kind="national", jurisdiction="US", title="Claim", created_by=books.officer
+    )
+    ProtectionCost.objects.create(
+        protection=right, kind="counsel", amount=Decimal(amount), currency="EUR", incurred_on=FIRST, paid_on=FIRST,
+        entered_by=books.officer,
+    )  # fmt: skip
 
 
 def test_of_two_who_approve_one_wins(books):
