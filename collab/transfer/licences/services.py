@@ -43,7 +43,7 @@ from collab.transfer.licences.models import Breach, Diligence, Grant, Licence
 from collab.transfer.licences.obstacles import Obstacle
 from collab.transfer.licences.places import FieldOfUse, Place, Territory
 from collab.transfer.licences.states import Exclusivity, LicenceState
-from collab.transfer.licences.writing import written_out
+from collab.transfer.licences.writing import carried_over, written_out
 
 KINDS = (AgreementKind.LICENCE.value, AgreementKind.OPTION.value)
 
@@ -73,7 +73,8 @@ def draft_licence(
 ) -> Licence:
     """Write a term sheet: an agreement of the project with the terms of an option or licence bound to its version.
 
-    Without a text or template the text is the terms in words. Raises FaultyInputError naming every term at fault:
+    A template's blanks are filled from parties and terms, and with `values`. Without a text or template the text is the
+    terms in words. Raises FaultyInputError naming every term at fault:
     assets one does not own or whose own terms forbid it, parts that do not make 100, a grant that conflicts.
     """
     require(by, "licence.draft", licensor)
@@ -118,9 +119,10 @@ def draft_licence(
         "proposed_by": licensor,
     }
     if template_version is not None:
-        draft_from_template(
-            agreement=agreement, template_version=template_version, values=values or {}, by=by, **content
-        )
+        blanks = {field.name for field in template_version.field_list()}
+        known = carried_over(given, licensor=licensor, licensee=licensee, effective_on=effective_on)
+        filled = {name: value for name, value in known.items() if name in blanks} | dict(values or {})
+        draft_from_template(agreement=agreement, template_version=template_version, values=filled, by=by, **content)
     else:
         english, chinese = written_out(agreement, given) if not text.strip() else (text, text_zh)
         draft_version(agreement=agreement, text=english, text_zh=chinese, by=by, **content)

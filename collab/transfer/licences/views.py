@@ -12,12 +12,14 @@ from django.utils.translation import gettext as _
 from collab.access.policy import allowed, get_or_404, visible_to
 from collab.access.roles import roles_with
 from collab.accounts.models import Membership, Organisation
+from collab.agreements.library import AgreementTemplate
 from collab.agreements.states import OPEN_TO_EDITS, STANDING, VersionState
 from collab.audit.models import AuditEvent
 from collab.kernel.errors import NotFoundError
 from collab.projects.models import Project
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.licences.forms import (
+    KINDS,
     BreachForm,
     DraftForm,
     LicenceFilter,
@@ -76,8 +78,11 @@ def licence_new(request: HttpRequest) -> HttpResponse:
     if project is None:
         context = {"projects": page_of(request, projects.order_by("title")), "case": case}
         return show(request, "collab/transfer/licences/choose.html", context)
+    offered = list(AgreementTemplate.objects.filter(kind__in=[kind for kind, _label in KINDS], is_active=True))
+    chosen = next((one for one in offered if one.code == request.GET.get("template")), None)
     form = DraftForm(
         sent(request),
+        template=chosen.versions.select_related("template").first() if chosen else None,
         assets=_assets_of(request, project, houses),
         licensors=houses.filter(project_parties__project=project, project_parties__left_on=None),
         partners=Organisation.objects.filter(project_parties__project=project, project_parties__left_on=None).exclude(
@@ -93,7 +98,7 @@ def licence_new(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("The term sheet is drafted."))
         return licence.get_absolute_url()
 
-    context = {"form": form, "project": project, "case": case}
+    context = {"form": form, "project": project, "case": case, "offered": offered, "chosen": chosen}
     return submit(request, form, draft) or show(request, "collab/transfer/licences/new.html", context, form)
 
 
