@@ -418,22 +418,22 @@ class TemplateForm(OnceForm):
         super().__init__(*args, **kwargs)
         self.blanks = template.field_list()
         for blank in self.blanks:
-            self.fields[f"v_{blank.name}"] = _blank_field(blank, parties)
+            self.fields[f"v_{blank.name}"] = blank_field(blank, parties)
 
     def values(self) -> dict[str, Any]:
         given = super().values()
-        values = {blank.name: _plain(given.pop(f"v_{blank.name}")) for blank in self.blanks}
+        values = {blank.name: plain_value(given.pop(f"v_{blank.name}")) for blank in self.blanks}
         return given | {"values": values}
 
     def place_of(self, fault: Any, field: str | None) -> str | None:
         return f"v_{fault.path}" if f"v_{fault.path}" in self.fields else super().place_of(fault, field)
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else ("" if value is None else str(value))
 
 
-def _blank_field(blank: Any, parties: list[Organisation]) -> forms.Field:
+def blank_field(blank: Any, parties: list[Organisation]) -> forms.Field:
     """The input for one blank; what it holds is checked by the verb, which names the blank at fault."""
     given: dict[str, Any] = {
         "label": blank.shown_label,

@@ -381,9 +381,7 @@ def party_gone(party: ProjectParty, by: User) -> None:
         locked = locked_version(version)
         if "withdraw" not in VERSION_MOVES.open_from(locked.state):
             continue
-        void_approvals(locked, by)
-        lapse_signatures(locked, by)
-        _end(locked, "withdraw", by, ended_as=EndedAs.WITHDRAWN)
+        ended(_withdraw(locked, by, ""), by)
         tell(locked, gettext_lazy("{agreement} was withdrawn: one of its parties has left the project"), by)
 
 

@@ -237,6 +237,7 @@ ACTS = {
         "quiet",
     ),
     "royalty.add_payment": (gettext_lazy("added a payment of %(amount)s to %(reference)s"), "plus-circle", "accent"),
+    "royalty.reach_milestone": (gettext_lazy("found “%(title)s” of %(reference)s reached"), "check-circle", "ok"),
     "royalty.waive": (gettext_lazy("waived %(amount)s under %(reference)s"), "slash-circle", "warn"),
     "royalty.report": (
         gettext_lazy("reported on %(first)s to %(last)s under %(reference)s: %(amount)s is owed"),

@@ -224,7 +224,7 @@ def lapse_requests(
 ) -> int:
     """Close what is still asked about these objects: the matter has moved on, so nobody need answer any more.
 
-    `reason`: a lazy sentence is kept as the code has it, and each reader gets it in their language (`Request.told_reason`).
+    `reason`: a lazy sentence is kept as the code has it; `Request.told_reason` gives it in the language of the reader.
     `by` is None where a day that came has moved it on; `organisations`: only what these were asked.
 
     Called inside the verb of the subject's room. Without `wait`, raises OperationalError (on PostgreSQL) where somebody

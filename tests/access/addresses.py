@@ -72,6 +72,7 @@ from collab.transfer.models import (
     Invoice,
     Licence,
     LicensedAsset,
+    MilestonePayment,
     Offer,
     Protection,
     ProtectionCost,
@@ -247,6 +248,10 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (
         r"transfer/licences/<uuid:pk>/diligence/<uuid:diligence>/",
         lambda s, n: (s.object(Licence), (s.object(Licence).pk, s.object(Diligence).pk)),
+    ),
+    (
+        r"transfer/licences/<uuid:pk>/milestones/<uuid:milestone>/",
+        lambda s, n: (s.object(Licence), (s.object(Licence).pk, s.object(MilestonePayment).pk)),
     ),
     (r"transfer/licences/<uuid:pk>/", lambda s, n: (_licence(s, n), (_licence(s, n).pk,))),
     (
@@ -939,6 +944,9 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
             "due_on": _day(9),
         },
         about=s.books["licence"],
+    ),
+    "api:scheduled-payment-reach POST": lambda s: Sent(
+        {"milestone": str(s.object(MilestonePayment).pk), "version": 1}, about=s.object(MilestonePayment)
     ),
     "api:scheduled-payment-waive POST": lambda s: Sent({"reason": f"Kind {s.canary}"}, headers=_FRESH),
     "api:royalty-report-submit POST": lambda s: Sent(

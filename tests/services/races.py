@@ -59,6 +59,7 @@ from registry.uses.services import CodeTerm, set_uses
 from tests.cast import employ, organisation, person
 from tests.collab.internships.season import season
 from tests.licensing import office_of
+from tests.royalties import books_of
 from training.jobs import lifecycle
 from training.jobs.models import Attempt, Job
 from training.jobs.services import stop_job, submit_job, suggest
@@ -589,6 +590,16 @@ def test_of_two_exclusive_licences_signed_at_once_one_counts(aurora):
     )
     assert sorted(isinstance(result, ConflictError) for result in results) == [False, True], results
     assert Licence.objects.in_force().count() == 1
+
+
+def test_two_receipts_entered_at_once_pay_an_invoice_once(aurora):
+    """Each alone would pay 3,000 of the 5,000; together they pay all of it, and 1,000 stays over."""
+    books = books_of(office_of(aurora))
+    invoice = books.invoiced(0)
+    results = at_once([lambda: books.receive("3000.00").matched] * 2)
+    assert sorted(results, key=str) == [200_000, 300_000], results
+    invoice.refresh_from_db()
+    assert (invoice.paid, invoice.state) == (500_000, "paid")
 
 
 def _sign_licence(version: AgreementVersion, party: Any, user: User) -> str:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from collab.access.policy import NEVER, Missing
 from collab.access.roles import ORGANISATION_ROLES, roles_with
 from collab.accounts.models import Membership, User
-from collab.agreements.models import AgreementVersion
+from collab.agreements.models import AgreementKind, AgreementVersion
 from collab.agreements.states import STANDING, VersionState
 from collab.transfer.licences.models import Licence, LicensedAsset, in_force_q
 from collab.transfer.licences.states import LicenceState
@@ -56,12 +56,15 @@ def licence_grants(path: str) -> Callable[[User, str, datetime], Q]:
 
 
 def release_grants(user: User, word: str, at: datetime) -> Q:
-    """All people of the licensee see what was licensed to it, and have it while the licence is in force."""
+    """All people of the licensee see what was licensed to it, and have it while the licence is in force.
+
+    An option reserves and opens nothing: whoever is to try a version is given a licence for that.
+    """
     if word not in {"release.view", "release.download"}:
         return NEVER
     people = Q(_acts_for(user, at, "licence__licensee"))
     if word == "release.download":
-        return people & in_force_q("licence__", at)
+        return people & Q(licence__agreement__kind=AgreementKind.LICENCE) & in_force_q("licence__", at)
     signed = AgreementVersion.objects.filter(agreement=OuterRef("licence__agreement"), executed_at__isnull=False)
     return people & Q(Exists(signed))
 
@@ -77,6 +80,10 @@ def _closed(licence: Licence, at: datetime) -> tuple[str, str]:
     rows = licence.agreement.versions.order_by("-number")
     standing = rows.filter(state__in=STANDING).first()
     facts: dict[str, Any] = {"ref": licence.agreement.reference}
+    if licence.is_option:
+        return "licence_is_option", _(
+            "%(ref)s is an option: it reserves the right to a licence and opens no files."
+        ) % facts
     if licence.state == LicenceState.EXPIRED and standing is not None:
         last = standing.last_day(timezone.localdate(at))
         facts |= {"day": date_format(last) if last else "", "zone": timezone.get_current_timezone_name()}

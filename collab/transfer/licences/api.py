@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from collab.access.policy import get_or_404
 from collab.accounts.api import OrganisationRef
 from collab.accounts.models import Organisation
+from collab.agreements.library import TemplateVersion
 from collab.kernel.errors import NotFoundError
 from collab.projects.models import Project
 from collab.transfer.disclosures.models import TransferCase
@@ -71,7 +72,7 @@ class TierSerializer(serializers.ModelSerializer):
 class MilestonePaymentSerializer(serializers.ModelSerializer):
     class Meta:
         model = MilestonePayment
-        fields = ["id", "title", "title_zh", "amount", "due_on", "met_on"]
+        fields = ["id", "title", "title_zh", "amount", "due_on", "met_on", "version"]
 
 
 class DiligenceSerializer(serializers.ModelSerializer):
@@ -155,7 +156,10 @@ class LicenceSerializer(LicenceRow):
 
 
 class LicenceInput(StrictSerializer):
-    """A new term sheet. `terms` as the documentation lists them; every one at fault is named."""
+    """A new term sheet. `terms` as the documentation lists them; every one at fault is named.
+
+    With a `template` its blanks are filled from parties and terms, and with `values` what those do not say.
+    """
 
     project = ScopedRelatedField(word="agreement.draft", model=Project, slug_field="slug")
     case = serializers.UUIDField(required=False, allow_null=True)
@@ -174,6 +178,8 @@ class LicenceInput(StrictSerializer):
     text = serializers.CharField(max_length=200_000, required=False, allow_blank=True)
     text_zh = serializers.CharField(max_length=200_000, required=False, allow_blank=True)
     governing_law = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    template = serializers.SlugField(max_length=40, required=False)
+    values = serializers.DictField(child=serializers.CharField(max_length=2000, allow_blank=True), required=False)
     terms = serializers.DictField()
 
 
@@ -252,6 +258,11 @@ class LicenceViewSet(ScopedViewSet):
             given["case"] = get_or_404(user, "case.view", TransferCase.objects.all(), pk=key)
         if key := given.pop("option", None):
             given["option"] = get_or_404(user, "licence.view", Licence.objects.all(), pk=key)
+        if code := given.pop("template", None):
+            rows = TemplateVersion.objects.filter(template__code=code, template__is_active=True)
+            given["template_version"] = rows.select_related("template").first()
+            if given["template_version"] is None:
+                raise NotFoundError
         return self._told(draft_licence(by=user, **given), 201)
 
     @extend_schema(

@@ -11,19 +11,21 @@ from uuid import UUID
 from django.db import models
 from django.db.models import F, ProtectedError
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from collab.access.policy import Missing
 from collab.accounts.models import Organisation, User
 from collab.agreements.acts import named
 from collab.agreements.models import Agreement, AgreementVersion
-from collab.agreements.states import STANDING
+from collab.agreements.states import STANDING, VersionState
 from collab.audit.services import record
 from collab.kernel.errors import ConflictError, Fault, FaultyInputError, NotReadyError
 from collab.transfer.disclosures.services import advance_case
 from collab.transfer.disclosures.states import CaseState
 from collab.transfer.licences.calendar import enter_duties
 from collab.transfer.licences.conflicts import Reach, find_conflicts, spelled_out, told
+from collab.transfer.licences.hooks import kept_milestones
 from collab.transfer.licences.licensable import Finding, Licensable, Wish, findings_on, licensables_named
 from collab.transfer.licences.models import (
     Diligence,
@@ -70,8 +72,11 @@ class LicenceTerms:
         by: User,
     ) -> dict[str, Any]:
         licence = Licence.objects.get(agreement=agreement.pk)
-        made = read_terms(terms, starts_on=starts_on, ends_on=ends_on)
+        signed = was_signed(agreement.pk)
+        made = read_terms(terms, starts_on=licence.starts_on if signed else starts_on, ends_on=ends_on)
         _require_same_parties(licence, made, parties)
+        if signed:
+            _require_what_is_settled(licence, made)
         assets = _require_theirs(made)
         wish = wish_of(made, ends_on)
         forbidden = [one for asset in assets for one in findings_on(asset, wish) if one.forbids]
@@ -123,6 +128,9 @@ def take_effect(version: AgreementVersion, by: User) -> None:
     if others.exists() and version.effective_on > timezone.localdate():
         raise ConflictError(_("New terms of a licence begin on the day of the last signature at the latest."))
     require_grantable(licence, version, by)
+    if others.exists() or was_signed(version.agreement_id, but=version.pk):
+        _require_what_is_settled(licence, version.particulars)
+        _require_not_lost(licence, version)
     follow(licence, version)
     enter_duties(licence)
     if licence.case is not None:
@@ -136,6 +144,13 @@ def take_effect(version: AgreementVersion, by: User) -> None:
         organisation_id=licence.licensor_id,
         data=named(licence.agreement) | {"licensee": licence.licensee.slug, "number": version.number},
     )
+
+
+def was_signed(agreement: UUID, *, but: UUID | None = None) -> bool:
+    """Whether terms of this licence were signed before, beside the version `but`, and not ended: others follow them."""
+    rows = AgreementVersion.objects.filter(agreement=agreement, executed_at__isnull=False).exclude(pk=but)
+    last = rows.order_by("-number").first()
+    return last is not None and last.state != VersionState.TERMINATED
 
 
 # --- what it would grant
@@ -214,6 +229,33 @@ def _require_same_parties(licence: Licence, terms: dict[str, Any], parties: Sequ
         raise FaultyInputError(faults, field=faults[0].path)
 
 
+def _require_what_is_settled(licence: Licence, terms: dict[str, Any]) -> None:
+    """What was reported, invoiced or received under a signed licence counts in its currency and by its milestones."""
+    faults = []
+    if licence.currency and terms["currency"] != licence.currency:
+        text = _("A signed licence stays in its currency: %(currency)s.")
+        faults.append(Fault("currency", text % {"currency": licence.currency}))
+    titles = {row["title"] for row in terms["milestones"]}
+    for title in sorted(kept_milestones(licence) - titles):
+        text = _("“%(title)s” is invoiced or waived, so it stays in the terms, by this name.")
+        faults.append(Fault("milestones", text % {"title": title}))
+    if faults:
+        raise FaultyInputError(faults, field=faults[0].path)
+
+
+def _require_not_lost(licence: Licence, version: AgreementVersion) -> None:
+    """Terms written before the exclusivity was lost do not bring it back."""
+    lost = licence.converted_on
+    if lost is None or version.particulars["exclusivity"] not in SHUTTING:
+        return
+    if timezone.localdate(version.created_at) <= lost:
+        raise ConflictError(
+            _("The exclusivity was lost on %(day)s; terms written until that day do not bring it back.")
+            % {"day": date_format(lost)},
+            field="exclusivity",
+        )
+
+
 def _require_theirs(terms: dict[str, Any]) -> list[Licensable]:
     """The assets; raises FaultyInputError for one that does not exist or that the licensors do not own."""
     found = licensables_named((row["subject_type"], row["subject_id"]) for row in terms["assets"])
@@ -257,9 +299,12 @@ def follow(licence: Licence, version: AgreementVersion) -> None:
     for name in _NUMBERS:
         setattr(licence, name, Decimal(terms[name]) if terms[name] is not None else None)
     licence.minimum_from = _day(terms["minimum_from"])
-    licence.starts_on, licence.ends_on = days_of(version)
+    starts_on, licence.ends_on = days_of(version)
+    if not was_signed(version.agreement_id, but=version.pk):  # further terms go on from the first day of the licence
+        licence.starts_on, licence.converted_on = starts_on, None
+    elif licence.is_shutting:
+        licence.converted_on = None
     licence.option_id = UUID(terms["option"]) if terms["option"] else None
-    licence.converted_on = None
     licence.version += 1
     licence.require_clean()
     licence.save()

@@ -45,6 +45,7 @@ def settle_cure(breach: Breach) -> None:
 
 def settle_all(licence: Licence) -> None:
     """The licence is over: nothing of it falls due any more."""
+    settle_obligation(source=licence, kind=ObligationKind.NOTICE)
     for row in Diligence.objects.filter(licence=licence):
         settle_duty(row)
     for breach in Breach.objects.filter(licence=licence):

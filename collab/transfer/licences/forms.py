@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from collab.accounts.models import Organisation
+from collab.agreements.forms import blank_field, plain_value
+from collab.agreements.library import TemplateVersion
 from collab.agreements.models import AgreementKind, AgreementVersion
 from collab.kernel.errors import Fault
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
@@ -30,6 +32,7 @@ from collab.transfer.licences.states import (
     Sublicensing,
 )
 from collab.transfer.licences.terms import TERMS
+from collab.transfer.licences.writing import CARRIED
 from collab.web.forms import DayInput, ListFilter, OnceForm, PageForm, SearchInput
 
 KINDS = [(kind.value, kind.label) for kind in (AgreementKind.LICENCE, AgreementKind.OPTION)]
@@ -180,9 +183,10 @@ def _rows(text: str, mark: str, places: int) -> list[list[str]]:
     return [[*(part.strip() for part in line.split(mark)), *[""] * places][:places] for line in lines]
 
 
-def shown_terms(version: AgreementVersion, assets: Mapping[str, Licensable]) -> dict[str, Any]:
+def shown_terms(
+    version: AgreementVersion, terms: Mapping[str, Any], assets: Mapping[str, Licensable]
+) -> dict[str, Any]:
     """The terms of a version as the form shows them."""
-    terms = version.particulars
     parts = {f"{row['subject_type']}:{row['subject_id']}": row["percent"] for row in terms["assets"]}
     shown = {name: value for name, value in terms.items() if name not in {"assets", "fields", "tiers"}}
     return shown | {
@@ -227,7 +231,7 @@ class DraftForm(TermsForm):
     text = forms.CharField(
         label=_("Text"), required=False, max_length=200_000, widget=forms.Textarea(attrs={"rows": 4}),
         validators=[PlainTextValidator()],
-        help_text=_("Empty: a short text that refers to the terms below. A template can be chosen later too."),
+        help_text=_("Empty: a short text that refers to the terms below."),
     )  # fmt: skip
     text_zh = forms.CharField(
         label=_("Chinese text"), required=False, max_length=200_000, widget=forms.Textarea(attrs={"rows": 4}),
@@ -240,9 +244,14 @@ class DraftForm(TermsForm):
         licensors: QuerySet[Organisation],
         partners: QuerySet[Organisation],
         options: QuerySet[Licence],
+        template: TemplateVersion | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.template = template
+        self.blanks = [one for one in template.field_list() if one.name not in CARRIED] if template else []
+        if template is not None:
+            self._fill_in(template)
         for name, rows in (("licensor", licensors), ("co_licensors", partners), ("option", options)):
             field: Any = self.fields[name]
             field.queryset = rows
@@ -251,11 +260,27 @@ class DraftForm(TermsForm):
         if not partners.exists():
             del self.fields["co_licensors"]
 
+    def _fill_in(self, template: TemplateVersion) -> None:
+        """The text comes from a template: its blanks, but those that the terms fill, instead of a text."""
+        del self.fields["text"], self.fields["text_zh"]
+        kind: Any = self.fields["kind"]
+        kind.choices = [row for row in KINDS if row[0] == template.template.kind]
+        parties = list(Organisation.objects.order_by("name"))
+        self.fields |= {f"v_{blank.name}": blank_field(blank, parties) for blank in self.blanks}
+
+    def place_of(self, fault: Fault, field: str | None) -> str | None:
+        if f"v_{fault.path}" in self.fields:
+            return f"v_{fault.path}"
+        return super().place_of(fault, field)
+
     def draft(self) -> dict[str, Any]:
         """The arguments of `draft_licence` beside the terms."""
         names = ("kind", "reference", "title", "title_zh", "licensor", "licensee", "text", "text_zh")
         data = self.cleaned_data
-        return {name: data[name] for name in names} | {
+        filled = {blank.name: plain_value(data[f"v_{blank.name}"]) for blank in self.blanks}
+        return {name: data[name] for name in names if name in data} | {
+            "template_version": self.template,
+            "values": filled,
             "co_licensors": list(data.get("co_licensors") or ()),
             "option": data.get("option"),
             "terms": {name: value for name, value in self.terms().items() if name != "option"},

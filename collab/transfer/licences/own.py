@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from collab.access.policy import Missing
+from collab.access.policy import Missing, visible_to
 from collab.transfer.disclosures.models import TransferCase
+from collab.transfer.disclosures.states import ENDED, PURSUED
 from collab.transfer.licences.licensable import Finding, Licensable, Wish
 from collab.transfer.protection.models import Protection
 from collab.transfer.protection.states import ProtectionStatus
+
+if TYPE_CHECKING:
+    from collab.access.policy import Person
 
 REGIONAL = frozenset({"WO", "EP", "EA", "AP", "OA", "GC", "EM"})  # offices for several countries
 
@@ -22,13 +27,20 @@ class CaseTechnology:
     """What was disclosed, owned by the organisation whose case it is."""
 
     def of_project(self, project_id: UUID) -> list[Licensable]:
-        return [_asset(row) for row in TransferCase.objects.filter(project=project_id).select_related("disclosure")]
+        rows = TransferCase.objects.filter(project=project_id, decision__in=PURSUED).going_on()
+        return [_asset(row) for row in rows.select_related("disclosure")]
 
     def named(self, keys: Sequence[str]) -> list[Licensable]:
         return [_asset(row) for row in TransferCase.objects.filter(pk__in=_ids(keys)).select_related("disclosure")]
 
     def findings(self, key: str, wish: Wish) -> list[Finding]:
-        return []
+        row = TransferCase.objects.select_related("disclosure").get(pk=key)
+        if row.decision in PURSUED and row.state not in ENDED:
+            return []
+        text = _("%(case)s is given up, or not decided to be used, so it is not licensed.") % {
+            "case": _asset(row).label
+        }
+        return [Finding(Missing(f"case.not_pursued.{row.pk}", text, row.get_absolute_url()))]
 
 
 class Protections:
@@ -66,6 +78,17 @@ class Protections:
             text = _("%(what)s protects only in %(where)s, where this licence grants nothing.")
             found.append(says("elsewhere", text, forbids=False))
         return found
+
+
+def closed_to(user: Person, project_id: UUID) -> set[str]:
+    """Keys of the cases of a project, and of their protections, that the person may not see."""
+    found: set[str] = set()
+    for model, path in ((TransferCase, ""), (Protection, "family__case__")):
+        rows: Any = model._default_manager.filter(**{f"{path}project": project_id})
+        seen = visible_to(user, "case.view", rows)
+        hidden = rows.exclude(pk__in=seen.values("pk")).values_list("pk", flat=True)
+        found |= {f"{model._meta.label_lower}:{key}" for key in hidden}
+    return found
 
 
 def _right(row: Protection) -> Licensable:

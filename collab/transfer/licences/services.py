@@ -38,12 +38,12 @@ from collab.projects.models import Project
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.disclosures.states import ENDED, PURSUED
 from collab.transfer.licences.binding import obstacles
-from collab.transfer.licences.calendar import enter_cure, settle_all, settle_cure, settle_duty
+from collab.transfer.licences.calendar import enter_cure, settle_cure, settle_duty
 from collab.transfer.licences.models import Breach, Diligence, Grant, Licence
 from collab.transfer.licences.obstacles import Obstacle
 from collab.transfer.licences.places import FieldOfUse, Place, Territory
 from collab.transfer.licences.states import Exclusivity, LicenceState
-from collab.transfer.licences.writing import written_out
+from collab.transfer.licences.writing import carried_over, written_out
 
 KINDS = (AgreementKind.LICENCE.value, AgreementKind.OPTION.value)
 
@@ -73,7 +73,8 @@ def draft_licence(
 ) -> Licence:
     """Write a term sheet: an agreement of the project with the terms of an option or licence bound to its version.
 
-    Without a text or template the text is the terms in words. Raises FaultyInputError naming every term at fault:
+    A template's blanks are filled from parties and terms, and with `values`. Without a text or template the text is the
+    terms in words. Raises FaultyInputError naming every term at fault:
     assets one does not own or whose own terms forbid it, parts that do not make 100, a grant that conflicts.
     """
     require(by, "licence.draft", licensor)
@@ -85,6 +86,8 @@ def draft_licence(
         require(by, "case.view", case)
         if case.organisation_id != licensor.pk:
             raise InvalidError(_("This case belongs to another organisation."), field="case")
+        if case.project_id is not None and case.project_id != project.pk:
+            raise InvalidError(_("This case came out of another project."), field="case")
         if case.decision not in PURSUED or case.state in ENDED:
             raise ConflictError(_("This case is not decided to be used, so nothing of it is licensed."), field="case")
     if option is not None:
@@ -116,9 +119,10 @@ def draft_licence(
         "proposed_by": licensor,
     }
     if template_version is not None:
-        draft_from_template(
-            agreement=agreement, template_version=template_version, values=values or {}, by=by, **content
-        )
+        blanks = {field.name for field in template_version.field_list()}
+        known = carried_over(given, licensor=licensor, licensee=licensee, effective_on=effective_on)
+        filled = {name: value for name, value in known.items() if name in blanks} | dict(values or {})
+        draft_from_template(agreement=agreement, template_version=template_version, values=filled, by=by, **content)
     else:
         english, chinese = written_out(agreement, given) if not text.strip() else (text, text_zh)
         draft_version(agreement=agreement, text=english, text_zh=chinese, by=by, **content)
@@ -146,7 +150,7 @@ def edit_terms(
     version = current_version(licence)
     if version is None:
         raise ConflictError(_("Nothing of this licence is left to change."))
-    changed = {**version.particulars, **terms}
+    changed = {**terms_now(licence, version), **terms}
     changes = content | {"particulars": changed}
     if effective_on is not None:
         changes |= {"effective_on": effective_on, "expires_on": expires_on}
@@ -164,6 +168,13 @@ def edit_terms(
     if version.state == VersionState.NEGOTIATION and not _speaks_for(by, version.proposed_by):
         return counter_version(version=version, by=by, **changes)
     return edit_version(version=version, edit=edit, by=by, **changes)
+
+
+def terms_now(licence: Licence, version: AgreementVersion) -> dict[str, Any]:
+    """The terms of a version; of one that stands without the exclusivity that was lost since it was signed."""
+    if version.state not in STANDING or licence.converted_on is None:
+        return version.particulars
+    return version.particulars | {"exclusivity": Exclusivity.NON_EXCLUSIVE.value}
 
 
 def _speaks_for(user: User, organisation: Organisation | None) -> bool:
@@ -243,7 +254,6 @@ def end_licence(*, licence: Licence, reason: str, by: User) -> Licence:
     if version is None:
         raise ConflictError(_("Only a signed licence can be terminated; one under way is withdrawn."))
     terminate_version(version=version, by=by, reason=reason)
-    settle_all(locked)
     _note("licence.end", locked, by, reason=reason.strip()[:200])
     return locked
 
@@ -341,6 +351,8 @@ def add_place(*, model: type[FieldOfUse] | type[Territory], code: str, name: str
     if not by.is_superuser:
         raise RefusedError([Missing("not_platform", _("Only the platform's administrators extend this list."))])
     row = model(code=code, name=name, **facts)
+    if row.parent_id is None:
+        raise InvalidError(_("Say of what it is a part: what stands for everything is there already."), field="parent")
     if "/" in code or model.objects.filter(code=code).exists():
         raise InvalidError(_("This code is taken, or holds a slash."), field="code")
     row.require_clean(exclude=["path"])

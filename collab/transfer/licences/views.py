@@ -12,12 +12,14 @@ from django.utils.translation import gettext as _
 from collab.access.policy import allowed, get_or_404, visible_to
 from collab.access.roles import roles_with
 from collab.accounts.models import Membership, Organisation
+from collab.agreements.library import AgreementTemplate
 from collab.agreements.states import OPEN_TO_EDITS, STANDING, VersionState
 from collab.audit.models import AuditEvent
 from collab.kernel.errors import NotFoundError
 from collab.projects.models import Project
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.licences.forms import (
+    KINDS,
     BreachForm,
     DraftForm,
     LicenceFilter,
@@ -28,6 +30,7 @@ from collab.transfer.licences.forms import (
 )
 from collab.transfer.licences.licensable import Licensable, licensables_named, licensables_of
 from collab.transfer.licences.models import Diligence, Licence
+from collab.transfer.licences.own import closed_to
 from collab.transfer.licences.reading import glance_of, way_of
 from collab.transfer.licences.services import (
     cure_breach,
@@ -41,8 +44,9 @@ from collab.transfer.licences.services import (
     meet_diligence,
     open_obstacles,
     see_obstacles,
+    terms_now,
 )
-from collab.transfer.licences.states import LicenceState
+from collab.transfer.licences.states import BINDING, LicenceState
 from collab.transfer.licences.terms import say_terms
 from collab.transfer.rooms import rooms_of
 from collab.web.forms import act, sent, show, submit
@@ -74,9 +78,12 @@ def licence_new(request: HttpRequest) -> HttpResponse:
     if project is None:
         context = {"projects": page_of(request, projects.order_by("title")), "case": case}
         return show(request, "collab/transfer/licences/choose.html", context)
+    offered = list(AgreementTemplate.objects.filter(kind__in=[kind for kind, _label in KINDS], is_active=True))
+    chosen = next((one for one in offered if one.code == request.GET.get("template")), None)
     form = DraftForm(
         sent(request),
-        assets=_assets_of(project, houses),
+        template=chosen.versions.select_related("template").first() if chosen else None,
+        assets=_assets_of(request, project, houses),
         licensors=houses.filter(project_parties__project=project, project_parties__left_on=None),
         partners=Organisation.objects.filter(project_parties__project=project, project_parties__left_on=None).exclude(
             pk__in=houses.values("pk")
@@ -91,14 +98,14 @@ def licence_new(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("The term sheet is drafted."))
         return licence.get_absolute_url()
 
-    context = {"form": form, "project": project, "case": case}
+    context = {"form": form, "project": project, "case": case, "offered": offered, "chosen": chosen}
     return submit(request, form, draft) or show(request, "collab/transfer/licences/new.html", context, form)
 
 
 def licence(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What is granted, where it stands, and what stands in the way."""
     row = _licence(request, "licence.view", pk)
-    may = allowed(request.user, row, "licence.draft", "licence.end", "licence.exercise")
+    may = allowed(request.user, row, "licence.draft", "licence.end", "licence.exercise", "royalty.manage")
     of_agreement = allowed(request.user, row.agreement, "agreement.view", "agreement.draft")
     version = current_version(row)
     standing = version is not None and version.state in STANDING
@@ -131,6 +138,7 @@ def licence(request: HttpRequest, pk: UUID) -> HttpResponse:
         and row.is_shutting
         and any(one.is_late for one in diligence),
         "may_meet": "licence.end" in may and in_force,
+        "may_reach": "royalty.manage" in may and row.state in BINDING,
         "may_exercise": "licence.exercise" in may
         and row.is_option
         and row.exercised_on is None
@@ -149,11 +157,11 @@ def licence_terms(request: HttpRequest, pk: UUID) -> HttpResponse:
     version = current_version(row)
     if version is None:
         raise NotFoundError
-    houses = Organisation.objects.filter(pk__in=[one.pk for one in row.licensors()])
-    assets = _assets_of(row.agreement.project, houses, version.particulars)
+    houses = _houses(request).filter(pk__in=[one.pk for one in row.licensors()])
+    assets = _assets_of(request, row.agreement.project, houses, version.particulars)
     form = TermsForm(sent(request), assets=assets)
     if not form.is_bound:
-        form.initial = shown_terms(version, form.assets)
+        form.initial = shown_terms(version, terms_now(row, version), form.assets)
         if version.state in STANDING:
             form.initial.pop("effective_on")
 
@@ -260,10 +268,17 @@ def _case(request: HttpRequest) -> TransferCase | None:
     return visible_to(request.user, "case.view", rows).first()
 
 
-def _assets_of(project: Project, houses: Any, terms: dict[str, Any] | None = None) -> list[Licensable]:
-    """What the licensors own of the project, and what the terms name already."""
+def _assets_of(
+    request: HttpRequest, project: Project, houses: Any, terms: dict[str, Any] | None = None
+) -> list[Licensable]:
+    """What the licensors for whom the person drafts own of the project, and what the terms name already.
+
+    Cases and their protections are confidential: only those that the person may see anyway.
+    """
     mine = set(houses.values_list("pk", flat=True))
-    found = {one.key: one for one in licensables_of(project.pk) if one.owners & mine}
+    closed = closed_to(request.user, project.pk) if mine else set()
+    offered = licensables_of(project.pk) if mine else []
+    found = {one.key: one for one in offered if one.owners & mine and one.key not in closed}
     if terms:
         found |= licensables_named((row["subject_type"], row["subject_id"]) for row in terms["assets"])
     return sorted(found.values(), key=lambda one: (one.kind, one.label))

@@ -4,13 +4,14 @@ from django.apps import apps
 from django.db.models.signals import post_migrate
 
 from collab.access.policy import Scope, register_scope
-from collab.agreements.hooks import register_executed
+from collab.agreements.hooks import register_ended, register_executed
 from collab.agreements.particulars import register_particulars
 from collab.graph.sources import register_graph_source
 from collab.inbox.telling import tell_dates_to
 from collab.transfer.licences.access import licence_grants, release_grants, why_closed
 from collab.transfer.licences.binding import LicenceTerms, take_effect
 from collab.transfer.licences.drawing import KINDS, draw_licences
+from collab.transfer.licences.ending import terminated
 from collab.transfer.licences.licensable import register_licensable
 from collab.transfer.licences.models import (
     Breach,
@@ -38,6 +39,7 @@ register_scope(Territory, Scope(view="organisation.view", everyone=True))
 tell_dates_to(Licence, Diligence, Breach, words=("licence.view",))
 register_particulars("licences", LicenceTerms())
 register_executed("licences", take_effect)
+register_ended("licences", terminated)
 register_licensable("collab.transfercase", CaseTechnology())
 register_licensable("collab.protection", Protections())
 register_graph_source("licences", draw_licences, kinds=KINDS)

@@ -114,7 +114,9 @@ def url_of(row: Any) -> str:
 
 def _year(request: HttpRequest) -> int:
     this, asked = timezone.localdate().year, request.GET.get("year", "")
-    return int(asked) if asked.isascii() and asked.isdigit() and 1900 <= int(asked[:6]) <= this else this
+    return (
+        int(asked) if asked.isascii() and asked.isdigit() and len(asked) == 4 and 1900 <= int(asked) <= this else this
+    )
 
 
 def _spans(request: HttpRequest) -> list[Span]:

@@ -18,7 +18,8 @@ from collab.access.policy import get_or_404
 from collab.accounts.models import Organisation
 from collab.inbox.states import Decision
 from collab.transfer.disclosures.models import TransferCase
-from collab.transfer.licences.models import Licence
+from collab.transfer.licences.api import MilestonePaymentSerializer
+from collab.transfer.licences.models import Licence, MilestonePayment
 from collab.transfer.royalties.models import (
     Distribution,
     ExchangeRate,
@@ -55,6 +56,7 @@ from collab.transfer.royalties.services import (
     match_receipt,
     propose_distribution,
     propose_reversal,
+    reach_milestone,
     return_report,
     reverse_receipt,
     set_interest,
@@ -160,6 +162,12 @@ class PaymentInput(StrictSerializer):
     due_on = DayField()
 
 
+class ReachInput(StrictSerializer):
+    milestone = ScopedRelatedField(word="royalty.manage", model=MilestonePayment)
+    version = serializers.IntegerField(min_value=1)
+    met_on = DayField(required=False)
+
+
 class PaymentFilter(django_filters.FilterSet):
     licence = django_filters.UUIDFilter()
     state = django_filters.ChoiceFilter(choices=choices_of(PaymentState))
@@ -170,7 +178,13 @@ class PaymentFilter(django_filters.FilterSet):
     retrieve=extend_schema(summary="One scheduled payment", responses=PaymentSerializer),
 )
 class ScheduledPaymentViewSet(ScopedViewSet):
-    words = {"list": "royalty.view", "retrieve": "royalty.view", "create": "royalty.manage", "waive": "royalty.manage"}
+    words = {
+        "list": "royalty.view",
+        "retrieve": "royalty.view",
+        "create": "royalty.manage",
+        "reach": "royalty.manage",
+        "waive": "royalty.manage",
+    }
     rows = ScheduledPayment.objects.select_related(
         "licence__agreement__project", "licence__licensor", "licence__licensee"
     )
@@ -187,6 +201,14 @@ class ScheduledPaymentViewSet(ScopedViewSet):
     @extend_schema(summary="Add a payment", request=PaymentInput, responses={201: PaymentSerializer})
     def create(self, request: Request) -> Response:
         return self.shown(add_payment(by=request.user, **self.parsed(PaymentInput)), PaymentSerializer, 201)
+
+    @extend_schema(
+        summary="Find a milestone reached; its payment is due", request=ReachInput, responses=MilestonePaymentSerializer
+    )
+    @action(detail=False, methods=["post"])
+    def reach(self, request: Request) -> Response:
+        done = reach_milestone(by=request.user, **self.parsed(ReachInput))
+        return self.shown(done, MilestonePaymentSerializer)
 
     @extend_schema(summary="Not ask for it", request=ReasonInput, responses=PaymentSerializer, parameters=[IF_MATCH])
     @action(detail=True, methods=["post"])

@@ -45,7 +45,7 @@ from collab.transfer.royalties.states import DISTRIBUTION_MOVES, DistributionSta
 
 DISTRIBUTION = "distribution"
 BATCH = 2000
-ENTRY = ("distribution", "receipt", "account", "amount", "rule", "inventor", "third_party", "statement")
+ENTRY = ("distribution", "receipt", "account", "amount", "rule", "inventor", "third_party", "statement", "case")
 
 
 def preview(organisation: Organisation, receipts: Iterable[UUID] | None = None) -> Preview:
@@ -263,9 +263,11 @@ def _post(row: Distribution) -> None:
             inventor, statement = part.key, statements[key_of(found.inventors[part.key])].pk
         elif part.account == Account.THIRD_PARTIES:
             third_party = part.key
-        entries.append((row.pk, receipt, part.account.value, part.amount, part.rule, inventor, third_party, statement))
+        entries.append(
+            (row.pk, receipt, part.account.value, part.amount, part.rule, inventor, third_party, statement, piece.case)
+        )
     entries += [
-        (row.pk, receipt.pk, Account.UNDISTRIBUTED.value, -taken[receipt.pk], "", None, None, None)
+        (row.pk, receipt.pk, Account.UNDISTRIBUTED.value, -taken[receipt.pk], "", None, None, None, None)
         for receipt in found.receipts
     ]
     insert_rows(LedgerEntry, ENTRY, entries)
@@ -299,10 +301,10 @@ def _post_reversal(row: Distribution) -> None:
         for one in old.statements.all()
     }
     Statement.objects.bulk_create(statements.values(), batch_size=BATCH)
-    names = ("receipt_id", "account", "amount", "rule", "inventor_id", "third_party_id", "statement_id")
+    names = ("receipt_id", "account", "amount", "rule", "inventor_id", "third_party_id", "statement_id", "case_id")
     entries = [
-        (row.pk, receipt, account, -amount, rule, inventor, third_party, statements[key].pk if key else None)
-        for receipt, account, amount, rule, inventor, third_party, key in (
+        (row.pk, receipt, account, -amount, rule, inventor, third_party, statements[key].pk if key else None, case)
+        for receipt, account, amount, rule, inventor, third_party, key, case in (
             old.entries.order_by("created_at", "pk").values_list(*names)
         )
     ]
@@ -332,7 +334,7 @@ def _repay(row: Distribution, found: Preview) -> None:
     by_case: dict[UUID, int] = defaultdict(int)
     for piece in found.pieces:
         if piece.part.account == Account.COSTS:
-            by_case[piece.receipt.licence.case_id] += piece.part.amount
+            by_case[piece.case] += piece.part.amount
     for case, amount in by_case.items():
         for cost in found.costs[case]:
             part = min(amount, cost.booked)

@@ -18,14 +18,16 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Sum
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from collab.accounts.models import Organisation
 from collab.kernel.errors import InvalidError
 from collab.transfer.disclosures.models import Inventor
 from collab.transfer.protection.models import ProtectionCost
+from collab.transfer.royalties.allocating import Weights, weights_of
 from collab.transfer.royalties.models import LedgerEntry, PolicyVersion, Receipt, RoyaltyPolicy, ThirdPartyShare
-from collab.transfer.royalties.money import convert, to_minor, whole_weights
+from collab.transfer.royalties.money import allocate, convert, to_minor, whole_weights
 from collab.transfer.royalties.policies import (
     DISTRIBUTED,
     RETAINED,
@@ -34,6 +36,7 @@ from collab.transfer.royalties.policies import (
     CaseSoFar,
     Deduction,
     Part,
+    Split,
     ThirdParty,
     split_receipt,
 )
@@ -46,6 +49,7 @@ class Piece:
 
     receipt: Receipt
     part: Part
+    case: UUID
 
 
 @dataclass
@@ -81,7 +85,8 @@ class Preview:
     def digest(self) -> str:
         """A hash of every part, so that what is approved is what was proposed."""
         told = [
-            [str(p.receipt.pk), p.part.account, p.part.amount, p.part.rule, str(p.part.key or "")] for p in self.pieces
+            [str(p.receipt.pk), p.part.account, p.part.amount, p.part.rule, str(p.part.key or ""), str(p.case)]
+            for p in self.pieces
         ]
         return hashlib.sha256(json.dumps(told, separators=(",", ":")).encode()).hexdigest()
 
@@ -122,19 +127,19 @@ def divide(organisation: Organisation, receipts: Iterable[Receipt]) -> Preview:
     ground = _Ground(organisation, made, rows)
     for row in rows:
         version = version_on(versions, row.received_on)
-        reason = _why_not(row, version, made)
+        reason = _why_not(row, version, made, ground.weights[row.licence_id])
         if reason:
             made.left_out.append((row, reason))
             continue
         made.policy = made.policy or version
         assert version is not None
         try:
-            parts = ground.split(row, version)
+            pieces = ground.split(row, version)
         except InvalidError as fault:
             made.left_out.append((row, str(fault)))
             continue
         made.receipts.append(row)
-        made.pieces += [Piece(row, part) for part in parts]
+        made.pieces += pieces
     return made
 
 
@@ -144,12 +149,12 @@ def to_give(receipt: Receipt) -> int:
     return ready - receipt.given_out
 
 
-def _why_not(row: Receipt, version: PolicyVersion | None, made: Preview) -> str:
+def _why_not(row: Receipt, version: PolicyVersion | None, made: Preview, weights: Weights) -> str:
     if version is None:
         return str(_("no version of the policy holds for the day of the receipt"))
     if made.policy is not None and version.pk != made.policy.pk:
         return str(_("version %(n)d of the policy holds for it: the next distribution") % {"n": version.number})
-    if row.licence.case_id is None:
+    if weights.get(None):
         return str(_("its licence belongs to no case, so there is no inventor"))
     return "" if to_give(row) > 0 else str(_("nothing of it is matched with an invoice"))
 
@@ -159,7 +164,8 @@ class _Ground:
 
     def __init__(self, organisation: Organisation, made: Preview, rows: Sequence[Receipt]) -> None:
         self.made = made
-        cases = {row.licence.case_id for row in rows if row.licence.case_id}
+        self.weights = weights_of(organisation, {row.licence_id: row.licence for row in rows})
+        cases = {case for weights in self.weights.values() for case in weights if case}
         of_case = {"organisation": organisation}
         of: dict[UUID, list[Inventor]] = defaultdict(list)
         found = Inventor.objects.filter(**{f"disclosure__case__{k}": v for k, v in of_case.items()})
@@ -179,7 +185,8 @@ class _Ground:
         entries = LedgerEntry.objects.filter(
             receipt__organisation=organisation, account__in=[account.value for account in SHARED]
         )
-        self.shared = dict(entries.values_list("receipt__licence__case").annotate(all=Sum("amount")).order_by())
+        of_cases = entries.annotate(of=Coalesce("case", "receipt__licence__case")).values_list("of")
+        self.shared = dict(of_cases.annotate(all=Sum("amount")).order_by())
         self.open: dict[UUID, int] = defaultdict(int)
         self.faults: dict[UUID, str] = {}
         self._load_costs(organisation, cases)
@@ -204,9 +211,17 @@ class _Ground:
             self.made.costs.setdefault(case, []).append(Cost(cost, minor))
             self.open[case] += minor
 
-    def split(self, row: Receipt, version: PolicyVersion) -> list[Part]:
-        """The parts of one receipt; what it leaves of its case is what the next one finds."""
-        case = row.licence.case_id
+    def split(self, row: Receipt, version: PolicyVersion) -> list[Piece]:
+        """The parts of one receipt; what it leaves of each case is what the next one finds."""
+        weights = {case: percent for case, percent in self.weights[row.licence_id].items() if case and percent}
+        sums = dict(zip(weights, allocate(to_give(row), list(weights.values())), strict=True))
+        splits = {case: self._of_case(row, version, case, amount) for case, amount in sums.items() if amount}
+        for case, split in splits.items():  # only once none of them was refused
+            self.open[case] -= split.of(Account.COSTS)
+            self.shared[case] = self.shared.get(case, 0) + split.shared
+        return [Piece(row, part, case) for case, split in splits.items() for part in split.parts]
+
+    def _of_case(self, row: Receipt, version: PolicyVersion, case: UUID, amount: int) -> Split:
         if case in self.faults:
             raise InvalidError(self.faults[case], field="costs")
         owed = [
@@ -219,16 +234,13 @@ class _Ground:
                 _("third parties are owed a part of it, but version %(n)d of the policy has no such deduction")
                 % {"n": version.number}
             )
-        split = split_receipt(
+        return split_receipt(
             version.rules,
-            to_give(row),
+            amount,
             case=CaseSoFar(self.open[case], self.shared.get(case, 0)),
             inventors=self.inventors.get(case, []),
             third_parties=owed,
         )
-        self.open[case] -= split.of(Account.COSTS)
-        self.shared[case] = self.shared.get(case, 0) + split.shared
-        return split.parts
 
 
 __all__ = ["DISTRIBUTED", "RETAINED", "Cost", "Piece", "Preview", "divide", "key_of", "to_give"]

@@ -34,6 +34,13 @@ def _currency(label: Any = None) -> forms.CharField:
     return forms.CharField(label=label or _("Currency"), min_length=3, max_length=3)
 
 
+class ReachForm(PageForm):
+    """A milestone is reached."""
+
+    met_on = forms.DateField(label=_("Reached on"), widget=DayInput, initial=timezone.localdate)
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+
 class ReportForm(PageForm):
     """What was sold in a period, product by product; empty rows are passed over."""
 

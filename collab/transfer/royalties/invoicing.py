@@ -24,12 +24,12 @@ from collab.transfer.licences.models import Licence, MilestonePayment
 from collab.transfer.royalties.acts import next_number, note, require_version, said
 from collab.transfer.royalties.computing import late_interest
 from collab.transfer.royalties.models import Invoice, InvoiceLine, RoyaltyReport, ScheduledPayment
-from collab.transfer.royalties.scheduling import mark_invoiced, reopen_payment
-from collab.transfer.royalties.states import InvoiceState, PaymentKind, ReportState
+from collab.transfer.royalties.scheduling import MILESTONE, mark_invoiced, reopen_payment
+from collab.transfer.royalties.states import InvoiceState, ReportState
 from collab.transfer.royalties.terms import interest_rates
 
 TO_PAY_DAYS = 14  # at least so long after it was issued
-LINES_MAX = 50
+PAYMENTS_MAX = 50
 
 Said = tuple[str | Promise, str, int, ScheduledPayment | None]  # English or lazy, Chinese, sum, what it pays
 
@@ -62,8 +62,8 @@ def invoice_report(*, report: RoyaltyReport, by: User, due_on: date | None = Non
 @transaction.atomic
 def invoice_payments(*, payments: Sequence[ScheduledPayment], by: User, due_on: date | None = None) -> Invoice:
     """Ask for scheduled payments of one licence. A milestone that is invoiced counts as reached."""
-    if not payments or len(payments) > LINES_MAX:
-        raise InvalidError(_("Choose between 1 and %(n)d payments.") % {"n": LINES_MAX}, field="payments")
+    if not payments or len(payments) > PAYMENTS_MAX:
+        raise InvalidError(_("Choose between 1 and %(n)d payments.") % {"n": PAYMENTS_MAX}, field="payments")
     for payment in payments:
         require(by, "royalty.manage", payment)
     rows = ScheduledPayment.objects.select_for_update(of=("self",)).filter(pk__in=[row.pk for row in payments])
@@ -75,8 +75,8 @@ def invoice_payments(*, payments: Sequence[ScheduledPayment], by: User, due_on: 
     today = timezone.localdate()
     for row in locked:
         mark_invoiced(row)
-        if row.kind == PaymentKind.MILESTONE:
-            key = row.source.removeprefix("milestone:")
+        if row.source.startswith(MILESTONE):  # one added by hand follows from no term
+            key = row.source.removeprefix(MILESTONE)
             MilestonePayment.objects.filter(pk=key, met_on=None).update(met_on=today)
     lines: list[Said] = [(row.title, row.title_zh, row.amount, row) for row in locked]
     return _issue(locked[0].licence, lines, by, due_on or _day(max(row.due_on for row in locked)))
@@ -107,7 +107,7 @@ def invoice_interest(*, invoice: Invoice, by: User, due_on: date | None = None) 
             lines.append((title, "", part["amount"], None))
     if not lines:
         raise ConflictError(_("It was paid in time, or the interest is less than the smallest unit."))
-    return _issue(locked.licence, lines[:LINES_MAX], by, due_on or _day(None), interest_on=locked)
+    return _issue(locked.licence, lines, by, due_on or _day(None), interest_on=locked)
 
 
 def interest_of(invoice: Invoice) -> list[dict[str, Any]]:

@@ -826,6 +826,9 @@ class LedgerEntry(Record):
     statement = models.ForeignKey(
         Statement, models.PROTECT, null=True, blank=True, related_name="entries", verbose_name=_("statement")
     )
+    case = models.ForeignKey(  # empty: that of the licence
+        "collab.TransferCase", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("case")
+    )
 
     class Meta:
         verbose_name = _("entry of the ledger")

@@ -18,6 +18,8 @@ from collab.accounts.models import User
 from collab.inbox.services import set_obligation, settle_obligation
 from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, InvalidError
+from collab.transfer.disclosures.services import advance_case
+from collab.transfer.disclosures.states import PIPELINE, PURSUED, CaseState
 from collab.transfer.licences.models import Licence
 from collab.transfer.royalties.acts import note, require_version, said
 from collab.transfer.royalties.models import Invoice, Receipt, ReceiptMatch
@@ -74,9 +76,13 @@ def enter_receipt(
     )
     row.require_clean()
     row.save()
+    case = licence.case
+    if case is not None and case.state in PIPELINE and case.decision in PURSUED:
+        advance_case(case=case, stage=CaseState.INCOME, by=by)
     note("royalty.receive", row, by, licence, amount=said(minor, currency), day=received_on.isoformat())
     if match:
-        for invoice in Invoice.objects.filter(licence=licence).open().order_by("due_on", "number"):
+        rows = Invoice.objects.select_for_update(of=("self",)).filter(licence=licence, currency=currency).open()
+        for invoice in rows.order_by("due_on", "number"):  # held: what another receipt pays is not paid twice
             if row.unmatched:
                 _match(row, invoice, min(row.unmatched, invoice.left), by)
     return row
@@ -92,6 +98,10 @@ def match_receipt(
     _require_standing(locked)
     if invoice.licence_id != locked.licence_id:
         raise InvalidError(_("This invoice is about another licence."), field="invoice")
+    if invoice.currency != locked.currency:
+        text = _("%(invoice)s is in %(wanted)s, the receipt in %(given)s.")
+        facts = {"invoice": invoice.reference, "wanted": invoice.currency, "given": locked.currency}
+        raise InvalidError(text % facts, field="invoice")
     found = Invoice.objects.select_for_update(of=("self",)).get(pk=invoice.pk)
     if not found.is_open:
         raise ConflictError(_("%(invoice)s is not open.") % {"invoice": found.reference})
@@ -209,6 +219,7 @@ def _require_free(receipt: Receipt) -> None:
 
 
 def _match(receipt: Receipt, invoice: Invoice, part: int, by: User) -> ReceiptMatch:
+    """The invoice is held, and in the currency of the receipt."""
     row = ReceiptMatch.objects.create(receipt=receipt, invoice=invoice, amount=part, matched_by=by)
     receipt.matched += part
     receipt.version += 1

@@ -21,7 +21,7 @@ from collab.kernel.errors import ConflictError, Fault, FaultyInputError, Invalid
 from collab.transfer.licences.models import Licence
 from collab.transfer.royalties.acts import note, require_version, said
 from collab.transfer.royalties.computing import Computed, Sale, compute
-from collab.transfer.royalties.models import ReportLine, RoyaltyReport
+from collab.transfer.royalties.models import ReportLine, ReportQuerySet, RoyaltyReport
 from collab.transfer.royalties.money import to_minor
 from collab.transfer.royalties.scheduling import enter_report, require_currency, settle_check, settle_report
 from collab.transfer.royalties.states import REPORT_MOVES, ReportState
@@ -91,6 +91,7 @@ def return_report(*, report: RoyaltyReport, reason: str, by: User, version: int 
     locked.state = REPORT_MOVES.require("return", locked.state, what=_("The report"))
     if not reason.strip():
         raise InvalidError(_("Say what is wrong in it."), field="reason")
+    _require_none_closed_after(locked)
     locked.reason, locked.checked_by, locked.checked_at = reason.strip(), by, timezone.now()
     locked.version += 1
     locked.require_clean()
@@ -103,12 +104,17 @@ def return_report(*, report: RoyaltyReport, reason: str, by: User, version: int 
 
 @transaction.atomic
 def accept_report(*, report: RoyaltyReport, by: User, version: int | None = None) -> RoyaltyReport:
-    """Find it right and close it. What it says is computed once more from the terms of today; then it stays so."""
+    """Find it right and close it. What it says is computed once more from the terms of today; then it stays so.
+
+    Raises ConflictError while an earlier one is not closed: this one counts on it.
+    """
     locked = _locked(report, by, "royalty.manage")
     require_version(locked, version)
     locked.state = REPORT_MOVES.require("accept", locked.state, what=_("The report"))
     if locked.submitted_by_id == by.pk:
         raise RefusedError([Missing("second_person", _("Whoever submitted it does not check it as well."))])
+    earlier = RoyaltyReport.objects.filter(licence=locked.licence_id, starts_on__lt=locked.starts_on)
+    _require_first(earlier.exclude(state=ReportState.ACCEPTED))
     _apply(locked, _computed(locked, list(locked.lines.all())))
     locked.checked_by, locked.checked_at = by, timezone.now()
     locked.version += 1
@@ -177,15 +183,24 @@ def _read_lines(lines: Sequence[Mapping[str, Any]], currency: str) -> list[Repor
 def _require_order(report: RoyaltyReport) -> None:
     """Tiers, cap and minimum count what came before, so periods are reported on in their order."""
     rows = RoyaltyReport.objects.filter(licence=report.licence_id)
-    missing = rows.filter(starts_on__lt=report.starts_on, state__in=[ReportState.DUE, ReportState.RETURNED])
+    _require_first(rows.filter(starts_on__lt=report.starts_on, state__in=[ReportState.DUE, ReportState.RETURNED]))
+    _require_none_closed_after(report)
+
+
+def _require_first(missing: ReportQuerySet) -> None:
+    """Raises ConflictError naming the first of those that come before."""
     first = missing.order_by("starts_on").first()
     if first is not None:
         raise ConflictError(
             _("The report for %(first)s to %(last)s comes first.")
             % {"first": date_format(first.starts_on), "last": date_format(first.ends_on)}
         )
-    later = rows.filter(starts_on__gt=report.starts_on).exclude(state=ReportState.DUE).order_by("starts_on").first()
-    if later is not None and later.state == ReportState.ACCEPTED:
+
+
+def _require_none_closed_after(report: RoyaltyReport) -> None:
+    rows = RoyaltyReport.objects.closed().filter(licence=report.licence_id, starts_on__gt=report.starts_on)
+    later = rows.order_by("starts_on").first()
+    if later is not None:
         raise ConflictError(
             _("The report for %(first)s to %(last)s is closed and counts on this one; tell the licensor what is wrong.")
             % {"first": date_format(later.starts_on), "last": date_format(later.ends_on)},

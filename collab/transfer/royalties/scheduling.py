@@ -17,22 +17,23 @@ from collab.accounts.models import User
 from collab.inbox.notices import both
 from collab.inbox.services import set_obligation, settle_obligation
 from collab.inbox.states import ObligationKind
-from collab.kernel.errors import InvalidError
-from collab.transfer.licences.models import Licence
-from collab.transfer.licences.states import Frequency, LicenceState
+from collab.kernel.errors import ConflictError, InvalidError
+from collab.transfer.licences.ending import expire_licences
+from collab.transfer.licences.models import Licence, MilestonePayment
+from collab.transfer.licences.states import BINDING, Frequency, LicenceState
 from collab.transfer.royalties.acts import note, require_version, said
 from collab.transfer.royalties.models import RoyaltyReport, ScheduledPayment
 from collab.transfer.royalties.money import to_minor
-from collab.transfer.royalties.states import PAYMENT_MOVES, PaymentKind, PaymentState
+from collab.transfer.royalties.states import PAYMENT_MOVES, PaymentKind, PaymentState, ReportState
 from collab.transfer.royalties.terms import period_of
 
-AHEAD_DAYS = 92  # a period is entered so long before it ends that its day stands in the calendar
+MILESTONE = "milestone:"  # how the source of a payment begins that follows from one
 PERIODS_MAX = 200  # of one licence in one go: fifty years by quarters
 
 
 @transaction.atomic
 def schedule(*, licence: Licence, by: User | None = None, today: date | None = None) -> int:
-    """Enter what the terms make due and is not entered yet; how many rows. Saying it again changes nothing.
+    """Let what is due and not asked for yet be what the terms say; how many rows changed. Again it changes nothing.
 
     Only for a licence that was executed: an agreement under way binds nobody.
     """
@@ -108,6 +109,31 @@ def waive_payment(*, payment: ScheduledPayment, reason: str, by: User, version: 
     return locked
 
 
+@transaction.atomic
+def reach_milestone(
+    *, milestone: MilestonePayment, version: int, by: User, met_on: date | None = None
+) -> MilestonePayment:
+    """Find that a milestone is reached on a day: its payment is due then."""
+    require(by, "royalty.manage", milestone)
+    rows = MilestonePayment.objects.select_for_update(of=("self",))
+    locked = rows.select_related("licence__agreement", "licence__licensor").get(pk=milestone.pk)
+    require_version(locked, version)
+    if locked.met_on is not None:
+        raise ConflictError(_("This is reached already."))
+    if locked.licence.state not in BINDING:
+        raise ConflictError(_("Only a milestone of a licence in force can be reached."))
+    day = met_on or timezone.localdate()
+    if day > timezone.localdate():
+        raise InvalidError(_("This day is in the future."), field="met_on")
+    if day < locked.licence.starts_on:
+        raise InvalidError(_("This day is before the licence begins."), field="met_on")
+    locked.met_on, locked.version = day, locked.version + 1
+    locked.save(update_fields=["met_on", "version"])
+    note("royalty.reach_milestone", locked, by, locked.licence, title=locked.title, day=day.isoformat())
+    schedule(licence=locked.licence)
+    return locked
+
+
 def require_currency(licence: Licence, currency: str, *, field: str = "currency") -> None:
     """Raises InvalidError unless it is the currency of the licence."""
     if currency != licence.currency:
@@ -119,15 +145,48 @@ def require_currency(licence: Licence, currency: str, *, field: str = "currency"
 
 
 def schedule_all(today: date | None = None) -> int:
-    """Every licence in force: the next periods and payments. For the daily task."""
-    made = 0
+    """Every licence in force: the next periods and payments; of what has just ended the last ones. For the task."""
+    made = sum(schedule(licence=one, today=today) for one in expire_licences(today or timezone.localdate()))
     for licence in Licence.objects.in_force().exclude(currency="").order_by("pk").iterator():
         made += schedule(licence=licence, today=today)
     return made
 
 
+def kept_titles(licence: Licence) -> set[str]:
+    """Milestones of which the payment is invoiced or waived: their payment would else be asked for twice."""
+    rows = ScheduledPayment.objects.filter(licence=licence, source__startswith=MILESTONE)
+    settled = rows.filter(state__in=[PaymentState.INVOICED, PaymentState.WAIVED])
+    keys = {source.removeprefix(MILESTONE) for source in settled.values_list("source", flat=True)}
+    return {row.title for row in licence.milestones.all() if str(row.pk) in keys}
+
+
 # --- what follows from the terms
 def _payments(licence: Licence, day: date) -> int:
+    """Enter, change and withdraw what is not invoiced, so that it is what the terms ask for; how many rows."""
+    over = is_over(licence, day)
+    known = {row.source: row for row in ScheduledPayment.objects.select_for_update().filter(licence=licence)}
+    wanted = {row.source: row for row in _wanted(licence, day)}
+    changed = 0
+    for source, row in wanted.items():
+        old = known.get(source)
+        if old is None and (not over or row.kind == PaymentKind.MINIMUM):
+            row.save()
+            enter_payment(row)
+            changed += 1
+        elif old is not None and not over:
+            changed += _take_over(old, row)
+    for source, row in known.items():
+        if row.state == PaymentState.PLANNED and _is_dropped(row, source in wanted, licence, day):
+            row.state = PAYMENT_MOVES.require("withdraw", row.state, what=str(row))
+            row.version += 1
+            row.save(update_fields=["state", "version"])
+            settle_obligation(source=row, kind=ObligationKind.PAYMENT)
+            changed += 1
+    return changed
+
+
+def _wanted(licence: Licence, day: date) -> list[ScheduledPayment]:
+    """What the terms make due, as rows that are not saved."""
     wanted: list[ScheduledPayment] = []
 
     def add(
@@ -153,7 +212,7 @@ def _payments(licence: Licence, day: date) -> int:
     add("issue_fee", PaymentKind.ISSUE_FEE, licence.issue_fee, issued, gettext_lazy("Issue fee"))
     for row in licence.milestones.all():
         due = row.met_on or row.due_on
-        add(f"milestone:{row.pk}", PaymentKind.MILESTONE, row.amount, due, row.title, row.title_zh)
+        add(f"{MILESTONE}{row.pk}", PaymentKind.MILESTONE, row.amount, due, row.title, row.title_zh)
     if licence.report_frequency == Frequency.NONE and licence.annual_minimum:
         begins = licence.minimum_from or licence.starts_on
         last = licence.ends_on - timedelta(days=1) if licence.ends_on else None
@@ -164,37 +223,92 @@ def _payments(licence: Licence, day: date) -> int:
             title = format_lazy(gettext_lazy("Annual minimum of {year}"), year=year)
             due = end + timedelta(days=licence.report_days)
             add(f"minimum:{year}", PaymentKind.MINIMUM, licence.annual_minimum, due, title)
-    known = set(ScheduledPayment.objects.filter(licence=licence).values_list("source", flat=True))
-    rows = [row for row in wanted if row.source not in known]
-    for row in rows:
-        row.save()
-        enter_payment(row)
-    return len(rows)
+    return wanted
+
+
+def _take_over(old: ScheduledPayment, new: ScheduledPayment) -> int:
+    """Let a payment that nobody was asked for say what the terms say now; 1 when something changed."""
+    names = ("title", "title_zh", "due_on", "amount", "currency")
+    same = all(getattr(old, name) == getattr(new, name) for name in names)
+    if old.state not in {PaymentState.PLANNED, PaymentState.WITHDRAWN} or (same and old.state == PaymentState.PLANNED):
+        return 0
+    for name in names:
+        setattr(old, name, getattr(new, name))
+    if old.state == PaymentState.WITHDRAWN:
+        old.state = PAYMENT_MOVES.require("restore", old.state, what=str(old))
+    old.version += 1
+    old.save()
+    enter_payment(old)
+    return 1
+
+
+def _is_dropped(row: ScheduledPayment, is_wanted: bool, licence: Licence, day: date) -> bool:
+    """Whether the terms do not ask for it any more: another term, or due only after the licence was over.
+
+    The minimum of the time that has passed and milestones that were reached stay owed.
+    """
+    if row.kind == PaymentKind.MINIMUM and row.source.startswith("minimum:"):
+        return not is_wanted and int(row.source.removeprefix("minimum:")) >= day.year
+    if not is_wanted and not row.source.startswith("added:"):
+        return True
+    if not is_over(licence, day):
+        return False
+    last = min(day, licence.ends_on - timedelta(days=1)) if licence.ends_on else day
+    reached = {f"{MILESTONE}{one.pk}" for one in licence.milestones.all() if one.met_on is not None}
+    return row.due_on > last and row.source not in reached
+
+
+def is_over(licence: Licence, day: date) -> bool:
+    """Whether it grants nothing any more, and never will."""
+    ended = licence.ends_on is not None and licence.ends_on <= day
+    return ended or licence.state in {LicenceState.TERMINATED, LicenceState.WITHDRAWN}
 
 
 def _reports(licence: Licence, day: date) -> int:
-    """A report for every period that has begun, or of which the end is near."""
-    if licence.state in {LicenceState.TERMINATED, LicenceState.WITHDRAWN}:
-        return 0
-    known = set(RoyaltyReport.objects.filter(licence=licence).values_list("starts_on", flat=True))
-    made, at = 0, licence.starts_on
+    """A report for every period that has begun, from the first day of the licence until its last."""
+    rows = RoyaltyReport.objects.filter(licence=licence)
+    changed = sum(_cut(row, licence, day) for row in rows.filter(state=ReportState.DUE).order_by("starts_on"))
+    never = licence.ends_on is None or licence.ends_on > day + timedelta(days=1)
+    if never and licence.state in {LicenceState.TERMINATED, LicenceState.WITHDRAWN}:
+        return changed  # ended before it began
+    last = rows.order_by("-ends_on").first()
+    at = last.ends_on + timedelta(days=1) if last else licence.starts_on
     for _number in range(PERIODS_MAX):
         period = period_of(licence, at)
-        if period is None or period[0] > day:
+        if period is None or at > day or period[0] > day:
             break
-        starts_on, ends_on = period
-        if starts_on not in known and ends_on <= day + timedelta(days=AHEAD_DAYS * 4):
-            report = RoyaltyReport.objects.create(
-                licence=licence,
-                starts_on=starts_on,
-                ends_on=ends_on,
-                due_on=ends_on + timedelta(days=licence.report_days),
-                currency=licence.currency,
-            )
-            enter_report(report)
-            made += 1
+        starts_on, ends_on = max(at, period[0]), period[1]
+        report = RoyaltyReport.objects.create(
+            licence=licence,
+            starts_on=starts_on,
+            ends_on=ends_on,
+            due_on=ends_on + timedelta(days=licence.report_days),
+            currency=licence.currency,
+        )
+        enter_report(report)
+        changed += 1
         at = ends_on + timedelta(days=1)
-    return made
+    return changed
+
+
+def _cut(row: RoyaltyReport, licence: Licence, day: date) -> int:
+    """Let a period that goes on end where the terms of today end it; one that begins after the last day goes."""
+    last = licence.ends_on - timedelta(days=1) if licence.ends_on else None
+    if last is not None and row.starts_on > last:
+        settle_report(row)
+        settle_check(row)
+        row.delete()
+        return 1
+    period = period_of(licence, max(row.starts_on, min(day, last) if last else day)) if row.ends_on >= day else None
+    ends_on = period[1] if period else min(row.ends_on, last) if last else row.ends_on
+    due_on = ends_on + timedelta(days=licence.report_days)
+    if ends_on == row.ends_on and (period is None or due_on == row.due_on):
+        return 0
+    row.ends_on, row.due_on = ends_on, due_on
+    row.version += 1
+    row.save(update_fields=["ends_on", "due_on", "version"])
+    enter_report(row)
+    return 1
 
 
 # --- the calendar of both sides
@@ -246,4 +360,4 @@ def mark_invoiced(row: ScheduledPayment) -> None:
     settle_obligation(source=row, kind=ObligationKind.PAYMENT)
 
 
-__all__ = ["PaymentState", "add_payment", "schedule", "schedule_all", "waive_payment"]
+__all__ = ["PaymentState", "add_payment", "reach_milestone", "schedule", "schedule_all", "waive_payment"]

@@ -16,7 +16,7 @@ from collab.transfer.royalties.receiving import (
     unmatch_receipt,
 )
 from collab.transfer.royalties.reporting import accept_report, return_report, submit_report
-from collab.transfer.royalties.scheduling import add_payment, schedule, schedule_all, waive_payment
+from collab.transfer.royalties.scheduling import add_payment, reach_milestone, schedule, schedule_all, waive_payment
 
 __all__ = [
     "accept_report",
@@ -34,6 +34,7 @@ __all__ = [
     "match_receipt",
     "propose_distribution",
     "propose_reversal",
+    "reach_milestone",
     "return_report",
     "reverse_receipt",
     "schedule",

@@ -20,6 +20,7 @@ class PaymentState(StrEnum):
     PLANNED = "planned"
     INVOICED = "invoiced"
     WAIVED = "waived"
+    WITHDRAWN = "withdrawn"  # the terms do not ask for it any more
 
 
 PAYMENT_MOVES = Moves(
@@ -27,6 +28,8 @@ PAYMENT_MOVES = Moves(
         "invoice": ({PaymentState.PLANNED}, PaymentState.INVOICED),
         "reopen": ({PaymentState.INVOICED}, PaymentState.PLANNED),  # its invoice was cancelled
         "waive": ({PaymentState.PLANNED}, PaymentState.WAIVED),
+        "withdraw": ({PaymentState.PLANNED}, PaymentState.WITHDRAWN),
+        "restore": ({PaymentState.WITHDRAWN}, PaymentState.PLANNED),  # further terms ask for it again
     }
 )
 

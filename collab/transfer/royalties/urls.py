@@ -18,6 +18,7 @@ urlpatterns = [
     route(f"{_LICENCE}royalties/", views.licence_royalties, rule("licence.view"), name="licence_royalties"),
     route(f"{_LICENCE}royalties/schedule/", views.licence_schedule, PRESS, name="licence_schedule"),
     route(f"{_LICENCE}payments/new/", views.payment_new, WRITE, name="payment_new"),
+    route(f"{_LICENCE}milestones/<uuid:milestone>/", views.milestone_reach, WRITE, name="milestone_reach"),
     route(f"{_LICENCE}invoices/new/", views.invoice_new, WRITE, name="invoice_new"),
     route(f"{_LICENCE}receipts/new/", views.receipt_new, WRITE, name="receipt_new"),
     route("transfer/payments/<uuid:pk>/waive/", views.payment_waive, WRITE, name="payment_waive"),

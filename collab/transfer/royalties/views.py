@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.db.models import Count, Q, Sum
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -18,7 +19,7 @@ from collab.access.policy import allowed, get_or_404, visible_to
 from collab.accounts.models import Organisation
 from collab.kernel.errors import InvalidError, NotFoundError
 from collab.transfer.disclosures.models import TransferCase
-from collab.transfer.licences.models import Licence
+from collab.transfer.licences.models import Licence, MilestonePayment
 from collab.transfer.rooms import rooms_of
 from collab.transfer.royalties.acts import said
 from collab.transfer.royalties.distributing import preview
@@ -34,6 +35,7 @@ from collab.transfer.royalties.forms import (
     PolicyForm,
     ProposeForm,
     RateForm,
+    ReachForm,
     ReasonForm,
     ReceiptForm,
     ReportForm,
@@ -75,6 +77,7 @@ from collab.transfer.royalties.services import (
     match_receipt,
     propose_distribution,
     propose_reversal,
+    reach_milestone,
     return_report,
     reverse_receipt,
     schedule,
@@ -136,15 +139,22 @@ def licence_royalties(request: HttpRequest, pk: UUID) -> HttpResponse:
     licence = _licence(request, "licence.view", pk)
     may = allowed(request.user, licence, "royalty.manage", "royalty.view")
     user = request.user
-    receipts: Any = []
+    lists: dict[str, Any] = {
+        "reports": RoyaltyReport.objects.visible_to(user).filter(licence=licence).with_licence(),
+        "invoices": Invoice.objects.visible_to(user).filter(licence=licence).with_licence(),
+        "payments": ScheduledPayment.objects.visible_to(user).filter(licence=licence),
+    }
     if "royalty.view" in may:
-        receipts = Receipt.objects.visible_to(user).filter(licence=licence).with_licence()
+        lists["receipts"] = Receipt.objects.visible_to(user).filter(licence=licence).with_licence()
+    only = request.GET.get("show", "")
+    if only in lists:  # one of them, by pages
+        pages = {only: page_of(request, lists[only])}
+    else:
+        pages = {name: Paginator(rows, SHOWN).page(1) for name, rows in lists.items()}
     context = {
         "licence": licence,
-        "payments": ScheduledPayment.objects.visible_to(user).filter(licence=licence),
-        "reports": page_of(request, RoyaltyReport.objects.visible_to(user).filter(licence=licence).with_licence()),
-        "invoices": Invoice.objects.visible_to(user).filter(licence=licence).with_licence(),
-        "receipts": receipts,
+        "pages": pages,
+        "only": only if only in lists else "",
         "may_manage": "royalty.manage" in may,
         "planned": PaymentState.PLANNED,
     }
@@ -183,6 +193,21 @@ def payment_waive(request: HttpRequest, pk: UUID) -> HttpResponse:
         return _money_of(payment.licence)
 
     return _form(request, form, waive, _("Waive it"), licence=payment.licence, lead=str(payment), tone="danger")
+
+
+def milestone_reach(request: HttpRequest, pk: UUID, milestone: UUID) -> HttpResponse:
+    licence = _licence(request, "royalty.manage", pk)
+    found = MilestonePayment.objects.filter(licence=licence, pk=milestone).first()
+    if found is None:
+        raise NotFoundError
+    form = ReachForm(sent(request), initial={"version": found.version})
+
+    def reach() -> str:
+        reach_milestone(milestone=found, by=request.user, **form.cleaned_data)
+        messages.success(request, _("Recorded: the milestone is reached."))
+        return licence.get_absolute_url()
+
+    return _form(request, form, reach, _("Milestone reached"), licence=licence, lead=str(found))
 
 
 def invoice_new(request: HttpRequest, pk: UUID) -> HttpResponse:

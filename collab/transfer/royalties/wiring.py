@@ -3,11 +3,12 @@
 from django.utils.translation import gettext_lazy
 
 from collab.access.policy import Scope, register_requirement, register_scope
-from collab.agreements.hooks import register_executed
+from collab.agreements.hooks import register_ended, register_executed
 from collab.inbox.kinds import Kind, register_kind
 from collab.inbox.states import Decision, Mail
 from collab.inbox.telling import tell_dates_to
 from collab.inbox.topics import Topic, register_topic
+from collab.transfer.licences.hooks import register_kept
 from collab.transfer.royalties.distributing import (
     DISTRIBUTION,
     distribution_decided,
@@ -15,7 +16,7 @@ from collab.transfer.royalties.distributing import (
     facts_of_distribution,
     only_a_second_person,
 )
-from collab.transfer.royalties.hearing import licence_executed
+from collab.transfer.royalties.hearing import licence_moved
 from collab.transfer.royalties.models import (
     CostRepayment,
     Distribution,
@@ -34,6 +35,7 @@ from collab.transfer.royalties.models import (
     Statement,
     ThirdPartyShare,
 )
+from collab.transfer.royalties.scheduling import kept_titles
 from collab.transfer.royalties.standing import ONLY_THE_LICENSEE_REPORTS, as_licensee, as_officer
 
 for table, path in (
@@ -62,7 +64,9 @@ register_requirement(ONLY_THE_LICENSEE_REPORTS)
 tell_dates_to(RoyaltyReport, ScheduledPayment, Invoice, words=("royalty.view", "royalty.report"))
 
 register_kind(Kind("royalty", gettext_lazy("Reports, invoices and statements under licences"), "receipt", Mail.NOW))
-register_executed("royalties", licence_executed)
+register_executed("royalties", licence_moved)
+register_ended("royalties", licence_moved)
+register_kept("royalties", kept_titles)
 register_topic(
     Topic(
         DISTRIBUTION,

@@ -6,14 +6,18 @@ import hashlib
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 
+from collab.access.roles import Role
+from collab.agreements.services import negotiate_version
 from collab.audit.models import AuditEvent
 from collab.kernel.blobs import put_blob
 from collab.transfer.licences.models import Licence, LicensedAsset
-from collab.transfer.licences.services import give_breach
-from tests.cast import token_for
+from collab.transfer.licences.services import current_version, give_breach
+from tests.cast import employ, person, token_for
+from tests.collab.transfer.protection.ground import case_of, day, member
 from tests.licensing import asset, trained
 
 pytestmark = pytest.mark.django_db
@@ -131,3 +135,67 @@ def test_terms_as_json(office, client):
     fresh = {**program, "If-Match": made["ETag"]}
     changed = client.patch(url, change, "application/json", headers=fresh)
     assert changed.status_code == 200 and changed.json()["issue_fee"] == "6000.0000"
+
+
+def test_the_other_side_is_offered_only_what_the_terms_name(office, client):
+    mine = case_of(office.joint, docket="RU-1", project=office.joint.project)
+    secret = case_of(office.joint, docket="RU-2", project=office.joint.project)
+    right = member(secret, office.officer, jurisdiction="DE", filed_on=day(-9))
+    named = {"kind": "technology", "subject_type": "collab.transfercase", "subject_id": str(mine.pk), "percent": "100"}
+    licence = office.draft(assets=[named])
+    negotiate_version(version=current_version(licence), by=office.officer)
+    url = reverse("collab:licence_terms", args=[licence.pk])
+
+    client.force_login(employ(person("Ada Firm"), office.firm, Role.ORGANISATION_ADMIN))
+    page = client.get(url).content.decode()
+    assert "RU-1" in page and "RU-2" not in page and str(right) not in page and "Reader v1" not in page
+    client.force_login(office.officer)
+    page = client.get(url).content.decode()
+    assert "RU-1" in page and "RU-2" in page and str(right) in page and "Reader v1" in page
+
+
+def test_sums_are_shown_in_the_units_of_their_currency(office, client):
+    client.force_login(office.officer)
+    terms = {"late_interest_percent": "7.5", "equity_note": "Ten shares", "issue_fee_days": 21, "convertible": True}
+    licence = office.draft(currency="KWD", issue_fee="1234.500", negotiation_days=77, **terms)
+    page = client.get(licence.get_absolute_url()).content.decode()
+    assert "1,234.500 KWD" in page
+    for told in ("per cent a year</dt><dd>7.5", "Ten shares", "within 21 days", "after a missed milestone", "77 days"):
+        assert told in page, told
+
+
+def test_a_licence_is_drafted_from_a_template(office, client):
+    call_command("load_templates", verbosity=0)
+    blanks = {
+        "in_use_by": timezone.localdate().isoformat(), "protection_party": str(office.joint.university.pk),
+        "liability_months": "12", "secrecy_years": "5", "end_days": "90", "mend_days": "30",
+        "governing_law": "Germany", "language_rule": "both",
+    }  # fmt: skip
+    client.force_login(office.officer)
+    url = f"{reverse('collab:licence_new')}?project={office.joint.project.slug}"
+    assert "template=licence-model" in client.get(url).content.decode()
+    page = client.get(f"{url}&template=licence-model").content.decode()
+    assert "v_mend_days" in page and "v_licensor" not in page and "v_territory" not in page
+    form = {
+        "kind": "licence", "reference": "LIC-9", "title": "Reader", "licensor": office.joint.university.pk,
+        "licensee": office.firm.pk, "effective_on": timezone.localdate(), "exclusivity": "sole", "fields_": ["health"],
+        "territories": ["EU"], "sublicensing": "none", "currency": "EUR", "issue_fee": "100",
+        "royalty_basis": "net_sales", "tiers": "0: 3", "tiers_by": "year", "cap_by": "year", "costs": "none",
+        "report_frequency": "yearly", "report_days": 30, "asset_0": "100",
+    } | {f"v_{name}": value for name, value in blanks.items()}  # fmt: skip
+    assert client.post(f"{url}&template=licence-model", form | {"v_mend_days": "0"}).status_code == 422
+    assert client.post(f"{url}&template=licence-model", form).status_code == 302
+    version = current_version(Licence.objects.get())
+    assert version.particulars["exclusivity"] == "sole" and version.template_version.template.code == "licence-model"
+    assert "Eastwind" in version.text and "European Union" in version.text and "欧洲联盟" in version.text_zh
+    assert {row.organisation for row in version.parties.all()} == {office.joint.university, office.firm}
+
+    program = {"Authorization": f"Bearer {token_for(office.officer)}"}
+    body = {
+        "project": office.joint.project.slug, "kind": "licence", "reference": "LIC-1", "title": "Reader",
+        "licensor": office.joint.university.slug, "licensee": office.firm.slug, "template": "licence-model",
+        "effective_on": timezone.localdate().isoformat(), "terms": office.terms(), "values": blanks,
+    }  # fmt: skip
+    made = client.post("/api/v1/licences/", body, "application/json", headers=program)
+    assert made.status_code == 201, made.content
+    assert "Eastwind" in current_version(Licence.objects.get(pk=made.json()["id"])).text

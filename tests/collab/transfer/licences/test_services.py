@@ -14,8 +14,11 @@ from collab.agreements.ip import IPTerms
 from collab.agreements.models import AgreementVersion
 from collab.agreements.services import draft_version, edit_version, negotiate_version, resume_version, suspend_version
 from collab.kernel.errors import ConflictError, FaultyInputError, InvalidError, NotReadyError
+from collab.transfer.licences.licensable import licensables_of
 from collab.transfer.licences.models import Diligence, Licence, LicensedAsset
+from collab.transfer.licences.places import FieldOfUse
 from collab.transfer.licences.services import (
+    add_place,
     cure_breach,
     current_version,
     edit_terms,
@@ -26,6 +29,8 @@ from collab.transfer.licences.services import (
     meet_diligence,
 )
 from registry.uses.services import CodeTerm, set_uses
+from tests.cast import person
+from tests.collab.transfer.protection.ground import case_of
 from tests.licensing import asset, trained
 
 pytestmark = pytest.mark.django_db
@@ -222,8 +227,71 @@ def test_exclusivity_is_lost_with_a_missed_milestone(office):
         licence.refresh_from_db()
         assert licence.exclusivity == "non_exclusive"
         assert office.draft(licensee=office.rival, exclusivity="non_exclusive").pk
+        edit_terms(licence=licence, edit=0, terms={"issue_fee": "4000.00"}, by=office.officer)
+        office.sign(office.send(licence))
+        licence.refresh_from_db()
+        assert (licence.exclusivity, licence.issue_fee) == ("non_exclusive", 4000)  # further terms do not bring it back
+        assert licence.converted_on and not licence.grants.filter(shuts=True).exists()
         row = Diligence.objects.get(licence=licence)
         assert meet_diligence(diligence=row, version=row.version, by=office.officer).met_on
+
+
+def test_terms_written_before_the_exclusivity_was_lost_do_not_bring_it_back(office):
+    today = timezone.localdate()
+    diligence = [{"title": "On the market", "due_on": (today + timedelta(days=10)).isoformat()}]
+    licence = office.execute(convertible=True, diligence=diligence)
+    edit_terms(licence=licence, edit=0, terms={"issue_fee": "4000.00"}, by=office.officer)
+    with time_machine.travel(timezone.now() + timedelta(days=11), tick=False):
+        make_non_exclusive(licence=licence, reason="Idle", by=office.officer)
+        with pytest.raises(ConflictError, match="exclusivity was lost"):
+            office.sign(office.send(licence))
+
+
+def test_an_option_opens_no_files(office):
+    option = office.execute(kind="option", royalty_basis="none", tiers=[])
+    verdict = decide(office.firm_engineer, "release.download", LicensedAsset.objects.get(licence=option))
+    assert not verdict and verdict.visible and verdict.missing[0].code == "licence_is_option"
+
+
+def test_only_a_case_that_is_pursued_is_licensed(office):
+    case = case_of(office.joint, project=office.joint.project)
+    row = {"kind": "technology", "subject_type": "collab.transfercase", "subject_id": str(case.pk), "percent": "100"}
+    assert office.draft(assets=[row]).pk
+    keys = {one.key for one in licensables_of(office.joint.project.pk)}
+    for facts in ({"state": "abandoned"}, {"state": "draft", "decision": "", "decided_by": None, "decided_at": None}):
+        type(case).objects.filter(pk=case.pk).update(**facts)
+        with pytest.raises(FaultyInputError) as raised:
+            office.draft(assets=[row])
+        assert "RU-1" in faults(raised)["assets"]
+        assert {one.key for one in licensables_of(office.joint.project.pk)} == keys - {f"collab.transfercase:{case.pk}"}
+
+
+def test_a_case_is_licensed_in_its_own_project(office, borealis):
+    case = case_of(office.joint, project=borealis.project)
+    with pytest.raises(InvalidError, match="another project"):
+        office.draft(case=case)
+
+
+@pytest.mark.parametrize("code", ["XCG", "ZWG", "CLF"])
+def test_what_is_a_currency_in_terms_is_one_in_the_books(office, code):
+    assert office.execute(currency=code, issue_fee="10").payments.get().money == 10
+
+
+def test_a_signed_licence_stays_in_its_currency(office):
+    licence = office.execute()
+    with pytest.raises(FaultyInputError) as raised:
+        edit_terms(licence=licence, edit=0, terms={"currency": "USD"}, by=office.officer)
+    assert "EUR" in faults(raised)["currency"]
+
+
+def test_a_place_is_a_part_of_another(office):
+    admin = person("Root")
+    admin.is_superuser = True
+    with pytest.raises(InvalidError, match="of what it is a part") as raised:
+        add_place(model=FieldOfUse, code="sport", name="Sport", by=admin)
+    assert raised.value.field == "parent"
+    above = FieldOfUse.objects.get(code="all")
+    assert add_place(model=FieldOfUse, code="sport", name="Sport", parent=above, by=admin).depth == 1
 
 
 def test_an_option_reserves_what_its_holder_may_take(office):

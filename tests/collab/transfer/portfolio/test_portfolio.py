@@ -25,6 +25,7 @@ def test_numbers_open_their_lists_and_strangers_read_none(aurora):
     assert f"disclosures,{year},,1" in file and f"filed,{year},,1" in file and f"issued,{year},,0" in file
     rows = text(client.get(f"/transfer/reports/rows/?metric=filed&year={year}"))
     assert "RU-1-F1" in rows and "Trade secret" not in rows
+    assert client.get("/transfer/reports/?year=002024999").status_code == 200
     told = client.get("/transfer/reports/series.json").json()["series"]
     assert {line["name"]: line["y"][-1] for line in told}["disclosures"] == 1
     assert "No figures for you" in text(as_(aurora.engineer).get("/transfer/reports/"))

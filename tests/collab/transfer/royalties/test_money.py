@@ -331,3 +331,53 @@ def test_whatever_the_policy_a_receipt_is_divided_to_the_cent(policy, amount, co
     assert sum(part.amount for part in split.parts) == amount
     assert all(part.amount > 0 for part in split.parts)
     assert split.of(Account.COSTS) <= costs
+
+
+# --- whatever is reported
+PERCENTS = st.decimals(0, 100, places=2)
+SUMS = st.integers(0, 10**9)
+SALES = st.tuples(SUMS, st.integers(0, 100), st.integers(0, 10**5))  # gross, per cent that is deducted, units
+
+
+@st.composite
+def random_terms(draw) -> Terms:
+    bounds = sorted(draw(st.sets(st.integers(1, 10**7), max_size=3)))
+    rates = draw(st.lists(PERCENTS, min_size=len(bounds) + 1, max_size=len(bounds) + 1))
+    return Terms(
+        draw(st.sampled_from(["EUR", "JPY", "KWD"])),
+        basis=draw(st.sampled_from([Basis.NET_SALES, Basis.GROSS_SALES, Basis.UNITS])),
+        tiers=[
+            Tier(rate, Decimal(bound) if bound else None) for rate, bound in zip(rates, [*bounds, None], strict=True)
+        ],
+        cap=draw(st.none() | SUMS),
+        minimum=draw(SUMS),
+        minimum_creditable=draw(st.booleans()),
+        deductions_percent=draw(st.none() | PERCENTS),
+        sublicence_percent=draw(st.none() | PERCENTS),
+    )
+
+
+@given(random_terms(), st.lists(st.tuples(st.lists(SALES, max_size=3), SUMS), min_size=1, max_size=5))
+def test_whatever_is_reported_in_a_year_what_is_owed_follows_from_the_terms(terms, told):
+    """The lines make the sum, the cap holds, the minimum is reached, and dividing the year changes units at most."""
+    so_far, steps = SoFar(), 0
+    reports = [([Sale("A", Decimal(n), sum_, sum_ * part // 100) for sum_, part, n in sales], x) for sales, x in told]
+    for number, (sales, income) in enumerate(reports, 1):
+        last = number == len(reports)
+        found = compute(terms, sales, so_far=so_far, closes_year=last, sublicence_income=income)
+        lines = {line.code: line.amount for line in found.lines}
+        tiers = [line for line in found.lines if line.code == "tier"]
+        assert sum(line.amount for line in tiers) + lines.get("cap", 0) == found.royalty == lines["royalty"]
+        assert sum((line.base for line in tiers), Decimal(0)) == found.base
+        assert found.royalty + found.minimum + found.sublicence == found.due == lines["due"]
+        assert min(found.base, found.royalty, found.minimum, found.sublicence) >= 0
+        assert found.sublicence <= income and (last or found.minimum == 0)
+        steps += len(tiers)
+        so_far = SoFar(so_far.base + found.base, so_far.royalty + found.royalty, so_far.earned + found.royalty, 0)
+    assert terms.cap is None or so_far.royalty <= terms.cap
+    wanted = max(0, terms.minimum - so_far.earned) if terms.minimum_creditable else terms.minimum
+    assert found.minimum == wanted
+    if terms.basis != Basis.NET_SALES or terms.deductions_percent is None:  # deductions at most are by the report
+        whole = compute(terms, [sale for sales, _income in reports for sale in sales], so_far=SoFar())
+        assert whole.base == so_far.base
+        assert abs(whole.royalty - so_far.royalty) <= steps + len(terms.tiers)

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Sum
+from django.urls import reverse
 from django.utils import timezone
 
 from collab.access.policy import can
+from collab.agreements.services import terminate_version
 from collab.audit.models import AuditEvent
 from collab.inbox.models import Obligation, Request
 from collab.inbox.services import decide_request
 from collab.kernel.errors import ConflictError, FaultyInputError, InvalidError, NotReadyError, RefusedError, StaleError
+from collab.transfer.disclosures.models import DisclosedResult
+from collab.transfer.licences.services import current_version, edit_terms, end_licence
+from collab.transfer.protection.models import Family, Protection, ProtectionCost
 from collab.transfer.royalties.models import (
+    CostRepayment,
     Distribution,
     Invoice,
     LedgerEntry,
@@ -40,16 +48,21 @@ from collab.transfer.royalties.services import (
     match_receipt,
     propose_distribution,
     propose_reversal,
+    reach_milestone,
     return_report,
     reverse_receipt,
     schedule,
+    schedule_all,
     set_interest,
     set_policy,
     submit_report,
     unmatch_receipt,
     withdraw_distribution,
 )
-from tests.royalties import FIRST
+from collab.transfer.royalties.terms import closes_year
+from tests.cast import token_for
+from tests.licensing import asset, trained
+from tests.royalties import FIRST, case_of
 
 pytestmark = pytest.mark.django_db
 
@@ -152,6 +165,133 @@ def test_a_closed_report_takes_nothing_more(books):
         return_report(report=report, reason="Too late", by=books.officer)
 
 
+def test_reports_are_closed_in_their_order(books):
+    first, second = books.report(0), books.report(1)
+    with pytest.raises(ConflictError, match="comes first"):
+        accept_report(report=second, by=books.officer)
+    return_report(report=first, reason="Deductions are missing.", by=books.officer)
+    accept_report(report=books.report(0, "90000"), by=books.officer)
+    assert accept_report(report=second, by=books.officer).state == "accepted"
+
+
+# --- further terms
+def test_further_terms_go_on_with_the_schedule(books, office):
+    """The periods go on, what is not invoiced follows, and what is stays."""
+    soon = timezone.localdate() + timedelta(days=40)
+    sold = {"title": "First sale", "amount": "700.00", "due_on": soon.isoformat()}
+    amend(books, office, milestones=[sold, sold | {"title": "Second sale"}])
+    before = [(row.pk, row.starts_on, row.ends_on) for row in reports_of(books)]
+    amend(books, office, issue_fee="6000.00", milestones=[sold | {"amount": "800.00"}])
+    books.licence.refresh_from_db()
+    assert books.licence.starts_on == FIRST
+    assert [(row.pk, row.starts_on, row.ends_on) for row in reports_of(books)] == before
+    found = {row.title: (row.amount, row.state) for row in ScheduledPayment.objects.filter(licence=books.licence)}
+    assert found == {
+        "Issue fee": (6000_00, "planned"),
+        "First sale": (800_00, "planned"),
+        "Second sale": (700_00, "withdrawn"),
+    }
+    withdrawn = ScheduledPayment.objects.get(title="Second sale")
+    assert not Obligation.objects.open().filter(source_id=str(withdrawn.pk)).exists()
+    early = sold | {"due_on": (FIRST + timedelta(days=5)).isoformat()}  # after the licence began, before these terms
+    amend(books, office, milestones=[early])
+
+
+def test_an_invoiced_milestone_stays_in_the_terms(books, office):
+    sold = {"title": "First sale", "amount": "700.00", "due_on": timezone.localdate().isoformat()}
+    amend(books, office, milestones=[sold])
+    invoice_payments(payments=[ScheduledPayment.objects.get(title="First sale")], by=books.officer)
+    for milestones in ([], [sold | {"title": "Sale"}]):
+        with pytest.raises(FaultyInputError, match="“First sale” is invoiced"):
+            edit_terms(licence=books.licence, edit=0, terms={"milestones": milestones}, by=books.officer)
+    amend(books, office, milestones=[sold, sold | {"title": "Second sale"}])
+
+
+def test_periods_follow_another_frequency_without_overlap(books, office):
+    amend(books, office, report_frequency="yearly")
+    rows = reports_of(books)
+    assert all(after.starts_on == row.ends_on + timedelta(days=1) for row, after in pairwise(rows))
+    assert (rows[-1].ends_on.month, rows[-1].ends_on.day) == (12, 31)
+    amend(books, office, report_frequency="quarterly", report_days=10)
+    rows = reports_of(books)
+    assert all(after.starts_on == row.ends_on + timedelta(days=1) for row, after in pairwise(rows))
+    assert rows[-1].ends_on == min(rows[-1].ends_on, timezone.localdate() + timedelta(days=92))
+    assert rows[-1].due_on == rows[-1].ends_on + timedelta(days=10)
+
+
+def test_a_milestone_that_is_reached_is_due(books, office, client):
+    amend(books, office, milestones=[{"title": "First sale", "amount": "700.00"}, {"title": "Tenth", "amount": "9.00"}])
+    assert not ScheduledPayment.objects.filter(kind="milestone").exists()  # nobody knows its day yet
+    first, tenth = books.licence.milestones.order_by("title")
+    today = timezone.localdate()
+    with pytest.raises(InvalidError, match="in the future"):
+        reach_milestone(milestone=first, version=1, met_on=today + timedelta(days=1), by=books.officer)
+    with pytest.raises(RefusedError):
+        reach_milestone(milestone=first, version=1, by=office.firm_signatory)
+    client.force_login(books.officer)
+    url = reverse("collab:milestone_reach", args=[books.licence.pk, first.pk])
+    assert url in client.get(books.licence.get_absolute_url()).content.decode()
+    assert client.post(url, {"met_on": today.isoformat(), "version": 1}).status_code == 302
+    payment = ScheduledPayment.objects.get(title="First sale")
+    assert (payment.amount, payment.due_on, payment.state) == (700_00, today, "planned")
+    program = {"Authorization": f"Bearer {token_for(books.officer)}"}
+    body = {"milestone": str(tenth.pk), "version": 1}
+    told = client.post("/api/v1/scheduled-payments/reach/", body, "application/json", headers=program)
+    assert told.status_code == 200 and told.json()["met_on"] == today.isoformat()
+    with pytest.raises(ConflictError, match="reached already"):
+        reach_milestone(milestone=first, version=2, by=books.officer)
+
+
+# --- the end
+@pytest.mark.parametrize("by_agreement", [True, False])
+def test_termination_ends_the_money(books, office, by_agreement):
+    soon, today = timezone.localdate() + timedelta(days=40), timezone.localdate()
+    amend(books, office, milestones=[{"title": "First sale", "amount": "700.00", "due_on": soon.isoformat()}])
+    version = current_version(books.licence)
+    if by_agreement:
+        terminate_version(version=version, by=office.firm_signatory, reason="Over")
+    else:
+        end_licence(licence=books.licence, by=books.officer, reason="Over")
+    last = reports_of(books)[-1]
+    assert last.ends_on == today and last.due_on == today + timedelta(days=30)  # the final report
+    assert closes_year(last)  # asks for the last minimum
+    found = {row.title: row.state for row in ScheduledPayment.objects.filter(licence=books.licence)}
+    assert found == {"Issue fee": "planned", "First sale": "withdrawn"}  # the fee was due long before
+    row = ScheduledPayment.objects.get(title="First sale")
+    assert not Obligation.objects.open().filter(source_id=str(row.pk)).exists()
+    assert schedule(licence=books.licence) == 0
+    books.case.refresh_from_db()
+    assert books.case.state == "marketed"  # the last licence is over; it was never protected
+
+
+def test_a_case_brings_income_and_expires_with_its_last_licence_and_right(books, office):
+    books.receive("10.00", match=False)
+    books.case.refresh_from_db()
+    assert books.case.state == "income"
+    family = Family.objects.create(case=books.case, number=1, title="Reader", created_by=books.officer)
+    Protection.objects.create(
+        family=family, kind="national", jurisdiction="US", title="Claim", status="lapsed", filed_on=FIRST,
+        ended_on=FIRST, reason="Fee not paid", created_by=books.officer,
+    )  # fmt: skip
+    books.licence.refresh_from_db()
+    with time_machine.travel(timezone.now() + timedelta(days=366), tick=False):
+        schedule_all()
+        books.case.refresh_from_db()
+        assert books.case.state == "expired"
+        assert reports_of(books)[-1].ends_on == books.licence.ends_on - timedelta(days=1)
+        assert schedule_all() == 0
+
+
+def reports_of(books) -> list[RoyaltyReport]:
+    return list(RoyaltyReport.objects.filter(licence=books.licence).order_by("starts_on"))
+
+
+def amend(books, office, **terms: Any) -> None:
+    """Further terms, signed by both."""
+    edit_terms(licence=books.licence, edit=0, terms=terms, by=books.officer)
+    office.sign(office.send(books.licence))
+
+
 # --- invoices
 def test_invoices_are_numbered_without_gaps_and_taken_back_by_a_credit_note(books):
     first = books.invoiced(0)
@@ -196,7 +336,51 @@ def test_late_interest_follows_the_rates_of_its_days(books):
         invoice_interest(invoice=invoice, by=books.officer)
 
 
+def test_interest_on_many_payments_is_asked_to_the_last_line(books):
+    invoice = books.invoiced(0)
+    with connection.cursor() as cursor:  # as if it had been due fifty days ago
+        cursor.execute("DROP TRIGGER invoice_stays" + ("" if connection.vendor == "sqlite" else " ON collab_invoice"))
+    day = timezone.localdate()
+    Invoice.objects.filter(pk=invoice.pk).update(issued_on=day - timedelta(days=60), due_on=day - timedelta(days=50))
+    for _number in range(52):
+        books.receive("96.00")
+    books.receive("8.00")
+    set_interest(organisation=books.organisation, from_on=FIRST, percent=Decimal(6), by=books.officer)
+    invoice.refresh_from_db()
+    made = invoice_interest(invoice=invoice, by=books.officer)
+    assert (made.lines.count(), made.total) == (53, 52 * 79 + 7)  # 96 and 8 for 50 days at 6 %
+
+
+def test_the_money_of_a_licence_is_shown_by_pages(books, client):
+    client.force_login(books.officer)
+    for number in range(13):
+        given = {"title": f"Costs {number:02d}", "amount": Decimal(1), "currency": "EUR"}
+        add_payment(licence=books.licence, kind="costs", due_on=timezone.localdate(), by=books.officer, **given)
+    url = reverse("collab:licence_royalties", args=[books.licence.pk])
+    whole = client.get(url).content.decode()
+    assert "Costs 10" in whole and "Costs 11" not in whole and "?show=payments" in whole and "Receipts" in whole
+    alone = client.get(url, {"show": "payments"}).content.decode()
+    assert "Costs 12" in alone and "Receipts" not in alone
+    assert client.get(url, {"show": "payments", "page": "9"}).status_code == 404
+    assert client.get(url, {"show": "secrets"}).status_code == 200
+
+
 # --- receipts
+def test_money_pays_invoices_of_its_currency_alone(books):
+    invoice = books.invoiced(0)
+    books.licence.currency = "USD"
+    books.licence.save()
+    enter_rate(
+        organisation=books.organisation, source="USD", target="EUR", from_on=timezone.localdate(),
+        rate=Decimal("0.9"), by=books.officer,
+    )  # fmt: skip
+    row = books.receive("5000.00", currency="USD")
+    invoice.refresh_from_db()
+    assert (row.matched, invoice.paid) == (0, 0)
+    with pytest.raises(InvalidError, match="is in EUR, the receipt in USD"):
+        match_receipt(receipt=row, invoice=invoice, by=books.officer)
+
+
 def test_part_payments_and_over_payments_are_kept_apart(books):
     first, second = books.invoiced(0), books.invoiced(1)
     part = books.receive("3000.00", reference="BANK-1")
@@ -264,6 +448,48 @@ def test_a_distribution_is_proposed_approved_by_another_and_told_to_the_inventor
     assert not can(books.office.firm_signatory, "statement.view", mine)
     assert AuditEvent.objects.filter(verb="distribution.post").count() == 1
     reconcile()
+
+
+def test_a_receipt_is_divided_by_the_parts_of_the_assets_first(books, office):
+    """70 % for the model, of the licence's case; 20 % for a technology and 10 % for a model that its case discloses.
+
+    Of 5,000: 3,500 to RU-1, half of it to its inventors (1,050 and 700); 1,500 to RU-2: 100 of costs, 1,400 left, half
+    of it to Chen (700). A quarter of what is left stays with the units: 875 and 350.
+    """
+    second = case_of(books.organisation, "RU-2", books.officer, ("Chen Outside", "100"))
+    writer = trained(office.joint, office.joint.researcher, "Writer")
+    DisclosedResult.objects.create(
+        case=second, kind="model_version", subject_type="registry.modelversion", subject_id=writer.pk, label="Writer"
+    )
+    spend(second, books, "100.00")
+    technology = {
+        "kind": "technology", "subject_type": "collab.transfercase", "subject_id": str(second.pk), "percent": "20",
+    }  # fmt: skip
+    amend(books, office, assets=[asset(office.model, "70"), technology, asset(writer, "10")])
+    books.invoiced(0)
+    books.receive("5000.00")
+    row = books.distribute()
+    assert {one.name: one.amount for one in row.statements.all()} == {
+        books.anna.name: 1050_00, "Bo Outside": 700_00, "Chen Outside": 700_00,
+    }  # fmt: skip
+    assert (balance("costs"), balance("unit"), row.amount) == (100_00, 875_00 + 350_00, 5000_00)
+    assert CostRepayment.objects.get().amount == 100
+    reconcile()
+    back = propose_reversal(distribution=row, reason="Wrong", by=books.officer)
+    decide_distribution(distribution=back, decision="approved", by=books.second)
+    assert not LedgerEntry.objects.values("case").annotate(all=Sum("amount")).exclude(all=0).exists()
+    reconcile()
+
+
+def spend(case, books, amount: str) -> None:
+    family = Family.objects.create(case=case, number=1, title="Family", created_by=books.officer)
+    right = Protection.objects.create(
+        family=family, kind="national", jurisdiction="US", title="Claim", created_by=books.officer
+    )
+    ProtectionCost.objects.create(
+        protection=right, kind="counsel", amount=Decimal(amount), currency="EUR", incurred_on=FIRST, paid_on=FIRST,
+        entered_by=books.officer,
+    )  # fmt: skip
 
 
 def test_of_two_who_approve_one_wins(books):
@@ -413,3 +639,5 @@ def test_payments_are_added_with_sense(books):
     with pytest.raises(InvalidError, match="nothing is not due"):
         add_payment(amount=Decimal(0), currency="EUR", **given)
     assert add_payment(amount=Decimal("10.50"), currency="EUR", **given).amount == 1050
+    by_hand = add_payment(amount=Decimal(7), currency="EUR", **(given | {"kind": "milestone", "title": "By hand"}))
+    assert invoice_payments(payments=[by_hand], by=books.officer).total == 700  # it follows from no milestone

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from collab.kernel.errors import DomainError
+from collab.transfer.licences.models import LicensedAsset, LicensedThing
 from collab.transfer.protection.models import Family, Protection, ProtectionCost
 from collab.transfer.royalties.models import Distribution, Invoice, Receipt, ThirdPartyShare
 from collab.transfer.royalties.policies import EXAMPLES
@@ -30,7 +31,7 @@ from collab.transfer.royalties.services import (
     withdraw_distribution,
 )
 from tests.collab.transfer.royalties.test_services import reconcile
-from tests.royalties import FIRST, Books
+from tests.royalties import FIRST, Books, case_of
 
 pytestmark = pytest.mark.django_db
 STEPS = int(os.environ.get("WALK_STEPS", "40"))
@@ -131,12 +132,24 @@ class Walk:
         )  # fmt: skip
 
 
+def _share_with_a_second_case(books: Books) -> None:
+    """A third of what the licence brings, as near as four digits come, is another case's."""
+    second = case_of(books.organisation, "RU-2", books.officer, ("Chen Outside", "100"))
+    thing = LicensedThing.objects.create(name=f"collab.transfercase:{second.pk}", label="Second")
+    LicensedAsset.objects.filter(licence=books.licence).update(allocation_percent=Decimal("66.6667"))
+    LicensedAsset.objects.get_or_create(
+        licence=books.licence, thing=thing, kind="technology", subject_type="collab.transfercase",
+        subject_id=str(second.pk), label="Second", allocation_percent=Decimal("33.3333"), position=1,
+    )  # fmt: skip
+
+
 @given(seed=st.integers(0, 2**32))
 @settings(
     max_examples=1, deadline=None, phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 def test_whatever_is_tried_every_cent_is_somewhere(books, seed):
+    _share_with_a_second_case(books)
     walk = Walk(books, Random(seed))
     for act in ("divide_anew", "ask", "receive", "propose", "approve", "reverse", "approve"):
         getattr(walk, act)()
