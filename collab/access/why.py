@@ -15,7 +15,6 @@ from collab.access.policy import SCOPES, Decision, Missing, Reason, _follow, dec
 from collab.access.roles import ORGANISATION_ROLES, PROJECT_ROLES, roles_with
 from collab.accounts.models import Membership, User
 
-
 _reader: ContextVar[User | None] = ContextVar("reader", default=None)
 
 

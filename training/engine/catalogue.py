@@ -24,6 +24,16 @@ class Shape:
 
 
 @dataclasses.dataclass(frozen=True)
+class Sizes:
+    """What the data decides about a net: vocabulary and padding token, image channels, classes."""
+
+    vocab: int = 0
+    pad: int = 0
+    channels: int = 0
+    classes: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
 class Figures:
     """Parameters to learn, and FLOP of one forward and backward pass over one token or one image."""
 
@@ -39,7 +49,7 @@ class Arch:
     title: str
     settings: tuple[str, ...]
     sizes: dict[str, Shape]
-    figures: Callable[[Shape, int, int], Figures]
+    figures: Callable[[Shape, Sizes], Figures]
     core_flops: float
     lr: float
     head: bool = True  # what it answers with has weights of its own, so that they can learn alone
@@ -54,8 +64,8 @@ class Arch:
 class Task:
     """A task: the data it reads, the architectures that can do it, what it measures, the unit of its speed.
 
-    `packed`: it reads text as blocks of `context` tokens, whatever the rows. `starts`: tasks whose models it can go on
-    from.
+    `packed`: it reads text as blocks of `context` tokens, whatever the rows. `classes`: each item has one label of a
+    list. `starts`: tasks whose models it can go on from.
     """
 
     title: str
@@ -68,6 +78,7 @@ class Task:
     tokenizer: bool
     starts: tuple[str, ...]
     packed: bool = False
+    classes: bool = False
 
 
 def _block(width: int) -> int:
@@ -75,8 +86,8 @@ def _block(width: int) -> int:
     return 12 * width * width
 
 
-def _gpt(shape: Shape, vocab: int, classes: int) -> Figures:
-    width, layers, context = shape.width, shape.layers, shape.context or 1
+def _gpt(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, context, vocab = shape.width, shape.layers, shape.context or 1, sizes.vocab
     # No biases and a tied head: 2 w for the two norms of a block, w for the last.
     parameters = vocab * width + context * width + layers * (_block(width) + 2 * width) + width
     # 6 FLOP per weight and token; the head counts, the position table does not; 12 L T d for attention.
@@ -84,8 +95,8 @@ def _gpt(shape: Shape, vocab: int, classes: int) -> Figures:
     return Figures(parameters, flops, 4 * (layers * 34 * width + 3 * vocab))
 
 
-def _lstm(shape: Shape, vocab: int, classes: int) -> Figures:
-    width, layers = shape.width, shape.layers
+def _lstm(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, vocab, classes = shape.width, shape.layers, sizes.vocab, sizes.classes
     cell = layers * (8 * width * width + 8 * width)
     head = width * classes + classes if classes else vocab
     parameters = vocab * width + cell + head
@@ -93,8 +104,9 @@ def _lstm(shape: Shape, vocab: int, classes: int) -> Figures:
     return Figures(parameters, flops, 4 * (layers * 12 * width + (0 if classes else 3 * vocab)))
 
 
-def _bert(shape: Shape, vocab: int, classes: int) -> Figures:
+def _bert(shape: Shape, sizes: Sizes) -> Figures:
     width, layers, context = shape.width, shape.layers, shape.context or 1
+    vocab, classes = sizes.vocab, sizes.classes
     body = layers * (_block(width) + 13 * width)
     table = (vocab + context + 2) * width + 2 * width
     if classes:
@@ -105,8 +117,9 @@ def _bert(shape: Shape, vocab: int, classes: int) -> Figures:
     return Figures(table + body + head, flops, 4 * (layers * 34 * width + (0 if classes else 0.45 * vocab)))
 
 
-def _resnet(shape: Shape, channels: int, classes: int) -> Figures:
+def _resnet(shape: Shape, sizes: Sizes) -> Figures:
     width, depth, side = shape.width, shape.layers, math.ceil((shape.image or 32) / 2)
+    channels, classes = sizes.channels, sizes.classes
     parameters = channels * 49 * width + 2 * width
     products = float(channels * 49 * width * side * side)
     values = float(width * side * side)
@@ -129,8 +142,9 @@ def _resnet(shape: Shape, channels: int, classes: int) -> Figures:
     return Figures(parameters, 6 * products, 4 * values)
 
 
-def _vit(shape: Shape, channels: int, classes: int) -> Figures:
+def _vit(shape: Shape, sizes: Sizes) -> Figures:
     width, layers, patch = shape.width, shape.layers, shape.patch or 4
+    channels, classes = sizes.channels, sizes.classes
     places = ((shape.image or 32) // patch) ** 2 + 1
     embed = channels * patch * patch * width + width
     body = layers * (_block(width) + 13 * width)
@@ -252,6 +266,7 @@ TASKS: dict[str, Task] = {
         unit="rows",
         tokenizer=True,
         starts=("masked-lm", "text-classification"),
+        classes=True,
     ),
     "image-classification": Task(
         title="Image classification",
@@ -263,6 +278,7 @@ TASKS: dict[str, Task] = {
         unit="images",
         tokenizer=False,
         starts=("image-classification",),
+        classes=True,
     ),
 }
 

@@ -38,7 +38,7 @@ def validate(spec: Spec, profile: Profile, start: Spec | None = None) -> list[Is
         return _sorted([*issues, make_issue("data.dataset_version", "kind_unfit", **params)])
     issues += _columns(spec, profile)
     if not any(issue.level == "error" for issue in issues):
-        issues += _classes(spec, profile) if spec.task.endswith("classification") else []
+        issues += _classes(spec, profile) if task.classes else []
         issues += _text_length(spec, profile) if task.packed else _rows(spec, profile)
         issues += _fit(spec, profile)
     return _sorted(issues)
@@ -136,7 +136,7 @@ def _rows(spec: Spec, profile: Profile) -> list[Issue]:
     left = int(rows * train_share(spec))
     if not issues and spec.train.batch > left:
         issues.append(make_issue("train.batch", "batch_large", batch=spec.train.batch, rows=left))
-    if spec.task == "text-classification":
+    if TASKS[spec.task].unit == "rows":
         context = spec.shape.context or 1
         longest = (column(profile, spec.data.columns.get("text")) or {}).get("p95_chars") or 0
         if longest / chars_per_token(spec) > context:

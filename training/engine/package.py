@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from training.engine.catalogue import ARCHS, TASKS
+from training.engine.catalogue import ARCHS, TASKS, Sizes
 from training.engine.checkpoint import file_sha256, fsync
 from training.engine.events import finite
 from training.engine.protocol import PACKAGE_DIR
-from training.engine.registry import Sizes, net_module
+from training.engine.registry import net_module
 from training.engine.spec import Spec
 from training.engine.tasks.base import Task
 

@@ -1,19 +1,7 @@
 """Where the code of each task and architecture lives. A name becomes a module only when a run needs it."""
 
-import dataclasses
 import importlib
 from types import ModuleType
-
-
-@dataclasses.dataclass(frozen=True)
-class Sizes:
-    """What the data decides about a net: vocabulary and padding token, image channels and side, classes."""
-
-    vocab: int = 0
-    pad: int = 0
-    channels: int = 0
-    classes: int = 0
-
 
 NETS = {
     "gpt": "training.engine.nets.gpt",

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
-from training.engine.catalogue import ARCHS, TASKS, Figures
+from training.engine.catalogue import ARCHS, TASKS, Figures, Sizes
 from training.engine.spec import (
     DataSpec,
     EvalSpec,
@@ -89,14 +89,17 @@ def train_units(spec: Spec, profile: Profile) -> tuple[int, int]:
     return int((profile.get("rows") or 0) * train_share(spec)), 1
 
 
+def sizes_of(spec: Spec, profile: Profile) -> Sizes:
+    """What the data will decide about the net, as far as the profile tells."""
+    modes = (profile.get("image") or {}).get("modes") or ["RGB"]
+    channels = 1 if set(modes) <= {"1", "L", "LA", "I;16"} else 3
+    classes = len(classes_of(spec, profile) or {}) or 2 if TASKS[spec.task].classes else 0
+    return Sizes(vocab=vocab_of(spec, profile), channels=channels, classes=classes)
+
+
 def figures(spec: Spec, profile: Profile) -> Figures:
     """Parameters, FLOP and activation bytes per token or image of the net a spec describes."""
-    size = vocab_of(spec, profile)
-    if spec.task == "image-classification":
-        modes = (profile.get("image") or {}).get("modes") or ["RGB"]
-        size = 1 if set(modes) <= {"1", "L", "LA", "I;16"} else 3
-    classes = 0 if TASKS[spec.task].packed else len(classes_of(spec, profile) or {}) or 2
-    return ARCHS[spec.model.arch].figures(spec.shape, size, classes)
+    return ARCHS[spec.model.arch].figures(spec.shape, sizes_of(spec, profile))
 
 
 def estimate(spec: Spec, profile: Profile) -> Estimate:
@@ -114,7 +117,7 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
     if spec.train.max_steps is not None:
         steps = min(steps, spec.train.max_steps)
     per_item = units_each
-    if spec.task == "text-classification":
+    if TASKS[spec.task].unit == "rows":
         found = column(profile, spec.data.columns.get("text")) or {}
         mean = (found.get("mean_chars") or 100) / chars_per_token(spec) + 2
         per_item = max(1, min(spec.shape.context or 1, int(mean)))

@@ -286,7 +286,8 @@ ARCHS += [("text-classification", "lstm"), ("image-classification", "resnet"), (
 @pytest.mark.parametrize(("task", "arch"), ARCHS)
 @pytest.mark.parametrize("size", ["nano", "mini"])
 def test_estimated_parameters_are_exact(task: str, arch: str, size: str) -> None:
-    from training.engine.registry import Sizes, net_module
+    from training.engine.catalogue import Sizes
+    from training.engine.registry import net_module
     from training.engine.run import parameters_of
 
     obj = tiny(task, model={"arch": arch, "size": size})

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from training.engine.catalogue import Shape
+from training.engine.catalogue import Shape, Sizes
 from training.engine.package import import_tensors
-from training.engine.registry import Sizes, net_module
+from training.engine.registry import net_module
 
 SHAPES = {
     "gpt": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23)),

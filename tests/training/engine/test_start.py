@@ -187,8 +187,8 @@ def test_layers_are_held_still_only_where_there_are_some(model: dict[str, Any], 
 )
 def test_whatever_may_be_chosen_leaves_something_to_learn(task: str, model: dict[str, Any], counts: range) -> None:
     """The catalogue promises what the nets can do: held to the nets themselves."""
-    from training.engine.catalogue import ARCHS
-    from training.engine.registry import Sizes, net_module
+    from training.engine.catalogue import ARCHS, Sizes
+    from training.engine.registry import net_module
     from training.engine.start import freeze
 
     shape = Spec.from_json(tiny(task, model=model)).shape

@@ -3,8 +3,7 @@
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from training.engine.catalogue import Shape
-from training.engine.registry import Sizes
+from training.engine.catalogue import Shape, Sizes
 
 HEAD = ("classifier.",)
 LAYERS = "stages"

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from training.engine import ordering
+from training.engine.catalogue import Sizes
 from training.engine.checkpoint import file_sha256
 from training.engine.errors import Stop
 from training.engine.protocol import InputData
-from training.engine.registry import Sizes
 from training.engine.spec import Spec
 from training.engine.tokenizing import Tokenizer, load_tokenizer, train_tokenizer
 

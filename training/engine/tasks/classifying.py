@@ -10,8 +10,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from training.engine import metrics, ordering
+from training.engine.catalogue import Sizes
 from training.engine.errors import DataError
-from training.engine.registry import Sizes
 from training.engine.tasks import base
 
 EVAL_ROWS = 64

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from training.engine import ordering
+from training.engine.catalogue import Sizes
 from training.engine.errors import DataError
 from training.engine.protocol import InputData
 from training.engine.readers import read_images
-from training.engine.registry import Sizes
 from training.engine.tasks import base
 from training.engine.tasks.classifying import Classifier
 

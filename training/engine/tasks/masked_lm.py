@@ -13,7 +13,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from training.engine import metrics, ordering
-from training.engine.registry import Sizes
+from training.engine.catalogue import Sizes
 from training.engine.tasks import base
 from training.engine.tasks.packed import PackedText
 from training.engine.tokenizing import MASKED_SPECIALS

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from training.engine import ordering
+from training.engine.catalogue import Sizes
 from training.engine.errors import DataError
 from training.engine.protocol import InputData
 from training.engine.readers import read_rows, read_text
-from training.engine.registry import Sizes
 from training.engine.tasks import base
 from training.engine.tokenizing import Tokenizer, load_tokenizer
 

@@ -1,0 +1,134 @@
+"""What tasks on rows of text share: tokens of all rows in one file, their edges in another, batches of like length."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from training.engine import ordering
+from training.engine.errors import DataError
+from training.engine.protocol import InputData
+from training.engine.readers import read_rows
+from training.engine.tasks import base
+from training.engine.tokenizing import CLASSIFIER_SPECIALS, Tokenizer, load_tokenizer
+
+PAD, CLS, SEP = 0, 2, 3
+MULTIPLE = 8
+PROMPT_CHARS, MAX_PROMPTS = 200, 10_000
+
+
+class TextRows(base.Task):
+    """A row is [CLS], its tokens as far as there is room, and [SEP]."""
+
+    unit = "rows"
+    tokenizer: Tokenizer
+    parts: dict[str, np.ndarray]
+
+    def prepare_key(self) -> dict[str, Any]:
+        return self.tokenizer_key() | {"context": self.shape.context}
+
+    def read_pairs(self, data: InputData, role: str) -> tuple[list[str], list[str], int]:
+        """(texts, answers, rows that were left out because one of both is missing)."""
+        columns = [self.spec.data.columns["text"], self.spec.data.columns[role]]
+        texts, answers, skipped = [], [], 0
+        for text, answer in read_rows(Path(data.path), data.kind, columns, data.profile, self.stop):
+            if text.strip() and answer.strip():
+                texts.append(text)
+                answers.append(answer)
+            else:
+                skipped += 1
+        if not texts:
+            raise DataError("data_shape", problem=f"no row has both text and {role}")
+        return texts, answers, skipped
+
+    def write_split(self, groups: np.ndarray, folder: Path) -> None:
+        """Draw the parts so that each group gives its share to each; groups of one number are drawn at random."""
+        split = self.spec.data.split
+        parts = ordering.split_rows(groups, split.valid, split.test, split.seed)
+        if min(len(rows) for rows in parts.values()) == 0:
+            raise DataError("data_shape", problem="one of its parts would be empty")
+        for part, rows in parts.items():
+            np.save(folder / f"{part}.npy", rows)
+
+    def write_texts(self, texts: Sequence[str], folder: Path) -> dict[str, Any]:
+        """Learn the tokenizer from the training part, write the tokens of all rows; returns facts."""
+        train = np.load(folder / "train.npy")
+        tokenizer = self.tokenizer_for((texts[i] for i in train), CLASSIFIER_SPECIALS)
+        tokenizer.save(folder / "tokenizer.json")
+        room = (self.shape.context or 3) - 2
+        # A token is at least a byte, and hardly ever more than sixteen characters.
+        rows = (np.concatenate([[CLS], tokenizer.encode(text[: 16 * room])[:room], [SEP]]) for text in texts)
+        dtype = self.write_rows(rows, tokenizer.size, folder / "tokens.bin", folder / "edges.npy")
+        self.write_prompts(texts, folder)
+        return {"dtype": dtype}
+
+    def write_rows(self, rows: Iterable[np.ndarray], limit: int, values: Path, edges: Path) -> str:
+        """Rows of numbers below `limit` one after another in a file, and where each begins; returns their type."""
+        dtype = "uint16" if limit <= 2**16 else "uint32"
+        ends = [0]
+        with values.open("wb") as file:
+            for n, row in enumerate(rows):
+                if n % 500 == 0:
+                    self.stop.check()
+                file.write(row.astype(dtype).tobytes())
+                ends.append(ends[-1] + len(row))
+        np.save(edges, np.array(ends, dtype=np.int64))
+        return dtype
+
+    def write_prompts(self, texts: Sequence[str], folder: Path) -> None:
+        """The beginnings of rows that may be shown."""
+        held_out = np.concatenate([np.load(folder / f"{part}.npy")[:MAX_PROMPTS] for part in ("valid", "test")])
+        (folder / "prompts.json").write_text(json.dumps({int(i): texts[i][:PROMPT_CHARS] for i in held_out}))
+
+    def open_texts(self, folder: Path, facts: dict[str, Any]) -> None:
+        """Read what `write_split` and `write_texts` wrote."""
+        self.parts = {part: np.load(folder / f"{part}.npy") for part in base.PARTS}
+        self.tokenizer = load_tokenizer(folder / "tokenizer.json")
+        self.tokens = np.memmap(folder / "tokens.bin", facts["dtype"], "r")
+        self.edges = np.load(folder / "edges.npy")
+        self.prompts: dict[str, str] = json.loads((folder / "prompts.json").read_text())
+
+    def lengths(self, items: np.ndarray) -> np.ndarray:
+        """Tokens of rows."""
+        return self.edges[items + 1] - self.edges[items]
+
+    def count(self, part: str) -> int:
+        return len(self.parts[part])
+
+    def batches(self, epoch: int) -> list[np.ndarray]:
+        train = self.spec.train
+        return ordering.bucketed_batches(self.lengths(self.parts["train"]), train.batch, train.seed, epoch)
+
+    def train_batch(self, rows: np.ndarray, epoch: int, seed: int) -> base.Batch:
+        return self.batch_of(self.parts["train"][rows])
+
+    def batch_of(self, items: np.ndarray) -> base.Batch:
+        """Rows by their number in the dataset, with what `answers_of` says of them."""
+        lengths = self.lengths(items)
+        width = min(-(-int(lengths.max()) // MULTIPLE) * MULTIPLE, self.shape.context or 1)
+        ids = np.full((len(items), width), PAD, dtype=np.int64)
+        for row, item in enumerate(items):
+            ids[row, : lengths[row]] = self.tokens[self.edges[item] : self.edges[item + 1]]
+        batch = {"ids": torch.from_numpy(ids)} | self.answers_of(items, width)
+        if int(lengths.min()) < width:
+            batch["mask"] = torch.from_numpy(np.arange(width) < lengths[:, None])
+        return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
+
+    def answers_of(self, items: np.ndarray, width: int) -> base.Batch:
+        """What is to be learnt of the rows; `width` is that of their tokens."""
+        raise NotImplementedError
+
+    def order_for_eval(self, numbers: np.ndarray) -> np.ndarray:
+        """Rows of like length together."""
+        return np.argsort(self.lengths(numbers), kind="stable")
+
+    def describe(self, item: int) -> str:
+        """A row as words, for the examples."""
+        return self.prompts.get(str(item), "")
+
+    def package(self, folder: Path) -> dict[str, Any]:
+        self.tokenizer.save(folder / "tokenizer.json")
+        return {}
