@@ -24,6 +24,12 @@ NAMES = {
     "macro_f1": gettext_lazy("macro F1"),
     "macro_precision": gettext_lazy("macro precision"),
     "macro_recall": gettext_lazy("macro recall"),
+    "micro_f1": gettext_lazy("micro F1"),
+    "exact_match": gettext_lazy("wholly right"),
+    "rmse": gettext_lazy("RMSE"),
+    "mae": gettext_lazy("MAE"),
+    "r2": gettext_lazy("R²"),
+    "spearman": gettext_lazy("Spearman correlation"),
     "lr": gettext_lazy("learning rate"),
     "rate": gettext_lazy("speed"),
 }
@@ -31,9 +37,11 @@ TASKS = {
     "causal-lm": gettext_lazy("Language model"),
     "masked-lm": gettext_lazy("Masked language model"),
     "text-classification": gettext_lazy("Text classification"),
+    "multi-label-classification": gettext_lazy("Multi-label classification"),
+    "text-regression": gettext_lazy("Text regression"),
     "image-classification": gettext_lazy("Image classification"),
 }
-LOWER_IS_BETTER = frozenset({"loss", "perplexity", "bits_per_byte"})
+LOWER_IS_BETTER = frozenset({"loss", "perplexity", "bits_per_byte", "rmse", "mae"})
 
 
 def plain(name: str) -> str:

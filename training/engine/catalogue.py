@@ -231,6 +231,8 @@ _CLASSIFIER_METRICS = {
     "loss": LOWER,
 }
 
+_REGRESSION_METRICS = {"rmse": LOWER, "mae": LOWER, "r2": HIGHER, "spearman": HIGHER, "loss": LOWER}
+
 TASKS: dict[str, Task] = {
     "causal-lm": Task(
         title="Language model (predict the next token)",
@@ -267,6 +269,28 @@ TASKS: dict[str, Task] = {
         tokenizer=True,
         starts=("masked-lm", "text-classification"),
         classes=True,
+    ),
+    "multi-label-classification": Task(
+        title="Multi-label classification",
+        kinds=("csv", "jsonl"),
+        roles=("text", "label"),
+        archs=("bert", "lstm"),
+        metrics={"macro_f1": HIGHER, "micro_f1": HIGHER, "exact_match": HIGHER, "loss": LOWER},
+        primary="macro_f1",
+        unit="rows",
+        tokenizer=True,
+        starts=("masked-lm", "multi-label-classification"),
+    ),
+    "text-regression": Task(
+        title="Text regression (tell a number)",
+        kinds=("csv", "jsonl"),
+        roles=("text", "value"),
+        archs=("bert", "lstm"),
+        metrics=_REGRESSION_METRICS,
+        primary="rmse",
+        unit="rows",
+        tokenizer=True,
+        starts=("masked-lm", "text-regression"),
     ),
     "image-classification": Task(
         title="Image classification",

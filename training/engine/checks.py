@@ -3,6 +3,7 @@
 from typing import Any
 
 from training.engine.catalogue import ARCHS, TASKS
+from training.engine.labelling import label_sets
 from training.engine.sizing import (
     chars_of,
     chars_per_token,
@@ -39,6 +40,7 @@ def validate(spec: Spec, profile: Profile, start: Spec | None = None) -> list[Is
     issues += _columns(spec, profile)
     if not any(issue.level == "error" for issue in issues):
         issues += _classes(spec, profile) if task.classes else []
+        issues += _labels(spec, profile) if spec.task == "multi-label-classification" else []
         issues += _text_length(spec, profile) if task.packed else _rows(spec, profile)
         issues += _fit(spec, profile)
     return _sorted(issues)
@@ -87,6 +89,8 @@ def _columns(spec: Spec, profile: Profile) -> list[Issue]:
             continue
         if role == "text" and found.get("type") not in ("text", "category"):
             issues.append(make_issue(path, "column_type", "warning", column=name, type=found.get("type")))
+        if role == "value" and found.get("type") not in ("number", "integer"):
+            issues.append(make_issue(path, "column_numbers", column=name))
         if found.get("missing"):
             params = {"missing": found["missing"], "rows": profile.get("rows"), "column": name}
             issues.append(make_issue(path, "column_missing_values", "warning", **params))
@@ -122,8 +126,20 @@ def _classes(spec: Spec, profile: Profile) -> list[Issue]:
     return issues
 
 
+def _labels(spec: Spec, profile: Profile) -> list[Issue]:
+    path, name, cells = "data.columns.label", spec.data.columns["label"], classes_of(spec, profile)
+    if cells is None:  # too many different cells to be listed: no sign of anything wrong
+        return []
+    sets = label_sets(cells)
+    if len({label for labels in sets for label in labels}) < 2:
+        return [make_issue(path, "classes_few", column=name, count=1)]
+    if max(map(len, sets)) < 2:
+        return [make_issue(path, "labels_single", "warning", column=name)]
+    return []
+
+
 def _rows(spec: Spec, profile: Profile) -> list[Issue]:
-    classes = classes_of(spec, profile)
+    classes = classes_of(spec, profile) if TASKS[spec.task].classes else None
     rows = sum(classes.values()) if classes else int(profile.get("rows") or 0)
     if rows < MIN_ROWS:
         return [make_issue("data.dataset_version", "rows_few", rows=rows, limit=MIN_ROWS)]

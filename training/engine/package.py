@@ -27,6 +27,8 @@ PIPELINES = {
     "causal-lm": "text-generation",
     "masked-lm": "fill-mask",
     "text-classification": "text-classification",
+    "multi-label-classification": "text-classification",
+    "text-regression": "text-classification",
     "image-classification": "image-classification",
 }
 

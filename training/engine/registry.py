@@ -15,6 +15,8 @@ TASK_MODULES = {
     "causal-lm": "training.engine.tasks.causal_lm",
     "masked-lm": "training.engine.tasks.masked_lm",
     "text-classification": "training.engine.tasks.text_classification",
+    "multi-label-classification": "training.engine.tasks.multi_label_classification",
+    "text-regression": "training.engine.tasks.text_regression",
     "image-classification": "training.engine.tasks.image_classification",
 }
 

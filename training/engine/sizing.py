@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 from training.engine.catalogue import ARCHS, TASKS, Figures, Sizes
+from training.engine.labelling import label_sets
 from training.engine.spec import (
     DataSpec,
     EvalSpec,
@@ -93,8 +94,17 @@ def sizes_of(spec: Spec, profile: Profile) -> Sizes:
     """What the data will decide about the net, as far as the profile tells."""
     modes = (profile.get("image") or {}).get("modes") or ["RGB"]
     channels = 1 if set(modes) <= {"1", "L", "LA", "I;16"} else 3
-    classes = len(classes_of(spec, profile) or {}) or 2 if TASKS[spec.task].classes else 0
-    return Sizes(vocab=vocab_of(spec, profile), channels=channels, classes=classes)
+    return Sizes(vocab=vocab_of(spec, profile), channels=channels, classes=_answers(spec, profile))
+
+
+def _answers(spec: Spec, profile: Profile) -> int:
+    """Outputs of the head; 0 where the vocabulary says them."""
+    if spec.task == "text-regression":
+        return 1
+    cells = classes_of(spec, profile) or {}
+    if spec.task == "multi-label-classification":
+        return len({label for labels in label_sets(cells) for label in labels}) or 8
+    return len(cells) or 2 if TASKS[spec.task].classes else 0
 
 
 def figures(spec: Spec, profile: Profile) -> Figures:
@@ -141,7 +151,7 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
 
 
 def guess_columns(task: str, profile: Profile) -> dict[str, str]:
-    """The columns a person would most likely choose: the first label candidate, and the longest text."""
+    """The columns a person would most likely choose: the first label candidate, the longest text, the finest number."""
     roles = TASKS[task].roles
     if not roles or profile.get("kind") in ("text", "images"):
         return {}
@@ -152,17 +162,24 @@ def guess_columns(task: str, profile: Profile) -> dict[str, str]:
         if candidates:
             chosen["label"] = candidates[0]
     texts = [c for c in columns if c.get("type") in ("text", "category") and c.get("name") != chosen.get("label")]
+    texts = sorted(texts, key=lambda c: c.get("mean_chars") or 0, reverse=True)
     if "text" in roles and texts:
-        chosen["text"] = max(texts, key=lambda c: c.get("mean_chars") or 0)["name"]
+        chosen["text"] = texts[0]["name"]
+    if "label" in roles and "label" not in chosen and not TASKS[task].classes and len(texts) > 1:
+        chosen["label"] = texts[1]["name"]
+    numbers = [c for c in columns if c.get("type") in ("number", "integer")]
+    if "value" in roles and numbers:
+        chosen["value"] = max(numbers, key=lambda c: (c["type"] == "number", c.get("distinct") or 0))["name"]
     return chosen
 
 
 def default_spec(task: str, profile: Profile, dataset_version: str) -> Spec:
     """A spec that suits the size of the data and a processor without GPU: minutes, not hours."""
+    if TASKS[task].unit == "rows":
+        return _default_rows(task, profile, dataset_version)
     build = {
         "causal-lm": _default_lm,
         "masked-lm": _default_masked,
-        "text-classification": _default_text,
         "image-classification": _default_images,
     }[task]
     return build(profile, dataset_version)
@@ -228,9 +245,9 @@ def _default_masked(profile: Profile, dataset_version: str) -> Spec:
     return dataclasses.replace(spec, eval=EvalSpec(every_steps=max(1, steps // 8), samples=4))
 
 
-def _default_text(profile: Profile, dataset_version: str) -> Spec:
+def _default_rows(task: str, profile: Profile, dataset_version: str) -> Spec:
     rows = int(profile.get("rows") or 0)
-    columns = guess_columns("text-classification", profile)
+    columns = guess_columns(task, profile)
     found = column(profile, columns.get("text")) or {}
     longest = (found.get("p95_chars") or 200) / 2.5 + 2
     context = next((c for c in (32, 64, 128, 256) if c >= longest), 256)
@@ -238,7 +255,7 @@ def _default_text(profile: Profile, dataset_version: str) -> Spec:
     epochs = max(2, min(20, round(20_000 / max(1, rows))))
     return Spec(
         v=1,
-        task="text-classification",
+        task=task,
         data=DataSpec(dataset_version=dataset_version, columns=columns, split=_split(rows)),
         tokenizer=TokenizerSpec("bpe", 2_000 if rows < 20_000 else 8_000),
         model=ModelSpec(arch="bert", size=size, context=context),

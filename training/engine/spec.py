@@ -231,8 +231,9 @@ def contradictions(spec: Spec) -> list[Issue]:
         if role not in task.roles:
             issues.append(make_issue(f"data.columns.{role}", "column_unused", task=spec.task, role=role))
     columns = spec.data.columns
-    if "label" in columns and columns.get("text") == columns["label"]:
-        issues.append(make_issue("data.columns.label", "column_same", column=columns["label"]))
+    for role, name in columns.items():
+        if role != "text" and name in [columns.get("text"), *(columns[other] for other in columns if other < role)]:
+            issues.append(make_issue(f"data.columns.{role}", "column_same", column=name))
     issues += _tokenizer_contradictions(spec)
     for name in ("layers", "heads", "width", "context", "image", "patch", "dropout"):
         if getattr(spec.model, name) is not None and name not in arch.settings:

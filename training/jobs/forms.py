@@ -164,6 +164,7 @@ def _why(hint: Any, codes: list[Any]) -> str:
 ESSENTIALS: dict[str, tuple[str, ...]] = {
     "text_column": ("data", "columns", "text"),
     "label_column": ("data", "columns", "label"),
+    "value_column": ("data", "columns", "value"),
     "arch": ("model", "arch"),
     "size": ("model", "size"),
     "tokenizer": ("tokenizer", "kind"),
@@ -174,6 +175,7 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "minutes": ("limits", "minutes"),
     "learn_layers": ("model", "learn_layers"),
 }
+ROLE_FIELDS = {"text_column": "text", "label_column": "label", "value_column": "value"}
 FROM_START = ("arch", "size", "tokenizer", "vocab")  # come with the model that a job starts from
 
 
@@ -182,6 +184,7 @@ class EssentialForm(_DraftForm):
 
     text_column = forms.ChoiceField(label=_("Column of the text"))
     label_column = forms.ChoiceField(label=_("Column of the label"))
+    value_column = forms.ChoiceField(label=_("Column of the number"))
     arch = forms.ChoiceField(label=_("Architecture"))
     size = forms.ChoiceField(label=_("Size"))
     tokenizer = forms.ChoiceField(
@@ -224,7 +227,7 @@ class EssentialForm(_DraftForm):
         facts = TASKS[task]
         columns = [(column["name"], column["name"]) for column in profile.get("columns") or []]
         tabular = profile.get("kind") in {"csv", "jsonl"}
-        for name, role in (("text_column", "text"), ("label_column", "label")):
+        for name, role in ROLE_FIELDS.items():
             if tabular and role in facts.roles:
                 self._choices(name, columns)
             else:

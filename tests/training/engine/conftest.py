@@ -51,11 +51,39 @@ def table_rows() -> list[tuple[str, str]]:
 
 def table_blob() -> bytes:
     """The rows as CSV."""
+    return csv_blob(["body", "topic"], table_rows())
+
+
+def csv_blob(header: list[str], rows: list[tuple[Any, ...]]) -> bytes:
+    """Rows as CSV."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    writer.writerow(["body", "topic"])
-    writer.writerows(table_rows())
+    writer.writerow(header)
+    writer.writerows(rows)
     return out.getvalue().encode()
+
+
+def labels_blob() -> bytes:
+    """Texts of one or two subjects, which are their labels."""
+    chance = np.random.default_rng(16)
+    words = {"sport": "ball goal team win", "food": "soup bread milk salt", "sky": "star moon sun cloud"}
+    rows = []
+    for _ in range(200):
+        labels = [list(words)[i] for i in chance.permutation(3)[: chance.integers(1, 3)]]
+        own = [word for label in labels for word in words[label].split()[: chance.integers(1, 5)]]
+        rows.append((" ".join(own[i] for i in chance.permutation(len(own))), "; ".join(labels)))
+    return csv_blob(["body", "topics"], rows)
+
+
+def numbers_blob() -> bytes:
+    """Texts in which some words raise a number and others lower it."""
+    chance = np.random.default_rng(17)
+    worth = {"good": 2.0, "fine": 1.0, "plain": 0.0, "poor": -1.5, "bad": -3.0}
+    rows = []
+    for _ in range(200):
+        words = [list(worth)[i] for i in chance.integers(5, size=chance.integers(2, 6))]
+        rows.append((" ".join(words), round(50 + 10 * sum(worth[word] for word in words) / len(words), 2)))
+    return csv_blob(["body", "score"], rows)
 
 
 def image_blob() -> bytes:
@@ -97,6 +125,24 @@ def profile_of(kind: str, blob: bytes) -> dict[str, Any]:
     }
 
 
+LABELS = {"sport": 35, "food; sky": 35, "sky": 65, "food": 65}
+COLUMN_PROFILES: dict[str, dict[str, Any]] = {
+    "multi-label-classification": {"name": "topics", "type": "category", "distinct": 4, "missing": 0, "mean_chars": 9},
+    "text-regression": {"name": "score", "type": "number", "distinct": 90, "missing": 0, "mean_chars": 4},
+}
+
+
+def profile_for(task: str) -> dict[str, Any]:
+    """What the registry would say about the data of a task."""
+    profile = profile_of(KINDS[task], blob_of(task))
+    if task in COLUMN_PROFILES:
+        profile |= {"rows": 200, "columns": [profile["columns"][0], COLUMN_PROFILES[task]], "classes": {}}
+        profile |= {"label_candidates": []}
+    if task == "multi-label-classification":
+        profile |= {"label_candidates": ["topics"], "classes": {"topics": LABELS}}
+    return profile
+
+
 def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
     """A spec that trains in a second. `changes` replace keys, given as section__key."""
     spec: dict[str, Any] = {
@@ -114,8 +160,8 @@ def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
     elif task == "masked-lm":
         spec["tokenizer"] = {"kind": "char"}
         spec["model"] = {"arch": "bert", "size": "nano", "layers": 1, "width": 16, "context": 16, "dropout": 0.1}
-    elif task == "text-classification":
-        spec["data"]["columns"] = {"text": "body", "label": "topic"}
+    elif task in ANSWERS:
+        spec["data"]["columns"] = {"text": "body"} | ANSWERS[task]
         spec["tokenizer"] = {"kind": "bpe", "vocab": 300}
         spec["model"] = {"arch": "bert", "size": "nano", "layers": 1, "width": 16, "context": 32}
     else:
@@ -129,8 +175,19 @@ def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
     return spec
 
 
-KINDS = {"causal-lm": "text", "masked-lm": "text", "text-classification": "csv", "image-classification": "images"}
+ANSWERS = {
+    "text-classification": {"label": "topic"},
+    "multi-label-classification": {"label": "topics"},
+    "text-regression": {"value": "score"},
+}
+KINDS = {"causal-lm": "text", "masked-lm": "text", "image-classification": "images"} | dict.fromkeys(ANSWERS, "csv")
 BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob}
+OWN_BLOBS = {"multi-label-classification": labels_blob, "text-regression": numbers_blob}
+
+
+def blob_of(task: str) -> bytes:
+    """The data that a task learns from here."""
+    return OWN_BLOBS.get(task, BLOBS[KINDS[task]])()
 
 
 class Run:
@@ -225,9 +282,9 @@ def make_run(tmp_path: Path) -> MakeRun:
     """Makes tiny runs of a task, or of a spec, on the data of the task."""
 
     def make(name: str, spec: dict[str, Any], blob: bytes | None = None, **profile: Any) -> Run:
-        kind = KINDS[spec["task"]]
-        data = BLOBS[kind]() if blob is None else blob
-        return Run(tmp_path / name, spec, data, kind, profile_of(kind, BLOBS[kind]()) | profile)
+        task = spec["task"]
+        data = blob_of(task) if blob is None else blob
+        return Run(tmp_path / name, spec, data, KINDS[task], profile_for(task) | profile)
 
     return make
 

@@ -139,4 +139,4 @@ def export(net: Bert) -> tuple[dict[str, Tensor], dict]:
         "layer_norm_eps": EPS,
         "pad_token_id": net.sizes.pad,
     }
-    return tensors, config | ({"problem_type": "single_label_classification"} if classifies else {})
+    return tensors, config

@@ -90,6 +90,5 @@ def export(net: ResNet) -> tuple[dict[str, Tensor], dict]:
         "layer_type": "basic",
         "hidden_act": "relu",
         "downsample_in_first_stage": False,
-        "problem_type": "single_label_classification",
     }
     return tensors, config

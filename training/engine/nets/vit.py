@@ -103,6 +103,5 @@ def export(net: ViT) -> tuple[dict[str, Tensor], dict]:
         "attention_probs_dropout_prob": 0.0,
         "layer_norm_eps": EPS,
         "qkv_bias": True,
-        "problem_type": "single_label_classification",
     }
     return tensors, config

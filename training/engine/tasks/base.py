@@ -150,6 +150,15 @@ class Task(abc.ABC):
         return ordering.plain_batches(self.count("train"), train.batch, train.seed, epoch)
 
 
+def label_config(labels: list[str], problem: str) -> dict[str, Any]:
+    """What the head stands for, in the words of config.json."""
+    return {
+        "problem_type": problem,
+        "id2label": {str(i): label for i, label in enumerate(labels)},
+        "label2id": {label: i for i, label in enumerate(labels)},
+    }
+
+
 def spaced(count: int, limit: int | None) -> np.ndarray:
     """At most `limit` of `count` indices, evenly spaced."""
     if limit is None or count <= limit:

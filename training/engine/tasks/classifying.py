@@ -141,7 +141,4 @@ class Classifier(base.Task):
 
     def label_config(self) -> dict[str, Any]:
         """Class names in the words of config.json."""
-        return {
-            "id2label": {str(i): label for i, label in enumerate(self.labels)},
-            "label2id": {label: i for i, label in enumerate(self.labels)},
-        }
+        return base.label_config(self.labels, "single_label_classification")

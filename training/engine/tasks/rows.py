@@ -1,7 +1,7 @@
 """What tasks on rows of text share: tokens of all rows in one file, their edges in another, batches of like length."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from training.engine.tokenizing import CLASSIFIER_SPECIALS, Tokenizer, load_toke
 
 PAD, CLS, SEP = 0, 2, 3
 MULTIPLE = 8
+EVAL_ROWS = 64
 PROMPT_CHARS, MAX_PROMPTS = 200, 10_000
 
 
@@ -30,14 +31,23 @@ class TextRows(base.Task):
     def prepare_key(self) -> dict[str, Any]:
         return self.tokenizer_key() | {"context": self.shape.context}
 
-    def read_pairs(self, data: InputData, role: str) -> tuple[list[str], list[str], int]:
-        """(texts, answers, rows that were left out because one of both is missing)."""
+    def read_pairs(
+        self, data: InputData, role: str, check: Callable[[str, str], str] = lambda text, answer: answer
+    ) -> tuple[list[str], list[str], int]:
+        """(texts, answers, rows that were left out because one of both is missing).
+
+        `check` gives the answer of (text, answer) or raises ValueError with what is wrong with the row.
+        """
         columns = [self.spec.data.columns["text"], self.spec.data.columns[role]]
         texts, answers, skipped = [], [], 0
-        for text, answer in read_rows(Path(data.path), data.kind, columns, data.profile, self.stop):
+        rows = read_rows(Path(data.path), data.kind, columns, data.profile, self.stop)
+        for number, (text, answer) in enumerate(rows, 1):
             if text.strip() and answer.strip():
+                try:
+                    answers.append(check(text, answer))
+                except ValueError as error:
+                    raise DataError("data_row", row=number, problem=str(error)) from None
                 texts.append(text)
-                answers.append(answer)
             else:
                 skipped += 1
         if not texts:
@@ -98,6 +108,9 @@ class TextRows(base.Task):
     def count(self, part: str) -> int:
         return len(self.parts[part])
 
+    def units(self, batch: base.Batch) -> int:
+        return len(batch["ids"])
+
     def batches(self, epoch: int) -> list[np.ndarray]:
         train = self.spec.train
         return ordering.bucketed_batches(self.lengths(self.parts["train"]), train.batch, train.seed, epoch)
@@ -124,6 +137,13 @@ class TextRows(base.Task):
     def order_for_eval(self, numbers: np.ndarray) -> np.ndarray:
         """Rows of like length together."""
         return np.argsort(self.lengths(numbers), kind="stable")
+
+    def groups_for_eval(self, numbers: np.ndarray, size: int) -> Iterator[np.ndarray]:
+        """Places of `numbers` in groups of like length."""
+        order = self.order_for_eval(numbers)
+        for start in range(0, len(order), size):
+            self.stop.check()
+            yield order[start : start + size]
 
     def describe(self, item: int) -> str:
         """A row as words, for the examples."""
