@@ -26,6 +26,10 @@ NAMES = {
     "macro_recall": gettext_lazy("macro recall"),
     "micro_f1": gettext_lazy("micro F1"),
     "exact_match": gettext_lazy("wholly right"),
+    "entity_f1": gettext_lazy("entity F1"),
+    "entity_precision": gettext_lazy("entity precision"),
+    "entity_recall": gettext_lazy("entity recall"),
+    "word_accuracy": gettext_lazy("word accuracy"),
     "rmse": gettext_lazy("RMSE"),
     "mae": gettext_lazy("MAE"),
     "r2": gettext_lazy("R²"),
@@ -39,6 +43,7 @@ TASKS = {
     "text-classification": gettext_lazy("Text classification"),
     "multi-label-classification": gettext_lazy("Multi-label classification"),
     "text-regression": gettext_lazy("Text regression"),
+    "token-classification": gettext_lazy("Words with tags"),
     "image-classification": gettext_lazy("Image classification"),
 }
 LOWER_IS_BETTER = frozenset({"loss", "perplexity", "bits_per_byte", "rmse", "mae"})

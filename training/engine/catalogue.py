@@ -25,12 +25,16 @@ class Shape:
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-    """What the data decides about a net: vocabulary and padding token, image channels, classes."""
+    """What the data decides about a net: vocabulary and padding token, image channels, classes.
+
+    `each`: every token has a class, not the whole.
+    """
 
     vocab: int = 0
     pad: int = 0
     channels: int = 0
     classes: int = 0
+    each: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +113,9 @@ def _bert(shape: Shape, sizes: Sizes) -> Figures:
     vocab, classes = sizes.vocab, sizes.classes
     body = layers * (_block(width) + 13 * width)
     table = (vocab + context + 2) * width + 2 * width
-    if classes:
+    if sizes.each:
+        head, head_flops = width * classes + classes, 6.0 * width * classes
+    elif classes:
         head, head_flops = width * width + width + width * classes + classes, 0.0
     else:  # the last matrix is the token table; 15 % of the tokens are guessed
         head, head_flops = width * width + 3 * width + vocab, 0.15 * 6 * (width * width + vocab * width)
@@ -291,6 +297,23 @@ TASKS: dict[str, Task] = {
         unit="rows",
         tokenizer=True,
         starts=("masked-lm", "text-regression"),
+    ),
+    "token-classification": Task(
+        title="Words with tags (names, parts of speech)",
+        kinds=("csv", "jsonl"),
+        roles=("text", "label"),
+        archs=("bert",),
+        metrics={
+            "entity_f1": HIGHER,
+            "entity_precision": HIGHER,
+            "entity_recall": HIGHER,
+            "word_accuracy": HIGHER,
+            "loss": LOWER,
+        },
+        primary="entity_f1",
+        unit="rows",
+        tokenizer=True,
+        starts=("masked-lm", "token-classification"),
     ),
     "image-classification": Task(
         title="Image classification",

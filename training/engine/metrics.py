@@ -83,6 +83,22 @@ def label_scores(sums: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+def entity_scores(sums: np.ndarray) -> dict[str, np.ndarray]:
+    """Figures of tagged words from sums (…, right, true and guessed entities of each type, right words, nats, words).
+
+    An entity counts when type, beginning and end are right; precision, recall and F1 are over all types together.
+    """
+    hits, truth, guess = (part.sum(-1) for part in np.split(sums[..., :-3], 3, axis=-1))
+    words = np.maximum(sums[..., -1], 1)
+    return {
+        "entity_f1": 2 * hits / np.maximum(truth + guess, 1),
+        "entity_precision": hits / np.maximum(guess, 1),
+        "entity_recall": hits / np.maximum(truth, 1),
+        "word_accuracy": sums[..., -3] / words,
+        "loss": sums[..., -2] / words,
+    }
+
+
 def regression_scores(truth: np.ndarray, guess: np.ndarray, deviation: float) -> dict[str, float]:
     """Errors in the unit of the numbers, R², rank correlation; loss in squared deviations of the training part.
 

@@ -29,6 +29,7 @@ PIPELINES = {
     "text-classification": "text-classification",
     "multi-label-classification": "text-classification",
     "text-regression": "text-classification",
+    "token-classification": "token-classification",
     "image-classification": "image-classification",
 }
 

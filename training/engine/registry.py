@@ -17,6 +17,7 @@ TASK_MODULES = {
     "text-classification": "training.engine.tasks.text_classification",
     "multi-label-classification": "training.engine.tasks.multi_label_classification",
     "text-regression": "training.engine.tasks.text_regression",
+    "token-classification": "training.engine.tasks.token_classification",
     "image-classification": "training.engine.tasks.image_classification",
 }
 

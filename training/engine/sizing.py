@@ -94,7 +94,8 @@ def sizes_of(spec: Spec, profile: Profile) -> Sizes:
     """What the data will decide about the net, as far as the profile tells."""
     modes = (profile.get("image") or {}).get("modes") or ["RGB"]
     channels = 1 if set(modes) <= {"1", "L", "LA", "I;16"} else 3
-    return Sizes(vocab=vocab_of(spec, profile), channels=channels, classes=_answers(spec, profile))
+    each = spec.task == "token-classification"
+    return Sizes(vocab=vocab_of(spec, profile), channels=channels, classes=_answers(spec, profile), each=each)
 
 
 def _answers(spec: Spec, profile: Profile) -> int:
@@ -104,6 +105,8 @@ def _answers(spec: Spec, profile: Profile) -> int:
     cells = classes_of(spec, profile) or {}
     if spec.task == "multi-label-classification":
         return len({label for labels in label_sets(cells) for label in labels}) or 8
+    if spec.task == "token-classification":
+        return len({tag for cell in cells for tag in cell.split()}) or 8
     return len(cells) or 2 if TASKS[spec.task].classes else 0
 
 

@@ -86,6 +86,21 @@ def numbers_blob() -> bytes:
     return csv_blob(["body", "score"], rows)
 
 
+def tags_blob() -> bytes:
+    """Sentences in which a name is a person behind one word and a place behind another."""
+    chance = np.random.default_rng(18)
+    names, rows = ["ada", "london", "new york", "li wei", "paris"], []
+    for _ in range(200):
+        words, tags = [], []
+        for _ in range(chance.integers(1, 4)):
+            kind, before = (("person", "meet"), ("place", "visit"))[chance.integers(2)]
+            name = names[chance.integers(5)].split()
+            words += [before, *name]
+            tags += ["O", f"B-{kind}", *[f"I-{kind}"] * (len(name) - 1)]
+        rows.append((" ".join(words), " ".join(tags)))
+    return csv_blob(["body", "tags"], rows)
+
+
 def image_blob() -> bytes:
     """Grey 8×8 images in two folders: bright on the left, or on the right."""
     chance = np.random.default_rng(7)
@@ -128,6 +143,7 @@ def profile_of(kind: str, blob: bytes) -> dict[str, Any]:
 LABELS = {"sport": 35, "food; sky": 35, "sky": 65, "food": 65}
 COLUMN_PROFILES: dict[str, dict[str, Any]] = {
     "multi-label-classification": {"name": "topics", "type": "category", "distinct": 4, "missing": 0, "mean_chars": 9},
+    "token-classification": {"name": "tags", "type": "text", "distinct": 60, "missing": 0, "mean_chars": 20},
     "text-regression": {"name": "score", "type": "number", "distinct": 90, "missing": 0, "mean_chars": 4},
 }
 
@@ -179,10 +195,15 @@ ANSWERS = {
     "text-classification": {"label": "topic"},
     "multi-label-classification": {"label": "topics"},
     "text-regression": {"value": "score"},
+    "token-classification": {"label": "tags"},
 }
 KINDS = {"causal-lm": "text", "masked-lm": "text", "image-classification": "images"} | dict.fromkeys(ANSWERS, "csv")
 BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob}
-OWN_BLOBS = {"multi-label-classification": labels_blob, "text-regression": numbers_blob}
+OWN_BLOBS = {
+    "multi-label-classification": labels_blob,
+    "text-regression": numbers_blob,
+    "token-classification": tags_blob,
+}
 
 
 def blob_of(task: str) -> bytes:

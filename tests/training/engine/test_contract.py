@@ -282,8 +282,14 @@ def test_default_spec_fits_its_data(task: str) -> None:
 
 ARCHS = [("causal-lm", "gpt"), ("causal-lm", "lstm"), ("masked-lm", "bert"), ("text-classification", "bert")]
 ARCHS += [("text-classification", "lstm"), ("image-classification", "resnet"), ("image-classification", "vit")]
-ARCHS += [("multi-label-classification", "bert"), ("text-regression", "bert"), ("text-regression", "lstm")]
+ARCHS += [
+    ("token-classification", "bert"),
+    ("multi-label-classification", "bert"),
+    ("text-regression", "bert"),
+    ("text-regression", "lstm"),
+]
 HEADS = {"text-classification": 3, "image-classification": 2, "multi-label-classification": 3, "text-regression": 1}
+HEADS["token-classification"] = 8  # what is supposed where the profile does not list the tags
 
 
 @pytest.mark.parametrize(("task", "arch"), ARCHS)
@@ -297,7 +303,8 @@ def test_estimated_parameters_are_exact(task: str, arch: str, size: str) -> None
     if task != "image-classification":
         obj["tokenizer"] = {"kind": "bpe", "vocab": 500}
     spec = Spec.from_json(obj)
-    net = net_module(arch).build(spec.shape, Sizes(vocab=500, channels=1, classes=HEADS.get(task, 0)))
+    sizes = Sizes(vocab=500, channels=1, classes=HEADS.get(task, 0), each=task == "token-classification")
+    net = net_module(arch).build(spec.shape, sizes)
     assert estimate(spec, PROFILES[task]).parameters == parameters_of(net)
 
 

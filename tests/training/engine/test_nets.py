@@ -15,13 +15,14 @@ SHAPES = {
     "lstm": (Shape(layers=2, width=16, context=12, dropout=0.1), Sizes(vocab=23)),
     "bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23, classes=3)),
     "masked-bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23)),
+    "each-bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23, classes=3, each=True)),
     "resnet": (Shape(layers=2, width=8, image=32), Sizes(channels=3, classes=3)),
     "vit": (Shape(layers=2, heads=2, width=16, image=16, patch=8, dropout=0.1), Sizes(channels=1, classes=3)),
 }
 
 
 def module_of(name: str) -> ModuleType:
-    return net_module(name.removeprefix("masked-"))
+    return net_module(name.rpartition("-")[2])
 
 
 def scrambled(arch: str) -> torch.nn.Module:
@@ -80,6 +81,15 @@ def test_bert_without_classes_is_the_masked_one() -> None:
     from transformers.models.bert.modeling_bert import BertConfig, BertForMaskedLM
 
     ours, theirs = loaded("masked-bert", BertForMaskedLM, BertConfig)
+    ids = torch.randint(23, (2, 9))
+    same(ours(ids), theirs(ids).logits)
+
+
+@torch.no_grad()
+def test_bert_with_classes_of_each_token_is_the_tagger() -> None:
+    from transformers.models.bert.modeling_bert import BertConfig, BertForTokenClassification
+
+    ours, theirs = loaded("each-bert", BertForTokenClassification, BertConfig)
     ids = torch.randint(23, (2, 9))
     same(ours(ids), theirs(ids).logits)
 

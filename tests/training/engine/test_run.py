@@ -20,6 +20,7 @@ VARIANTS = {
     "lstm-classifier": tiny("text-classification", model={"arch": "lstm", "size": "nano", "width": 16, "context": 32}),
     "labels": tiny("multi-label-classification"),
     "regression": tiny("text-regression"),
+    "tags": tiny("token-classification"),
     "resnet": tiny("image-classification"),
     "vit": tiny("image-classification", model={"arch": "vit", "size": "nano", "layers": 1, "width": 16, "image": 16}),
 }
@@ -30,6 +31,7 @@ BASELINES = {
     "bert": "majority",
     "labels": "commonest set",
     "regression": "mean",
+    "tags": "commonest tag of a token",
     "resnet": "majority",
 }
 

@@ -1,14 +1,18 @@
 """Tasks on rows of text: each learns, says what is wrong with a row, and its package answers in transformers."""
 
 import json
+from typing import Any
 
 import pytest
 import torch
 
 from tests.training.engine.conftest import MakeRun, csv_blob, tiny
 from training.engine.contract import DONE, FAILED
-from training.engine.labelling import label_sets
+from training.engine.labelling import label_sets, spans
 from training.engine.package import load_net
+from training.engine.spec import TokenizerSpec
+from training.engine.tasks.token_classification import place_words
+from training.engine.tokenizing import CLASSIFIER_SPECIALS, train_tokenizer
 
 CALM = {"arch": "bert", "size": "nano", "layers": 1, "width": 32, "context": 32, "dropout": 0.0}
 LSTM = {"arch": "lstm", "size": "nano", "width": 32, "context": 32}
@@ -98,3 +102,62 @@ def test_every_label_is_in_every_part(make_run: MakeRun) -> None:
     assert json.loads((prepared / "prepared.json").read_text())["facts"]["labels"] == ["common", "other", "rare"]
     for part in ("train", "valid", "test"):
         assert np.load(prepared / "targets.npy")[np.load(prepared / f"{part}.npy")].any(0).all()
+
+
+def test_entities_are_read_as_people_tag_them() -> None:
+    assert spans(["B-a", "I-a", "O", "B-a", "B-a", "I-b"]) == [("a", 0, 2), ("a", 3, 4), ("a", 4, 5), ("b", 5, 6)]
+    assert spans(["NOUN", "NOUN", "O"]) == [("NOUN", 0, 1), ("NOUN", 1, 2)]  # parts of speech: a word each
+
+
+@pytest.mark.parametrize("kind", [{"kind": "char"}, {"kind": "byte"}, {"kind": "bpe", "vocab": 300}])
+def test_words_lie_where_the_tokens_of_their_text_are(kind: dict[str, Any]) -> None:
+    words = ["new", "york's", "(old)", "猫", "1e5"]
+    tokenizer = train_tokenizer(TokenizerSpec(**kind), [" ".join(words)] * 3, CLASSIFIER_SPECIALS)
+    ids, places = place_words(words, tokenizer, 99)
+    assert ids[1:-1].tolist() == tokenizer.encode(" ".join(words)).tolist()
+    ends = [*places[1:], len(ids) - 1]
+    assert [tokenizer.decode(ids[a:b]).strip() for a, b in zip(places, ends, strict=True)] == words
+    assert len(place_words(words, tokenizer, 5)[1]) < len(words)
+
+
+def test_tags_are_learnt_from_what_stands_before(make_run: MakeRun) -> None:
+    """The same name is a person or a place: no table of words can tell."""
+    run = make_run("run", tiny("token-classification", **LEARN))
+    assert run.go() == DONE, run.log
+    last = run.of("done")[0]
+    assert last["metrics"]["test/entity_f1"] > 0.9 > 0.7 > last["baseline"]["metrics"]["test/entity_f1"]
+    assert set(json.loads((run.folder / "out" / "metrics.json").read_text())["detail"]["classes"]) == {
+        "person",
+        "place",
+    }
+
+
+def test_package_of_tags_loads_in_transformers(make_run: MakeRun) -> None:
+    from transformers import AutoTokenizer, BertForTokenClassification
+
+    run = make_run("run", tiny("token-classification"))
+    assert run.go() == DONE, run.log
+    out = run.folder / "out"
+    theirs = BertForTokenClassification.from_pretrained(out, local_files_only=True).eval()
+    assert theirs.config.id2label[0] == "B-person"
+    batch = AutoTokenizer.from_pretrained(out, local_files_only=True)(["meet new york"], return_tensors="pt")
+    with torch.no_grad():
+        torch.testing.assert_close(theirs(**batch).logits, load_net(out)(batch["input_ids"]), rtol=1e-4, atol=1e-5)
+
+
+def test_words_without_tags_are_named(make_run: MakeRun) -> None:
+    blob = csv_blob(["body", "tags"], [("a b", "O O"), ("a b c", "O B-x")])
+    run = make_run("run", tiny("token-classification"), blob=blob)
+    assert run.go() == FAILED
+    assert run.of("error")[0]["text"] == "Row 2 of the dataset cannot be used: it has 3 words and 2 tags."
+
+
+def test_a_tag_that_cannot_be_learnt_is_named(make_run: MakeRun) -> None:
+    rows = [("a b", "O B-x") if n else ("a c", "O B-y") for n in range(20)]
+    blob, found = csv_blob(["body", "tags"], rows), []
+    for seed in range(8):
+        run = make_run(f"run{seed}", tiny("token-classification", data__split={"seed": seed}), blob)
+        if run.go() == FAILED:
+            found.append(run.of("error")[0]["text"])
+            break
+    assert found == ["The dataset cannot be used: no row to learn from has the tag B-y."]
