@@ -30,6 +30,9 @@ NAMES = {
     "entity_precision": gettext_lazy("entity precision"),
     "entity_recall": gettext_lazy("entity recall"),
     "word_accuracy": gettext_lazy("word accuracy"),
+    "chrf": gettext_lazy("chrF"),
+    "bleu": gettext_lazy("BLEU"),
+    "rouge_l": gettext_lazy("ROUGE-L"),
     "rmse": gettext_lazy("RMSE"),
     "mae": gettext_lazy("MAE"),
     "r2": gettext_lazy("R²"),
@@ -44,6 +47,7 @@ TASKS = {
     "multi-label-classification": gettext_lazy("Multi-label classification"),
     "text-regression": gettext_lazy("Text regression"),
     "token-classification": gettext_lazy("Words with tags"),
+    "text-to-text": gettext_lazy("Text to text"),
     "image-classification": gettext_lazy("Image classification"),
 }
 LOWER_IS_BETTER = frozenset({"loss", "perplexity", "bits_per_byte", "rmse", "mae"})

@@ -7,6 +7,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 
+BUCKETS = 32  # of distances in a T5
 LOWER, HIGHER = "lower", "higher"
 
 
@@ -123,6 +124,16 @@ def _bert(shape: Shape, sizes: Sizes) -> Figures:
     return Figures(table + body + head, flops, 4 * (layers * 34 * width + (0 if classes else 0.45 * vocab)))
 
 
+def _t5(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, vocab = shape.width, shape.layers, sizes.vocab
+    reads = layers * (_block(width) + 2 * width) + width
+    writes = layers * (_block(width) + 4 * width * width + 3 * width) + width
+    parameters = vocab * width + reads + writes + 2 * BUCKETS * (shape.heads or 1)
+    # As if every token of the source had one of the target beside it.
+    flops = 6 * (reads + writes + vocab * width) + 36 * layers * (shape.context or 1) * width
+    return Figures(parameters, flops, 4 * (layers * 80 * width + 3 * vocab))
+
+
 def _resnet(shape: Shape, sizes: Sizes) -> Figures:
     width, depth, side = shape.width, shape.layers, math.ceil((shape.image or 32) / 2)
     channels, classes = sizes.channels, sizes.classes
@@ -199,6 +210,20 @@ ARCHS: dict[str, Arch] = {
         figures=_bert,
         core_flops=4e10,
         lr=5e-4,
+    ),
+    "t5": Arch(
+        title="T5 (encoder and decoder)",
+        settings=("layers", "heads", "width", "context", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, context=64, dropout=0.1),
+            "mini": Shape(layers=4, heads=4, width=128, context=128, dropout=0.1),
+            "small": Shape(layers=6, heads=8, width=384, context=256, dropout=0.1),
+            "base": Shape(layers=12, heads=12, width=768, context=512, dropout=0.1),
+        },
+        figures=_t5,
+        core_flops=3.5e10,
+        lr=1e-3,
+        head=False,
     ),
     "resnet": Arch(
         title="ResNet (convolutions)",
@@ -314,6 +339,25 @@ TASKS: dict[str, Task] = {
         unit="rows",
         tokenizer=True,
         starts=("masked-lm", "token-classification"),
+    ),
+    "text-to-text": Task(
+        title="Text to text (translate, summarise, answer)",
+        kinds=("csv", "jsonl"),
+        roles=("text", "target"),
+        archs=("t5",),
+        metrics={
+            "perplexity": LOWER,
+            "token_accuracy": HIGHER,
+            "chrf": HIGHER,
+            "bleu": HIGHER,
+            "rouge_l": HIGHER,
+            "exact_match": HIGHER,
+            "loss": LOWER,
+        },
+        primary="perplexity",
+        unit="rows",
+        tokenizer=True,
+        starts=("text-to-text",),
     ),
     "image-classification": Task(
         title="Image classification",

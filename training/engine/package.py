@@ -30,6 +30,7 @@ PIPELINES = {
     "multi-label-classification": "text-classification",
     "text-regression": "text-classification",
     "token-classification": "token-classification",
+    "text-to-text": "text2text-generation",
     "image-classification": "image-classification",
 }
 
@@ -50,6 +51,10 @@ def write_package(
         _write_json(temporary / "tokenizer_config.json", _tokenizer_config(spec))
     if spec.task == "causal-lm":
         _write_json(temporary / "generation_config.json", {"bos_token_id": 0, "eos_token_id": 0, "do_sample": True})
+    if spec.task == "text-to-text":
+        ends = {"decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": config["eos_token_id"]}
+        most = {"max_length": spec.shape.context}
+        _write_json(temporary / "generation_config.json", ends | most)
     _write_json(temporary / "spec.json", spec.to_json())
     _write_json(temporary / "resolved.json", resolved)
     _write_json(temporary / "metrics.json", finite(results))
@@ -106,6 +111,9 @@ def _tokenizer_config(spec: Spec) -> dict[str, Any]:
     if spec.task == "causal-lm":
         ends = {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}
         return config | ends | {"model_input_names": ["input_ids", "attention_mask"]}
+    if spec.task == "text-to-text":
+        names = {"pad_token": "<pad>", "unk_token": "<unk>", "eos_token": "</s>"}
+        return config | names | {"model_input_names": ["input_ids", "attention_mask"]}
     names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
     if spec.task == "masked-lm":
         names |= {"mask_token": "[MASK]"}

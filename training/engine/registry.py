@@ -7,6 +7,7 @@ NETS = {
     "gpt": "training.engine.nets.gpt",
     "lstm": "training.engine.nets.lstm",
     "bert": "training.engine.nets.bert",
+    "t5": "training.engine.nets.t5",
     "resnet": "training.engine.nets.resnet",
     "vit": "training.engine.nets.vit",
 }
@@ -18,6 +19,7 @@ TASK_MODULES = {
     "multi-label-classification": "training.engine.tasks.multi_label_classification",
     "text-regression": "training.engine.tasks.text_regression",
     "token-classification": "training.engine.tasks.token_classification",
+    "text-to-text": "training.engine.tasks.text_to_text",
     "image-classification": "training.engine.tasks.image_classification",
 }
 

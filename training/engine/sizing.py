@@ -170,6 +170,10 @@ def guess_columns(task: str, profile: Profile) -> dict[str, str]:
         chosen["text"] = texts[0]["name"]
     if "label" in roles and "label" not in chosen and not TASKS[task].classes and len(texts) > 1:
         chosen["label"] = texts[1]["name"]
+    if "target" in roles and len(texts) > 1:
+        # Of the two longest texts the one that stands first is read.
+        both = {c["name"] for c in texts[:2]}
+        chosen["text"], chosen["target"] = [c["name"] for c in columns if c.get("name") in both]
     numbers = [c for c in columns if c.get("type") in ("number", "integer")]
     if "value" in roles and numbers:
         chosen["value"] = max(numbers, key=lambda c: (c["type"] == "number", c.get("distinct") or 0))["name"]
@@ -254,15 +258,17 @@ def _default_rows(task: str, profile: Profile, dataset_version: str) -> Spec:
     found = column(profile, columns.get("text")) or {}
     longest = (found.get("p95_chars") or 200) / 2.5 + 2
     context = next((c for c in (32, 64, 128, 256) if c >= longest), 256)
-    size = "nano" if rows < 5_000 else "mini"
+    arch, size = TASKS[task].archs[0], "nano" if rows < 5_000 else "mini"
     epochs = max(2, min(20, round(20_000 / max(1, rows))))
     return Spec(
         v=1,
         task=task,
         data=DataSpec(dataset_version=dataset_version, columns=columns, split=_split(rows)),
         tokenizer=TokenizerSpec("bpe", 2_000 if rows < 20_000 else 8_000),
-        model=ModelSpec(arch="bert", size=size, context=context),
-        train=TrainSpec(epochs=epochs, batch=32, lr=1e-3 if size == "nano" else 5e-4, warmup=0.1, patience=5),
+        model=ModelSpec(arch=arch, size=size, context=context),
+        train=TrainSpec(
+            epochs=epochs, batch=32, lr=ARCHS[arch].lr * (2 if size == "nano" else 1), warmup=0.1, patience=5
+        ),
     )
 
 

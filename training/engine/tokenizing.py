@@ -9,9 +9,11 @@ import numpy as np
 from training.engine.spec import TokenizerSpec
 
 END, UNKNOWN = "<|endoftext|>", "<|unknown|>"
+UNKNOWNS = (UNKNOWN, "[UNK]", "<unk>")
 LM_SPECIALS = (END, UNKNOWN)
 CLASSIFIER_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 MASKED_SPECIALS = (*CLASSIFIER_SPECIALS, "[MASK]")
+SEQ2SEQ_SPECIALS = ("<pad>", "<unk>", "</s>")
 DEFAULT_CHARS = 2_000
 CHUNK_CHARS = 200_000
 
@@ -53,7 +55,7 @@ class Tokenizer:
         if self.kind == "char":
             points = np.frombuffer(text.encode("utf-32-le", "replace"), dtype=np.uint32)
             place = np.searchsorted(self._points, points).clip(max=len(self._points) - 1)
-            unknown = self.specials.get(UNKNOWN, self.specials.get("[UNK]", 0))
+            unknown = next((self.specials[name] for name in UNKNOWNS if name in self.specials), 0)
             return np.where(self._points[place] == points, self._ids[place], unknown)
         if self.kind == "byte":
             return self._ids[np.frombuffer(text.encode("utf-8", "replace"), dtype=np.uint8)]
@@ -160,8 +162,8 @@ def _document(specials: tuple[str, ...], entries: list[str], *, byte_level: bool
 
 
 def _template(specials: tuple[str, ...]) -> dict | None:
-    """[CLS] text [SEP] for classifiers; language models get the text as it is."""
-    if "[CLS]" not in specials:
+    """[CLS] text [SEP] for classifiers, text </s> for what reads to write; language models get the text as it is."""
+    if "[CLS]" not in specials and "</s>" not in specials:
         return None
 
     def token(name: str) -> dict:
@@ -170,6 +172,11 @@ def _template(specials: tuple[str, ...]) -> dict | None:
     def entry(name: str) -> dict:
         return {"id": name, "ids": [specials.index(name)], "tokens": [name]}
 
+    if "</s>" in specials:
+        ended = [{"Sequence": {"id": "A", "type_id": 0}}, token("</s>")]
+        pair = [*ended, {"Sequence": {"id": "B", "type_id": 0}}, token("</s>")]
+        own = {"</s>": entry("</s>")}
+        return {"type": "TemplateProcessing", "single": ended, "pair": pair, "special_tokens": own}
     first = [token("[CLS]"), {"Sequence": {"id": "A", "type_id": 0}}, token("[SEP]")]
     pair = [*first, {"Sequence": {"id": "B", "type_id": 1}}, {"SpecialToken": {"id": "[SEP]", "type_id": 1}}]
     return {

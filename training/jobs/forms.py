@@ -33,6 +33,7 @@ ARCH_WORDS = {
     "gpt": _("GPT (decoder)"),
     "lstm": _("Embedding, LSTM, softmax"),
     "bert": _("BERT (encoder)"),
+    "t5": _("T5 (encoder and decoder)"),
     "resnet": _("ResNet (convolutions)"),
     "vit": _("Vision transformer"),
 }
@@ -165,6 +166,7 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "text_column": ("data", "columns", "text"),
     "label_column": ("data", "columns", "label"),
     "value_column": ("data", "columns", "value"),
+    "target_column": ("data", "columns", "target"),
     "arch": ("model", "arch"),
     "size": ("model", "size"),
     "tokenizer": ("tokenizer", "kind"),
@@ -175,7 +177,7 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "minutes": ("limits", "minutes"),
     "learn_layers": ("model", "learn_layers"),
 }
-ROLE_FIELDS = {"text_column": "text", "label_column": "label", "value_column": "value"}
+ROLE_FIELDS = {"text_column": "text", "label_column": "label", "value_column": "value", "target_column": "target"}
 FROM_START = ("arch", "size", "tokenizer", "vocab")  # come with the model that a job starts from
 
 
@@ -185,6 +187,7 @@ class EssentialForm(_DraftForm):
     text_column = forms.ChoiceField(label=_("Column of the text"))
     label_column = forms.ChoiceField(label=_("Column of the label"))
     value_column = forms.ChoiceField(label=_("Column of the number"))
+    target_column = forms.ChoiceField(label=_("Column of the text to write"))
     arch = forms.ChoiceField(label=_("Architecture"))
     size = forms.ChoiceField(label=_("Size"))
     tokenizer = forms.ChoiceField(

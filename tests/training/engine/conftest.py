@@ -101,6 +101,17 @@ def tags_blob() -> bytes:
     return csv_blob(["body", "tags"], rows)
 
 
+def pairs_blob() -> bytes:
+    """Sentences, and what they say in two words."""
+    chance = np.random.default_rng(19)
+    colours, things = ("red", "blue", "green", "grey"), ("ball", "boat", "tree", "cat")
+    rows = []
+    for a, b, c in chance.integers(4, size=(200, 3)):
+        where = ("there is", "i can see", "look at", "we like")[c]
+        rows.append((f"{where} a {things[b]} which is {colours[a]}", f"{colours[a]} {things[b]}"))
+    return csv_blob(["body", "reply"], rows)
+
+
 def image_blob() -> bytes:
     """Grey 8×8 images in two folders: bright on the left, or on the right."""
     chance = np.random.default_rng(7)
@@ -144,6 +155,7 @@ LABELS = {"sport": 35, "food; sky": 35, "sky": 65, "food": 65}
 COLUMN_PROFILES: dict[str, dict[str, Any]] = {
     "multi-label-classification": {"name": "topics", "type": "category", "distinct": 4, "missing": 0, "mean_chars": 9},
     "token-classification": {"name": "tags", "type": "text", "distinct": 60, "missing": 0, "mean_chars": 20},
+    "text-to-text": {"name": "reply", "type": "category", "distinct": 16, "missing": 0, "mean_chars": 9},
     "text-regression": {"name": "score", "type": "number", "distinct": 90, "missing": 0, "mean_chars": 4},
 }
 
@@ -179,7 +191,8 @@ def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
     elif task in ANSWERS:
         spec["data"]["columns"] = {"text": "body"} | ANSWERS[task]
         spec["tokenizer"] = {"kind": "bpe", "vocab": 300}
-        spec["model"] = {"arch": "bert", "size": "nano", "layers": 1, "width": 16, "context": 32}
+        arch = "t5" if task == "text-to-text" else "bert"
+        spec["model"] = {"arch": arch, "size": "nano", "layers": 1, "width": 16, "context": 32}
     else:
         spec["model"] = {"arch": "resnet", "size": "nano", "width": 8, "image": 16}
     for key, value in changes.items():
@@ -195,6 +208,7 @@ ANSWERS = {
     "text-classification": {"label": "topic"},
     "multi-label-classification": {"label": "topics"},
     "text-regression": {"value": "score"},
+    "text-to-text": {"target": "reply"},
     "token-classification": {"label": "tags"},
 }
 KINDS = {"causal-lm": "text", "masked-lm": "text", "image-classification": "images"} | dict.fromkeys(ANSWERS, "csv")
@@ -202,6 +216,7 @@ BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob}
 OWN_BLOBS = {
     "multi-label-classification": labels_blob,
     "text-regression": numbers_blob,
+    "text-to-text": pairs_blob,
     "token-classification": tags_blob,
 }
 

@@ -284,6 +284,7 @@ ARCHS = [("causal-lm", "gpt"), ("causal-lm", "lstm"), ("masked-lm", "bert"), ("t
 ARCHS += [("text-classification", "lstm"), ("image-classification", "resnet"), ("image-classification", "vit")]
 ARCHS += [
     ("token-classification", "bert"),
+    ("text-to-text", "t5"),
     ("multi-label-classification", "bert"),
     ("text-regression", "bert"),
     ("text-regression", "lstm"),

@@ -16,6 +16,7 @@ SHAPES = {
     "bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23, classes=3)),
     "masked-bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23)),
     "each-bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23, classes=3, each=True)),
+    "t5": (Shape(layers=2, heads=2, width=16, context=40, dropout=0.1), Sizes(vocab=23)),
     "resnet": (Shape(layers=2, width=8, image=32), Sizes(channels=3, classes=3)),
     "vit": (Shape(layers=2, heads=2, width=16, image=16, patch=8, dropout=0.1), Sizes(channels=1, classes=3)),
 }
@@ -46,7 +47,8 @@ def loaded(arch: str, theirs: Any, config: Any) -> tuple[torch.nn.Module, torch.
     other = theirs(config(**{k: v for k, v in fields.items() if k not in ("architectures", "model_type")}))
     missing = other.load_state_dict(tensors, strict=False)
     assert missing.unexpected_keys == []
-    tied = {"lm_head.weight", "cls.predictions.decoder.weight", "cls.predictions.decoder.bias"}
+    tied = {"lm_head.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"}
+    tied |= {"cls.predictions.decoder.weight", "cls.predictions.decoder.bias"}
     assert set(missing.missing_keys) <= tied
     return ours, other.eval()
 
@@ -92,6 +94,18 @@ def test_bert_with_classes_of_each_token_is_the_tagger() -> None:
     ours, theirs = loaded("each-bert", BertForTokenClassification, BertConfig)
     ids = torch.randint(23, (2, 9))
     same(ours(ids), theirs(ids).logits)
+
+
+@torch.no_grad()
+def test_t5_is_t5() -> None:
+    from transformers.models.t5.modeling_t5 import T5Config, T5ForConditionalGeneration
+
+    ours, theirs = loaded("t5", T5ForConditionalGeneration, T5Config)
+    ids, before = torch.randint(23, (2, 40)), torch.randint(23, (2, 30))  # far enough for the wide buckets
+    mask = torch.ones(2, 40, dtype=torch.bool)
+    mask[1, 25:] = False
+    same(ours(ids, before), theirs(ids, decoder_input_ids=before).logits)
+    same(ours(ids, before, mask), theirs(ids, attention_mask=mask.long(), decoder_input_ids=before).logits)
 
 
 @torch.no_grad()

@@ -181,6 +181,7 @@ def test_layers_are_held_still_only_where_there_are_some(model: dict[str, Any], 
         ("causal-lm", {"arch": "gpt", "size": "nano"}, range(1, 3)),  # its head is the table of tokens
         ("causal-lm", {"arch": "lstm", "size": "nano"}, range(1)),
         ("text-classification", WIDE, range(3)),
+        ("text-to-text", {"arch": "t5", "size": "nano"}, range(1, 3)),
         ("image-classification", {"arch": "resnet", "size": "nano"}, range(4)),
         ("image-classification", {"arch": "vit", "size": "nano"}, range(3)),
     ],

@@ -161,3 +161,34 @@ def test_a_tag_that_cannot_be_learnt_is_named(make_run: MakeRun) -> None:
             found.append(run.of("error")[0]["text"])
             break
     assert found == ["The dataset cannot be used: no row to learn from has the tag B-y."]
+
+
+def test_text_is_written_from_text(make_run: MakeRun) -> None:
+    run = make_run("run", tiny("text-to-text", **LEARN | {"model": CALM | {"arch": "t5"}}))
+    assert run.go() == DONE, run.log
+    last = run.of("done")[0]
+    assert last["metrics"]["test/exact_match"] > 0.9 > 0.3 > last["baseline"]["metrics"]["test/exact_match"]
+    assert last["metrics"]["test/perplexity"] < 0.2 * last["baseline"]["metrics"]["test/perplexity"]
+    judged = [event["values"] for event in run.of("metric") if "valid/loss" in event["values"]]
+    assert "valid/perplexity" in judged[0] and "valid/chrf" not in judged[0]  # written only where it is asked for
+
+
+def test_what_is_written_can_decide(make_run: MakeRun) -> None:
+    run = make_run("run", tiny("text-to-text", eval__primary="chrf"))
+    assert run.go() == DONE, run.log
+    assert "valid/chrf" in run.of("metric")[-1]["values"]
+
+
+def test_package_writes_the_same_in_transformers(make_run: MakeRun) -> None:
+    from transformers import AutoTokenizer, T5ForConditionalGeneration
+
+    run = make_run("run", tiny("text-to-text", **LEARN | {"train__max_steps": 150, "model": CALM | {"arch": "t5"}}))
+    assert run.go() == DONE, run.log
+    out = run.folder / "out"
+    theirs = T5ForConditionalGeneration.from_pretrained(out, local_files_only=True).eval()
+    tokenizer = AutoTokenizer.from_pretrained(out, local_files_only=True)
+    sample = run.of("sample")[-1]
+    batch = tokenizer([sample["prompt"]], return_tensors="pt")
+    assert batch["input_ids"][0, -1] == tokenizer.eos_token_id
+    written = theirs.generate(**batch, max_length=32, do_sample=False)
+    assert tokenizer.decode(written[0], skip_special_tokens=True) == sample["text"] != ""

@@ -9,6 +9,7 @@ from training.engine.spec import TokenizerSpec
 from training.engine.tokenizing import (
     CLASSIFIER_SPECIALS,
     LM_SPECIALS,
+    SEQ2SEQ_SPECIALS,
     load_tokenizer,
     pieces,
     train_tokenizer,
@@ -19,7 +20,7 @@ KINDS = {"char": TokenizerSpec("char"), "byte": TokenizerSpec("byte"), "bpe": To
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("specials", [LM_SPECIALS, CLASSIFIER_SPECIALS])
+@pytest.mark.parametrize("specials", [LM_SPECIALS, CLASSIFIER_SPECIALS, SEQ2SEQ_SPECIALS])
 def test_file_means_the_same_to_the_library(kind: str, specials: tuple[str, ...], tmp_path: Path) -> None:
     trained = train_tokenizer(KINDS[kind], [TEXT * 3], specials)
     trained.save(tmp_path / "tokenizer.json")

@@ -120,11 +120,8 @@ class TextRows(base.Task):
 
     def batch_of(self, items: np.ndarray) -> base.Batch:
         """Rows by their number in the dataset, with what `answers_of` says of them."""
-        lengths = self.lengths(items)
-        width = min(-(-int(lengths.max()) // MULTIPLE) * MULTIPLE, self.shape.context or 1)
-        ids = np.full((len(items), width), PAD, dtype=np.int64)
-        for row, item in enumerate(items):
-            ids[row, : lengths[row]] = self.tokens[self.edges[item] : self.edges[item + 1]]
+        ids, lengths = padded(self.tokens, self.edges, items, PAD, self.shape.context)
+        width = ids.shape[1]
         batch = {"ids": torch.from_numpy(ids)} | self.answers_of(items, width)
         if int(lengths.min()) < width:
             batch["mask"] = torch.from_numpy(np.arange(width) < lengths[:, None])
@@ -152,3 +149,15 @@ class TextRows(base.Task):
     def package(self, folder: Path) -> dict[str, Any]:
         self.tokenizer.save(folder / "tokenizer.json")
         return {}
+
+
+def padded(
+    values: np.ndarray, edges: np.ndarray, items: np.ndarray, pad: int, most: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """(rows of one width, their true lengths); the width is a multiple of eight, or `most`."""
+    lengths = edges[items + 1] - edges[items]
+    width = -(-int(lengths.max()) // MULTIPLE) * MULTIPLE
+    rows = np.full((len(items), min(width, most or width)), pad, dtype=np.int64)
+    for row, item in enumerate(items):
+        rows[row, : lengths[row]] = values[edges[item] : edges[item + 1]]
+    return rows, lengths

@@ -64,13 +64,14 @@ class Task(TextRows):
         return rows
 
     def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
-        report = base.Report(metrics.regression_scores(*judged.rows.T, self.deviation))
+        report = base.Report(self._scores(judged.rows))
         if final:
             report.detail = {"rows": len(judged.rows), "mean": self.mean, "deviation": self.deviation}
-            report.interval = metrics.rows_interval(
-                judged.rows, lambda rows: metrics.regression_scores(*rows.T, self.deviation)[self.spec.primary]
-            )
+            report.interval = metrics.rows_interval(judged.rows, lambda rows: self._scores(rows)[self.spec.primary])
         return report
+
+    def _scores(self, rows: np.ndarray) -> dict[str, float]:
+        return metrics.regression_scores(rows[:, 0], rows[:, 1], self.deviation)
 
     def baseline(self) -> tuple[str, dict[str, float]]:
         """The mean of the training part, whatever the row."""
