@@ -73,6 +73,8 @@ def vocab_of(spec: Spec, profile: Profile) -> int:
         return 0
     if spec.tokenizer.kind == "byte":
         return 261
+    if spec.tokenizer.kind == "protein":
+        return 30
     return spec.tokenizer.vocab or 100
 
 

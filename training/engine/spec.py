@@ -42,7 +42,10 @@ class DataSpec:
 class TokenizerSpec:
     """How text becomes tokens."""
 
-    kind: str = option("Characters, bytes, or byte pairs learnt from the text", choices=("char", "byte", "bpe"))
+    kind: str = option(
+        "Characters, bytes, byte pairs learnt from the text, atoms and bonds of SMILES, or residues of proteins",
+        choices=("char", "byte", "bpe", "smiles", "protein"),
+    )
     vocab: int | None = option("Number of tokens at most; bpe needs it", None, ge=16, le=200_000)
 
 

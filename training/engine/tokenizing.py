@@ -1,6 +1,8 @@
-"""Text to tokens and back: characters and bytes by table, byte pairs by the tokenizers library; one tokenizer.json."""
+"""Text to tokens and back: characters and bytes by table, the rest by the tokenizers library; one tokenizer.json."""
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,6 +17,10 @@ CLASSIFIER_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 MASKED_SPECIALS = (*CLASSIFIER_SPECIALS, "[MASK]")
 SEQ2SEQ_SPECIALS = ("<pad>", "<unk>", "</s>")
 DEFAULT_CHARS = 2_000
+# An atom with its brackets, an atom of two letters, the number of a ring of two digits, or else one character.
+SMILES = r"\[[^\[\]]+\]|Br|Cl|%[0-9]{2}|."
+# The twenty amino acids, the two rare ones, what cannot be told apart, and what is not known.
+RESIDUES = "ACDEFGHIKLMNPQRSTVWYUOBZX"
 CHUNK_CHARS = 200_000
 
 
@@ -46,7 +52,7 @@ class Tokenizer:
         elif kind == "byte":
             self._ids = np.array([self.vocab[c] for c in byte_alphabet()], dtype=np.int64)
         else:
-            from tokenizers import Tokenizer as FastTokenizer  # only byte pairs need the library
+            from tokenizers import Tokenizer as FastTokenizer  # characters and bytes do without the library
 
             self._fast = FastTokenizer.from_str(json.dumps(document))
 
@@ -87,6 +93,8 @@ class Tokenizer:
 def load_tokenizer(path: Path) -> Tokenizer:
     """Read a tokenizer.json written by this module."""
     document = json.loads(path.read_text(encoding="utf-8"))
+    if document["model"]["type"] == "WordLevel":
+        return Tokenizer("smiles", document)
     if document["model"]["merges"]:
         return Tokenizer("bpe", document)
     if document["pre_tokenizer"] is None:
@@ -98,6 +106,10 @@ def train_tokenizer(spec: TokenizerSpec, texts: Iterable[str], specials: tuple[s
     """Learn a vocabulary from the training part. `specials` holds the unknown token second."""
     if spec.kind == "byte":
         return Tokenizer("byte", _document(specials, byte_alphabet(), byte_level=True))
+    if spec.kind == "protein":
+        return Tokenizer("char", _document(specials, sorted(RESIDUES), byte_level=False))
+    if spec.kind == "smiles":
+        return _train_smiles(spec.vocab or DEFAULT_CHARS, texts, specials)
     if spec.kind == "char":
         counts: dict[str, int] = {}
         for text in texts:
@@ -127,6 +139,22 @@ def _train_bpe(vocab: int, texts: Iterable[str], specials: tuple[str, ...]) -> T
     document = json.loads(fast.to_str())
     document["post_processor"] = _template(specials)
     return Tokenizer("bpe", document)
+
+
+def _train_smiles(vocab: int, texts: Iterable[str], specials: tuple[str, ...]) -> Tokenizer:
+    """The most frequent atoms, bonds and marks of molecules."""
+    counts = Counter(part for text in texts for part in re.findall(SMILES, text))
+    frequent = sorted(counts, key=lambda part: (-counts[part], part))[: vocab - len(specials)]
+    document = _document(specials, sorted(frequent), byte_level=False)
+    document["pre_tokenizer"] = {
+        "type": "Split",
+        "pattern": {"Regex": SMILES},
+        "behavior": "Isolated",
+        "invert": False,
+    }
+    words = document["model"]["vocab"]
+    document["model"] = {"type": "WordLevel", "vocab": words, "unk_token": specials[1]}
+    return Tokenizer("smiles", document)
 
 
 def _document(specials: tuple[str, ...], entries: list[str], *, byte_level: bool) -> dict:

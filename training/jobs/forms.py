@@ -192,7 +192,13 @@ class EssentialForm(_DraftForm):
     size = forms.ChoiceField(label=_("Size"))
     tokenizer = forms.ChoiceField(
         label=pgettext_lazy("pieces of text", "Tokens"),
-        choices=[("char", _("characters")), ("byte", _("bytes")), ("bpe", _("byte pairs, learnt from the text"))],
+        choices=[
+            ("char", _("characters")),
+            ("byte", _("bytes")),
+            ("bpe", _("byte pairs, learnt from the text")),
+            ("smiles", _("atoms and bonds (SMILES)")),
+            ("protein", _("residues of proteins")),
+        ],
     )
     vocab = forms.IntegerField(label=_("Vocabulary"), required=False, help_text=_("Only for byte pairs."))
     epochs = forms.IntegerField(label=_("Passes over the data"), required=False)

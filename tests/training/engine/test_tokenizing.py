@@ -41,6 +41,26 @@ def test_classifier_file_frames_the_text(kind: str, tmp_path: Path) -> None:
     assert (tokens[0], tokens[-1]) == ("[CLS]", "[SEP]")
 
 
+def test_molecules_are_cut_into_atoms_and_bonds(tmp_path: Path) -> None:
+    molecule = "C[C@@H](N)C(=O)Oc1ccc(Br)c(Cl)c1%10"
+    trained = train_tokenizer(TokenizerSpec("smiles"), [molecule], CLASSIFIER_SPECIALS)
+    trained.save(tmp_path / "tokenizer.json")
+    ours = load_tokenizer(tmp_path / "tokenizer.json")
+    theirs = FastTokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    parts = theirs.encode(molecule, add_special_tokens=False).tokens
+    assert "".join(parts) == molecule == ours.decode(ours.encode(molecule))
+    assert {"[C@@H]", "Br", "Cl", "%10", "c", "1", "=", "("} <= set(parts) and "B" not in parts
+    assert ours.encode("C[Au]C").tolist()[1] == 1  # an atom that was never seen is one unknown token
+    assert theirs.encode(molecule).tokens[0] == "[CLS]"
+
+
+def test_all_proteins_share_one_vocabulary() -> None:
+    one, other = (train_tokenizer(TokenizerSpec("protein"), [text], CLASSIFIER_SPECIALS) for text in ("MK", "ACDW"))
+    assert one.document == other.document
+    assert one.decode(one.encode("MKVAX")) == "MKVAX"
+    assert one.encode("M7").tolist()[1] == 1
+
+
 def test_unknown_characters_become_the_unknown_token() -> None:
     tokenizer = train_tokenizer(TokenizerSpec("char"), ["abc"], LM_SPECIALS)
     assert tokenizer.encode("abz").tolist() == [2, 3, 1]
