@@ -33,6 +33,7 @@ NAMES = {
     "chrf": gettext_lazy("chrF"),
     "bleu": gettext_lazy("BLEU"),
     "rouge_l": gettext_lazy("ROUGE-L"),
+    "mase": gettext_lazy("MASE"),
     "rmse": gettext_lazy("RMSE"),
     "mae": gettext_lazy("MAE"),
     "r2": gettext_lazy("R²"),
@@ -48,9 +49,10 @@ TASKS = {
     "text-regression": gettext_lazy("Text regression"),
     "token-classification": gettext_lazy("Words with tags"),
     "text-to-text": gettext_lazy("Text to text"),
+    "forecasting": gettext_lazy("Forecasting"),
     "image-classification": gettext_lazy("Image classification"),
 }
-LOWER_IS_BETTER = frozenset({"loss", "perplexity", "bits_per_byte", "rmse", "mae"})
+LOWER_IS_BETTER = frozenset({"loss", "perplexity", "bits_per_byte", "rmse", "mae", "mase"})
 
 
 def plain(name: str) -> str:

@@ -21,6 +21,7 @@ class Shape:
     context: int | None = None
     image: int | None = None
     patch: int | None = None
+    horizon: int | None = None
     dropout: float | None = None
 
 
@@ -170,6 +171,15 @@ def _vit(shape: Shape, sizes: Sizes) -> Figures:
     return Figures(parameters, flops, 4 * places * layers * 34 * width)
 
 
+def _patchtst(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, patch, horizon = shape.width, shape.layers, shape.patch or 1, shape.horizon or 1
+    places = (shape.context or 1) // patch
+    embed, head = patch * width + width, places * width * horizon + horizon
+    body = layers * (_block(width) + 13 * width)
+    flops = places * (6 * (embed + body) + 12 * layers * places * width) + 6 * head
+    return Figures(embed + places * width + body + head, flops, 4 * places * layers * 34 * width)
+
+
 ARCHS: dict[str, Arch] = {
     "gpt": Arch(
         title="GPT (decoder)",
@@ -249,6 +259,18 @@ ARCHS: dict[str, Arch] = {
             "base": Shape(layers=12, heads=12, width=768, image=224, patch=16, dropout=0.1),
         },
         figures=_vit,
+        core_flops=4e10,
+        lr=1e-3,
+    ),
+    "patchtst": Arch(
+        title="PatchTST (patches of time)",
+        settings=("layers", "heads", "width", "context", "patch", "horizon", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=32, context=64, patch=8, horizon=8, dropout=0.0),
+            "mini": Shape(layers=3, heads=4, width=64, context=128, patch=8, horizon=24, dropout=0.1),
+            "small": Shape(layers=3, heads=8, width=128, context=336, patch=8, horizon=48, dropout=0.2),
+        },
+        figures=_patchtst,
         core_flops=4e10,
         lr=1e-3,
     ),
@@ -370,6 +392,17 @@ TASKS: dict[str, Task] = {
         tokenizer=False,
         starts=("image-classification",),
         classes=True,
+    ),
+    "forecasting": Task(
+        title="Forecasting (the next numbers of a series)",
+        kinds=("csv", "jsonl"),
+        roles=("value",),
+        archs=("patchtst",),
+        metrics={"mase": LOWER, "mae": LOWER, "rmse": LOWER, "loss": LOWER},
+        primary="mase",
+        unit="windows",
+        tokenizer=False,
+        starts=("forecasting",),
     ),
 }
 

@@ -41,7 +41,10 @@ def validate(spec: Spec, profile: Profile, start: Spec | None = None) -> list[Is
     if not any(issue.level == "error" for issue in issues):
         issues += _classes(spec, profile) if task.classes else []
         issues += _labels(spec, profile) if spec.task == "multi-label-classification" else []
-        issues += _text_length(spec, profile) if task.packed else _rows(spec, profile)
+        if spec.task == "forecasting":
+            issues += _series(spec, profile)
+        else:
+            issues += _text_length(spec, profile) if task.packed else _rows(spec, profile)
         issues += _fit(spec, profile)
     return _sorted(issues)
 
@@ -176,6 +179,19 @@ def _text_length(spec: Spec, profile: Profile) -> list[Issue]:
         if tokens * share < context + 1:
             issues.append(make_issue(f"data.split.{part}", "part_short", part=part, context=context))
     return issues
+
+
+def _series(spec: Spec, profile: Profile) -> list[Issue]:
+    needed = (spec.shape.context or 1) + (spec.shape.horizon or 1)
+    rows = int(profile.get("rows") or 0)
+    held_out = sum(max(spec.shape.horizon or 1, round(rows * share)) for share in _held_out(spec))
+    if rows - held_out < needed:
+        return [make_issue("model.context", "series_short", numbers=max(0, rows - held_out), needed=needed)]
+    return []
+
+
+def _held_out(spec: Spec) -> tuple[float, float]:
+    return spec.data.split.valid, spec.data.split.test
 
 
 def _fit(spec: Spec, profile: Profile) -> list[Issue]:

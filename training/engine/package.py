@@ -31,6 +31,7 @@ PIPELINES = {
     "text-regression": "text-classification",
     "token-classification": "token-classification",
     "text-to-text": "text2text-generation",
+    "forecasting": "time-series-forecasting",
     "image-classification": "image-classification",
 }
 

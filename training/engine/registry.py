@@ -8,6 +8,7 @@ NETS = {
     "lstm": "training.engine.nets.lstm",
     "bert": "training.engine.nets.bert",
     "t5": "training.engine.nets.t5",
+    "patchtst": "training.engine.nets.patchtst",
     "resnet": "training.engine.nets.resnet",
     "vit": "training.engine.nets.vit",
 }
@@ -20,6 +21,7 @@ TASK_MODULES = {
     "text-regression": "training.engine.tasks.text_regression",
     "token-classification": "training.engine.tasks.token_classification",
     "text-to-text": "training.engine.tasks.text_to_text",
+    "forecasting": "training.engine.tasks.forecasting",
     "image-classification": "training.engine.tasks.image_classification",
 }
 

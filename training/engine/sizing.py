@@ -89,7 +89,10 @@ def train_units(spec: Spec, profile: Profile) -> tuple[int, int]:
         context = spec.shape.context or 1
         tokens = chars_of(spec, profile) * train_share(spec) / chars_per_token(spec)
         return max(0, int(tokens) // context), context
-    return int((profile.get("rows") or 0) * train_share(spec)), 1
+    rows = int((profile.get("rows") or 0) * train_share(spec))
+    if spec.task == "forecasting":
+        return max(0, rows - (spec.shape.context or 1) - (spec.shape.horizon or 1) + 1), 1
+    return rows, 1
 
 
 def sizes_of(spec: Spec, profile: Profile) -> Sizes:
@@ -189,6 +192,7 @@ def default_spec(task: str, profile: Profile, dataset_version: str) -> Spec:
     build = {
         "causal-lm": _default_lm,
         "masked-lm": _default_masked,
+        "forecasting": _default_series,
         "image-classification": _default_images,
     }[task]
     return build(profile, dataset_version)
@@ -271,6 +275,22 @@ def _default_rows(task: str, profile: Profile, dataset_version: str) -> Spec:
         train=TrainSpec(
             epochs=epochs, batch=32, lr=ARCHS[arch].lr * (2 if size == "nano" else 1), warmup=0.1, patience=5
         ),
+    )
+
+
+def _default_series(profile: Profile, dataset_version: str) -> Spec:
+    rows = int(profile.get("rows") or 0)
+    size = "nano" if rows < 3_000 else "mini"
+    context = next((c for c in (64, 32, 16) if rows >= 10 * c), 8) if size == "nano" else None
+    epochs = max(2, min(30, round(60_000 / max(1, rows))))
+    return Spec(
+        v=1,
+        task="forecasting",
+        data=DataSpec(
+            dataset_version=dataset_version, columns=guess_columns("forecasting", profile), split=_split(rows)
+        ),
+        model=ModelSpec(arch="patchtst", size=size, context=context, patch=None if context != 8 else 4),
+        train=TrainSpec(epochs=epochs, batch=32, lr=1e-3, warmup=0.1, weight_decay=0.01, patience=5),
     )
 
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 from typing import Any
 
-from training.engine.catalogue import ARCHS, METRICS, ROLES, SIZES, TASKS, Shape
+from training.engine.catalogue import ARCHS, METRICS, ROLES, SETTINGS, SIZES, TASKS, Shape
 from training.engine.strict import Issue, SpecError, make_issue, option, parse_json, plain, read, schema
 
 SPEC_VERSION = 1
@@ -64,7 +64,8 @@ class ModelSpec:
     width: int | None = option("Numbers that represent one token or place", None, ge=8, le=16_384)
     context: int | None = option("Tokens seen at once", None, ge=8, le=32_768)
     image: int | None = option("Side of the square images in pixels", None, ge=8, le=1_024)
-    patch: int | None = option("Side of one patch in pixels", None, ge=1, le=64)
+    patch: int | None = option("Side of one patch in pixels; of a series, numbers in one patch", None, ge=1, le=64)
+    horizon: int | None = option("Numbers of a series told at once", None, ge=1, le=4_096)
     dropout: float | None = option("Share of values dropped while learning", None, ge=0, lt=1)
 
 
@@ -172,8 +173,8 @@ class Spec:
         for part in ("keep", "limits", "resources"):
             del obj[part]
         obj["train"].pop("threads")
-        for name in ("start", "learn_layers"):
-            # Specs from before there were starts keep their identity, and their runs can be resumed.
+        for name in ("start", "learn_layers", "horizon"):
+            # Specs from before there were these keep their identity, and their runs can be resumed.
             if obj["model"][name] is None:
                 del obj["model"][name]
         return hashlib.sha256(canonical_json(obj)).hexdigest()
@@ -238,7 +239,7 @@ def contradictions(spec: Spec) -> list[Issue]:
         if role != "text" and name in [columns.get("text"), *(columns[other] for other in columns if other < role)]:
             issues.append(make_issue(f"data.columns.{role}", "column_same", column=name))
     issues += _tokenizer_contradictions(spec)
-    for name in ("layers", "heads", "width", "context", "image", "patch", "dropout"):
+    for name in SETTINGS:
         if getattr(spec.model, name) is not None and name not in arch.settings:
             issues.append(make_issue(f"model.{name}", "setting_unused", setting=name, arch=spec.model.arch))
     if spec.model.size not in arch.sizes:
@@ -256,6 +257,8 @@ def contradictions(spec: Spec) -> list[Issue]:
         issues.append(make_issue("model.heads", "heads_width", width=shape.width, heads=shape.heads))
     if shape.patch is not None and shape.image is not None and shape.image % shape.patch:
         issues.append(make_issue("model.patch", "patch_image", image=shape.image, patch=shape.patch))
+    if shape.patch is not None and shape.context is not None and shape.context % shape.patch:
+        issues.append(make_issue("model.patch", "patch_context", context=shape.context, patch=shape.patch))
     return issues
 
 

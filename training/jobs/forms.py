@@ -34,6 +34,7 @@ ARCH_WORDS = {
     "lstm": _("Embedding, LSTM, softmax"),
     "bert": _("BERT (encoder)"),
     "t5": _("T5 (encoder and decoder)"),
+    "patchtst": _("PatchTST (patches of time)"),
     "resnet": _("ResNet (convolutions)"),
     "vit": _("Vision transformer"),
 }

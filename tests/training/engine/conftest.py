@@ -112,6 +112,14 @@ def pairs_blob() -> bytes:
     return csv_blob(["body", "reply"], rows)
 
 
+def series_blob() -> bytes:
+    """A wave of twelve steps that rises slowly, with noise."""
+    chance = np.random.default_rng(22)
+    steps = np.arange(600)
+    values = 100 + 0.05 * steps + 10 * np.sin(2 * np.pi * steps / 12) + chance.normal(0, 1, size=600)
+    return csv_blob(["month", "sold"], [(n, round(float(value), 2)) for n, value in enumerate(values)])
+
+
 def image_blob() -> bytes:
     """Grey 8×8 images in two folders: bright on the left, or on the right."""
     chance = np.random.default_rng(7)
@@ -162,6 +170,10 @@ COLUMN_PROFILES: dict[str, dict[str, Any]] = {
 
 def profile_for(task: str) -> dict[str, Any]:
     """What the registry would say about the data of a task."""
+    if task == "forecasting":
+        month = {"name": "month", "type": "integer", "distinct": 600, "missing": 0, "mean_chars": 3}
+        sold = {"name": "sold", "type": "number", "distinct": 580, "missing": 0, "mean_chars": 5}
+        return {"kind": "csv", "rows": 600, "columns": [month, sold], "delimiter": ","}
     profile = profile_of(KINDS[task], blob_of(task))
     if task in COLUMN_PROFILES:
         profile |= {"rows": 200, "columns": [profile["columns"][0], COLUMN_PROFILES[task]], "classes": {}}
@@ -188,6 +200,9 @@ def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
     elif task == "masked-lm":
         spec["tokenizer"] = {"kind": "char"}
         spec["model"] = {"arch": "bert", "size": "nano", "layers": 1, "width": 16, "context": 16, "dropout": 0.1}
+    elif task == "forecasting":
+        spec["data"]["columns"] = {"value": "sold"}
+        spec["model"] = {"arch": "patchtst", "size": "nano", "layers": 1, "width": 16, "context": 24, "patch": 4}
     elif task in ANSWERS:
         spec["data"]["columns"] = {"text": "body"} | ANSWERS[task]
         spec["tokenizer"] = {"kind": "bpe", "vocab": 300}
@@ -211,9 +226,15 @@ ANSWERS = {
     "text-to-text": {"target": "reply"},
     "token-classification": {"label": "tags"},
 }
-KINDS = {"causal-lm": "text", "masked-lm": "text", "image-classification": "images"} | dict.fromkeys(ANSWERS, "csv")
+KINDS = {
+    "causal-lm": "text",
+    "masked-lm": "text",
+    "forecasting": "csv",
+    "image-classification": "images",
+} | dict.fromkeys(ANSWERS, "csv")
 BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob}
 OWN_BLOBS = {
+    "forecasting": series_blob,
     "multi-label-classification": labels_blob,
     "text-regression": numbers_blob,
     "text-to-text": pairs_blob,

@@ -164,6 +164,8 @@ def test_column_names_are_plain_text(name: str) -> None:
             "patch_image",
         ),
         ("text-regression", {"data__columns": {"text": "a", "value": "a"}}, "data.columns.value", "column_same"),
+        ("forecasting", {"model__patch": 5}, "model.patch", "patch_context"),
+        ("forecasting", {"tokenizer": {"kind": "char"}}, "tokenizer", "tokenizer_unused"),
         ("text-regression", {"data__columns": {"label": "a"}}, "data.columns.label", "column_unused"),
         (
             "text-classification",
@@ -257,6 +259,7 @@ COLUMNS = PROFILES["text-classification"]["columns"]
             "split_empty",
             "error",
         ),
+        (tiny("forecasting"), {"rows": 40}, "series_short", "error"),
         (tiny("text-regression"), {"columns": [COLUMNS[0], NUMBER | {"type": "text"}]}, "column_numbers", "error"),
         (tiny("multi-label-classification"), {"classes": {"topics": {"a": 99, "b": 9}}}, "labels_single", "warning"),
         (tiny("multi-label-classification"), {"classes": {"topics": {"a": 99}}}, "classes_few", "error"),
@@ -285,6 +288,7 @@ ARCHS += [("text-classification", "lstm"), ("image-classification", "resnet"), (
 ARCHS += [
     ("token-classification", "bert"),
     ("text-to-text", "t5"),
+    ("forecasting", "patchtst"),
     ("multi-label-classification", "bert"),
     ("text-regression", "bert"),
     ("text-regression", "lstm"),
@@ -301,7 +305,7 @@ def test_estimated_parameters_are_exact(task: str, arch: str, size: str) -> None
     from training.engine.run import parameters_of
 
     obj = tiny(task, model={"arch": arch, "size": size})
-    if task != "image-classification":
+    if TASKS[task].tokenizer:
         obj["tokenizer"] = {"kind": "bpe", "vocab": 500}
     spec = Spec.from_json(obj)
     sizes = Sizes(vocab=500, channels=1, classes=HEADS.get(task, 0), each=task == "token-classification")

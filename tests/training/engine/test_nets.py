@@ -17,6 +17,7 @@ SHAPES = {
     "masked-bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23)),
     "each-bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23, classes=3, each=True)),
     "t5": (Shape(layers=2, heads=2, width=16, context=40, dropout=0.1), Sizes(vocab=23)),
+    "patchtst": (Shape(layers=2, heads=2, width=16, context=24, patch=4, horizon=5, dropout=0.1), Sizes()),
     "resnet": (Shape(layers=2, width=8, image=32), Sizes(channels=3, classes=3)),
     "vit": (Shape(layers=2, heads=2, width=16, image=16, patch=8, dropout=0.1), Sizes(channels=1, classes=3)),
 }
@@ -106,6 +107,15 @@ def test_t5_is_t5() -> None:
     mask[1, 25:] = False
     same(ours(ids, before), theirs(ids, decoder_input_ids=before).logits)
     same(ours(ids, before, mask), theirs(ids, attention_mask=mask.long(), decoder_input_ids=before).logits)
+
+
+@torch.no_grad()
+def test_patchtst_is_patchtst() -> None:
+    from transformers.models.patchtst.modeling_patchtst import PatchTSTConfig, PatchTSTForPrediction
+
+    ours, theirs = loaded("patchtst", PatchTSTForPrediction, PatchTSTConfig)
+    series = torch.randn(3, 24) * 5 + 40
+    same(ours(series), theirs(series[:, :, None]).prediction_outputs[:, :, 0])
 
 
 @torch.no_grad()

@@ -21,6 +21,7 @@ VARIANTS = {
     "labels": tiny("multi-label-classification"),
     "regression": tiny("text-regression"),
     "tags": tiny("token-classification"),
+    "series": tiny("forecasting"),
     "t5": tiny("text-to-text"),
     "resnet": tiny("image-classification"),
     "vit": tiny("image-classification", model={"arch": "vit", "size": "nano", "layers": 1, "width": 16, "image": 16}),
@@ -33,6 +34,7 @@ BASELINES = {
     "labels": "commonest set",
     "regression": "mean",
     "tags": "commonest tag of a token",
+    "series": "last number",
     "t5": "commonest answer",
     "resnet": "majority",
 }

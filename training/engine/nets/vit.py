@@ -14,13 +14,13 @@ LAYERS = "layers"
 class Layer(nn.Module):
     """Norm, attention, norm, perceptron; each with a residual path."""
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, dropout: float, eps: float = EPS) -> None:
         super().__init__()
         self.heads, self.dropout = heads, dropout
-        self.norm1 = nn.LayerNorm(width, eps=EPS)
+        self.norm1 = nn.LayerNorm(width, eps=eps)
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
-        self.norm2 = nn.LayerNorm(width, eps=EPS)
+        self.norm2 = nn.LayerNorm(width, eps=eps)
         self.up = nn.Linear(width, 4 * width)
         self.down = nn.Linear(4 * width, width)
 
