@@ -37,7 +37,7 @@ def validate(spec: Spec, profile: Profile, start: Spec | None = None) -> list[Is
     if kind not in task.kinds:
         params = {"task": spec.task, "kinds": " or ".join(task.kinds), "kind": kind}
         return _sorted([*issues, make_issue("data.dataset_version", "kind_unfit", **params)])
-    issues += _columns(spec, profile)
+    issues += _columns(spec, profile) + _clean(spec, profile)
     if not any(issue.level == "error" for issue in issues):
         issues += _classes(spec, profile) if task.classes else []
         issues += _labels(spec, profile) if spec.task == "multi-label-classification" else []
@@ -72,6 +72,15 @@ def start_issues(spec: Spec, start: Spec) -> list[Issue]:
 
 def _sorted(issues: list[Issue]) -> list[Issue]:
     return sorted(issues, key=lambda issue: issue.level != "error")
+
+
+def _clean(spec: Spec, profile: Profile) -> list[Issue]:
+    """A text is one row: of its characters the form can be mended, but there are no rows to leave out."""
+    if profile.get("kind") != "text":
+        return []
+    clean = spec.data.clean
+    asked = {"duplicates": clean.duplicates, "min_chars": clean.min_chars, "max_chars": clean.max_chars}
+    return [make_issue(f"data.clean.{name}", "clean_rows") for name, value in asked.items() if value]
 
 
 def _columns(spec: Spec, profile: Profile) -> list[Issue]:

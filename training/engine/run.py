@@ -116,6 +116,10 @@ class _Attempt:
         self.task.open(folder, self.prepared["facts"])
         if self.prepared["facts"].get("skipped"):
             self.events.warn("rows_skipped", count=self.prepared["facts"]["skipped"])
+        cleaned = self.prepared["facts"].get("cleaned") or {}
+        removed = {why: cleaned.get(why, 0) for why in ("duplicates", "short", "long")}
+        if any(removed.values()):
+            self.events.warn("rows_removed", **removed)
         loop = self._build()
         if found is not None:
             self._restore(loop, found)

@@ -30,12 +30,23 @@ class SplitSpec:
 
 
 @dataclasses.dataclass(frozen=True)
+class CleanSpec:
+    """What is done to rows of text, or left out, before anything is learnt; the run says how many."""
+
+    unicode: bool = option("Bring characters into one form (Unicode NFC)", False)
+    duplicates: bool = option("Leave out rows whose text stood in an earlier row", False)
+    min_chars: int | None = option("Leave out texts of fewer characters", None, ge=1, le=1_000_000)
+    max_chars: int | None = option("Leave out texts of more characters", None, ge=1, le=10_000_000)
+
+
+@dataclasses.dataclass(frozen=True)
 class DataSpec:
     """Which dataset version, and which of its columns play which role."""
 
     dataset_version: str = option("Id of the dataset version", pattern=UUID)
     columns: dict[str, str] = option("Column name by role", factory=dict, choices=ROLES)
     split: SplitSpec = option("Validation and test parts", factory=SplitSpec)
+    clean: CleanSpec = option("Cleaning of rows of text", factory=CleanSpec)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,6 +184,8 @@ class Spec:
         for part in ("keep", "limits", "resources"):
             del obj[part]
         obj["train"].pop("threads")
+        if self.data.clean == CleanSpec():
+            del obj["data"]["clean"]
         for name in ("start", "learn_layers", "horizon"):
             # Specs from before there were these keep their identity, and their runs can be resumed.
             if obj["model"][name] is None:
@@ -238,6 +251,12 @@ def contradictions(spec: Spec) -> list[Issue]:
     for role, name in columns.items():
         if role != "text" and name in [columns.get("text"), *(columns[other] for other in columns if other < role)]:
             issues.append(make_issue(f"data.columns.{role}", "column_same", column=name))
+    clean = spec.data.clean
+    if clean != CleanSpec() and not task.tokenizer:
+        issues.append(make_issue("data.clean", "clean_unused", task=spec.task))
+    if clean.min_chars is not None and clean.max_chars is not None and clean.min_chars > clean.max_chars:
+        params = {"least": clean.min_chars, "most": clean.max_chars}
+        issues.append(make_issue("data.clean.min_chars", "clean_range", **params))
     issues += _tokenizer_contradictions(spec)
     for name in SETTINGS:
         if getattr(spec.model, name) is not None and name not in arch.settings:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from training.engine import ordering
 from training.engine.catalogue import Sizes
 from training.engine.checkpoint import file_sha256
+from training.engine.cleaning import Cleaner
 from training.engine.errors import Stop
 from training.engine.protocol import InputData
 from training.engine.spec import Spec
@@ -53,6 +54,7 @@ class Task(abc.ABC):
         self.shape = spec.shape
         self.device = torch.device("cpu")
         self.start_tokenizer: Path | None = None  # of the model it starts from
+        self.cleaner = Cleaner(spec.data.clean)
         self._epoch: tuple[int, list[np.ndarray]] | None = None
 
     @property

@@ -29,7 +29,7 @@ class PackedText(base.Task):
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
         split = self.spec.data.split
         if data.kind == "text":
-            text = read_text(Path(data.path))
+            text = self.cleaner.form(read_text(Path(data.path)))
             cuts = ordering.split_text(text, split.valid, split.test, split.seed)
             texts = {part: [text[a:b] for a, b in found] for part, found in cuts.items()}
             ended = False
@@ -61,7 +61,11 @@ class PackedText(base.Task):
         """Rows as documents: whole documents go to one part."""
         columns = [self.spec.data.columns["text"]]
         rows = read_rows(Path(data.path), data.kind, columns, data.profile, self.stop)
-        documents = [text for (text,) in rows if text.strip()]
+        documents = []
+        for (text,) in rows:
+            formed = self.cleaner.form(text)
+            if text.strip() and self.cleaner.keeps(formed, text):
+                documents.append(formed)
         if len(documents) < 3:
             raise DataError("data_shape", problem="it has fewer than three documents")
         split = self.spec.data.split

@@ -42,14 +42,17 @@ class TextRows(base.Task):
         texts, answers, skipped = [], [], 0
         rows = read_rows(Path(data.path), data.kind, columns, data.profile, self.stop)
         for number, (text, answer) in enumerate(rows, 1):
-            if text.strip() and answer.strip():
-                try:
-                    answers.append(check(text, answer))
-                except ValueError as error:
-                    raise DataError("data_row", row=number, problem=str(error)) from None
-                texts.append(text)
-            else:
+            if not text.strip() or not answer.strip():
                 skipped += 1
+                continue
+            formed = self.cleaner.form(text)
+            if not self.cleaner.keeps(formed, text):
+                continue
+            try:
+                answers.append(check(formed, self.cleaner.form(answer)))
+            except ValueError as error:
+                raise DataError("data_row", row=number, problem=str(error)) from None
+            texts.append(formed)
         if not texts:
             raise DataError("data_shape", problem=f"no row has both text and {role}")
         return texts, answers, skipped
