@@ -61,6 +61,20 @@ def classification_interval(matrix: np.ndarray, metric: str, seed: int = 0) -> l
     return _middle(classification_scores(draws.reshape(DRAWS, *matrix.shape))[metric])
 
 
+def calibration(right: np.ndarray, surety: np.ndarray) -> dict[str, Any]:
+    """How far surety is from being right: expected calibration error (Guo et al. 2017), by tenths of surety."""
+    tenth = np.minimum((surety * 10).astype(int), 9)
+    bins: list[dict[str, Any]] = [{"rows": int(n)} for n in np.bincount(tenth, minlength=10)]
+    error = 0.0
+    for n, found in enumerate(bins):
+        if found["rows"]:
+            own = tenth == n
+            found["surety"] = round(float(surety[own].mean()), 6)
+            found["accuracy"] = round(float(right[own].mean()), 6)
+            error += own.mean() * abs(surety[own].mean() - right[own].mean())
+    return {"ece": round(float(error), 6), "bins": bins}
+
+
 def label_sums(truth: np.ndarray, guess: np.ndarray, nats: np.ndarray) -> np.ndarray:
     """What `label_scores` wants summed, a row for each item; truth and guess are 0 or 1 (items, labels)."""
     exact = (truth == guess).all(1)

@@ -18,6 +18,7 @@ from training.engine.checkpoint import file_sha256, fsync
 from training.engine.events import finite
 from training.engine.protocol import PACKAGE_DIR
 from training.engine.registry import net_module
+from training.engine.report import REPORT
 from training.engine.spec import Spec
 from training.engine.tasks.base import Task
 
@@ -37,7 +38,14 @@ PIPELINES = {
 
 
 def write_package(
-    run_dir: Path, *, spec: Spec, task: Task, net: nn.Module, resolved: dict[str, Any], results: dict[str, Any]
+    run_dir: Path,
+    *,
+    spec: Spec,
+    task: Task,
+    net: nn.Module,
+    resolved: dict[str, Any],
+    results: dict[str, Any],
+    report: dict[str, Any],
 ) -> str:
     """Write the package beside and swap it in; returns its folder relative to the run folder."""
     temporary, final = run_dir / f"{PACKAGE_DIR}.tmp", run_dir / PACKAGE_DIR
@@ -59,6 +67,7 @@ def write_package(
     _write_json(temporary / "spec.json", spec.to_json())
     _write_json(temporary / "resolved.json", resolved)
     _write_json(temporary / "metrics.json", finite(results))
+    _write_json(temporary / REPORT, finite(report))
     (temporary / "README.md").write_text(card(spec, resolved, results), encoding="utf-8")
     _write_json(temporary / MANIFEST, manifest(temporary))
     for path in temporary.iterdir():

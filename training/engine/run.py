@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from training.engine import checkpoint, device, listeners, package, prepare, protocol, start
+from training.engine import checkpoint, device, listeners, package, prepare, protocol, report, start
 from training.engine.checkpoint import Owner
 from training.engine.errors import EngineError, Stop, StopRequestedError
 from training.engine.events import EventLog, finite
@@ -246,7 +246,13 @@ class _Attempt:
             "peak_memory_bytes": device.peak_memory_bytes(),
         }
         out = package.write_package(
-            self.folder, spec=spec, task=self.task, net=loop.net, resolved=self._resolved(loop), results=results
+            self.folder,
+            spec=spec,
+            task=self.task,
+            net=loop.net,
+            resolved=self._resolved(loop),
+            results=results,
+            report=report.report_of(spec, self.task, judged, results, self.prepared["facts"]),
         )
         final = {
             "step": state.step,

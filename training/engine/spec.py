@@ -255,8 +255,7 @@ def contradictions(spec: Spec) -> list[Issue]:
     if clean != CleanSpec() and not task.tokenizer:
         issues.append(make_issue("data.clean", "clean_unused", task=spec.task))
     if clean.min_chars is not None and clean.max_chars is not None and clean.min_chars > clean.max_chars:
-        params = {"least": clean.min_chars, "most": clean.max_chars}
-        issues.append(make_issue("data.clean.min_chars", "clean_range", **params))
+        issues.append(make_issue("data.clean.min_chars", "clean_range", least=clean.min_chars, most=clean.max_chars))
     issues += _tokenizer_contradictions(spec)
     for name in SETTINGS:
         if getattr(spec.model, name) is not None and name not in arch.settings:

@@ -120,8 +120,21 @@ class Task(abc.ABC):
         """(name, values) of the trivial answer on the test part."""
 
     @abc.abstractmethod
+    def badness(self, judged: Judged) -> np.ndarray:
+        """How bad the answer to each measured item is; the worst has the most."""
+
+    def row_of(self, part: str, item: int) -> int | None:
+        """The number of an item in the dataset, counted from 1; None where items are no rows."""
+        return None
+
     def samples(self, net: nn.Module, judged: Judged, count: int, step: int) -> Iterator[dict[str, Any]]:
-        """Examples to look at: kind, prompt, text and whatever else helps."""
+        """Examples to look at, the worst first: kind, prompt, text and whatever else helps."""
+        for place in np.argsort(-self.badness(judged), kind="stable")[:count]:
+            yield self.show(net, judged, int(place))
+
+    def show(self, net: nn.Module, judged: Judged, place: int) -> dict[str, Any]:
+        """One measured item as an example."""
+        raise NotImplementedError
 
     @abc.abstractmethod
     def package(self, folder: Path) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """What text and image classification share: loss, figures, the majority baseline, examples."""
 
 import abc
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +107,7 @@ class Classifier(base.Task):
                 "labels": self.labels,
                 "confusion": matrix.tolist(),
                 "classes": metrics.class_table(matrix, self.labels),
+                "calibration": metrics.calibration(truth == guess, np.exp(judged.rows[:, 3])),
             }
             if self.spec.primary in scores:
                 report.interval = metrics.classification_interval(matrix, self.spec.primary)
@@ -126,18 +126,20 @@ class Classifier(base.Task):
         values = {name: float(value) for name, value in scores.items()}
         return "majority", values | {"loss": float(-np.log(share[truth]).mean())}
 
-    def samples(self, net: nn.Module, judged: base.Judged, count: int, step: int) -> Iterator[dict[str, Any]]:
+    def badness(self, judged: base.Judged) -> np.ndarray:
         """The surest errors first, then the right answers it was least sure of."""
         truth, guess, _, logs = judged.rows.T
-        right = truth == guess
-        for place in np.lexsort((np.where(right, logs, -logs), right))[:count]:
-            yield {
-                "kind": "image" if self.unit == "images" else "row",
-                "prompt": self.describe(int(self.parts[judged.part][judged.items[place]])),
-                "text": self.labels[int(guess[place])],
-                "label": self.labels[int(truth[place])],
-                "probability": round(float(np.exp(logs[place])), 4),
-            }
+        return np.where(truth == guess, 1 - np.exp(logs), 1 + np.exp(logs))
+
+    def show(self, net: nn.Module, judged: base.Judged, place: int) -> dict[str, Any]:
+        truth, guess, _, logs = judged.rows[place]
+        return {
+            "kind": "image" if self.unit == "images" else "row",
+            "prompt": self.describe(int(self.parts[judged.part][judged.items[place]])),
+            "text": self.labels[int(guess)],
+            "label": self.labels[int(truth)],
+            "probability": round(float(np.exp(logs)), 4),
+        }
 
     def label_config(self) -> dict[str, Any]:
         """Class names in the words of config.json."""

@@ -4,7 +4,6 @@ The last stretch is the test part, the one before it the validation part: what i
 """
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -129,17 +128,23 @@ class Task(base.Task):
         scores = self._scores(_errors(error).sum(0))
         return "last number", {name: float(value) for name, value in scores.items()}
 
-    def samples(self, net: nn.Module, judged: base.Judged, count: int, step: int) -> Iterator[dict[str, Any]]:
-        """The windows that it misses most first."""
-        for place in np.argsort(-judged.rows[:, 0], kind="stable")[:count]:
-            batch = self._batch(judged.part, judged.items[place : place + 1])
-            told = net(batch["series"])[0]
-            yield {
-                "kind": "row",
-                "prompt": f"… {_written(batch['series'][0, -SHOWN:])}",
-                "text": _written(told[:SHOWN]),
-                "label": _written(batch["target"][0, :SHOWN]),
-            }
+    def badness(self, judged: base.Judged) -> np.ndarray:
+        """The squared error."""
+        return judged.rows[:, 0]
+
+    def row_of(self, part: str, item: int) -> int | None:
+        """The row of the first number that is told."""
+        return self.begins[part][0] + item + 1
+
+    def show(self, net: nn.Module, judged: base.Judged, place: int) -> dict[str, Any]:
+        batch = self._batch(judged.part, judged.items[place : place + 1])
+        told = net(batch["series"])[0]
+        return {
+            "kind": "row",
+            "prompt": f"… {_written(batch['series'][0, -SHOWN:])}",
+            "text": _written(told[:SHOWN]),
+            "label": _written(batch["target"][0, :SHOWN]),
+        }
 
     def package(self, folder: Path) -> dict[str, Any]:
         return {}

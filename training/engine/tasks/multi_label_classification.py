@@ -1,7 +1,6 @@
 """Multi-label classification: rows of a table, each with any number of labels of a list."""
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -98,17 +97,19 @@ class Task(TextRows):
         scores = metrics.label_scores(sums.sum(0))
         return "commonest set", {name: float(value) for name, value in scores.items()}
 
-    def samples(self, net: nn.Module, judged: base.Judged, count: int, step: int) -> Iterator[dict[str, Any]]:
-        """The rows with the greatest loss first."""
-        truth, guess = np.split(judged.rows[:, :-1].astype(bool), 2, axis=1)
-        for place in np.argsort(-judged.rows[:, -1], kind="stable")[:count]:
-            yield {
-                "kind": "row",
-                "prompt": self.describe(int(self.parts[judged.part][judged.items[place]])),
-                "text": "; ".join(np.array(self.labels)[guess[place]]) or "–",
-                "label": "; ".join(np.array(self.labels)[truth[place]]),
-                "loss": round(float(judged.rows[place, -1]), 4),
-            }
+    def badness(self, judged: base.Judged) -> np.ndarray:
+        """The loss."""
+        return judged.rows[:, -1]
+
+    def show(self, net: nn.Module, judged: base.Judged, place: int) -> dict[str, Any]:
+        truth, guess = np.split(judged.rows[place, :-1].astype(bool), 2)
+        return {
+            "kind": "row",
+            "prompt": self.describe(int(self.parts[judged.part][judged.items[place]])),
+            "text": "; ".join(np.array(self.labels)[guess]) or "–",
+            "label": "; ".join(np.array(self.labels)[truth]),
+            "loss": round(float(judged.rows[place, -1]), 4),
+        }
 
     def package(self, folder: Path) -> dict[str, Any]:
         return super().package(folder) | base.label_config(self.labels, "multi_label_classification")

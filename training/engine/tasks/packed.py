@@ -87,6 +87,10 @@ class PackedText(base.Task):
         """Tokens the net sees at once."""
         return self.shape.context or 1
 
+    def badness(self, judged: base.Judged) -> np.ndarray:
+        """The loss a token: the first two columns are nats and tokens."""
+        return judged.rows[:, 0] / np.maximum(judged.rows[:, 1], 1)
+
     def units(self, batch: base.Batch) -> int:
         return batch["ids"].numel()
 

@@ -9,15 +9,17 @@ import numpy as np
 import torch
 
 from training.engine import ordering
-from training.engine.errors import DataError
+from training.engine.errors import DataError, Stop
 from training.engine.protocol import InputData
 from training.engine.readers import read_rows
+from training.engine.spec import Spec
 from training.engine.tasks import base
 from training.engine.tokenizing import CLASSIFIER_SPECIALS, Tokenizer, load_tokenizer
 
 PAD, CLS, SEP = 0, 2, 3
 MULTIPLE = 8
 EVAL_ROWS = 64
+NUMBERS = "numbers.npy"
 PROMPT_CHARS, MAX_PROMPTS = 200, 10_000
 
 
@@ -27,6 +29,10 @@ class TextRows(base.Task):
     unit = "rows"
     tokenizer: Tokenizer
     parts: dict[str, np.ndarray]
+
+    def __init__(self, spec: Spec, stop: Stop) -> None:
+        super().__init__(spec, stop)
+        self.numbers: list[int] = []  # of the rows that are kept, in the dataset
 
     def prepare_key(self) -> dict[str, Any]:
         return self.tokenizer_key() | {"context": self.shape.context}
@@ -53,6 +59,7 @@ class TextRows(base.Task):
             except ValueError as error:
                 raise DataError("data_row", row=number, problem=str(error)) from None
             texts.append(formed)
+            self.numbers.append(number)
         if not texts:
             raise DataError("data_shape", problem=f"no row has both text and {role}")
         return texts, answers, skipped
@@ -92,7 +99,8 @@ class TextRows(base.Task):
         return dtype
 
     def write_prompts(self, texts: Sequence[str], folder: Path) -> None:
-        """The beginnings of rows that may be shown."""
+        """The beginnings of rows that may be shown, and the numbers of all rows in the dataset."""
+        np.save(folder / NUMBERS, np.array(self.numbers, dtype=np.int64))
         held_out = np.concatenate([np.load(folder / f"{part}.npy")[:MAX_PROMPTS] for part in ("valid", "test")])
         (folder / "prompts.json").write_text(json.dumps({int(i): texts[i][:PROMPT_CHARS] for i in held_out}))
 
@@ -102,7 +110,12 @@ class TextRows(base.Task):
         self.tokenizer = load_tokenizer(folder / "tokenizer.json")
         self.tokens = np.memmap(folder / "tokens.bin", facts["dtype"], "r")
         self.edges = np.load(folder / "edges.npy")
+        # What was prepared before there were reports has no numbers.
+        self.numbers = np.load(folder / NUMBERS).tolist() if (folder / NUMBERS).exists() else []
         self.prompts: dict[str, str] = json.loads((folder / "prompts.json").read_text())
+
+    def row_of(self, part: str, item: int) -> int | None:
+        return self.numbers[self.parts[part][item]] if self.numbers else None
 
     def lengths(self, items: np.ndarray) -> np.ndarray:
         """Tokens of rows."""

@@ -1,7 +1,6 @@
 """Text regression: rows of a table, each with a number."""
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,17 +77,19 @@ class Task(TextRows):
         truth = self.values[self.parts["test"]]
         return "mean", metrics.regression_scores(truth, np.full(len(truth), self.mean), self.deviation)
 
-    def samples(self, net: nn.Module, judged: base.Judged, count: int, step: int) -> Iterator[dict[str, Any]]:
-        """The rows that it misses most first."""
-        truth, guess = judged.rows.T
-        for place in np.argsort(-abs(truth - guess), kind="stable")[:count]:
-            yield {
-                "kind": "row",
-                "prompt": self.describe(int(self.parts[judged.part][judged.items[place]])),
-                "text": f"{guess[place]:.4g}",
-                "label": f"{truth[place]:.4g}",
-                "error": round(float(guess[place] - truth[place]), 6),
-            }
+    def badness(self, judged: base.Judged) -> np.ndarray:
+        """How far off it is."""
+        return abs(judged.rows[:, 0] - judged.rows[:, 1])
+
+    def show(self, net: nn.Module, judged: base.Judged, place: int) -> dict[str, Any]:
+        truth, guess = judged.rows[place]
+        return {
+            "kind": "row",
+            "prompt": self.describe(int(self.parts[judged.part][judged.items[place]])),
+            "text": f"{guess:.4g}",
+            "label": f"{truth:.4g}",
+            "error": round(float(guess - truth), 6),
+        }
 
     def package(self, folder: Path) -> dict[str, Any]:
         """Mean and deviation turn the answer of the net into a number of the column."""

@@ -1,7 +1,6 @@
 """Text to text: write one text from another, as in translations, summaries and answers."""
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -126,16 +125,17 @@ class Task(TextRows):
             rows.append([-logs[tokens].sum(), len(tokens), (tokens == counts.argmax()).sum(), *near])
         return "commonest answer", {name: float(value) for name, value in _scores(np.sum(rows, 0)).items()}
 
-    def samples(self, net: nn.Module, judged: base.Judged, count: int, step: int) -> Iterator[dict[str, Any]]:
-        """The texts with the greatest loss a token first."""
+    def badness(self, judged: base.Judged) -> np.ndarray:
+        """The loss a token."""
+        return judged.rows[:, 0] / np.maximum(judged.rows[:, 1], 1)
+
+    def show(self, net: nn.Module, judged: base.Judged, place: int) -> dict[str, Any]:
         t5: Any = net
-        worst = np.argsort(-judged.rows[:, 0] / np.maximum(judged.rows[:, 1], 1), kind="stable")[:count]
-        for place in worst:
-            item = self.parts[judged.part][judged.items[place : place + 1]]
-            batch = self.batch_of(item)
-            (written,) = self._write(t5, t5.encode(batch["ids"], batch.get("mask")), batch.get("mask"))
-            wanted = self.tokenizer.decode(self._wanted(item[0]))
-            yield {"kind": "row", "prompt": self.describe(int(item[0])), "text": written, "label": wanted}
+        item = self.parts[judged.part][judged.items[place : place + 1]]
+        batch = self.batch_of(item)
+        (written,) = self._write(t5, t5.encode(batch["ids"], batch.get("mask")), batch.get("mask"))
+        wanted = self.tokenizer.decode(self._wanted(item[0]))
+        return {"kind": "row", "prompt": self.describe(int(item[0])), "text": written, "label": wanted}
 
     def package(self, folder: Path) -> dict[str, Any]:
         return super().package(folder) | {"eos_token_id": END}

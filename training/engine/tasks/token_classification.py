@@ -3,7 +3,6 @@
 Words and tags are parted by spaces. Tags such as B-place, I-place and O mark entities of several words.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -146,20 +145,21 @@ class Task(TextRows):
         words = self.targets[part] < len(self.labels)
         return self.tokens[part][words].astype(np.int64), self.targets[part][words].astype(np.int64)
 
-    def samples(self, net: nn.Module, judged: base.Judged, count: int, step: int) -> Iterator[dict[str, Any]]:
-        """The rows with the greatest loss a word first."""
-        worst = np.argsort(-judged.rows[:, -2] / np.maximum(judged.rows[:, -1], 1), kind="stable")[:count]
-        for place in worst:
-            item = self.parts[judged.part][judged.items[place : place + 1]]
-            batch = self.batch_of(item)
-            target = batch["target"][0]
-            guess = net(batch["ids"], batch.get("mask"))[0].argmax(-1)[target != NONE].tolist()
-            yield {
-                "kind": "row",
-                "prompt": self.describe(int(item[0])),
-                "text": " ".join(self.labels[i] for i in guess),
-                "label": " ".join(self.labels[i] for i in target[target != NONE].tolist()),
-            }
+    def badness(self, judged: base.Judged) -> np.ndarray:
+        """The loss a word."""
+        return judged.rows[:, -2] / np.maximum(judged.rows[:, -1], 1)
+
+    def show(self, net: nn.Module, judged: base.Judged, place: int) -> dict[str, Any]:
+        item = self.parts[judged.part][judged.items[place : place + 1]]
+        batch = self.batch_of(item)
+        target = batch["target"][0]
+        guess = net(batch["ids"], batch.get("mask"))[0].argmax(-1)[target != NONE].tolist()
+        return {
+            "kind": "row",
+            "prompt": self.describe(int(item[0])),
+            "text": " ".join(self.labels[i] for i in guess),
+            "label": " ".join(self.labels[i] for i in target[target != NONE].tolist()),
+        }
 
     def package(self, folder: Path) -> dict[str, Any]:
         return super().package(folder) | base.label_config(self.labels, "token_classification")
