@@ -34,6 +34,7 @@ NAMES = {
     "bleu": gettext_lazy("BLEU"),
     "rouge_l": gettext_lazy("ROUGE-L"),
     "mase": gettext_lazy("MASE"),
+    "explained": gettext_lazy("explained share"),
     "rmse": gettext_lazy("RMSE"),
     "mae": gettext_lazy("MAE"),
     "r2": gettext_lazy("R²"),
@@ -50,6 +51,7 @@ TASKS = {
     "token-classification": gettext_lazy("Words with tags"),
     "text-to-text": gettext_lazy("Text to text"),
     "forecasting": gettext_lazy("Forecasting"),
+    "masked-image": gettext_lazy("Masked images"),
     "image-classification": gettext_lazy("Image classification"),
 }
 LOWER_IS_BETTER = frozenset({"loss", "perplexity", "bits_per_byte", "rmse", "mae", "mase"})

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 
 BUCKETS = 32  # of distances in a T5
+DECODER_LAYERS = 1  # of a vision transformer that tells hidden patches
 LOWER, HIGHER = "lower", "higher"
 
 
@@ -166,7 +167,14 @@ def _vit(shape: Shape, sizes: Sizes) -> Figures:
     places = ((shape.image or 32) // patch) ** 2 + 1
     embed = channels * patch * patch * width + width
     body = layers * (_block(width) + 13 * width)
-    parameters = embed + width + places * width + body + 2 * width + width * classes + classes
+    parameters = embed + width + places * width + body + 2 * width
+    if not classes:
+        told = channels * patch * patch * (width + 1)
+        decodes = width * width + width + DECODER_LAYERS * (_block(width) + 13 * width) + told
+        flops = places * (6 * (embed + body / 4 + decodes) + 12 * (layers / 16 + DECODER_LAYERS) * places * width)
+        parameters += decodes + width + places * width + 2 * width
+        return Figures(parameters, flops, 4 * places * layers * 20 * width)
+    parameters += width * classes + classes
     flops = places * (6 * (embed + body) + 12 * layers * places * width)
     return Figures(parameters, flops, 4 * places * layers * 34 * width)
 
@@ -390,8 +398,19 @@ TASKS: dict[str, Task] = {
         primary="accuracy",
         unit="images",
         tokenizer=False,
-        starts=("image-classification",),
+        starts=("masked-image", "image-classification"),
         classes=True,
+    ),
+    "masked-image": Task(
+        title="Masked images (tell hidden patches)",
+        kinds=("images",),
+        roles=(),
+        archs=("vit",),
+        metrics={"explained": HIGHER, "loss": LOWER},
+        primary="explained",
+        unit="images",
+        tokenizer=False,
+        starts=("masked-image",),
     ),
     "forecasting": Task(
         title="Forecasting (the next numbers of a series)",

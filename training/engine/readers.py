@@ -102,11 +102,12 @@ def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def read_images(
-    path: Path, side: int, channels: int, profile: dict[str, Any], stop: Stop
+    path: Path, side: int, channels: int, profile: dict[str, Any], stop: Stop, *, labelled: bool = True
 ) -> Iterator[tuple[str, str, np.ndarray]]:
     """(file name, label, pixels) of each labelled image, sorted by name; pixels are uint8 (channels, side, side).
 
-    Labels are the folders below `image.top` of the profile, or stand in the table `image.labels_file`.
+    Labels are the folders below `image.top` of the profile, or stand in the table `image.labels_file`. Not `labelled`:
+    all images, in whatever folder or table, with an empty label.
     """
     try:
         archive = zipfile.ZipFile(path, metadata_encoding=profile.get("encoding"))
@@ -116,7 +117,9 @@ def read_images(
         members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
         image = profile.get("image") or {}
         top = image.get("top") or ""
-        if image.get("labels_from") == "table":
+        if not labelled:
+            labels = {name: "" for name in members if _is_image(name.split("/"))}
+        elif image.get("labels_from") == "table":
             labels = _table_labels(archive, members, top, image.get("labels_file") or f"{top}labels.csv")
         else:
             labels = _folder_labels(members, top)
@@ -131,9 +134,14 @@ def _folder_labels(members: dict[str, zipfile.ZipInfo], top: str) -> dict[str, s
     labels = {}
     for name in members:
         *folders, file = name.removeprefix(top).split("/")
-        if folders and file.lower().endswith(IMAGE_ENDINGS) and not file.startswith("._") and "__MACOSX" not in folders:
+        if folders and _is_image([*folders, file]):
             labels[name] = folders[-1]
     return labels
+
+
+def _is_image(parts: list[str]) -> bool:
+    *folders, file = parts
+    return file.lower().endswith(IMAGE_ENDINGS) and not file.startswith("._") and "__MACOSX" not in folders
 
 
 def _table_labels(

@@ -22,6 +22,7 @@ TASK_MODULES = {
     "token-classification": "training.engine.tasks.token_classification",
     "text-to-text": "training.engine.tasks.text_to_text",
     "forecasting": "training.engine.tasks.forecasting",
+    "masked-image": "training.engine.tasks.masked_image",
     "image-classification": "training.engine.tasks.image_classification",
 }
 

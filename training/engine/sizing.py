@@ -193,6 +193,7 @@ def default_spec(task: str, profile: Profile, dataset_version: str) -> Spec:
         "causal-lm": _default_lm,
         "masked-lm": _default_masked,
         "forecasting": _default_series,
+        "masked-image": _default_masked_images,
         "image-classification": _default_images,
     }[task]
     return build(profile, dataset_version)
@@ -306,6 +307,15 @@ def _default_images(profile: Profile, dataset_version: str) -> Spec:
         model=ModelSpec(arch="resnet", size=size, image=image),
         train=TrainSpec(epochs=epochs, batch=32, lr=3e-3, warmup=0.1, weight_decay=0.05),
     )
+
+
+def _default_masked_images(profile: Profile, dataset_version: str) -> Spec:
+    """As a classifier of the same images, but with a transformer, and learning from what is hidden: more passes."""
+    like = _default_images(profile, dataset_version)
+    image = like.shape.image or 32
+    train = dataclasses.replace(like.train, epochs=min(100, 3 * (like.train.epochs or 1)), lr=1e-3)
+    model = ModelSpec(arch="vit", size="nano", image=image, patch=image // 8)
+    return dataclasses.replace(like, task="masked-image", model=model, train=train)
 
 
 def _split(rows: int) -> SplitSpec:

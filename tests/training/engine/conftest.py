@@ -194,6 +194,9 @@ def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
         "keep": {"checkpoint_every_s": 3600},
         "resources": {"cpus": 1},
     }
+    if task == "masked-image":
+        model = {"arch": "vit", "size": "nano", "layers": 1, "width": 16, "image": 16, "patch": 4}
+        return tiny("image-classification", **{"task": task, "model": model} | changes)
     if task == "causal-lm":
         spec["tokenizer"] = {"kind": "char"}
         spec["model"] = {"arch": "gpt", "size": "nano", "layers": 1, "width": 16, "context": 16, "dropout": 0.1}
@@ -231,6 +234,7 @@ KINDS = {
     "masked-lm": "text",
     "forecasting": "csv",
     "image-classification": "images",
+    "masked-image": "images",
 } | dict.fromkeys(ANSWERS, "csv")
 BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob}
 OWN_BLOBS = {

@@ -291,6 +291,7 @@ ARCHS += [("text-classification", "lstm"), ("image-classification", "resnet"), (
 ARCHS += [
     ("token-classification", "bert"),
     ("text-to-text", "t5"),
+    ("masked-image", "vit"),
     ("forecasting", "patchtst"),
     ("multi-label-classification", "bert"),
     ("text-regression", "bert"),

@@ -18,6 +18,10 @@ SHAPES = {
     "each-bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23, classes=3, each=True)),
     "t5": (Shape(layers=2, heads=2, width=16, context=40, dropout=0.1), Sizes(vocab=23)),
     "patchtst": (Shape(layers=2, heads=2, width=16, context=24, patch=4, horizon=5, dropout=0.1), Sizes()),
+    "masked-vit": (
+        Shape(layers=2, heads=2, width=16, image=16, patch=4, dropout=0.1),
+        Sizes(channels=3),
+    ),
     "resnet": (Shape(layers=2, width=8, image=32), Sizes(channels=3, classes=3)),
     "vit": (Shape(layers=2, heads=2, width=16, image=16, patch=8, dropout=0.1), Sizes(channels=1, classes=3)),
 }
@@ -116,6 +120,17 @@ def test_patchtst_is_patchtst() -> None:
     ours, theirs = loaded("patchtst", PatchTSTForPrediction, PatchTSTConfig)
     series = torch.randn(3, 24) * 5 + 40
     same(ours(series), theirs(series[:, :, None]).prediction_outputs[:, :, 0])
+
+
+@torch.no_grad()
+def test_vit_without_classes_is_the_masked_autoencoder() -> None:
+    from transformers.models.vit_mae.modeling_vit_mae import ViTMAEConfig, ViTMAEForPreTraining
+
+    ours, theirs = loaded("masked-vit", ViTMAEForPreTraining, ViTMAEConfig)
+    pixels = torch.randn(2, 3, 16, 16)
+    order = torch.stack([torch.randperm(16) for _ in range(2)])
+    found = theirs(pixels, noise=order.argsort(1).float())
+    same(ours(pixels, order, 4), found.logits)
 
 
 @torch.no_grad()
