@@ -201,19 +201,29 @@ def _member_bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 
 
 def _decode(archive: zipfile.ZipFile, info: zipfile.ZipInfo, side: int, channels: int) -> np.ndarray:
-    from PIL import Image  # only runs on images need it
-
     data = _member_bytes(archive, info)
     try:
+        return decode_image(data, side, channels)
+    except ValueError as error:
+        raise DataError("data_file", name=info.filename, problem=str(error)) from None
+
+
+def decode_image(data: bytes, side: int, channels: int) -> np.ndarray:
+    """An image file as bytes (channels, side, side). Raises ValueError with what is wrong with it."""
+    from PIL import Image  # only runs on images need it
+
+    pixels = None
+    try:
         with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise DataError("data_file", name=info.filename, problem="it has too many pixels")
-            plain = _eight_bits(image).convert("L" if channels == 1 else "RGB")
-            if plain.size != (side, side):
-                plain = plain.resize((side, side), Image.Resampling.BILINEAR)
-            pixels = np.asarray(plain, dtype=np.uint8)
+            if image.width * image.height <= MAX_PIXELS:
+                plain = _eight_bits(image).convert("L" if channels == 1 else "RGB")
+                if plain.size != (side, side):
+                    plain = plain.resize((side, side), Image.Resampling.BILINEAR)
+                pixels = np.asarray(plain, dtype=np.uint8)
     except (*UNREADABLE, Image.DecompressionBombError):
-        raise DataError("data_file", name=info.filename, problem="it is not a readable PNG, JPEG or WebP") from None
+        raise ValueError("it is not a readable PNG, JPEG or WebP") from None
+    if pixels is None:
+        raise ValueError("it has too many pixels")
     return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
 
 

@@ -140,6 +140,14 @@ class Task(abc.ABC):
     def package(self, folder: Path) -> dict[str, Any]:
         """Write what a user of the model needs beside the weights; return entries to add to config.json."""
 
+    @abc.abstractmethod
+    def open_package(self, folder: Path, config: dict[str, Any]) -> None:
+        """Read what `predict` needs of a package; `config` is its config.json."""
+
+    @abc.abstractmethod
+    def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
+        """Answers to new inputs, after `open_package`. Raises ValueError for what cannot be read."""
+
     @property
     def steps_per_epoch(self) -> int:
         """Batches in one pass over the training part."""
@@ -172,6 +180,11 @@ def label_config(labels: list[str], problem: str) -> dict[str, Any]:
         "id2label": {str(i): label for i, label in enumerate(labels)},
         "label2id": {label: i for i, label in enumerate(labels)},
     }
+
+
+def labels_of(config: dict[str, Any]) -> list[str]:
+    """The labels that `label_config` wrote, in order."""
+    return [config["id2label"][key] for key in sorted(config["id2label"], key=int)]
 
 
 def spaced(count: int, limit: int | None) -> np.ndarray:

@@ -141,6 +141,17 @@ class Classifier(base.Task):
             "probability": round(float(np.exp(logs)), 4),
         }
 
+    def answers_from(self, logits: Tensor) -> list[dict[str, Any]]:
+        """The likeliest class of each row, and how likely each class is."""
+        shares = logits.float().softmax(-1).tolist()
+        return [
+            {
+                "label": self.labels[int(np.argmax(row))],
+                "probabilities": {label: round(share, 6) for label, share in zip(self.labels, row, strict=True)},
+            }
+            for row in shares
+        ]
+
     def label_config(self) -> dict[str, Any]:
         """Class names in the words of config.json."""
         return base.label_config(self.labels, "single_label_classification")

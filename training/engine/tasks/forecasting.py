@@ -146,6 +146,16 @@ class Task(base.Task):
             "label": _written(batch["target"][0, :SHOWN]),
         }
 
+    def open_package(self, folder: Path, config: dict[str, Any]) -> None:
+        """The net knows all that is needed."""
+
+    def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
+        """The numbers that follow each series, of which the last `context` are read."""
+        if not all(isinstance(series, list) and len(series) >= self.context for series in inputs):
+            raise ValueError(f"this model reads series of at least {self.context} numbers")
+        seen = torch.tensor([series[-self.context :] for series in inputs], dtype=torch.float32, device=self.device)
+        return [{"values": row} for row in net(seen).tolist()]
+
     def package(self, folder: Path) -> dict[str, Any]:
         return {}
 

@@ -48,6 +48,14 @@ class Task(Images, Classifier):
     def logits(self, net: nn.Module, batch: base.Batch) -> Tensor:
         return net(batch["pixels"])
 
+    def open_package(self, folder: Path, config: dict[str, Any]) -> None:
+        super().open_package(folder, config)
+        self.labels = base.labels_of(config)
+
+    def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
+        """The label of each image, and the share of each label."""
+        return self.answers_from(net(self.new_pixels(inputs)))
+
     def package(self, folder: Path) -> dict[str, Any]:
         return super().package(folder) | self.label_config()
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from training.engine.errors import DataError
 from training.engine.protocol import InputData
-from training.engine.readers import read_images
+from training.engine.readers import decode_image, read_images
 from training.engine.tasks import base
 
 GREY_MODES = {"1", "L", "LA", "I;16"}
@@ -70,6 +70,21 @@ class Images(base.Task):
     def describe(self, item: int) -> str:
         """The file name."""
         return self.names[item]
+
+    def open_package(self, folder: Path, config: dict[str, Any]) -> None:
+        found = json.loads((folder / "preprocessor_config.json").read_text())
+        side, channels = found["size"]["height"], config["num_channels"]
+        self.facts = {"mean": found["image_mean"], "deviation": found["image_std"], "side": side, "channels": channels}
+
+    def new_pixels(self, inputs: list[Any]) -> Tensor:
+        """Image files as the net reads them. Raises ValueError."""
+        found = []
+        for path in inputs:
+            try:
+                found.append(decode_image(Path(path).read_bytes(), self.facts["side"], self.facts["channels"]))
+            except ValueError as error:
+                raise ValueError(f"{Path(path).name}: {error}") from None
+        return self.scaled(np.stack(found))
 
     def package(self, folder: Path) -> dict[str, Any]:
         side = self.facts["side"]

@@ -126,6 +126,14 @@ class Task(Images):
         scores = _scores(np.array([error.sum(), error.sum()]), len(error))
         return "mean of what is shown", {name: float(value) for name, value in scores.items()}
 
+    def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
+        """How much of what is hidden it explains of each image."""
+        noise = np.stack([ordering.generator(EVAL_SEED, n).random(self.patches) for n in range(len(inputs))])
+        order = torch.from_numpy(np.argsort(noise, axis=1, kind="stable")).to(self.device)
+        batch = {"pixels": self.new_pixels(inputs), "order": order}
+        error = (self._told(net, batch).float() - self._patches(batch)[1]).square().double().mean((1, 2))
+        return [{"explained": 1 - e / max(t, 1e-12)} for e, t in zip(error.tolist(), self._trivial(batch), strict=True)]
+
     def badness(self, judged: base.Judged) -> np.ndarray:
         """The error."""
         return judged.rows[:, 0]

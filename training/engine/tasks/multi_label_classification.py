@@ -111,5 +111,21 @@ class Task(TextRows):
             "loss": round(float(judged.rows[place, -1]), 4),
         }
 
+    def open_package(self, folder: Path, config: dict[str, Any]) -> None:
+        super().open_package(folder, config)
+        self.labels = base.labels_of(config)
+
+    def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
+        """The labels of each text, and how likely each is by itself."""
+        logits = net(*self.new_batch([self.encode_row(text) for text in self.texts_of(inputs)]))
+        shares = [dict(zip(self.labels, row, strict=True)) for row in logits.float().sigmoid().tolist()]
+        return [
+            {
+                "labels": [label for label, share in row.items() if share > 0.5],
+                "probabilities": {label: round(share, 6) for label, share in row.items()},
+            }
+            for row in shares
+        ]
+
     def package(self, folder: Path) -> dict[str, Any]:
         return super().package(folder) | base.label_config(self.labels, "multi_label_classification")

@@ -94,6 +94,9 @@ class PackedText(base.Task):
     def units(self, batch: base.Batch) -> int:
         return batch["ids"].numel()
 
+    def open_package(self, folder: Path, config: dict[str, Any]) -> None:
+        self.tokenizer = load_tokenizer(folder / "tokenizer.json")
+
     def package(self, folder: Path) -> dict[str, Any]:
         self.tokenizer.save(folder / "tokenizer.json")
         return {}

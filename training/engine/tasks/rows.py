@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from training.engine import ordering
 from training.engine.errors import DataError, Stop
@@ -76,12 +77,10 @@ class TextRows(base.Task):
     def write_texts(self, texts: Sequence[str], folder: Path) -> dict[str, Any]:
         """Learn the tokenizer from the training part, write the tokens of all rows; returns facts."""
         train = np.load(folder / "train.npy")
-        tokenizer = self.tokenizer_for((texts[i] for i in train), CLASSIFIER_SPECIALS)
-        tokenizer.save(folder / "tokenizer.json")
-        room = (self.shape.context or 3) - 2
-        # A token is at least a byte, and hardly ever more than sixteen characters.
-        rows = (np.concatenate([[CLS], tokenizer.encode(text[: 16 * room])[:room], [SEP]]) for text in texts)
-        dtype = self.write_rows(rows, tokenizer.size, folder / "tokens.bin", folder / "edges.npy")
+        self.tokenizer = self.tokenizer_for((texts[i] for i in train), CLASSIFIER_SPECIALS)
+        self.tokenizer.save(folder / "tokenizer.json")
+        rows = (self.encode_row(text) for text in texts)
+        dtype = self.write_rows(rows, self.tokenizer.size, folder / "tokens.bin", folder / "edges.npy")
         self.write_prompts(texts, folder)
         return {"dtype": dtype}
 
@@ -146,6 +145,29 @@ class TextRows(base.Task):
     def answers_of(self, items: np.ndarray, width: int) -> base.Batch:
         """What is to be learnt of the rows; `width` is that of their tokens."""
         raise NotImplementedError
+
+    def open_package(self, folder: Path, config: dict[str, Any]) -> None:
+        self.tokenizer = load_tokenizer(folder / "tokenizer.json")
+
+    def encode_row(self, text: str) -> np.ndarray:
+        """A text as a row. A token is at least a byte, and hardly ever more than sixteen characters."""
+        room = (self.shape.context or 3) - 2
+        return np.concatenate([[CLS], self.tokenizer.encode(text[: 16 * room])[:room], [SEP]])
+
+    def new_batch(self, rows: list[np.ndarray]) -> tuple[Tensor, Tensor]:
+        """(ids, mask) of rows of tokens."""
+        width = max(map(len, rows))
+        ids = np.full((len(rows), width), PAD, dtype=np.int64)
+        for place, row in enumerate(rows):
+            ids[place, : len(row)] = row
+        mask = np.arange(width) < np.array([len(row) for row in rows])[:, None]
+        return torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device)
+
+    def texts_of(self, inputs: list[Any]) -> list[str]:
+        """Inputs as texts in form. Raises ValueError."""
+        if not all(isinstance(text, str) for text in inputs):
+            raise ValueError("this model reads texts")
+        return [self.cleaner.form(text) for text in inputs]
 
     def order_for_eval(self, numbers: np.ndarray) -> np.ndarray:
         """Rows of like length together."""

@@ -36,5 +36,13 @@ class Task(TextRows, Classifier):
     def logits(self, net: nn.Module, batch: base.Batch) -> Tensor:
         return net(batch["ids"], batch.get("mask"))
 
+    def open_package(self, folder: Path, config: dict[str, Any]) -> None:
+        super().open_package(folder, config)
+        self.labels = base.labels_of(config)
+
+    def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
+        """The label of each text, and the share of each label."""
+        return self.answers_from(net(*self.new_batch([self.encode_row(text) for text in self.texts_of(inputs)])))
+
     def package(self, folder: Path) -> dict[str, Any]:
         return super().package(folder) | self.label_config()

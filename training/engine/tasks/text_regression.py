@@ -91,6 +91,15 @@ class Task(TextRows):
             "error": round(float(guess - truth), 6),
         }
 
+    def open_package(self, folder: Path, config: dict[str, Any]) -> None:
+        super().open_package(folder, config)
+        self.mean, self.deviation = config["target_mean"], config["target_deviation"]
+
+    def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
+        """The number of each text."""
+        told = net(*self.new_batch([self.encode_row(text) for text in self.texts_of(inputs)]))[:, 0]
+        return [{"value": value * self.deviation + self.mean} for value in told.double().tolist()]
+
     def package(self, folder: Path) -> dict[str, Any]:
         """Mean and deviation turn the answer of the net into a number of the column."""
         scale = {"target_mean": self.mean, "target_deviation": self.deviation}

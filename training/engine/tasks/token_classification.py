@@ -161,6 +161,22 @@ class Task(TextRows):
             "label": " ".join(self.labels[i] for i in target[target != NONE].tolist()),
         }
 
+    def open_package(self, folder: Path, config: dict[str, Any]) -> None:
+        super().open_package(folder, config)
+        self.labels = base.labels_of(config)
+
+    def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
+        """The tag of each word that has room, and the entities by their words."""
+        words = [text.split() for text in self.texts_of(inputs)]
+        found = [place_words(row, self.tokenizer, (self.shape.context or 3) - 2) for row in words]
+        guesses = net(*self.new_batch([ids for ids, _ in found])).argmax(-1).cpu().numpy()
+        answers = []
+        for row, (_, places), guess in zip(words, found, guesses, strict=True):
+            tags = [self.labels[i] for i in guess[places]]
+            entities = [{"type": kind, "text": " ".join(row[start:end])} for kind, start, end in spans(tags)]
+            answers.append({"words": row[: len(tags)], "tags": tags, "entities": entities})
+        return answers
+
     def package(self, folder: Path) -> dict[str, Any]:
         return super().package(folder) | base.label_config(self.labels, "token_classification")
 
