@@ -29,11 +29,11 @@ def batch_of(step: int) -> np.ndarray:
 
 def ours(threads: int, steps: int) -> float:
     """Tokens a second of the engine's own loop."""
+    from training.engine.catalogue import Sizes
     from training.engine.device import choose_device
     from training.engine.errors import Stop
     from training.engine.loop import STEP, Loop
     from training.engine.nets import gpt
-    from training.engine.registry import Sizes
     from training.engine.spec import Spec
     from training.engine.tasks import causal_lm
 

@@ -24,6 +24,21 @@ NAMES = {
     "macro_f1": gettext_lazy("macro F1"),
     "macro_precision": gettext_lazy("macro precision"),
     "macro_recall": gettext_lazy("macro recall"),
+    "micro_f1": gettext_lazy("micro F1"),
+    "exact_match": gettext_lazy("wholly right"),
+    "entity_f1": gettext_lazy("entity F1"),
+    "entity_precision": gettext_lazy("entity precision"),
+    "entity_recall": gettext_lazy("entity recall"),
+    "word_accuracy": gettext_lazy("word accuracy"),
+    "chrf": gettext_lazy("chrF"),
+    "bleu": gettext_lazy("BLEU"),
+    "rouge_l": gettext_lazy("ROUGE-L"),
+    "mase": gettext_lazy("MASE"),
+    "explained": gettext_lazy("explained share"),
+    "rmse": gettext_lazy("RMSE"),
+    "mae": gettext_lazy("MAE"),
+    "r2": gettext_lazy("R²"),
+    "spearman": gettext_lazy("Spearman correlation"),
     "lr": gettext_lazy("learning rate"),
     "rate": gettext_lazy("speed"),
 }
@@ -31,9 +46,15 @@ TASKS = {
     "causal-lm": gettext_lazy("Language model"),
     "masked-lm": gettext_lazy("Masked language model"),
     "text-classification": gettext_lazy("Text classification"),
+    "multi-label-classification": gettext_lazy("Multi-label classification"),
+    "text-regression": gettext_lazy("Text regression"),
+    "token-classification": gettext_lazy("Words with tags"),
+    "text-to-text": gettext_lazy("Text to text"),
+    "forecasting": gettext_lazy("Forecasting"),
+    "masked-image": gettext_lazy("Masked images"),
     "image-classification": gettext_lazy("Image classification"),
 }
-LOWER_IS_BETTER = frozenset({"loss", "perplexity", "bits_per_byte"})
+LOWER_IS_BETTER = frozenset({"loss", "perplexity", "bits_per_byte", "rmse", "mae", "mase"})
 
 
 def plain(name: str) -> str:

@@ -1,4 +1,4 @@
-"""`python -m training.engine run DIR | validate SPEC PROFILE | default TASK PROFILE | schema`."""
+"""`python -m training.engine run DIR | predict OUT INPUT | validate SPEC PROFILE | default TASK PROFILE | schema`."""
 
 import argparse
 import json
@@ -16,6 +16,9 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("run", help="train what DIR/spec.json and DIR/inputs.json say")
     command.add_argument("dir", type=Path)
+    command = commands.add_parser("predict", help="answer INPUT with a package, one JSON object a line")
+    command.add_argument("package", type=Path)
+    command.add_argument("input", type=Path, help="texts by line, JSON lines, an image or a folder of images")
     command = commands.add_parser("validate", help="say what is wrong with a spec for a dataset of this profile")
     command.add_argument("spec", type=Path)
     command.add_argument("profile", type=Path)
@@ -25,7 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--dataset-version", default=NO_VERSION)
     commands.add_parser("schema", help="print the JSON Schema of a spec")
     chosen = parser.parse_args(arguments)
-    return {"run": _run, "validate": _validate, "default": _default, "schema": _schema}[chosen.command](chosen)
+    words = {"run": _run, "predict": _predict, "validate": _validate, "default": _default, "schema": _schema}
+    return words[chosen.command](chosen)
 
 
 def _run(chosen: argparse.Namespace) -> int:
@@ -38,6 +42,18 @@ def _run(chosen: argparse.Namespace) -> int:
     from training.engine.run import run  # loads torch, which the other commands do without
 
     return run(chosen.dir.resolve())
+
+
+def _predict(chosen: argparse.Namespace) -> int:
+    from training.engine.predict import Predictor, read_inputs  # loads torch
+
+    try:
+        for answer in Predictor(chosen.package)(read_inputs(chosen.input)):
+            print(json.dumps(answer, ensure_ascii=False))
+    except (OSError, ValueError) as error:
+        print(f"This cannot be answered: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _validate(chosen: argparse.Namespace) -> int:

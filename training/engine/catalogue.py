@@ -7,6 +7,8 @@ import dataclasses
 import math
 from collections.abc import Callable
 
+BUCKETS = 32  # of distances in a T5
+DECODER_LAYERS = 1  # of a vision transformer that tells hidden patches
 LOWER, HIGHER = "lower", "higher"
 
 
@@ -20,7 +22,22 @@ class Shape:
     context: int | None = None
     image: int | None = None
     patch: int | None = None
+    horizon: int | None = None
     dropout: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """What the data decides about a net: vocabulary and padding token, image channels, classes.
+
+    `each`: every token has a class, not the whole.
+    """
+
+    vocab: int = 0
+    pad: int = 0
+    channels: int = 0
+    classes: int = 0
+    each: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +56,7 @@ class Arch:
     title: str
     settings: tuple[str, ...]
     sizes: dict[str, Shape]
-    figures: Callable[[Shape, int, int], Figures]
+    figures: Callable[[Shape, Sizes], Figures]
     core_flops: float
     lr: float
     head: bool = True  # what it answers with has weights of its own, so that they can learn alone
@@ -54,8 +71,8 @@ class Arch:
 class Task:
     """A task: the data it reads, the architectures that can do it, what it measures, the unit of its speed.
 
-    `packed`: it reads text as blocks of `context` tokens, whatever the rows. `starts`: tasks whose models it can go on
-    from.
+    `packed`: it reads text as blocks of `context` tokens, whatever the rows. `classes`: each item has one label of a
+    list. `starts`: tasks whose models it can go on from.
     """
 
     title: str
@@ -68,6 +85,7 @@ class Task:
     tokenizer: bool
     starts: tuple[str, ...]
     packed: bool = False
+    classes: bool = False
 
 
 def _block(width: int) -> int:
@@ -75,8 +93,8 @@ def _block(width: int) -> int:
     return 12 * width * width
 
 
-def _gpt(shape: Shape, vocab: int, classes: int) -> Figures:
-    width, layers, context = shape.width, shape.layers, shape.context or 1
+def _gpt(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, context, vocab = shape.width, shape.layers, shape.context or 1, sizes.vocab
     # No biases and a tied head: 2 w for the two norms of a block, w for the last.
     parameters = vocab * width + context * width + layers * (_block(width) + 2 * width) + width
     # 6 FLOP per weight and token; the head counts, the position table does not; 12 L T d for attention.
@@ -84,8 +102,8 @@ def _gpt(shape: Shape, vocab: int, classes: int) -> Figures:
     return Figures(parameters, flops, 4 * (layers * 34 * width + 3 * vocab))
 
 
-def _lstm(shape: Shape, vocab: int, classes: int) -> Figures:
-    width, layers = shape.width, shape.layers
+def _lstm(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, vocab, classes = shape.width, shape.layers, sizes.vocab, sizes.classes
     cell = layers * (8 * width * width + 8 * width)
     head = width * classes + classes if classes else vocab
     parameters = vocab * width + cell + head
@@ -93,11 +111,14 @@ def _lstm(shape: Shape, vocab: int, classes: int) -> Figures:
     return Figures(parameters, flops, 4 * (layers * 12 * width + (0 if classes else 3 * vocab)))
 
 
-def _bert(shape: Shape, vocab: int, classes: int) -> Figures:
+def _bert(shape: Shape, sizes: Sizes) -> Figures:
     width, layers, context = shape.width, shape.layers, shape.context or 1
+    vocab, classes = sizes.vocab, sizes.classes
     body = layers * (_block(width) + 13 * width)
     table = (vocab + context + 2) * width + 2 * width
-    if classes:
+    if sizes.each:
+        head, head_flops = width * classes + classes, 6.0 * width * classes
+    elif classes:
         head, head_flops = width * width + width + width * classes + classes, 0.0
     else:  # the last matrix is the token table; 15 % of the tokens are guessed
         head, head_flops = width * width + 3 * width + vocab, 0.15 * 6 * (width * width + vocab * width)
@@ -105,8 +126,19 @@ def _bert(shape: Shape, vocab: int, classes: int) -> Figures:
     return Figures(table + body + head, flops, 4 * (layers * 34 * width + (0 if classes else 0.45 * vocab)))
 
 
-def _resnet(shape: Shape, channels: int, classes: int) -> Figures:
+def _t5(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, vocab = shape.width, shape.layers, sizes.vocab
+    reads = layers * (_block(width) + 2 * width) + width
+    writes = layers * (_block(width) + 4 * width * width + 3 * width) + width
+    parameters = vocab * width + reads + writes + 2 * BUCKETS * (shape.heads or 1)
+    # As if every token of the source had one of the target beside it.
+    flops = 6 * (reads + writes + vocab * width) + 36 * layers * (shape.context or 1) * width
+    return Figures(parameters, flops, 4 * (layers * 80 * width + 3 * vocab))
+
+
+def _resnet(shape: Shape, sizes: Sizes) -> Figures:
     width, depth, side = shape.width, shape.layers, math.ceil((shape.image or 32) / 2)
+    channels, classes = sizes.channels, sizes.classes
     parameters = channels * 49 * width + 2 * width
     products = float(channels * 49 * width * side * side)
     values = float(width * side * side)
@@ -129,14 +161,31 @@ def _resnet(shape: Shape, channels: int, classes: int) -> Figures:
     return Figures(parameters, 6 * products, 4 * values)
 
 
-def _vit(shape: Shape, channels: int, classes: int) -> Figures:
+def _vit(shape: Shape, sizes: Sizes) -> Figures:
     width, layers, patch = shape.width, shape.layers, shape.patch or 4
+    channels, classes = sizes.channels, sizes.classes
     places = ((shape.image or 32) // patch) ** 2 + 1
     embed = channels * patch * patch * width + width
     body = layers * (_block(width) + 13 * width)
-    parameters = embed + width + places * width + body + 2 * width + width * classes + classes
+    parameters = embed + width + places * width + body + 2 * width
+    if not classes:
+        told = channels * patch * patch * (width + 1)
+        decodes = width * width + width + DECODER_LAYERS * (_block(width) + 13 * width) + told
+        flops = places * (6 * (embed + body / 4 + decodes) + 12 * (layers / 16 + DECODER_LAYERS) * places * width)
+        parameters += decodes + width + places * width + 2 * width
+        return Figures(parameters, flops, 4 * places * layers * 20 * width)
+    parameters += width * classes + classes
     flops = places * (6 * (embed + body) + 12 * layers * places * width)
     return Figures(parameters, flops, 4 * places * layers * 34 * width)
+
+
+def _patchtst(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, patch, horizon = shape.width, shape.layers, shape.patch or 1, shape.horizon or 1
+    places = (shape.context or 1) // patch
+    embed, head = patch * width + width, places * width * horizon + horizon
+    body = layers * (_block(width) + 13 * width)
+    flops = places * (6 * (embed + body) + 12 * layers * places * width) + 6 * head
+    return Figures(embed + places * width + body + head, flops, 4 * places * layers * 34 * width)
 
 
 ARCHS: dict[str, Arch] = {
@@ -180,6 +229,20 @@ ARCHS: dict[str, Arch] = {
         core_flops=4e10,
         lr=5e-4,
     ),
+    "t5": Arch(
+        title="T5 (encoder and decoder)",
+        settings=("layers", "heads", "width", "context", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, context=64, dropout=0.1),
+            "mini": Shape(layers=4, heads=4, width=128, context=128, dropout=0.1),
+            "small": Shape(layers=6, heads=8, width=384, context=256, dropout=0.1),
+            "base": Shape(layers=12, heads=12, width=768, context=512, dropout=0.1),
+        },
+        figures=_t5,
+        core_flops=3.5e10,
+        lr=1e-3,
+        head=False,
+    ),
     "resnet": Arch(
         title="ResNet (convolutions)",
         settings=("layers", "width", "image"),
@@ -207,6 +270,18 @@ ARCHS: dict[str, Arch] = {
         core_flops=4e10,
         lr=1e-3,
     ),
+    "patchtst": Arch(
+        title="PatchTST (patches of time)",
+        settings=("layers", "heads", "width", "context", "patch", "horizon", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=32, context=64, patch=8, horizon=8, dropout=0.0),
+            "mini": Shape(layers=3, heads=4, width=64, context=128, patch=8, horizon=24, dropout=0.1),
+            "small": Shape(layers=3, heads=8, width=128, context=336, patch=8, horizon=48, dropout=0.2),
+        },
+        figures=_patchtst,
+        core_flops=4e10,
+        lr=1e-3,
+    ),
 }
 
 _CLASSIFIER_METRICS = {
@@ -216,6 +291,8 @@ _CLASSIFIER_METRICS = {
     "macro_recall": HIGHER,
     "loss": LOWER,
 }
+
+_REGRESSION_METRICS = {"rmse": LOWER, "mae": LOWER, "r2": HIGHER, "spearman": HIGHER, "loss": LOWER}
 
 TASKS: dict[str, Task] = {
     "causal-lm": Task(
@@ -252,6 +329,65 @@ TASKS: dict[str, Task] = {
         unit="rows",
         tokenizer=True,
         starts=("masked-lm", "text-classification"),
+        classes=True,
+    ),
+    "multi-label-classification": Task(
+        title="Multi-label classification",
+        kinds=("csv", "jsonl"),
+        roles=("text", "label"),
+        archs=("bert", "lstm"),
+        metrics={"macro_f1": HIGHER, "micro_f1": HIGHER, "exact_match": HIGHER, "loss": LOWER},
+        primary="macro_f1",
+        unit="rows",
+        tokenizer=True,
+        starts=("masked-lm", "multi-label-classification"),
+    ),
+    "text-regression": Task(
+        title="Text regression (tell a number)",
+        kinds=("csv", "jsonl"),
+        roles=("text", "value"),
+        archs=("bert", "lstm"),
+        metrics=_REGRESSION_METRICS,
+        primary="rmse",
+        unit="rows",
+        tokenizer=True,
+        starts=("masked-lm", "text-regression"),
+    ),
+    "token-classification": Task(
+        title="Words with tags (names, parts of speech)",
+        kinds=("csv", "jsonl"),
+        roles=("text", "label"),
+        archs=("bert",),
+        metrics={
+            "entity_f1": HIGHER,
+            "entity_precision": HIGHER,
+            "entity_recall": HIGHER,
+            "word_accuracy": HIGHER,
+            "loss": LOWER,
+        },
+        primary="entity_f1",
+        unit="rows",
+        tokenizer=True,
+        starts=("masked-lm", "token-classification"),
+    ),
+    "text-to-text": Task(
+        title="Text to text (translate, summarise, answer)",
+        kinds=("csv", "jsonl"),
+        roles=("text", "target"),
+        archs=("t5",),
+        metrics={
+            "perplexity": LOWER,
+            "token_accuracy": HIGHER,
+            "chrf": HIGHER,
+            "bleu": HIGHER,
+            "rouge_l": HIGHER,
+            "exact_match": HIGHER,
+            "loss": LOWER,
+        },
+        primary="perplexity",
+        unit="rows",
+        tokenizer=True,
+        starts=("text-to-text",),
     ),
     "image-classification": Task(
         title="Image classification",
@@ -262,7 +398,30 @@ TASKS: dict[str, Task] = {
         primary="accuracy",
         unit="images",
         tokenizer=False,
-        starts=("image-classification",),
+        starts=("masked-image", "image-classification"),
+        classes=True,
+    ),
+    "masked-image": Task(
+        title="Masked images (tell hidden patches)",
+        kinds=("images",),
+        roles=(),
+        archs=("vit",),
+        metrics={"explained": HIGHER, "loss": LOWER},
+        primary="explained",
+        unit="images",
+        tokenizer=False,
+        starts=("masked-image",),
+    ),
+    "forecasting": Task(
+        title="Forecasting (the next numbers of a series)",
+        kinds=("csv", "jsonl"),
+        roles=("value",),
+        archs=("patchtst",),
+        metrics={"mase": LOWER, "mae": LOWER, "rmse": LOWER, "loss": LOWER},
+        primary="mase",
+        unit="windows",
+        tokenizer=False,
+        starts=("forecasting",),
     ),
 }
 

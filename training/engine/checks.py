@@ -3,6 +3,7 @@
 from typing import Any
 
 from training.engine.catalogue import ARCHS, TASKS
+from training.engine.labelling import label_sets
 from training.engine.sizing import (
     chars_of,
     chars_per_token,
@@ -36,10 +37,14 @@ def validate(spec: Spec, profile: Profile, start: Spec | None = None) -> list[Is
     if kind not in task.kinds:
         params = {"task": spec.task, "kinds": " or ".join(task.kinds), "kind": kind}
         return _sorted([*issues, make_issue("data.dataset_version", "kind_unfit", **params)])
-    issues += _columns(spec, profile)
+    issues += _columns(spec, profile) + _clean(spec, profile)
     if not any(issue.level == "error" for issue in issues):
-        issues += _classes(spec, profile) if spec.task.endswith("classification") else []
-        issues += _text_length(spec, profile) if task.packed else _rows(spec, profile)
+        issues += _classes(spec, profile) if task.classes else []
+        issues += _labels(spec, profile) if spec.task == "multi-label-classification" else []
+        if spec.task == "forecasting":
+            issues += _series(spec, profile)
+        else:
+            issues += _text_length(spec, profile) if task.packed else _rows(spec, profile)
         issues += _fit(spec, profile)
     return _sorted(issues)
 
@@ -69,6 +74,15 @@ def _sorted(issues: list[Issue]) -> list[Issue]:
     return sorted(issues, key=lambda issue: issue.level != "error")
 
 
+def _clean(spec: Spec, profile: Profile) -> list[Issue]:
+    """A text is one row: of its characters the form can be mended, but there are no rows to leave out."""
+    if profile.get("kind") != "text":
+        return []
+    clean = spec.data.clean
+    asked = {"duplicates": clean.duplicates, "min_chars": clean.min_chars, "max_chars": clean.max_chars}
+    return [make_issue(f"data.clean.{name}", "clean_rows") for name, value in asked.items() if value]
+
+
 def _columns(spec: Spec, profile: Profile) -> list[Issue]:
     if profile.get("kind") in ("text", "images"):
         return [
@@ -87,6 +101,8 @@ def _columns(spec: Spec, profile: Profile) -> list[Issue]:
             continue
         if role == "text" and found.get("type") not in ("text", "category"):
             issues.append(make_issue(path, "column_type", "warning", column=name, type=found.get("type")))
+        if role == "value" and found.get("type") not in ("number", "integer"):
+            issues.append(make_issue(path, "column_numbers", column=name))
         if found.get("missing"):
             params = {"missing": found["missing"], "rows": profile.get("rows"), "column": name}
             issues.append(make_issue(path, "column_missing_values", "warning", **params))
@@ -122,8 +138,20 @@ def _classes(spec: Spec, profile: Profile) -> list[Issue]:
     return issues
 
 
+def _labels(spec: Spec, profile: Profile) -> list[Issue]:
+    path, name, cells = "data.columns.label", spec.data.columns["label"], classes_of(spec, profile)
+    if cells is None:  # too many different cells to be listed: no sign of anything wrong
+        return []
+    sets = label_sets(cells)
+    if len({label for labels in sets for label in labels}) < 2:
+        return [make_issue(path, "classes_few", column=name, count=1)]
+    if max(map(len, sets)) < 2:
+        return [make_issue(path, "labels_single", "warning", column=name)]
+    return []
+
+
 def _rows(spec: Spec, profile: Profile) -> list[Issue]:
-    classes = classes_of(spec, profile)
+    classes = classes_of(spec, profile) if TASKS[spec.task].classes else None
     rows = sum(classes.values()) if classes else int(profile.get("rows") or 0)
     if rows < MIN_ROWS:
         return [make_issue("data.dataset_version", "rows_few", rows=rows, limit=MIN_ROWS)]
@@ -136,7 +164,7 @@ def _rows(spec: Spec, profile: Profile) -> list[Issue]:
     left = int(rows * train_share(spec))
     if not issues and spec.train.batch > left:
         issues.append(make_issue("train.batch", "batch_large", batch=spec.train.batch, rows=left))
-    if spec.task == "text-classification":
+    if TASKS[spec.task].unit == "rows":
         context = spec.shape.context or 1
         longest = (column(profile, spec.data.columns.get("text")) or {}).get("p95_chars") or 0
         if longest / chars_per_token(spec) > context:
@@ -160,6 +188,19 @@ def _text_length(spec: Spec, profile: Profile) -> list[Issue]:
         if tokens * share < context + 1:
             issues.append(make_issue(f"data.split.{part}", "part_short", part=part, context=context))
     return issues
+
+
+def _series(spec: Spec, profile: Profile) -> list[Issue]:
+    needed = (spec.shape.context or 1) + (spec.shape.horizon or 1)
+    rows = int(profile.get("rows") or 0)
+    held_out = sum(max(spec.shape.horizon or 1, round(rows * share)) for share in _held_out(spec))
+    if rows - held_out < needed:
+        return [make_issue("model.context", "series_short", numbers=max(0, rows - held_out), needed=needed)]
+    return []
+
+
+def _held_out(spec: Spec) -> tuple[float, float]:
+    return spec.data.split.valid, spec.data.split.test
 
 
 def _fit(spec: Spec, profile: Profile) -> list[Issue]:

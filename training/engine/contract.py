@@ -31,6 +31,7 @@ from training.engine.protocol import (
 from training.engine.sizing import Estimate, default_spec, estimate, guess_columns
 from training.engine.spec import (
     SPEC_VERSION,
+    CleanSpec,
     DataSpec,
     EvalSpec,
     KeepSpec,
@@ -68,6 +69,7 @@ __all__ = [
     "SPEC_VERSION",
     "STOPPED",
     "TASKS",
+    "CleanSpec",
     "DataSpec",
     "Estimate",
     "EvalSpec",

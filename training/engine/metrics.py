@@ -1,6 +1,7 @@
 """Figures of merit in numpy, with 95 % bootstrap intervals. Tests hold them equal to scikit-learn or to hand counts."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,11 @@ def classification_scores(matrix: np.ndarray) -> dict[str, np.ndarray]:
 
 def class_table(matrix: np.ndarray, labels: list[str]) -> dict[str, dict[str, Any]]:
     """Precision, recall, F1 and rows of each class."""
-    hits, truth, guess = np.diagonal(matrix), matrix.sum(1), matrix.sum(0)
+    return hits_table(np.diagonal(matrix), matrix.sum(1), matrix.sum(0), labels)
+
+
+def hits_table(hits: np.ndarray, truth: np.ndarray, guess: np.ndarray, labels: list[str]) -> dict[str, dict[str, Any]]:
+    """Precision, recall, F1 and rows of each label, from how often it was right, true and guessed."""
     table = {}
     for i, label in enumerate(labels):
         table[label] = {
@@ -54,6 +59,86 @@ def classification_interval(matrix: np.ndarray, metric: str, seed: int = 0) -> l
     count = int(matrix.sum())
     draws = generator(seed).multinomial(count, matrix.ravel() / count, size=DRAWS)
     return _middle(classification_scores(draws.reshape(DRAWS, *matrix.shape))[metric])
+
+
+def calibration(right: np.ndarray, surety: np.ndarray) -> dict[str, Any]:
+    """How far surety is from being right: expected calibration error (Guo et al. 2017), by tenths of surety."""
+    tenth = np.minimum((surety * 10).astype(int), 9)
+    bins: list[dict[str, Any]] = [{"rows": int(n)} for n in np.bincount(tenth, minlength=10)]
+    error = 0.0
+    for n, found in enumerate(bins):
+        if found["rows"]:
+            own = tenth == n
+            found["surety"] = round(float(surety[own].mean()), 6)
+            found["accuracy"] = round(float(right[own].mean()), 6)
+            error += own.mean() * abs(surety[own].mean() - right[own].mean())
+    return {"ece": round(float(error), 6), "bins": bins}
+
+
+def label_sums(truth: np.ndarray, guess: np.ndarray, nats: np.ndarray) -> np.ndarray:
+    """What `label_scores` wants summed, a row for each item; truth and guess are 0 or 1 (items, labels)."""
+    exact = (truth == guess).all(1)
+    return np.column_stack([truth * guess, truth, guess, exact, nats, np.ones(len(truth))]).astype(float)
+
+
+def label_scores(sums: np.ndarray) -> dict[str, np.ndarray]:
+    """Macro and micro F1 of labels, share of wholly right rows, and loss, from sums (…, 3 labels + 3).
+
+    As scikit-learn with zero_division=0: a label that is neither true nor guessed anywhere does not count.
+    """
+    hits, truth, guess = np.split(sums[..., :-3], 3, axis=-1)
+    f1 = 2 * hits / np.maximum(truth + guess, 1)
+    present = np.maximum(((truth + guess) > 0).sum(-1), 1)
+    return {
+        "macro_f1": f1.sum(-1) / present,
+        "micro_f1": 2 * hits.sum(-1) / np.maximum((truth + guess).sum(-1), 1),
+        "exact_match": sums[..., -3] / sums[..., -1],
+        "loss": sums[..., -2] / sums[..., -1],
+    }
+
+
+def entity_scores(sums: np.ndarray) -> dict[str, np.ndarray]:
+    """Figures of tagged words from sums (…, right, true and guessed entities of each type, right words, nats, words).
+
+    An entity counts when type, beginning and end are right; precision, recall and F1 are over all types together.
+    """
+    hits, truth, guess = (part.sum(-1) for part in np.split(sums[..., :-3], 3, axis=-1))
+    words = np.maximum(sums[..., -1], 1)
+    return {
+        "entity_f1": 2 * hits / np.maximum(truth + guess, 1),
+        "entity_precision": hits / np.maximum(guess, 1),
+        "entity_recall": hits / np.maximum(truth, 1),
+        "word_accuracy": sums[..., -3] / words,
+        "loss": sums[..., -2] / words,
+    }
+
+
+def regression_scores(truth: np.ndarray, guess: np.ndarray, deviation: float) -> dict[str, float]:
+    """Errors in the unit of the numbers, R², rank correlation; loss in squared deviations of the training part.
+
+    Where all true numbers are the same there is nothing to explain: R² is 0, as is the correlation of a constant.
+    """
+    error, spread = truth - guess, truth - truth.mean()
+    square, whole = float((error**2).mean()), float((spread**2).mean())
+    return {
+        "rmse": math.sqrt(square),
+        "mae": float(abs(error).mean()),
+        "r2": 1 - square / whole if whole else 0.0,
+        "spearman": _correlation(_ranks(truth), _ranks(guess)),
+        "loss": square / deviation**2,
+    }
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Places in order; equal values share the mean of theirs."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    size = math.sqrt(float((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum()) / size if size else 0.0
 
 
 def text_scores(nats: float, tokens: int, tokens_per_byte: float | None, hits: int) -> dict[str, float]:
@@ -78,6 +163,20 @@ def text_interval(
         scores = text_scores(float(nats[draw].sum()), int(tokens[draw].sum()), tokens_per_byte, int(hits[draw].sum()))
         values.append(scores[metric])
     return _middle(np.array(values))
+
+
+def sums_interval(sums: np.ndarray, score: Callable[[np.ndarray], np.ndarray], seed: int = 0) -> list[float]:
+    """95 % interval of what `score` makes of summed rows (…, columns), when rows are drawn again."""
+    chance, count, at_once = generator(seed), len(sums), 50
+    even = np.full(count, 1 / count)
+    draws = [chance.multinomial(count, even, size=at_once) @ sums for _ in range(DRAWS // at_once)]
+    return _middle(score(np.concatenate(draws)))
+
+
+def rows_interval(rows: np.ndarray, score: Callable[[np.ndarray], float], seed: int = 0) -> list[float]:
+    """95 % interval of what `score` makes of rows, when they are drawn again."""
+    chance = generator(seed)
+    return _middle(np.array([score(rows[chance.integers(len(rows), size=len(rows))]) for _ in range(DRAWS)]))
 
 
 def mean_interval(values: np.ndarray, seed: int = 0) -> list[float]:

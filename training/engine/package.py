@@ -13,11 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from training.engine.catalogue import ARCHS, TASKS
+from training.engine.catalogue import ARCHS, TASKS, Sizes
 from training.engine.checkpoint import file_sha256, fsync
 from training.engine.events import finite
 from training.engine.protocol import PACKAGE_DIR
-from training.engine.registry import Sizes, net_module
+from training.engine.registry import net_module
+from training.engine.report import REPORT
 from training.engine.spec import Spec
 from training.engine.tasks.base import Task
 
@@ -27,12 +28,25 @@ PIPELINES = {
     "causal-lm": "text-generation",
     "masked-lm": "fill-mask",
     "text-classification": "text-classification",
+    "multi-label-classification": "text-classification",
+    "text-regression": "text-classification",
+    "token-classification": "token-classification",
+    "text-to-text": "text2text-generation",
+    "forecasting": "time-series-forecasting",
+    "masked-image": "image-feature-extraction",
     "image-classification": "image-classification",
 }
 
 
 def write_package(
-    run_dir: Path, *, spec: Spec, task: Task, net: nn.Module, resolved: dict[str, Any], results: dict[str, Any]
+    run_dir: Path,
+    *,
+    spec: Spec,
+    task: Task,
+    net: nn.Module,
+    resolved: dict[str, Any],
+    results: dict[str, Any],
+    report: dict[str, Any],
 ) -> str:
     """Write the package beside and swap it in; returns its folder relative to the run folder."""
     temporary, final = run_dir / f"{PACKAGE_DIR}.tmp", run_dir / PACKAGE_DIR
@@ -47,9 +61,14 @@ def write_package(
         _write_json(temporary / "tokenizer_config.json", _tokenizer_config(spec))
     if spec.task == "causal-lm":
         _write_json(temporary / "generation_config.json", {"bos_token_id": 0, "eos_token_id": 0, "do_sample": True})
+    if spec.task == "text-to-text":
+        ends = {"decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": config["eos_token_id"]}
+        most = {"max_length": spec.shape.context}
+        _write_json(temporary / "generation_config.json", ends | most)
     _write_json(temporary / "spec.json", spec.to_json())
     _write_json(temporary / "resolved.json", resolved)
     _write_json(temporary / "metrics.json", finite(results))
+    _write_json(temporary / REPORT, finite(report))
     (temporary / "README.md").write_text(card(spec, resolved, results), encoding="utf-8")
     _write_json(temporary / MANIFEST, manifest(temporary))
     for path in temporary.iterdir():
@@ -103,6 +122,9 @@ def _tokenizer_config(spec: Spec) -> dict[str, Any]:
     if spec.task == "causal-lm":
         ends = {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}
         return config | ends | {"model_input_names": ["input_ids", "attention_mask"]}
+    if spec.task == "text-to-text":
+        names = {"pad_token": "<pad>", "unk_token": "<unk>", "eos_token": "</s>"}
+        return config | names | {"model_input_names": ["input_ids", "attention_mask"]}
     names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
     if spec.task == "masked-lm":
         names |= {"mask_token": "[MASK]"}

@@ -10,7 +10,7 @@ from typing import Any
 from training.engine.checkpoint import file_sha256, fsync
 from training.engine.errors import DataError
 from training.engine.protocol import InputData
-from training.engine.spec import Spec, canonical_json
+from training.engine.spec import CleanSpec, Spec, canonical_json
 from training.engine.tasks.base import Task
 
 PREPARE_VERSION = 1
@@ -34,6 +34,8 @@ def prepared_folder(spec: Spec, data: InputData, task: Task, cache: Path) -> tup
         "modes": sorted((data.profile.get("image") or {}).get("modes") or []),
         "task_key": task.prepare_key(),
     }
+    if spec.data.clean != CleanSpec():
+        key["clean"] = spec.to_json()["data"]["clean"]
     name = hashlib.sha256(canonical_json(key)).hexdigest()
     folder = cache / name
     meta = _checked(folder)
@@ -46,7 +48,7 @@ def prepared_folder(spec: Spec, data: InputData, task: Task, cache: Path) -> tup
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     try:
-        facts = task.prepare(data, temporary)
+        facts = task.prepare(data, temporary) | task.cleaner.facts()
         meta = _seal(temporary, key, facts)
         try:
             temporary.rename(folder)

@@ -63,7 +63,7 @@ EVENTS: dict[str, dict[str, str]] = {
         "loss": "mean training loss since the last progress, or null",
         "lr": "learning rate",
         "rate": "units per second",
-        "unit": "tokens, rows or images",
+        "unit": "tokens, rows, images or windows",
         "eta_s": "seconds to the end of training, or null",
     },
     "metric": {"step": "step", "values": "value by '<part>/<metric>'"},

@@ -102,11 +102,12 @@ def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def read_images(
-    path: Path, side: int, channels: int, profile: dict[str, Any], stop: Stop
+    path: Path, side: int, channels: int, profile: dict[str, Any], stop: Stop, *, labelled: bool = True
 ) -> Iterator[tuple[str, str, np.ndarray]]:
     """(file name, label, pixels) of each labelled image, sorted by name; pixels are uint8 (channels, side, side).
 
-    Labels are the folders below `image.top` of the profile, or stand in the table `image.labels_file`.
+    Labels are the folders below `image.top` of the profile, or stand in the table `image.labels_file`. Not `labelled`:
+    all images, in whatever folder or table, with an empty label.
     """
     try:
         archive = zipfile.ZipFile(path, metadata_encoding=profile.get("encoding"))
@@ -116,7 +117,9 @@ def read_images(
         members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
         image = profile.get("image") or {}
         top = image.get("top") or ""
-        if image.get("labels_from") == "table":
+        if not labelled:
+            labels = {name: "" for name in members if _is_image(name.split("/"))}
+        elif image.get("labels_from") == "table":
             labels = _table_labels(archive, members, top, image.get("labels_file") or f"{top}labels.csv")
         else:
             labels = _folder_labels(members, top)
@@ -131,9 +134,14 @@ def _folder_labels(members: dict[str, zipfile.ZipInfo], top: str) -> dict[str, s
     labels = {}
     for name in members:
         *folders, file = name.removeprefix(top).split("/")
-        if folders and file.lower().endswith(IMAGE_ENDINGS) and not file.startswith("._") and "__MACOSX" not in folders:
+        if folders and _is_image([*folders, file]):
             labels[name] = folders[-1]
     return labels
+
+
+def _is_image(parts: list[str]) -> bool:
+    *folders, file = parts
+    return file.lower().endswith(IMAGE_ENDINGS) and not file.startswith("._") and "__MACOSX" not in folders
 
 
 def _table_labels(
@@ -193,19 +201,29 @@ def _member_bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 
 
 def _decode(archive: zipfile.ZipFile, info: zipfile.ZipInfo, side: int, channels: int) -> np.ndarray:
-    from PIL import Image  # only runs on images need it
-
     data = _member_bytes(archive, info)
     try:
+        return decode_image(data, side, channels)
+    except ValueError as error:
+        raise DataError("data_file", name=info.filename, problem=str(error)) from None
+
+
+def decode_image(data: bytes, side: int, channels: int) -> np.ndarray:
+    """An image file as bytes (channels, side, side). Raises ValueError with what is wrong with it."""
+    from PIL import Image  # only runs on images need it
+
+    pixels = None
+    try:
         with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise DataError("data_file", name=info.filename, problem="it has too many pixels")
-            plain = _eight_bits(image).convert("L" if channels == 1 else "RGB")
-            if plain.size != (side, side):
-                plain = plain.resize((side, side), Image.Resampling.BILINEAR)
-            pixels = np.asarray(plain, dtype=np.uint8)
+            if image.width * image.height <= MAX_PIXELS:
+                plain = _eight_bits(image).convert("L" if channels == 1 else "RGB")
+                if plain.size != (side, side):
+                    plain = plain.resize((side, side), Image.Resampling.BILINEAR)
+                pixels = np.asarray(plain, dtype=np.uint8)
     except (*UNREADABLE, Image.DecompressionBombError):
-        raise DataError("data_file", name=info.filename, problem="it is not a readable PNG, JPEG or WebP") from None
+        raise ValueError("it is not a readable PNG, JPEG or WebP") from None
+    if pixels is None:
+        raise ValueError("it has too many pixels")
     return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
 
 

@@ -1,24 +1,14 @@
 """Where the code of each task and architecture lives. A name becomes a module only when a run needs it."""
 
-import dataclasses
 import importlib
 from types import ModuleType
-
-
-@dataclasses.dataclass(frozen=True)
-class Sizes:
-    """What the data decides about a net: vocabulary and padding token, image channels and side, classes."""
-
-    vocab: int = 0
-    pad: int = 0
-    channels: int = 0
-    classes: int = 0
-
 
 NETS = {
     "gpt": "training.engine.nets.gpt",
     "lstm": "training.engine.nets.lstm",
     "bert": "training.engine.nets.bert",
+    "t5": "training.engine.nets.t5",
+    "patchtst": "training.engine.nets.patchtst",
     "resnet": "training.engine.nets.resnet",
     "vit": "training.engine.nets.vit",
 }
@@ -27,6 +17,12 @@ TASK_MODULES = {
     "causal-lm": "training.engine.tasks.causal_lm",
     "masked-lm": "training.engine.tasks.masked_lm",
     "text-classification": "training.engine.tasks.text_classification",
+    "multi-label-classification": "training.engine.tasks.multi_label_classification",
+    "text-regression": "training.engine.tasks.text_regression",
+    "token-classification": "training.engine.tasks.token_classification",
+    "text-to-text": "training.engine.tasks.text_to_text",
+    "forecasting": "training.engine.tasks.forecasting",
+    "masked-image": "training.engine.tasks.masked_image",
     "image-classification": "training.engine.tasks.image_classification",
 }
 

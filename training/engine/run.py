@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from training.engine import checkpoint, device, listeners, package, prepare, protocol, start
+from training.engine import checkpoint, device, listeners, package, prepare, protocol, report, start
 from training.engine.checkpoint import Owner
 from training.engine.errors import EngineError, Stop, StopRequestedError
 from training.engine.events import EventLog, finite
@@ -116,6 +116,10 @@ class _Attempt:
         self.task.open(folder, self.prepared["facts"])
         if self.prepared["facts"].get("skipped"):
             self.events.warn("rows_skipped", count=self.prepared["facts"]["skipped"])
+        cleaned = self.prepared["facts"].get("cleaned") or {}
+        removed = {why: cleaned.get(why, 0) for why in ("duplicates", "short", "long")}
+        if any(removed.values()):
+            self.events.warn("rows_removed", **removed)
         loop = self._build()
         if found is not None:
             self._restore(loop, found)
@@ -242,7 +246,13 @@ class _Attempt:
             "peak_memory_bytes": device.peak_memory_bytes(),
         }
         out = package.write_package(
-            self.folder, spec=spec, task=self.task, net=loop.net, resolved=self._resolved(loop), results=results
+            self.folder,
+            spec=spec,
+            task=self.task,
+            net=loop.net,
+            resolved=self._resolved(loop),
+            results=results,
+            report=report.report_of(spec, self.task, judged, results, self.prepared["facts"]),
         )
         final = {
             "step": state.step,

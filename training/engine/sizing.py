@@ -4,7 +4,8 @@ import dataclasses
 import math
 from typing import Any
 
-from training.engine.catalogue import ARCHS, TASKS, Figures
+from training.engine.catalogue import ARCHS, TASKS, Figures, Sizes
+from training.engine.labelling import label_sets
 from training.engine.spec import (
     DataSpec,
     EvalSpec,
@@ -72,6 +73,8 @@ def vocab_of(spec: Spec, profile: Profile) -> int:
         return 0
     if spec.tokenizer.kind == "byte":
         return 261
+    if spec.tokenizer.kind == "protein":
+        return 30
     return spec.tokenizer.vocab or 100
 
 
@@ -86,17 +89,35 @@ def train_units(spec: Spec, profile: Profile) -> tuple[int, int]:
         context = spec.shape.context or 1
         tokens = chars_of(spec, profile) * train_share(spec) / chars_per_token(spec)
         return max(0, int(tokens) // context), context
-    return int((profile.get("rows") or 0) * train_share(spec)), 1
+    rows = int((profile.get("rows") or 0) * train_share(spec))
+    if spec.task == "forecasting":
+        return max(0, rows - (spec.shape.context or 1) - (spec.shape.horizon or 1) + 1), 1
+    return rows, 1
+
+
+def sizes_of(spec: Spec, profile: Profile) -> Sizes:
+    """What the data will decide about the net, as far as the profile tells."""
+    modes = (profile.get("image") or {}).get("modes") or ["RGB"]
+    channels = 1 if set(modes) <= {"1", "L", "LA", "I;16"} else 3
+    each = spec.task == "token-classification"
+    return Sizes(vocab=vocab_of(spec, profile), channels=channels, classes=_answers(spec, profile), each=each)
+
+
+def _answers(spec: Spec, profile: Profile) -> int:
+    """Outputs of the head; 0 where the vocabulary says them."""
+    if spec.task == "text-regression":
+        return 1
+    cells = classes_of(spec, profile) or {}
+    if spec.task == "multi-label-classification":
+        return len({label for labels in label_sets(cells) for label in labels}) or 8
+    if spec.task == "token-classification":
+        return len({tag for cell in cells for tag in cell.split()}) or 8
+    return len(cells) or 2 if TASKS[spec.task].classes else 0
 
 
 def figures(spec: Spec, profile: Profile) -> Figures:
     """Parameters, FLOP and activation bytes per token or image of the net a spec describes."""
-    size = vocab_of(spec, profile)
-    if spec.task == "image-classification":
-        modes = (profile.get("image") or {}).get("modes") or ["RGB"]
-        size = 1 if set(modes) <= {"1", "L", "LA", "I;16"} else 3
-    classes = 0 if TASKS[spec.task].packed else len(classes_of(spec, profile) or {}) or 2
-    return ARCHS[spec.model.arch].figures(spec.shape, size, classes)
+    return ARCHS[spec.model.arch].figures(spec.shape, sizes_of(spec, profile))
 
 
 def estimate(spec: Spec, profile: Profile) -> Estimate:
@@ -114,7 +135,7 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
     if spec.train.max_steps is not None:
         steps = min(steps, spec.train.max_steps)
     per_item = units_each
-    if spec.task == "text-classification":
+    if TASKS[spec.task].unit == "rows":
         found = column(profile, spec.data.columns.get("text")) or {}
         mean = (found.get("mean_chars") or 100) / chars_per_token(spec) + 2
         per_item = max(1, min(spec.shape.context or 1, int(mean)))
@@ -138,7 +159,7 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
 
 
 def guess_columns(task: str, profile: Profile) -> dict[str, str]:
-    """The columns a person would most likely choose: the first label candidate, and the longest text."""
+    """The columns a person would most likely choose: the first label candidate, the longest text, the finest number."""
     roles = TASKS[task].roles
     if not roles or profile.get("kind") in ("text", "images"):
         return {}
@@ -149,17 +170,30 @@ def guess_columns(task: str, profile: Profile) -> dict[str, str]:
         if candidates:
             chosen["label"] = candidates[0]
     texts = [c for c in columns if c.get("type") in ("text", "category") and c.get("name") != chosen.get("label")]
+    texts = sorted(texts, key=lambda c: c.get("mean_chars") or 0, reverse=True)
     if "text" in roles and texts:
-        chosen["text"] = max(texts, key=lambda c: c.get("mean_chars") or 0)["name"]
+        chosen["text"] = texts[0]["name"]
+    if "label" in roles and "label" not in chosen and not TASKS[task].classes and len(texts) > 1:
+        chosen["label"] = texts[1]["name"]
+    if "target" in roles and len(texts) > 1:
+        # Of the two longest texts the one that stands first is read.
+        both = {c["name"] for c in texts[:2]}
+        chosen["text"], chosen["target"] = [c["name"] for c in columns if c.get("name") in both]
+    numbers = [c for c in columns if c.get("type") in ("number", "integer")]
+    if "value" in roles and numbers:
+        chosen["value"] = max(numbers, key=lambda c: (c["type"] == "number", c.get("distinct") or 0))["name"]
     return chosen
 
 
 def default_spec(task: str, profile: Profile, dataset_version: str) -> Spec:
     """A spec that suits the size of the data and a processor without GPU: minutes, not hours."""
+    if TASKS[task].unit == "rows":
+        return _default_rows(task, profile, dataset_version)
     build = {
         "causal-lm": _default_lm,
         "masked-lm": _default_masked,
-        "text-classification": _default_text,
+        "forecasting": _default_series,
+        "masked-image": _default_masked_images,
         "image-classification": _default_images,
     }[task]
     return build(profile, dataset_version)
@@ -225,21 +259,39 @@ def _default_masked(profile: Profile, dataset_version: str) -> Spec:
     return dataclasses.replace(spec, eval=EvalSpec(every_steps=max(1, steps // 8), samples=4))
 
 
-def _default_text(profile: Profile, dataset_version: str) -> Spec:
+def _default_rows(task: str, profile: Profile, dataset_version: str) -> Spec:
     rows = int(profile.get("rows") or 0)
-    columns = guess_columns("text-classification", profile)
+    columns = guess_columns(task, profile)
     found = column(profile, columns.get("text")) or {}
     longest = (found.get("p95_chars") or 200) / 2.5 + 2
     context = next((c for c in (32, 64, 128, 256) if c >= longest), 256)
-    size = "nano" if rows < 5_000 else "mini"
+    arch, size = TASKS[task].archs[0], "nano" if rows < 5_000 else "mini"
     epochs = max(2, min(20, round(20_000 / max(1, rows))))
     return Spec(
         v=1,
-        task="text-classification",
+        task=task,
         data=DataSpec(dataset_version=dataset_version, columns=columns, split=_split(rows)),
         tokenizer=TokenizerSpec("bpe", 2_000 if rows < 20_000 else 8_000),
-        model=ModelSpec(arch="bert", size=size, context=context),
-        train=TrainSpec(epochs=epochs, batch=32, lr=1e-3 if size == "nano" else 5e-4, warmup=0.1, patience=5),
+        model=ModelSpec(arch=arch, size=size, context=context),
+        train=TrainSpec(
+            epochs=epochs, batch=32, lr=ARCHS[arch].lr * (2 if size == "nano" else 1), warmup=0.1, patience=5
+        ),
+    )
+
+
+def _default_series(profile: Profile, dataset_version: str) -> Spec:
+    rows = int(profile.get("rows") or 0)
+    size = "nano" if rows < 3_000 else "mini"
+    context = next((c for c in (64, 32, 16) if rows >= 10 * c), 8) if size == "nano" else None
+    epochs = max(2, min(30, round(60_000 / max(1, rows))))
+    return Spec(
+        v=1,
+        task="forecasting",
+        data=DataSpec(
+            dataset_version=dataset_version, columns=guess_columns("forecasting", profile), split=_split(rows)
+        ),
+        model=ModelSpec(arch="patchtst", size=size, context=context, patch=None if context != 8 else 4),
+        train=TrainSpec(epochs=epochs, batch=32, lr=1e-3, warmup=0.1, weight_decay=0.01, patience=5),
     )
 
 
@@ -255,6 +307,15 @@ def _default_images(profile: Profile, dataset_version: str) -> Spec:
         model=ModelSpec(arch="resnet", size=size, image=image),
         train=TrainSpec(epochs=epochs, batch=32, lr=3e-3, warmup=0.1, weight_decay=0.05),
     )
+
+
+def _default_masked_images(profile: Profile, dataset_version: str) -> Spec:
+    """As a classifier of the same images, but with a transformer, and learning from what is hidden: more passes."""
+    like = _default_images(profile, dataset_version)
+    image = like.shape.image or 32
+    train = dataclasses.replace(like.train, epochs=min(100, 3 * (like.train.epochs or 1)), lr=1e-3)
+    model = ModelSpec(arch="vit", size="nano", image=image, patch=image // 8)
+    return dataclasses.replace(like, task="masked-image", model=model, train=train)
 
 
 def _split(rows: int) -> SplitSpec:

@@ -11,7 +11,7 @@ import hashlib
 import json
 from typing import Any
 
-from training.engine.catalogue import ARCHS, METRICS, ROLES, SIZES, TASKS, Shape
+from training.engine.catalogue import ARCHS, METRICS, ROLES, SETTINGS, SIZES, TASKS, Shape
 from training.engine.strict import Issue, SpecError, make_issue, option, parse_json, plain, read, schema
 
 SPEC_VERSION = 1
@@ -30,19 +30,33 @@ class SplitSpec:
 
 
 @dataclasses.dataclass(frozen=True)
+class CleanSpec:
+    """What is done to rows of text, or left out, before anything is learnt; the run says how many."""
+
+    unicode: bool = option("Bring characters into one form (Unicode NFC)", False)
+    duplicates: bool = option("Leave out rows whose text stood in an earlier row", False)
+    min_chars: int | None = option("Leave out texts of fewer characters", None, ge=1, le=1_000_000)
+    max_chars: int | None = option("Leave out texts of more characters", None, ge=1, le=10_000_000)
+
+
+@dataclasses.dataclass(frozen=True)
 class DataSpec:
     """Which dataset version, and which of its columns play which role."""
 
     dataset_version: str = option("Id of the dataset version", pattern=UUID)
     columns: dict[str, str] = option("Column name by role", factory=dict, choices=ROLES)
     split: SplitSpec = option("Validation and test parts", factory=SplitSpec)
+    clean: CleanSpec = option("Cleaning of rows of text", factory=CleanSpec)
 
 
 @dataclasses.dataclass(frozen=True)
 class TokenizerSpec:
     """How text becomes tokens."""
 
-    kind: str = option("Characters, bytes, or byte pairs learnt from the text", choices=("char", "byte", "bpe"))
+    kind: str = option(
+        "Characters, bytes, byte pairs learnt from the text, atoms and bonds of SMILES, or residues of proteins",
+        choices=("char", "byte", "bpe", "smiles", "protein"),
+    )
     vocab: int | None = option("Number of tokens at most; bpe needs it", None, ge=16, le=200_000)
 
 
@@ -61,7 +75,8 @@ class ModelSpec:
     width: int | None = option("Numbers that represent one token or place", None, ge=8, le=16_384)
     context: int | None = option("Tokens seen at once", None, ge=8, le=32_768)
     image: int | None = option("Side of the square images in pixels", None, ge=8, le=1_024)
-    patch: int | None = option("Side of one patch in pixels", None, ge=1, le=64)
+    patch: int | None = option("Side of one patch in pixels; of a series, numbers in one patch", None, ge=1, le=64)
+    horizon: int | None = option("Numbers of a series told at once", None, ge=1, le=4_096)
     dropout: float | None = option("Share of values dropped while learning", None, ge=0, lt=1)
 
 
@@ -169,8 +184,10 @@ class Spec:
         for part in ("keep", "limits", "resources"):
             del obj[part]
         obj["train"].pop("threads")
-        for name in ("start", "learn_layers"):
-            # Specs from before there were starts keep their identity, and their runs can be resumed.
+        if self.data.clean == CleanSpec():
+            del obj["data"]["clean"]
+        for name in ("start", "learn_layers", "horizon"):
+            # Specs from before there were these keep their identity, and their runs can be resumed.
             if obj["model"][name] is None:
                 del obj["model"][name]
         return hashlib.sha256(canonical_json(obj)).hexdigest()
@@ -231,10 +248,16 @@ def contradictions(spec: Spec) -> list[Issue]:
         if role not in task.roles:
             issues.append(make_issue(f"data.columns.{role}", "column_unused", task=spec.task, role=role))
     columns = spec.data.columns
-    if "label" in columns and columns.get("text") == columns["label"]:
-        issues.append(make_issue("data.columns.label", "column_same", column=columns["label"]))
+    for role, name in columns.items():
+        if role != "text" and name in [columns.get("text"), *(columns[other] for other in columns if other < role)]:
+            issues.append(make_issue(f"data.columns.{role}", "column_same", column=name))
+    clean = spec.data.clean
+    if clean != CleanSpec() and not task.tokenizer:
+        issues.append(make_issue("data.clean", "clean_unused", task=spec.task))
+    if clean.min_chars is not None and clean.max_chars is not None and clean.min_chars > clean.max_chars:
+        issues.append(make_issue("data.clean.min_chars", "clean_range", least=clean.min_chars, most=clean.max_chars))
     issues += _tokenizer_contradictions(spec)
-    for name in ("layers", "heads", "width", "context", "image", "patch", "dropout"):
+    for name in SETTINGS:
         if getattr(spec.model, name) is not None and name not in arch.settings:
             issues.append(make_issue(f"model.{name}", "setting_unused", setting=name, arch=spec.model.arch))
     if spec.model.size not in arch.sizes:
@@ -252,6 +275,8 @@ def contradictions(spec: Spec) -> list[Issue]:
         issues.append(make_issue("model.heads", "heads_width", width=shape.width, heads=shape.heads))
     if shape.patch is not None and shape.image is not None and shape.image % shape.patch:
         issues.append(make_issue("model.patch", "patch_image", image=shape.image, patch=shape.patch))
+    if shape.patch is not None and shape.context is not None and shape.context % shape.patch:
+        issues.append(make_issue("model.patch", "patch_context", context=shape.context, patch=shape.patch))
     return issues
 
 

@@ -1,6 +1,8 @@
-"""Text to tokens and back: characters and bytes by table, byte pairs by the tokenizers library; one tokenizer.json."""
+"""Text to tokens and back: characters and bytes by table, the rest by the tokenizers library; one tokenizer.json."""
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -9,10 +11,16 @@ import numpy as np
 from training.engine.spec import TokenizerSpec
 
 END, UNKNOWN = "<|endoftext|>", "<|unknown|>"
+UNKNOWNS = (UNKNOWN, "[UNK]", "<unk>")
 LM_SPECIALS = (END, UNKNOWN)
 CLASSIFIER_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 MASKED_SPECIALS = (*CLASSIFIER_SPECIALS, "[MASK]")
+SEQ2SEQ_SPECIALS = ("<pad>", "<unk>", "</s>")
 DEFAULT_CHARS = 2_000
+# An atom with its brackets, an atom of two letters, the number of a ring of two digits, or else one character.
+SMILES = r"\[[^\[\]]+\]|Br|Cl|%[0-9]{2}|."
+# The twenty amino acids, the two rare ones, what cannot be told apart, and what is not known.
+RESIDUES = "ACDEFGHIKLMNPQRSTVWYUOBZX"
 CHUNK_CHARS = 200_000
 
 
@@ -44,7 +52,7 @@ class Tokenizer:
         elif kind == "byte":
             self._ids = np.array([self.vocab[c] for c in byte_alphabet()], dtype=np.int64)
         else:
-            from tokenizers import Tokenizer as FastTokenizer  # only byte pairs need the library
+            from tokenizers import Tokenizer as FastTokenizer  # characters and bytes do without the library
 
             self._fast = FastTokenizer.from_str(json.dumps(document))
 
@@ -53,7 +61,7 @@ class Tokenizer:
         if self.kind == "char":
             points = np.frombuffer(text.encode("utf-32-le", "replace"), dtype=np.uint32)
             place = np.searchsorted(self._points, points).clip(max=len(self._points) - 1)
-            unknown = self.specials.get(UNKNOWN, self.specials.get("[UNK]", 0))
+            unknown = next((self.specials[name] for name in UNKNOWNS if name in self.specials), 0)
             return np.where(self._points[place] == points, self._ids[place], unknown)
         if self.kind == "byte":
             return self._ids[np.frombuffer(text.encode("utf-8", "replace"), dtype=np.uint8)]
@@ -85,6 +93,8 @@ class Tokenizer:
 def load_tokenizer(path: Path) -> Tokenizer:
     """Read a tokenizer.json written by this module."""
     document = json.loads(path.read_text(encoding="utf-8"))
+    if document["model"]["type"] == "WordLevel":
+        return Tokenizer("smiles", document)
     if document["model"]["merges"]:
         return Tokenizer("bpe", document)
     if document["pre_tokenizer"] is None:
@@ -96,6 +106,10 @@ def train_tokenizer(spec: TokenizerSpec, texts: Iterable[str], specials: tuple[s
     """Learn a vocabulary from the training part. `specials` holds the unknown token second."""
     if spec.kind == "byte":
         return Tokenizer("byte", _document(specials, byte_alphabet(), byte_level=True))
+    if spec.kind == "protein":
+        return Tokenizer("char", _document(specials, sorted(RESIDUES), byte_level=False))
+    if spec.kind == "smiles":
+        return _train_smiles(spec.vocab or DEFAULT_CHARS, texts, specials)
     if spec.kind == "char":
         counts: dict[str, int] = {}
         for text in texts:
@@ -125,6 +139,22 @@ def _train_bpe(vocab: int, texts: Iterable[str], specials: tuple[str, ...]) -> T
     document = json.loads(fast.to_str())
     document["post_processor"] = _template(specials)
     return Tokenizer("bpe", document)
+
+
+def _train_smiles(vocab: int, texts: Iterable[str], specials: tuple[str, ...]) -> Tokenizer:
+    """The most frequent atoms, bonds and marks of molecules."""
+    counts = Counter(part for text in texts for part in re.findall(SMILES, text))
+    frequent = sorted(counts, key=lambda part: (-counts[part], part))[: vocab - len(specials)]
+    document = _document(specials, sorted(frequent), byte_level=False)
+    document["pre_tokenizer"] = {
+        "type": "Split",
+        "pattern": {"Regex": SMILES},
+        "behavior": "Isolated",
+        "invert": False,
+    }
+    words = document["model"]["vocab"]
+    document["model"] = {"type": "WordLevel", "vocab": words, "unk_token": specials[1]}
+    return Tokenizer("smiles", document)
 
 
 def _document(specials: tuple[str, ...], entries: list[str], *, byte_level: bool) -> dict:
@@ -160,8 +190,8 @@ def _document(specials: tuple[str, ...], entries: list[str], *, byte_level: bool
 
 
 def _template(specials: tuple[str, ...]) -> dict | None:
-    """[CLS] text [SEP] for classifiers; language models get the text as it is."""
-    if "[CLS]" not in specials:
+    """[CLS] text [SEP] for classifiers, text </s> for what reads to write; language models get the text as it is."""
+    if "[CLS]" not in specials and "</s>" not in specials:
         return None
 
     def token(name: str) -> dict:
@@ -170,6 +200,11 @@ def _template(specials: tuple[str, ...]) -> dict | None:
     def entry(name: str) -> dict:
         return {"id": name, "ids": [specials.index(name)], "tokens": [name]}
 
+    if "</s>" in specials:
+        ended = [{"Sequence": {"id": "A", "type_id": 0}}, token("</s>")]
+        pair = [*ended, {"Sequence": {"id": "B", "type_id": 0}}, token("</s>")]
+        own = {"</s>": entry("</s>")}
+        return {"type": "TemplateProcessing", "single": ended, "pair": pair, "special_tokens": own}
     first = [token("[CLS]"), {"Sequence": {"id": "A", "type_id": 0}}, token("[SEP]")]
     pair = [*first, {"Sequence": {"id": "B", "type_id": 1}}, {"SpecialToken": {"id": "[SEP]", "type_id": 1}}]
     return {

@@ -19,7 +19,12 @@ PHASES = {
     "package": gettext_lazy("Packing the model"),
     "publish": gettext_lazy("Registering the model"),
 }
-UNITS = {"tokens": gettext_lazy("tokens"), "rows": gettext_lazy("rows"), "images": gettext_lazy("images")}
+UNITS = {
+    "tokens": gettext_lazy("tokens"),
+    "rows": gettext_lazy("rows"),
+    "images": gettext_lazy("images"),
+    "windows": gettext_lazy("windows"),
+}
 _TONES = {JobState.FAILED: "bad", JobState.PAUSED: "hold", JobState.STOPPING: "warn", JobState.DONE: "ok"}
 
 

@@ -33,6 +33,8 @@ ARCH_WORDS = {
     "gpt": _("GPT (decoder)"),
     "lstm": _("Embedding, LSTM, softmax"),
     "bert": _("BERT (encoder)"),
+    "t5": _("T5 (encoder and decoder)"),
+    "patchtst": _("PatchTST (patches of time)"),
     "resnet": _("ResNet (convolutions)"),
     "vit": _("Vision transformer"),
 }
@@ -164,6 +166,8 @@ def _why(hint: Any, codes: list[Any]) -> str:
 ESSENTIALS: dict[str, tuple[str, ...]] = {
     "text_column": ("data", "columns", "text"),
     "label_column": ("data", "columns", "label"),
+    "value_column": ("data", "columns", "value"),
+    "target_column": ("data", "columns", "target"),
     "arch": ("model", "arch"),
     "size": ("model", "size"),
     "tokenizer": ("tokenizer", "kind"),
@@ -174,6 +178,7 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "minutes": ("limits", "minutes"),
     "learn_layers": ("model", "learn_layers"),
 }
+ROLE_FIELDS = {"text_column": "text", "label_column": "label", "value_column": "value", "target_column": "target"}
 FROM_START = ("arch", "size", "tokenizer", "vocab")  # come with the model that a job starts from
 
 
@@ -182,11 +187,19 @@ class EssentialForm(_DraftForm):
 
     text_column = forms.ChoiceField(label=_("Column of the text"))
     label_column = forms.ChoiceField(label=_("Column of the label"))
+    value_column = forms.ChoiceField(label=_("Column of the number"))
+    target_column = forms.ChoiceField(label=_("Column of the text to write"))
     arch = forms.ChoiceField(label=_("Architecture"))
     size = forms.ChoiceField(label=_("Size"))
     tokenizer = forms.ChoiceField(
         label=pgettext_lazy("pieces of text", "Tokens"),
-        choices=[("char", _("characters")), ("byte", _("bytes")), ("bpe", _("byte pairs, learnt from the text"))],
+        choices=[
+            ("char", _("characters")),
+            ("byte", _("bytes")),
+            ("bpe", _("byte pairs, learnt from the text")),
+            ("smiles", _("atoms and bonds (SMILES)")),
+            ("protein", _("residues of proteins")),
+        ],
     )
     vocab = forms.IntegerField(label=_("Vocabulary"), required=False, help_text=_("Only for byte pairs."))
     epochs = forms.IntegerField(label=_("Passes over the data"), required=False)
@@ -224,7 +237,7 @@ class EssentialForm(_DraftForm):
         facts = TASKS[task]
         columns = [(column["name"], column["name"]) for column in profile.get("columns") or []]
         tabular = profile.get("kind") in {"csv", "jsonl"}
-        for name, role in (("text_column", "text"), ("label_column", "label")):
+        for name, role in ROLE_FIELDS.items():
             if tabular and role in facts.roles:
                 self._choices(name, columns)
             else:

@@ -51,11 +51,73 @@ def table_rows() -> list[tuple[str, str]]:
 
 def table_blob() -> bytes:
     """The rows as CSV."""
+    return csv_blob(["body", "topic"], table_rows())
+
+
+def csv_blob(header: list[str], rows: list[tuple[Any, ...]]) -> bytes:
+    """Rows as CSV."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    writer.writerow(["body", "topic"])
-    writer.writerows(table_rows())
+    writer.writerow(header)
+    writer.writerows(rows)
     return out.getvalue().encode()
+
+
+def labels_blob() -> bytes:
+    """Texts of one or two subjects, which are their labels."""
+    chance = np.random.default_rng(16)
+    words = {"sport": "ball goal team win", "food": "soup bread milk salt", "sky": "star moon sun cloud"}
+    rows = []
+    for _ in range(200):
+        labels = [list(words)[i] for i in chance.permutation(3)[: chance.integers(1, 3)]]
+        own = [word for label in labels for word in words[label].split()[: chance.integers(1, 5)]]
+        rows.append((" ".join(own[i] for i in chance.permutation(len(own))), "; ".join(labels)))
+    return csv_blob(["body", "topics"], rows)
+
+
+def numbers_blob() -> bytes:
+    """Texts in which some words raise a number and others lower it."""
+    chance = np.random.default_rng(17)
+    worth = {"good": 2.0, "fine": 1.0, "plain": 0.0, "poor": -1.5, "bad": -3.0}
+    rows = []
+    for _ in range(200):
+        words = [list(worth)[i] for i in chance.integers(5, size=chance.integers(2, 6))]
+        rows.append((" ".join(words), round(50 + 10 * sum(worth[word] for word in words) / len(words), 2)))
+    return csv_blob(["body", "score"], rows)
+
+
+def tags_blob() -> bytes:
+    """Sentences in which a name is a person behind one word and a place behind another."""
+    chance = np.random.default_rng(18)
+    names, rows = ["ada", "london", "new york", "li wei", "paris"], []
+    for _ in range(200):
+        words, tags = [], []
+        for _ in range(chance.integers(1, 4)):
+            kind, before = (("person", "meet"), ("place", "visit"))[chance.integers(2)]
+            name = names[chance.integers(5)].split()
+            words += [before, *name]
+            tags += ["O", f"B-{kind}", *[f"I-{kind}"] * (len(name) - 1)]
+        rows.append((" ".join(words), " ".join(tags)))
+    return csv_blob(["body", "tags"], rows)
+
+
+def pairs_blob() -> bytes:
+    """Sentences, and what they say in two words."""
+    chance = np.random.default_rng(19)
+    colours, things = ("red", "blue", "green", "grey"), ("ball", "boat", "tree", "cat")
+    rows = []
+    for a, b, c in chance.integers(4, size=(200, 3)):
+        where = ("there is", "i can see", "look at", "we like")[c]
+        rows.append((f"{where} a {things[b]} which is {colours[a]}", f"{colours[a]} {things[b]}"))
+    return csv_blob(["body", "reply"], rows)
+
+
+def series_blob() -> bytes:
+    """A wave of twelve steps that rises slowly, with noise."""
+    chance = np.random.default_rng(22)
+    steps = np.arange(600)
+    values = 100 + 0.05 * steps + 10 * np.sin(2 * np.pi * steps / 12) + chance.normal(0, 1, size=600)
+    return csv_blob(["month", "sold"], [(n, round(float(value), 2)) for n, value in enumerate(values)])
 
 
 def image_blob() -> bytes:
@@ -97,6 +159,30 @@ def profile_of(kind: str, blob: bytes) -> dict[str, Any]:
     }
 
 
+LABELS = {"sport": 35, "food; sky": 35, "sky": 65, "food": 65}
+COLUMN_PROFILES: dict[str, dict[str, Any]] = {
+    "multi-label-classification": {"name": "topics", "type": "category", "distinct": 4, "missing": 0, "mean_chars": 9},
+    "token-classification": {"name": "tags", "type": "text", "distinct": 60, "missing": 0, "mean_chars": 20},
+    "text-to-text": {"name": "reply", "type": "category", "distinct": 16, "missing": 0, "mean_chars": 9},
+    "text-regression": {"name": "score", "type": "number", "distinct": 90, "missing": 0, "mean_chars": 4},
+}
+
+
+def profile_for(task: str) -> dict[str, Any]:
+    """What the registry would say about the data of a task."""
+    if task == "forecasting":
+        month = {"name": "month", "type": "integer", "distinct": 600, "missing": 0, "mean_chars": 3}
+        sold = {"name": "sold", "type": "number", "distinct": 580, "missing": 0, "mean_chars": 5}
+        return {"kind": "csv", "rows": 600, "columns": [month, sold], "delimiter": ","}
+    profile = profile_of(KINDS[task], blob_of(task))
+    if task in COLUMN_PROFILES:
+        profile |= {"rows": 200, "columns": [profile["columns"][0], COLUMN_PROFILES[task]], "classes": {}}
+        profile |= {"label_candidates": []}
+    if task == "multi-label-classification":
+        profile |= {"label_candidates": ["topics"], "classes": {"topics": LABELS}}
+    return profile
+
+
 def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
     """A spec that trains in a second. `changes` replace keys, given as section__key."""
     spec: dict[str, Any] = {
@@ -108,16 +194,23 @@ def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
         "keep": {"checkpoint_every_s": 3600},
         "resources": {"cpus": 1},
     }
+    if task == "masked-image":
+        model = {"arch": "vit", "size": "nano", "layers": 1, "width": 16, "image": 16, "patch": 4}
+        return tiny("image-classification", **{"task": task, "model": model} | changes)
     if task == "causal-lm":
         spec["tokenizer"] = {"kind": "char"}
         spec["model"] = {"arch": "gpt", "size": "nano", "layers": 1, "width": 16, "context": 16, "dropout": 0.1}
     elif task == "masked-lm":
         spec["tokenizer"] = {"kind": "char"}
         spec["model"] = {"arch": "bert", "size": "nano", "layers": 1, "width": 16, "context": 16, "dropout": 0.1}
-    elif task == "text-classification":
-        spec["data"]["columns"] = {"text": "body", "label": "topic"}
+    elif task == "forecasting":
+        spec["data"]["columns"] = {"value": "sold"}
+        spec["model"] = {"arch": "patchtst", "size": "nano", "layers": 1, "width": 16, "context": 24, "patch": 4}
+    elif task in ANSWERS:
+        spec["data"]["columns"] = {"text": "body"} | ANSWERS[task]
         spec["tokenizer"] = {"kind": "bpe", "vocab": 300}
-        spec["model"] = {"arch": "bert", "size": "nano", "layers": 1, "width": 16, "context": 32}
+        arch = "t5" if task == "text-to-text" else "bert"
+        spec["model"] = {"arch": arch, "size": "nano", "layers": 1, "width": 16, "context": 32}
     else:
         spec["model"] = {"arch": "resnet", "size": "nano", "width": 8, "image": 16}
     for key, value in changes.items():
@@ -129,8 +222,33 @@ def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
     return spec
 
 
-KINDS = {"causal-lm": "text", "masked-lm": "text", "text-classification": "csv", "image-classification": "images"}
+ANSWERS = {
+    "text-classification": {"label": "topic"},
+    "multi-label-classification": {"label": "topics"},
+    "text-regression": {"value": "score"},
+    "text-to-text": {"target": "reply"},
+    "token-classification": {"label": "tags"},
+}
+KINDS = {
+    "causal-lm": "text",
+    "masked-lm": "text",
+    "forecasting": "csv",
+    "image-classification": "images",
+    "masked-image": "images",
+} | dict.fromkeys(ANSWERS, "csv")
 BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob}
+OWN_BLOBS = {
+    "forecasting": series_blob,
+    "multi-label-classification": labels_blob,
+    "text-regression": numbers_blob,
+    "text-to-text": pairs_blob,
+    "token-classification": tags_blob,
+}
+
+
+def blob_of(task: str) -> bytes:
+    """The data that a task learns from here."""
+    return OWN_BLOBS.get(task, BLOBS[KINDS[task]])()
 
 
 class Run:
@@ -225,9 +343,9 @@ def make_run(tmp_path: Path) -> MakeRun:
     """Makes tiny runs of a task, or of a spec, on the data of the task."""
 
     def make(name: str, spec: dict[str, Any], blob: bytes | None = None, **profile: Any) -> Run:
-        kind = KINDS[spec["task"]]
-        data = BLOBS[kind]() if blob is None else blob
-        return Run(tmp_path / name, spec, data, kind, profile_of(kind, BLOBS[kind]()) | profile)
+        task = spec["task"]
+        data = blob_of(task) if blob is None else blob
+        return Run(tmp_path / name, spec, data, KINDS[task], profile_for(task) | profile)
 
     return make
 

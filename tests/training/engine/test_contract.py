@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.training.engine.conftest import VERSION, image_blob, profile_of, table_blob, text_blob, tiny
+from tests.training.engine.conftest import COLUMN_PROFILES, VERSION, profile_for, tiny
 from training.engine import messages
 from training.engine.contract import (
     TASKS,
@@ -24,12 +24,7 @@ from training.engine.contract import (
     validate,
 )
 
-PROFILES = {
-    "causal-lm": profile_of("text", text_blob()),
-    "masked-lm": profile_of("text", text_blob()),
-    "text-classification": profile_of("csv", table_blob()),
-    "image-classification": profile_of("images", image_blob()),
-}
+PROFILES = {task: profile_for(task) for task in TASKS}
 
 
 def issues_of(obj: Any) -> dict[str, str]:
@@ -168,6 +163,12 @@ def test_column_names_are_plain_text(name: str) -> None:
             "model.patch",
             "patch_image",
         ),
+        ("text-regression", {"data__columns": {"text": "a", "value": "a"}}, "data.columns.value", "column_same"),
+        ("forecasting", {"data__clean": {"unicode": True}}, "data.clean", "clean_unused"),
+        ("causal-lm", {"data__clean": {"min_chars": 9, "max_chars": 8}}, "data.clean.min_chars", "clean_range"),
+        ("forecasting", {"model__patch": 5}, "model.patch", "patch_context"),
+        ("forecasting", {"tokenizer": {"kind": "char"}}, "tokenizer", "tokenizer_unused"),
+        ("text-regression", {"data__columns": {"label": "a"}}, "data.columns.label", "column_unused"),
         (
             "text-classification",
             {"data__columns": {"text": "a", "label": "a"}},
@@ -210,6 +211,7 @@ def test_sound_spec_has_no_errors(task: str) -> None:
     assert "error" not in found(tiny(task)).values()
 
 
+NUMBER = COLUMN_PROFILES["text-regression"]
 COLUMNS = PROFILES["text-classification"]["columns"]
 
 
@@ -259,6 +261,11 @@ COLUMNS = PROFILES["text-classification"]["columns"]
             "split_empty",
             "error",
         ),
+        (tiny("causal-lm", data__clean={"duplicates": True}), {}, "clean_rows", "error"),
+        (tiny("forecasting"), {"rows": 40}, "series_short", "error"),
+        (tiny("text-regression"), {"columns": [COLUMNS[0], NUMBER | {"type": "text"}]}, "column_numbers", "error"),
+        (tiny("multi-label-classification"), {"classes": {"topics": {"a": 99, "b": 9}}}, "labels_single", "warning"),
+        (tiny("multi-label-classification"), {"classes": {"topics": {"a": 99}}}, "classes_few", "error"),
         (
             tiny("image-classification"),
             {"image": {"width": [8, 900], "height": [8, 8], "modes": ["RGB"]}},
@@ -281,20 +288,32 @@ def test_default_spec_fits_its_data(task: str) -> None:
 
 ARCHS = [("causal-lm", "gpt"), ("causal-lm", "lstm"), ("masked-lm", "bert"), ("text-classification", "bert")]
 ARCHS += [("text-classification", "lstm"), ("image-classification", "resnet"), ("image-classification", "vit")]
+ARCHS += [
+    ("token-classification", "bert"),
+    ("text-to-text", "t5"),
+    ("masked-image", "vit"),
+    ("forecasting", "patchtst"),
+    ("multi-label-classification", "bert"),
+    ("text-regression", "bert"),
+    ("text-regression", "lstm"),
+]
+HEADS = {"text-classification": 3, "image-classification": 2, "multi-label-classification": 3, "text-regression": 1}
+HEADS["token-classification"] = 8  # what is supposed where the profile does not list the tags
 
 
 @pytest.mark.parametrize(("task", "arch"), ARCHS)
 @pytest.mark.parametrize("size", ["nano", "mini"])
 def test_estimated_parameters_are_exact(task: str, arch: str, size: str) -> None:
-    from training.engine.registry import Sizes, net_module
+    from training.engine.catalogue import Sizes
+    from training.engine.registry import net_module
     from training.engine.run import parameters_of
 
     obj = tiny(task, model={"arch": arch, "size": size})
-    if task != "image-classification":
+    if TASKS[task].tokenizer:
         obj["tokenizer"] = {"kind": "bpe", "vocab": 500}
     spec = Spec.from_json(obj)
-    classes = {"text-classification": 3, "image-classification": 2}.get(task, 0)
-    net = net_module(arch).build(spec.shape, Sizes(vocab=500, channels=1, classes=classes))
+    sizes = Sizes(vocab=500, channels=1, classes=HEADS.get(task, 0), each=task == "token-classification")
+    net = net_module(arch).build(spec.shape, sizes)
     assert estimate(spec, PROFILES[task]).parameters == parameters_of(net)
 
 

@@ -56,3 +56,46 @@ def test_text_interval_surrounds_the_value() -> None:
     value = metrics.text_scores(nats.sum(), tokens.sum(), 1.0, 0)["perplexity"]
     assert low < value < high
     assert metrics.text_interval(nats, tokens, tokens // 4, "token_accuracy", 1.0) == [0.25, 0.25]
+
+
+def test_label_scores_are_those_of_scikit_learn() -> None:
+    from sklearn.metrics import f1_score
+
+    chance = np.random.default_rng(4)
+    truth, guess = chance.integers(2, size=(2, 50, 6))
+    scores = metrics.label_scores(metrics.label_sums(truth, guess, np.full(50, 0.5)).sum(0))
+    expected = {
+        "macro_f1": f1_score(truth, guess, average="macro"),
+        "micro_f1": f1_score(truth, guess, average="micro"),
+        "exact_match": accuracy_score(truth, guess),
+        "loss": 0.5,
+    }
+    assert scores == pytest.approx(expected)
+
+
+def test_regression_scores_are_those_of_scikit_learn_and_scipy() -> None:
+    from scipy.stats import spearmanr
+    from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+
+    chance = np.random.default_rng(5)
+    truth = chance.integers(10, size=80).astype(float)  # with ties
+    guess = truth + chance.normal(0, 3, size=80).round()
+    expected = {
+        "rmse": root_mean_squared_error(truth, guess),
+        "mae": mean_absolute_error(truth, guess),
+        "r2": r2_score(truth, guess),
+        "spearman": spearmanr(truth, guess).statistic,
+        "loss": root_mean_squared_error(truth, guess) ** 2 / 4,
+    }
+    assert metrics.regression_scores(truth, guess, 2.0) == pytest.approx(expected)
+    flat = metrics.regression_scores(np.ones(5), np.arange(5.0), 1.0)
+    assert (flat["r2"], flat["spearman"]) == (0.0, 0.0)
+
+
+def test_both_ways_to_draw_rows_again_agree() -> None:
+    chance = np.random.default_rng(6)
+    rows = chance.normal(3, 1, size=(300, 1))
+    drawn = metrics.rows_interval(rows, lambda found: float(found.mean()))
+    summed = metrics.sums_interval(np.column_stack([rows, np.ones(300)]), lambda sums: sums[..., 0] / sums[..., 1])
+    assert drawn == pytest.approx(summed, abs=0.02)
+    assert drawn[1] - drawn[0] == pytest.approx(2 * 1.96 / 300**0.5, rel=0.1)

@@ -6,22 +6,29 @@ from typing import Any
 import pytest
 import torch
 
-from training.engine.catalogue import Shape
+from training.engine.catalogue import Shape, Sizes
 from training.engine.package import import_tensors
-from training.engine.registry import Sizes, net_module
+from training.engine.registry import net_module
 
 SHAPES = {
     "gpt": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23)),
     "lstm": (Shape(layers=2, width=16, context=12, dropout=0.1), Sizes(vocab=23)),
     "bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23, classes=3)),
     "masked-bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23)),
+    "each-bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23, classes=3, each=True)),
+    "t5": (Shape(layers=2, heads=2, width=16, context=40, dropout=0.1), Sizes(vocab=23)),
+    "patchtst": (Shape(layers=2, heads=2, width=16, context=24, patch=4, horizon=5, dropout=0.1), Sizes()),
+    "masked-vit": (
+        Shape(layers=2, heads=2, width=16, image=16, patch=4, dropout=0.1),
+        Sizes(channels=3),
+    ),
     "resnet": (Shape(layers=2, width=8, image=32), Sizes(channels=3, classes=3)),
     "vit": (Shape(layers=2, heads=2, width=16, image=16, patch=8, dropout=0.1), Sizes(channels=1, classes=3)),
 }
 
 
 def module_of(name: str) -> ModuleType:
-    return net_module(name.removeprefix("masked-"))
+    return net_module(name.rpartition("-")[2])
 
 
 def scrambled(arch: str) -> torch.nn.Module:
@@ -45,7 +52,8 @@ def loaded(arch: str, theirs: Any, config: Any) -> tuple[torch.nn.Module, torch.
     other = theirs(config(**{k: v for k, v in fields.items() if k not in ("architectures", "model_type")}))
     missing = other.load_state_dict(tensors, strict=False)
     assert missing.unexpected_keys == []
-    tied = {"lm_head.weight", "cls.predictions.decoder.weight", "cls.predictions.decoder.bias"}
+    tied = {"lm_head.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"}
+    tied |= {"cls.predictions.decoder.weight", "cls.predictions.decoder.bias"}
     assert set(missing.missing_keys) <= tied
     return ours, other.eval()
 
@@ -82,6 +90,47 @@ def test_bert_without_classes_is_the_masked_one() -> None:
     ours, theirs = loaded("masked-bert", BertForMaskedLM, BertConfig)
     ids = torch.randint(23, (2, 9))
     same(ours(ids), theirs(ids).logits)
+
+
+@torch.no_grad()
+def test_bert_with_classes_of_each_token_is_the_tagger() -> None:
+    from transformers.models.bert.modeling_bert import BertConfig, BertForTokenClassification
+
+    ours, theirs = loaded("each-bert", BertForTokenClassification, BertConfig)
+    ids = torch.randint(23, (2, 9))
+    same(ours(ids), theirs(ids).logits)
+
+
+@torch.no_grad()
+def test_t5_is_t5() -> None:
+    from transformers.models.t5.modeling_t5 import T5Config, T5ForConditionalGeneration
+
+    ours, theirs = loaded("t5", T5ForConditionalGeneration, T5Config)
+    ids, before = torch.randint(23, (2, 40)), torch.randint(23, (2, 30))  # far enough for the wide buckets
+    mask = torch.ones(2, 40, dtype=torch.bool)
+    mask[1, 25:] = False
+    same(ours(ids, before), theirs(ids, decoder_input_ids=before).logits)
+    same(ours(ids, before, mask), theirs(ids, attention_mask=mask.long(), decoder_input_ids=before).logits)
+
+
+@torch.no_grad()
+def test_patchtst_is_patchtst() -> None:
+    from transformers.models.patchtst.modeling_patchtst import PatchTSTConfig, PatchTSTForPrediction
+
+    ours, theirs = loaded("patchtst", PatchTSTForPrediction, PatchTSTConfig)
+    series = torch.randn(3, 24) * 5 + 40
+    same(ours(series), theirs(series[:, :, None]).prediction_outputs[:, :, 0])
+
+
+@torch.no_grad()
+def test_vit_without_classes_is_the_masked_autoencoder() -> None:
+    from transformers.models.vit_mae.modeling_vit_mae import ViTMAEConfig, ViTMAEForPreTraining
+
+    ours, theirs = loaded("masked-vit", ViTMAEForPreTraining, ViTMAEConfig)
+    pixels = torch.randn(2, 3, 16, 16)
+    order = torch.stack([torch.randperm(16) for _ in range(2)])
+    found = theirs(pixels, noise=order.argsort(1).float())
+    same(ours(pixels, order, 4), found.logits)
 
 
 @torch.no_grad()

@@ -18,8 +18,27 @@ VARIANTS = {
     "masked": tiny("masked-lm"),
     "bert": tiny("text-classification"),
     "lstm-classifier": tiny("text-classification", model={"arch": "lstm", "size": "nano", "width": 16, "context": 32}),
+    "labels": tiny("multi-label-classification"),
+    "regression": tiny("text-regression"),
+    "tags": tiny("token-classification"),
+    "hidden": tiny("masked-image"),
+    "series": tiny("forecasting"),
+    "t5": tiny("text-to-text"),
     "resnet": tiny("image-classification"),
     "vit": tiny("image-classification", model={"arch": "vit", "size": "nano", "layers": 1, "width": 16, "image": 16}),
+}
+# One variant of each task, and the name of its trivial answer.
+BASELINES = {
+    "gpt": "unigram",
+    "masked": "unigram",
+    "bert": "majority",
+    "labels": "commonest set",
+    "regression": "mean",
+    "tags": "commonest tag of a token",
+    "hidden": "mean of what is shown",
+    "series": "last number",
+    "t5": "commonest answer",
+    "resnet": "majority",
 }
 
 
@@ -62,19 +81,18 @@ def test_two_processes_learn_the_same_as_one(make_run: MakeRun) -> None:
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     """One finished run of each task."""
-    from tests.training.engine.conftest import BLOBS, KINDS, profile_of
+    from tests.training.engine.conftest import KINDS, blob_of, profile_for
 
     runs = {}
-    for name in ("gpt", "masked", "bert", "resnet"):
+    for name in BASELINES:
         spec = json.loads(json.dumps(VARIANTS[name]))
-        kind = KINDS[spec["task"]]
-        blob = BLOBS[kind]()
-        runs[name] = Run(tmp_path_factory.mktemp("runs") / name, spec, blob, kind, profile_of(kind, blob))
+        task, folder = spec["task"], tmp_path_factory.mktemp("runs") / name
+        runs[name] = Run(folder, spec, blob_of(task), KINDS[task], profile_for(task))
         assert runs[name].go() == DONE, runs[name].log
     return runs
 
 
-@pytest.mark.parametrize("name", ["gpt", "masked", "bert", "resnet"])
+@pytest.mark.parametrize("name", BASELINES)
 def test_events_keep_their_promise(done: dict[str, Run], name: str) -> None:
     events = done[name].events
     assert [event["n"] for event in events] == list(range(len(events)))
@@ -88,7 +106,7 @@ def test_events_keep_their_promise(done: dict[str, Run], name: str) -> None:
 
 
 def test_result_stands_beside_the_trivial_answer(done: dict[str, Run]) -> None:
-    for name, trivial in (("gpt", "unigram"), ("masked", "unigram"), ("bert", "majority"), ("resnet", "majority")):
+    for name, trivial in BASELINES.items():
         last = done[name].of("done")[0]
         assert last["baseline"]["name"] == trivial
         assert last["baseline"]["metrics"].keys() == last["metrics"].keys()
@@ -179,7 +197,7 @@ def test_resnet_package_loads_in_transformers(done: dict[str, Run]) -> None:
         torch.testing.assert_close(theirs(scaled).logits, ours(scaled), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("variant", ["gpt", "masked", "bert", "resnet"])
+@pytest.mark.parametrize("variant", BASELINES)
 def test_figures_are_those_of_the_package(variant: str, make_run: MakeRun) -> None:
     """Measured again in one process, from the packaged weights and the prepared files."""
     from training.engine.errors import Stop

@@ -181,14 +181,15 @@ def test_layers_are_held_still_only_where_there_are_some(model: dict[str, Any], 
         ("causal-lm", {"arch": "gpt", "size": "nano"}, range(1, 3)),  # its head is the table of tokens
         ("causal-lm", {"arch": "lstm", "size": "nano"}, range(1)),
         ("text-classification", WIDE, range(3)),
+        ("text-to-text", {"arch": "t5", "size": "nano"}, range(1, 3)),
         ("image-classification", {"arch": "resnet", "size": "nano"}, range(4)),
         ("image-classification", {"arch": "vit", "size": "nano"}, range(3)),
     ],
 )
 def test_whatever_may_be_chosen_leaves_something_to_learn(task: str, model: dict[str, Any], counts: range) -> None:
     """The catalogue promises what the nets can do: held to the nets themselves."""
-    from training.engine.catalogue import ARCHS
-    from training.engine.registry import Sizes, net_module
+    from training.engine.catalogue import ARCHS, Sizes
+    from training.engine.registry import net_module
     from training.engine.start import freeze
 
     shape = Spec.from_json(tiny(task, model=model)).shape

@@ -9,6 +9,7 @@ from training.engine.spec import TokenizerSpec
 from training.engine.tokenizing import (
     CLASSIFIER_SPECIALS,
     LM_SPECIALS,
+    SEQ2SEQ_SPECIALS,
     load_tokenizer,
     pieces,
     train_tokenizer,
@@ -19,7 +20,7 @@ KINDS = {"char": TokenizerSpec("char"), "byte": TokenizerSpec("byte"), "bpe": To
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("specials", [LM_SPECIALS, CLASSIFIER_SPECIALS])
+@pytest.mark.parametrize("specials", [LM_SPECIALS, CLASSIFIER_SPECIALS, SEQ2SEQ_SPECIALS])
 def test_file_means_the_same_to_the_library(kind: str, specials: tuple[str, ...], tmp_path: Path) -> None:
     trained = train_tokenizer(KINDS[kind], [TEXT * 3], specials)
     trained.save(tmp_path / "tokenizer.json")
@@ -38,6 +39,26 @@ def test_classifier_file_frames_the_text(kind: str, tmp_path: Path) -> None:
     train_tokenizer(KINDS[kind], [TEXT * 3], CLASSIFIER_SPECIALS).save(tmp_path / "tokenizer.json")
     tokens = FastTokenizer.from_file(str(tmp_path / "tokenizer.json")).encode("cat").tokens
     assert (tokens[0], tokens[-1]) == ("[CLS]", "[SEP]")
+
+
+def test_molecules_are_cut_into_atoms_and_bonds(tmp_path: Path) -> None:
+    molecule = "C[C@@H](N)C(=O)Oc1ccc(Br)c(Cl)c1%10"
+    trained = train_tokenizer(TokenizerSpec("smiles"), [molecule], CLASSIFIER_SPECIALS)
+    trained.save(tmp_path / "tokenizer.json")
+    ours = load_tokenizer(tmp_path / "tokenizer.json")
+    theirs = FastTokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    parts = theirs.encode(molecule, add_special_tokens=False).tokens
+    assert "".join(parts) == molecule == ours.decode(ours.encode(molecule))
+    assert {"[C@@H]", "Br", "Cl", "%10", "c", "1", "=", "("} <= set(parts) and "B" not in parts
+    assert ours.encode("C[Au]C").tolist()[1] == 1  # an atom that was never seen is one unknown token
+    assert theirs.encode(molecule).tokens[0] == "[CLS]"
+
+
+def test_all_proteins_share_one_vocabulary() -> None:
+    one, other = (train_tokenizer(TokenizerSpec("protein"), [text], CLASSIFIER_SPECIALS) for text in ("MK", "ACDW"))
+    assert one.document == other.document
+    assert one.decode(one.encode("MKVAX")) == "MKVAX"
+    assert one.encode("M7").tolist()[1] == 1
 
 
 def test_unknown_characters_become_the_unknown_token() -> None:

@@ -7,8 +7,10 @@ import json
 import pytest
 
 from collab.kernel.errors import Fault, FaultyInputError
-from training.engine.contract import Spec
-from training.jobs.forms import EssentialForm, WholeForm
+from registry.catalog.metrics import LOWER_IS_BETTER, NAMES
+from registry.catalog.metrics import TASKS as TASK_WORDS
+from training.engine.contract import ARCHS, TASKS, Spec
+from training.jobs.forms import ARCH_WORDS, EssentialForm, WholeForm
 from training.jobs.services import suggest
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +59,32 @@ def test_only_what_the_data_and_the_task_need_is_asked(version, table):
     assert "label_column" not in filled(version, "causal-lm").fields
     assert "text_column" not in filled(version, "causal-lm").fields
     assert {"label_column", "text_column"} <= filled(table, "text-classification").fields.keys()
+
+
+@pytest.mark.parametrize(
+    ("task", "fields"),
+    [
+        ("multi-label-classification", {"text_column", "label_column"}),
+        ("token-classification", {"text_column", "label_column"}),
+        ("text-regression", {"text_column", "value_column"}),
+        ("text-to-text", {"text_column", "target_column"}),
+        ("forecasting", {"value_column"}),
+    ],
+)
+def test_each_task_asks_for_its_columns(table, task, fields):
+    form = EssentialForm(task=task, version=table, base=suggest(task, table)["spec"])
+    assert {name for name in form.fields if name.endswith("_column")} == fields
+    assert ("tokenizer" in form.fields) == (task != "forecasting")
+    words = {str(word) for _, word in form.fields["arch"].choices}
+    assert words <= {str(word) for word in ARCH_WORDS.values()}
+
+
+def test_every_task_and_architecture_has_words():
+    assert set(TASKS) == set(TASK_WORDS)
+    assert set(ARCHS) == set(ARCH_WORDS)
+    assert {metric for task in TASKS.values() for metric in task.metrics} <= set(NAMES)
+    lower = {name for task in TASKS.values() for name, better in task.metrics.items() if better == "lower"}
+    assert lower == LOWER_IS_BETTER
 
 
 def test_a_fault_finds_the_field_of_its_place(table):

@@ -1,11 +1,13 @@
-"""BERT: a plain encoder, packaged as `BertForSequenceClassification` or, without classes, as `BertForMaskedLM`."""
+"""BERT: a plain encoder that tells classes of the whole, classes of each token, or hidden tokens.
+
+Packaged as `BertForSequenceClassification`, `BertForTokenClassification` or `BertForMaskedLM`.
+"""
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from training.engine.catalogue import Shape
-from training.engine.registry import Sizes
+from training.engine.catalogue import Shape, Sizes
 
 EPS = 1e-12
 HEAD = ("pooler.", "classifier.", "transform.", "transform_norm.", "head_bias")
@@ -40,8 +42,8 @@ class Layer(nn.Module):
 class Bert(nn.Module):
     """Token, position and type tables, layers, and a head.
 
-    With `classes` a pooler over the first token and a classifier; without, a guess of the token at each place, whose
-    last matrix is the token table.
+    With `classes` a pooler over the first token and a classifier, or for `each` token a classifier alone; without, a
+    guess of the token at each place, whose last matrix is the token table.
     """
 
     def __init__(self, shape: Shape, sizes: Sizes) -> None:
@@ -56,7 +58,8 @@ class Bert(nn.Module):
         self.norm = nn.LayerNorm(width, eps=EPS)
         self.layers = nn.ModuleList(Layer(width, shape.heads, self.dropout) for _ in range(shape.layers))
         if sizes.classes:
-            self.pooler = nn.Linear(width, width)
+            if not sizes.each:
+                self.pooler = nn.Linear(width, width)
             self.classifier = nn.Linear(width, sizes.classes)
         else:
             self.transform = nn.Linear(width, width)
@@ -71,7 +74,7 @@ class Bert(nn.Module):
             self.tokens.weight[sizes.pad].zero_()
 
     def forward(self, ids: Tensor, mask: Tensor | None = None, places: Tensor | None = None) -> Tensor:
-        """ids, mask: (batch, tokens) -> logits (batch, classes), or (batch, tokens, vocab).
+        """ids, mask: (batch, tokens) -> logits (batch, classes), (batch, tokens, classes) or (batch, tokens, vocab).
 
         `places`: positions in the flattened ids; only of these are tokens guessed -> (places, vocab).
         """
@@ -85,7 +88,7 @@ class Bert(nn.Module):
                 x = x.flatten(0, 1)[places]
             x = self.transform_norm(F.gelu(self.transform(x)))
             return F.linear(x, self.tokens.weight, self.head_bias)
-        pooled = torch.tanh(self.pooler(x[:, 0]))
+        pooled = x if self.sizes.each else torch.tanh(self.pooler(x[:, 0]))
         return self.classifier(F.dropout(pooled, self.dropout, self.training))
 
 
@@ -97,16 +100,17 @@ def build(shape: Shape, sizes: Sizes) -> Bert:
 def export(net: Bert) -> tuple[dict[str, Tensor], dict]:
     """Weights and config of the same net in transformers' format."""
     state = net.state_dict()
-    classifies = bool(net.sizes.classes)
     names = {
         "tokens.weight": "bert.embeddings.word_embeddings.weight",
         "places.weight": "bert.embeddings.position_embeddings.weight",
         "kinds.weight": "bert.embeddings.token_type_embeddings.weight",
         "norm": "bert.embeddings.LayerNorm",
     }
-    if classifies:
-        names |= {"pooler": "bert.pooler.dense", "classifier": "classifier"}
+    if net.sizes.classes:
+        answer = "TokenClassification" if net.sizes.each else "SequenceClassification"
+        names |= {"classifier": "classifier"} | ({} if net.sizes.each else {"pooler": "bert.pooler.dense"})
     else:
+        answer = "MaskedLM"
         names |= {"transform": "cls.predictions.transform.dense", "head_bias": "cls.predictions.bias"}
         names |= {"transform_norm": "cls.predictions.transform.LayerNorm"}
     parts = {"out": "attention.output.dense", "norm1": "attention.output.LayerNorm", "up": "intermediate.dense"}
@@ -125,7 +129,7 @@ def export(net: Bert) -> tuple[dict[str, Tensor], dict]:
             for name, part in zip(("query", "key", "value"), state[f"layers.{n}.qkv.{end}"].chunk(3), strict=True):
                 tensors[f"bert.encoder.layer.{n}.attention.self.{name}.{end}"] = part.contiguous()
     config = {
-        "architectures": ["BertForSequenceClassification" if classifies else "BertForMaskedLM"],
+        "architectures": [f"BertFor{answer}"],
         "model_type": "bert",
         "vocab_size": net.sizes.vocab,
         "hidden_size": net.shape.width,
@@ -140,4 +144,4 @@ def export(net: Bert) -> tuple[dict[str, Tensor], dict]:
         "layer_norm_eps": EPS,
         "pad_token_id": net.sizes.pad,
     }
-    return tensors, config | ({"problem_type": "single_label_classification"} if classifies else {})
+    return tensors, config

@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from training.engine.catalogue import Shape
-from training.engine.registry import Sizes
+from training.engine.catalogue import Shape, Sizes
 
 EPS = 1e-5
 HEAD: tuple[str, ...] = ()  # the last matrix is the token table

@@ -3,8 +3,7 @@
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from training.engine.catalogue import Shape
-from training.engine.registry import Sizes
+from training.engine.catalogue import Shape, Sizes
 
 HEAD = ("classifier.",)
 LAYERS = "stages"
@@ -91,6 +90,5 @@ def export(net: ResNet) -> tuple[dict[str, Tensor], dict]:
         "layer_type": "basic",
         "hidden_act": "relu",
         "downsample_in_first_stage": False,
-        "problem_type": "single_label_classification",
     }
     return tensors, config

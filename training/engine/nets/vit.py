@@ -1,27 +1,28 @@
-"""Vision transformer: patches as tokens, packaged as `ViTForImageClassification`."""
+"""Vision transformer: patches as tokens, packaged as `ViTForImageClassification` or, without classes, as a masked
+autoencoder, `ViTMAEForPreTraining`.
+"""
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from training.engine.catalogue import Shape
-from training.engine.registry import Sizes
+from training.engine.catalogue import DECODER_LAYERS, Shape, Sizes
 
 EPS = 1e-12
-HEAD = ("classifier.",)
+HEAD = ("classifier.", "shown.", "gap", "decoder", "told.")
 LAYERS = "layers"
 
 
 class Layer(nn.Module):
     """Norm, attention, norm, perceptron; each with a residual path."""
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, dropout: float, eps: float = EPS) -> None:
         super().__init__()
         self.heads, self.dropout = heads, dropout
-        self.norm1 = nn.LayerNorm(width, eps=EPS)
+        self.norm1 = nn.LayerNorm(width, eps=eps)
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
-        self.norm2 = nn.LayerNorm(width, eps=EPS)
+        self.norm2 = nn.LayerNorm(width, eps=eps)
         self.up = nn.Linear(width, 4 * width)
         self.down = nn.Linear(4 * width, width)
 
@@ -38,7 +39,10 @@ class Layer(nn.Module):
 
 
 class ViT(nn.Module):
-    """Patch projection, class token, positions, layers, norm, classifier over the class token."""
+    """Patch projection, class token, positions, layers, norm, classifier over the class token.
+
+    Without `classes` a small decoder in its place, which tells the pixels of patches that were not shown.
+    """
 
     def __init__(self, shape: Shape, sizes: Sizes) -> None:
         super().__init__()
@@ -51,22 +55,57 @@ class ViT(nn.Module):
         self.patches = nn.Conv2d(sizes.channels, width, shape.patch, shape.patch)
         self.layers = nn.ModuleList(Layer(width, shape.heads, self.dropout) for _ in range(shape.layers))
         self.norm = nn.LayerNorm(width, eps=EPS)
-        self.classifier = nn.Linear(width, sizes.classes)
+        if sizes.classes:
+            self.classifier = nn.Linear(width, sizes.classes)
+        else:
+            self.shown = nn.Linear(width, width)
+            self.gap = nn.Parameter(torch.randn(1, 1, width) * 0.02)
+            self.decoder_places = nn.Parameter(torch.randn(1, places, width) * 0.02)
+            self.decoder = nn.ModuleList(Layer(width, shape.heads, self.dropout) for _ in range(DECODER_LAYERS))
+            self.decoder_norm = nn.LayerNorm(width, eps=EPS)
+            self.told = nn.Linear(width, shape.patch**2 * sizes.channels)
         nn.init.trunc_normal_(self.places, std=0.02)
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+        if not sizes.classes:
+            self._begin_wide()
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """pixels: (batch, channels, side, side) -> logits (batch, classes)."""
-        x = self.patches(pixels).flatten(2).transpose(1, 2)
-        x = torch.cat([self.first.expand(len(x), -1, -1), x], 1) + self.places
+    def _begin_wide(self) -> None:
+        """Fresh weights as in He et al. 2022: with small ones a decoder tells means for long before it looks around."""
+        for places in (self.places, self.decoder_places):
+            nn.init.normal_(places, std=0.5)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+        nn.init.xavier_uniform_(self.patches.weight.view(len(self.patches.weight), -1))
+
+    def forward(self, pixels: Tensor, order: Tensor | None = None, shown: int = 0) -> Tensor:
+        """pixels: (batch, channels, side, side) -> logits (batch, classes).
+
+        With `order`, all patches of each image of which the first `shown` are seen: the numbers of all patches in
+        their places (batch, patches, numbers).
+        """
+        x = self.patches(pixels).flatten(2).transpose(1, 2) + self.places[:, 1:]
+        if order is not None:
+            x = x.gather(1, order[:, :shown, None].expand(-1, -1, x.shape[2]))
+        x = torch.cat([(self.first + self.places[:, :1]).expand(len(x), -1, -1), x], 1)
         x = F.dropout(x, self.dropout, self.training)
         for layer in self.layers:
             x = layer(x)
-        return self.classifier(self.norm(x)[:, 0])
+        x = self.norm(x)
+        return self.classifier(x[:, 0]) if order is None else self._tell(x, order)
+
+    def _tell(self, x: Tensor, order: Tensor) -> Tensor:
+        x = self.shown(x)
+        gaps = self.gap.expand(len(x), order.shape[1] + 1 - x.shape[1], -1)
+        back = order.argsort(1)[:, :, None].expand(-1, -1, x.shape[2])
+        x = torch.cat([x[:, :1], torch.cat([x[:, 1:], gaps], 1).gather(1, back)], 1) + self.decoder_places
+        for layer in self.decoder:
+            x = layer(x)
+        return self.told(self.decoder_norm(x))[:, 1:]
 
 
 def build(shape: Shape, sizes: Sizes) -> ViT:
@@ -75,7 +114,7 @@ def build(shape: Shape, sizes: Sizes) -> ViT:
 
 
 def export(net: ViT) -> tuple[dict[str, Tensor], dict]:
-    """Weights and config of the same net as `ViTForImageClassification`."""
+    """Weights and config of the same net in transformers' format."""
     state = net.state_dict()
     tensors = {"vit.embeddings.cls_token": state["first"], "vit.embeddings.position_embeddings": state["places"]}
     parts = {"norm1": "layernorm_before", "out": "attention.o_proj", "norm2": "layernorm_after"}
@@ -83,15 +122,32 @@ def export(net: ViT) -> tuple[dict[str, Tensor], dict]:
     for end in ("weight", "bias"):
         tensors[f"vit.embeddings.patch_embeddings.projection.{end}"] = state[f"patches.{end}"]
         tensors[f"vit.layernorm.{end}"] = state[f"norm.{end}"]
-        tensors[f"classifier.{end}"] = state[f"classifier.{end}"]
-        for n in range(net.shape.layers):
+        layers = {f"layers.{n}": f"vit.layers.{n}" for n in range(net.shape.layers)}
+        if net.sizes.classes:
+            tensors[f"classifier.{end}"] = state[f"classifier.{end}"]
+        else:
+            layers |= {f"decoder.{n}": f"decoder.decoder_layers.{n}" for n in range(DECODER_LAYERS)}
+            for ours, theirs in (("shown", "embed"), ("decoder_norm", "norm"), ("told", "pred")):
+                tensors[f"decoder.decoder_{theirs}.{end}"] = state[f"{ours}.{end}"]
+        for ours, theirs in layers.items():
             for source, target in parts.items():
-                tensors[f"vit.layers.{n}.{target}.{end}"] = state[f"layers.{n}.{source}.{end}"]
-            for name, part in zip("qkv", state[f"layers.{n}.qkv.{end}"].chunk(3), strict=True):
-                tensors[f"vit.layers.{n}.attention.{name}_proj.{end}"] = part.contiguous()
+                tensors[f"{theirs}.{target}.{end}"] = state[f"{ours}.{source}.{end}"]
+            for name, part in zip("qkv", state[f"{ours}.qkv.{end}"].chunk(3), strict=True):
+                tensors[f"{theirs}.attention.{name}_proj.{end}"] = part.contiguous()
+    decodes = {}
+    if not net.sizes.classes:
+        tensors |= {"decoder.mask_token": state["gap"], "decoder.decoder_pos_embed": state["decoder_places"]}
+        decodes = {
+            "decoder_hidden_size": net.shape.width,
+            "decoder_num_hidden_layers": DECODER_LAYERS,
+            "decoder_num_attention_heads": net.shape.heads,
+            "decoder_intermediate_size": 4 * net.shape.width,
+            "mask_ratio": 0.75,
+            "norm_pix_loss": False,
+        }
     config = {
-        "architectures": ["ViTForImageClassification"],
-        "model_type": "vit",
+        "architectures": ["ViTMAEForPreTraining" if decodes else "ViTForImageClassification"],
+        "model_type": "vit_mae" if decodes else "vit",
         "num_channels": net.sizes.channels,
         "image_size": net.shape.image,
         "patch_size": net.shape.patch,
@@ -104,6 +160,5 @@ def export(net: ViT) -> tuple[dict[str, Tensor], dict]:
         "attention_probs_dropout_prob": 0.0,
         "layer_norm_eps": EPS,
         "qkv_bias": True,
-        "problem_type": "single_label_classification",
     }
-    return tensors, config
+    return tensors, config | decodes

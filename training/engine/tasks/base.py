@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from training.engine import ordering
+from training.engine.catalogue import Sizes
 from training.engine.checkpoint import file_sha256
+from training.engine.cleaning import Cleaner
 from training.engine.errors import Stop
 from training.engine.protocol import InputData
-from training.engine.registry import Sizes
 from training.engine.spec import Spec
 from training.engine.tokenizing import Tokenizer, load_tokenizer, train_tokenizer
 
@@ -53,6 +54,7 @@ class Task(abc.ABC):
         self.shape = spec.shape
         self.device = torch.device("cpu")
         self.start_tokenizer: Path | None = None  # of the model it starts from
+        self.cleaner = Cleaner(spec.data.clean)
         self._epoch: tuple[int, list[np.ndarray]] | None = None
 
     @property
@@ -118,12 +120,33 @@ class Task(abc.ABC):
         """(name, values) of the trivial answer on the test part."""
 
     @abc.abstractmethod
+    def badness(self, judged: Judged) -> np.ndarray:
+        """How bad the answer to each measured item is; the worst has the most."""
+
+    def row_of(self, part: str, item: int) -> int | None:
+        """The number of an item in the dataset, counted from 1; None where items are no rows."""
+        return None
+
     def samples(self, net: nn.Module, judged: Judged, count: int, step: int) -> Iterator[dict[str, Any]]:
-        """Examples to look at: kind, prompt, text and whatever else helps."""
+        """Examples to look at, the worst first: kind, prompt, text and whatever else helps."""
+        for place in np.argsort(-self.badness(judged), kind="stable")[:count]:
+            yield self.show(net, judged, int(place))
+
+    def show(self, net: nn.Module, judged: Judged, place: int) -> dict[str, Any]:
+        """One measured item as an example."""
+        raise NotImplementedError
 
     @abc.abstractmethod
     def package(self, folder: Path) -> dict[str, Any]:
         """Write what a user of the model needs beside the weights; return entries to add to config.json."""
+
+    @abc.abstractmethod
+    def open_package(self, folder: Path, config: dict[str, Any]) -> None:
+        """Read what `predict` needs of a package; `config` is its config.json."""
+
+    @abc.abstractmethod
+    def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
+        """Answers to new inputs, after `open_package`. Raises ValueError for what cannot be read."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -148,6 +171,20 @@ class Task(abc.ABC):
         """Item indices of each batch of an epoch."""
         train = self.spec.train
         return ordering.plain_batches(self.count("train"), train.batch, train.seed, epoch)
+
+
+def label_config(labels: list[str], problem: str) -> dict[str, Any]:
+    """What the head stands for, in the words of config.json."""
+    return {
+        "problem_type": problem,
+        "id2label": {str(i): label for i, label in enumerate(labels)},
+        "label2id": {label: i for i, label in enumerate(labels)},
+    }
+
+
+def labels_of(config: dict[str, Any]) -> list[str]:
+    """The labels that `label_config` wrote, in order."""
+    return [config["id2label"][key] for key in sorted(config["id2label"], key=int)]
 
 
 def spaced(count: int, limit: int | None) -> np.ndarray:

@@ -100,6 +100,17 @@ class Task(PackedText):
                 "text": self.tokenizer.decode(ids.tolist()),
             }
 
+    def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
+        """What is written after each text, drawn token by token."""
+        answers = []
+        for text in inputs:
+            ids = self.tokenizer.encode(self.cleaner.form(text)) if isinstance(text, str) else np.array([])
+            if not len(ids):
+                raise ValueError("this model goes on from texts of at least one token")
+            written = self._generate(net, torch.from_numpy(ids)[None], 0)[0]
+            answers.append({"text": self.tokenizer.decode(written.tolist())})
+        return answers
+
     def _generate(self, net: nn.Module, ids: Tensor, step: int) -> Tensor:
         """Continue prompts (count, tokens) by drawing token after token. Does not touch the global generator."""
         chance = torch.Generator().manual_seed((self.spec.train.seed + step) % 2**63)

@@ -1,7 +1,6 @@
 """What text and image classification share: loss, figures, the majority baseline, examples."""
 
 import abc
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from training.engine import metrics, ordering
+from training.engine.catalogue import Sizes
 from training.engine.errors import DataError
-from training.engine.registry import Sizes
 from training.engine.tasks import base
 
 EVAL_ROWS = 64
@@ -108,6 +107,7 @@ class Classifier(base.Task):
                 "labels": self.labels,
                 "confusion": matrix.tolist(),
                 "classes": metrics.class_table(matrix, self.labels),
+                "calibration": metrics.calibration(truth == guess, np.exp(judged.rows[:, 3])),
             }
             if self.spec.primary in scores:
                 report.interval = metrics.classification_interval(matrix, self.spec.primary)
@@ -126,22 +126,32 @@ class Classifier(base.Task):
         values = {name: float(value) for name, value in scores.items()}
         return "majority", values | {"loss": float(-np.log(share[truth]).mean())}
 
-    def samples(self, net: nn.Module, judged: base.Judged, count: int, step: int) -> Iterator[dict[str, Any]]:
+    def badness(self, judged: base.Judged) -> np.ndarray:
         """The surest errors first, then the right answers it was least sure of."""
         truth, guess, _, logs = judged.rows.T
-        right = truth == guess
-        for place in np.lexsort((np.where(right, logs, -logs), right))[:count]:
-            yield {
-                "kind": "image" if self.unit == "images" else "row",
-                "prompt": self.describe(int(self.parts[judged.part][judged.items[place]])),
-                "text": self.labels[int(guess[place])],
-                "label": self.labels[int(truth[place])],
-                "probability": round(float(np.exp(logs[place])), 4),
+        return np.where(truth == guess, 1 - np.exp(logs), 1 + np.exp(logs))
+
+    def show(self, net: nn.Module, judged: base.Judged, place: int) -> dict[str, Any]:
+        truth, guess, _, logs = judged.rows[place]
+        return {
+            "kind": "image" if self.unit == "images" else "row",
+            "prompt": self.describe(int(self.parts[judged.part][judged.items[place]])),
+            "text": self.labels[int(guess)],
+            "label": self.labels[int(truth)],
+            "probability": round(float(np.exp(logs)), 4),
+        }
+
+    def answers_from(self, logits: Tensor) -> list[dict[str, Any]]:
+        """The likeliest class of each row, and how likely each class is."""
+        shares = logits.float().softmax(-1).tolist()
+        return [
+            {
+                "label": self.labels[int(np.argmax(row))],
+                "probabilities": {label: round(share, 6) for label, share in zip(self.labels, row, strict=True)},
             }
+            for row in shares
+        ]
 
     def label_config(self) -> dict[str, Any]:
         """Class names in the words of config.json."""
-        return {
-            "id2label": {str(i): label for i, label in enumerate(self.labels)},
-            "label2id": {label: i for i, label in enumerate(self.labels)},
-        }
+        return base.label_config(self.labels, "single_label_classification")

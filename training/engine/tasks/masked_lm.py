@@ -13,7 +13,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from training.engine import metrics, ordering
-from training.engine.registry import Sizes
+from training.engine.catalogue import Sizes
 from training.engine.tasks import base
 from training.engine.tasks.packed import PackedText
 from training.engine.tokenizing import MASKED_SPECIALS
@@ -125,6 +125,23 @@ class Task(PackedText):
         target = self._judged_batch("test", np.arange(self.count("test")))["target"].cpu().numpy()
         hits = int((target == counts.argmax()).sum())
         return "unigram", metrics.text_scores(float(-logs[target].sum()), len(target), None, hits)
+
+    def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
+        """Each text with the likeliest tokens where it says [MASK]."""
+        answers = []
+        for text in inputs:
+            if not isinstance(text, str):
+                raise ValueError("this model reads texts")
+            pieces = [self.tokenizer.encode(piece) for piece in self.cleaner.form(text).split("[MASK]")]
+            parts = [pieces[0]]
+            for piece in pieces[1:]:
+                parts += [np.array([MASK]), piece]
+            ids = np.concatenate([[CLS], *parts])[: self.context - 1].astype(np.int64)
+            batch = torch.from_numpy(np.append(ids, SEP))[None].to(self.device)
+            guesses = net(batch)[0].argmax(-1).cpu().numpy()
+            filled = np.where(ids == MASK, guesses[:-1], ids)[1:]
+            answers.append({"text": self.tokenizer.decode(filled.tolist())})
+        return answers
 
     def samples(self, net: nn.Module, judged: base.Judged, count: int, step: int) -> Iterator[dict[str, Any]]:
         """A block with its gaps, and the same with the guesses in them."""

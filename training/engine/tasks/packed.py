@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from training.engine import ordering
+from training.engine.catalogue import Sizes
 from training.engine.errors import DataError
 from training.engine.protocol import InputData
 from training.engine.readers import read_rows, read_text
-from training.engine.registry import Sizes
 from training.engine.tasks import base
 from training.engine.tokenizing import Tokenizer, load_tokenizer
 
@@ -29,7 +29,7 @@ class PackedText(base.Task):
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
         split = self.spec.data.split
         if data.kind == "text":
-            text = read_text(Path(data.path))
+            text = self.cleaner.form(read_text(Path(data.path)))
             cuts = ordering.split_text(text, split.valid, split.test, split.seed)
             texts = {part: [text[a:b] for a, b in found] for part, found in cuts.items()}
             ended = False
@@ -61,7 +61,11 @@ class PackedText(base.Task):
         """Rows as documents: whole documents go to one part."""
         columns = [self.spec.data.columns["text"]]
         rows = read_rows(Path(data.path), data.kind, columns, data.profile, self.stop)
-        documents = [text for (text,) in rows if text.strip()]
+        documents = []
+        for (text,) in rows:
+            formed = self.cleaner.form(text)
+            if text.strip() and self.cleaner.keeps(formed, text):
+                documents.append(formed)
         if len(documents) < 3:
             raise DataError("data_shape", problem="it has fewer than three documents")
         split = self.spec.data.split
@@ -83,8 +87,15 @@ class PackedText(base.Task):
         """Tokens the net sees at once."""
         return self.shape.context or 1
 
+    def badness(self, judged: base.Judged) -> np.ndarray:
+        """The loss a token: the first two columns are nats and tokens."""
+        return judged.rows[:, 0] / np.maximum(judged.rows[:, 1], 1)
+
     def units(self, batch: base.Batch) -> int:
         return batch["ids"].numel()
+
+    def open_package(self, folder: Path, config: dict[str, Any]) -> None:
+        self.tokenizer = load_tokenizer(folder / "tokenizer.json")
 
     def package(self, folder: Path) -> dict[str, Any]:
         self.tokenizer.save(folder / "tokenizer.json")

@@ -1,0 +1,44 @@
+"""Answers of a finished model, from its package alone: `python -m training.engine predict PACKAGE INPUT`."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training.engine.errors import Stop
+from training.engine.package import load_net
+from training.engine.registry import task_module
+from training.engine.spec import Spec
+from training.engine.tasks.base import Task
+
+AT_ONCE = 64
+IMAGES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+class Predictor:
+    """A package, checked against its manifest and ready to answer. Raises ValueError when a file is not as listed."""
+
+    def __init__(self, package: Path) -> None:
+        self.net = load_net(package)
+        spec = Spec.from_text((package / "spec.json").read_bytes())
+        self.task: Task = task_module(spec.task).Task(spec, Stop())
+        self.task.open_package(package, json.loads((package / "config.json").read_bytes()))
+
+    def __call__(self, inputs: list[Any]) -> Iterator[dict[str, Any]]:
+        """An answer for each input, in order: texts, paths of images, or series of numbers, whatever the task reads."""
+        for start in range(0, len(inputs), AT_ONCE):
+            with torch.inference_mode():
+                answers = self.task.predict(self.net, inputs[start : start + AT_ONCE])
+            yield from answers
+
+
+def read_inputs(path: Path) -> list[Any]:
+    """An image or a folder of images as paths; JSON lines as they are parsed; otherwise each line as a text."""
+    if path.is_dir():
+        return sorted(found for found in path.iterdir() if found.suffix.lower() in IMAGES)
+    if path.suffix.lower() in IMAGES:
+        return [path]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines] if path.suffix == ".jsonl" else lines

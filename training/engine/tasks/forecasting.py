@@ -1,0 +1,178 @@
+"""Forecasting: the next numbers of a series from those before; rows of a table in the order of time.
+
+The last stretch is the test part, the one before it the validation part: what is foretold there was never learnt from.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from training.engine import metrics
+from training.engine.catalogue import Sizes
+from training.engine.errors import DataError
+from training.engine.protocol import InputData
+from training.engine.readers import read_rows
+from training.engine.tasks import base
+
+EVAL_ROWS = 256
+SHOWN = 6
+
+
+class Task(base.Task):
+    """An item is a window: `context` numbers that are seen, and `horizon` that are told."""
+
+    unit = "windows"
+
+    @property
+    def context(self) -> int:
+        """Numbers seen."""
+        return self.shape.context or 1
+
+    @property
+    def horizon(self) -> int:
+        """Numbers told."""
+        return self.shape.horizon or 1
+
+    def prepare_key(self) -> dict[str, Any]:
+        return {"context": self.context, "horizon": self.horizon}
+
+    def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
+        rows = read_rows(Path(data.path), data.kind, [self.spec.data.columns["value"]], data.profile, self.stop)
+        series = np.array([_number(cell, n) for n, (cell,) in enumerate(rows, 1)])
+        split = self.spec.data.split
+        test, valid = (max(self.horizon, round(len(series) * share)) for share in (split.test, split.valid))
+        edges = [len(series) - test - valid, len(series) - test, len(series)]
+        if edges[0] < self.context + self.horizon:
+            raise DataError("data_shape", problem=f"it is too short for a context of {self.context} numbers")
+        train = series[: edges[0]]
+        scale, steps = float(train.std()), float(abs(np.diff(train)).mean())
+        if not scale:
+            raise DataError("data_shape", problem="all its numbers are the same")
+        np.save(folder / "series.npy", series)
+        return {"edges": edges, "deviation": scale, "step": steps}
+
+    def open(self, folder: Path, facts: dict[str, Any]) -> None:
+        self.facts = facts
+        self.series = np.load(folder / "series.npy")
+        train, valid, test = facts["edges"]
+        # Where the told numbers of the first window of a part begin, and how many windows there are.
+        begins = {"train": (self.context, train), "valid": (train, valid), "test": (valid, test)}
+        self.begins = {part: (low, high - low - self.horizon + 1) for part, (low, high) in begins.items()}
+
+    @property
+    def answers(self) -> list[str]:
+        return [self.spec.data.columns["value"]]
+
+    @property
+    def sizes(self) -> Sizes:
+        return Sizes()
+
+    def count(self, part: str) -> int:
+        return self.begins[part][1]
+
+    def train_batch(self, rows: np.ndarray, epoch: int, seed: int) -> base.Batch:
+        return self._batch("train", rows)
+
+    def _batch(self, part: str, items: np.ndarray) -> base.Batch:
+        at = self.begins[part][0] + items[:, None]
+        seen = self.series[at + np.arange(-self.context, 0)]
+        told = self.series[at + np.arange(self.horizon)]
+        arrays = {"series": seen, "target": told}
+        return {name: torch.from_numpy(a.astype(np.float32)).to(self.device) for name, a in arrays.items()}
+
+    def loss(self, net: nn.Module, batch: base.Batch) -> Tensor:
+        """Squared error in deviations of the training part, so that its size says something."""
+        scale = self.facts["deviation"]
+        return F.mse_loss(net(batch["series"]) / scale, batch["target"] / scale)
+
+    def units(self, batch: base.Batch) -> int:
+        return len(batch["target"])
+
+    def measure(self, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:
+        """Squared and absolute errors, and numbers, of each window."""
+        rows = np.zeros((len(items), 3))
+        for start in range(0, len(items), EVAL_ROWS):
+            self.stop.check()
+            batch = self._batch(part, items[start : start + EVAL_ROWS])
+            error = (net(batch["series"]).double() - batch["target"].double()).cpu().numpy()
+            rows[start : start + EVAL_ROWS] = _errors(error)
+        return rows
+
+    def _scores(self, sums: np.ndarray) -> dict[str, np.ndarray]:
+        square, mae = sums[..., 0] / sums[..., 2], sums[..., 1] / sums[..., 2]
+        return {
+            "mase": mae / self.facts["step"],
+            "mae": mae,
+            "rmse": np.sqrt(square),
+            "loss": square / self.facts["deviation"] ** 2,
+        }
+
+    def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
+        report = base.Report({name: float(value) for name, value in self._scores(judged.rows.sum(0)).items()})
+        if final:
+            # Windows overlap: as many as one is long are drawn together.
+            blocks = np.add.reduceat(judged.rows, np.arange(0, len(judged.rows), self.horizon))
+            report.detail = {"windows": len(judged.rows), "numbers": int(self.facts["edges"][2])}
+            report.interval = metrics.sums_interval(blocks, lambda sums: self._scores(sums)[self.spec.primary])
+        return report
+
+    def baseline(self) -> tuple[str, dict[str, float]]:
+        """The last number seen goes on."""
+        batch = self._batch("test", np.arange(self.count("test")))
+        error = (batch["series"][:, -1:] - batch["target"]).double().cpu().numpy()
+        scores = self._scores(_errors(error).sum(0))
+        return "last number", {name: float(value) for name, value in scores.items()}
+
+    def badness(self, judged: base.Judged) -> np.ndarray:
+        """The squared error."""
+        return judged.rows[:, 0]
+
+    def row_of(self, part: str, item: int) -> int | None:
+        """The row of the first number that is told."""
+        return self.begins[part][0] + item + 1
+
+    def show(self, net: nn.Module, judged: base.Judged, place: int) -> dict[str, Any]:
+        batch = self._batch(judged.part, judged.items[place : place + 1])
+        told = net(batch["series"])[0]
+        return {
+            "kind": "row",
+            "prompt": f"… {_written(batch['series'][0, -SHOWN:])}",
+            "text": _written(told[:SHOWN]),
+            "label": _written(batch["target"][0, :SHOWN]),
+        }
+
+    def open_package(self, folder: Path, config: dict[str, Any]) -> None:
+        """The net knows all that is needed."""
+
+    def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
+        """The numbers that follow each series, of which the last `context` are read."""
+        if not all(isinstance(series, list) and len(series) >= self.context for series in inputs):
+            raise ValueError(f"this model reads series of at least {self.context} numbers")
+        seen = torch.tensor([series[-self.context :] for series in inputs], dtype=torch.float32, device=self.device)
+        return [{"values": row} for row in net(seen).tolist()]
+
+    def package(self, folder: Path) -> dict[str, Any]:
+        return {}
+
+
+def _number(cell: str, row: int) -> float:
+    try:
+        number = float(cell)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise DataError("data_row", row=row, problem="its value is not a number")
+    return number
+
+
+def _errors(error: np.ndarray) -> np.ndarray:
+    return np.column_stack([(error**2).sum(1), abs(error).sum(1), np.full(len(error), error.shape[1])])
+
+
+def _written(numbers: Tensor) -> str:
+    return " ".join(f"{number:.3g}" for number in numbers.tolist())

@@ -1,0 +1,104 @@
+"""What tasks on images share: all images at one size in one file of bytes, scaled by mean and deviation."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.engine.errors import DataError
+from training.engine.protocol import InputData
+from training.engine.readers import decode_image, read_images
+from training.engine.tasks import base
+
+GREY_MODES = {"1", "L", "LA", "I;16"}
+STATISTICS_ROWS = 5_000
+
+
+class Images(base.Task):
+    """Pixels as bytes (channels, side, side), and the file names."""
+
+    unit = "images"
+
+    def prepare_key(self) -> dict[str, Any]:
+        return {"image": self.shape.image}
+
+    def write_pixels(self, data: InputData, folder: Path, *, labelled: bool) -> tuple[list[str], dict[str, Any]]:
+        """Write all images, or those with a label; returns (labels, facts)."""
+        modes = (data.profile.get("image") or {}).get("modes") or ["RGB"]
+        channels = 1 if set(modes) <= GREY_MODES else 3
+        side = self.shape.image or 32
+        names, labels = [], []
+        with (folder / "pixels.bin").open("wb") as file:
+            found = read_images(Path(data.path), side, channels, data.profile, self.stop, labelled=labelled)
+            for name, label, pixels in found:
+                file.write(pixels.tobytes())
+                names.append(name)
+                labels.append(label)
+        if not names:
+            raise DataError("data_shape", problem=f"it holds no image{' with a label' if labelled else ''}")
+        (folder / "names.json").write_text(json.dumps(names))
+        return labels, {"channels": channels, "side": side, "count": len(names)}
+
+    def statistics(self, folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
+        """Mean and deviation of each channel in the training part, whose split is written."""
+        shape = (facts["count"], facts["channels"], facts["side"], facts["side"])
+        pixels = np.memmap(folder / "pixels.bin", np.uint8, "r", shape=shape)
+        train = np.load(folder / "train.npy")
+        some = pixels[train[base.spaced(len(train), STATISTICS_ROWS)]] / np.float32(255)
+        return {
+            "mean": [round(float(m), 6) for m in some.mean((0, 2, 3))],
+            "deviation": [round(max(1e-3, float(s)), 6) for s in some.std((0, 2, 3))],
+        }
+
+    def open_pixels(self, folder: Path, facts: dict[str, Any]) -> None:
+        """Read what `write_pixels` wrote."""
+        self.facts = facts
+        shape = (facts["count"], facts["channels"], facts["side"], facts["side"])
+        self.pixels = np.memmap(folder / "pixels.bin", np.uint8, "r", shape=shape)
+        self.names: list[str] = json.loads((folder / "names.json").read_text())
+
+    def scaled(self, pixels: np.ndarray) -> Tensor:
+        """Bytes as the numbers that the net reads, on the device."""
+        found = torch.from_numpy(pixels).to(self.device, non_blocking=True).float().div_(255)
+        mean = torch.tensor(self.facts["mean"], device=self.device).view(-1, 1, 1)
+        deviation = torch.tensor(self.facts["deviation"], device=self.device).view(-1, 1, 1)
+        return (found - mean) / deviation
+
+    def describe(self, item: int) -> str:
+        """The file name."""
+        return self.names[item]
+
+    def open_package(self, folder: Path, config: dict[str, Any]) -> None:
+        found = json.loads((folder / "preprocessor_config.json").read_text())
+        side, channels = found["size"]["height"], config["num_channels"]
+        self.facts = {"mean": found["image_mean"], "deviation": found["image_std"], "side": side, "channels": channels}
+
+    def new_pixels(self, inputs: list[Any]) -> Tensor:
+        """Image files as the net reads them. Raises ValueError."""
+        found = []
+        for path in inputs:
+            try:
+                found.append(decode_image(Path(path).read_bytes(), self.facts["side"], self.facts["channels"]))
+            except ValueError as error:
+                raise ValueError(f"{Path(path).name}: {error}") from None
+        return self.scaled(np.stack(found))
+
+    def package(self, folder: Path) -> dict[str, Any]:
+        side = self.facts["side"]
+        processor = {
+            "image_processor_type": "ViTImageProcessor",
+            "do_resize": True,
+            "size": {"height": side, "width": side},
+            "resample": 2,
+            "do_rescale": True,
+            "rescale_factor": 1 / 255,
+            "do_normalize": True,
+            "do_convert_rgb": self.facts["channels"] == 3,
+            "image_mean": self.facts["mean"],
+            "image_std": self.facts["deviation"],
+        }
+        (folder / "preprocessor_config.json").write_text(json.dumps(processor, indent=2) + "\n")
+        return {}

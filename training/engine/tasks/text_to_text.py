@@ -1,0 +1,155 @@
+"""Text to text: write one text from another, as in translations, summaries and answers."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from training.engine import metrics
+from training.engine.catalogue import Sizes
+from training.engine.overlap import COLUMNS, counts_of, overlap_scores
+from training.engine.protocol import InputData
+from training.engine.tasks import base
+from training.engine.tasks.rows import EVAL_ROWS, TextRows, padded
+from training.engine.tokenizing import SEQ2SEQ_SPECIALS
+
+PAD, END = 0, 2
+NONE = -100
+WRITTEN = ("chrf", "bleu", "rouge_l", "exact_match")  # figures that need the text to be written, token by token
+
+
+class Task(TextRows):
+    """Source and target are their tokens, as far as there is room, and END; the target is told behind PAD."""
+
+    def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
+        texts, wanted, skipped = self.read_pairs(data, "target")
+        self.write_split(np.zeros(len(texts), dtype=np.int64), folder)
+        train = np.load(folder / "train.npy")
+        learnt = (text for i in train for text in (texts[i], wanted[i]))
+        tokenizer = self.tokenizer_for(learnt, SEQ2SEQ_SPECIALS)
+        tokenizer.save(folder / "tokenizer.json")
+        room = (self.shape.context or 2) - 1
+        for name, found in (("tokens", texts), ("target", wanted)):
+            rows = (np.append(tokenizer.encode(text[: 16 * room])[:room], END) for text in found)
+            edges = folder / ("edges.npy" if name == "tokens" else "target_edges.npy")
+            dtype = self.write_rows(rows, tokenizer.size, folder / f"{name}.bin", edges)
+        self.write_prompts(texts, folder)
+        edges_of = np.load(folder / "target_edges.npy")
+        commonest, _ = Counter(wanted[i] for i in train).most_common(1)[0]
+        tokens = float((edges_of[train + 1] - edges_of[train]).mean())
+        return {"dtype": dtype, "skipped": skipped, "tokens": tokens, "commonest": commonest}
+
+    def open(self, folder: Path, facts: dict[str, Any]) -> None:
+        self.open_texts(folder, facts)
+        self.facts = facts
+        self.target = np.memmap(folder / "target.bin", facts["dtype"], "r")
+        self.target_edges = np.load(folder / "target_edges.npy")
+
+    @property
+    def sizes(self) -> Sizes:
+        return Sizes(vocab=self.tokenizer.size, pad=PAD)
+
+    def answers_of(self, items: np.ndarray, width: int) -> base.Batch:
+        """`before`: what the net sees of the target; `target`: what it is to write, NONE behind the end."""
+        target, lengths = padded(self.target, self.target_edges, items, PAD)
+        before = np.roll(target, 1, axis=1)
+        before[:, 0] = PAD
+        target[np.arange(target.shape[1]) >= lengths[:, None]] = NONE
+        return {"before": torch.from_numpy(before), "target": torch.from_numpy(target)}
+
+    def loss(self, net: nn.Module, batch: base.Batch) -> Tensor:
+        """Summed over tokens and divided by what the rows have on average, so that all tokens weigh alike."""
+        logits = net(batch["ids"], batch["before"], batch.get("mask"))
+        nats = F.cross_entropy(logits.flatten(0, 1), batch["target"].flatten(), ignore_index=NONE, reduction="sum")
+        return nats / (len(logits) * self.facts["tokens"])
+
+    def measure(self, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:
+        """Of each item: nats, tokens, right tokens, and how near the written text is, if it is asked for."""
+        numbers = self.parts[part][items]
+        rows = np.zeros((len(items), 3 + COLUMNS))
+        t5: Any = net
+        writes = part == "test" or self.spec.primary in WRITTEN
+        for places in self.groups_for_eval(numbers, EVAL_ROWS):
+            batch = self.batch_of(numbers[places])
+            memory = t5.encode(batch["ids"], batch.get("mask"))
+            logits = t5.decode(memory, batch.get("mask"), batch["before"]).float()
+            asked = batch["target"] != NONE
+            nats = F.cross_entropy(logits.transpose(1, 2), batch["target"], ignore_index=NONE, reduction="none")
+            hits = ((logits.argmax(-1) == batch["target"]) & asked).sum(1)
+            rows[places, :3] = torch.stack([nats.double().sum(1), asked.sum(1), hits], 1).cpu().numpy()
+            if writes:
+                written = self._write(t5, memory, batch.get("mask"))
+                wanted = [self.tokenizer.decode(self._wanted(item)) for item in numbers[places]]
+                rows[places, 3:] = [counts_of(ours, theirs) for ours, theirs in zip(written, wanted, strict=True)]
+        return rows
+
+    def _wanted(self, item: int) -> list[int]:
+        return self.target[self.target_edges[item] : self.target_edges[item + 1]].tolist()
+
+    def _write(self, t5: Any, memory: Tensor, mask: Tensor | None) -> list[str]:
+        """The likeliest token, one after another, until each text has ended."""
+        ids = torch.full((len(memory), 1), PAD, device=memory.device)
+        ended = torch.zeros(len(memory), dtype=torch.bool, device=memory.device)
+        for _ in range((self.shape.context or 2) - 1):
+            self.stop.check()
+            chosen = t5.decode(memory, mask, ids)[:, -1].argmax(-1).masked_fill(ended, PAD)
+            ids = torch.cat([ids, chosen[:, None]], 1)
+            ended = ended | (chosen == END)
+            if ended.all():
+                break
+        return [self.tokenizer.decode(row) for row in ids.tolist()]
+
+    def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
+        sums = judged.rows.sum(0)
+        report = base.Report({name: float(value) for name, value in _scores(sums).items()})
+        if final:
+            report.detail = {"rows": len(judged.rows), "tokens": int(sums[1])}
+            report.interval = metrics.sums_interval(judged.rows, lambda found: _scores(found)[self.spec.primary])
+        elif not sums[-1]:
+            report.values = {name: value for name, value in report.values.items() if name not in WRITTEN}
+        return report
+
+    def baseline(self) -> tuple[str, dict[str, float]]:
+        """The commonest target of the training part, whatever the row; each token by its frequency."""
+        train = np.concatenate([self._wanted(item) for item in self.parts["train"]])
+        counts = np.bincount(train, minlength=self.tokenizer.size) + 1
+        logs = np.log(counts / counts.sum())
+        rows = []
+        for item in self.parts["test"]:
+            tokens = np.array(self._wanted(item))
+            near = counts_of(self.facts["commonest"], self.tokenizer.decode(tokens))
+            rows.append([-logs[tokens].sum(), len(tokens), (tokens == counts.argmax()).sum(), *near])
+        return "commonest answer", {name: float(value) for name, value in _scores(np.sum(rows, 0)).items()}
+
+    def badness(self, judged: base.Judged) -> np.ndarray:
+        """The loss a token."""
+        return judged.rows[:, 0] / np.maximum(judged.rows[:, 1], 1)
+
+    def show(self, net: nn.Module, judged: base.Judged, place: int) -> dict[str, Any]:
+        t5: Any = net
+        item = self.parts[judged.part][judged.items[place : place + 1]]
+        batch = self.batch_of(item)
+        (written,) = self._write(t5, t5.encode(batch["ids"], batch.get("mask")), batch.get("mask"))
+        wanted = self.tokenizer.decode(self._wanted(item[0]))
+        return {"kind": "row", "prompt": self.describe(int(item[0])), "text": written, "label": wanted}
+
+    def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
+        """The text that is written from each text."""
+        t5: Any = net
+        room = (self.shape.context or 2) - 1
+        rows = [np.append(self.tokenizer.encode(text[: 16 * room])[:room], END) for text in self.texts_of(inputs)]
+        ids, mask = self.new_batch(rows)
+        return [{"text": text} for text in self._write(t5, t5.encode(ids, mask), mask)]
+
+    def package(self, folder: Path) -> dict[str, Any]:
+        return super().package(folder) | {"eos_token_id": END}
+
+
+def _scores(sums: np.ndarray) -> dict[str, np.ndarray]:
+    loss = sums[..., 0] / sums[..., 1]
+    own = {"loss": loss, "perplexity": np.exp(np.minimum(loss, 700)), "token_accuracy": sums[..., 2] / sums[..., 1]}
+    return own | overlap_scores(sums[..., 3:])

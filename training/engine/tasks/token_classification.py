@@ -1,0 +1,204 @@
+"""Token classification: rows of words, each word with a tag: names in a text, parts of speech, residues of a protein.
+
+Words and tags are parted by spaces. Tags such as B-place, I-place and O mark entities of several words.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from training.engine import metrics
+from training.engine.catalogue import Sizes
+from training.engine.errors import DataError
+from training.engine.labelling import spans, type_of
+from training.engine.protocol import InputData
+from training.engine.tasks import base
+from training.engine.tasks.rows import CLS, EVAL_ROWS, PAD, SEP, TextRows
+from training.engine.tokenizing import CLASSIFIER_SPECIALS, Tokenizer
+
+MAX_TAGS = 500
+NONE = -100
+
+
+class Task(TextRows):
+    """The first token of a word answers for it; words beyond the context are not judged."""
+
+    labels: list[str]
+
+    def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
+        texts, cells, skipped = self.read_pairs(data, "label", _checked)
+        self.write_split(np.zeros(len(texts), dtype=np.int64), folder)
+        train = np.load(folder / "train.npy")
+        tags = [cell.split() for cell in cells]
+        names = sorted({tag for row in tags for tag in row})
+        if not 2 <= len(names) <= MAX_TAGS:
+            raise DataError("data_shape", problem=f"it has {len(names)} tags, and not 2 to {MAX_TAGS}")
+        unseen = set(names) - {tag for i in train for tag in tags[i]}
+        if unseen:
+            raise DataError("data_shape", problem=f"no row to learn from has the tag {min(unseen)}")
+        tokenizer = self.tokenizer_for((texts[i] for i in train), CLASSIFIER_SPECIALS)
+        tokenizer.save(folder / "tokenizer.json")
+        number = {name: i for i, name in enumerate(names)}
+        rows, targets = [], []
+        for text, row in zip(texts, tags, strict=True):
+            ids, places = place_words(text.split(), tokenizer, (self.shape.context or 3) - 2)
+            target = np.full(len(ids), len(names), dtype=np.int64)
+            target[places] = [number[tag] for tag in row[: len(places)]]
+            rows.append(ids)
+            targets.append(target)
+        dtype = self.write_rows(rows, tokenizer.size, folder / "tokens.bin", folder / "edges.npy")
+        self.write_rows(targets, len(names) + 1, folder / "targets.bin", folder / "edges.npy")
+        self.write_prompts(texts, folder)
+        words = float(np.mean([(targets[i] < len(names)).sum() for i in train]))
+        return {"dtype": dtype, "labels": names, "skipped": skipped, "words": words}
+
+    def open(self, folder: Path, facts: dict[str, Any]) -> None:
+        self.open_texts(folder, facts)
+        self.labels, self.words = facts["labels"], facts["words"]
+        self.targets = np.memmap(folder / "targets.bin", "uint16", "r")
+        self.types = sorted({type_of(tag) for tag in self.labels} - {""})
+
+    @property
+    def answers(self) -> list[str]:
+        return self.labels
+
+    @property
+    def sizes(self) -> Sizes:
+        return Sizes(vocab=self.tokenizer.size, pad=PAD, classes=len(self.labels), each=True)
+
+    def answers_of(self, items: np.ndarray, width: int) -> base.Batch:
+        """`target` is NONE where no word begins."""
+        target = np.full((len(items), width), NONE, dtype=np.int64)
+        for row, item in enumerate(items):
+            own = self.targets[self.edges[item] : self.edges[item + 1]].astype(np.int64)
+            target[row, : len(own)] = np.where(own < len(self.labels), own, NONE)
+        return {"target": torch.from_numpy(target)}
+
+    def loss(self, net: nn.Module, batch: base.Batch) -> Tensor:
+        """Summed over words and divided by what the rows have on average, so that all words weigh alike."""
+        logits = net(batch["ids"], batch.get("mask"))
+        nats = F.cross_entropy(logits.flatten(0, 1), batch["target"].flatten(), ignore_index=NONE, reduction="sum")
+        return nats / (len(logits) * self.words)
+
+    def measure(self, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:
+        """Of each item: right, true and guessed entities of each type, right words, nats, words."""
+        numbers = self.parts[part][items]
+        rows = np.zeros((len(items), 3 * len(self.types) + 3))
+        for places in self.groups_for_eval(numbers, EVAL_ROWS):
+            batch = self.batch_of(numbers[places])
+            logits = net(batch["ids"], batch.get("mask")).float()
+            nats = F.cross_entropy(logits.transpose(1, 2), batch["target"], ignore_index=NONE, reduction="none")
+            guesses, targets = logits.argmax(-1).cpu().numpy(), batch["target"].cpu().numpy()
+            rows[places, -2] = nats.double().sum(1).cpu().numpy()
+            for place, guess, target in zip(places, guesses, targets, strict=True):
+                rows[place, :-2] = self._found(target[target != NONE], guess[target != NONE])
+                rows[place, -1] = (target != NONE).sum()
+        return rows
+
+    def _found(self, target: np.ndarray, guess: np.ndarray) -> np.ndarray:
+        truth, guessed = (set(spans([self.labels[i] for i in tags])) for tags in (target, guess))
+        counts = [
+            [sum(kind == own for kind, *_ in found) for own in self.types]
+            for found in (truth & guessed, truth, guessed)
+        ]
+        return np.array([*np.ravel(counts), (target == guess).sum()])
+
+    def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
+        scores = metrics.entity_scores(judged.rows.sum(0))
+        report = base.Report({name: float(value) for name, value in scores.items()})
+        if final:
+            hits, truth, guess = judged.rows[:, :-3].sum(0).reshape(3, -1)
+            report.detail = {
+                "rows": len(judged.rows),
+                "words": int(judged.rows[:, -1].sum()),
+                "labels": self.labels,
+                "classes": metrics.hits_table(hits, truth, guess, self.types),
+            }
+            report.interval = metrics.sums_interval(
+                judged.rows, lambda sums: metrics.entity_scores(sums)[self.spec.primary]
+            )
+        return report
+
+    def baseline(self) -> tuple[str, dict[str, float]]:
+        """Each first token of a word by the tag it has most often in the training part, else the commonest tag."""
+        counts = np.zeros((self.tokenizer.size, len(self.labels)), dtype=np.int64)
+        for item in self.parts["train"]:
+            ids, target = self._row(item)
+            np.add.at(counts, (ids, target), 1)
+        common = counts.sum(0)
+        best = np.where(counts.any(1), counts.argmax(1), common.argmax())
+        logs = np.log((common + 1) / (common + 1).sum())
+        rows = []
+        for item in self.parts["test"]:
+            ids, target = self._row(item)
+            rows.append([*self._found(target, best[ids]), -logs[target].sum(), len(target)])
+        scores = metrics.entity_scores(np.sum(rows, 0))
+        return "commonest tag of a token", {name: float(value) for name, value in scores.items()}
+
+    def _row(self, item: int) -> tuple[np.ndarray, np.ndarray]:
+        """(first tokens, tags) of the words of a row."""
+        part = slice(self.edges[item], self.edges[item + 1])
+        words = self.targets[part] < len(self.labels)
+        return self.tokens[part][words].astype(np.int64), self.targets[part][words].astype(np.int64)
+
+    def badness(self, judged: base.Judged) -> np.ndarray:
+        """The loss a word."""
+        return judged.rows[:, -2] / np.maximum(judged.rows[:, -1], 1)
+
+    def show(self, net: nn.Module, judged: base.Judged, place: int) -> dict[str, Any]:
+        item = self.parts[judged.part][judged.items[place : place + 1]]
+        batch = self.batch_of(item)
+        target = batch["target"][0]
+        guess = net(batch["ids"], batch.get("mask"))[0].argmax(-1)[target != NONE].tolist()
+        return {
+            "kind": "row",
+            "prompt": self.describe(int(item[0])),
+            "text": " ".join(self.labels[i] for i in guess),
+            "label": " ".join(self.labels[i] for i in target[target != NONE].tolist()),
+        }
+
+    def open_package(self, folder: Path, config: dict[str, Any]) -> None:
+        super().open_package(folder, config)
+        self.labels = base.labels_of(config)
+
+    def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
+        """The tag of each word that has room, and the entities by their words."""
+        words = [text.split() for text in self.texts_of(inputs)]
+        found = [place_words(row, self.tokenizer, (self.shape.context or 3) - 2) for row in words]
+        guesses = net(*self.new_batch([ids for ids, _ in found])).argmax(-1).cpu().numpy()
+        answers = []
+        for row, (_, places), guess in zip(words, found, guesses, strict=True):
+            tags = [self.labels[i] for i in guess[places]]
+            entities = [{"type": kind, "text": " ".join(row[start:end])} for kind, start, end in spans(tags)]
+            answers.append({"words": row[: len(tags)], "tags": tags, "entities": entities})
+        return answers
+
+    def package(self, folder: Path) -> dict[str, Any]:
+        return super().package(folder) | base.label_config(self.labels, "token_classification")
+
+
+def _checked(text: str, cell: str) -> str:
+    """The tags, when there are as many as words. Raises ValueError."""
+    words, tags = len(text.split()), len(cell.split())
+    if words != tags:
+        raise ValueError(f"it has {words} words and {tags} tags")
+    return cell
+
+
+def place_words(words: list[str], tokenizer: Tokenizer, room: int) -> tuple[np.ndarray, list[int]]:
+    """(tokens with [CLS] and [SEP], where the words begin that have room), as if their text were read with spaces."""
+    # A space belongs to the byte pairs of the word behind it; as a character or byte it stands alone.
+    apart = 0 if tokenizer.kind == "bpe" else 1
+    ids, places, used = [np.array([CLS])], [], 0
+    for n, word in enumerate(words):
+        own = tokenizer.encode(f" {word}" if n else word)
+        if used + len(own) > room:
+            break
+        places.append(1 + used + (apart if n else 0))
+        ids.append(own)
+        used += len(own)
+    return np.concatenate([*ids, [SEP]]), places
