@@ -16,7 +16,14 @@ from collab.access.roles import Role
 from collab.accounts.models import Membership, User
 
 CODE = "two_factor"
-WORDS = frozenset({"agreement.sign", "agreement.end", "organisation.manage", "member.manage"})
+# What binds an organisation, pays out its money or gives away its data, and who runs it.
+WORDS = frozenset({"agreement.sign", "agreement.end", "agreement.approve", "project.approve", "publication.object"}) | {
+    "dataset.govern",
+    "distribution.approve",
+    "licence.exercise",
+    "member.manage",
+    "organisation.manage",
+}
 ROLES = (Role.SIGNATORY, Role.ORGANISATION_ADMIN)
 
 

@@ -108,8 +108,9 @@ def test_signatories_sign_and_end_only_with_one(required, aurora):
         agreement=agreement, text="T", effective_on=timezone.localdate(), by=aurora.lead, coverage=[]
     )
     version = send_for_signature(version=version, by=aurora.lead)
-    for word in ("agreement.sign", "agreement.end"):
-        assert [m.code for m in decide(aurora.company_signatory, word, version).missing] == ["two_factor"], word
+    told = {"agreement.sign": version, "agreement.end": version, "agreement.approve": version}
+    for word, row in (told | {"project.approve": aurora.project, "publication.object": aurora.project}).items():
+        assert [m.code for m in decide(aurora.company_signatory, word, row).missing] == ["two_factor"], word
     Authenticator.objects.create(user=aurora.company_signatory, type="totp", data={})
     assert decide(aurora.company_signatory, "agreement.sign", version).allowed
 
