@@ -226,7 +226,8 @@ class AgreementVersion(Record):
     template_values = models.JSONField(_("values of the template"), default=dict, blank=True)
     background = models.JSONField(_("background as it was sent"), default=list, blank=True, editable=False)
     particulars = models.JSONField(_("particular terms"), default=dict, blank=True, editable=False)
-    format = models.PositiveSmallIntegerField(default=2, editable=False)  # of document(): what was signed stays so
+    names = models.JSONField(_("names as they were sent"), default=dict, blank=True, editable=False)
+    format = models.PositiveSmallIntegerField(default=3, editable=False)  # of document(): what was signed stays so
     requires_acceptance = models.BooleanField(
         _("each person accepts it"),
         default=False,
@@ -360,8 +361,20 @@ class AgreementVersion(Record):
         items = BackgroundItem.objects.declared().filter(project=self.agreement.project_id, owner__in=owners)
         return sorted((item.facts() for item in items), key=lambda item: (item["owner"], item["id"]))
 
+    def names_shown(self) -> dict[str, Any]:
+        """What the project and the parties are called: as it was sent, or as it is today while it is under way."""
+        return self.names_now() if self.sent_at is None else self.names
+
+    def names_now(self) -> dict[str, Any]:
+        project = self.agreement.project
+        parties = self.parties.values_list("organisation_id", "organisation__name", "organisation__name_zh")
+        return {
+            "project": [project.title, project.title_zh],
+            "parties": {str(key): [name, name_zh] for key, name, name_zh in parties},
+        }
+
     def document(self) -> dict[str, object]:
-        """Exactly what is signed: both texts, dates, parties and their order, coverage, IP, background and duties."""
+        """Exactly what is signed: both texts, dates, parties, names, coverage, IP, background and duties."""
         signed: dict[str, object] = {
             "agreement": self.agreement.reference,
             "kind": self.agreement.kind,
@@ -396,6 +409,7 @@ class AgreementVersion(Record):
                 key=lambda duty: json.dumps(duty, sort_keys=True),
             ),
             "template": [template.template.code, template.number, self.template_values] if template else None,
+            **({"names": self.names_shown()} if self.format > 2 else {}),
         } | ({"particulars": self.particulars} if self.particulars else {})
 
     def document_hash(self) -> str:

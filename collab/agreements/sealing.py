@@ -63,7 +63,7 @@ LABELS: dict[str, Promise] = {
     "asset": _("Dataset"),
 }
 _HEAD = ("agreement", "kind", "project", "version", "effective_on", "expires_on")  # shown in the first table
-_ELSEWHERE = {*_HEAD, "title", "text", "parties"}
+_ELSEWHERE = {*_HEAD, "title", "text", "parties", "names"}
 _LISTS = {  # lists whose places mean something
     "coverage": ("party", "purpose", "asset"),
     "signing_order": ("party", "signing_order"),
@@ -221,8 +221,14 @@ def _parties(paper: Paper, version: AgreementVersion) -> None:
     for party in sorted(version.parties.select_related("organisation"), key=lambda row: row.organisation.slug):
         organisation = party.organisation
         kind = both(organisation._meta.get_field("kind").choices and _choice(organisation, "kind"))
-        rows.append((organisation.name, organisation.name_zh or "–", kind))
+        name, name_zh = _signed_name(version, organisation)
+        rows.append((name, name_zh or "–", kind))
     paper.table([both(_("Name")), both(_("Chinese name")), both(_("Kind"))], rows, widths=(0.42, 0.3, 0.28))
+
+
+def _signed_name(version: AgreementVersion, organisation: Organisation) -> list[str]:
+    """What it was called when this was sent; today's name where none was kept."""
+    return version.names.get("parties", {}).get(str(organisation.pk)) or [organisation.name, organisation.name_zh]
 
 
 def _particulars(version: AgreementVersion) -> list[tuple[str, str]]:
@@ -272,10 +278,11 @@ class _Reading:
                     self.fields.setdefault(field.name, field)
         keys = {row.organisation_id for row in version.parties.all()} | {row.party_id for row in version.coverage.all()}
         self.parties = {
-            str(row.pk): _in_both(row.name, row.name_zh) for row in Organisation.objects.filter(pk__in=keys)
+            str(row.pk): _in_both(*_signed_name(version, row)) for row in Organisation.objects.filter(pk__in=keys)
         }
         project = version.agreement.project
-        self.project = {project.slug: _in_both(project.title, project.title_zh)}
+        called = version.names.get("project") or [project.title, project.title_zh]
+        self.project = {project.slug: _in_both(*called)}
 
     def label(self, key: str) -> str:
         if key in LABELS:
@@ -310,7 +317,7 @@ def _signatures(paper: Paper, version: AgreementVersion) -> None:
     for row in version.signatures.select_related("party").order_by("signed_at", "pk"):
         paper.facts(
             [
-                (both(_("Party")), _in_both(row.party.name, row.party.name_zh)),
+                (both(_("Party")), _in_both(*_signed_name(version, row.party))),
                 (both(_("Name as typed")), row.typed_name),
                 (both(_("Capacity")), row.capacity),
                 (both(_("Time (UTC)")), _moment(row.signed_at)),

@@ -29,7 +29,7 @@ from collab.audit.services import record
 from collab.kernel.errors import ConflictError, ExpiredError, InvalidError, RefusedError, StaleError
 from collab.projects.models import Project, ProjectParty
 
-_FORMAT = 2  # of the document that is signed; AgreementVersion.document() still writes the earlier one
+_FORMAT = 3  # of the document that is signed; AgreementVersion.document() still writes the earlier ones
 __all__ = ["Content", "CoverageTerm", "DutyTerm", "content_of"]
 
 
@@ -256,10 +256,10 @@ def send_for_signature(*, version: AgreementVersion, by: User) -> AgreementVersi
         raise InvalidError(_("An agreement needs at least two parties."), field="parties")
     if room := particulars_of(locked.agreement):
         room.ready(locked, by)
-    locked.format, locked.background = _FORMAT, locked.background_shown()
+    locked.format, locked.background, locked.names = _FORMAT, locked.background_shown(), locked.names_shown()
     locked.state, locked.sent_at = target, timezone.now()
     locked.document_sha256 = locked.document_hash()
-    locked.save(update_fields=["state", "format", "background", "document_sha256", "sent_at"])
+    locked.save(update_fields=["state", "format", "background", "names", "document_sha256", "sent_at"])
     note("agreement.send", locked, by, sha256=locked.document_sha256)
     ask_for_signatures(locked, by)
     return locked
@@ -290,6 +290,11 @@ def sign_version(
         raise ExpiredError(_("This version expired before it was signed; draft a new one."))
     if document_sha256 != locked.document_sha256 or locked.document_hash() != locked.document_sha256:
         raise ConflictError(_("The document is not the one you were shown. Open it again and read it before signing."))
+    if locked.format > 2 and locked.names_now() != locked.names:
+        raise ConflictError(
+            _("The project or a party was renamed since this was sent. Withdraw it and send it under the new name."),
+            code="renamed",
+        )
     if not locked.parties.whose_turn().filter(organisation=party).exists():
         raise ConflictError(_("It is not the turn of %(party)s: others sign first.") % {"party": party})
     if _squeeze(typed_name) != _squeeze(by.name):

@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from collab.access.policy import allowed, can, decide
 from collab.access.roles import Role
-from collab.accounts.models import Membership
+from collab.accounts.models import Membership, Organisation
 from collab.agreements.models import Agreement, AgreementVersion, Signature
+from collab.agreements.sealing import ensure_sealed
 from collab.agreements.services import (
     CoverageTerm,
     draft_agreement,
@@ -338,3 +339,21 @@ def test_what_a_party_was_to_sign_is_withdrawn_when_it_leaves(agreement, aurora)
 
     assert AgreementVersion.objects.get(pk=sent.pk).state == "withdrawn"
     assert not Request.objects.open().filter(organisation=third).exists()
+
+
+def test_the_names_of_the_parties_are_part_of_what_is_signed(agreement, out, aurora):
+    sign(out, aurora.university_signatory, aurora.university)
+    Organisation.objects.filter(pk=aurora.company.pk).update(name="Other Ltd")
+    aurora.company.refresh_from_db()
+    with pytest.raises(ConflictError) as refused:
+        sign(out, aurora.company_signatory, aurora.company)
+    assert refused.value.code == "renamed"
+
+    withdraw_version(version=out, by=aurora.lead)
+    again = send_for_signature(version=version_of(agreement, aurora), by=aurora.lead)
+    assert again.names["parties"][str(aurora.company.pk)][0] == "Other Ltd"
+    signed = sign_both(again, aurora)
+    Organisation.objects.filter(pk=aurora.company.pk).update(name="Third Ltd")
+    kept = AgreementVersion.objects.get(pk=signed.pk)
+    assert kept.document_hash() == kept.document_sha256
+    assert ensure_sealed(kept).sha256
