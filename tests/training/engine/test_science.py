@@ -46,3 +46,22 @@ def test_a_class_of_proteins_is_learnt(make_run: MakeRun) -> None:
     last = run.of("done")[0]
     assert last["metrics"]["test/accuracy"] > 0.9 > 0.6 > last["baseline"]["metrics"]["test/accuracy"]
     assert json.loads((run.folder / "out" / "config.json").read_text())["vocab_size"] == 4 + 25
+
+
+def test_labels_of_residues_are_learnt_without_spaces_between_them(make_run: MakeRun) -> None:
+    """A K is a site where the chain begins with a W, and nowhere else: no table of residues can tell."""
+    chance, rows = np.random.default_rng(24), []
+    for _ in range(200):
+        chain = chance.choice(list("AKPV"), size=chance.integers(6, 14)).tolist()
+        chain[0] = chance.choice(["W", "G"])
+        tags = ["site" if residue == "K" and chain[0] == "W" else "O" for residue in chain]
+        rows.append((" ".join(chain), " ".join(tags)))
+    net = {"arch": "bert", "size": "nano", "layers": 1, "width": 32, "context": 32, "dropout": 0.0}
+    spec = tiny("token-classification", tokenizer={"kind": "protein"}, **LEARN | {"model": net})
+    run = make_run("run", spec, blob=csv_blob(["body", "tags"], rows))
+    assert run.go() == DONE, run.log
+    last = run.of("done")[0]
+    assert last["metrics"]["test/entity_f1"] > 0.95 > 0.85 > last["baseline"]["metrics"]["test/entity_f1"]
+    (prepared,) = (run.folder / "prepared").iterdir()
+    edges = np.load(prepared / "edges.npy")
+    assert edges[1] - edges[0] == len(rows[0][0].split()) + 2

@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.engine.conftest import BLOBS, KINDS, VERSION, MakeRun, Run, profile_of, tiny
+from tests.training.engine.conftest import (
+    BLOBS,
+    KINDS,
+    VERSION,
+    MakeRun,
+    Run,
+    blob_of,
+    profile_for,
+    profile_of,
+    tiny,
+)
 from training.engine.contract import DONE, FAILED, Inputs, Spec, validate
 from training.engine.package import load_net
 from training.engine.spec import SpecError
@@ -63,6 +73,29 @@ def test_a_classifier_begins_with_the_body_of_a_masked_model(pretrained: Run, tm
     assert tokens[0] == tokens[1]
     card = (run.folder / "out" / "README.md").read_text()
     assert f"Trained from model version {VERSION}" in card and "Only the last 0 layers and the head" in card
+
+
+@pytest.mark.parametrize("task", ["multi-label-classification", "text-regression", "token-classification"])
+def test_other_tasks_on_text_begin_there_too(task: str, pretrained: Run, tmp_path: Path) -> None:
+    spec = tiny(task, **EASY | {"model": WIDE | {"start": VERSION, "learn_layers": 0}, "train__max_steps": 3})
+    run = Run(tmp_path / "run", spec, blob_of(task), KINDS[task], profile_for(task))
+    begin_with(run, pretrained.folder / "out")
+    assert run.go() == DONE, run.log
+    before, after = load_net(pretrained.folder / "out").state_dict(), load_net(run.folder / "out").state_dict()
+    body = [name for name in after if not name.startswith(("pooler.", "classifier."))]
+    assert len(body) > 20 and all(torch.equal(before[name], after[name]) for name in body)
+
+
+@pytest.mark.parametrize("task", ["text-to-text", "forecasting", "text-regression", "masked-image"])
+def test_a_model_goes_on_in_its_own_task(task: str, tmp_path: Path) -> None:
+    """One step at hardly any rate: the head is that of the start too."""
+    first = Run(tmp_path / "first", tiny(task), blob_of(task), KINDS[task], profile_for(task))
+    assert first.go() == DONE, first.log
+    spec = tiny(task, train__lr=1e-9, train__max_steps=1, model__start=VERSION)
+    again = Run(tmp_path / "again", spec, blob_of(task), KINDS[task], profile_for(task))
+    begin_with(again, first.folder / "out")
+    assert again.go() == DONE, again.log
+    assert again.of("done")[0]["metrics"] == pytest.approx(first.of("done")[0]["metrics"], rel=1e-2, abs=1e-3)
 
 
 def test_the_last_layers_learn_and_the_others_do_not(pretrained: Run, tmp_path: Path) -> None:

@@ -65,10 +65,6 @@ class Task(base.Task):
         self.begins = {part: (low, high - low - self.horizon + 1) for part, (low, high) in begins.items()}
 
     @property
-    def answers(self) -> list[str]:
-        return [self.spec.data.columns["value"]]
-
-    @property
     def sizes(self) -> Sizes:
         return Sizes()
 

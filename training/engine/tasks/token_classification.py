@@ -190,12 +190,16 @@ def _checked(text: str, cell: str) -> str:
 
 
 def place_words(words: list[str], tokenizer: Tokenizer, room: int) -> tuple[np.ndarray, list[int]]:
-    """(tokens with [CLS] and [SEP], where the words begin that have room), as if their text were read with spaces."""
+    """(tokens with [CLS] and [SEP], where the words begin that have room), as if their text were read with spaces.
+
+    A tokenizer that knows no space, as that of proteins, reads the words without.
+    """
+    spaced = tokenizer.kind in ("bpe", "byte") or " " in tokenizer.vocab
     # A space belongs to the byte pairs of the word behind it; as a character or byte it stands alone.
-    apart = 0 if tokenizer.kind == "bpe" else 1
+    apart = 1 if spaced and tokenizer.kind != "bpe" else 0
     ids, places, used = [np.array([CLS])], [], 0
     for n, word in enumerate(words):
-        own = tokenizer.encode(f" {word}" if n else word)
+        own = tokenizer.encode(f" {word}" if n and spaced else word)
         if used + len(own) > room:
             break
         places.append(1 + used + (apart if n else 0))
