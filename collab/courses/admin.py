@@ -24,18 +24,20 @@ from collab.web.admin import ScopedModelAdmin, short_hash
 
 @admin.register(Course)
 class CourseAdmin(ScopedModelAdmin):
-    list_display = ["title", "organisation", "audience", "created_by", "created_at"]
+    list_display = ["title", "organisation", "audience", "created_at"]
     list_filter = ["audience", "organisation"]
     search_fields = ["title", "title_zh", "slug"]
-    list_select_related = ["organisation", "created_by"]
+    list_select_related = ["organisation"]
+    hidden = ("created_by",)  # a course may be open to everybody; who wrote it is for those of the organisation
 
 
 @admin.register(CourseVersion)
 class CourseVersionAdmin(ScopedModelAdmin):
-    list_display = ["course", "number", "state", "pass_mark", "valid_months", "published_at", "published_by"]
+    list_display = ["course", "number", "state", "pass_mark", "valid_months", "published_at"]
     list_filter = ["state"]
     search_fields = ["course__title"]
-    list_select_related = ["course", "published_by"]
+    list_select_related = ["course"]
+    hidden = ("published_by",)
 
 
 @admin.register(CourseModule)
