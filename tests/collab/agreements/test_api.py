@@ -58,7 +58,7 @@ def test_a_version_is_written_whole_and_read_back(aurora, agreement):
     read = api(aurora.engineer).get(f"/api/v1/agreement-versions/{made.json()['id']}/").json()
     assert read["signing_order"] == [aurora.company.slug, aurora.university.slug]
     assert read["ip"]["option_days"] == 90 and read["duties"][0]["months"] == 24
-    assert (read["notice_days"], read["governing_law"], read["document"]["format"]) == (30, "Scotland", 2)
+    assert (read["notice_days"], read["governing_law"], read["document"]["format"]) == (30, "Scotland", 3)
     assert read["moves"] == ["edit", "submit", "negotiate", "send", "withdraw"]
 
 
