@@ -256,7 +256,7 @@ def test_a_party_that_leaves_has_answered_nothing(ground):
     leave_party(party=ProjectParty.objects.get(project=ground.project, organisation=ground.company), by=ground.lead)
 
     asked = Request.objects.get(topic="publication", subject_id=str(notice.pk))
-    assert (asked.state, asked.reason) == ("withdrawn", "Northwind has left the project.")
+    assert (asked.state, asked.reason) == ("withdrawn", "A party has left the project.")
     assert PublicationNotice.objects.get(pk=notice.pk).free_on == day(40)
     # nobody else is left to judge: the publishing party does, by name, about a manuscript that it has revised
     with pytest.raises(InvalidError, match="no manuscript yet"):
