@@ -91,6 +91,7 @@ TEMPLATES = [
             "builtins": [
                 "django.templatetags.i18n",
                 "django.templatetags.static",
+                "collab.templatetags.badges",
                 "collab.templatetags.icons",
             ],
         },

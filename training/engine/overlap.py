@@ -2,8 +2,10 @@
 
 chrF: Popović 2015, characters without spaces, up to 6 together, recall weighing twice. BLEU: Papineni et al. 2002 on
 words, with the exponential smoothing of Chen & Cherry 2014. ROUGE-L: Lin 2004, F1 of the longest common subsequence.
+Chinese and Japanese are written without spaces, so there each character counts as a word, as in sacreBLEU's `zh`.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,6 +13,8 @@ import numpy as np
 
 CHARACTERS, WORDS = 6, 4
 BETA = 2.0
+_ALONE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3000-\u303f\uff00-\uffef\U00020000-\U0003ffff"
+_WORD = re.compile(f"[{_ALONE}]|[^\\s{_ALONE}]+")
 # Columns: chrF written, wanted, shared; BLEU written, shared; words written, wanted; ROUGE-L; whether equal; texts.
 COLUMNS = 3 * CHARACTERS + 2 * WORDS + 5
 
@@ -22,7 +26,7 @@ def counts_of(written: str, wanted: str) -> list[float]:
     for size in range(1, CHARACTERS + 1):
         for place, count in enumerate(_shared(ours, theirs, size)):
             found[place].append(count)
-    own, other = written.split(), wanted.split()
+    own, other = _WORD.findall(written), _WORD.findall(wanted)
     words = [_shared(own, other, size) for size in range(1, WORDS + 1)]
     longest = _longest(own, other)
     rouge = 2 * longest / max(1, len(own) + len(other))

@@ -218,16 +218,7 @@ def _follow(placement: Placement, move: str, by: User) -> None:
 def change_mentor(*, placement: Placement, mentor: User, reason: str, by: User) -> Placement:
     """Another mentor of the host guides the intern from now on; the reason stays in the notes."""
     require(by, "placement.approve", placement)
-    locked = locked_placement(placement)
-    require_other(by, locked.student)
-    if locked.state not in OPEN:
-        raise ConflictError(_("The placement is over; what it says stays as it is."))
-    if locked.mentor_id == mentor.pk:
-        raise ConflictError(_("%(person)s is the mentor already.") % {"person": mentor})
-    if not reason.strip():
-        raise InvalidError(_("Give the reason."), field="reason")
-    before, locked.mentor = locked.mentor, mentor
-    _replace(locked, "mentor", reason, by)
+    locked, before = _replaced(placement, "mentor", mentor, reason, by, _("%(person)s is the mentor already."))
     tell(locked, gettext_lazy("The mentor changes: {row}"), [*people_of(locked), before], but=by)
     return locked
 
@@ -236,27 +227,33 @@ def change_mentor(*, placement: Placement, mentor: User, reason: str, by: User) 
 def change_supervisor(*, placement: Placement, supervisor: User, reason: str, by: User) -> Placement:
     """Another member of the university follows the intern from now on; the reason stays in the notes."""
     require(by, "placement.manage", placement)
-    locked = locked_placement(placement)
-    require_other(by, locked.student)
-    if locked.state not in OPEN:
-        raise ConflictError(_("The placement is over; what it says stays as it is."))
-    if locked.supervisor_id == supervisor.pk:
-        raise ConflictError(_("%(person)s is the supervisor already.") % {"person": supervisor})
-    if not reason.strip():
-        raise InvalidError(_("Give the reason."), field="reason")
-    before, locked.supervisor = locked.supervisor, supervisor
-    _replace(locked, "supervisor", reason, by)
+    already = _("%(person)s is the supervisor already.")
+    locked, before = _replaced(placement, "supervisor", supervisor, reason, by, already)
     tell(locked, gettext_lazy("The supervisor changes: {row}"), [*people_of(locked), before], but=by)
     return locked
 
 
-def _replace(placement: Placement, who: str, reason: str, by: User) -> None:
-    _check_people(placement, {who})
-    placement.version += 1
-    placement.require_clean()
-    placement.save()
-    PlacementNote.objects.create(placement=placement, kind=NoteKind(who), author=by, text=reason.strip()[:4000])
-    note_act(f"change_{who}", placement, by)
+def _replaced(
+    placement: Placement, who: str, person: User, reason: str, by: User, already: str
+) -> tuple[Placement, User | None]:
+    """The placement with another mentor or supervisor, saved, with a note and an act; and who it was before."""
+    locked = locked_placement(placement)
+    require_other(by, locked.student)
+    if locked.state not in OPEN:
+        raise ConflictError(_("The placement is over; what it says stays as it is."))
+    if getattr(locked, f"{who}_id") == person.pk:
+        raise ConflictError(already % {"person": person})
+    if not reason.strip():
+        raise InvalidError(_("Give the reason."), field="reason")
+    before: User | None = getattr(locked, who)
+    setattr(locked, who, person)
+    _check_people(locked, {who})
+    locked.version += 1
+    locked.require_clean()
+    locked.save()
+    PlacementNote.objects.create(placement=locked, kind=NoteKind(who), author=by, text=reason.strip()[:4000])
+    note_act(f"change_{who}", locked, by)
+    return locked, before
 
 
 def people_of(placement: Placement) -> list[User]:

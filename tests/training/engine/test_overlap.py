@@ -52,3 +52,12 @@ def test_counts_are_summed_over_texts_and_f1_is_averaged() -> None:
     found = scores(("a b", "a b"), ("c", "d"))
     assert (found["rouge_l"], found["exact_match"]) == (0.5, 0.5)
     assert found["bleu"] == pytest.approx((2 / 3 * 1) ** 0.5)
+
+
+def test_chinese_is_counted_by_characters() -> None:
+    """Five of six characters, in one run of five: pairs 4 of 5, triples 3 of 4, fours 2 of 3."""
+    found = scores(("我喜欢喝茶。", "我喜欢喝茶！"))
+    assert found["rouge_l"] == pytest.approx(5 / 6)
+    assert found["bleu"] == pytest.approx((5 / 6 * 4 / 5 * 3 / 4 * 2 / 3) ** 0.25)
+    mixed = scores(("GPT 很小", "GPT 很大"))  # a word of letters stays one
+    assert mixed["rouge_l"] == pytest.approx(2 / 3)
