@@ -68,6 +68,7 @@ from collab.web.api import (
     choices_of,
     etag_of,
     require_match,
+    standing,
     tagged,
 )
 from collab.web.downloads import resumable
@@ -190,7 +191,7 @@ class ProgrammeViewSet(ScopedViewSet):
     )  # fmt: skip
     def partial_update(self, request: Request, pk: str) -> Response:
         row = self.get_object()
-        require_match(request, etag_of(row.pk, row.version))
+        require_match(request, etag_of(row.pk, row.version), now=standing(request, row))
         given = self.parsed(ProgrammeEdit)
         if "criteria" in given:
             given["criteria"] = [dict(one) for one in given["criteria"]]
@@ -474,7 +475,7 @@ class PostingViewSet(ScopedViewSet):
     @extend_schema(summary="Change a posting", request=PostingEdit, responses=PostingSerializer, parameters=[IF_MATCH])
     def partial_update(self, request: Request, pk: str) -> Response:
         row = self.get_object()
-        require_match(request, etag_of(row.pk, row.version))
+        require_match(request, etag_of(row.pk, row.version), now=standing(request, row))
         given = _plain(self.parsed(PostingEdit))
         return self._told(edit_posting(posting=row, by=request.user, version=row.version, **given))
 
@@ -550,7 +551,7 @@ class ApplicationViewSet(ScopedViewSet):
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         row = self.get_object()
-        require_match(request, etag_of(row.pk, row.version))
+        require_match(request, etag_of(row.pk, row.version), now=standing(request, row))
         given = self.parsed(ApplicationEdit)
         return self._told(write_application(application=row, by=request.user, version=row.version, **given))
 
@@ -774,7 +775,7 @@ class PlacementViewSet(ScopedViewSet):
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         row = self.get_object()
-        require_match(request, etag_of(row.pk, row.version))
+        require_match(request, etag_of(row.pk, row.version), now=standing(request, row))
         given = self.parsed(PlacementEdit)
         return self._told(edit_placement(placement=row, by=request.user, version=row.version, **given))
 

@@ -142,7 +142,7 @@ class UsesViewSet(ScopedViewSet):
     @extend_schema(summary="Say anew what it may be used for", request=UsesInput, responses=UsesSerializer)
     def update(self, request: Request, pk: str) -> Response:
         dataset = self.get_object()
-        require_match(request, etag_of(dataset.pk, _number(dataset)))
+        require_match(request, etag_of(dataset.pk, _number(dataset)), now={"codes": _codes(dataset)})
         data = self.parsed(UsesInput)
         codes = [CodeTerm(**term | {"people": _people(dataset, term.get("people", ()))}) for term in data["codes"]]
         set_uses(dataset=dataset, codes=codes, version=_number(dataset), by=request.user)
@@ -165,6 +165,10 @@ def _current(dataset: Dataset) -> list[UseTerms]:
 
 def _number(dataset: Dataset) -> int:
     return next((terms.number for terms in _current(dataset)), 0)
+
+
+def _codes(dataset: Dataset) -> list[str]:
+    return sorted(row.code for terms in _current(dataset) for row in terms.codes.all())
 
 
 def _people(dataset: Dataset, keys: Any) -> list[User]:

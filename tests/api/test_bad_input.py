@@ -276,6 +276,7 @@ def test_an_edit_says_what_it_has_seen(program: Program, covered: Any) -> None:
     assert (good.status_code, good.json()["title"]) == (200, "New")
     stale = program.send("PATCH", path, {"title": "Newer"}, **{"If-Match": etag})
     assert (stale.status_code, stale.json()["code"]) == (412, "stale")
+    assert stale.json()["now"] == {"title": "New"}, "their version stands beside what was sent"
     weak = program.send("PATCH", path, {"title": "Newer"}, **{"If-Match": f"W/{good['ETag']}"})
     assert weak.status_code == 412  # only strong tags compare
     assert Project.objects.get(pk=covered.project.pk).title == "New"

@@ -81,9 +81,7 @@ def test_a_lost_update_tells_how_it_stands():
     wrong = [
         where(path, node)
         for path, node, name in calls()
-        if name == "StaleError" and not any(keyword.arg == "now" for keyword in node.keywords)
+        if name in {"StaleError", "require_match"} and not any(keyword.arg == "now" for keyword in node.keywords)
     ]
 
-    assert not wrong, (
-        f"Give StaleError now={{field: value}}: people see their version beside the one that stands: {wrong}"
-    )
+    assert not wrong, f"Give now={{field: value}}: people see their version beside the one that stands: {wrong}"

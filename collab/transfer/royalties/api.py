@@ -77,6 +77,7 @@ from collab.web.api import (
     choices_of,
     etag_of,
     require_match,
+    standing,
     tagged,
 )
 from collab.web.downloads import attachment
@@ -214,7 +215,7 @@ class ScheduledPaymentViewSet(ScopedViewSet):
     @action(detail=True, methods=["post"])
     def waive(self, request: Request, pk: str) -> Response:
         row = self.get_object()
-        require_match(request, etag_of(row.pk, row.version))
+        require_match(request, etag_of(row.pk, row.version), now=standing(request, row))
         done = waive_payment(payment=row, by=request.user, version=row.version, **self.parsed(ReasonInput))
         return self.shown(done, PaymentSerializer)
 
@@ -344,7 +345,7 @@ class RoyaltyReportViewSet(ScopedViewSet):
 
     def _matched(self, request: Request) -> RoyaltyReport:
         row = self.get_object()
-        require_match(request, etag_of(row.pk, row.version))
+        require_match(request, etag_of(row.pk, row.version), now=standing(request, row))
         return row
 
     def _told(self, report: RoyaltyReport) -> Response:
@@ -430,7 +431,7 @@ class InvoiceViewSet(ScopedViewSet):
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
         row = self.get_object()
-        require_match(request, etag_of(row.pk, row.version))
+        require_match(request, etag_of(row.pk, row.version), now=standing(request, row))
         made = cancel_invoice(invoice=row, by=request.user, version=row.version, **self.parsed(ReasonInput))
         return self.shown(made, InvoiceSerializer, 201)
 
@@ -738,7 +739,7 @@ class ThirdPartyViewSet(ScopedViewSet):
     @action(detail=True, methods=["post"])
     def end(self, request: Request, pk: str) -> Response:
         row = self.get_object()
-        require_match(request, etag_of(row.pk, row.version))
+        require_match(request, etag_of(row.pk, row.version), now=standing(request, row))
         done = end_third_party(share=row, by=request.user, version=row.version, **self.parsed(EndInput))
         return self.shown(done, ThirdPartySerializer)
 
