@@ -153,9 +153,15 @@ def _make_room(organisation: Organisation, email: str) -> None:
 
 @transaction.atomic
 def resend_invitation(*, invitation: Invitation, by: User) -> Invitation:
-    """Send it again with a new link and a new date; the link before stops working."""
+    """Send it again with a new link and a new date; the link before stops working.
+
+    Raises ConflictError for one whose place a newer invitation of the same address has taken.
+    """
     locked = _locked(invitation, by)
     locked.state = INVITATION_MOVES.require("resend", locked.state_now, what=locked.email)
+    others = Invitation.objects.unanswered().filter(organisation=locked.organisation_id, email=locked.email)
+    if others.exclude(pk=locked.pk).exists():
+        raise ConflictError(_("%(email)s has a newer invitation: send that one again.") % {"email": locked.email})
     secret = secrets.token_urlsafe(32)
     locked.digest, locked.sent_at = digest_of(secret), None
     locked.expires_at = timezone.now() + timedelta(days=settings.INVITATION_DAYS)
@@ -178,6 +184,7 @@ def revoke_invitation(*, invitation: Invitation, by: User) -> Invitation:
 
 def _locked(invitation: Invitation, by: User) -> Invitation:
     require(by, "organisation.manage", invitation.organisation)
+    Organisation.objects.select_for_update().get(pk=invitation.organisation_id)  # one waits for each address
     return Invitation.objects.select_for_update().get(pk=invitation.pk)
 
 

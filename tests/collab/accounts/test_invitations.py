@@ -138,6 +138,18 @@ def test_sending_again_replaces_the_link_also_of_an_expired_one(registrar, asked
     assert accept_invitation(secret=secret_of(mail.outbox[-1]), by=guest)
 
 
+def test_an_invitation_that_a_newer_one_replaced_is_not_sent_again(here, registrar, asked):
+    asked()
+    Invitation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    old = Invitation.objects.get()
+    asked()
+    with pytest.raises(ConflictError, match="newer invitation"):
+        resend_invitation(invitation=old, by=registrar)
+    assert sorted(Invitation.objects.values_list("state", flat=True)) == ["expired", "pending"]
+    revoke_invitation(invitation=Invitation.objects.get(state="pending"), by=registrar)
+    assert resend_invitation(invitation=old, by=registrar).state == "pending"
+
+
 def test_taken_back_or_declined(registrar, asked):
     secret = asked()
     revoke_invitation(invitation=Invitation.objects.get(), by=registrar)

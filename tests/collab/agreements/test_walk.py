@@ -80,7 +80,7 @@ class Walk:
         return AgreementVersion.objects.filter(agreement=self.agreement).first()
 
     def states(self) -> dict[str, str]:
-        rows = AgreementVersion.objects.values_list("pk", "state")
+        rows = AgreementVersion.objects.filter(agreement=self.agreement).values_list("pk", "state")
         return {str(pk): state for pk, state in rows}
 
     def act(self, what: str, by) -> None:  # type: ignore[no-untyped-def]

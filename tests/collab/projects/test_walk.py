@@ -21,34 +21,40 @@ from collab.agreements.services import draft_agreement, draft_version, send_for_
 from collab.audit.models import AuditEvent
 from collab.audit.services import first_break
 from collab.kernel.errors import DomainError
-from collab.projects.models import PartyApproval, Project, ProjectParty, Review, ReviewStep
+from collab.projects.models import ConflictOfInterest, PartyApproval, Project, ProjectParty, Review, ReviewStep
 from collab.projects.services import (
     add_member,
     add_step,
     answer_approval,
     attest,
     create_project,
+    decide_conflict,
     decide_step,
+    declare_conflict,
     move_project,
     move_report,
     write_report,
     write_review,
 )
-from collab.projects.states import PROJECT_MOVES, ProjectState
+from collab.projects.states import CONFLICT_MOVES, PROJECT_MOVES, ProjectState
 from tests.cast import employ, organisation, person
 
 pytestmark = pytest.mark.django_db
 STEPS = int(os.environ.get("WALK_STEPS", "60"))
+TOGETHER = min(STEPS, 500)  # steps of one walk
 PLAIN = [("move", move) for move in PROJECT_MOVES.table]
 OTHER = [
     ("review", "give"), ("step", "pass"), ("step", "refuse"), ("step", "return"), ("approval", "approve"),
     ("approval", "reject"), ("approval", "return"), ("agreement", "sign"), ("report", "write"), ("report", "submit"),
-    ("report", "accept"), ("attest", "outputs"), ("attest", "data"),
+    ("report", "accept"), ("attest", "outputs"), ("attest", "data"), ("conflict", "declare"), ("conflict", "waive"),
+    ("conflict", "recuse"), ("conflict", "dismiss"),
 ]  # fmt: skip
 # What could succeed in a state, and by whom.
 LIKELY = [
     ("move", "submit", "lead", "proposal"), ("review", "give", "one", "under_review"),
     ("step", "pass", "chair", "under_review"), ("step", "return", "chair", "under_review"),
+    ("conflict", "declare", "one", "under_review"), ("conflict", "waive", "chair", "under_review"),
+    ("conflict", "recuse", "chair", "under_review"), ("conflict", "dismiss", "chair", "under_review"),
     ("move", "ask_approval", "lead", "under_review"), ("approval", "approve", "chancellor", "in_approval"),
     ("approval", "approve", "director", "in_approval"), ("approval", "approve", "director", "in_approval"),
     ("approval", "reject", "director", "in_approval"), ("agreement", "sign", "lead", "contracting"),
@@ -99,6 +105,8 @@ class Walk:
             mine = self.there if by == self.director else self.here
             approval = PartyApproval.objects.get(project=project, round=project.round, party__organisation=mine)
             answer_approval(approval=approval, decision=what, by=by, reason="Because.")
+        elif kind == "conflict":
+            self.judge(project, what, by)
         elif kind == "agreement":
             self.sign(project)
         elif kind == "report":
@@ -111,6 +119,20 @@ class Walk:
             mine = self.there if by == self.director else self.here
             party = ProjectParty.objects.get(project=project, organisation=mine)
             attest(party=party, kind=what, ending="none" if what == "data" else "", by=by)
+
+    def judge(self, project: Project, what: str, by) -> None:  # type: ignore[no-untyped-def]
+        """A reviewer says what might sway them, or the chair says what follows."""
+        review = Review.objects.get(step__project=project, round=project.round)
+        if what == "declare":
+            declare_conflict(review=review, by=by, kind="professional", text="We wrote a paper.")
+            return
+        conflict = review.conflicts.order_by("pk").last()
+        if conflict is None:
+            raise ConflictOfInterest.DoesNotExist
+        decide_conflict(conflict=conflict, move=what, by=by, plan="The chair reads it too.")
+
+    def conflicts(self) -> dict[object, str]:
+        return dict(ConflictOfInterest.objects.values_list("pk", "state"))
 
     def sign(self, project: Project) -> None:
         """The agreement that the work waits for, where contracting has begun."""
@@ -153,7 +175,7 @@ def step(random: Random, state: str) -> tuple[str, str, str]:
 
 
 @settings(
-    max_examples=1,
+    max_examples=STEPS // TOGETHER,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
@@ -165,9 +187,9 @@ def walk(seed: int) -> None:
     random = Random(seed)
     with transaction.atomic():
         made = Walk()
-        seen = set()
-        for _number in range(STEPS):
-            before, acts = made.state(), AuditEvent.objects.count()
+        seen, recused = set(), False
+        for _number in range(TOGETHER):
+            before, acts, declared = made.state(), AuditEvent.objects.count(), made.conflicts()
             seen.add(before)
             kind, what, who = step(random, before)
             by = getattr(made, who)
@@ -178,19 +200,24 @@ def walk(seed: int) -> None:
                 DomainError,
                 Review.DoesNotExist,
                 PartyApproval.DoesNotExist,
+                ConflictOfInterest.DoesNotExist,
                 made.project.reports.model.DoesNotExist,
             ):
                 assert (made.state(), AuditEvent.objects.count()) == (before, acts), (kind, what, "half-done")
             else:
                 after = made.state()
                 assert reachable(before, after), (kind, what, before, after)
+                for pk, state in made.conflicts().items():
+                    was = declared.get(pk, state)
+                    assert state == was or (CONFLICT_MOVES.allows(what, was) and CONFLICT_MOVES.target(what) == state)
+                    recused |= state == "recused"
                 assert after == before or AuditEvent.objects.count() > acts, (kind, what, "not in the history")
                 if after == ProjectState.ACTIVE and before == ProjectState.CONTRACTING:
                     assert AgreementVersion.objects.filter(agreement__project=made.project, state="executed").exists()
             if made.state() in {"closed", "terminated"}:
                 made.begin()
         assert first_break() is None
-        assert len(seen) >= 4, seen
+        assert len(seen) >= 4 and (recused or TOGETHER < 500), seen
         transaction.set_rollback(True)
 
 
