@@ -36,11 +36,13 @@ from collab.agreements.sealed import SealedDocument
 from collab.agreements.services import party_gone as agreement_party_gone
 from collab.agreements.sides import of_parties
 from collab.audit.models import AuditAnchor, AuditEvent
+from collab.casefile.contents import register_case_table
 from collab.courses import wiring as courses  # noqa: F401  registers courses, certificates and the library
 from collab.ethics.asking import conditions_met, facts_of, not_swayed
 from collab.ethics.asking import only_as_a_whole as only_as_an_application
 from collab.ethics.asking import only_on_page as only_on_page_of_application
 from collab.ethics.blocking import blocked_by_ethics
+from collab.ethics.case_tables import ETHICS_TABLES
 from collab.ethics.models import (
     EthicsAssessment,
     EthicsCase,
@@ -240,6 +242,8 @@ register_scope(
     EthicsReview,
     Scope(view="ethics.deliberate", project="case__project", grants=review_grants, explain=explain_ethics),
 )
+for _table in ETHICS_TABLES:
+    register_case_table(_table)
 register_scope(EthicsAssessment, Scope(view="ethics.view", project="project"))
 blocked_by_ethics(Project, "", Area.JOBS, "job.submit")
 blocked_by_ethics(LicensedAsset, "licence__agreement__project", Area.RELEASES, "release.download")

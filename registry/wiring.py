@@ -13,6 +13,7 @@ from collab.agreements.coverage import because as because_covered
 from collab.agreements.coverage import covered
 from collab.agreements.coverage import explain as explain_coverage
 from collab.agreements.models import Purpose
+from collab.casefile.contents import attributes, register_case_table
 from collab.courses.conditions import needs_course
 from collab.courses.models import ConditionScope
 from collab.ethics.blocking import blocked_by_ethics
@@ -55,6 +56,48 @@ register_scope(UseCode, Scope(view="dataset.view", project="terms__dataset__proj
 register_scope(RegisteredModel, Scope(view="model.view", project="project"))
 register_scope(ModelVersion, Scope(view="model.view", project="model__project"))
 register_scope(ModelMetric, Scope(view="model.view", project="version__model__project"))
+
+register_case_table(
+    attributes(
+        "datasets",
+        "dataset.view",
+        "dataset=dataset.name contributed_by=dataset.organisation version=number id kind rows size_bytes sha256 "
+        "file_name uploaded_by=created_by uploaded_at=created_at",
+        lambda project: (
+            DatasetVersion.objects.filter(dataset__project=project)
+            .select_related("dataset__organisation", "created_by")
+            .order_by("dataset__created_at", "dataset_id", "number")
+        ),
+    )
+)
+register_case_table(
+    attributes(
+        "data_use_codes",
+        "dataset.view",
+        "dataset=terms.dataset.name terms=terms.number counts_now=terms.current code until territories text "
+        "set_by=terms.set_by set_at=terms.created_at",
+        lambda project: (
+            UseCode.objects.filter(terms__dataset__project=project)
+            .select_related("terms__dataset", "terms__set_by")
+            .order_by("terms__dataset_id", "terms__number", "code")
+        ),
+    )
+)
+register_case_table(
+    attributes(
+        "models",
+        "model.view",
+        "model=model.name task=model.task version=number id architecture parameters primary_metric primary_value "
+        "baseline manifest_sha256 size_bytes job=job_id trained_on=dataset_versions trained_under=terms "
+        "started_from trained_by=created_by at=created_at",
+        lambda project: (
+            ModelVersion.objects.filter(model__project=project)
+            .select_related("model", "created_by", "started_from__model")
+            .prefetch_related("dataset_versions__dataset", "terms__agreement")
+            .order_by("model__created_at", "model_id", "number")
+        ),
+    )
+)
 
 
 def _own(user: User, at: datetime, owner_path: str, project_path: str) -> Exists:

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from collab.access.policy import Scope, register_scope
+from collab.casefile.contents import attributes, register_case_table
 from collab.projects.facts import register_facts
 from collab.projects.guards import register_effect
 from collab.projects.services import register_report_facts
@@ -18,6 +19,23 @@ from training.jobs.telling import running_counts
 
 register_scope(Job, Scope(view="job.view", project="project"))
 register_scope(Attempt, Scope(view="job.view", project="job__project"))
+register_case_table(
+    attributes(
+        "jobs",
+        "job.view",
+        "id name task dataset=dataset_version starts_from=start_version spec spec_sha256 purpose submitted_under=terms "
+        "submitted_by runs_as state reason reason_detail queued_at started_at finished_at attempts=attempt_count "
+        "metrics model_version mlflow_run_id",
+        lambda project: (
+            Job.objects.filter(project=project)
+            .select_related(
+                "dataset_version__dataset", "start_version__model", "model_version__model", "submitted_by", "runs_as"
+            )
+            .prefetch_related("terms__agreement")
+            .order_by("queued_at", "pk")
+        ),
+    )
+)
 register_facts("running", running_counts)
 register_report_facts("jobs", report_facts)
 register_contributors("jobs", trained_by)

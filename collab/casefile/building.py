@@ -21,7 +21,8 @@ from collab.accounts.models import User
 from collab.agreements.models import AgreementVersion
 from collab.agreements.sealing import sealed_content
 from collab.audit.services import record
-from collab.casefile.tables import TABLES, Table
+from collab.casefile import tables  # noqa: F401  what a case always holds
+from collab.casefile.contents import TABLES, Table
 from collab.kernel.blobs import blob_path, digest_file, read_blob
 from collab.kernel.errors import ConflictError
 from collab.kernel.paper import each

@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from collab.access.policy import visible_to
 from collab.accounts.models import Membership, User
-from collab.agreements.models import AgreementVersion
+from collab.agreements.background import BackgroundItem
+from collab.agreements.duties import SurvivingDuty
+from collab.agreements.ip import IPTerms
+from collab.agreements.models import AgreementVersion, Coverage
 from collab.audit.models import AuditEvent
-from collab.inbox.models import Request
-from collab.projects.models import BudgetLine, CostEntry, Output, Project, ProjectParty
+from collab.casefile.contents import TABLES, Table, attributes, each
+from collab.inbox.models import Comment, Condition, Obligation, Request
+from collab.projects.models import (
+    Attestation,
+    BudgetLine,
+    Contribution,
+    CostEntry,
+    Output,
+    PartyApproval,
+    ProgressReport,
+    Project,
+    ProjectParty,
+    ReviewStep,
+    WorkItem,
+)
+from collab.projects.reading import review_lines
 from collab.publications.models import PublicationNotice
+from collab.terms.models import TermsAcceptance
 from collab.web.history import spoken
 
 _TOGETHER = 500
-
-
-@dataclass(frozen=True)
-class Table:
-    """A CSV and a JSON file. One must hold `word` on the rows; `lines` gives a value for each of `names`."""
-
-    name: str
-    word: str
-    names: str
-    rows: Callable[[Project], Any]
-    lines: Callable[[Iterable[Any]], Iterator[Sequence[Any]]]
-
-    @property
-    def columns(self) -> list[str]:
-        return self.names.split()
-
-    def read(self, project: Project, user: User) -> Iterator[dict[str, Any]]:
-        """The rows that the person may see, as column and value."""
-        for line in self.lines(visible_to(user, self.word, self.rows(project))):
-            yield dict(zip(self.columns, line, strict=True))
-
-
-def _each(of: Callable[[Any], Sequence[Any]]) -> Callable[[Iterable[Any]], Iterator[Sequence[Any]]]:
-    return lambda rows: (of(row) for row in rows)
 
 
 def _person(user: Any) -> str:
@@ -134,7 +126,33 @@ def _notice(row: PublicationNotice) -> Sequence[Any]:
     )
 
 
-def _history(rows: Any) -> Iterator[Sequence[Any]]:
+def _steps(rows: Iterable[ReviewStep], user: User) -> Iterator[Sequence[Any]]:
+    """How much of a step is told depends on who reads it, and on whether it is blind."""
+    for step in rows:
+        told = review_lines(step, user)
+        yield (
+            step.pk,
+            step.name,
+            step.name_zh,
+            step.position,
+            step.blind,
+            step.state,
+            step.due_on,
+            _person(step.decided_by) if step.decided_at else "",
+            step.decided_at,
+            step.decision_reason,
+            told["asked"],
+            told["given"],
+            told["score"],
+            [
+                {name: row[name] for name in ("who", "state", "recommendation_code", "comment", "answers")}
+                | {"score": str(row["score"]) if row["score"] is not None else None}
+                for row in told["reviews"]
+            ],
+        )
+
+
+def _history(rows: Any, user: User) -> Iterator[Sequence[Any]]:
     for event, who, text in spoken(rows.iterator(chunk_size=_TOGETHER)):
         yield (
             event.id,
@@ -153,13 +171,19 @@ def _history(rows: Any) -> Iterator[Sequence[Any]]:
         )
 
 
-TABLES: tuple[Table, ...] = (
+def _of_versions(model: Any, project: Project) -> Any:
+    """What hangs on the versions of the project's agreements, in their order."""
+    rows = model.objects.filter(version__agreement__project=project).select_related("version__agreement")
+    return rows.order_by("version__agreement__created_at", "version__agreement_id", "version__number", "pk")
+
+
+TABLES[:0] = [
     Table(
         "parties",
         "project.view",
         "organisation name_zh kind role joined_on left_on accession_note surviving_duties",
         lambda project: ProjectParty.objects.filter(project=project).select_related("organisation"),
-        _each(
+        each(
             lambda row: (
                 row.organisation.name,
                 row.organisation.name_zh,
@@ -177,7 +201,66 @@ TABLES: tuple[Table, ...] = (
         "project.view",
         "person organisation role starts_at ends_at",
         lambda project: Membership.objects.of_project(project).with_names().order_by("starts_at", "pk"),
-        _each(lambda row: (str(row.user), str(row.organisation), row.role, row.starts_at, row.ends_at)),
+        each(lambda row: (str(row.user), str(row.organisation), row.role, row.starts_at, row.ends_at)),
+    ),
+    attributes(
+        "contributions",
+        "project.view",
+        "party=party.organisation kind description amount currency created_by created_at",
+        lambda project: Contribution.objects.filter(party__project=project).select_related(
+            "party__organisation", "created_by"
+        ),
+    ),
+    attributes(
+        "approvals",
+        "project.view",
+        "party=party.organisation round state reason decided_by decided_at",
+        lambda project: (
+            PartyApproval.objects.filter(project=project)
+            .select_related("party__organisation", "decided_by")
+            .order_by("round", "party__joined_on")
+        ),
+    ),
+    Table(
+        "reviews",
+        "review.view",
+        "id name name_zh position blind state due_on decided_by decided_at decision_reason asked given mean_score "
+        "reviews",
+        lambda project: (
+            ReviewStep.objects.filter(project=project)
+            .select_related("project", "chair", "decided_by")
+            .prefetch_related("reviews__reviewer", "reviews__questionnaire")
+            .order_by("position", "pk")
+        ),
+        _steps,
+    ),
+    attributes(
+        "work",
+        "project.view",
+        "id kind milestone title title_zh party=party.organisation due_on criteria state evidence evidence_url note "
+        "submitted_by accepted_by settled_at",
+        lambda project: WorkItem.objects.filter(project=project).select_related(
+            "milestone", "party__organisation", "submitted_by", "accepted_by"
+        ),
+    ),
+    attributes(
+        "reports",
+        "project.view",
+        "id kind starts_on ends_on due_on state summary deviations outlook note facts party=party.organisation "
+        "written_by accepted_by submitted_at",
+        lambda project: (
+            ProgressReport.objects.filter(project=project)
+            .select_related("party__organisation", "written_by", "accepted_by")
+            .order_by("starts_on", "pk")
+        ),
+    ),
+    attributes(
+        "attestations",
+        "project.view",
+        "party=party.organisation kind ending note attested_by attested_at",
+        lambda project: Attestation.objects.filter(party__project=project).select_related(
+            "party__organisation", "attested_by"
+        ),
     ),
     Table(
         "agreements",
@@ -190,7 +273,41 @@ TABLES: tuple[Table, ...] = (
             .prefetch_related("parties__organisation", "signatures__party")
             .order_by("agreement__created_at", "agreement_id", "number")
         ),
-        _each(_agreement),
+        each(_agreement),
+    ),
+    attributes(
+        "ip_terms",
+        "agreement.view",
+        "agreement=version.agreement.reference version=version.number results_owner partner_right background_access "
+        "background_condition results_access results_condition field_of_use territory option_days negotiation_days "
+        "publication_notice_days publication_delay_days academic_use confidentiality_years",
+        lambda project: _of_versions(IPTerms, project),
+    ),
+    attributes(
+        "coverage",
+        "agreement.view",
+        "agreement=version.agreement.reference version=version.number party purpose asset_id",
+        lambda project: _of_versions(Coverage, project).select_related("party"),
+    ),
+    attributes(
+        "surviving_duties",
+        "agreement.view",
+        "agreement=version.agreement.reference version=version.number party text text_zh until months added_at_end",
+        lambda project: _of_versions(SurvivingDuty, project).select_related("party"),
+    ),
+    attributes(
+        "acceptances",
+        "agreement.view",
+        "agreement=version.agreement.reference version=version.number person=user organisation document_sha256 "
+        "accepted_at",
+        lambda project: _of_versions(TermsAcceptance, project).select_related("user", "organisation"),
+    ),
+    attributes(
+        "background",
+        "agreement.view",
+        "id owner title description reference asset_id restrictions usable_in_project exploitation declared_on "
+        "withdrawn_on declared_by",
+        lambda project: BackgroundItem.objects.filter(project=project).select_related("owner", "declared_by"),
     ),
     Table(
         "requests",
@@ -203,7 +320,29 @@ TABLES: tuple[Table, ...] = (
             .prefetch_related("conditions")
             .order_by("created_at", "pk")
         ),
-        _each(_request),
+        each(_request),
+    ),
+    attributes(
+        "comments",
+        "request.view",
+        "request=request_id person=user text at=created_at",
+        lambda project: Comment.objects.filter(request__project=project).select_related("user").order_by("created_at"),
+    ),
+    attributes(
+        "conditions",
+        "request.view",
+        "request=request_id number text evidence met_by met_at",
+        lambda project: (
+            Condition.objects.filter(request__project=project)
+            .select_related("met_by")
+            .order_by("request__created_at", "number")
+        ),
+    ),
+    attributes(
+        "obligations",
+        "obligation.view",
+        "id kind title title_zh due_on organisation person settled_at",
+        lambda project: Obligation.objects.filter(project=project).select_related("organisation", "person"),
     ),
     Table(
         "publication_notices",
@@ -211,7 +350,7 @@ TABLES: tuple[Table, ...] = (
         "id organisation title title_zh authors kind venue state given_on notice_days notice_ends_on "
         "earliest_on free_on submit_on published_on doi manuscripts objections",
         lambda project: PublicationNotice.objects.filter(project=project).with_all(),
-        _each(_notice),
+        each(_notice),
     ),
     Table(
         "outputs",
@@ -220,7 +359,7 @@ TABLES: tuple[Table, ...] = (
         lambda project: Output.objects.filter(project=project).prefetch_related(
             "creators", "shares__party__organisation"
         ),
-        _each(
+        each(
             lambda row: (
                 row.pk,
                 row.kind,
@@ -242,7 +381,7 @@ TABLES: tuple[Table, ...] = (
         lambda project: BudgetLine.objects.filter(budget__project=project).select_related(
             "budget", "party__organisation"
         ),
-        _each(
+        each(
             lambda row: (
                 row.pk,
                 str(row.party.organisation),
@@ -264,7 +403,7 @@ TABLES: tuple[Table, ...] = (
         lambda project: (
             CostEntry.objects.filter(line__budget__project=project).select_related("booked_by").order_by("on", "pk")
         ),
-        _each(
+        each(
             lambda row: (row.line_id, row.on, row.amount, row.source, row.reference, row.note, _person(row.booked_by))
         ),
     ),
@@ -275,4 +414,4 @@ TABLES: tuple[Table, ...] = (
         lambda project: AuditEvent.objects.filter(project_id=project.pk).order_by("id"),
         _history,
     ),
-)
+]

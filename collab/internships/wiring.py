@@ -4,6 +4,7 @@ from django.utils.translation import gettext_lazy
 
 from collab.access.policy import Scope, register_scope
 from collab.agreements.hooks import register_ended, register_executed
+from collab.casefile.contents import attributes, register_case_table
 from collab.courses.library.attaching import Attachable, register_attachable
 from collab.inbox.kinds import Kind, register_kind
 from collab.inbox.states import Decision, Mail
@@ -55,6 +56,18 @@ for row in (ApplicationDocument, ApplicationEvent, Interview):
 register_scope(BoardReview, Scope(view="application.view", grants=review_grants))
 register_scope(PairRule, Scope(view="programme.manage", organisation="cohort__programme__organisation"))
 register_scope(MatchRound, Scope(view="programme.manage", organisation="cohort__programme__organisation"))
+register_case_table(
+    attributes(
+        "placements",
+        "placement.view",
+        "id student university host mentor supervisor starts_on ends_on hours state reason agreement",
+        lambda project: (
+            Placement.objects.filter(project=project)
+            .select_related("student", "university", "host", "mentor", "supervisor", "agreement")
+            .order_by("starts_on", "pk")
+        ),
+    )
+)
 register_scope(Placement, Scope(view="placement.view", grants=placement_grants()))
 for part in (StudentSignature, LogEntry, PlacementNote):
     register_scope(part, Scope(view="placement.view", grants=placement_grants("placement__")))

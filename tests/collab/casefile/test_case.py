@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from django.conf import settings
@@ -15,8 +16,18 @@ from collab.access.roles import Role
 from collab.agreements.models import Agreement
 from collab.agreements.sealing import ensure_sealed
 from collab.audit.models import AuditEvent
-from collab.inbox.services import ask_question
+from collab.inbox.services import ask_question, comment_on, decide_request
 from collab.kernel.blobs import blob_path
+from collab.projects.models import Review, ReviewStep
+from collab.projects.services import (
+    add_contribution,
+    add_step,
+    create_project,
+    decide_step,
+    move_project,
+    plan_work,
+    write_review,
+)
 from tests.cast import employ, person, token_for, upload
 from tests.collab.publications.test_services import PDF, notice_of
 from tests.pages import as_, queries, text
@@ -171,3 +182,52 @@ def test_the_history_over_the_api_is_scoped_and_paged(aurora, borealis, client):
     for user, status in ((aurora.observer, 403), (borealis.lead, 404)):
         refused = client.get(url, headers={"Authorization": f"Bearer {token_for(user)}"})
         assert refused.status_code == status
+
+
+def test_it_holds_what_was_promised_reviewed_and_done(aurora, registrar):
+    """Every table has the columns it names and the rows that are there, and nothing of a hidden agreement."""
+    shown, hidden = aurora.cover(reference="DUA-1"), aurora.cover(reference="DUA-2")
+    Agreement.objects.filter(pk=hidden.agreement_id).update(confidential=True)
+    university = aurora.project.parties.get(organisation=aurora.university)
+    add_contribution(party=university, kind="cash", amount=Decimal(900), currency="EUR", by=aurora.lead, description="")
+    plan_work(project=aurora.project, party=university, title="First model", due_on=date(2030, 1, 1), by=aurora.lead)
+    accept_terms(version=shown, organisation=aurora.company, document_sha256=shown.document_sha256, by=aurora.engineer)
+    question = ask_question(project=aurora.project, title="May we?", by=aurora.researcher)
+    comment_on(request=question, by=aurora.lead, text="Which data?")
+    decide_request(request=question, decision="approved_with_conditions", by=aurora.lead, conditions=["Ask the owner"])
+
+    case = case_of(aurora.researcher, aurora.project)
+
+    assert [row["amount"] for row in table(case, "contributions")] == ["900.00"]
+    assert [(row["title"], row["party"]) for row in table(case, "work")] == [("First model", "Riverside University")]
+    assert {row["agreement"] for row in table(case, "coverage")} == {"DUA-1"}
+    assert "DUA-2" in {row["agreement"] for row in table(case_of(registrar, aurora.project), "coverage")}
+    assert (str(aurora.engineer), "DUA-1") in {(row["person"], row["agreement"]) for row in table(case, "acceptances")}
+    assert [(row["person"], row["text"]) for row in table(case, "comments")] == [(str(aurora.lead), "Which data?")]
+    assert [(row["request"], row["met_at"]) for row in table(case, "conditions")] == [(str(question.pk), None)]
+    above = {"datasets", "data_use_codes", "models", "jobs", "placements", "ethics_applications", "ethics_conditions"}
+    assert {f"{name}.csv" for name in above | {"reports", "ip_terms", "obligations"}} <= set(case.namelist())
+
+
+def test_a_blind_review_stays_blind_in_it(aurora):
+    here = aurora.university
+    chair, reviewer = person("Chair"), person("Rosalind Reviewer")
+    made = create_project(
+        title="Ice", summary="It melts.", lead_organisation=here, partners=[aurora.company], by=aurora.lead,
+        state="proposal",
+    )  # fmt: skip
+    step = add_step(project=made, name="Science", chair=chair, reviewers=[reviewer], blind=True, by=aurora.lead)
+    move_project(project=made, move="submit", by=aurora.lead)
+    review = Review.objects.get(step=step)
+    write_review(
+        review=review, by=reviewer, version=review.version, answers={}, recommendation="approve", comment="Sound.",
+        submit=True,
+    )  # fmt: skip
+    assert [row["reviews"] for row in table(case_of(aurora.lead, made), "reviews")] == [[]]
+
+    decide_step(step=ReviewStep.objects.get(pk=step.pk), move="pass", by=chair)
+
+    case = case_of(aurora.lead, made)
+    (told,) = table(case, "reviews")[0]["reviews"]
+    assert (told["who"], told["comment"], told["recommendation_code"]) == ("Reviewer 1", "Sound.", "approve")
+    assert not [name for name in case.namelist() if b"Rosalind" in case.read(name)]
