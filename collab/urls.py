@@ -215,6 +215,12 @@ urlpatterns = [
     route("agreements/templates/<slug:code>/", library.template_page, rule("organisation.view"), name="template"),
     route("agreements/approval-steps/", library.approval_steps, rule(SIGNED_IN, "GET", "POST"), name="approval_steps"),
     route(
+        "agreements/approval-steps/<uuid:pk>/edit/",
+        library.approval_step_edit,
+        rule("organisation.manage", "GET", "POST"),
+        name="approval_step_edit",
+    ),
+    route(
         "agreements/approval-steps/<uuid:pk>/retire/",
         library.approval_step_retire,
         rule("organisation.manage", "POST"),
@@ -304,6 +310,12 @@ urlpatterns = [
         agreements.version_stop_renewal,
         rule("agreement.end", "POST"),
         name="version_stop_renewal",
+    ),
+    route(
+        "agreements/<uuid:pk>/edit/",
+        agreements.agreement_edit,
+        rule("agreement.draft", "GET", "POST"),
+        name="agreement_edit",
     ),
     route("agreements/<uuid:pk>/", agreements.agreement_page, rule("agreement.view"), name="agreement"),
     route(
@@ -474,6 +486,12 @@ urlpatterns = [
     route("notifications/<uuid:pk>/", inbox.notification_open, rule("notification.view"), name="notification"),
     route("calendar/", inbox.calendar, rule(SIGNED_IN), name="calendar"),
     route("calendar/dates/", inbox.date_new, rule(SIGNED_IN, "POST"), name="date_new"),
+    route(
+        "calendar/dates/<uuid:pk>/edit/",
+        inbox.date_edit,
+        rule("obligation.manage", "GET", "POST"),
+        name="date_edit",
+    ),
     route("calendar/dates/<uuid:pk>/settle/", inbox.date_settle, rule("obligation.manage", "POST"), name="date_settle"),
     route("calendar/link/", inbox.calendar_link, rule("calendar.manage", "POST"), name="calendar_link"),
     route("calendar/link/revoke/", inbox.calendar_revoke, rule("calendar.manage", "POST"), name="calendar_revoke"),

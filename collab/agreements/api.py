@@ -23,7 +23,7 @@ from rest_framework.response import Response
 from collab.accounts.api import OrganisationRef
 from collab.accounts.models import Organisation, User
 from collab.agreements.approvals import Approval, ApprovalState, ApprovalStep
-from collab.agreements.approving import add_step, retire_step, submit_version
+from collab.agreements.approving import add_step, edit_step, retire_step, submit_version
 from collab.agreements.assets import assets_named
 from collab.agreements.background import (
     EDITABLE,
@@ -575,6 +575,15 @@ class StepInput(StrictSerializer):
     due_days = serializers.IntegerField(min_value=1, max_value=365, required=False)
 
 
+class StepEdit(StrictSerializer):
+    """What may change of a step; fields that are left out stay as they are."""
+
+    name = serializers.CharField(max_length=80, required=False)
+    name_zh = serializers.CharField(max_length=80, required=False, allow_blank=True)
+    position = serializers.IntegerField(min_value=1, max_value=50, required=False)
+    due_days = serializers.IntegerField(min_value=1, max_value=365, required=False)
+
+
 class AgreementFilter(django_filters.FilterSet):
     project = ProjectFilter()
     kind = django_filters.ChoiceFilter(choices=AgreementKind.choices)
@@ -877,6 +886,7 @@ class ApprovalStepViewSet(ScopedViewSet):
         "list": "organisation.manage",
         "retrieve": "organisation.manage",
         "create": "organisation.manage",
+        "partial_update": "organisation.manage",
         "retire": "organisation.manage",
     }
     rows = ApprovalStep.objects.select_related("organisation", "receiver")
@@ -891,6 +901,17 @@ class ApprovalStepViewSet(ScopedViewSet):
     @extend_schema(summary="Lay down a step", request=StepInput, responses={201: StepSerializer})
     def create(self, request: Request) -> Response:
         return self._tagged(add_step(by=request.user, **self.parsed(StepInput)), 201)
+
+    @extend_schema(
+        summary="Change a step from the next submission on",
+        request=StepEdit,
+        responses=StepSerializer,
+        parameters=[IF_MATCH],
+    )
+    def partial_update(self, request: Request, pk: str) -> Response:
+        step = self.get_object()
+        require_match(request, etag_of(step.pk, step.version), now=standing(request, step))
+        return self._tagged(edit_step(step=step, version=step.version, by=request.user, **self.parsed(StepEdit)))
 
     @extend_schema(summary="Ask for this step no more", request=None, responses=StepSerializer, parameters=[IF_MATCH])
     @action(detail=True, methods=["post"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 from django.db.models import Max, Q
 from django.utils import timezone
@@ -191,31 +193,58 @@ def add_step(
     )
     step.require_clean()
     step.save()
-    record(verb="approval_step.add", subject=step, by=by, data={"name": name, "organisation": organisation.slug})
+    _record("add", step, by)
     return step
+
+
+@transaction.atomic
+def edit_step(*, step: ApprovalStep, version: int, by: User, **changes: Any) -> ApprovalStep:
+    """Name, place, time or decider of a step in use. Approvals under way go on as they were asked for."""
+    locked = _held(step, version, by)
+    for name, value in changes.items():
+        if name not in {"name", "name_zh", "position", "receiver", "due_days"}:
+            raise InvalidError(_("There is no such field."), field=name)
+        setattr(locked, name, value)
+    _require_employee(locked.organisation, locked.receiver if "receiver" in changes else None)
+    same = ApprovalStep.objects.filter(organisation=locked.organisation, kind=locked.kind, name=locked.name)
+    if same.filter(is_active=True).exclude(pk=locked.pk).exists():
+        raise InvalidError(_("There is a step of this name."), field="name")
+    locked.version += 1
+    locked.require_clean()
+    locked.save()
+    _record("edit", locked, by, fields=sorted(changes))
+    return locked
 
 
 @transaction.atomic
 def retire_step(*, step: ApprovalStep, version: int, by: User) -> ApprovalStep:
     """A step that is asked no more. Approvals under way go on."""
+    locked = _held(step, version, by)
+    locked.is_active, locked.version = False, locked.version + 1
+    locked.save(update_fields=["is_active", "version"])
+    _record("retire", locked, by)
+    return locked
+
+
+def _held(step: ApprovalStep, version: int, by: User) -> ApprovalStep:
+    """The step, locked, when it is in use and as it was read."""
     require(by, "organisation.manage", step.organisation)
-    locked = ApprovalStep.objects.select_for_update(of=("self",)).select_related("organisation").get(pk=step.pk)
+    rows = ApprovalStep.objects.select_for_update(of=("self",)).select_related("organisation", "receiver")
+    locked = rows.get(pk=step.pk)
     if locked.version != version:
+        told = ("name", "name_zh", "position", "due_days", "is_active")
         raise StaleError(
             _("Somebody changed it since you opened it. Read it again and repeat your change."),
-            now={"name": locked.name, "is_active": locked.is_active},
+            now={name: getattr(locked, name) for name in told} | {"receiver": str(locked.receiver or "")},
         )
     if not locked.is_active:
         raise ConflictError(_("This step is no longer in use."))
-    locked.is_active, locked.version = False, locked.version + 1
-    locked.save(update_fields=["is_active", "version"])
-    record(
-        verb="approval_step.retire",
-        subject=locked,
-        by=by,
-        data={"name": locked.name, "organisation": locked.organisation.slug},
-    )
     return locked
+
+
+def _record(act: str, step: ApprovalStep, by: User, **data: Any) -> None:
+    about = {"name": step.name, "organisation": step.organisation.slug}
+    record(verb=f"approval_step.{act}", subject=step, by=by, data=about | data)
 
 
 def _require_employee(organisation: Organisation, receiver: User | None) -> None:

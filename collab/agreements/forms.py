@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from collab.accounts.models import Organisation, User
+from collab.agreements.approvals import ApprovalStep
 from collab.agreements.assets import assets_of
 from collab.agreements.background import BackgroundItem
 from collab.agreements.duties import DutyTerm, SurvivingDuty
@@ -75,6 +76,26 @@ class AgreementForm(OnceForm):
         amends: Any = self.fields["amends"]
         parent.queryset = mine
         amends.queryset = mine.filter(versions__state__in=STANDING, versions__replaced_on=None)
+
+
+class AgreementEditForm(OnceForm):
+    """What may change until a version is sent for signature."""
+
+    title = AgreementForm.base_fields["title"]
+    title_zh = AgreementForm.base_fields["title_zh"]
+    parent = AgreementForm.base_fields["parent"]
+    confidential = AgreementForm.base_fields["confidential"]
+    edit = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, agreement: Agreement, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        parent: Any = self.fields["parent"]
+        parent.queryset = Agreement.objects.filter(project=agreement.project).visible_to(user).exclude(pk=agreement.pk)
+        self.initial |= {name: getattr(agreement, name) for name in ("title", "title_zh", "parent", "confidential")}
+        self.initial["edit"] = agreement.version
+
+    def values(self) -> dict[str, Any]:
+        return {name: value for name, value in super().values().items() if name != "edit"}
 
 
 class VersionForm(OnceForm):
@@ -527,6 +548,22 @@ class StepForm(OnceForm):
         super().__init__(*args, **kwargs)
         organisation: Any = self.fields["organisation"]
         organisation.queryset = organisations
+
+
+class StepEditForm(StepForm):
+    """What may change of a step that is in use: whose it is and for which agreements stays."""
+
+    edit = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, step: ApprovalStep, **kwargs: Any) -> None:
+        super().__init__(*args, organisations=Organisation.objects.none(), **kwargs)
+        for fixed in ("organisation", "kind"):
+            del self.fields[fixed]
+        self.initial |= {name: getattr(step, name) for name in ("name", "name_zh", "position", "due_days")}
+        self.initial |= {"receiver": step.receiver.email if step.receiver else "", "edit": step.version}
+
+    def values(self) -> dict[str, Any]:
+        return {name: value for name, value in super().values().items() if name != "edit"}
 
 
 class AgreementListFilter(ListFilter):

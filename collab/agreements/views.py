@@ -20,6 +20,7 @@ from collab.agreements.approving import submit_version
 from collab.agreements.assets import assets_named
 from collab.agreements.differences import differs, ip_facts, near_changes, term_changes, text_rows
 from collab.agreements.forms import (
+    AgreementEditForm,
     AgreementForm,
     AgreementListFilter,
     CommentForm,
@@ -46,6 +47,7 @@ from collab.agreements.services import (
     draft_agreement,
     draft_from_template,
     draft_version,
+    edit_agreement,
     edit_version,
     negotiate_version,
     parties_to_sign_for,
@@ -119,6 +121,21 @@ def agreement_new(request: HttpRequest, slug: str) -> HttpResponse:
     return submit(request, form, begin) or show(request, "collab/agreements/new.html", context, form)
 
 
+def agreement_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Title, confidentiality and the agreement above, until a version is sent."""
+    rows = Agreement.objects.select_related("project", "parent")
+    agreement = get_or_404(request.user, "agreement.draft", rows, pk=pk)
+    form = AgreementEditForm(sent(request), agreement=agreement, user=request.user)
+
+    def edit() -> str:
+        edit_agreement(agreement=agreement, version=form.cleaned_data["edit"] or 0, by=request.user, **form.values())
+        messages.success(request, _("Saved."))
+        return agreement.get_absolute_url()
+
+    context = {"form": form, "agreement": agreement}
+    return submit(request, form, edit) or show(request, "collab/agreements/edit.html", context, form)
+
+
 def agreement_page(request: HttpRequest, pk: UUID) -> HttpResponse:
     rows = Agreement.objects.select_related("project", "parent", "amends")
     agreement = get_or_404(request.user, "agreement.view", rows, pk=pk)
@@ -134,6 +151,7 @@ def agreement_page(request: HttpRequest, pk: UUID) -> HttpResponse:
         "in_force": next((one for one in read if one["version"].state == VersionState.EXECUTED), None),
         "others": [one for one in read if one is not front],
         "may_draft": "agreement.draft" in may,
+        "may_edit": "agreement.draft" in may and not any(version.sent_at for version in versions),
         "in_progress": any(version.state in UNDER_WAY for version in versions),
         "sign_for": parties_to_sign_for(request.user, versions[0]) if versions else [],
         "amendments": list(Agreement.objects.filter(amends=agreement).visible_to(request.user)),

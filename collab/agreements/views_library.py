@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 from collab.access.policy import allowed, get_or_404, require, visible_to
 from collab.accounts.models import Organisation, User
 from collab.agreements.approvals import ApprovalStep
-from collab.agreements.approving import add_step, retire_step
+from collab.agreements.approving import add_step, edit_step, retire_step
 from collab.agreements.assets import assets_named
 from collab.agreements.background import BackgroundItem, declare_background, edit_background, withdraw_background
-from collab.agreements.forms import BackgroundForm, StepForm
+from collab.agreements.forms import BackgroundForm, StepEditForm, StepForm
 from collab.agreements.library import AgreementTemplate
 from collab.kernel.errors import InvalidError
 from collab.projects.models import Project
@@ -98,10 +98,7 @@ def approval_steps(request: HttpRequest) -> HttpResponse:
 
     def add() -> str:
         given = form.values()
-        email = given.pop("receiver")
-        receiver = User.objects.filter(email__iexact=email, memberships__organisation=given["organisation"]).first()
-        if email and receiver is None:
-            raise InvalidError(_("Nobody of this organisation has that address."), field="receiver")
+        receiver = _receiver(given.pop("receiver"), given["organisation"])
         add_step(by=request.user, receiver=receiver, **given)
         messages.success(request, _("The step counts from the next submission on."))
         return reverse("collab:approval_steps")
@@ -109,6 +106,31 @@ def approval_steps(request: HttpRequest) -> HttpResponse:
     rows = visible_to(request.user, "organisation.manage", ApprovalStep.objects.filter(is_active=True))
     context = {"rows": rows.select_related("organisation", "receiver"), "form": form if mine.exists() else None}
     return submit(request, form, add) or show(request, "collab/agreements/steps.html", context, form)
+
+
+def approval_step_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+    step = get_or_404(
+        request.user, "organisation.manage", ApprovalStep.objects.select_related("organisation", "receiver"), pk=pk
+    )
+    form = StepEditForm(sent(request), step=step)
+
+    def edit() -> str:
+        given = form.values()
+        receiver = _receiver(given.pop("receiver"), step.organisation)
+        edit_step(step=step, version=form.cleaned_data["edit"] or 0, by=request.user, receiver=receiver, **given)
+        messages.success(request, _("The step counts like this from the next submission on."))
+        return reverse("collab:approval_steps")
+
+    return submit(request, form, edit) or show(
+        request, "collab/agreements/step_edit.html", {"form": form, "step": step}, form
+    )
+
+
+def _receiver(email: str, organisation: Organisation) -> User | None:
+    found = User.objects.filter(email__iexact=email, memberships__organisation=organisation).first()
+    if email and found is None:
+        raise InvalidError(_("Nobody of this organisation has that address."), field="receiver")
+    return found
 
 
 def approval_step_retire(request: HttpRequest, pk: UUID) -> HttpResponse:

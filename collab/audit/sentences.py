@@ -175,6 +175,7 @@ ACTS = {
     "agreement.resume": (gettext_lazy("let %(reference)s have effect again"), "play-circle", "ok"),
     "agreement.stop_renewal": (gettext_lazy("gave notice that %(reference)s is not renewed"), "bell", "warn"),
     "approval_step.add": (gettext_lazy("laid down the approval step “%(name)s”"), "list-check", "quiet"),
+    "approval_step.edit": (gettext_lazy("changed the approval step “%(name)s”"), "pencil", "quiet"),
     "approval_step.retire": (gettext_lazy("took the approval step “%(name)s” out of use"), "list-check", "quiet"),
     "background.declare": (gettext_lazy("declared the background “%(title)s”"), "plus-circle", "accent"),
     "background.edit": (gettext_lazy("changed the background “%(title)s”"), "pencil", "quiet"),

@@ -199,6 +199,21 @@ class DateForm(OnceForm):
         project.queryset = visible_to(user, "obligation.manage", PROJECT._default_manager.all())
 
 
+class DateEditForm(OnceForm):
+    """A date that was added by hand: what, and when."""
+
+    title = DateForm.base_fields["title"]
+    due_on = DateForm.base_fields["due_on"]
+    edit = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, row: Obligation, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial |= {"title": row.title, "due_on": row.due_on, "edit": row.version}
+
+    def values(self) -> dict[str, Any]:
+        return {name: value for name, value in super().values().items() if name != "edit"}
+
+
 # --- absences and notifications
 class AbsenceForm(OnceForm):
     """Be away, and name who answers in the meantime."""

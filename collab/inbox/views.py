@@ -23,6 +23,7 @@ from collab.inbox.forms import (
     AbsenceForm,
     AdviseForm,
     CommentForm,
+    DateEditForm,
     DateForm,
     DecideForm,
     EvidenceForm,
@@ -36,7 +37,7 @@ from collab.inbox.forms import (
 from collab.inbox.mailing import link
 from collab.inbox.models import CalendarLink, Condition, Notification, Obligation, Request
 from collab.inbox.notices import choose_mail, mark_read, settings_of
-from collab.inbox.obligations import add_date, settle_date
+from collab.inbox.obligations import add_date, change_date, settle_date
 from collab.inbox.reading import AGENDA_MOST, AGENDA_SIZE, SOON, agenda_of, boxes, chosen_month, month_of
 from collab.inbox.services import (
     add_reviewer,
@@ -296,6 +297,20 @@ def date_new(request: HttpRequest) -> HttpResponse:
         return reverse("collab:calendar")
 
     return submit(request, form, add) or _calendar(request, form)
+
+
+def date_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = get_or_404(request.user, "obligation.manage", Obligation.objects.all(), pk=pk)
+    form = DateEditForm(sent(request), row=row)
+
+    def change() -> str:
+        change_date(obligation=row, by=request.user, version=form.cleaned_data["edit"] or 0, **form.values())
+        messages.success(request, _("Saved."))
+        return reverse("collab:calendar")
+
+    return submit(request, form, change) or show(
+        request, "collab/inbox/date_edit.html", {"form": form, "row": row}, form
+    )
 
 
 def date_settle(request: HttpRequest, pk: UUID) -> HttpResponse:

@@ -1005,6 +1005,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
         {"organisation": s.joint.university.slug, "name": f"Finance {s.canary}", "kind": "licence"},
         about=s.joint.university,
     ),
+    "api:approval-step-detail PATCH": lambda s: Sent({"due_days": 5, "name": f"Legal {s.canary}"}, headers=_FRESH),
     "api:approval-step-retire POST": lambda s: Sent({}, headers=_FRESH),
     "api:agreement-version-send POST": _NOTHING,
     "api:agreement-version-sign POST": _sign,

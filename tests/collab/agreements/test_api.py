@@ -160,5 +160,9 @@ def test_background_and_steps(aurora):
     assert post(client, f"{path}withdraw/", {}).json()["withdrawn_on"] == timezone.localdate().isoformat()
     step = post(client, "approval-steps/", {"organisation": aurora.company.slug, "name": "Legal"})
     assert step.status_code == 201
-    retired = post(client, f"approval-steps/{step.json()['id']}/retire/", {}, **{"If-Match": step["ETag"]})
+    own = f"approval-steps/{step.json()['id']}/"
+    assert patch(client, own, {"due_days": 3}, '"older"').status_code == 412
+    step = patch(client, own, {"due_days": 3, "name": "Law"}, step["ETag"])
+    assert (step.json()["name"], step.json()["due_days"]) == ("Law", 3)
+    retired = post(client, f"{own}retire/", {}, **{"If-Match": step["ETag"]})
     assert retired.json()["is_active"] is False

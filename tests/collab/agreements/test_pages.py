@@ -269,6 +269,32 @@ def test_steps_of_ones_organisation(aurora, registrar):
     foreign = client.post("/agreements/approval-steps/", form | {"organisation": aurora.university.pk})
     assert foreign.status_code == 422
     step = ApprovalStep.objects.get()
+    page = f"/agreements/approval-steps/{step.pk}/edit/"
+    change = {"name": "Law", "name_zh": "法务", "position": 2, "due_days": 9, "receiver": "", "edit": step.version}
+    assert "every kind" in text(client.get(page)) and as_(aurora.lead).get(page).status_code == 404
+    assert "receiver" in client.post(page, change | {"receiver": aurora.lead.email}).context["form"].errors
+    assert client.post(page, change).status_code == 302
+    stale = client.post(page, change | {"name": "Finance"})
+    step.refresh_from_db()
+    assert (step.name, step.position, step.due_days, step.version) == ("Law", 2, 9, 2)
+    assert stale.status_code == 412 and "Law" in text(stale) and "Finance" in text(stale)
     assert as_(aurora.lead).post(f"/agreements/approval-steps/{step.pk}/retire/").status_code == 404
     assert client.post(f"/agreements/approval-steps/{step.pk}/retire/").status_code == 302
-    assert "Legal" not in text(client.get("/agreements/approval-steps/"))
+    assert "Law" not in text(client.get("/agreements/approval-steps/"))
+    assert client.post(page, change | {"edit": 3}).status_code == 409  # it is out of use
+
+
+def test_title_and_confidentiality_change_until_a_version_is_sent(aurora, registrar):
+    version = drafted(aurora)
+    page = f"/agreements/{version.agreement_id}/edit/"
+    client, change = as_(aurora.lead), {"title": "Price list", "title_zh": "价目表", "confidential": "on", "edit": 1}
+    assert page in client.get(f"/agreements/{version.agreement_id}/").content.decode()
+    assert client.post(page, change).status_code == 302
+    stale = client.post(page, change | {"title": "Other"})
+    assert stale.status_code == 412 and "Price list" in text(stale)
+    agreement = Agreement.objects.get(pk=version.agreement_id)
+    assert (agreement.title, agreement.title_zh, agreement.confidential) == ("Price list", "价目表", True)
+    assert as_(aurora.engineer).get(page).status_code in {403, 404}
+    send_for_signature(version=version, by=aurora.lead)
+    assert client.post(page, change | {"edit": agreement.version}).status_code == 409
+    assert page not in client.get(f"/agreements/{version.agreement_id}/").content.decode()

@@ -206,11 +206,18 @@ def test_dates_are_added_and_settled(aurora):
     seen = text(as_(aurora.observer).get("/calendar/"))
     assert "Ours" in seen and "Own" not in seen
     row = Obligation.objects.get(title="Ours")
+    page = reverse("collab:date_edit", args=[row.pk])
+    later = {"title": "Ours, later", "due_on": "2031-05-01", "edit": row.version}
+    assert as_(aurora.observer).get(page).status_code == 403 and "All people of" in text(lead.get(page))
+    assert lead.post(page, later).status_code == 302
+    stale = lead.post(page, later | {"title": "Ours, sooner"})
+    assert stale.status_code == 412 and "Ours, later" in text(stale)
+    assert "Ours, later" in text(as_(aurora.observer).get("/calendar/"))
     url = reverse("collab:date_settle", args=[row.pk])
     assert as_(aurora.observer).post(url).status_code == 403
     assert lead.post(url).status_code == 302
     row.refresh_from_db()
-    assert row.settled_at is not None
+    assert (row.title, row.settled_at is not None) == ("Ours, later", True)
 
 
 # --- absences
