@@ -161,10 +161,11 @@ def errors_on(form: PageForm) -> Iterator[None]:
 def put_error(form: PageForm, error: DomainError) -> None:
     """Show a domain error where it can be mended: at its field, or above the form."""
     form.error_status = status_of(error)
-    if isinstance(error, StaleError):
-        form.faults += both_versions(form, error)
     if not isinstance(error, FaultyInputError):
+        differing = both_versions(form, error) if isinstance(error, StaleError) else []
         form.add_error(error.field if error.field in form.fields else None, str(error))
+        for line in differing:  # above the form, where every page shows them
+            form.add_error(None, line)
         return
     for fault in error.faults:
         field = form.place_of(fault, error.field)
@@ -174,7 +175,7 @@ def put_error(form: PageForm, error: DomainError) -> None:
             form.add_error(field, f"{fault.text} {fault.hint}".strip())
 
 
-def both_versions(form: PageForm, error: StaleError) -> list[Fault]:
+def both_versions(form: PageForm, error: StaleError) -> list[str]:
     """What stands there now beside what was written, for each field in which they differ."""
     found = []
     for name, value in error.now.items():
@@ -182,8 +183,8 @@ def both_versions(form: PageForm, error: StaleError) -> list[Fault]:
             continue
         now, mine = _as_text(value), _as_text(form.cleaned_data.get(name))
         if now != mine:
-            text = _("now “%(now)s”, you wrote “%(mine)s”") % {"now": now, "mine": mine}
-            found.append(Fault(path=str(form.fields[name].label), text=text))
+            said = {"field": form.fields[name].label, "now": now, "mine": mine}
+            found.append(_("%(field)s: now “%(now)s”, you wrote “%(mine)s”") % said)
     return found
 
 

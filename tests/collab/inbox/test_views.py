@@ -211,7 +211,7 @@ def test_dates_are_added_and_settled(aurora):
     assert as_(aurora.observer).get(page).status_code == 403 and "All people of" in text(lead.get(page))
     assert lead.post(page, later).status_code == 302
     stale = lead.post(page, later | {"title": "Ours, sooner"})
-    assert stale.status_code == 412 and "Ours, later" in text(stale)
+    assert stale.status_code == 412 and "now “Ours, later”, you wrote “Ours, sooner”" in text(stale)
     assert "Ours, later" in text(as_(aurora.observer).get("/calendar/"))
     url = reverse("collab:date_settle", args=[row.pk])
     assert as_(aurora.observer).post(url).status_code == 403
