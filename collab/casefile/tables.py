@@ -181,14 +181,15 @@ TABLES[:0] = [
     Table(
         "parties",
         "project.view",
-        "organisation name_zh kind role joined_on left_on accession_note surviving_duties",
-        lambda project: ProjectParty.objects.filter(project=project).select_related("organisation"),
+        "organisation name_zh kind role lead joined_on left_on accession_note surviving_duties",
+        lambda project: ProjectParty.objects.filter(project=project).select_related("organisation", "lead"),
         each(
             lambda row: (
                 row.organisation.name,
                 row.organisation.name_zh,
                 row.organisation.kind,
                 row.role,
+                _person(row.lead),
                 row.joined_on,
                 row.left_on,
                 row.accession_note,

@@ -35,6 +35,7 @@ from collab.projects.models import (
 )
 from collab.projects.review_api import IF_MATCH, people_named
 from collab.projects.services import (
+    acting_for,
     add_contribution,
     add_line,
     book_cost,
@@ -500,19 +501,23 @@ class ContributionInput(StrictSerializer):
 class PartyDetailSerializer(serializers.ModelSerializer):
     project = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     organisation = OrganisationRef(read_only=True)
+    lead = serializers.StringRelatedField(read_only=True)
     surviving_duties = serializers.JSONField(read_only=True)
 
     class Meta:
         model = ProjectParty
         fields = [
-            "id", "project", "organisation", "role", "joined_on", "left_on", "accession_note", "surviving_duties",
-            "version",
+            "id", "project", "organisation", "role", "lead", "joined_on", "left_on", "accession_note",
+            "surviving_duties", "version",
         ]  # fmt: skip
         read_only_fields = fields
 
 
 class PartyEdit(StrictSerializer):
-    accession_note = serializers.CharField(max_length=2000, allow_blank=True)
+    """Who leads its work, by e-mail address, and what is noted; what is left out stays."""
+
+    lead = serializers.EmailField(required=False, allow_blank=True)
+    accession_note = serializers.CharField(max_length=2000, required=False, allow_blank=True)
 
 
 class PartyFilter(django_filters.FilterSet):
@@ -530,16 +535,22 @@ class PartyViewSet(_Rows):
         "remove": "project.edit",
         "leave": "project.edit",
     }
-    rows = ProjectParty.objects.select_related("project", "organisation")
+    rows = ProjectParty.objects.select_related("project", "organisation", "lead")
     serializer_class = PartyDetailSerializer
     filterset_class = PartyFilter
 
     @extend_schema(
-        summary="Change its accession note", request=PartyEdit, responses=PartyDetailSerializer, parameters=[IF_MATCH]
+        summary="Change who leads its work, or its accession note",
+        request=PartyEdit,
+        responses=PartyDetailSerializer,
+        parameters=[IF_MATCH],
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         party = self.fresh()
-        return self.told(edit_party(party=party, by=request.user, version=party.version, **self.parsed(PartyEdit)))
+        given = self.parsed(PartyEdit)
+        if "lead" in given:
+            given["lead"] = acting_for(party.organisation, given["lead"], "lead")
+        return self.told(edit_party(party=party, by=request.user, version=party.version, **given))
 
     @extend_schema(summary="What it brings in", responses=ContributionSerializer(many=True))
     @action(detail=True, paged=True, filterset_class=None)

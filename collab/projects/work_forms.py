@@ -213,5 +213,10 @@ class ContributionForm(OnceForm):
 
 
 class PartyNoteForm(PageForm):
+    lead = forms.EmailField(
+        label=_("Leads its work"),
+        required=False,
+        help_text=_("The e-mail address of the principal investigator, or of whom the others turn to."),
+    )
     accession_note = text(_("Accession note"), 3, 2000)
     version = forms.IntegerField(widget=forms.HiddenInput)

@@ -14,6 +14,7 @@ from collab.access.policy import allowed, get_or_404
 from collab.kernel.errors import InvalidError, NotFoundError
 from collab.projects.models import Attestation, Output, ProgressReport, Project, ProjectParty, WorkItem
 from collab.projects.services import (
+    acting_for,
     add_contribution,
     attest,
     closing_items,
@@ -287,11 +288,15 @@ def closure(request: HttpRequest, slug: str) -> HttpResponse:
 def party(request: HttpRequest, slug: str, pk: UUID) -> HttpResponse:
     word = "project.edit" if request.method == "POST" else "project.view"
     project, context = _room(request, slug, "project", word)
-    found = _one(ProjectParty.objects.select_related("organisation", "project"), project, pk)
-    form = PartyNoteForm(sent(request), initial={"accession_note": found.accession_note, "version": found.version})
+    found = _one(ProjectParty.objects.select_related("organisation", "project", "lead"), project, pk)
+    lead = found.lead.email if found.lead else ""
+    known = {"accession_note": found.accession_note, "version": found.version, "lead": lead}
+    form = PartyNoteForm(sent(request), initial=known)
 
     def change() -> str:
-        edit_party(party=found, by=request.user, **form.cleaned_data)
+        given = dict(form.cleaned_data)
+        given["lead"] = acting_for(found.organisation, given["lead"], "lead")
+        edit_party(party=found, by=request.user, **given)
         messages.success(request, _("Saved."))
         return reverse("collab:party", args=[slug, pk])
 

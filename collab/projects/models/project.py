@@ -45,7 +45,7 @@ class ProjectQuerySet(models.QuerySet["Project"]):
 
     def with_parties(self) -> ProjectQuerySet:
         return self.prefetch_related(
-            models.Prefetch("parties", ProjectParty.objects.filter(left_on=None).select_related("organisation"))
+            models.Prefetch("parties", ProjectParty.objects.filter(left_on=None).select_related("organisation", "lead"))
         )
 
 
@@ -108,6 +108,15 @@ class ProjectParty(Record):
         "collab.Organisation", models.PROTECT, related_name="project_parties", verbose_name=_("organisation")
     )
     role = models.CharField(_("role"), max_length=20, choices=PartyRole.choices, default=PartyRole.PARTNER)
+    lead = models.ForeignKey(
+        "collab.User",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("leads its work"),
+        help_text=_("The principal investigator, or whom the others turn to."),
+    )
     joined_on = models.DateField(_("joined on"), default=timezone.localdate)
     left_on = models.DateField(_("left on"), null=True, blank=True)
     accession_note = models.TextField(

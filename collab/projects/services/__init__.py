@@ -11,7 +11,7 @@ from collab.projects.services.budget import (
 )
 from collab.projects.services.closure import attest, closing_items, register_closing_items
 from collab.projects.services.outputs import edit_output, record_output
-from collab.projects.services.parties import add_contribution, edit_party, leave_party, owes, remove_party
+from collab.projects.services.parties import acting_for, add_contribution, edit_party, leave_party, owes, remove_party
 from collab.projects.services.projects import (
     add_member,
     add_party,
@@ -35,6 +35,7 @@ from collab.projects.services.review import (
 from collab.projects.services.work import edit_work, move_work, plan_work
 
 __all__ = [
+    "acting_for",
     "add_contribution",
     "add_line",
     "add_member",

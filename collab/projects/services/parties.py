@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -10,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from collab.access.policy import Missing, require
-from collab.accounts.models import Membership, User
+from collab.accounts.models import Membership, Organisation, User
 from collab.audit.services import record
 from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, StaleError
 from collab.projects.guards import gone
@@ -54,16 +55,26 @@ def add_contribution(
 
 
 @transaction.atomic
-def edit_party(*, party: ProjectParty, accession_note: str, by: User, version: int) -> ProjectParty:
-    """Change what is noted about the joining of a party. Raises StaleError when somebody was faster."""
+def edit_party(*, party: ProjectParty, by: User, version: int, **changes: Any) -> ProjectParty:
+    """Change who leads the work of a party, or what is noted about its joining; what is left out stays.
+
+    Raises StaleError when somebody was faster, InvalidError for a lead who does not act for the party.
+    """
     require(by, "project.edit", party.project)
-    party.accession_note = accession_note
+    for name, value in changes.items():
+        if name not in {"accession_note", "lead"}:
+            raise InvalidError(_("There is no such field."), field=name)
+        setattr(party, name, value)
+    lead = changes.get("lead")
+    if lead is not None and not Membership.objects.filter(user=lead, organisation=party.organisation).active().exists():
+        raise InvalidError(
+            _("%(person)s does not belong to %(name)s.") % {"person": lead, "name": party.organisation}, field="lead"
+        )
     party.require_clean()
-    changed = ProjectParty.objects.filter(pk=party.pk, version=version).update(
-        accession_note=accession_note, version=F("version") + 1
-    )
+    changed = ProjectParty.objects.filter(pk=party.pk, version=version).update(**changes, version=F("version") + 1)
     if not changed:
-        now = ProjectParty.objects.values("accession_note").get(pk=party.pk)
+        kept = ProjectParty.objects.select_related("lead").get(pk=party.pk)
+        now = {"accession_note": kept.accession_note, "lead": kept.lead.email if kept.lead else ""}
         raise StaleError(_("Somebody changed it since you opened it. Open it again and repeat your change."), now=now)
     party.refresh_from_db()
     record(
@@ -74,6 +85,17 @@ def edit_party(*, party: ProjectParty, accession_note: str, by: User, version: i
         data={"party": party.organisation.slug},
     )
     return party
+
+
+def acting_for(organisation: Organisation, email: str, field: str) -> User | None:
+    """Whoever acts for the organisation under this address, None for no address; strangers' accounts are not told."""
+    if not email:
+        return None
+    held = Membership.objects.filter(organisation=organisation).active().values("user")
+    found = User.objects.filter(email__iexact=email, is_active=True, pk__in=held).first()
+    if found is None:
+        raise InvalidError(_("Nobody of %(name)s has this address.") % {"name": organisation}, field=field)
+    return found
 
 
 def owes(party: ProjectParty) -> list[Missing]:

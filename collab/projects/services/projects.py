@@ -66,7 +66,7 @@ def create_project(
         raise InvalidError(_("The project would end before it starts."), field="ends_on")
     project.require_clean()
     project.save()
-    ProjectParty.objects.create(project=project, organisation=lead_organisation, role=PartyRole.LEAD)
+    ProjectParty.objects.create(project=project, organisation=lead_organisation, role=PartyRole.LEAD, lead=by)
     for organisation in partners:
         ProjectParty.objects.create(project=project, organisation=organisation)
     Membership.objects.create(user=by, organisation=lead_organisation, project=project, role=Role.LEAD, granted_by=by)

@@ -18,12 +18,14 @@ from collab.projects.services import (
     add_member,
     add_party,
     create_project,
+    edit_party,
     edit_project,
     end_membership,
     is_open,
     move_project,
 )
 from tests.cast import employ, organisation, person
+from tests.pages import as_, text
 
 pytestmark = pytest.mark.django_db
 
@@ -118,6 +120,31 @@ def test_a_party_joins_once(aurora):
     with pytest.raises(ConflictError):  # it was one already
         add_party(project=aurora.project, organisation=other, by=aurora.lead)
     assert acts("project.add_party") == 1
+
+
+def test_a_party_names_who_leads_its_work(aurora):
+    party = ProjectParty.objects.get(project=aurora.project, organisation=aurora.company)
+    assert create_lead_of(aurora) == aurora.lead
+    with pytest.raises(InvalidError, match="does not belong to Northwind"):
+        edit_party(party=party, lead=aurora.researcher, by=aurora.lead, version=1)
+    party = edit_party(party=party, lead=aurora.engineer, by=aurora.lead, version=1)
+    assert (party.lead, party.accession_note, party.version) == (aurora.engineer, "", 2)
+    with pytest.raises(StaleError) as stale:
+        edit_party(party=party, lead=None, by=aurora.lead, version=1)
+    assert stale.value.now["lead"] == aurora.engineer.email
+    page = f"/projects/{aurora.project.slug}/parties/{party.pk}/"
+    client, form = as_(aurora.lead), {"accession_note": "", "version": 2}
+    assert str(aurora.engineer) in text(client.get(page))
+    strange = client.post(page, form | {"lead": aurora.researcher.email})
+    assert "Nobody of Northwind has this address" in text(strange)
+    assert client.post(page, form | {"lead": ""}).status_code == 302
+    party.refresh_from_db()
+    assert party.lead is None
+
+
+def create_lead_of(aurora):
+    made = create_project(title="New", lead_organisation=aurora.university, by=aurora.lead)
+    return made.parties.get().lead
 
 
 # --- members
