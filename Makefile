@@ -10,7 +10,7 @@ DEV := $(PYTHON) deploy/bootstrap.py python
 TYPED := $(wildcard collab/*/services.py collab/access registry/*/services.py training/*/services.py training/engine)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check style types migrations house format walk bench setup lock clean
+.PHONY: help run test check style types migrations house format matrix walk bench setup lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ format: ## put the code into the one style
 	@$(PYTHON) deploy/bootstrap.py setup --dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+matrix: ## ask every address with every persona, which takes a quarter of an hour (the suite asks with some of them)
+	@TANDEM_MATRIX=full $(DEV) -m pytest -n 2 --dist loadgroup tests/access/test_matrix.py
 
 walk: ## walk every state machine at random, 10,000 steps each, one after the other (STEPS=1000 for fewer)
 	@for walk in $$(find tests -name test_walk.py | sort); do \
