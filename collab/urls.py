@@ -212,6 +212,19 @@ urlpatterns = [
     ),
     route("agreements/", agreements.agreement_list, rule(SIGNED_IN), name="agreements"),
     route("agreements/templates/", library.template_list, rule(SIGNED_IN), name="templates"),
+    route("agreements/templates/new/", library.template_new, rule(SIGNED_IN, "GET", "POST"), name="template_new"),
+    route(
+        "agreements/templates/<slug:code>/file/",
+        library.template_file,
+        rule("organisation.view"),
+        name="template_file",
+    ),
+    route(
+        "agreements/templates/<slug:code>/retire/",
+        library.template_retire,
+        rule("organisation.manage", "POST"),
+        name="template_retire",
+    ),
     route("agreements/templates/<slug:code>/", library.template_page, rule("organisation.view"), name="template"),
     route("agreements/approval-steps/", library.approval_steps, rule(SIGNED_IN, "GET", "POST"), name="approval_steps"),
     route(

@@ -1,5 +1,6 @@
 """How the tables of this app hang on projects, organisations and people. Imported once, when Django is ready."""
 
+from django.db.models import Q
 from django.utils.translation import gettext_lazy
 
 from collab.access.policy import Requirement, Scope, register_requirement, register_scope
@@ -152,8 +153,18 @@ for model, path in (
     register_scope(model, Scope(view="agreement.view", project=f"{path}project", grants=party_grants(path)))
 register_scope(ApprovalStep, Scope(view="organisation.manage", organisation="organisation"))
 register_scope(BackgroundItem, Scope(view="agreement.view", project="project"))
-register_scope(AgreementTemplate, Scope(view="organisation.view", everyone=True))
-register_scope(TemplateVersion, Scope(view="organisation.view", everyone=True))
+register_scope(
+    AgreementTemplate,
+    Scope(view="organisation.view", organisation="organisation", also=lambda user, at: Q(organisation=None)),
+)
+register_scope(
+    TemplateVersion,
+    Scope(
+        view="organisation.view",
+        organisation="template__organisation",
+        also=lambda user, at: Q(template__organisation=None),
+    ),
+)
 register_scope(AuditEvent, Scope(view="audit.view", project="project_id", organisation="organisation_id"))
 register_scope(AuditAnchor, Scope(view="organisation.view", everyone=True))  # published: everybody keeps a copy
 register_scope(TermsAcceptance, Scope(view="agreement.view", project="version__agreement__project"))

@@ -121,8 +121,9 @@ class ApprovalAdmin(ScopedModelAdmin):
 class AgreementTemplateAdmin(ScopedModelAdmin):
     """Texts are published as new versions; here one says whether they are offered."""
 
-    list_display = ["code", "name", "kind", "is_active"]
+    list_display = ["code", "organisation", "name", "kind", "is_active"]
     list_filter = ["kind", "is_active"]
+    list_select_related = ["organisation"]
     search_fields = ["code", "name", "name_zh"]
     editable_fields = ("name", "name_zh", "is_active")
 

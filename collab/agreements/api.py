@@ -20,6 +20,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from collab.access.policy import visible_to
 from collab.accounts.api import OrganisationRef
 from collab.accounts.models import Organisation, User
 from collab.agreements.approvals import Approval, ApprovalState, ApprovalStep
@@ -46,6 +47,7 @@ from collab.agreements.models import (
     Signature,
 )
 from collab.agreements.negotiating import comment_on_version
+from collab.agreements.own_templates import publish_own, retire_template
 from collab.agreements.sealed import SealedDocument
 from collab.agreements.sealing import ensure_sealed, open_sealed, verify_url
 from collab.agreements.services import (
@@ -476,12 +478,13 @@ class DifferencesSerializer(serializers.Serializer):
 
 class TemplateSerializer(serializers.ModelSerializer):
     kind = serializers.ChoiceField(choices=AgreementKind.choices, read_only=True)
+    organisation = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     version = serializers.SerializerMethodField()
     url = serializers.CharField(source="get_absolute_url", read_only=True)
 
     class Meta:
         model = AgreementTemplate
-        fields = ["code", "kind", "name", "name_zh", "version", "url"]
+        fields = ["code", "organisation", "kind", "name", "name_zh", "is_active", "version", "url"]
 
     def get_version(self, template: AgreementTemplate) -> int:
         """The number of the newest version."""
@@ -507,6 +510,19 @@ class TemplateDetail(TemplateSerializer):
     def get_blanks(self, template: AgreementTemplate) -> list[dict[str, Any]]:
         """Name, type and label of each blank."""
         return template.versions.all()[0].fields
+
+
+class TemplateInput(StrictSerializer):
+    """An organisation's own template; its code gets the organisation's short name in front."""
+
+    organisation = ScopedRelatedField(word="organisation.manage", model=Organisation, slug_field="slug")
+    code = serializers.SlugField(max_length=40)
+    kind = serializers.ChoiceField(choices=AgreementKind.choices)
+    name = serializers.CharField(max_length=160)
+    name_zh = serializers.CharField(max_length=160, required=False, allow_blank=True, default="")
+    text = serializers.CharField(max_length=200_000)
+    text_zh = serializers.CharField(max_length=200_000)
+    blanks = serializers.ListField(child=serializers.DictField(), required=False, default=list, max_length=200)
 
 
 class BackgroundSerializer(serializers.ModelSerializer):
@@ -632,8 +648,9 @@ class AgreementViewSet(ScopedViewSet):
     def from_template(self, request: Request, pk: str) -> Response:
         agreement = self.get_object()
         data = self.parsed(FromTemplateInput)
-        rows = TemplateVersion.objects.select_related("template").filter(template__is_active=True)
-        template = rows.filter(template__code=data.pop("template")).first()
+        rows = TemplateVersion.objects.filter(template__is_active=True, template__code=data.pop("template"))
+        seen = visible_to(request.user, "organisation.view", rows.select_related("template"))
+        template = seen.order_by("-number").first()
         if template is None:
             raise NotFoundError
         version = draft_from_template(agreement=agreement, template_version=template, by=request.user, **data)
@@ -822,8 +839,13 @@ class AgreementVersionViewSet(ScopedViewSet):
     list=extend_schema(summary="Templates of agreements"), retrieve=extend_schema(summary="One template")
 )
 class AgreementTemplateViewSet(ScopedViewSet):
-    words = {"list": "organisation.view", "retrieve": "organisation.view"}
-    rows = AgreementTemplate.objects.filter(is_active=True).prefetch_related("versions")
+    words = {
+        "list": "organisation.view",
+        "retrieve": "organisation.view",
+        "create": "organisation.manage",
+        "retire": "organisation.manage",
+    }
+    rows = AgreementTemplate.objects.filter(is_active=True).select_related("organisation").prefetch_related("versions")
     serializer_class = TemplateSerializer
     lookup_field = "code"
     lookup_value_regex = SLUG_PATTERN
@@ -833,6 +855,21 @@ class AgreementTemplateViewSet(ScopedViewSet):
 
     def retrieve(self, request: Request, code: str) -> Response:
         return self.shown(self.get_object(), TemplateDetail)
+
+    @extend_schema(
+        summary="Publish an organisation's own template, or its next version",
+        request=TemplateInput,
+        responses={201: TemplateDetail},
+    )
+    def create(self, request: Request) -> Response:
+        given = self.parsed(TemplateInput)
+        made = publish_own(by=request.user, fields=given.pop("blanks"), **given)
+        return self.shown(self.rows.get(pk=made.template_id), TemplateDetail, 201)
+
+    @extend_schema(summary="Offer it no more", request=None, responses=TemplateSerializer)
+    @action(detail=True, methods=["post"])
+    def retire(self, request: Request, code: str) -> Response:
+        return self.shown(retire_template(template=self.get_object(), by=request.user), TemplateSerializer)
 
 
 @extend_schema_view(

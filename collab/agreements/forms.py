@@ -473,6 +473,23 @@ def blank_field(blank: Any, parties: list[Organisation]) -> forms.Field:
     return forms.CharField(max_length=2000, validators=[PlainTextValidator()], **given)
 
 
+class OwnTemplateForm(OnceForm):
+    """A text of one's own house, in the file that every template is downloaded as."""
+
+    organisation = forms.ModelChoiceField(Organisation.objects.none(), label=_("Organisation"), empty_label=None)
+    file = forms.FileField(
+        label=_("File"),
+        max_length=4096,
+        help_text=_("Download a template, change its texts and blanks, and send it here. Its code names it."),
+        widget=forms.FileInput(attrs={"accept": ".toml,application/toml,text/plain"}),
+    )
+
+    def __init__(self, *args: Any, organisations: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        organisation: Any = self.fields["organisation"]
+        organisation.queryset = organisations
+
+
 class BackgroundForm(OnceForm):
     """What a party brings along."""
 

@@ -22,7 +22,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from collab.access.policy import Missing
+from collab.access.policy import Missing, visible_to
 from collab.accounts.models import Organisation, User
 from collab.audit.services import record
 from collab.kernel.errors import Fault, FaultyInputError, InvalidError, RefusedError
@@ -70,14 +70,32 @@ def _chinese() -> bool:
     return (get_language() or "").startswith("zh")
 
 
+class TemplateQuerySet(models.QuerySet["AgreementTemplate"]):
+    def offered_to(self, user: User) -> TemplateQuerySet:
+        """What somebody may draft from: the texts for everybody, and those of their own house, which come first."""
+        seen: Any = visible_to(user, "organisation.view", self.filter(is_active=True))
+        return seen.order_by(models.F("organisation").asc(nulls_last=True), "kind", "name")
+
+
 class AgreementTemplate(Record):
     """A text to begin from. It is no legal advice: whoever uses it reads it with their own counsel."""
 
-    code = models.SlugField(_("code"), max_length=40, unique=True)
+    code = models.SlugField(_("code"), max_length=100, unique=True)
+    organisation = models.ForeignKey(
+        "collab.Organisation",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="agreement_templates",
+        verbose_name=_("organisation"),
+        help_text=_("Whose own text it is; empty: one for everybody."),
+    )
     kind = models.CharField(_("kind"), max_length=20)
     name = models.CharField(_("name"), max_length=160, validators=[DisplayNameValidator()])
     name_zh = models.CharField(_("Chinese name"), max_length=160, blank=True)
     is_active = models.BooleanField(_("offered"), default=True)
+
+    objects = TemplateQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("agreement template")
@@ -98,7 +116,7 @@ class TemplateVersion(Record):
     number = models.PositiveIntegerField(_("version"))
     text = models.TextField(_("text"), max_length=200_000, validators=[PlainTextValidator()])
     text_zh = models.TextField(_("Chinese text"), max_length=200_000, validators=[PlainTextValidator()])
-    fields = models.JSONField(_("fields"), default=list)
+    fields = models.JSONField(_("fields"), default=list, blank=True)
     sha256 = models.CharField(_("sha256"), max_length=64, editable=False)
     published_by = models.ForeignKey(
         "collab.User", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("published by")
@@ -131,17 +149,27 @@ def publish_template(
     text_zh: str,
     fields: list[dict[str, Any]],
     by: User | None,
+    organisation: Organisation | None = None,
 ) -> TemplateVersion:
-    """Add a version, unless the newest one says the same. Raises InvalidError when text and fields disagree."""
-    if by is not None and not by.is_superuser:
+    """Add a version, unless the newest one says the same. Raises FaultyInputError when text and fields disagree.
+
+    Called for an organisation's own text by `own_templates.publish_own`, which asks the policy.
+    """
+    if organisation is None and by is not None and not by.is_superuser:
         raise RefusedError([Missing("not_platform", _now("Only the platform's administrators publish templates."))])
     faults = faults_of(text, text_zh, fields)
     if faults:
         raise FaultyInputError(faults)
     template, _created = AgreementTemplate.objects.get_or_create(
-        code=code, defaults={"kind": kind, "name": name, "name_zh": name_zh}
+        code=code, defaults={"kind": kind, "name": name, "name_zh": name_zh, "organisation": organisation}
     )
-    AgreementTemplate.objects.select_for_update().get(pk=template.pk)
+    template = AgreementTemplate.objects.select_for_update().get(pk=template.pk)
+    if template.organisation_id != (organisation.pk if organisation else None) or template.kind != kind:
+        raise InvalidError(_now("A template of another kind has this code; choose another code."), field="code")
+    template.name, template.name_zh = name, name_zh
+    template.is_active = template.is_active or organisation is not None
+    template.require_clean()
+    template.save()
     digest = hashlib.sha256(
         json.dumps([text, text_zh, fields], sort_keys=True, ensure_ascii=False).encode()
     ).hexdigest()
@@ -159,7 +187,13 @@ def publish_template(
     )
     version.require_clean()
     version.save()
-    record(verb="template.publish", subject=version, by=by, data={"template": code, "number": version.number})
+    record(
+        verb="template.publish",
+        subject=version,
+        by=by,
+        organisation_id=organisation.pk if organisation else None,
+        data={"template": code, "number": version.number},
+    )
     return version
 
 

@@ -114,7 +114,7 @@ def agreement_new(request: HttpRequest, slug: str) -> HttpResponse:
 
     def begin() -> str:
         agreement = draft_agreement(project=project, by=request.user, **form.values())
-        offered = AgreementTemplate.objects.filter(kind=agreement.kind, is_active=True).exists()
+        offered = AgreementTemplate.objects.filter(kind=agreement.kind).offered_to(request.user).exists()
         return reverse("collab:version_template" if offered else "collab:version_new", args=[agreement.pk])
 
     context = {"form": form, "project": project}
@@ -281,7 +281,7 @@ def version_counter(request: HttpRequest, pk: UUID, number: int) -> HttpResponse
 def version_template(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Choose a template for the agreement's kind and fill its blanks."""
     agreement = get_or_404(request.user, "agreement.draft", Agreement.objects.select_related("project"), pk=pk)
-    offered = list(AgreementTemplate.objects.filter(kind=agreement.kind, is_active=True))
+    offered = list(AgreementTemplate.objects.filter(kind=agreement.kind).offered_to(request.user))
     chosen = next((one for one in offered if one.code == request.GET.get("template")), offered[0] if offered else None)
     template = chosen.versions.select_related("template").first() if chosen else None
     if template is None:

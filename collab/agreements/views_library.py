@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from uuid import UUID
 
 from django.contrib import messages
@@ -15,25 +16,75 @@ from collab.agreements.approvals import ApprovalStep
 from collab.agreements.approving import add_step, edit_step, retire_step
 from collab.agreements.assets import assets_named
 from collab.agreements.background import BackgroundItem, declare_background, edit_background, withdraw_background
-from collab.agreements.forms import BackgroundForm, StepEditForm, StepForm
+from collab.agreements.forms import BackgroundForm, OwnTemplateForm, StepEditForm, StepForm
 from collab.agreements.library import AgreementTemplate
+from collab.agreements.own_templates import (
+    FILE_BYTES_MAX,
+    publish_own,
+    read_template,
+    retire_template,
+    write_template,
+)
 from collab.kernel.errors import InvalidError
 from collab.projects.models import Project
+from collab.web.downloads import attachment
 from collab.web.forms import act, sent, show, submit
 
 
 def template_list(request: HttpRequest) -> HttpResponse:
     """The texts one can begin from."""
-    rows = visible_to(request.user, "organisation.view", AgreementTemplate.objects.filter(is_active=True))
-    return show(request, "collab/agreements/templates.html", {"rows": rows.prefetch_related("versions")})
+    rows = AgreementTemplate.objects.offered_to(request.user).select_related("organisation")
+    manages = visible_to(request.user, "organisation.manage", Organisation.objects.all()).exists()
+    context = {"rows": rows.prefetch_related("versions"), "may_publish": manages}
+    return show(request, "collab/agreements/templates.html", context)
+
+
+def template_new(request: HttpRequest) -> HttpResponse:
+    """Publish a text of one's own house, or its next version."""
+    mine = visible_to(request.user, "organisation.manage", Organisation.objects.all()).order_by("name")
+    form = OwnTemplateForm(sent(request), sent(request) and request.FILES, organisations=mine)
+
+    def publish() -> str:
+        given = form.values()
+        read = read_template(given["file"].read(FILE_BYTES_MAX + 1))
+        version = publish_own(organisation=given["organisation"], by=request.user, **read)
+        messages.success(request, _("Published. Those who draft for your organisation find it first."))
+        return version.template.get_absolute_url()
+
+    return submit(request, form, publish) or show(request, "collab/agreements/template_new.html", {"form": form}, form)
+
+
+def template_file(request: HttpRequest, code: str) -> HttpResponse:
+    """The newest version as a file that people can change and publish as their own."""
+    template = get_or_404(request.user, "organisation.view", AgreementTemplate.objects.all(), code=code)
+    version = template.versions.select_related("template")[:1].get()
+    content = write_template(version).encode()
+    digest = hashlib.sha256(content).hexdigest()
+    return attachment(content, f"{template.code}.toml", digest, "application/toml")
+
+
+def template_retire(request: HttpRequest, code: str) -> HttpResponse:
+    template = get_or_404(request.user, "organisation.manage", AgreementTemplate.objects.all(), code=code)
+    return act(
+        request,
+        lambda: retire_template(template=template, by=request.user),
+        to=reverse("collab:templates"),
+        said=_("It is offered no more. What was written from it stays."),
+    )
 
 
 def template_page(request: HttpRequest, code: str) -> HttpResponse:
     """A template in both languages, with its blanks."""
-    rows = AgreementTemplate.objects.prefetch_related("versions")
+    rows = AgreementTemplate.objects.select_related("organisation").prefetch_related("versions")
     template = get_or_404(request.user, "organisation.view", rows, code=code)
     version = template.versions.all()[0]
-    context = {"template": template, "version": version, "fields": version.field_list()}
+    may = allowed(request.user, template, "organisation.manage")
+    context = {
+        "template": template,
+        "version": version,
+        "fields": version.field_list(),
+        "may_retire": template.organisation_id is not None and template.is_active and "organisation.manage" in may,
+    }
     return show(request, "collab/agreements/template.html", context)
 
 

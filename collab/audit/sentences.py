@@ -185,6 +185,7 @@ ACTS = {
         "file-earmark-text",
         "quiet",
     ),
+    "template.retire": (gettext_lazy("offers the template %(template)s no more"), "archive", "quiet"),
     "terms.accept": (gettext_lazy("accepted the terms of %(reference)s version %(number)s"), "check2-all", "ok"),
     "agreement.withdraw": (gettext_lazy("withdrew a version of %(reference)s"), "archive", "quiet"),
     "agreement.terminate": (gettext_lazy("terminated %(reference)s"), "slash-circle", "bad"),

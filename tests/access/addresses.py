@@ -1001,6 +1001,18 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:distribution-withdraw POST": lambda s: Sent({}, headers=_FRESH),
     "api:distribution-reverse POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}),
+    "api:agreement-template-list POST": lambda s: Sent(
+        {
+            "organisation": s.joint.university.slug,
+            "code": "further",
+            "kind": "nda",
+            "name": f"Ours {s.canary}",
+            "text": "We agree.",
+            "text_zh": "同意。",
+        },
+        about=s.joint.university,
+    ),
+    "api:agreement-template-retire POST": _NOTHING,
     "api:approval-step-list POST": lambda s: Sent(
         {"organisation": s.joint.university.slug, "name": f"Finance {s.canary}", "kind": "licence"},
         about=s.joint.university,

@@ -109,7 +109,10 @@ class Persona:
         elif isinstance(obj, DeadlineRuleSet | DeadlineRule):  # of all; officers publish their own beside it
             held = {"organisation.view"} if self.known and not self.limited else set()
             held |= {"protection.manage"} if any(role == Role.TRANSFER_OFFICER for _org, role in self.posts) else set()
-        elif isinstance(obj, AgreementTemplate | TemplateVersion | NoveltyRule | FieldOfUse | Territory):
+        elif isinstance(obj, AgreementTemplate | TemplateVersion):  # the house's own text
+            house = (obj.template if isinstance(obj, TemplateVersion) else obj).organisation_id
+            held = {word for org, role in self.posts if org == house for word in ROLE_WORDS[role]}
+        elif isinstance(obj, NoveltyRule | FieldOfUse | Territory):
             held = {"organisation.view"} if self.known else set()
         elif isinstance(obj, ApiToken):
             held = {"token.manage"} if self.user is not None and obj.user_id == self.user.pk else set()

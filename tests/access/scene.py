@@ -48,6 +48,7 @@ from collab.agreements.models import (
     Signature,
 )
 from collab.agreements.negotiating import comment_on_version
+from collab.agreements.own_templates import publish_own
 from collab.agreements.sealed import SealedDocument
 from collab.agreements.sealing import ensure_sealed
 from collab.agreements.services import (
@@ -583,7 +584,16 @@ def _agreements(here: Side) -> None:
     background = declare_background(
         project=made.project, owner=made.university, title=f"Background {canary}", by=made.lead
     )
-    template = AgreementTemplate.objects.get(code="data-use")
+    own = {
+        "code": "own",
+        "kind": "nda",
+        "name": f"Own {canary}",
+        "name_zh": "",
+        "text": "T",
+        "text_zh": "文",
+        "fields": [],
+    }
+    template = publish_own(organisation=made.university, by=here.organisation_admin, **own).template
     here.objects |= {
         IPTerms: executed.ip_terms,
         SurvivingDuty: executed.duties.first(),

@@ -69,8 +69,6 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
     if model in {
         "organisation",
         "organisationunit",
-        "agreementtemplate",
-        "templateversion",
         "noveltyrule",
         "issuerkey",
         "resource",
@@ -90,6 +88,8 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
         return False  # … and no review
     if model in {"ethicsform", "ethicsformversion", "ethicscommittee"}:
         return True
+    if model in {"agreementtemplate", "templateversion"}:
+        return False  # the own text of a house that the observer does not belong to
     if model.startswith("ethics"):
         return False  # … nor what is laid before an ethics committee
     if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN, *OFFICE, *TEACHERS, *BOOKS}:

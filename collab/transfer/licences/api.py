@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from collab.access.policy import get_or_404
+from collab.access.policy import get_or_404, visible_to
 from collab.accounts.api import OrganisationRef
 from collab.accounts.models import Organisation
 from collab.agreements.library import TemplateVersion
@@ -259,7 +259,8 @@ class LicenceViewSet(ScopedViewSet):
         if key := given.pop("option", None):
             given["option"] = get_or_404(user, "licence.view", Licence.objects.all(), pk=key)
         if code := given.pop("template", None):
-            rows = TemplateVersion.objects.filter(template__code=code, template__is_active=True)
+            rows = visible_to(user, "organisation.view", TemplateVersion.objects.filter(template__is_active=True))
+            rows = rows.filter(template__code=code).order_by("-number")
             given["template_version"] = rows.select_related("template").first()
             if given["template_version"] is None:
                 raise NotFoundError

@@ -78,7 +78,8 @@ def licence_new(request: HttpRequest) -> HttpResponse:
     if project is None:
         context = {"projects": page_of(request, projects.order_by("title")), "case": case}
         return show(request, "collab/transfer/licences/choose.html", context)
-    offered = list(AgreementTemplate.objects.filter(kind__in=[kind for kind, _label in KINDS], is_active=True))
+    kinds = [kind for kind, _label in KINDS]
+    offered = list(AgreementTemplate.objects.filter(kind__in=kinds).offered_to(request.user))
     chosen = next((one for one in offered if one.code == request.GET.get("template")), None)
     form = DraftForm(
         sent(request),
