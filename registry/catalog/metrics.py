@@ -35,6 +35,8 @@ NAMES = {
     "rouge_l": gettext_lazy("ROUGE-L"),
     "mase": gettext_lazy("MASE"),
     "explained": gettext_lazy("explained share"),
+    "miou": gettext_lazy("mean IoU"),
+    "pixel_accuracy": gettext_lazy("pixel accuracy"),
     "rmse": gettext_lazy("RMSE"),
     "mae": gettext_lazy("MAE"),
     "r2": gettext_lazy("R²"),
@@ -53,6 +55,7 @@ TASKS = {
     "forecasting": gettext_lazy("Forecasting"),
     "masked-image": gettext_lazy("Masked images"),
     "image-classification": gettext_lazy("Image classification"),
+    "image-segmentation": gettext_lazy("Image segmentation"),
 }
 LOWER_IS_BETTER = frozenset({"loss", "perplexity", "bits_per_byte", "rmse", "mae", "mase"})
 

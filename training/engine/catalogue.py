@@ -61,6 +61,7 @@ class Arch:
     lr: float
     head: bool = True  # what it answers with has weights of its own, so that they can learn alone
     parts: Callable[[Shape], int] = lambda shape: shape.layers  # of which the last ones can learn while others do not
+    least_image: int = 1
 
     def learnable(self, shape: Shape) -> range:
         """How many of the last parts can be told to learn, beside the head."""
@@ -72,7 +73,7 @@ class Task:
     """A task: the data it reads, the architectures that can do it, what it measures, the unit of its speed.
 
     `packed`: it reads text as blocks of `context` tokens, whatever the rows. `classes`: each item has one label of a
-    list. `starts`: tasks whose models it can go on from.
+    list. `starts`: tasks whose models it can go on from. `beside`: what a zip of images must hold beside them.
     """
 
     title: str
@@ -86,6 +87,7 @@ class Task:
     starts: tuple[str, ...]
     packed: bool = False
     classes: bool = False
+    beside: str | None = None
 
 
 def _block(width: int) -> int:
@@ -188,6 +190,35 @@ def _patchtst(shape: Shape, sizes: Sizes) -> Figures:
     return Figures(embed + places * width + body + head, flops, 4 * places * layers * 34 * width)
 
 
+SEGFORMER_WIDTHS, SEGFORMER_HEADS, SEGFORMER_SHRINKS = (1, 2, 5, 8), (1, 2, 5, 8), (8, 4, 2, 1)
+SEGFORMER_PATCHES, SEGFORMER_STRIDES, SEGFORMER_DECODER = (7, 3, 3, 3), (4, 2, 2, 2), 8
+
+
+def _segformer(shape: Shape, sizes: Sizes) -> Figures:
+    side, source, parameters, products, values = shape.image or 32, sizes.channels, 0, 0.0, 0.0
+    decoder = SEGFORMER_DECODER * shape.width
+    quarter = math.ceil(side / 4) ** 2
+    for times, shrink, patch, stride in zip(
+        SEGFORMER_WIDTHS, SEGFORMER_SHRINKS, SEGFORMER_PATCHES, SEGFORMER_STRIDES, strict=True
+    ):
+        width, side = times * shape.width, math.ceil(side / stride)
+        places = side * side
+        seen = max(1, side // shrink) ** 2
+        embed = source * width * patch * patch + width
+        reduction = width * width * shrink * shrink + 3 * width if shrink > 1 else 0
+        each = _block(width) + 36 * width + 17 * width  # the middle of the perceptron looks at its neighbours too
+        parameters += embed + 2 * width + shape.layers * (each + reduction) + 2 * width + width * decoder + decoder
+        products += places * (embed + shape.layers * (each + 2 * seen * width)) + quarter * width * decoder
+        products += shape.layers * seen * reduction
+        values += places * shape.layers * 40 * width
+        source = width
+    fuse = 4 * decoder * decoder
+    parameters += fuse + 2 * decoder + decoder * sizes.classes + sizes.classes
+    products += quarter * (fuse + decoder * sizes.classes)
+    values += quarter * 8 * decoder + 2 * (shape.image or 32) ** 2 * sizes.classes
+    return Figures(parameters, 6 * products, 4 * values)
+
+
 ARCHS: dict[str, Arch] = {
     "gpt": Arch(
         title="GPT (decoder)",
@@ -269,6 +300,21 @@ ARCHS: dict[str, Arch] = {
         figures=_vit,
         core_flops=4e10,
         lr=1e-3,
+    ),
+    "segformer": Arch(
+        title="SegFormer (a class for each pixel)",
+        settings=("layers", "width", "image", "dropout"),
+        sizes={
+            "nano": Shape(layers=1, width=8, image=32, dropout=0.0),
+            "mini": Shape(layers=1, width=16, image=64, dropout=0.0),
+            "small": Shape(layers=2, width=32, image=128, dropout=0.1),
+            "base": Shape(layers=3, width=64, image=256, dropout=0.1),
+        },
+        figures=_segformer,
+        core_flops=1.5e10,
+        lr=2e-3,
+        parts=lambda shape: 0,
+        least_image=32,
     ),
     "patchtst": Arch(
         title="PatchTST (patches of time)",
@@ -411,6 +457,18 @@ TASKS: dict[str, Task] = {
         unit="images",
         tokenizer=False,
         starts=("masked-image",),
+    ),
+    "image-segmentation": Task(
+        title="Image segmentation (a class for each pixel)",
+        kinds=("images",),
+        roles=(),
+        archs=("segformer",),
+        metrics={"miou": HIGHER, "pixel_accuracy": HIGHER, "loss": LOWER},
+        primary="miou",
+        unit="images",
+        tokenizer=False,
+        starts=("image-segmentation",),
+        beside="masks",
     ),
     "forecasting": Task(
         title="Forecasting (the next numbers of a series)",

@@ -35,6 +35,7 @@ PIPELINES = {
     "forecasting": "time-series-forecasting",
     "masked-image": "image-feature-extraction",
     "image-classification": "image-classification",
+    "image-segmentation": "image-segmentation",
 }
 
 

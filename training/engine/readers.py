@@ -109,16 +109,14 @@ def read_images(
     Labels are the folders below `image.top` of the profile, or stand in the table `image.labels_file`. Not `labelled`:
     all images, in whatever folder or table, with an empty label.
     """
-    try:
-        archive = zipfile.ZipFile(path, metadata_encoding=profile.get("encoding"))
-    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, LookupError):
-        raise DataError("data_shape", problem="it is not a zip file") from None
-    with archive:
-        members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
+    with open_zip(path, profile) as archive:
+        members = members_of(archive)
         image = profile.get("image") or {}
         top = image.get("top") or ""
         if not labelled:
-            labels = {name: "" for name in members if _is_image(name.split("/"))}
+            masks = f"{top}masks/" if image.get("labels_from") == "masks" else None
+            names = (name for name in members if masks is None or not name.startswith(masks))
+            labels = {name: "" for name in names if is_image(name.split("/"))}
         elif image.get("labels_from") == "table":
             labels = _table_labels(archive, members, top, image.get("labels_file") or f"{top}labels.csv")
         else:
@@ -126,7 +124,20 @@ def read_images(
         for number, name in enumerate(sorted(labels)):
             if number % 50 == 0:
                 stop.check()
-            yield name, labels[name], _decode(archive, members[name], side, channels)
+            yield name, labels[name], decode_member(archive, members[name], side, channels)
+
+
+def open_zip(path: Path, profile: dict[str, Any]) -> zipfile.ZipFile:
+    """The zip of a dataset of images. Raises DataError."""
+    try:
+        return zipfile.ZipFile(path, metadata_encoding=profile.get("encoding"))
+    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, LookupError):
+        raise DataError("data_shape", problem="it is not a zip file") from None
+
+
+def members_of(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The files of a zip by name."""
+    return {info.filename: info for info in archive.infolist() if not info.is_dir()}
 
 
 def _folder_labels(members: dict[str, zipfile.ZipInfo], top: str) -> dict[str, str]:
@@ -134,12 +145,13 @@ def _folder_labels(members: dict[str, zipfile.ZipInfo], top: str) -> dict[str, s
     labels = {}
     for name in members:
         *folders, file = name.removeprefix(top).split("/")
-        if folders and _is_image([*folders, file]):
+        if folders and is_image([*folders, file]):
             labels[name] = folders[-1]
     return labels
 
 
-def _is_image(parts: list[str]) -> bool:
+def is_image(parts: list[str]) -> bool:
+    """Whether a file, given as the folders to it and its name, is an image and nothing that systems leave behind."""
     *folders, file = parts
     return file.lower().endswith(IMAGE_ENDINGS) and not file.startswith("._") and "__MACOSX" not in folders
 
@@ -155,7 +167,7 @@ def _table_labels(
     if table not in members:
         raise fault("it is not in the zip")
     try:
-        text = _member_bytes(archive, members[table]).decode("utf-8-sig")
+        text = member_bytes(archive, members[table]).decode("utf-8-sig")
         found = _open_table(text)
         if found is None:
             raise fault("it needs the columns file and label")
@@ -188,7 +200,7 @@ def _open_table(text: str) -> tuple[list[str], Iterator[list[str]]] | None:
     return None
 
 
-def _member_bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+def member_bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """The bytes of a member, counted while they are read: the size in its header may lie."""
     try:
         with archive.open(info) as file:
@@ -200,8 +212,9 @@ def _member_bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     return data
 
 
-def _decode(archive: zipfile.ZipFile, info: zipfile.ZipInfo, side: int, channels: int) -> np.ndarray:
-    data = _member_bytes(archive, info)
+def decode_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, side: int, channels: int) -> np.ndarray:
+    """An image of a zip as bytes (channels, side, side). Raises DataError with its name."""
+    data = member_bytes(archive, info)
     try:
         return decode_image(data, side, channels)
     except ValueError as error:
@@ -225,6 +238,17 @@ def decode_image(data: bytes, side: int, channels: int) -> np.ndarray:
     if pixels is None:
         raise ValueError("it has too many pixels")
     return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+
+
+def image_size(data: bytes) -> tuple[int, int]:
+    """(width, height) of an image file in pixels. Raises ValueError."""
+    from PIL import Image  # as above
+
+    try:
+        with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
+            return image.size
+    except (*UNREADABLE, Image.DecompressionBombError):
+        raise ValueError("it is not a readable PNG, JPEG or WebP") from None
 
 
 def _eight_bits(image: "Image.Image") -> "Image.Image":

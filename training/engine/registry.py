@@ -11,6 +11,7 @@ NETS = {
     "patchtst": "training.engine.nets.patchtst",
     "resnet": "training.engine.nets.resnet",
     "vit": "training.engine.nets.vit",
+    "segformer": "training.engine.nets.segformer",
 }
 
 TASK_MODULES = {
@@ -24,6 +25,7 @@ TASK_MODULES = {
     "forecasting": "training.engine.tasks.forecasting",
     "masked-image": "training.engine.tasks.masked_image",
     "image-classification": "training.engine.tasks.image_classification",
+    "image-segmentation": "training.engine.tasks.image_segmentation",
 }
 
 

@@ -275,6 +275,11 @@ def contradictions(spec: Spec) -> list[Issue]:
         issues.append(make_issue("model.heads", "heads_width", width=shape.width, heads=shape.heads))
     if shape.patch is not None and shape.image is not None and shape.image % shape.patch:
         issues.append(make_issue("model.patch", "patch_image", image=shape.image, patch=shape.patch))
+    if shape.image is not None and shape.image < arch.least_image:
+        small = make_issue(
+            "model.image", "image_small", image=shape.image, arch=spec.model.arch, least=arch.least_image
+        )
+        issues.append(small)
     if shape.patch is not None and shape.context is not None and shape.context % shape.patch:
         issues.append(make_issue("model.patch", "patch_context", context=shape.context, patch=shape.patch))
     return issues

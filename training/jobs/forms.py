@@ -37,6 +37,7 @@ ARCH_WORDS = {
     "patchtst": _("PatchTST (patches of time)"),
     "resnet": _("ResNet (convolutions)"),
     "vit": _("Vision transformer"),
+    "segformer": _("SegFormer (a class for each pixel)"),
 }
 STATE_WORDS = {
     JobState.WAITING: _("Waiting for the owner of the data"),

@@ -37,6 +37,7 @@ FIELDS = {
     "text-to-text": {"text"},
     "image-classification": {"label", "probabilities"},
     "masked-image": {"explained"},
+    "image-segmentation": {"shares", "mask"},
     "forecasting": {"values"},
 }
 

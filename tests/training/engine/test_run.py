@@ -25,6 +25,7 @@ VARIANTS = {
     "series": tiny("forecasting"),
     "t5": tiny("text-to-text"),
     "resnet": tiny("image-classification"),
+    "segformer": tiny("image-segmentation"),
     "vit": tiny("image-classification", model={"arch": "vit", "size": "nano", "layers": 1, "width": 16, "image": 16}),
 }
 # One variant of each task, and the name of its trivial answer.
@@ -39,6 +40,7 @@ BASELINES = {
     "series": "last number",
     "t5": "commonest answer",
     "resnet": "majority",
+    "segformer": "commonest class",
 }
 
 
