@@ -36,6 +36,8 @@ NAMES = {
     "mase": gettext_lazy("MASE"),
     "explained": gettext_lazy("explained share"),
     "miou": gettext_lazy("mean IoU"),
+    "map": gettext_lazy("mAP"),
+    "ap50": gettext_lazy("AP50"),
     "pixel_accuracy": gettext_lazy("pixel accuracy"),
     "rmse": gettext_lazy("RMSE"),
     "mae": gettext_lazy("MAE"),
@@ -55,6 +57,7 @@ TASKS = {
     "forecasting": gettext_lazy("Forecasting"),
     "masked-image": gettext_lazy("Masked images"),
     "image-classification": gettext_lazy("Image classification"),
+    "object-detection": gettext_lazy("Object detection"),
     "image-segmentation": gettext_lazy("Image segmentation"),
 }
 LOWER_IS_BETTER = frozenset({"loss", "perplexity", "bits_per_byte", "rmse", "mae", "mase"})

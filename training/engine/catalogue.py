@@ -219,6 +219,23 @@ def _segformer(shape: Shape, sizes: Sizes) -> Figures:
     return Figures(parameters, 6 * products, 4 * values)
 
 
+def boxes_of(shape: Shape) -> int:
+    """How many boxes a YOLOS tells for each image at most: one for two patches, within limits."""
+    return min(100, max(16, ((shape.image or 32) // (shape.patch or 4)) ** 2 // 2))
+
+
+def _yolos(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, patch = shape.width, shape.layers, shape.patch or 4
+    told = boxes_of(shape)
+    places = ((shape.image or 32) // patch) ** 2 + 1 + told
+    embed = sizes.channels * patch * patch * width + width
+    body = layers * (_block(width) + 13 * width)
+    heads = 4 * (width * width + width) + width * (sizes.classes + 1) + sizes.classes + 1 + 4 * width + 4
+    parameters = embed + (1 + told + places) * width + body + 2 * width + heads
+    flops = 6 * (places * (embed + body) + told * heads) + 12 * layers * places * places * width
+    return Figures(parameters, flops, 4 * places * layers * 34 * width)
+
+
 ARCHS: dict[str, Arch] = {
     "gpt": Arch(
         title="GPT (decoder)",
@@ -315,6 +332,20 @@ ARCHS: dict[str, Arch] = {
         lr=2e-3,
         parts=lambda shape: 0,
         least_image=32,
+    ),
+    "yolos": Arch(
+        title="YOLOS (boxes by a vision transformer)",
+        settings=("layers", "heads", "width", "image", "patch", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, image=32, patch=4, dropout=0.0),
+            "mini": Shape(layers=4, heads=4, width=128, image=96, patch=8, dropout=0.0),
+            "small": Shape(layers=6, heads=6, width=192, image=160, patch=16, dropout=0.1),
+            "base": Shape(layers=12, heads=12, width=384, image=320, patch=16, dropout=0.1),
+        },
+        figures=_yolos,
+        core_flops=3e10,
+        lr=1e-3,
+        parts=lambda shape: 0,
     ),
     "patchtst": Arch(
         title="PatchTST (patches of time)",
@@ -469,6 +500,18 @@ TASKS: dict[str, Task] = {
         tokenizer=False,
         starts=("image-segmentation",),
         beside="masks",
+    ),
+    "object-detection": Task(
+        title="Object detection (what is where)",
+        kinds=("images",),
+        roles=(),
+        archs=("yolos",),
+        metrics={"map": HIGHER, "ap50": HIGHER, "loss": LOWER},
+        primary="map",
+        unit="images",
+        tokenizer=False,
+        starts=("object-detection",),
+        beside="boxes",
     ),
     "forecasting": Task(
         title="Forecasting (the next numbers of a series)",

@@ -36,6 +36,7 @@ PIPELINES = {
     "masked-image": "image-feature-extraction",
     "image-classification": "image-classification",
     "image-segmentation": "image-segmentation",
+    "object-detection": "object-detection",
 }
 
 

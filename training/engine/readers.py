@@ -8,7 +8,7 @@ import json
 import re
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -168,7 +168,7 @@ def _table_labels(
         raise fault("it is not in the zip")
     try:
         text = member_bytes(archive, members[table]).decode("utf-8-sig")
-        found = _open_table(text)
+        found = open_table(text, ("file", "label"))
         if found is None:
             raise fault("it needs the columns file and label")
         header, rows = found
@@ -188,14 +188,14 @@ def _table_labels(
     return labels
 
 
-def _open_table(text: str) -> tuple[list[str], Iterator[list[str]]] | None:
-    """(header, other rows) of a table of labels, cut by the separator that shows both columns; None if none does."""
+def open_table(text: str, columns: Collection[str]) -> tuple[list[str], Iterator[list[str]]] | None:
+    """(header, other rows) of a table in a zip, cut by the separator that shows these columns; None if none does."""
     csv.field_size_limit(MAX_FIELD_CHARS)
     for delimiter in DELIMITERS:
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         with contextlib.suppress(csv.Error, StopIteration):
             header = [name.strip().lower() for name in next(rows)]
-            if {"file", "label"} <= set(header):
+            if set(columns) <= set(header):
                 return header, rows
     return None
 

@@ -12,6 +12,7 @@ NETS = {
     "resnet": "training.engine.nets.resnet",
     "vit": "training.engine.nets.vit",
     "segformer": "training.engine.nets.segformer",
+    "yolos": "training.engine.nets.yolos",
 }
 
 TASK_MODULES = {
@@ -26,6 +27,7 @@ TASK_MODULES = {
     "masked-image": "training.engine.tasks.masked_image",
     "image-classification": "training.engine.tasks.image_classification",
     "image-segmentation": "training.engine.tasks.image_segmentation",
+    "object-detection": "training.engine.tasks.object_detection",
 }
 
 

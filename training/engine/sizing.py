@@ -198,6 +198,7 @@ def default_spec(task: str, profile: Profile, dataset_version: str) -> Spec:
         "masked-image": _default_masked_images,
         "image-classification": _default_images,
         "image-segmentation": _default_masks,
+        "object-detection": _default_boxes,
     }[task]
     return build(profile, dataset_version)
 
@@ -332,6 +333,20 @@ def _default_masks(profile: Profile, dataset_version: str) -> Spec:
         data=DataSpec(dataset_version=dataset_version, split=_split(rows)),
         model=ModelSpec(arch="segformer", size=size, image=image),
         train=TrainSpec(epochs=epochs, batch=16, lr=4e-3, warmup=0.1, weight_decay=0.05),
+    )
+
+
+def _default_boxes(profile: Profile, dataset_version: str) -> Spec:
+    """A detector learns slowly: even more passes, in small batches."""
+    like = _default_masks(profile, dataset_version)
+    rows, side = int(profile.get("rows") or 0), like.shape.image or 32
+    size = "nano" if side <= 64 else "mini"
+    epochs = max(10, min(400, round(60_000 / max(1, rows))))
+    return dataclasses.replace(
+        like,
+        task="object-detection",
+        model=ModelSpec(arch="yolos", size=size, image=side, patch=side // 8 if side <= 64 else side // 16),
+        train=dataclasses.replace(like.train, epochs=epochs, lr=1e-3, weight_decay=0.01),
     )
 
 

@@ -184,6 +184,15 @@ def masks_blob() -> bytes:
     return zipped(members)
 
 
+def boxes_blob() -> bytes:
+    """Scenes with the places of their rectangles as a table."""
+    members, lines = {}, ["file,label,x,y,width,height"]
+    for n, (pixels, boxes) in enumerate(scenes(60)):
+        members[f"{n:03}.png"] = png(pixels)
+        lines += [f"{n:03}.png,{label},{x},{y},{width},{height}" for label, x, y, width, height in boxes]
+    return zipped(members | {"boxes.csv": "\n".join(lines).encode()})
+
+
 def profile_of(kind: str, blob: bytes) -> dict[str, Any]:
     """What the registry would say about the blob."""
     if kind == "text":
@@ -235,12 +244,15 @@ def profile_for(task: str) -> dict[str, Any]:
 
 
 def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
-    """A spec that trains in a second. `changes` replace keys, given as section__key."""
+    """A spec that trains in a second. `changes` replace keys, given as section__key.
+
+    In fp32, so that figures do not hang on what the processor is quick at.
+    """
     spec: dict[str, Any] = {
         "v": 1,
         "task": task,
         "data": {"dataset_version": VERSION, "split": {"valid": 0.15, "test": 0.15, "seed": 3}},
-        "train": {"max_steps": 12, "batch": 8, "lr": 3e-3, "warmup": 0.2, "seed": 9},
+        "train": {"max_steps": 12, "batch": 8, "lr": 3e-3, "warmup": 0.2, "seed": 9, "dtype": "fp32"},
         "eval": {"every_steps": 4, "samples": 1},
         "keep": {"checkpoint_every_s": 3600},
         "resources": {"cpus": 1},
@@ -259,6 +271,8 @@ def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
         spec["model"] = {"arch": "patchtst", "size": "nano", "layers": 1, "width": 16, "context": 24, "patch": 4}
     elif task == "image-segmentation":
         spec["model"] = {"arch": "segformer", "size": "nano", "width": 8, "image": 32}
+    elif task == "object-detection":
+        spec["model"] = {"arch": "yolos", "size": "nano", "layers": 1, "width": 32, "image": 32, "patch": 4}
     elif task in ANSWERS:
         spec["data"]["columns"] = {"text": "body"} | ANSWERS[task]
         spec["tokenizer"] = {"kind": "bpe", "vocab": 300}
@@ -282,7 +296,7 @@ ANSWERS = {
     "text-to-text": {"target": "reply"},
     "token-classification": {"label": "tags"},
 }
-BESIDE = {"image-segmentation": "masks"}
+BESIDE = {"image-segmentation": "masks", "object-detection": "boxes"}
 KINDS = (
     {
         "causal-lm": "text",
@@ -294,11 +308,12 @@ KINDS = (
     | dict.fromkeys(ANSWERS, "csv")
     | dict.fromkeys(BESIDE, "images")
 )
-BORROWED = {"segformer": "segformer"}
+BORROWED = {"segformer": "segformer", "yolos": "yolos"}
 BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob}
 OWN_BLOBS = {
     "forecasting": series_blob,
     "image-segmentation": masks_blob,
+    "object-detection": boxes_blob,
     "multi-label-classification": labels_blob,
     "text-regression": numbers_blob,
     "text-to-text": pairs_blob,

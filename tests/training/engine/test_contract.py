@@ -264,6 +264,7 @@ COLUMNS = PROFILES["text-classification"]["columns"]
         ),
         (tiny("causal-lm", data__clean={"duplicates": True}), {}, "clean_rows", "error"),
         (tiny("image-segmentation"), {"image": {"labels_from": "folders"}}, "masks_absent", "error"),
+        (tiny("object-detection"), {"image": {"labels_from": "masks"}}, "boxes_absent", "error"),
         (tiny("forecasting"), {"rows": 40}, "series_short", "error"),
         (tiny("text-regression"), {"columns": [COLUMNS[0], NUMBER | {"type": "text"}]}, "column_numbers", "error"),
         (tiny("multi-label-classification"), {"classes": {"topics": {"a": 99, "b": 9}}}, "labels_single", "warning"),
@@ -295,6 +296,7 @@ ARCHS += [
     ("text-to-text", "t5"),
     ("masked-image", "vit"),
     ("image-segmentation", "segformer"),
+    ("object-detection", "yolos"),
     ("forecasting", "patchtst"),
     ("multi-label-classification", "bert"),
     ("text-regression", "bert"),
@@ -302,7 +304,7 @@ ARCHS += [
 ]
 HEADS = {"text-classification": 3, "image-classification": 2, "multi-label-classification": 3, "text-regression": 1}
 HEADS["token-classification"] = 8  # what is supposed where the profile does not list the tags
-HEADS["image-segmentation"] = 8
+HEADS |= {"image-segmentation": 8, "object-detection": 8}
 
 
 @pytest.mark.parametrize(("task", "arch"), ARCHS)

@@ -26,6 +26,7 @@ VARIANTS = {
     "t5": tiny("text-to-text"),
     "resnet": tiny("image-classification"),
     "segformer": tiny("image-segmentation"),
+    "yolos": tiny("object-detection"),
     "vit": tiny("image-classification", model={"arch": "vit", "size": "nano", "layers": 1, "width": 16, "image": 16}),
 }
 # One variant of each task, and the name of its trivial answer.
@@ -41,6 +42,7 @@ BASELINES = {
     "t5": "commonest answer",
     "resnet": "majority",
     "segformer": "commonest class",
+    "yolos": "mean box of each class",
 }
 
 
