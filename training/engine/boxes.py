@@ -17,7 +17,7 @@ import numpy as np
 from training.engine.errors import DataError, Stop
 from training.engine.readers import decode_member, image_size, is_image, member_bytes, members_of, open_table, open_zip
 
-JSON_FILE, TABLE_FILE = "annotations.json", "boxes.csv"
+LISTS = ("annotations.json", "boxes.csv")
 COLUMNS = ("file", "label", "x", "y", "width", "height")
 
 
@@ -49,21 +49,22 @@ def read_boxes(path: Path, profile: dict[str, Any]) -> Boxed:
     Raises DataError with the file and the place in it.
     """
     with open_zip(path, profile) as archive:
-        members, top = members_of(archive), (profile.get("image") or {}).get("top") or ""
+        members, image = members_of(archive), profile.get("image") or {}
+        top = image.get("top") or ""
+        told = image.get("labels_file") or next((f"{top}{name}" for name in LISTS if f"{top}{name}" in members), "")
         images = {name for name in members if is_image(name.split("/"))}
-        for name, read in ((f"{top}{JSON_FILE}", _from_json), (f"{top}{TABLE_FILE}", _from_table)):
-            if name not in members:
-                continue
+        if told not in members:
+            raise DataError("data_shape", problem=f"it holds neither {' nor '.join(LISTS)}")
 
-            def fault(problem: str, name: str = name) -> DataError:
-                return DataError("data_file", name=name, problem=problem)
+        def fault(problem: str) -> DataError:
+            return DataError("data_file", name=told, problem=problem)
 
-            try:
-                text = member_bytes(archive, members[name]).decode("utf-8-sig")
-            except UnicodeDecodeError:
-                raise fault("it is not UTF-8 text") from None
-            return Boxed(name, read(text, images, top, fault))
-    raise DataError("data_shape", problem=f"it holds neither {JSON_FILE} nor {TABLE_FILE}")
+        try:
+            text = member_bytes(archive, members[told]).decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise fault("it is not UTF-8 text") from None
+    read = _from_json if told.lower().endswith(".json") else _from_table
+    return Boxed(told, read(text, images, top, fault))
 
 
 Blame = Callable[[str], DataError]

@@ -29,7 +29,7 @@ MASK_MODES = ("1", "L", "P")
 def class_names(path: Path, profile: dict[str, Any]) -> list[str] | None:
     """The lines of classes.txt: the name of class 0, of class 1 and so on; None without such a file."""
     with open_zip(path, profile) as archive:
-        name = f"{_top(profile)}{CLASSES_FILE}"
+        name = (profile.get("image") or {}).get("labels_file") or f"{_top(profile)}{CLASSES_FILE}"
         found = members_of(archive).get(name)
         if found is None:
             return None
