@@ -61,7 +61,7 @@ class Arch:
     lr: float
     head: bool = True  # what it answers with has weights of its own, so that they can learn alone
     parts: Callable[[Shape], int] = lambda shape: shape.layers  # of which the last ones can learn while others do not
-    least_image: int = 1
+    least_image: Callable[[Shape], int] = lambda shape: 1
 
     def learnable(self, shape: Shape) -> range:
         """How many of the last parts can be told to learn, beside the head."""
@@ -219,6 +219,27 @@ def _segformer(shape: Shape, sizes: Sizes) -> Figures:
     return Figures(parameters, 6 * products, 4 * values)
 
 
+def _convnext(shape: Shape, sizes: Sizes) -> Figures:
+    width, patch = shape.width, shape.patch or 4
+    side, source, parameters, products, values = shape.image or 32, sizes.channels, 0, 0.0, 0.0
+    for stage, blocks in enumerate(convnext_blocks(shape)):
+        shrink = patch if stage == 0 else 2
+        side //= shrink
+        embed = source * width * shrink * shrink + width
+        each = 8 * width * width + 65 * width
+        parameters += embed + 2 * (width if stage == 0 else source) + blocks * each
+        products += side * side * (embed + blocks * each)
+        values += side * side * blocks * 30 * width
+        source, width = width, 2 * width
+    parameters += 2 * source + source * sizes.classes + sizes.classes
+    return Figures(parameters, 6 * products, 4 * values)
+
+
+def convnext_blocks(shape: Shape) -> tuple[int, int, int, int]:
+    """Blocks in each stage: the third has most, as in the models that were published."""
+    return shape.layers, shape.layers, 3 * shape.layers, shape.layers
+
+
 def boxes_of(shape: Shape) -> int:
     """How many boxes a YOLOS tells for each image at most: one for two patches, within limits."""
     return min(100, max(16, ((shape.image or 32) // (shape.patch or 4)) ** 2 // 2))
@@ -318,6 +339,21 @@ ARCHS: dict[str, Arch] = {
         core_flops=4e10,
         lr=1e-3,
     ),
+    "convnext": Arch(
+        title="ConvNeXt V2 (convolutions)",
+        settings=("layers", "width", "image", "patch"),
+        sizes={
+            "nano": Shape(layers=1, width=16, image=32, patch=2),
+            "mini": Shape(layers=1, width=32, image=64, patch=4),
+            "small": Shape(layers=2, width=48, image=128, patch=4),
+            "base": Shape(layers=3, width=96, image=224, patch=4),
+        },
+        figures=_convnext,
+        core_flops=1.5e10,
+        lr=2e-3,
+        parts=lambda shape: 4,
+        least_image=lambda shape: 8 * (shape.patch or 4),
+    ),
     "segformer": Arch(
         title="SegFormer (a class for each pixel)",
         settings=("layers", "width", "image", "dropout"),
@@ -330,8 +366,8 @@ ARCHS: dict[str, Arch] = {
         figures=_segformer,
         core_flops=1.5e10,
         lr=2e-3,
-        parts=lambda shape: 0,
-        least_image=32,
+        parts=lambda shape: 4,
+        least_image=lambda shape: 32,
     ),
     "yolos": Arch(
         title="YOLOS (boxes by a vision transformer)",
@@ -345,7 +381,6 @@ ARCHS: dict[str, Arch] = {
         figures=_yolos,
         core_flops=3e10,
         lr=1e-3,
-        parts=lambda shape: 0,
     ),
     "patchtst": Arch(
         title="PatchTST (patches of time)",
@@ -470,7 +505,7 @@ TASKS: dict[str, Task] = {
         title="Image classification",
         kinds=("images",),
         roles=(),
-        archs=("resnet", "vit"),
+        archs=("resnet", "vit", "convnext"),
         metrics=_CLASSIFIER_METRICS,
         primary="accuracy",
         unit="images",

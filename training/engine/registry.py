@@ -11,6 +11,7 @@ NETS = {
     "patchtst": "training.engine.nets.patchtst",
     "resnet": "training.engine.nets.resnet",
     "vit": "training.engine.nets.vit",
+    "convnext": "training.engine.nets.convnext",
     "segformer": "training.engine.nets.segformer",
     "yolos": "training.engine.nets.yolos",
 }

@@ -37,6 +37,7 @@ ARCH_WORDS = {
     "patchtst": _("PatchTST (patches of time)"),
     "resnet": _("ResNet (convolutions)"),
     "vit": _("Vision transformer"),
+    "convnext": _("ConvNeXt V2 (convolutions)"),
     "yolos": _("YOLOS (boxes by a vision transformer)"),
     "segformer": _("SegFormer (a class for each pixel)"),
 }

@@ -308,7 +308,7 @@ KINDS = (
     | dict.fromkeys(ANSWERS, "csv")
     | dict.fromkeys(BESIDE, "images")
 )
-BORROWED = {"segformer": "segformer", "yolos": "yolos"}
+BORROWED = {"convnext": "convnextv2", "segformer": "segformer", "yolos": "yolos"}
 BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob}
 OWN_BLOBS = {
     "forecasting": series_blob,

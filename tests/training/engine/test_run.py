@@ -25,6 +25,9 @@ VARIANTS = {
     "series": tiny("forecasting"),
     "t5": tiny("text-to-text"),
     "resnet": tiny("image-classification"),
+    "convnext": tiny(
+        "image-classification", model={"arch": "convnext", "size": "nano", "width": 8, "image": 16, "patch": 2}
+    ),
     "segformer": tiny("image-segmentation"),
     "yolos": tiny("object-detection"),
     "vit": tiny("image-classification", model={"arch": "vit", "size": "nano", "layers": 1, "width": 16, "image": 16}),

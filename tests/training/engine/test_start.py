@@ -217,6 +217,9 @@ def test_layers_are_held_still_only_where_there_are_some(model: dict[str, Any], 
         ("text-to-text", {"arch": "t5", "size": "nano"}, range(1, 3)),
         ("image-classification", {"arch": "resnet", "size": "nano"}, range(4)),
         ("image-classification", {"arch": "vit", "size": "nano"}, range(3)),
+        ("image-classification", {"arch": "convnext", "size": "nano"}, range(5)),
+        ("image-segmentation", {"arch": "segformer", "size": "nano"}, range(5)),
+        ("object-detection", {"arch": "yolos", "size": "nano"}, range(3)),
     ],
 )
 def test_whatever_may_be_chosen_leaves_something_to_learn(task: str, model: dict[str, Any], counts: range) -> None:

@@ -15,7 +15,7 @@ from training.engine.catalogue import (
 from training.engine.nets.borrowed import borrow, give_back
 
 HEAD = ("decode_head.",)
-LAYERS = None
+LAYERS = "segformer.stages"
 
 
 def build(shape: Shape, sizes: Sizes) -> nn.Module:

@@ -10,7 +10,7 @@ from training.engine.catalogue import Shape, Sizes, boxes_of
 from training.engine.nets.borrowed import borrow, give_back
 
 HEAD = ("class_labels_classifier.",)
-LAYERS = None
+LAYERS = "vit.encoder.layer"
 
 
 def build(shape: Shape, sizes: Sizes) -> nn.Module:

@@ -44,7 +44,7 @@ class Task(Images, Classifier):
         return {"pixels": self.scaled(pixels), "target": target}
 
     def logits(self, net: nn.Module, batch: base.Batch) -> Tensor:
-        return net(batch["pixels"])
+        return logits_of(net(batch["pixels"]))
 
     def open_package(self, folder: Path, config: dict[str, Any]) -> None:
         super().open_package(folder, config)
@@ -52,7 +52,12 @@ class Task(Images, Classifier):
 
     def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
         """The label of each image, and the share of each label."""
-        return self.answers_from(net(self.new_pixels(inputs)))
+        return self.answers_from(logits_of(net(self.new_pixels(inputs))))
 
     def package(self, folder: Path) -> dict[str, Any]:
         return super().package(folder) | self.label_config()
+
+
+def logits_of(answer: Any) -> Tensor:
+    """What a net answers; a borrowed one wraps it."""
+    return answer if isinstance(answer, Tensor) else answer.logits
