@@ -77,6 +77,6 @@ class UploadForm(PageForm):
         widget=forms.FileInput(attrs={"class": "form-control"}),
         help_text=_(
             "Plain text in UTF-8, CSV, JSON lines, or a zip of PNG, JPEG or WebP images in one folder for each label, "
-            "or with masks or boxes beside them."
+            "or with masks, boxes or captions beside them."
         ),
     )

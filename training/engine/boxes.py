@@ -15,7 +15,16 @@ from typing import Any
 import numpy as np
 
 from training.engine.errors import DataError, Stop
-from training.engine.readers import decode_member, image_size, is_image, member_bytes, members_of, open_table, open_zip
+from training.engine.readers import (
+    decode_member,
+    image_size,
+    is_image,
+    member_bytes,
+    members_of,
+    named_image,
+    open_table,
+    open_zip,
+)
 
 LISTS = ("annotations.json", "boxes.csv")
 COLUMNS = ("file", "label", "x", "y", "width", "height")
@@ -70,11 +79,6 @@ def read_boxes(path: Path, profile: dict[str, Any]) -> Boxed:
 Blame = Callable[[str], DataError]
 
 
-def _named(name: str, images: set[str], top: str) -> str | None:
-    """The image that a name stands for: in the folder of the list, or in the folder images beside it."""
-    return next((full for full in (f"{top}{name}", f"{top}images/{name}") if full in images), None)
-
-
 def _from_table(text: str, images: set[str], top: str, fault: Blame) -> dict[str, list[Box]]:
     found = open_table(text, COLUMNS)
     if found is None:
@@ -88,7 +92,7 @@ def _from_table(text: str, images: set[str], top: str, fault: Blame) -> dict[str
             if len(row) < len(header):
                 raise fault(f"{where} is shorter than the header")
             file, label, *place = (row[n].strip() for n in at)
-            name = _named(file, images, top)
+            name = named_image(file, images, top)
             if name is None:
                 raise fault(f"{where} names “{file}”, which is no image in the zip")
             if not label:
@@ -107,7 +111,7 @@ def _from_json(text: str, members: set[str], top: str, fault: Blame) -> dict[str
     images, notes, categories = (_objects(obj, name, fault) for name in ("images", "annotations", "categories"))
     names: dict[Any, str] = {}
     for number, entry in enumerate(images, 1):
-        name = _named(str(entry.get("file_name")), members, top)
+        name = named_image(str(entry.get("file_name")), members, top)
         if name is None:
             raise fault(f"image {number} of its list is “{entry.get('file_name')}”, which is no image in the zip")
         names[_key(entry.get("id"))] = name

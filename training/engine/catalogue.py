@@ -240,6 +240,16 @@ def convnext_blocks(shape: Shape) -> tuple[int, int, int, int]:
     return shape.layers, shape.layers, 3 * shape.layers, shape.layers
 
 
+def _clip(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, patch, context = shape.width, shape.layers, shape.patch or 4, shape.context or 1
+    places = ((shape.image or 32) // patch) ** 2 + 1
+    body, embed = layers * (_block(width) + 13 * width), sizes.channels * patch * patch * width
+    text = (sizes.vocab + context) * width + body + 2 * width
+    image = width + embed + places * width + body + 4 * width
+    flops = 6 * ((context + places) * body + places * embed) + 12 * layers * (context**2 + places**2) * width
+    return Figures(text + image + 2 * width * width + 1, flops, 4 * (context + places) * layers * 34 * width)
+
+
 def boxes_of(shape: Shape) -> int:
     """How many boxes a YOLOS tells for each image at most: one for two patches, within limits."""
     return min(100, max(16, ((shape.image or 32) // (shape.patch or 4)) ** 2 // 2))
@@ -381,6 +391,20 @@ ARCHS: dict[str, Arch] = {
         figures=_yolos,
         core_flops=3e10,
         lr=1e-3,
+    ),
+    "clip": Arch(
+        title="CLIP (images and texts side by side)",
+        settings=("layers", "heads", "width", "context", "image", "patch", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, context=32, image=32, patch=8, dropout=0.0),
+            "mini": Shape(layers=4, heads=4, width=128, context=48, image=64, patch=8, dropout=0.0),
+            "small": Shape(layers=6, heads=6, width=384, context=64, image=128, patch=16, dropout=0.1),
+            "base": Shape(layers=12, heads=12, width=768, context=77, image=224, patch=16, dropout=0.1),
+        },
+        figures=_clip,
+        core_flops=3e10,
+        lr=1e-3,
+        parts=lambda shape: 0,
     ),
     "patchtst": Arch(
         title="PatchTST (patches of time)",
@@ -547,6 +571,25 @@ TASKS: dict[str, Task] = {
         tokenizer=False,
         starts=("object-detection",),
         beside="boxes",
+    ),
+    "image-text": Task(
+        title="Images and texts (which belong together)",
+        kinds=("images",),
+        roles=(),
+        archs=("clip",),
+        metrics={
+            "mean_recall": HIGHER,
+            "image_recall_1": HIGHER,
+            "image_recall_5": HIGHER,
+            "text_recall_1": HIGHER,
+            "text_recall_5": HIGHER,
+            "loss": LOWER,
+        },
+        primary="mean_recall",
+        unit="images",
+        tokenizer=True,
+        starts=("image-text",),
+        beside="captions",
     ),
     "forecasting": Task(
         title="Forecasting (the next numbers of a series)",

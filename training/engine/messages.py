@@ -47,6 +47,7 @@ MESSAGES: dict[str, str] = {
     "column_same": "The column “%(column)s” is chosen twice.",
     # A spec that does not fit its dataset
     "kind_unfit": "The task “%(task)s” needs data of kind %(kinds)s; this dataset is of kind %(kind)s.",
+    "captions_absent": "There are no captions in this dataset: the task needs a zip with captions.csv.",
     "boxes_absent": "There are no boxes in this dataset: the task needs a zip with annotations.json or boxes.csv.",
     "masks_absent": "There are no masks in this dataset: the task needs a zip with the folders images and masks.",
     "column_absent": "There is no column “%(column)s” in this dataset.",
@@ -125,6 +126,7 @@ HINTS: dict[str, str] = {
     "start_shape": "Set it to %(value)s.",
     "start_tokenizer": "Choose the same tokenizer: it comes with the model.",
     "column_absent": "The columns are: %(columns)s.",
+    "captions_absent": "Put captions.csv with the columns file and text beside the images.",
     "boxes_absent": "Put boxes.csv with the columns file, label, x, y, width and height beside the images.",
     "masks_absent": "Put x.png with the class of each pixel into masks for every x.png in images.",
     "image_small": "Choose an image side of at least %(least)s.",

@@ -135,6 +135,11 @@ def open_zip(path: Path, profile: dict[str, Any]) -> zipfile.ZipFile:
         raise DataError("data_shape", problem="it is not a zip file") from None
 
 
+def named_image(name: str, images: Collection[str], top: str) -> str | None:
+    """The image that a name in a list stands for: in the folder of the list, or in the folder images beside it."""
+    return next((full for full in (f"{top}{name}", f"{top}images/{name}") if full in images), None)
+
+
 def members_of(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """The files of a zip by name."""
     return {info.filename: info for info in archive.infolist() if not info.is_dir()}

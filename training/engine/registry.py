@@ -12,6 +12,7 @@ NETS = {
     "resnet": "training.engine.nets.resnet",
     "vit": "training.engine.nets.vit",
     "convnext": "training.engine.nets.convnext",
+    "clip": "training.engine.nets.clip",
     "segformer": "training.engine.nets.segformer",
     "yolos": "training.engine.nets.yolos",
 }
@@ -27,6 +28,7 @@ TASK_MODULES = {
     "forecasting": "training.engine.tasks.forecasting",
     "masked-image": "training.engine.tasks.masked_image",
     "image-classification": "training.engine.tasks.image_classification",
+    "image-text": "training.engine.tasks.image_text",
     "image-segmentation": "training.engine.tasks.image_segmentation",
     "object-detection": "training.engine.tasks.object_detection",
 }

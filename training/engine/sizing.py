@@ -199,6 +199,7 @@ def default_spec(task: str, profile: Profile, dataset_version: str) -> Spec:
         "image-classification": _default_images,
         "image-segmentation": _default_masks,
         "object-detection": _default_boxes,
+        "image-text": _default_captions,
     }[task]
     return build(profile, dataset_version)
 
@@ -347,6 +348,19 @@ def _default_boxes(profile: Profile, dataset_version: str) -> Spec:
         task="object-detection",
         model=ModelSpec(arch="yolos", size=size, image=side, patch=side // 8 if side <= 64 else side // 16),
         train=dataclasses.replace(like.train, epochs=epochs, lr=1e-3, weight_decay=0.01),
+    )
+
+
+def _default_captions(profile: Profile, dataset_version: str) -> Spec:
+    """As large batches as there is room for: what an image is not told apart from teaches nothing."""
+    like = _default_masks(profile, dataset_version)
+    rows, side = int(profile.get("rows") or 0), min(64, like.shape.image or 32)
+    return dataclasses.replace(
+        like,
+        task="image-text",
+        tokenizer=TokenizerSpec("bpe", 2_000 if rows < 20_000 else 8_000),
+        model=ModelSpec(arch="clip", size="nano" if rows < 5_000 else "mini", image=side, patch=8),
+        train=dataclasses.replace(like.train, batch=64 if rows >= 200 else 16, lr=1e-3, weight_decay=0.1),
     )
 
 

@@ -277,7 +277,12 @@ def contradictions(spec: Spec) -> list[Issue]:
         issues.append(make_issue("model.patch", "patch_image", image=shape.image, patch=shape.patch))
     if shape.image is not None and shape.image < (least := arch.least_image(shape)):
         issues.append(make_issue("model.image", "image_small", image=shape.image, arch=spec.model.arch, least=least))
-    if shape.patch is not None and shape.context is not None and shape.context % shape.patch:
+    if (
+        shape.horizon is not None
+        and shape.patch is not None
+        and shape.context is not None
+        and shape.context % shape.patch
+    ):
         issues.append(make_issue("model.patch", "patch_context", context=shape.context, patch=shape.patch))
     return issues
 

@@ -1,8 +1,8 @@
-"""What a zip of images can hold beside them to learn from: masks, or boxes.
+"""What a zip of images can hold beside them to learn from: masks, boxes, or captions.
 
 Masks lie in a folder `masks` beside the folder `images`, each with the name of its image; classes.txt may name the
-classes. Boxes stand in boxes.csv or, in the form of COCO, in annotations.json. What each pixel and each box says is
-read when a model is trained; here is seen that everything is there and belongs together.
+classes. Boxes stand in boxes.csv or, in the form of COCO, in annotations.json, captions in captions.csv. What each
+pixel and each box says is read when a model is trained; here is seen that everything is there and belongs together.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from .tables import CsvRows, find_delimiter
 
 CLASSES_FILE = "classes.txt"
 TABLE_FILE, COCO_FILE = "boxes.csv", "annotations.json"
-BOXES_FILES = (COCO_FILE, TABLE_FILE)
-MASKS, BOXES = "masks", "boxes"
+CAPTIONS_FILE = "captions.csv"
+LISTS = (CLASSES_FILE, COCO_FILE, TABLE_FILE, CAPTIONS_FILE)
+MASKS, BOXES, CAPTIONS = "masks", "boxes", "captions"
 _COLUMNS = ("file", "label", "x", "y", "width", "height")
 _MASK_MODES = frozenset({"1", "L", "P"})
 _LIST_BYTES = 32 * MIB
@@ -29,7 +30,7 @@ _LIST_BYTES = 32 * MIB
 
 @dataclass(frozen=True)
 class Beside:
-    """`source` is `masks` or `boxes`; `classes` how many there are, where that is told."""
+    """`source` is `masks`, `boxes` or `captions`; `classes` how many there are, where that is told."""
 
     source: str
     file: str | None = None
@@ -49,15 +50,15 @@ def look(archive: Zip, images: list[Member], lists: dict[str, Member], top: str,
         count = len(_text(archive, classes).split("\n")) if classes else None
         masks = frozenset(member.name for member in folders[MASKS].values())
         return Beside(MASKS, classes.name if classes else None, count, masks)
-    for name in BOXES_FILES:
+    for name, read in ((COCO_FILE, _coco), (TABLE_FILE, _table), (CAPTIONS_FILE, _captions)):
         if name in lists:
-            read = _coco if name == COCO_FILE else _table
             names = {member.name.removeprefix(top) for member in images}
             try:
                 labels = read(_text(archive, lists[name]), names, limits)
             except RefusedError as fault:
                 raise fault.at(**lists[name].where) from None
-            return Beside(BOXES, lists[name].name, len(labels))
+            source = CAPTIONS if name == CAPTIONS_FILE else BOXES
+            return Beside(source, lists[name].name, len(labels) if labels else None)
     return None
 
 
@@ -105,6 +106,21 @@ def _table(text: str, names: set[str], limits: Limits) -> set[str]:
             raise RefusedError("boxes_row", where=rows.where)
         labels.add(label)
     return labels
+
+
+def _captions(text: str, names: set[str], limits: Limits) -> set[str]:
+    """Nothing: captions have no classes."""
+    rows = CsvRows(LineReader(io.BytesIO(text.encode()), limits), find_delimiter(text[: 64 * KIB])[0], limits)
+    header = [name.strip().lower() for name in rows.header()]
+    if not {"file", "text"} <= set(header):
+        raise RefusedError("captions_columns")
+    file_at, text_at = header.index("file"), header.index("text")
+    for row in rows:
+        if not _known(row[file_at].strip(), names):
+            raise RefusedError("captions_unknown_file", name=clean(row[file_at].strip()), where=rows.where)
+        if not row[text_at].strip():
+            raise RefusedError("captions_empty", where=rows.where)
+    return set()
 
 
 def _is_box(place: list[str]) -> bool:

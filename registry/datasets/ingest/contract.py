@@ -440,7 +440,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         gettext_noop("“{member}” is not an image but {what}."),
         gettext_noop(
             "Take it out of the zip. Accepted are PNG, JPEG and WebP images, and at the top labels.csv, boxes.csv, "
-            "annotations.json and classes.txt."
+            "captions.csv, annotations.json and classes.txt."
         ),
     ),
     "image_empty": (
@@ -529,6 +529,18 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "boxes_row": (
         gettext_noop("Row {row} of boxes.csv has no label, or its box is not four numbers with an area."),
         gettext_noop("Give every box a label, a place and a size in pixels."),
+    ),
+    "captions_columns": (
+        gettext_noop("captions.csv needs the columns file and text."),
+        gettext_noop("Write “file,text” in the first line of captions.csv."),
+    ),
+    "captions_unknown_file": (
+        gettext_noop("Row {row} of captions.csv names “{name}”, which is no image in the zip."),
+        gettext_noop("Names in captions.csv are relative to its folder, or to the folder images beside it."),
+    ),
+    "captions_empty": (
+        gettext_noop("Row {row} of captions.csv has no text."),
+        gettext_noop("Give every image in the table a text, or remove the row."),
     ),
     "boxes_json": (
         gettext_noop("annotations.json does not have the form of COCO."),

@@ -1,6 +1,6 @@
 """Reads a zip of images: every member checked, every image decoded, labels from folders or from labels.csv.
 
-Or, beside the images, masks (a folder of that name) or boxes (boxes.csv, annotations.json): see `beside`.
+Or, beside the images, masks, boxes or captions: see `beside`.
 
 Called in the child, which alone may load Pillow. Nothing is ever extracted to a disk.
 """
@@ -27,7 +27,7 @@ from .tables import CsvRows, find_delimiter
 Found = tuple[dict[str, Any], list[Notice]]
 
 LABELS_FILE = "labels.csv"
-_LISTS = (LABELS_FILE, beside.CLASSES_FILE, *beside.BOXES_FILES)
+_LISTS = (LABELS_FILE, *beside.LISTS)
 _HEAD = 64 * KIB
 _SNIFFED = 8 * KIB
 _CLASSES_SHOWN = 1_000

@@ -193,6 +193,19 @@ def boxes_blob() -> bytes:
     return zipped(members | {"boxes.csv": "\n".join(lines).encode()})
 
 
+def captions_blob() -> bytes:
+    """Scenes, and what is light and dark in them and where, in words."""
+    members, lines = {}, ["file,text"]
+    for n, (pixels, boxes) in enumerate(scenes(120)):
+        members[f"{n:03}.png"] = png(pixels)
+        words = [
+            f"{label} {'left' if x + width / 2 < 16 else 'right'} {'above' if y + height / 2 < 16 else 'below'}"
+            for label, x, y, width, height in boxes
+        ]
+        lines += [f"{n:03}.png,{' and '.join(words)}", f"{n:03}.png,{' with '.join(words[::-1])}"]
+    return zipped(members | {"captions.csv": "\n".join(lines).encode()})
+
+
 def profile_of(kind: str, blob: bytes) -> dict[str, Any]:
     """What the registry would say about the blob."""
     if kind == "text":
@@ -233,7 +246,13 @@ def profile_for(task: str) -> dict[str, Any]:
         return {"kind": "csv", "rows": 600, "columns": [month, sold], "delimiter": ","}
     if task in BESIDE:
         image = {"width": [32, 32], "height": [32, 32], "modes": ["L"], "labels_from": BESIDE[task], "top": ""}
-        return {"kind": "images", "rows": 60, "classes": {}, "columns": [], "image": image}
+        return {
+            "kind": "images",
+            "rows": 120 if task == "image-text" else 60,
+            "classes": {},
+            "columns": [],
+            "image": image,
+        }
     profile = profile_of(KINDS[task], blob_of(task))
     if task in COLUMN_PROFILES:
         profile |= {"rows": 200, "columns": [profile["columns"][0], COLUMN_PROFILES[task]], "classes": {}}
@@ -273,6 +292,10 @@ def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
         spec["model"] = {"arch": "segformer", "size": "nano", "width": 8, "image": 32}
     elif task == "object-detection":
         spec["model"] = {"arch": "yolos", "size": "nano", "layers": 1, "width": 32, "image": 32, "patch": 4}
+    elif task == "image-text":
+        spec["tokenizer"] = {"kind": "bpe", "vocab": 300}
+        model = {"arch": "clip", "size": "nano", "layers": 1, "width": 32, "context": 32, "image": 32, "patch": 8}
+        spec["model"] = model
     elif task in ANSWERS:
         spec["data"]["columns"] = {"text": "body"} | ANSWERS[task]
         spec["tokenizer"] = {"kind": "bpe", "vocab": 300}
@@ -296,7 +319,7 @@ ANSWERS = {
     "text-to-text": {"target": "reply"},
     "token-classification": {"label": "tags"},
 }
-BESIDE = {"image-segmentation": "masks", "object-detection": "boxes"}
+BESIDE = {"image-segmentation": "masks", "object-detection": "boxes", "image-text": "captions"}
 KINDS = (
     {
         "causal-lm": "text",
@@ -308,12 +331,13 @@ KINDS = (
     | dict.fromkeys(ANSWERS, "csv")
     | dict.fromkeys(BESIDE, "images")
 )
-BORROWED = {"convnext": "convnextv2", "segformer": "segformer", "yolos": "yolos"}
+BORROWED = {"clip": "clip", "convnext": "convnextv2", "segformer": "segformer", "yolos": "yolos"}
 BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob}
 OWN_BLOBS = {
     "forecasting": series_blob,
     "image-segmentation": masks_blob,
     "object-detection": boxes_blob,
+    "image-text": captions_blob,
     "multi-label-classification": labels_blob,
     "text-regression": numbers_blob,
     "text-to-text": pairs_blob,

@@ -39,6 +39,7 @@ FIELDS = {
     "masked-image": {"explained"},
     "image-segmentation": {"shares", "mask"},
     "object-detection": {"boxes"},
+    "image-text": {"embedding"},
     "forecasting": {"values"},
 }
 
