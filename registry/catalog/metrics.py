@@ -62,6 +62,7 @@ TASKS = {
     "forecasting": gettext_lazy("Forecasting"),
     "masked-image": gettext_lazy("Masked images"),
     "image-classification": gettext_lazy("Image classification"),
+    "image-captioning": gettext_lazy("Image captioning"),
     "image-text": gettext_lazy("Images and texts"),
     "object-detection": gettext_lazy("Object detection"),
     "image-segmentation": gettext_lazy("Image segmentation"),

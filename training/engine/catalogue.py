@@ -250,6 +250,18 @@ def _clip(shape: Shape, sizes: Sizes) -> Figures:
     return Figures(text + image + 2 * width * width + 1, flops, 4 * (context + places) * layers * 34 * width)
 
 
+def _captioner(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, patch, context = shape.width, shape.layers, shape.patch or 4, shape.context or 1
+    places, embed = ((shape.image or 32) // patch) ** 2 + 1, sizes.channels * patch * patch * width
+    reads = layers * (_block(width) + 13 * width)
+    writes = reads + layers * (4 * width * width + 6 * width)
+    image = 2 * width + embed + places * width + reads + 2 * width + width * width + width
+    text = (2 * sizes.vocab + context) * width + writes + 2 * width
+    flops = 6 * (places * (embed + reads) + context * (writes + sizes.vocab * width))
+    flops += 12 * layers * (places**2 + context**2 + places * context) * width
+    return Figures(image + text, flops, 4 * ((context + places) * layers * 40 * width + 3 * context * sizes.vocab))
+
+
 def boxes_of(shape: Shape) -> int:
     """How many boxes a YOLOS tells for each image at most: one for two patches, within limits."""
     return min(100, max(16, ((shape.image or 32) // (shape.patch or 4)) ** 2 // 2))
@@ -405,6 +417,19 @@ ARCHS: dict[str, Arch] = {
         core_flops=3e10,
         lr=1e-3,
         parts=lambda shape: 0,
+    ),
+    "vit-gpt2": Arch(
+        title="Vision transformer that GPT-2 writes about",
+        settings=("layers", "heads", "width", "context", "image", "patch", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, context=32, image=32, patch=8, dropout=0.0),
+            "mini": Shape(layers=4, heads=4, width=128, context=48, image=64, patch=8, dropout=0.0),
+            "small": Shape(layers=6, heads=6, width=384, context=64, image=128, patch=16, dropout=0.1),
+            "base": Shape(layers=12, heads=12, width=768, context=96, image=224, patch=16, dropout=0.1),
+        },
+        figures=_captioner,
+        core_flops=3e10,
+        lr=1e-3,
     ),
     "patchtst": Arch(
         title="PatchTST (patches of time)",
@@ -589,6 +614,26 @@ TASKS: dict[str, Task] = {
         unit="images",
         tokenizer=True,
         starts=("image-text",),
+        beside="captions",
+    ),
+    "image-captioning": Task(
+        title="Image captioning (say in words what is seen)",
+        kinds=("images",),
+        roles=(),
+        archs=("vit-gpt2",),
+        metrics={
+            "perplexity": LOWER,
+            "token_accuracy": HIGHER,
+            "chrf": HIGHER,
+            "bleu": HIGHER,
+            "rouge_l": HIGHER,
+            "exact_match": HIGHER,
+            "loss": LOWER,
+        },
+        primary="perplexity",
+        unit="images",
+        tokenizer=True,
+        starts=("image-captioning",),
         beside="captions",
     ),
     "forecasting": Task(

@@ -200,6 +200,7 @@ def default_spec(task: str, profile: Profile, dataset_version: str) -> Spec:
         "image-segmentation": _default_masks,
         "object-detection": _default_boxes,
         "image-text": _default_captions,
+        "image-captioning": _default_writing,
     }[task]
     return build(profile, dataset_version)
 
@@ -361,6 +362,17 @@ def _default_captions(profile: Profile, dataset_version: str) -> Spec:
         tokenizer=TokenizerSpec("bpe", 2_000 if rows < 20_000 else 8_000),
         model=ModelSpec(arch="clip", size="nano" if rows < 5_000 else "mini", image=side, patch=8),
         train=dataclasses.replace(like.train, batch=64 if rows >= 200 else 16, lr=1e-3, weight_decay=0.1),
+    )
+
+
+def _default_writing(profile: Profile, dataset_version: str) -> Spec:
+    """As for telling captions apart, but an image alone teaches too, so batches may be small."""
+    like = _default_captions(profile, dataset_version)
+    return dataclasses.replace(
+        like,
+        task="image-captioning",
+        model=dataclasses.replace(like.model, arch="vit-gpt2"),
+        train=dataclasses.replace(like.train, batch=16, lr=1e-3, weight_decay=0.05),
     )
 
 

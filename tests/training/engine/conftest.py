@@ -248,7 +248,7 @@ def profile_for(task: str) -> dict[str, Any]:
         image = {"width": [32, 32], "height": [32, 32], "modes": ["L"], "labels_from": BESIDE[task], "top": ""}
         return {
             "kind": "images",
-            "rows": 120 if task == "image-text" else 60,
+            "rows": 120 if BESIDE[task] == "captions" else 60,
             "classes": {},
             "columns": [],
             "image": image,
@@ -292,9 +292,17 @@ def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
         spec["model"] = {"arch": "segformer", "size": "nano", "width": 8, "image": 32}
     elif task == "object-detection":
         spec["model"] = {"arch": "yolos", "size": "nano", "layers": 1, "width": 32, "image": 32, "patch": 4}
-    elif task == "image-text":
+    elif task in ("image-text", "image-captioning"):
         spec["tokenizer"] = {"kind": "bpe", "vocab": 300}
-        model = {"arch": "clip", "size": "nano", "layers": 1, "width": 32, "context": 32, "image": 32, "patch": 8}
+        model = {
+            "arch": "clip" if task == "image-text" else "vit-gpt2",
+            "size": "nano",
+            "layers": 1,
+            "width": 32,
+            "context": 32,
+            "image": 32,
+            "patch": 8,
+        }
         spec["model"] = model
     elif task in ANSWERS:
         spec["data"]["columns"] = {"text": "body"} | ANSWERS[task]
@@ -319,7 +327,12 @@ ANSWERS = {
     "text-to-text": {"target": "reply"},
     "token-classification": {"label": "tags"},
 }
-BESIDE = {"image-segmentation": "masks", "object-detection": "boxes", "image-text": "captions"}
+BESIDE = {
+    "image-segmentation": "masks",
+    "object-detection": "boxes",
+    "image-text": "captions",
+    "image-captioning": "captions",
+}
 KINDS = (
     {
         "causal-lm": "text",
@@ -331,13 +344,20 @@ KINDS = (
     | dict.fromkeys(ANSWERS, "csv")
     | dict.fromkeys(BESIDE, "images")
 )
-BORROWED = {"clip": "clip", "convnext": "convnextv2", "segformer": "segformer", "yolos": "yolos"}
+BORROWED = {
+    "vit-gpt2": "vision_encoder_decoder",
+    "clip": "clip",
+    "convnext": "convnextv2",
+    "segformer": "segformer",
+    "yolos": "yolos",
+}
 BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob}
 OWN_BLOBS = {
     "forecasting": series_blob,
     "image-segmentation": masks_blob,
     "object-detection": boxes_blob,
     "image-text": captions_blob,
+    "image-captioning": captions_blob,
     "multi-label-classification": labels_blob,
     "text-regression": numbers_blob,
     "text-to-text": pairs_blob,

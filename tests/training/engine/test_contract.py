@@ -306,6 +306,7 @@ ARCHS += [
     ("image-segmentation", "segformer"),
     ("object-detection", "yolos"),
     ("image-text", "clip"),
+    ("image-captioning", "vit-gpt2"),
     ("forecasting", "patchtst"),
     ("multi-label-classification", "bert"),
     ("text-regression", "bert"),

@@ -40,6 +40,7 @@ FIELDS = {
     "image-segmentation": {"shares", "mask"},
     "object-detection": {"boxes"},
     "image-text": {"embedding"},
+    "image-captioning": {"text"},
     "forecasting": {"values"},
 }
 

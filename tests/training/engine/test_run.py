@@ -29,6 +29,7 @@ VARIANTS = {
         "image-classification", model={"arch": "convnext", "size": "nano", "width": 8, "image": 16, "patch": 2}
     ),
     "segformer": tiny("image-segmentation"),
+    "captions": tiny("image-captioning"),
     "clip": tiny("image-text"),
     "yolos": tiny("object-detection"),
     "vit": tiny("image-classification", model={"arch": "vit", "size": "nano", "layers": 1, "width": 16, "image": 16}),
@@ -46,6 +47,7 @@ BASELINES = {
     "t5": "commonest answer",
     "resnet": "majority",
     "segformer": "commonest class",
+    "captions": "commonest caption",
     "clip": "chance",
     "yolos": "mean box of each class",
 }

@@ -116,5 +116,5 @@ def test_what_lies_beside_images_says_what_can_be_learnt():
 
     assert offered("folders") == ["image-classification", "masked-image"]
     assert offered("masks") == ["image-segmentation", "masked-image"]
-    assert offered("captions") == ["image-text", "masked-image"]
+    assert offered("captions") == ["image-text", "image-captioning", "masked-image"]
     assert offered("boxes") == ["object-detection", "masked-image"]

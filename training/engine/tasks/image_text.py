@@ -30,8 +30,8 @@ MAX_CAPTIONS = 32
 FOUND = ("image_recall_1", "image_recall_5", "text_recall_1", "text_recall_5")
 
 
-class Task(Images):
-    """An item is an image; of its captions one is drawn while learning, and the first counts while judging."""
+class CaptionedImages(Images):
+    """What tasks on captions share. An item is an image; of its captions one is drawn while learning."""
 
     parts: dict[str, np.ndarray]
     tokenizer: Tokenizer
@@ -99,6 +99,20 @@ class Task(Images):
     def units(self, batch: base.Batch) -> int:
         return len(batch["ids"])
 
+    def package(self, folder: Path) -> dict[str, Any]:
+        super().package(folder)
+        self.tokenizer.save(folder / "tokenizer.json")
+        # Where every reader of our packages looks; the net has it in a part of its config.
+        return {"num_channels": self.facts["channels"]}
+
+    def open_package(self, folder: Path, config: dict[str, Any]) -> None:
+        super().open_package(folder, config)
+        self.tokenizer = load_tokenizer(folder / "tokenizer.json")
+
+
+class Task(CaptionedImages):
+    """While judging, the first caption of an image counts."""
+
     def _points(self, net: Any, batch: base.Batch) -> tuple[Tensor, Tensor]:
         """(images, texts) as vectors of length 1."""
         told = net(input_ids=batch["ids"], attention_mask=batch["mask"], pixel_values=batch["pixels"])
@@ -148,16 +162,6 @@ class Task(Images):
         items = self.parts[judged.part][judged.items]
         name = self.describe(int(items[place]))
         return {"kind": "image", "prompt": name, "text": self.firsts[items[best]], "label": self.firsts[items[place]]}
-
-    def package(self, folder: Path) -> dict[str, Any]:
-        super().package(folder)
-        self.tokenizer.save(folder / "tokenizer.json")
-        # The channels stand where a CLIP has them, and where every reader of our packages looks.
-        return {"num_channels": self.facts["channels"]}
-
-    def open_package(self, folder: Path, config: dict[str, Any]) -> None:
-        super().open_package(folder, config)
-        self.tokenizer = load_tokenizer(folder / "tokenizer.json")
 
     def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
         """Of an image with texts, {"image": path, "texts": [...]}: how likely each text is; else where it points."""
