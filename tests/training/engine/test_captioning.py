@@ -11,7 +11,7 @@ from training.engine.contract import DONE
 from training.engine.package import load_net
 from training.engine.predict import Predictor
 
-LEARN = {"train__max_steps": 250, "train__lr": 3e-3, "train__batch": 16, "eval__every_steps": 125}
+LEARN = {"train__max_steps": 120, "train__lr": 5e-3, "train__batch": 16, "eval__every_steps": 120}
 LEARN |= {"model__width": 64, "tokenizer": {"kind": "bpe", "vocab": 300}}
 
 

@@ -17,7 +17,7 @@ from training.engine.errors import DataError, Stop
 from training.engine.package import load_net
 from training.engine.predict import Predictor
 
-LEARN = {"train__max_steps": 300, "train__lr": 1.5e-3, "train__batch": 16, "eval__every_steps": 300}
+LEARN = {"train__max_steps": 240, "train__lr": 1.5e-3, "train__batch": 16, "eval__every_steps": 240}
 LEARN |= {"model__width": 64, "model__patch": 8}
 
 

@@ -86,7 +86,9 @@ def test_other_tasks_on_text_begin_there_too(task: str, pretrained: Run, tmp_pat
     assert len(body) > 20 and all(torch.equal(before[name], after[name]) for name in body)
 
 
-@pytest.mark.parametrize("task", ["text-to-text", "forecasting", "text-regression", "masked-image"])
+@pytest.mark.parametrize(
+    "task", ["text-to-text", "forecasting", "text-regression", "masked-image", "object-detection", "image-text"]
+)
 def test_a_model_goes_on_in_its_own_task(task: str, tmp_path: Path) -> None:
     """One step at hardly any rate: the head is that of the start too."""
     first = Run(tmp_path / "first", tiny(task), blob_of(task), KINDS[task], profile_for(task))
