@@ -32,6 +32,17 @@ def test_what_is_seen_is_written(learnt: Run) -> None:
     assert told["test/token_accuracy"] > 0.5 > trivial["test/token_accuracy"]
 
 
+def test_no_token_is_told_from_itself(learnt: Run) -> None:
+    predictor = Predictor(learnt.folder / "out")
+    pixels, logits = torch.randn(1, 1, 32, 32), []
+    for first in (7, 8):
+        batch = {"pixels": pixels, "ids": torch.tensor([[first, 9, 3]])}
+        with torch.no_grad():
+            logits.append(predictor.task._logits(predictor.net, batch)[0])  # type: ignore[attr-defined]
+    torch.testing.assert_close(logits[0][:, 0], logits[1][:, 0])
+    assert not torch.allclose(logits[0][:, 1], logits[1][:, 1])
+
+
 def test_transformers_writes_the_same(learnt: Run, tmp_path: Path) -> None:
     from transformers import AutoTokenizer, VisionEncoderDecoderModel
 
