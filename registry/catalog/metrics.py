@@ -35,6 +35,15 @@ NAMES = {
     "rouge_l": gettext_lazy("ROUGE-L"),
     "mase": gettext_lazy("MASE"),
     "explained": gettext_lazy("explained share"),
+    "miou": gettext_lazy("mean IoU"),
+    "map": gettext_lazy("mAP"),
+    "ap50": gettext_lazy("AP50"),
+    "mean_recall": gettext_lazy("mean recall"),
+    "image_recall_1": gettext_lazy("recall at 1, text to image"),
+    "image_recall_5": gettext_lazy("recall at 5, text to image"),
+    "text_recall_1": gettext_lazy("recall at 1, image to text"),
+    "text_recall_5": gettext_lazy("recall at 5, image to text"),
+    "pixel_accuracy": gettext_lazy("pixel accuracy"),
     "rmse": gettext_lazy("RMSE"),
     "mae": gettext_lazy("MAE"),
     "r2": gettext_lazy("R²"),
@@ -53,6 +62,10 @@ TASKS = {
     "forecasting": gettext_lazy("Forecasting"),
     "masked-image": gettext_lazy("Masked images"),
     "image-classification": gettext_lazy("Image classification"),
+    "image-captioning": gettext_lazy("Image captioning"),
+    "image-text": gettext_lazy("Images and texts"),
+    "object-detection": gettext_lazy("Object detection"),
+    "image-segmentation": gettext_lazy("Image segmentation"),
 }
 LOWER_IS_BETTER = frozenset({"loss", "perplexity", "bits_per_byte", "rmse", "mae", "mase"})
 

@@ -76,6 +76,7 @@ class UploadForm(PageForm):
         max_length=4096,
         widget=forms.FileInput(attrs={"class": "form-control"}),
         help_text=_(
-            "Plain text in UTF-8, CSV, JSON lines, or a zip of PNG, JPEG or WebP images in one folder for each label."
+            "Plain text in UTF-8, CSV, JSON lines, or a zip of PNG, JPEG or WebP images in one folder for each label, "
+            "or with masks, boxes or captions beside them."
         ),
     )

@@ -10,7 +10,12 @@ import pytest
 from PIL import Image
 
 from registry.datasets.ingest.run import inspect
+from tests.training.engine.conftest import boxes_blob, captions_blob, masks_blob
+from tests.training.engine.test_detection import coco
+from training.engine.boxes import read_boxes
+from training.engine.captions import read_captions
 from training.engine.errors import Stop
+from training.engine.masks import class_names, read_masked
 from training.engine.readers import read_images, read_rows, read_text
 
 BOM = b"\xef\xbb\xbf"
@@ -123,6 +128,37 @@ def agree_images(path: Path, profile: dict[str, Any]) -> None:
     assert Counter(label for _, label, _ in found) == profile["classes"].get("label", {})
     labels = {name: label for name, label, _ in found}
     assert all(labels.get(example["file"]) == example["label"] for example in profile["examples"])
+
+
+BESIDE = {
+    "masks": ("masks", 60, lambda: masks_blob()),
+    "boxes.csv": ("boxes", 60, lambda: boxes_blob()),
+    "captions.csv": ("captions", 120, lambda: captions_blob()),
+    "annotations.json": ("boxes", 20, lambda: coco(20)),
+}
+
+
+@pytest.mark.parametrize("case", BESIDE)
+def test_what_lies_beside_images_is_read_alike(tmp_path: Path, case: str) -> None:
+    source, rows, blob = BESIDE[case]
+    path, top = tmp_path / "blob", "data/"
+    with zipfile.ZipFile(io.BytesIO(blob())) as archive:
+        path.write_bytes(zipped({top + name: archive.read(name) for name in archive.namelist()}))
+    report = inspect(path, name="a.zip")
+    assert report.ok, report.refusal
+    profile, image = report.profile, report.profile["image"]
+    assert (profile["rows"], image["labels_from"], image["top"], image["modes"]) == (rows, source, top, ["L"])
+    assert (profile["classes"], profile["columns"], report.warnings) == ({}, [], ())
+    if source == "masks":
+        names = class_names(path, profile)
+        assert names is not None and image["classes"] == len(names) == 3
+        assert len(list(read_masked(path, 32, 1, profile, Stop(), 3))) == rows
+        assert len(list(read_images(path, 8, 1, profile, Stop(), labelled=False))) == rows
+    elif source == "captions":
+        assert [len(texts) for texts in read_captions(path, profile).values()] == [2] * rows
+    else:
+        boxed = read_boxes(path, profile)
+        assert (len(boxed.images), len(boxed.labels)) == (rows, image["classes"])
 
 
 AGREE = {"text": agree_text, "csv": agree_rows, "jsonl": agree_rows, "images": agree_images}

@@ -61,6 +61,7 @@ class Arch:
     lr: float
     head: bool = True  # what it answers with has weights of its own, so that they can learn alone
     parts: Callable[[Shape], int] = lambda shape: shape.layers  # of which the last ones can learn while others do not
+    least_image: Callable[[Shape], int] = lambda shape: 1
 
     def learnable(self, shape: Shape) -> range:
         """How many of the last parts can be told to learn, beside the head."""
@@ -72,7 +73,7 @@ class Task:
     """A task: the data it reads, the architectures that can do it, what it measures, the unit of its speed.
 
     `packed`: it reads text as blocks of `context` tokens, whatever the rows. `classes`: each item has one label of a
-    list. `starts`: tasks whose models it can go on from.
+    list. `starts`: tasks whose models it can go on from. `beside`: what a zip of images must hold beside them.
     """
 
     title: str
@@ -86,6 +87,7 @@ class Task:
     starts: tuple[str, ...]
     packed: bool = False
     classes: bool = False
+    beside: str | None = None
 
 
 def _block(width: int) -> int:
@@ -188,6 +190,95 @@ def _patchtst(shape: Shape, sizes: Sizes) -> Figures:
     return Figures(embed + places * width + body + head, flops, 4 * places * layers * 34 * width)
 
 
+SEGFORMER_WIDTHS, SEGFORMER_HEADS, SEGFORMER_SHRINKS = (1, 2, 5, 8), (1, 2, 5, 8), (8, 4, 2, 1)
+SEGFORMER_PATCHES, SEGFORMER_STRIDES, SEGFORMER_DECODER = (7, 3, 3, 3), (4, 2, 2, 2), 8
+
+
+def _segformer(shape: Shape, sizes: Sizes) -> Figures:
+    side, source, parameters, products, values = shape.image or 32, sizes.channels, 0, 0.0, 0.0
+    decoder = SEGFORMER_DECODER * shape.width
+    quarter = math.ceil(side / 4) ** 2
+    for times, shrink, patch, stride in zip(
+        SEGFORMER_WIDTHS, SEGFORMER_SHRINKS, SEGFORMER_PATCHES, SEGFORMER_STRIDES, strict=True
+    ):
+        width, side = times * shape.width, math.ceil(side / stride)
+        places = side * side
+        seen = max(1, side // shrink) ** 2
+        embed = source * width * patch * patch + width
+        reduction = width * width * shrink * shrink + 3 * width if shrink > 1 else 0
+        each = _block(width) + 36 * width + 17 * width  # the middle of the perceptron looks at its neighbours too
+        parameters += embed + 2 * width + shape.layers * (each + reduction) + 2 * width + width * decoder + decoder
+        products += places * (embed + shape.layers * (each + 2 * seen * width)) + quarter * width * decoder
+        products += shape.layers * seen * reduction
+        values += places * shape.layers * 40 * width
+        source = width
+    fuse = 4 * decoder * decoder
+    parameters += fuse + 2 * decoder + decoder * sizes.classes + sizes.classes
+    products += quarter * (fuse + decoder * sizes.classes)
+    values += quarter * 8 * decoder + 2 * (shape.image or 32) ** 2 * sizes.classes
+    return Figures(parameters, 6 * products, 4 * values)
+
+
+def _convnext(shape: Shape, sizes: Sizes) -> Figures:
+    width, patch = shape.width, shape.patch or 4
+    side, source, parameters, products, values = shape.image or 32, sizes.channels, 0, 0.0, 0.0
+    for stage, blocks in enumerate(convnext_blocks(shape)):
+        shrink = patch if stage == 0 else 2
+        side //= shrink
+        embed = source * width * shrink * shrink + width
+        each = 8 * width * width + 65 * width
+        parameters += embed + 2 * (width if stage == 0 else source) + blocks * each
+        products += side * side * (embed + blocks * each)
+        values += side * side * blocks * 30 * width
+        source, width = width, 2 * width
+    parameters += 2 * source + source * sizes.classes + sizes.classes
+    return Figures(parameters, 6 * products, 4 * values)
+
+
+def convnext_blocks(shape: Shape) -> tuple[int, int, int, int]:
+    """Blocks in each stage: the third has most, as in the models that were published."""
+    return shape.layers, shape.layers, 3 * shape.layers, shape.layers
+
+
+def _clip(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, patch, context = shape.width, shape.layers, shape.patch or 4, shape.context or 1
+    places = ((shape.image or 32) // patch) ** 2 + 1
+    body, embed = layers * (_block(width) + 13 * width), sizes.channels * patch * patch * width
+    text = (sizes.vocab + context) * width + body + 2 * width
+    image = width + embed + places * width + body + 4 * width
+    flops = 6 * ((context + places) * body + places * embed) + 12 * layers * (context**2 + places**2) * width
+    return Figures(text + image + 2 * width * width + 1, flops, 4 * (context + places) * layers * 34 * width)
+
+
+def _captioner(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, patch, context = shape.width, shape.layers, shape.patch or 4, shape.context or 1
+    places, embed = ((shape.image or 32) // patch) ** 2 + 1, sizes.channels * patch * patch * width
+    reads = layers * (_block(width) + 13 * width)
+    writes = reads + layers * (4 * width * width + 6 * width)
+    image = 2 * width + embed + places * width + reads + 2 * width + width * width + width
+    text = (2 * sizes.vocab + context) * width + writes + 2 * width
+    flops = 6 * (places * (embed + reads) + context * (writes + sizes.vocab * width))
+    flops += 12 * layers * (places**2 + context**2 + places * context) * width
+    return Figures(image + text, flops, 4 * ((context + places) * layers * 40 * width + 3 * context * sizes.vocab))
+
+
+def boxes_of(shape: Shape) -> int:
+    """How many boxes a YOLOS tells for each image at most: one for two patches, within limits."""
+    return min(100, max(16, ((shape.image or 32) // (shape.patch or 4)) ** 2 // 2))
+
+
+def _yolos(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, patch = shape.width, shape.layers, shape.patch or 4
+    told = boxes_of(shape)
+    places = ((shape.image or 32) // patch) ** 2 + 1 + told
+    embed = sizes.channels * patch * patch * width + width
+    body = layers * (_block(width) + 13 * width)
+    heads = 4 * (width * width + width) + width * (sizes.classes + 1) + sizes.classes + 1 + 4 * width + 4
+    parameters = embed + (1 + told + places) * width + body + 2 * width + heads
+    flops = 6 * (places * (embed + body) + told * heads) + 12 * layers * places * places * width
+    return Figures(parameters, flops, 4 * places * layers * 34 * width)
+
+
 ARCHS: dict[str, Arch] = {
     "gpt": Arch(
         title="GPT (decoder)",
@@ -268,6 +359,76 @@ ARCHS: dict[str, Arch] = {
         },
         figures=_vit,
         core_flops=4e10,
+        lr=1e-3,
+    ),
+    "convnext": Arch(
+        title="ConvNeXt V2 (convolutions)",
+        settings=("layers", "width", "image", "patch"),
+        sizes={
+            "nano": Shape(layers=1, width=16, image=32, patch=2),
+            "mini": Shape(layers=1, width=32, image=64, patch=4),
+            "small": Shape(layers=2, width=48, image=128, patch=4),
+            "base": Shape(layers=3, width=96, image=224, patch=4),
+        },
+        figures=_convnext,
+        core_flops=1.5e10,
+        lr=2e-3,
+        parts=lambda shape: 4,
+        least_image=lambda shape: 8 * (shape.patch or 4),
+    ),
+    "segformer": Arch(
+        title="SegFormer (a class for each pixel)",
+        settings=("layers", "width", "image", "dropout"),
+        sizes={
+            "nano": Shape(layers=1, width=8, image=32, dropout=0.0),
+            "mini": Shape(layers=1, width=16, image=64, dropout=0.0),
+            "small": Shape(layers=2, width=32, image=128, dropout=0.1),
+            "base": Shape(layers=3, width=64, image=256, dropout=0.1),
+        },
+        figures=_segformer,
+        core_flops=1.5e10,
+        lr=2e-3,
+        parts=lambda shape: 4,
+        least_image=lambda shape: 32,
+    ),
+    "yolos": Arch(
+        title="YOLOS (boxes by a vision transformer)",
+        settings=("layers", "heads", "width", "image", "patch", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, image=32, patch=4, dropout=0.0),
+            "mini": Shape(layers=4, heads=4, width=128, image=96, patch=8, dropout=0.0),
+            "small": Shape(layers=6, heads=6, width=192, image=160, patch=16, dropout=0.1),
+            "base": Shape(layers=12, heads=12, width=384, image=320, patch=16, dropout=0.1),
+        },
+        figures=_yolos,
+        core_flops=3e10,
+        lr=1e-3,
+    ),
+    "clip": Arch(
+        title="CLIP (images and texts side by side)",
+        settings=("layers", "heads", "width", "context", "image", "patch", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, context=32, image=32, patch=8, dropout=0.0),
+            "mini": Shape(layers=4, heads=4, width=128, context=48, image=64, patch=8, dropout=0.0),
+            "small": Shape(layers=6, heads=6, width=384, context=64, image=128, patch=16, dropout=0.1),
+            "base": Shape(layers=12, heads=12, width=768, context=77, image=224, patch=16, dropout=0.1),
+        },
+        figures=_clip,
+        core_flops=3e10,
+        lr=1e-3,
+        parts=lambda shape: 0,
+    ),
+    "vit-gpt2": Arch(
+        title="Vision transformer that GPT-2 writes about",
+        settings=("layers", "heads", "width", "context", "image", "patch", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, context=32, image=32, patch=8, dropout=0.0),
+            "mini": Shape(layers=4, heads=4, width=128, context=48, image=64, patch=8, dropout=0.0),
+            "small": Shape(layers=6, heads=6, width=384, context=64, image=128, patch=16, dropout=0.1),
+            "base": Shape(layers=12, heads=12, width=768, context=96, image=224, patch=16, dropout=0.1),
+        },
+        figures=_captioner,
+        core_flops=3e10,
         lr=1e-3,
     ),
     "patchtst": Arch(
@@ -393,7 +554,7 @@ TASKS: dict[str, Task] = {
         title="Image classification",
         kinds=("images",),
         roles=(),
-        archs=("resnet", "vit"),
+        archs=("resnet", "vit", "convnext"),
         metrics=_CLASSIFIER_METRICS,
         primary="accuracy",
         unit="images",
@@ -411,6 +572,69 @@ TASKS: dict[str, Task] = {
         unit="images",
         tokenizer=False,
         starts=("masked-image",),
+    ),
+    "image-segmentation": Task(
+        title="Image segmentation (a class for each pixel)",
+        kinds=("images",),
+        roles=(),
+        archs=("segformer",),
+        metrics={"miou": HIGHER, "pixel_accuracy": HIGHER, "loss": LOWER},
+        primary="miou",
+        unit="images",
+        tokenizer=False,
+        starts=("image-segmentation",),
+        beside="masks",
+    ),
+    "object-detection": Task(
+        title="Object detection (what is where)",
+        kinds=("images",),
+        roles=(),
+        archs=("yolos",),
+        metrics={"map": HIGHER, "ap50": HIGHER, "loss": LOWER},
+        primary="map",
+        unit="images",
+        tokenizer=False,
+        starts=("object-detection",),
+        beside="boxes",
+    ),
+    "image-text": Task(
+        title="Images and texts (which belong together)",
+        kinds=("images",),
+        roles=(),
+        archs=("clip",),
+        metrics={
+            "mean_recall": HIGHER,
+            "image_recall_1": HIGHER,
+            "image_recall_5": HIGHER,
+            "text_recall_1": HIGHER,
+            "text_recall_5": HIGHER,
+            "loss": LOWER,
+        },
+        primary="mean_recall",
+        unit="images",
+        tokenizer=True,
+        starts=("image-text",),
+        beside="captions",
+    ),
+    "image-captioning": Task(
+        title="Image captioning (say in words what is seen)",
+        kinds=("images",),
+        roles=(),
+        archs=("vit-gpt2",),
+        metrics={
+            "perplexity": LOWER,
+            "token_accuracy": HIGHER,
+            "chrf": HIGHER,
+            "bleu": HIGHER,
+            "rouge_l": HIGHER,
+            "exact_match": HIGHER,
+            "loss": LOWER,
+        },
+        primary="perplexity",
+        unit="images",
+        tokenizer=True,
+        starts=("image-captioning",),
+        beside="captions",
     ),
     "forecasting": Task(
         title="Forecasting (the next numbers of a series)",

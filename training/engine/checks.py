@@ -37,7 +37,7 @@ def validate(spec: Spec, profile: Profile, start: Spec | None = None) -> list[Is
     if kind not in task.kinds:
         params = {"task": spec.task, "kinds": " or ".join(task.kinds), "kind": kind}
         return _sorted([*issues, make_issue("data.dataset_version", "kind_unfit", **params)])
-    issues += _columns(spec, profile) + _clean(spec, profile)
+    issues += _columns(spec, profile) + _clean(spec, profile) + _beside(spec, profile)
     if not any(issue.level == "error" for issue in issues):
         issues += _classes(spec, profile) if task.classes else []
         issues += _labels(spec, profile) if spec.task == "multi-label-classification" else []
@@ -81,6 +81,14 @@ def _clean(spec: Spec, profile: Profile) -> list[Issue]:
     clean = spec.data.clean
     asked = {"duplicates": clean.duplicates, "min_chars": clean.min_chars, "max_chars": clean.max_chars}
     return [make_issue(f"data.clean.{name}", "clean_rows") for name, value in asked.items() if value]
+
+
+def _beside(spec: Spec, profile: Profile) -> list[Issue]:
+    """Whether the zip holds beside its images what the task learns from."""
+    beside = TASKS[spec.task].beside
+    if beside in (None, (profile.get("image") or {}).get("labels_from")):
+        return []
+    return [make_issue("data.dataset_version", f"{beside}_absent")]
 
 
 def _columns(spec: Spec, profile: Profile) -> list[Issue]:

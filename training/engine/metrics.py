@@ -113,6 +113,21 @@ def entity_scores(sums: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+def pixel_scores(sums: np.ndarray) -> dict[str, np.ndarray]:
+    """Mean intersection over union, share of right pixels and loss, from sums (…, loss, 3 classes, images).
+
+    The three numbers of a class are its right, true and told pixels; one that is neither true nor told does not count.
+    """
+    hits, truth, told = np.split(sums[..., 1:-1], 3, axis=-1)
+    union = truth + told - hits
+    present = np.maximum((union > 0).sum(-1), 1)
+    return {
+        "miou": (hits / np.maximum(union, 1)).sum(-1) / present,
+        "pixel_accuracy": hits.sum(-1) / np.maximum(truth.sum(-1), 1),
+        "loss": sums[..., 0] / sums[..., -1],
+    }
+
+
 def regression_scores(truth: np.ndarray, guess: np.ndarray, deviation: float) -> dict[str, float]:
     """Errors in the unit of the numbers, R², rank correlation; loss in squared deviations of the training part.
 

@@ -35,6 +35,10 @@ PIPELINES = {
     "forecasting": "time-series-forecasting",
     "masked-image": "image-feature-extraction",
     "image-classification": "image-classification",
+    "image-text": "zero-shot-image-classification",
+    "image-captioning": "image-to-text",
+    "image-segmentation": "image-segmentation",
+    "object-detection": "object-detection",
 }
 
 
@@ -122,7 +126,7 @@ def _tokenizer_config(spec: Spec) -> dict[str, Any]:
     if spec.task == "causal-lm":
         ends = {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}
         return config | ends | {"model_input_names": ["input_ids", "attention_mask"]}
-    if spec.task == "text-to-text":
+    if spec.task in ("text-to-text", "image-text", "image-captioning"):
         names = {"pad_token": "<pad>", "unk_token": "<unk>", "eos_token": "</s>"}
         return config | names | {"model_input_names": ["input_ids", "attention_mask"]}
     names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}

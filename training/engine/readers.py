@@ -8,7 +8,7 @@ import json
 import re
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -109,16 +109,14 @@ def read_images(
     Labels are the folders below `image.top` of the profile, or stand in the table `image.labels_file`. Not `labelled`:
     all images, in whatever folder or table, with an empty label.
     """
-    try:
-        archive = zipfile.ZipFile(path, metadata_encoding=profile.get("encoding"))
-    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, LookupError):
-        raise DataError("data_shape", problem="it is not a zip file") from None
-    with archive:
-        members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
+    with open_zip(path, profile) as archive:
+        members = members_of(archive)
         image = profile.get("image") or {}
         top = image.get("top") or ""
         if not labelled:
-            labels = {name: "" for name in members if _is_image(name.split("/"))}
+            masks = f"{top}masks/" if image.get("labels_from") == "masks" else None
+            names = (name for name in members if masks is None or not name.startswith(masks))
+            labels = {name: "" for name in names if is_image(name.split("/"))}
         elif image.get("labels_from") == "table":
             labels = _table_labels(archive, members, top, image.get("labels_file") or f"{top}labels.csv")
         else:
@@ -126,7 +124,25 @@ def read_images(
         for number, name in enumerate(sorted(labels)):
             if number % 50 == 0:
                 stop.check()
-            yield name, labels[name], _decode(archive, members[name], side, channels)
+            yield name, labels[name], decode_member(archive, members[name], side, channels)
+
+
+def open_zip(path: Path, profile: dict[str, Any]) -> zipfile.ZipFile:
+    """The zip of a dataset of images. Raises DataError."""
+    try:
+        return zipfile.ZipFile(path, metadata_encoding=profile.get("encoding"))
+    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, LookupError):
+        raise DataError("data_shape", problem="it is not a zip file") from None
+
+
+def named_image(name: str, images: Collection[str], top: str) -> str | None:
+    """The image that a name in a list stands for: in the folder of the list, or in the folder images beside it."""
+    return next((full for full in (f"{top}{name}", f"{top}images/{name}") if full in images), None)
+
+
+def members_of(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The files of a zip by name."""
+    return {info.filename: info for info in archive.infolist() if not info.is_dir()}
 
 
 def _folder_labels(members: dict[str, zipfile.ZipInfo], top: str) -> dict[str, str]:
@@ -134,12 +150,13 @@ def _folder_labels(members: dict[str, zipfile.ZipInfo], top: str) -> dict[str, s
     labels = {}
     for name in members:
         *folders, file = name.removeprefix(top).split("/")
-        if folders and _is_image([*folders, file]):
+        if folders and is_image([*folders, file]):
             labels[name] = folders[-1]
     return labels
 
 
-def _is_image(parts: list[str]) -> bool:
+def is_image(parts: list[str]) -> bool:
+    """Whether a file, given as the folders to it and its name, is an image and nothing that systems leave behind."""
     *folders, file = parts
     return file.lower().endswith(IMAGE_ENDINGS) and not file.startswith("._") and "__MACOSX" not in folders
 
@@ -155,8 +172,8 @@ def _table_labels(
     if table not in members:
         raise fault("it is not in the zip")
     try:
-        text = _member_bytes(archive, members[table]).decode("utf-8-sig")
-        found = _open_table(text)
+        text = member_bytes(archive, members[table]).decode("utf-8-sig")
+        found = open_table(text, ("file", "label"))
         if found is None:
             raise fault("it needs the columns file and label")
         header, rows = found
@@ -176,19 +193,19 @@ def _table_labels(
     return labels
 
 
-def _open_table(text: str) -> tuple[list[str], Iterator[list[str]]] | None:
-    """(header, other rows) of a table of labels, cut by the separator that shows both columns; None if none does."""
+def open_table(text: str, columns: Collection[str]) -> tuple[list[str], Iterator[list[str]]] | None:
+    """(header, other rows) of a table in a zip, cut by the separator that shows these columns; None if none does."""
     csv.field_size_limit(MAX_FIELD_CHARS)
     for delimiter in DELIMITERS:
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         with contextlib.suppress(csv.Error, StopIteration):
             header = [name.strip().lower() for name in next(rows)]
-            if {"file", "label"} <= set(header):
+            if set(columns) <= set(header):
                 return header, rows
     return None
 
 
-def _member_bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+def member_bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """The bytes of a member, counted while they are read: the size in its header may lie."""
     try:
         with archive.open(info) as file:
@@ -200,8 +217,9 @@ def _member_bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     return data
 
 
-def _decode(archive: zipfile.ZipFile, info: zipfile.ZipInfo, side: int, channels: int) -> np.ndarray:
-    data = _member_bytes(archive, info)
+def decode_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, side: int, channels: int) -> np.ndarray:
+    """An image of a zip as bytes (channels, side, side). Raises DataError with its name."""
+    data = member_bytes(archive, info)
     try:
         return decode_image(data, side, channels)
     except ValueError as error:
@@ -225,6 +243,17 @@ def decode_image(data: bytes, side: int, channels: int) -> np.ndarray:
     if pixels is None:
         raise ValueError("it has too many pixels")
     return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+
+
+def image_size(data: bytes) -> tuple[int, int]:
+    """(width, height) of an image file in pixels. Raises ValueError."""
+    from PIL import Image  # as above
+
+    try:
+        with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
+            return image.size
+    except (*UNREADABLE, Image.DecompressionBombError):
+        raise ValueError("it is not a readable PNG, JPEG or WebP") from None
 
 
 def _eight_bits(image: "Image.Image") -> "Image.Image":

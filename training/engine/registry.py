@@ -11,6 +11,11 @@ NETS = {
     "patchtst": "training.engine.nets.patchtst",
     "resnet": "training.engine.nets.resnet",
     "vit": "training.engine.nets.vit",
+    "convnext": "training.engine.nets.convnext",
+    "clip": "training.engine.nets.clip",
+    "vit-gpt2": "training.engine.nets.vit_gpt2",
+    "segformer": "training.engine.nets.segformer",
+    "yolos": "training.engine.nets.yolos",
 }
 
 TASK_MODULES = {
@@ -24,6 +29,10 @@ TASK_MODULES = {
     "forecasting": "training.engine.tasks.forecasting",
     "masked-image": "training.engine.tasks.masked_image",
     "image-classification": "training.engine.tasks.image_classification",
+    "image-text": "training.engine.tasks.image_text",
+    "image-captioning": "training.engine.tasks.image_captioning",
+    "image-segmentation": "training.engine.tasks.image_segmentation",
+    "object-detection": "training.engine.tasks.object_detection",
 }
 
 

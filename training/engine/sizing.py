@@ -112,6 +112,8 @@ def _answers(spec: Spec, profile: Profile) -> int:
         return len({label for labels in label_sets(cells) for label in labels}) or 8
     if spec.task == "token-classification":
         return len({tag for cell in cells for tag in cell.split()}) or 8
+    if TASKS[spec.task].beside:
+        return (profile.get("image") or {}).get("classes") or 8
     return len(cells) or 2 if TASKS[spec.task].classes else 0
 
 
@@ -195,6 +197,10 @@ def default_spec(task: str, profile: Profile, dataset_version: str) -> Spec:
         "forecasting": _default_series,
         "masked-image": _default_masked_images,
         "image-classification": _default_images,
+        "image-segmentation": _default_masks,
+        "object-detection": _default_boxes,
+        "image-text": _default_captions,
+        "image-captioning": _default_writing,
     }[task]
     return build(profile, dataset_version)
 
@@ -316,6 +322,65 @@ def _default_masked_images(profile: Profile, dataset_version: str) -> Spec:
     train = dataclasses.replace(like.train, epochs=min(100, 3 * (like.train.epochs or 1)), lr=1e-3)
     model = ModelSpec(arch="vit", size="nano", image=image, patch=image // 8)
     return dataclasses.replace(like, task="masked-image", model=model, train=train)
+
+
+def _default_masks(profile: Profile, dataset_version: str) -> Spec:
+    """Many passes: a mask teaches more than a label, but few images have one."""
+    rows = int(profile.get("rows") or 0)
+    size, image = _picture_size(profile)
+    epochs = max(5, min(100, round(20_000 / max(1, rows))))
+    return Spec(
+        v=1,
+        task="image-segmentation",
+        data=DataSpec(dataset_version=dataset_version, split=_split(rows)),
+        model=ModelSpec(arch="segformer", size=size, image=image),
+        train=TrainSpec(epochs=epochs, batch=16, lr=4e-3, warmup=0.1, weight_decay=0.05),
+    )
+
+
+def _default_boxes(profile: Profile, dataset_version: str) -> Spec:
+    """A detector learns slowly: even more passes, in small batches."""
+    like = _default_masks(profile, dataset_version)
+    rows, side = int(profile.get("rows") or 0), like.shape.image or 32
+    size = "nano" if side <= 64 else "mini"
+    epochs = max(10, min(400, round(60_000 / max(1, rows))))
+    return dataclasses.replace(
+        like,
+        task="object-detection",
+        model=ModelSpec(arch="yolos", size=size, image=side, patch=side // 8 if side <= 64 else side // 16),
+        train=dataclasses.replace(like.train, epochs=epochs, lr=1e-3, weight_decay=0.01),
+    )
+
+
+def _default_captions(profile: Profile, dataset_version: str) -> Spec:
+    """As large batches as there is room for: what an image is not told apart from teaches nothing."""
+    like = _default_masks(profile, dataset_version)
+    rows, side = int(profile.get("rows") or 0), min(64, like.shape.image or 32)
+    return dataclasses.replace(
+        like,
+        task="image-text",
+        tokenizer=TokenizerSpec("bpe", 2_000 if rows < 20_000 else 8_000),
+        model=ModelSpec(arch="clip", size="nano" if rows < 5_000 else "mini", image=side, patch=8),
+        train=dataclasses.replace(like.train, batch=64 if rows >= 200 else 16, lr=1e-3, weight_decay=0.1),
+    )
+
+
+def _default_writing(profile: Profile, dataset_version: str) -> Spec:
+    """As for telling captions apart, but an image alone teaches too, so batches may be small."""
+    like = _default_captions(profile, dataset_version)
+    return dataclasses.replace(
+        like,
+        task="image-captioning",
+        model=dataclasses.replace(like.model, arch="vit-gpt2"),
+        train=dataclasses.replace(like.train, batch=16, lr=1e-3, weight_decay=0.05),
+    )
+
+
+def _picture_size(profile: Profile) -> tuple[str, int]:
+    """Size of the net and side of its images, for answers that say where something is."""
+    image = profile.get("image") or {}
+    largest = max([*(image.get("width") or [32]), *(image.get("height") or [32])])
+    return ("nano", 32) if largest <= 40 else ("nano", 64) if largest <= 96 else ("mini", 128)
 
 
 def _split(rows: int) -> SplitSpec:

@@ -70,7 +70,7 @@ class ModelSpec:
     learn_layers: int | None = option(
         "With a start: how many of the last layers learn, beside the head; otherwise all", None, ge=0, le=96
     )
-    layers: int | None = option("Layers; for a ResNet, blocks in each of its three stages", None, ge=1, le=96)
+    layers: int | None = option("Layers; for nets in stages, blocks in each of them", None, ge=1, le=96)
     heads: int | None = option("Attention heads in each layer", None, ge=1, le=128)
     width: int | None = option("Numbers that represent one token or place", None, ge=8, le=16_384)
     context: int | None = option("Tokens seen at once", None, ge=8, le=32_768)
@@ -275,7 +275,14 @@ def contradictions(spec: Spec) -> list[Issue]:
         issues.append(make_issue("model.heads", "heads_width", width=shape.width, heads=shape.heads))
     if shape.patch is not None and shape.image is not None and shape.image % shape.patch:
         issues.append(make_issue("model.patch", "patch_image", image=shape.image, patch=shape.patch))
-    if shape.patch is not None and shape.context is not None and shape.context % shape.patch:
+    if shape.image is not None and shape.image < (least := arch.least_image(shape)):
+        issues.append(make_issue("model.image", "image_small", image=shape.image, arch=spec.model.arch, least=least))
+    if (
+        shape.horizon is not None
+        and shape.patch is not None
+        and shape.context is not None
+        and shape.context % shape.patch
+    ):
         issues.append(make_issue("model.patch", "patch_context", context=shape.context, patch=shape.patch))
     return issues
 

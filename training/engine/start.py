@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from operator import attrgetter
 from pathlib import Path
 
 from torch import nn
@@ -83,7 +84,7 @@ def freeze(net: nn.Module, arch: str, learn_layers: int | None) -> None:
     if learn_layers is None:
         return
     module = net_module(arch)
-    layers = list(getattr(net, module.LAYERS)) if module.LAYERS else []
+    layers = list(attrgetter(module.LAYERS)(net)) if module.LAYERS else []
     kept = {id(p) for layer in layers[len(layers) - learn_layers :] for p in layer.parameters()}
     for name, parameter in net.named_parameters():
         parameter.requires_grad_(name.startswith(module.HEAD) or id(parameter) in kept)

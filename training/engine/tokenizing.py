@@ -16,6 +16,7 @@ LM_SPECIALS = (END, UNKNOWN)
 CLASSIFIER_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 MASKED_SPECIALS = (*CLASSIFIER_SPECIALS, "[MASK]")
 SEQ2SEQ_SPECIALS = ("<pad>", "<unk>", "</s>")
+CAPTION_SPECIALS = ("<pad>", "<unk>", "<s>", "</s>")  # a CLIP takes an end of number 2 for something else
 DEFAULT_CHARS = 2_000
 # An atom with its brackets, an atom of two letters, the number of a ring of two digits, or else one character.
 SMILES = r"\[[^\[\]]+\]|Br|Cl|%[0-9]{2}|."

@@ -106,10 +106,16 @@ def chosen_start(request: HttpRequest) -> ModelVersion | None:
 
 
 def tasks_for(version: DatasetVersion) -> list[str]:
-    """The tasks that read this kind of data; those that need a label come first when there is one."""
-    fitting = [name for name, task in TASKS.items() if version.kind in task.kinds]
+    """The tasks that read this kind of data; those that need what it has beside images, or a label, come first."""
+    there = (version.profile.get("image") or {}).get("labels_from")
+    others = {task.beside for task in TASKS.values()} - {None}
+    fitting = [
+        name
+        for name, task in TASKS.items()
+        if version.kind in task.kinds and task.beside in (None, there) and not (task.classes and there in others)
+    ]
     labelled = bool(version.profile.get("label_candidates"))
-    return sorted(fitting, key=lambda name: ("label" in TASKS[name].roles) != labelled)
+    return sorted(fitting, key=lambda name: (not TASKS[name].beside, ("label" in TASKS[name].roles) != labelled))
 
 
 def advise(spec: dict[str, Any], version: DatasetVersion, start: ModelVersion | None = None) -> Advice:

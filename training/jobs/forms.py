@@ -37,6 +37,11 @@ ARCH_WORDS = {
     "patchtst": _("PatchTST (patches of time)"),
     "resnet": _("ResNet (convolutions)"),
     "vit": _("Vision transformer"),
+    "convnext": _("ConvNeXt V2 (convolutions)"),
+    "vit-gpt2": _("Vision transformer that GPT-2 writes about"),
+    "clip": _("CLIP (images and texts side by side)"),
+    "yolos": _("YOLOS (boxes by a vision transformer)"),
+    "segformer": _("SegFormer (a class for each pixel)"),
 }
 STATE_WORDS = {
     JobState.WAITING: _("Waiting for the owner of the data"),

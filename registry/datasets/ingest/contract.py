@@ -438,7 +438,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "not_an_image": (
         gettext_noop("“{member}” is not an image but {what}."),
-        gettext_noop("Take it out of the zip. Accepted are PNG, JPEG and WebP images, and labels.csv at the top."),
+        gettext_noop(
+            "Take it out of the zip. Accepted are PNG, JPEG and WebP images, and at the top labels.csv, boxes.csv, "
+            "captions.csv, annotations.json and classes.txt."
+        ),
     ),
     "image_empty": (
         gettext_noop("The file “{member}” in the zip is empty."),
@@ -498,6 +501,54 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "labels_empty": (
         gettext_noop("Row {row} of labels.csv has no label for “{name}”."),
         gettext_noop("Fill in the label, or remove the row to keep the image without one."),
+    ),
+    "mask_missing": (
+        gettext_noop("“{member}” has no mask."),
+        gettext_noop("Put a mask of the same name into the folder masks, or take the image out."),
+    ),
+    "mask_alone": (
+        gettext_noop("There is no image for the mask “{member}”."),
+        gettext_noop("Put an image of the same name into the folder images, or take the mask out."),
+    ),
+    "mask_colours": (
+        gettext_noop("“{member}” holds colours; the pixels of a mask are numbers of classes."),
+        gettext_noop("Save it as a PNG of one channel or with a palette; 255 means that a pixel has no class."),
+    ),
+    "list_not_utf8": (
+        gettext_noop("“{member}” is not UTF-8 text."),
+        gettext_noop("Save it as UTF-8."),
+    ),
+    "boxes_columns": (
+        gettext_noop("boxes.csv needs the columns file, label, x, y, width and height."),
+        gettext_noop("Write “file,label,x,y,width,height” in its first line; x and y are left and top, in pixels."),
+    ),
+    "boxes_unknown_file": (
+        gettext_noop("Row {row} of boxes.csv names “{name}”, which is no image in the zip."),
+        gettext_noop("Names in boxes.csv are relative to its folder, or to the folder images beside it."),
+    ),
+    "boxes_row": (
+        gettext_noop("Row {row} of boxes.csv has no label, or its box is not four numbers with an area."),
+        gettext_noop("Give every box a label, a place and a size in pixels."),
+    ),
+    "captions_columns": (
+        gettext_noop("captions.csv needs the columns file and text."),
+        gettext_noop("Write “file,text” in the first line of captions.csv."),
+    ),
+    "captions_unknown_file": (
+        gettext_noop("Row {row} of captions.csv names “{name}”, which is no image in the zip."),
+        gettext_noop("Names in captions.csv are relative to its folder, or to the folder images beside it."),
+    ),
+    "captions_empty": (
+        gettext_noop("Row {row} of captions.csv has no text."),
+        gettext_noop("Give every image in the table a text, or remove the row."),
+    ),
+    "boxes_json": (
+        gettext_noop("annotations.json does not have the form of COCO."),
+        gettext_noop("It is an object with the lists images, annotations and categories."),
+    ),
+    "boxes_image": (
+        gettext_noop("annotations.json lists “{name}”, which is no image in the zip."),
+        gettext_noop("Names in it are relative to its folder, or to the folder images beside it."),
     ),
     "label_too_long": (
         gettext_noop("The label “{name}” has more than {limit} characters."),

@@ -1,5 +1,7 @@
 """Reads a zip of images: every member checked, every image decoded, labels from folders or from labels.csv.
 
+Or, beside the images, masks, boxes or captions: see `beside`.
+
 Called in the child, which alone may load Pillow. Nothing is ever extracted to a disk.
 """
 
@@ -14,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from . import beside
 from .archive import Member, Zip
 from .contract import KIB, MIB, Limits, Notice, RefusedError, clean
 from .lines import LineReader, Progress
@@ -24,6 +27,7 @@ from .tables import CsvRows, find_delimiter
 Found = tuple[dict[str, Any], list[Notice]]
 
 LABELS_FILE = "labels.csv"
+_LISTS = (LABELS_FILE, *beside.LISTS)
 _HEAD = 64 * KIB
 _SNIFFED = 8 * KIB
 _CLASSES_SHOWN = 1_000
@@ -46,11 +50,11 @@ _PILLOW_FAULTS = (
 
 
 class Contents:
-    """The members of a zip as images, labels.csv and what is left out. Raises RefusedError for anything else."""
+    """The members of a zip as images, lists about them and what is left out. Raises RefusedError for anything else."""
 
     def __init__(self, archive: Zip) -> None:
         self.images: list[tuple[Member, str]] = []
-        self.labels: Member | None = None
+        self.lists: dict[str, Member] = {}  # what tells about the images, by name
         self.ignored = 0
         self.top = ""
         others: list[tuple[Member, str]] = []
@@ -65,7 +69,7 @@ class Contents:
                 self.images.append((member, what))
             elif what == "text" and _NOTES.fullmatch(_base(member.name)):
                 self.ignored += 1
-            elif what == "text" and _base(member.name).lower() == LABELS_FILE:
+            elif what == "text" and _base(member.name).lower() in _LISTS:
                 tables.append(member)
             else:
                 others.append((member, what))
@@ -74,9 +78,15 @@ class Contents:
             raise RefusedError("no_images")
         self.top = _common_top([one.name for one, _ in self.images], [one.name for one in tables])
         for member in tables:
-            if member.name.lower() != f"{self.top}{LABELS_FILE}".lower():
-                raise RefusedError("not_an_image", what="csv", where=member.where)
-            self.labels = member
+            name = _base(member.name).lower()
+            if member.name.lower() != f"{self.top}{name}".lower():
+                raise RefusedError("not_an_image", what=name.rpartition(".")[2], where=member.where)
+            self.lists[name] = member
+
+    @property
+    def labels(self) -> Member | None:
+        """The table of labels."""
+        return self.lists.get(LABELS_FILE)
 
     def _refuse_others(self, archive: Zip, others: list[tuple[Member, str]]) -> None:
         """The worst first: what must never be opened, then what the whole zip is, then the first stranger in it."""
@@ -127,10 +137,11 @@ def _is_junk(name: str) -> bool:
 def _common_top(images: list[str], tables: list[str]) -> str:
     """The one folder around everything ("photos/"), or "". A folder that holds images itself is a label, no wrapper.
 
-    With labels.csv the folder it lies in is the top, because its names are relative to that.
+    With lists the folder they lie in is the top, because names in them are relative to that.
     """
-    if len(tables) == 1 and tables[0].count("/") == 1:
-        top = tables[0].partition("/")[0] + "/"
+    tops = {name.rpartition("/")[0] for name in tables}
+    if len(tops) == 1 and (folder := tops.pop()) and "/" not in folder:
+        top = folder + "/"
         if all(name.startswith(top) for name in images):
             return top
     first = images[0].partition("/")[0] + "/"
@@ -143,14 +154,23 @@ def _common_top(images: list[str], tables: list[str]) -> str:
 
 def survey(archive: Zip, contents: Contents, limits: Limits, progress: Progress | None = None) -> Found:
     """The profile of a zip of images and its warnings. Raises RefusedError at the first fault."""
-    labels, source = _labels(archive, contents, limits)
+    found = beside.look(archive, [member for member, _ in contents.images], contents.lists, contents.top, limits)
+    labels, source = ({}, found.source) if found else _labels(archive, contents, limits)
     counts = _Counts()
     for member, what in contents.images:
         if progress:
             progress(member.offset)
-        label = labels.get(member.name)
-        counts.add(member, label, inspect_image(archive, member, what, limits))
-    return _profile(archive, contents, counts, source), _warnings(archive, contents, counts)
+        seen = inspect_image(archive, member, what, limits)
+        if found and member.name in found.masks:
+            beside.check_mask(member, seen)
+            continue
+        counts.add(member, labels.get(member.name), seen)
+    if found:
+        counts.unlabelled = 0
+    profile = _profile(archive, contents, counts, source)
+    if found:
+        profile["image"] |= {"labels_file": found.file, "classes": found.classes}
+    return profile, _warnings(archive, contents, counts)
 
 
 class _Counts:

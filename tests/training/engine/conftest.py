@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import importlib
 import io
 import json
 import logging
@@ -136,6 +137,75 @@ def image_blob() -> bytes:
     return out.getvalue()
 
 
+def zipped(members: dict[str, bytes]) -> bytes:
+    """Files by name as a zip."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def png(pixels: np.ndarray, mode: str | None = None) -> bytes:
+    """Pixels as a PNG file; with mode P they are numbers of a palette."""
+    file, image = io.BytesIO(), Image.fromarray(pixels.astype(np.uint8))
+    if mode == "P":
+        image.putpalette([0, 0, 0, 255, 255, 0, 0, 0, 255])
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def scenes(count: int, side: int = 32) -> list[tuple[np.ndarray, list[tuple[str, int, int, int, int]]]]:
+    """Grey scenes with a light and a dark rectangle, one of which may be missing: pixels, and (label, x, y, width,
+    height) of each.
+    """
+    chance, found = np.random.default_rng(31), []
+    for n in range(count):
+        pixels, boxes = chance.normal(110, 6, size=(side, side)), []
+        for label, grey in (("light", 210), ("dark", 20)):
+            if n % 5 == (0 if label == "light" else 1):
+                continue
+            width, height = (int(size) for size in chance.integers(side // 4, side // 2, size=2))
+            x, y = int(chance.integers(side - width)), int(chance.integers(side - height))
+            pixels[y : y + height, x : x + width] = grey
+            boxes.append((label, x, y, width, height))
+        found.append((pixels.clip(0, 255), boxes))
+    return found
+
+
+def masks_blob() -> bytes:
+    """Scenes with masks: ground, light, dark; where the dark one lies on the light one it hides it."""
+    members = {"classes.txt": b"ground\nlight\ndark\n"}
+    for n, (pixels, boxes) in enumerate(scenes(60)):
+        mask = np.zeros(pixels.shape)
+        for label, x, y, width, height in boxes:
+            mask[y : y + height, x : x + width] = 1 if label == "light" else 2
+        members |= {f"images/{n:03}.png": png(pixels), f"masks/{n:03}.png": png(mask, "P")}
+    return zipped(members)
+
+
+def boxes_blob() -> bytes:
+    """Scenes with the places of their rectangles as a table."""
+    members, lines = {}, ["file,label,x,y,width,height"]
+    for n, (pixels, boxes) in enumerate(scenes(60)):
+        members[f"{n:03}.png"] = png(pixels)
+        lines += [f"{n:03}.png,{label},{x},{y},{width},{height}" for label, x, y, width, height in boxes]
+    return zipped(members | {"boxes.csv": "\n".join(lines).encode()})
+
+
+def captions_blob() -> bytes:
+    """Scenes, and what is light and dark in them and where, in words."""
+    members, lines = {}, ["file,text"]
+    for n, (pixels, boxes) in enumerate(scenes(120)):
+        members[f"{n:03}.png"] = png(pixels)
+        words = [
+            f"{label} {'left' if x + width / 2 < 16 else 'right'} {'above' if y + height / 2 < 16 else 'below'}"
+            for label, x, y, width, height in boxes
+        ]
+        lines += [f"{n:03}.png,{' and '.join(words)}", f"{n:03}.png,{' with '.join(words[::-1])}"]
+    return zipped(members | {"captions.csv": "\n".join(lines).encode()})
+
+
 def profile_of(kind: str, blob: bytes) -> dict[str, Any]:
     """What the registry would say about the blob."""
     if kind == "text":
@@ -174,6 +244,15 @@ def profile_for(task: str) -> dict[str, Any]:
         month = {"name": "month", "type": "integer", "distinct": 600, "missing": 0, "mean_chars": 3}
         sold = {"name": "sold", "type": "number", "distinct": 580, "missing": 0, "mean_chars": 5}
         return {"kind": "csv", "rows": 600, "columns": [month, sold], "delimiter": ","}
+    if task in BESIDE:
+        image = {"width": [32, 32], "height": [32, 32], "modes": ["L"], "labels_from": BESIDE[task], "top": ""}
+        return {
+            "kind": "images",
+            "rows": 120 if BESIDE[task] == "captions" else 60,
+            "classes": {},
+            "columns": [],
+            "image": image,
+        }
     profile = profile_of(KINDS[task], blob_of(task))
     if task in COLUMN_PROFILES:
         profile |= {"rows": 200, "columns": [profile["columns"][0], COLUMN_PROFILES[task]], "classes": {}}
@@ -184,12 +263,15 @@ def profile_for(task: str) -> dict[str, Any]:
 
 
 def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
-    """A spec that trains in a second. `changes` replace keys, given as section__key."""
+    """A spec that trains in a second. `changes` replace keys, given as section__key.
+
+    In fp32, so that figures do not hang on what the processor is quick at.
+    """
     spec: dict[str, Any] = {
         "v": 1,
         "task": task,
         "data": {"dataset_version": VERSION, "split": {"valid": 0.15, "test": 0.15, "seed": 3}},
-        "train": {"max_steps": 12, "batch": 8, "lr": 3e-3, "warmup": 0.2, "seed": 9},
+        "train": {"max_steps": 12, "batch": 8, "lr": 3e-3, "warmup": 0.2, "seed": 9, "dtype": "fp32"},
         "eval": {"every_steps": 4, "samples": 1},
         "keep": {"checkpoint_every_s": 3600},
         "resources": {"cpus": 1},
@@ -206,6 +288,22 @@ def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
     elif task == "forecasting":
         spec["data"]["columns"] = {"value": "sold"}
         spec["model"] = {"arch": "patchtst", "size": "nano", "layers": 1, "width": 16, "context": 24, "patch": 4}
+    elif task == "image-segmentation":
+        spec["model"] = {"arch": "segformer", "size": "nano", "width": 8, "image": 32}
+    elif task == "object-detection":
+        spec["model"] = {"arch": "yolos", "size": "nano", "layers": 1, "width": 32, "image": 32, "patch": 4}
+    elif task in ("image-text", "image-captioning"):
+        spec["tokenizer"] = {"kind": "bpe", "vocab": 300}
+        model = {
+            "arch": "clip" if task == "image-text" else "vit-gpt2",
+            "size": "nano",
+            "layers": 1,
+            "width": 32,
+            "context": 32,
+            "image": 32,
+            "patch": 8,
+        }
+        spec["model"] = model
     elif task in ANSWERS:
         spec["data"]["columns"] = {"text": "body"} | ANSWERS[task]
         spec["tokenizer"] = {"kind": "bpe", "vocab": 300}
@@ -229,16 +327,37 @@ ANSWERS = {
     "text-to-text": {"target": "reply"},
     "token-classification": {"label": "tags"},
 }
-KINDS = {
-    "causal-lm": "text",
-    "masked-lm": "text",
-    "forecasting": "csv",
-    "image-classification": "images",
-    "masked-image": "images",
-} | dict.fromkeys(ANSWERS, "csv")
+BESIDE = {
+    "image-segmentation": "masks",
+    "object-detection": "boxes",
+    "image-text": "captions",
+    "image-captioning": "captions",
+}
+KINDS = (
+    {
+        "causal-lm": "text",
+        "masked-lm": "text",
+        "forecasting": "csv",
+        "image-classification": "images",
+        "masked-image": "images",
+    }
+    | dict.fromkeys(ANSWERS, "csv")
+    | dict.fromkeys(BESIDE, "images")
+)
+BORROWED = {
+    "vit-gpt2": "vision_encoder_decoder",
+    "clip": "clip",
+    "convnext": "convnextv2",
+    "segformer": "segformer",
+    "yolos": "yolos",
+}
 BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob}
 OWN_BLOBS = {
     "forecasting": series_blob,
+    "image-segmentation": masks_blob,
+    "object-detection": boxes_blob,
+    "image-text": captions_blob,
+    "image-captioning": captions_blob,
     "multi-label-classification": labels_blob,
     "text-regression": numbers_blob,
     "text-to-text": pairs_blob,
@@ -249,6 +368,12 @@ OWN_BLOBS = {
 def blob_of(task: str) -> bytes:
     """The data that a task learns from here."""
     return OWN_BLOBS.get(task, BLOBS[KINDS[task]])()
+
+
+def warm(spec: dict[str, Any]) -> None:
+    """Import what transformers builds here, once, so that not every run imports it anew."""
+    if module := BORROWED.get((spec.get("model") or {}).get("arch")):
+        importlib.import_module(f"transformers.models.{module}.modeling_{module}")
 
 
 class Run:
@@ -275,6 +400,7 @@ class Run:
 
     def go(self, before: Callable[[], None] = lambda: None) -> int:
         """Run in a process of its own; `before` runs there first. Returns the exit code, or minus the signal."""
+        warm(json.loads((self.folder / "spec.json").read_text()))
         pid = os.fork()
         if pid == 0:
             code = 99

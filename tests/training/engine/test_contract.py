@@ -166,6 +166,13 @@ def test_column_names_are_plain_text(name: str) -> None:
         ("text-regression", {"data__columns": {"text": "a", "value": "a"}}, "data.columns.value", "column_same"),
         ("forecasting", {"data__clean": {"unicode": True}}, "data.clean", "clean_unused"),
         ("causal-lm", {"data__clean": {"min_chars": 9, "max_chars": 8}}, "data.clean.min_chars", "clean_range"),
+        ("image-segmentation", {"model__image": 16}, "model.image", "image_small"),
+        (
+            "image-classification",
+            {"model": {"arch": "convnext", "size": "nano", "image": 32, "patch": 8}},
+            "model.image",
+            "image_small",
+        ),
         ("forecasting", {"model__patch": 5}, "model.patch", "patch_context"),
         ("forecasting", {"tokenizer": {"kind": "char"}}, "tokenizer", "tokenizer_unused"),
         ("text-regression", {"data__columns": {"label": "a"}}, "data.columns.label", "column_unused"),
@@ -262,6 +269,9 @@ COLUMNS = PROFILES["text-classification"]["columns"]
             "error",
         ),
         (tiny("causal-lm", data__clean={"duplicates": True}), {}, "clean_rows", "error"),
+        (tiny("image-segmentation"), {"image": {"labels_from": "folders"}}, "masks_absent", "error"),
+        (tiny("object-detection"), {"image": {"labels_from": "masks"}}, "boxes_absent", "error"),
+        (tiny("image-text"), {"image": {"labels_from": "boxes"}}, "captions_absent", "error"),
         (tiny("forecasting"), {"rows": 40}, "series_short", "error"),
         (tiny("text-regression"), {"columns": [COLUMNS[0], NUMBER | {"type": "text"}]}, "column_numbers", "error"),
         (tiny("multi-label-classification"), {"classes": {"topics": {"a": 99, "b": 9}}}, "labels_single", "warning"),
@@ -292,6 +302,11 @@ ARCHS += [
     ("token-classification", "bert"),
     ("text-to-text", "t5"),
     ("masked-image", "vit"),
+    ("image-classification", "convnext"),
+    ("image-segmentation", "segformer"),
+    ("object-detection", "yolos"),
+    ("image-text", "clip"),
+    ("image-captioning", "vit-gpt2"),
     ("forecasting", "patchtst"),
     ("multi-label-classification", "bert"),
     ("text-regression", "bert"),
@@ -299,6 +314,7 @@ ARCHS += [
 ]
 HEADS = {"text-classification": 3, "image-classification": 2, "multi-label-classification": 3, "text-regression": 1}
 HEADS["token-classification"] = 8  # what is supposed where the profile does not list the tags
+HEADS |= {"image-segmentation": 8, "object-detection": 8}
 
 
 @pytest.mark.parametrize(("task", "arch"), ARCHS)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.training.engine.conftest import MakeRun, Run, image_blob, tiny
+from tests.training.engine.conftest import KINDS, MakeRun, Run, image_blob, tiny
 from training.engine.__main__ import main
 from training.engine.contract import DONE, TASKS
 from training.engine.predict import Predictor
@@ -37,6 +37,10 @@ FIELDS = {
     "text-to-text": {"text"},
     "image-classification": {"label", "probabilities"},
     "masked-image": {"explained"},
+    "image-segmentation": {"shares", "mask"},
+    "object-detection": {"boxes"},
+    "image-text": {"embedding"},
+    "image-captioning": {"text"},
     "forecasting": {"values"},
 }
 
@@ -67,7 +71,7 @@ def done(make_run: MakeRun, task: str, **changes: Any) -> Run:
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_answers_from_its_package(task: str, make_run: MakeRun, tmp_path: Path) -> None:
     run = done(make_run, task, train__max_steps=3)
-    inputs = pictures(tmp_path / "pictures") if "image" in task else INPUTS[task]
+    inputs = pictures(tmp_path / "pictures") if KINDS[task] == "images" else INPUTS[task]
     predictor = Predictor(run.folder / "out")
     answers = list(predictor(inputs))
     assert [set(answer) for answer in answers] == [FIELDS[task]] * len(inputs)

@@ -184,14 +184,14 @@ def test_reading_stops_when_asked(tmp_path: Path) -> None:
 
 
 def test_shift_moves_whole_images() -> None:
-    from training.engine.tasks.image_classification import _shift
+    from training.engine.tasks.images import moved, moves
 
     pixels = np.arange(2 * 1 * 16 * 16, dtype=np.uint8).reshape(2, 1, 16, 16)
-    moved = _shift(pixels, np.random.default_rng(1))
-    assert moved.shape == pixels.shape
+    found_at = moved(pixels, moves(2, 16, np.random.default_rng(1)))
+    assert found_at.shape == pixels.shape
     found = False
     for dy in range(-2, 3):
         for dx in range(-2, 3):
             rows, columns = (np.arange(16) + dy).clip(0, 15), (np.arange(16) + dx).clip(0, 15)
-            found |= np.array_equal(moved[0, 0], pixels[0, 0][np.ix_(rows, columns)])
+            found |= np.array_equal(found_at[0, 0], pixels[0, 0][np.ix_(rows, columns)])
     assert found

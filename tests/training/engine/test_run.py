@@ -25,6 +25,13 @@ VARIANTS = {
     "series": tiny("forecasting"),
     "t5": tiny("text-to-text"),
     "resnet": tiny("image-classification"),
+    "convnext": tiny(
+        "image-classification", model={"arch": "convnext", "size": "nano", "width": 8, "image": 16, "patch": 2}
+    ),
+    "segformer": tiny("image-segmentation"),
+    "captions": tiny("image-captioning"),
+    "clip": tiny("image-text"),
+    "yolos": tiny("object-detection"),
     "vit": tiny("image-classification", model={"arch": "vit", "size": "nano", "layers": 1, "width": 16, "image": 16}),
 }
 # One variant of each task, and the name of its trivial answer.
@@ -39,6 +46,10 @@ BASELINES = {
     "series": "last number",
     "t5": "commonest answer",
     "resnet": "majority",
+    "segformer": "commonest class",
+    "captions": "commonest caption",
+    "clip": "chance",
+    "yolos": "mean box of each class",
 }
 
 

@@ -9,7 +9,9 @@ import pytest
 from collab.kernel.errors import Fault, FaultyInputError
 from registry.catalog.metrics import LOWER_IS_BETTER, NAMES
 from registry.catalog.metrics import TASKS as TASK_WORDS
+from registry.datasets.models import DatasetVersion
 from training.engine.contract import ARCHS, TASKS, Spec
+from training.jobs.drafting import tasks_for
 from training.jobs.forms import ARCH_WORDS, EssentialForm, WholeForm
 from training.jobs.services import suggest
 
@@ -106,3 +108,13 @@ def test_whole_settings_are_taken_as_they_are(spec):
     form = WholeForm({"name": "Mine", "spec_text": json.dumps(spec)})
     assert form.is_valid()
     assert form.spec() == spec
+
+
+def test_what_lies_beside_images_says_what_can_be_learnt():
+    def offered(labels_from: str) -> list[str]:
+        return tasks_for(DatasetVersion(kind="images", profile={"image": {"labels_from": labels_from}}))
+
+    assert offered("folders") == ["image-classification", "masked-image"]
+    assert offered("masks") == ["image-segmentation", "masked-image"]
+    assert offered("captions") == ["image-text", "image-captioning", "masked-image"]
+    assert offered("boxes") == ["object-detection", "masked-image"]

@@ -12,9 +12,7 @@ from training.engine.catalogue import Sizes
 from training.engine.protocol import InputData
 from training.engine.tasks import base
 from training.engine.tasks.classifying import Classifier
-from training.engine.tasks.images import Images
-
-SHIFT_SHARE = 8
+from training.engine.tasks.images import Images, moved, moves
 
 
 class Task(Images, Classifier):
@@ -35,8 +33,8 @@ class Task(Images, Classifier):
 
     def train_batch(self, rows: np.ndarray, epoch: int, seed: int) -> base.Batch:
         items = self.parts["train"][rows]
-        pixels = _shift(np.asarray(self.pixels[items]), ordering.generator(seed))
-        return self._batch(pixels, items)
+        steps = moves(len(items), self.facts["side"], ordering.generator(seed))
+        return self._batch(moved(np.asarray(self.pixels[items]), steps), items)
 
     def batch_of(self, items: np.ndarray) -> base.Batch:
         return self._batch(np.asarray(self.pixels[items]), items)
@@ -46,7 +44,7 @@ class Task(Images, Classifier):
         return {"pixels": self.scaled(pixels), "target": target}
 
     def logits(self, net: nn.Module, batch: base.Batch) -> Tensor:
-        return net(batch["pixels"])
+        return logits_of(net(batch["pixels"]))
 
     def open_package(self, folder: Path, config: dict[str, Any]) -> None:
         super().open_package(folder, config)
@@ -54,19 +52,12 @@ class Task(Images, Classifier):
 
     def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
         """The label of each image, and the share of each label."""
-        return self.answers_from(net(self.new_pixels(inputs)))
+        return self.answers_from(logits_of(net(self.new_pixels(inputs))))
 
     def package(self, folder: Path) -> dict[str, Any]:
         return super().package(folder) | self.label_config()
 
 
-def _shift(pixels: np.ndarray, chance: np.random.Generator) -> np.ndarray:
-    """Each image moved by up to an eighth of its side, edges repeated; works for scans, photos and symbols alike."""
-    count, channels, side, _ = pixels.shape
-    most = side // SHIFT_SHARE
-    moves = chance.integers(-most, most + 1, size=(2, count, 1))
-    rows = (np.arange(side) + moves[0]).clip(0, side - 1)
-    columns = (np.arange(side) + moves[1]).clip(0, side - 1)
-    number = np.arange(count)[:, None, None, None]
-    channel = np.arange(channels)[None, :, None, None]
-    return pixels[number, channel, rows[:, None, :, None], columns[:, None, None, :]]
+def logits_of(answer: Any) -> Tensor:
+    """What a net answers; a borrowed one wraps it."""
+    return answer if isinstance(answer, Tensor) else answer.logits

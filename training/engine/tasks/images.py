@@ -8,13 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.engine import ordering
 from training.engine.errors import DataError
 from training.engine.protocol import InputData
 from training.engine.readers import decode_image, read_images
+from training.engine.spec import SplitSpec
 from training.engine.tasks import base
 
 GREY_MODES = {"1", "L", "LA", "I;16"}
 STATISTICS_ROWS = 5_000
+SHIFT_SHARE = 8
+PROCESSOR = "preprocessor_config.json"
 
 
 class Images(base.Task):
@@ -27,8 +31,7 @@ class Images(base.Task):
 
     def write_pixels(self, data: InputData, folder: Path, *, labelled: bool) -> tuple[list[str], dict[str, Any]]:
         """Write all images, or those with a label; returns (labels, facts)."""
-        modes = (data.profile.get("image") or {}).get("modes") or ["RGB"]
-        channels = 1 if set(modes) <= GREY_MODES else 3
+        channels = channels_of(data)
         side = self.shape.image or 32
         names, labels = [], []
         with (folder / "pixels.bin").open("wb") as file:
@@ -72,7 +75,7 @@ class Images(base.Task):
         return self.names[item]
 
     def open_package(self, folder: Path, config: dict[str, Any]) -> None:
-        found = json.loads((folder / "preprocessor_config.json").read_text())
+        found = json.loads((folder / PROCESSOR).read_text())
         side, channels = found["size"]["height"], config["num_channels"]
         self.facts = {"mean": found["image_mean"], "deviation": found["image_std"], "side": side, "channels": channels}
 
@@ -100,5 +103,41 @@ class Images(base.Task):
             "image_mean": self.facts["mean"],
             "image_std": self.facts["deviation"],
         }
-        (folder / "preprocessor_config.json").write_text(json.dumps(processor, indent=2) + "\n")
+        (folder / PROCESSOR).write_text(json.dumps(processor, indent=2) + "\n")
         return {}
+
+    def name_processor(self, folder: Path, kind: str, **more: Any) -> None:
+        """Name another class of transformers that reads images so."""
+        processor = json.loads((folder / PROCESSOR).read_text()) | {"image_processor_type": kind} | more
+        (folder / PROCESSOR).write_text(json.dumps(processor, indent=2) + "\n")
+
+
+def channels_of(data: InputData) -> int:
+    """1 where all images are grey, else 3."""
+    modes = (data.profile.get("image") or {}).get("modes") or ["RGB"]
+    return 1 if set(modes) <= GREY_MODES else 3
+
+
+def split_evenly(count: int, split: SplitSpec, folder: Path) -> None:
+    """Write which of `count` images are in which part, whatever they show. Raises DataError when a part is empty."""
+    parts = ordering.split_rows(np.zeros(count, dtype=np.int64), split.valid, split.test, split.seed)
+    if min(len(rows) for rows in parts.values()) == 0:
+        raise DataError("data_shape", problem="one of its parts would be empty")
+    for part, rows in parts.items():
+        np.save(folder / f"{part}.npy", rows)
+
+
+def moves(count: int, side: int, chance: np.random.Generator) -> np.ndarray:
+    """How far each image is moved, (down and right, images): an eighth of its side at most."""
+    most = side // SHIFT_SHARE
+    return chance.integers(-most, most + 1, size=(2, count))
+
+
+def moved(pixels: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Each image moved by its `moves`, edges repeated; works for scans, photos and symbols alike."""
+    count, channels, side, _ = pixels.shape
+    rows = (np.arange(side) + steps[0, :, None]).clip(0, side - 1)
+    columns = (np.arange(side) + steps[1, :, None]).clip(0, side - 1)
+    number = np.arange(count)[:, None, None, None]
+    channel = np.arange(channels)[None, :, None, None]
+    return pixels[number, channel, rows[:, None, :, None], columns[:, None, None, :]]

@@ -12,10 +12,9 @@ from torch import Tensor, nn
 
 from training.engine import metrics, ordering
 from training.engine.catalogue import Sizes
-from training.engine.errors import DataError
 from training.engine.protocol import InputData
 from training.engine.tasks import base
-from training.engine.tasks.images import Images
+from training.engine.tasks.images import Images, split_evenly
 
 EVAL_ROWS = 64
 EVAL_SEED = 1
@@ -29,12 +28,7 @@ class Task(Images):
 
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
         _, facts = self.write_pixels(data, folder, labelled=False)
-        split, same = self.spec.data.split, np.zeros(facts["count"], dtype=np.int64)
-        parts = ordering.split_rows(same, split.valid, split.test, split.seed)
-        if min(len(rows) for rows in parts.values()) == 0:
-            raise DataError("data_shape", problem="one of its parts would be empty")
-        for part, rows in parts.items():
-            np.save(folder / f"{part}.npy", rows)
+        split_evenly(facts["count"], self.spec.data.split, folder)
         return facts | self.statistics(folder, facts)
 
     def open(self, folder: Path, facts: dict[str, Any]) -> None:
