@@ -70,6 +70,12 @@ class ModelSpec:
     learn_layers: int | None = option(
         "With a start: how many of the last layers learn, beside the head; otherwise all", None, ge=0, le=96
     )
+    lora: int | None = option(
+        "With a start: rank of the low-rank changes that learn, beside the head, instead of the weights",
+        None,
+        ge=1,
+        le=256,
+    )
     layers: int | None = option("Layers; for a ResNet, blocks in each of its three stages", None, ge=1, le=96)
     heads: int | None = option("Attention heads in each layer", None, ge=1, le=128)
     width: int | None = option("Numbers that represent one token or place", None, ge=8, le=16_384)
@@ -186,7 +192,7 @@ class Spec:
         obj["train"].pop("threads")
         if self.data.clean == CleanSpec():
             del obj["data"]["clean"]
-        for name in ("start", "learn_layers", "horizon"):
+        for name in ("start", "learn_layers", "lora", "horizon"):
             # Specs from before there were these keep their identity, and their runs can be resumed.
             if obj["model"][name] is None:
                 del obj["model"][name]
@@ -271,6 +277,13 @@ def contradictions(spec: Spec) -> list[Issue]:
         elif spec.model.learn_layers not in (counts := arch.learnable(shape)):
             params = {"count": spec.model.learn_layers, "choices": ", ".join(map(str, counts))}
             issues.append(make_issue("model.learn_layers", "learn_count", **params))
+    if spec.model.lora is not None:
+        if spec.model.start is None:
+            issues.append(make_issue("model.lora", "lora_without_start"))
+        elif spec.model.learn_layers is not None:
+            issues.append(make_issue("model.lora", "lora_with_layers"))
+        elif not arch.lora:
+            issues.append(make_issue("model.lora", "lora_unfit", arch=spec.model.arch))
     if shape.heads is not None and shape.width % shape.heads:
         issues.append(make_issue("model.heads", "heads_width", width=shape.width, heads=shape.heads))
     if shape.patch is not None and shape.image is not None and shape.image % shape.patch:

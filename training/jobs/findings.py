@@ -25,6 +25,7 @@ class Findings:
     step: int | None = None
     confusion: dict[str, Any] | None = None
     interval: tuple[float, float] | None = None
+    probe: float | None = None  # primary metric of a linear answer to the frozen features of the start
 
 
 def findings_of(run_dir: Path, *, samples: bool) -> Findings:
@@ -37,6 +38,7 @@ def findings_of(run_dir: Path, *, samples: bool) -> Findings:
         samples=shown,
         step=shown[-1].get("step") if shown else None,
         confusion=_confusion(detail),
+        probe=((results.get("probe") or {}).get("metrics") or {}).get(results.get("primary")),
         interval=(interval[0], interval[1]) if isinstance(interval, list) and len(interval) == 2 else None,
     )
 

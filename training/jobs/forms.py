@@ -177,6 +177,7 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "lr": ("train", "lr"),
     "minutes": ("limits", "minutes"),
     "learn_layers": ("model", "learn_layers"),
+    "lora": ("model", "lora"),
 }
 ROLE_FIELDS = {"text_column": "text", "label_column": "label", "value_column": "value", "target_column": "target"}
 FROM_START = ("arch", "size", "tokenizer", "vocab")  # come with the model that a job starts from
@@ -212,6 +213,11 @@ class EssentialForm(_DraftForm):
         coerce=int,
         empty_value=None,
         help_text=_("What is held still costs no memory for its gradients, and stays as it was."),
+    )
+    lora = forms.IntegerField(
+        label=_("Low-rank changes (LoRA)"),
+        required=False,
+        help_text=_("Their rank, for example 8: only they and the head learn. Empty: the weights themselves learn."),
     )
     base = forms.CharField(widget=forms.HiddenInput, max_length=100_000)
 
@@ -251,11 +257,13 @@ class EssentialForm(_DraftForm):
     def _go_on_from(self, start: ModelVersion | None) -> None:
         """Of a start the net and the tokenizer are known; what is left to say is how much of it learns."""
         if start is None:
-            del self.fields["learn_layers"]
+            del self.fields["learn_layers"], self.fields["lora"]
             return
         for name in FROM_START:
             self.fields.pop(name, None)
         spec = spec_of(start)
+        if not ARCHS[spec.model.arch].lora:
+            del self.fields["lora"]
         parts = [
             (n, ngettext("the last layer and the head", "the last %(n)s layers and the head", n) % {"n": n})
             if n

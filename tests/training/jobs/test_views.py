@@ -277,13 +277,20 @@ def test_figures_and_confusion_come_from_the_run(covered, job):
     folder = run_dir(job.pk) / "out"
     folder.mkdir(parents=True)
     detail = {"labels": ["a", "b"], "confusion": [[4, 1], [0, 5]]}
-    (folder / "metrics.json").write_text(json.dumps({"detail": detail, "interval": [0.1, 0.2]}))
+    found = {
+        "detail": detail,
+        "interval": [0.1, 0.2],
+        "primary": "perplexity",
+        "probe": {"metrics": {"perplexity": 61.5}},
+    }
+    (folder / "metrics.json").write_text(json.dumps(found))
     Job.objects.update(
         metrics={"test/perplexity": 7.5}, baseline={"name": "unigram", "metrics": {"test/perplexity": 300.0}}
     )
     response = as_(covered.observer).get(page(job))
     assert response.context["findings"].confusion == {"labels": ["a", "b"], "matrix": [[4, 1], [0, 5]]}
     assert "Perplexity" in text(response) and "300" in text(response)
+    assert "frozen features of the model it starts from: 61.5" in text(response)
 
 
 @pytest.mark.parametrize("broken", ["", "{", "[]", '{"detail": {"labels": ["a"], "confusion": []}}'])

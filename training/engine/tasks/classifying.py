@@ -19,6 +19,7 @@ EVAL_ROWS = 64
 class Classifier(base.Task):
     """A task whose items have one label each."""
 
+    probe = "class"
     labels: list[str]
     targets: np.ndarray
     parts: dict[str, np.ndarray]
@@ -88,11 +89,19 @@ class Classifier(base.Task):
             places = order[start : start + EVAL_ROWS]
             group = numbers[places]
             logs = self.logits(net, self.batch_of(group)).float().log_softmax(-1).cpu().numpy()
-            truth = self.targets[group]
-            rows[places, 0], rows[places, 1] = truth, logs.argmax(1)
-            rows[places, 2] = -np.take_along_axis(logs, truth[:, None], 1)[:, 0]
-            rows[places, 3] = logs.max(1)
+            rows[places] = self._measured(self.targets[group], logs)
         return rows
+
+    @staticmethod
+    def _measured(truth: np.ndarray, logs: np.ndarray) -> np.ndarray:
+        nats = -np.take_along_axis(logs, truth[:, None], 1)[:, 0]
+        return np.column_stack([truth, logs.argmax(1), nats, logs.max(1)])
+
+    def probe_targets(self, part: str, items: np.ndarray) -> np.ndarray:
+        return self.targets[self.parts[part][items]]
+
+    def probe_rows(self, part: str, items: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        return self._measured(self.probe_targets(part, items), answers)
 
     def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
         classes = len(self.labels)

@@ -23,6 +23,8 @@ MAX_LABELS = 500
 class Task(TextRows):
     """Each label is a question of its own: yes above one half."""
 
+    probe = "labels"
+
     labels: list[str]
 
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
@@ -71,6 +73,14 @@ class Task(TextRows):
             nats = F.binary_cross_entropy_with_logits(logits, batch["target"], reduction="none").mean(1)
             rows[places] = torch.cat([batch["target"], (logits > 0).float(), nats[:, None]], 1).cpu().numpy()
         return rows
+
+    def probe_targets(self, part: str, items: np.ndarray) -> np.ndarray:
+        return self.targets[self.parts[part][items]]
+
+    def probe_rows(self, part: str, items: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        truth = self.probe_targets(part, items)
+        nats = -np.where(truth > 0, np.log(answers), np.log(1 - answers)).mean(1)
+        return np.column_stack([truth, answers > 0.5, nats]).astype(float)
 
     def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
         count = len(self.labels)
