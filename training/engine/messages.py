@@ -19,6 +19,7 @@ MESSAGES: dict[str, str] = {
     "not_below": "Must be less than %(limit)s.",
     "not_choice": "“%(value)s” is not one of the choices: %(choices)s.",
     "bad_text": "This text holds characters that are not allowed here, or has the wrong form.",
+    "list_long": "This list has more than %(limit)s entries.",
     "text_long": "This text is longer than %(limit)s characters.",
     "version_unknown": "Spec version %(value)s is not known; this engine reads version %(version)s.",
     # A spec that contradicts itself
@@ -44,6 +45,7 @@ MESSAGES: dict[str, str] = {
     "lora_without_start": "Low-rank changes can be learnt only beside the weights of a model that was trained before.",
     "lora_with_layers": "Either the last layers learn, or low-rank changes of all of them.",
     "lora_unfit": "The architecture “%(arch)s” has no linear maps to learn low-rank changes of.",
+    "slices_unfit": "The task “%(task)s” has no rows to tell apart by a column.",
     "column_unused": "The task “%(task)s” has no use for a “%(role)s” column.",
     "column_required": "Choose the column that holds the %(role)s.",
     "column_same": "The column “%(column)s” is chosen twice.",
@@ -123,6 +125,7 @@ HINTS: dict[str, str] = {
     "lora_without_start": "Choose a model to start from, or leave this out.",
     "lora_with_layers": "Leave one of both out.",
     "lora_unfit": "Leave it out, or choose the last layers that learn.",
+    "slices_unfit": "Leave it out.",
     "start_task": "Choose a model of one of these tasks: %(choices)s.",
     "start_arch": "Choose “%(arch)s”.",
     "start_shape": "Set it to %(value)s.",

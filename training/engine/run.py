@@ -14,7 +14,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from training.engine import adapting, checkpoint, device, listeners, package, prepare, probe, protocol, report, start
+from training.engine import (
+    adapting,
+    checkpoint,
+    device,
+    listeners,
+    package,
+    prepare,
+    probe,
+    protocol,
+    report,
+    slicing,
+    start,
+)
 from training.engine.checkpoint import Owner
 from training.engine.errors import EngineError, Stop, StopRequestedError
 from training.engine.events import EventLog, finite
@@ -246,6 +258,7 @@ class _Attempt:
             "interval": test.interval,
             "baseline": {"name": name, "metrics": trivial},
             "probe": probed,
+            "slices": slicing.slices_of(spec.eval.slices, self.inputs.data, self.task, judged),
             "valid_best": state.best,
             "ended_early": state.ended_early,
             "detail": test.detail,

@@ -111,6 +111,7 @@ class EvalSpec:
     every_steps: int | None = option("Steps between evaluations; otherwise ten in a run", None, ge=1, le=10_000_000)
     samples: int = option("Examples to show at the end", 4, ge=0, le=32)
     primary: str | None = option("Metric that decides; otherwise the first of the task", None, choices=METRICS)
+    slices: tuple[str, ...] = option("Columns for each of whose values the result is told", factory=tuple, max_items=3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,6 +191,7 @@ class Spec:
         for part in ("keep", "limits", "resources"):
             del obj[part]
         obj["train"].pop("threads")
+        obj["eval"].pop("slices")
         if self.data.clean == CleanSpec():
             del obj["data"]["clean"]
         for name in ("start", "learn_layers", "lora", "horizon"):
@@ -257,6 +259,11 @@ def contradictions(spec: Spec) -> list[Issue]:
     for role, name in columns.items():
         if role != "text" and name in [columns.get("text"), *(columns[other] for other in columns if other < role)]:
             issues.append(make_issue(f"data.columns.{role}", "column_same", column=name))
+    for number, name in enumerate(spec.eval.slices):
+        if task.unit != "rows":
+            issues.append(make_issue(f"eval.slices.{number}", "slices_unfit", task=spec.task))
+        elif name in spec.eval.slices[:number]:
+            issues.append(make_issue(f"eval.slices.{number}", "column_same", column=name))
     clean = spec.data.clean
     if clean != CleanSpec() and not task.tokenizer:
         issues.append(make_issue("data.clean", "clean_unused", task=spec.task))

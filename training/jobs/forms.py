@@ -178,6 +178,7 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "minutes": ("limits", "minutes"),
     "learn_layers": ("model", "learn_layers"),
     "lora": ("model", "lora"),
+    "slices": ("eval", "slices"),
 }
 ROLE_FIELDS = {"text_column": "text", "label_column": "label", "value_column": "value", "target_column": "target"}
 FROM_START = ("arch", "size", "tokenizer", "vocab")  # come with the model that a job starts from
@@ -219,6 +220,11 @@ class EssentialForm(_DraftForm):
         required=False,
         help_text=_("Their rank, for example 8: only they and the head learn. Empty: the weights themselves learn."),
     )
+    slices = forms.MultipleChoiceField(
+        label=_("Results for each value of"),
+        required=False,
+        help_text=_("At most three columns, for example a region or a device: whom does the model serve worse?"),
+    )
     base = forms.CharField(widget=forms.HiddenInput, max_length=100_000)
 
     def __init__(
@@ -248,6 +254,10 @@ class EssentialForm(_DraftForm):
                 self._choices(name, columns)
             else:
                 del self.fields[name]
+        if tabular and facts.unit == "rows":
+            self._choices("slices", columns)
+        else:
+            del self.fields["slices"]
         if not facts.tokenizer:
             del self.fields["tokenizer"], self.fields["vocab"]
         self._choices("arch", [(arch, ARCH_WORDS.get(arch, ARCHS[arch].title)) for arch in facts.archs])
@@ -291,7 +301,9 @@ class EssentialForm(_DraftForm):
 
     def place_of(self, fault: Fault, field: str | None) -> str | None:
         path = tuple(fault.path.removeprefix("spec.").split("."))
-        found = next((name for name, place in ESSENTIALS.items() if place == path and name in self.fields), None)
+        found = next(
+            (name for name, place in ESSENTIALS.items() if path[: len(place)] == place and name in self.fields), None
+        )
         return found or super().place_of(fault, field)
 
 
