@@ -16,6 +16,7 @@ from training.engine.team import Team
 
 ALIGN = 16
 BETA1, BETA2, EPS = 0.9, 0.99, 1e-8
+WSD_FALL = 0.2
 
 
 class FlatAdamW:
@@ -134,5 +135,8 @@ def learning_rate(step: int, steps: int, train: TrainSpec) -> float:
         return train.lr * (step + 1) / warm
     if train.schedule == "constant":
         return train.lr
+    if train.schedule == "wsd":  # warm-up, stable, decay: Hu et al. 2024
+        fall = max(1, round(WSD_FALL * steps))
+        return train.lr * min(1.0, (steps - step) / fall)
     gone = (step - warm) / max(1, steps - warm)
     return train.lr * (0.5 * (1 + math.cos(math.pi * gone)) if train.schedule == "cosine" else 1 - gone)

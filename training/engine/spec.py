@@ -94,7 +94,14 @@ class TrainSpec:
     max_steps: int | None = option("Steps at most", None, ge=1, le=10_000_000)
     batch: int = option("Rows, images or blocks of text in one step", 32, ge=1, le=65_536)
     lr: float = option("Highest learning rate", 1e-3, gt=0, le=10)
-    schedule: str = option("How the learning rate falls", "cosine", choices=("cosine", "linear", "constant"))
+    micro: int | None = option(
+        "Rows, images or blocks in memory at once; the gradients of a batch are summed", None, ge=1, le=65_536
+    )
+    schedule: str = option(
+        "How the learning rate falls; wsd keeps it, and lets it fall in the last fifth",
+        "cosine",
+        choices=("cosine", "linear", "constant", "wsd"),
+    )
     warmup: float = option("Share of the run in which the learning rate rises", 0.05, ge=0, le=1)
     weight_decay: float = option("Decay of weight matrices (AdamW)", 0.1, ge=0, le=10)
     clip: float | None = option("Largest gradient norm", 1.0, gt=0, le=1_000)
@@ -192,6 +199,8 @@ class Spec:
             del obj[part]
         obj["train"].pop("threads")
         obj["eval"].pop("slices")
+        if self.train.micro is None:
+            del obj["train"]["micro"]
         if self.data.clean == CleanSpec():
             del obj["data"]["clean"]
         for name in ("start", "learn_layers", "lora", "horizon"):

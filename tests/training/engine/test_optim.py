@@ -59,6 +59,7 @@ def test_state_of_another_net_is_refused() -> None:
     ("schedule", "expected"),
     [
         ("constant", [0.5, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
+        ("wsd", [0.5, 1, 1, 1, 1, 1, 1, 1, 1, 0.5]),
         ("linear", [0.5, 1, 1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125]),
     ],
 )
