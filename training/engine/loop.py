@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from training.engine import ordering
 from training.engine.errors import Stop, StopRequestedError
-from training.engine.optim import FlatAdamW, learning_rate
+from training.engine.optim import FlatOptimizer, learning_rate
 from training.engine.spec import Spec
 from training.engine.tasks.base import PARTS, Judged, Task, spaced
 from training.engine.team import Team
@@ -53,7 +53,7 @@ class Loop:
     ) -> None:
         self.spec, self.task, self.net, self.stop = spec, task, net, stop
         self.device, self.dtype, self.team = device, dtype, team or Team()
-        self.optimizer = FlatAdamW(net, spec.train.weight_decay, self.team)
+        self.optimizer = FlatOptimizer(net, spec.train.weight_decay, self.team, kind=spec.train.optimizer)
         self.state = TrainState()
         self.orders = self.team.zeros(3, dtype=torch.int64)
         self._buffers = self.team.zeros(sum(b.numel() for b in net.buffers()), dtype=torch.float64)

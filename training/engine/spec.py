@@ -103,7 +103,10 @@ class TrainSpec:
         choices=("cosine", "linear", "constant", "wsd"),
     )
     warmup: float = option("Share of the run in which the learning rate rises", 0.05, ge=0, le=1)
-    weight_decay: float = option("Decay of weight matrices (AdamW)", 0.1, ge=0, le=10)
+    optimizer: str = option(
+        "What steps the weights; sgd has a momentum of 0.9", "adamw", choices=("adamw", "adam", "sgd")
+    )
+    weight_decay: float = option("Decay of weight matrices; with adam and sgd part of the gradient", 0.1, ge=0, le=10)
     clip: float | None = option("Largest gradient norm", 1.0, gt=0, le=1_000)
     seed: int = option("Draws the first weights, the order and the dropout", 1, ge=0, le=MAX_SEED)
     dtype: str = option("Number format of the products", "auto", choices=("auto", "fp32", "bf16"))
@@ -201,6 +204,8 @@ class Spec:
         obj["eval"].pop("slices")
         if self.train.micro is None:
             del obj["train"]["micro"]
+        if self.train.optimizer == "adamw":
+            del obj["train"]["optimizer"]
         if self.data.clean == CleanSpec():
             del obj["data"]["clean"]
         for name in ("start", "learn_layers", "lora", "horizon"):

@@ -59,8 +59,9 @@ def test_stop_and_kill_change_nothing(variant: str, make_run: MakeRun) -> None:
     assert broken.of("done")[0]["metrics"] == whole.of("done")[0]["metrics"]
 
 
-def test_two_processes_stop_and_go_on_alike(make_run: MakeRun) -> None:
-    spec = tiny("causal-lm", resources={"cpus": 2})
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+def test_two_processes_stop_and_go_on_alike(optimizer: str, make_run: MakeRun) -> None:
+    spec = tiny("causal-lm", resources={"cpus": 2}, train__optimizer=optimizer)
     whole, broken = make_run("whole", spec), make_run("broken", spec)
     assert whole.go() == DONE, whole.log
     assert broken.go(kill_at(5, signal.SIGTERM)) == STOPPED, broken.log
