@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 NO_VERSION = "00000000-0000-0000-0000-000000000000"
 
@@ -19,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     command = commands.add_parser("predict", help="answer INPUT with a package, one JSON object a line")
     command.add_argument("package", type=Path)
     command.add_argument("input", type=Path, help="texts by line, JSON lines, an image or a folder of images")
+    _add_sampling(command.add_argument_group("how a language model writes on"))
     command = commands.add_parser("validate", help="say what is wrong with a spec for a dataset of this profile")
     command.add_argument("spec", type=Path)
     command.add_argument("profile", type=Path)
@@ -44,16 +46,45 @@ def _run(chosen: argparse.Namespace) -> int:
     return run(chosen.dir.resolve())
 
 
-def _predict(chosen: argparse.Namespace) -> int:
-    from training.engine.predict import Predictor, read_inputs  # loads torch
+def _add_sampling(group: Any) -> None:
+    group.add_argument("--tokens", type=int, help="tokens to write at most")
+    group.add_argument("--temperature", type=float, help="0 takes the likeliest token")
+    group.add_argument("--top-k", type=int, help="draw from so many likeliest tokens")
+    group.add_argument("--top-p", type=float, help="draw from the likeliest tokens that have this share together")
+    group.add_argument("--stop", action="append", metavar="WORD", help="end before this text; may be given again")
+    group.add_argument("--seed", type=int, help="draws the tokens; the same seed writes the same")
+    group.add_argument("--stream", action="store_true", help="print the text while it is written, instead of JSON")
 
+
+def _predict(chosen: argparse.Namespace) -> int:
+    from training.engine.generating import Sampling  # loads torch
+    from training.engine.predict import Predictor, read_inputs
+
+    names = ("tokens", "temperature", "top_k", "top_p", "stop", "seed")
+    asked = {name: getattr(chosen, name) for name in names if getattr(chosen, name) is not None}
     try:
-        for answer in Predictor(chosen.package)(read_inputs(chosen.input)):
-            print(json.dumps(answer, ensure_ascii=False))
+        inputs = read_inputs(chosen.input)
+        if "stop" in asked:
+            asked["stop"] = tuple(asked["stop"])
+        predictor = Predictor(chosen.package, Sampling(**asked) if asked else None)
+        if chosen.stream:
+            _stream(predictor, inputs)
+        else:
+            for answer in predictor(inputs):
+                print(json.dumps(answer, ensure_ascii=False))
     except (OSError, ValueError) as error:
         print(f"This cannot be answered: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _stream(predictor: Any, inputs: list[Any]) -> None:
+    """One input after the other, so that each text is whole; an empty line parts them."""
+    for number, text in enumerate(inputs):
+        print("\n\n" * bool(number) + str(text), end="", flush=True)
+        for _, piece in predictor.stream([text]):
+            print(piece, end="", flush=True)
+    print()
 
 
 def _validate(chosen: argparse.Namespace) -> int:

@@ -63,6 +63,11 @@ class Arch:
     parts: Callable[[Shape], int] = lambda shape: shape.layers  # of which the last ones can learn while others do not
     least_image: Callable[[Shape], int] = lambda shape: 1
 
+    @property
+    def lora(self) -> bool:
+        """Whether it can learn low-rank changes beside its weights: it is made of linear maps, as transformers are."""
+        return "heads" in self.settings
+
     def learnable(self, shape: Shape) -> range:
         """How many of the last parts can be told to learn, beside the head."""
         return range(0 if self.head else 1, self.parts(shape) + 1)

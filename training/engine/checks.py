@@ -37,7 +37,7 @@ def validate(spec: Spec, profile: Profile, start: Spec | None = None) -> list[Is
     if kind not in task.kinds:
         params = {"task": spec.task, "kinds": " or ".join(task.kinds), "kind": kind}
         return _sorted([*issues, make_issue("data.dataset_version", "kind_unfit", **params)])
-    issues += _columns(spec, profile) + _clean(spec, profile) + _beside(spec, profile)
+    issues += _columns(spec, profile) + _slices(spec, profile) + _clean(spec, profile) + _beside(spec, profile)
     if not any(issue.level == "error" for issue in issues):
         issues += _classes(spec, profile) if task.classes else []
         issues += _labels(spec, profile) if spec.task == "multi-label-classification" else []
@@ -115,6 +115,15 @@ def _columns(spec: Spec, profile: Profile) -> list[Issue]:
             params = {"missing": found["missing"], "rows": profile.get("rows"), "column": name}
             issues.append(make_issue(path, "column_missing_values", "warning", **params))
     return issues
+
+
+def _slices(spec: Spec, profile: Profile) -> list[Issue]:
+    names = ", ".join(str(c.get("name")) for c in (profile.get("columns") or [])[:20])
+    return [
+        make_issue(f"eval.slices.{number}", "column_absent", column=name, columns=names)
+        for number, name in enumerate(spec.eval.slices)
+        if column(profile, name) is None
+    ]
 
 
 def _classes(spec: Spec, profile: Profile) -> list[Issue]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from training.engine import ordering
 from training.engine.errors import Stop, StopRequestedError
-from training.engine.optim import FlatAdamW, learning_rate
+from training.engine.optim import FlatOptimizer, learning_rate
 from training.engine.spec import Spec
 from training.engine.tasks.base import PARTS, Judged, Task, spaced
 from training.engine.team import Team
@@ -53,7 +53,7 @@ class Loop:
     ) -> None:
         self.spec, self.task, self.net, self.stop = spec, task, net, stop
         self.device, self.dtype, self.team = device, dtype, team or Team()
-        self.optimizer = FlatAdamW(net, spec.train.weight_decay, self.team)
+        self.optimizer = FlatOptimizer(net, spec.train.weight_decay, self.team, kind=spec.train.optimizer)
         self.state = TrainState()
         self.orders = self.team.zeros(3, dtype=torch.int64)
         self._buffers = self.team.zeros(sum(b.numel() for b in net.buffers()), dtype=torch.float64)
@@ -130,15 +130,19 @@ class Loop:
         step, rank = self.state.step, self.team.rank
         epoch, rows = self.task.rows_at(step)
         mine = rows[rank :: self.team.ranks]
-        loss = torch.zeros((), device=self.device)
+        loss, units = torch.zeros((), device=self.device), 0
         # All chance comes from (seed, step, member): a resume needs no memory of the generator.
         torch.manual_seed(ordering.seed_of(self.spec.train.seed, step, rank))
-        if len(mine):
-            batch = self.task.train_batch(mine, epoch, ordering.seed_of(self.spec.train.seed, step, rank, 1))
+        at_once = -(-(self.spec.train.micro or len(rows)) // self.team.ranks)
+        for place, start in enumerate(range(0, len(mine), at_once), 1):
+            part = mine[start : start + at_once]
+            batch = self.task.train_batch(part, epoch, ordering.seed_of(self.spec.train.seed, step, rank, place))
             with self.autocast():
-                loss = self.task.loss(self.net, batch) * (len(mine) / len(rows))
-            loss.backward()
-            self.units += self.task.units(batch) * len(rows) // len(mine)
+                share = self.task.loss(self.net, batch) * (len(part) / len(rows))
+            share.backward()
+            loss += share.detach()
+            units += self.task.units(batch)
+        self.units += units * len(rows) // max(1, len(mine))
         self.lr = learning_rate(step, self.steps, self.spec.train)
         good, total = self.optimizer.step(self.lr, self.spec.train.clip, loss)
         self.state.step += 1

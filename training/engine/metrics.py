@@ -9,6 +9,7 @@ import numpy as np
 from training.engine.ordering import generator
 
 DRAWS = 1_000
+CURVE_POINTS = 60
 
 
 def confusion(truth: np.ndarray, guess: np.ndarray, classes: int) -> np.ndarray:
@@ -73,6 +74,45 @@ def calibration(right: np.ndarray, surety: np.ndarray) -> dict[str, Any]:
             found["accuracy"] = round(float(right[own].mean()), 6)
             error += own.mean() * abs(surety[own].mean() - right[own].mean())
     return {"ece": round(float(error), 6), "bins": bins}
+
+
+def ranking(truth: np.ndarray, scores: np.ndarray) -> dict[str, Any] | None:
+    """How well scores put the true ones first: areas and curves, as scikit-learn; None when all or none are true.
+
+    `roc`: [share of the false ones above a threshold, share of the true ones]; `pr`: [recall, precision].
+    """
+    positives, negatives = int(truth.sum()), int((~truth).sum())
+    if not positives or not negatives:
+        return None
+    order = np.argsort(-scores, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)  # equal scores share a threshold
+    hits = np.cumsum(truth[order])[last]
+    above = last + 1
+    recall, precision, wrong = hits / positives, hits / above, (above - hits) / negatives
+    roc = np.vstack([[0.0, 0.0], np.column_stack([wrong, recall])])
+    steps = np.diff(recall, prepend=0.0)
+    return {
+        "rows": positives,
+        "roc_auc": round(float(np.trapezoid(roc[:, 1], roc[:, 0])), 6),
+        "average_precision": round(float((steps * precision).sum()), 6),
+        "roc": _thinned(roc),
+        "pr": _thinned(np.vstack([[0.0, precision[0]], np.column_stack([recall, precision])])),
+    }
+
+
+def rankings(truth: np.ndarray, scores: np.ndarray, labels: list[str]) -> dict[str, Any]:
+    """`ranking` of each label (items, labels), and the means over those that have one."""
+    each = {label: ranking(truth[:, n].astype(bool), scores[:, n]) for n, label in enumerate(labels)}
+    found = {label: one for label, one in each.items() if one is not None}
+    names = ("roc_auc", "average_precision") if found else ()
+    return {name: round(float(np.mean([one[name] for one in found.values()])), 6) for name in names} | {"labels": found}
+
+
+def _thinned(points: np.ndarray) -> list[list[float]]:
+    """At most CURVE_POINTS of the points of a curve, its ends among them."""
+    if len(points) > CURVE_POINTS:
+        points = points[np.unique(np.linspace(0, len(points) - 1, CURVE_POINTS).round().astype(int))]
+    return np.round(points, 4).tolist()
 
 
 def label_sums(truth: np.ndarray, guess: np.ndarray, nats: np.ndarray) -> np.ndarray:

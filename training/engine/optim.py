@@ -1,4 +1,4 @@
-"""AdamW over flat buffers: one fused step, one norm, one zeroing for the whole net.
+"""AdamW, Adam and SGD over flat buffers: one fused step, one norm, one zeroing for the whole net.
 
 torch.optim is avoided on purpose: its first step imports torch._dynamo, which costs seconds at every start.
 """
@@ -16,16 +16,18 @@ from training.engine.team import Team
 
 ALIGN = 16
 BETA1, BETA2, EPS = 0.9, 0.99, 1e-8
+MOMENTUM = 0.9  # of SGD
+WSD_FALL = 0.2
 
 
-class FlatAdamW:
+class FlatOptimizer:
     """Moves the parameters of a net into flat buffers and steps them, each member of the team a share of them.
 
     Matrices decay; vectors (norms, biases) do not, and come second. Padding between parameters stays zero.
     """
 
-    def __init__(self, net: nn.Module, weight_decay: float, team: Team | None = None) -> None:
-        self.team = team or Team()
+    def __init__(self, net: nn.Module, weight_decay: float, team: Team | None = None, *, kind: str = "adamw") -> None:
+        self.team, self.kind = team or Team(), kind
         named = [(name, p) for name, p in net.named_parameters() if p.requires_grad]
         groups = [[(n, p) for n, p in named if p.dim() >= 2], [(n, p) for n, p in named if p.dim() < 2]]
         self.layout = _layout(groups)
@@ -81,28 +83,22 @@ class FlatAdamW:
         self.steps += good
         bad = (~good).float()
         for part, decay in self._parts:
-            torch._fused_adamw_(
-                [self.weights[part]],
-                [grads[part]],
-                [self.mean[part]],
-                [self.square[part]],
-                [],
-                [self.steps],
-                lr=lr,
-                beta1=BETA1,
-                beta2=BETA2,
-                weight_decay=decay,
-                eps=EPS,
-                amsgrad=False,
-                maximize=False,
-                grad_scale=scale,
-                found_inf=bad,
-            )
+            self._update(part, grads[part], lr=lr, weight_decay=decay, grad_scale=scale, found_inf=bad)
         grads[mine].zero_()
         if team.rank:
             self.all_grads[team.rank].zero_()
         team.meet()
         return good, total
+
+    def _update(self, part: slice, grads: Tensor, **words: Any) -> None:
+        weights, means = [self.weights[part]], [self.mean[part]]
+        if self.kind == "sgd":  # the mean is its momentum, which begins at nothing
+            momentum: dict[str, Any] = {"momentum": MOMENTUM, "dampening": 0.0, "nesterov": False}
+            torch._fused_sgd_(weights, [grads], means, **momentum, is_first_step=False, maximize=False, **words)
+            return
+        step: Any = torch._fused_adamw_ if self.kind == "adamw" else torch._fused_adam_
+        moments: dict[str, Any] = {"beta1": BETA1, "beta2": BETA2, "eps": EPS, "amsgrad": False}
+        step(weights, [grads], means, [self.square[part]], [], [self.steps], **moments, maximize=False, **words)
 
     def state(self) -> dict[str, Any]:
         """What a resume needs, as tensors and plain types."""
@@ -134,5 +130,8 @@ def learning_rate(step: int, steps: int, train: TrainSpec) -> float:
         return train.lr * (step + 1) / warm
     if train.schedule == "constant":
         return train.lr
+    if train.schedule == "wsd":  # warm-up, stable, decay: Hu et al. 2024
+        fall = max(1, round(WSD_FALL * steps))
+        return train.lr * min(1.0, (steps - step) / fall)
     gone = (step - warm) / max(1, steps - warm)
     return train.lr * (0.5 * (1 + math.cos(math.pi * gone)) if train.schedule == "cosine" else 1 - gone)

@@ -174,7 +174,7 @@ model-index:
 |---|---|---|
 {rows}
 
-95 % interval of {primary}, by bootstrap: {low:.4g} to {high:.4g}.
+95 % interval of {primary}, by bootstrap: {low:.4g} to {high:.4g}.{_probed(results)}
 
 ## Data
 
@@ -200,11 +200,21 @@ Draft, to be completed by the authors: who may use this model, and for what.
 """
 
 
+def _probed(results: dict[str, Any]) -> str:
+    probed, primary = results.get("probe"), results["primary"]
+    if not probed:
+        return ""
+    value = f"{probed['metrics'][primary]:.4g}"
+    return f" A linear answer to the frozen features of the model it was trained from ({probed['kind']}): {value}."
+
+
 def _origin(spec: Spec, resolved: dict[str, Any]) -> str:
     if spec.model.start is None:
         return "Trained from random weights."
     held = spec.model.learn_layers
     learnt = "" if held is None else f" Only the last {held} layers and the head were trained."
+    if spec.model.lora is not None:
+        learnt = f" Low-rank changes (LoRA, rank {spec.model.lora}) and the head were trained, and merged."
     return f"Trained from model version {spec.model.start} (manifest {resolved['start_manifest_sha256']}).{learnt}"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from training.engine.errors import Stop
+from training.engine.generating import Sampling
 from training.engine.package import load_net
 from training.engine.registry import task_module
 from training.engine.spec import Spec
@@ -20,18 +21,39 @@ IMAGES = (".png", ".jpg", ".jpeg", ".webp")
 class Predictor:
     """A package, checked against its manifest and ready to answer. Raises ValueError when a file is not as listed."""
 
-    def __init__(self, package: Path) -> None:
+    def __init__(self, package: Path, sampling: Sampling | None = None) -> None:
         self.net = load_net(package)
         spec = Spec.from_text((package / "spec.json").read_bytes())
         self.task: Task = task_module(spec.task).Task(spec, Stop())
+        self.writes = spec.task == "causal-lm"
+        if sampling is not None:
+            self._must_write()
+            self.task.sampling = sampling  # type: ignore[attr-defined]
         self.task.open_package(package, json.loads((package / "config.json").read_bytes()))
 
     def __call__(self, inputs: list[Any]) -> Iterator[dict[str, Any]]:
         """An answer for each input, in order: texts, paths of images, or series of numbers, whatever the task reads."""
         for start in range(0, len(inputs), AT_ONCE):
+            if self.writes:
+                self.task.first_input = start  # type: ignore[attr-defined]
             with torch.inference_mode():
                 answers = self.task.predict(self.net, inputs[start : start + AT_ONCE])
             yield from answers
+
+    def stream(self, inputs: list[str]) -> Iterator[tuple[int, str]]:
+        """(number of the input, piece of text) while a language model writes on from all of them side by side.
+
+        Raises ValueError.
+        """
+        self._must_write()
+        for start in range(0, len(inputs), AT_ONCE):
+            self.task.first_input = start  # type: ignore[attr-defined]
+            for row, piece in self.task.stream(self.net, inputs[start : start + AT_ONCE]):  # type: ignore[attr-defined]
+                yield start + row, piece
+
+    def _must_write(self) -> None:
+        if not self.writes:
+            raise ValueError("only a language model writes on; leave out how it should write")
 
 
 def read_inputs(path: Path) -> list[Any]:

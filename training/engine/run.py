@@ -14,7 +14,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from training.engine import checkpoint, device, listeners, package, prepare, protocol, report, start
+from training.engine import (
+    adapting,
+    checkpoint,
+    device,
+    listeners,
+    package,
+    prepare,
+    probe,
+    protocol,
+    report,
+    slicing,
+    start,
+)
 from training.engine.checkpoint import Owner
 from training.engine.errors import EngineError, Stop, StopRequestedError
 from training.engine.events import EventLog, finite
@@ -168,6 +180,8 @@ class _Attempt:
         if self.start is not None:
             start.take_over(net, self.start, self.task.answers)
             start.freeze(net, self.spec.model.arch, self.spec.model.learn_layers)
+            if self.spec.model.lora is not None:
+                adapting.adapt(net, self.spec.model.arch, self.spec.model.lora)
         net = net.to(self.device)
         self.dtype = device.choose_dtype(self.spec, self.device)
         loop = Loop(
@@ -179,13 +193,14 @@ class _Attempt:
             device=self.device,
             team=self.team,
         )
+        self.parameters = parameters_of(net)
         self.events.emit(
             "start",
             pid=os.getpid(),
             versions=device.versions(),
             device=device.device_name(self.device),
             threads=torch.get_num_threads() * self.team.ranks,
-            parameters=parameters_of(net),
+            parameters=self.parameters,
         )
         return loop
 
@@ -225,11 +240,13 @@ class _Attempt:
         judged = loop.judge("test")
         loop.team.dismiss()
         test = self.task.report(judged, final=True)
+        adapting.merge(loop.net)
         with loop.judging() as net:
             samples = list(self.task.samples(net, judged, spec.eval.samples, state.step))
         for sample in samples:
             self.events.emit("sample", step=weights_step, **sample)
         name, trivial = self.task.baseline()
+        probed = self._probe()
         self.stop.check()
         self.events.emit("phase", phase="package", total=None)
         results = {
@@ -240,6 +257,8 @@ class _Attempt:
             "test": test.values,
             "interval": test.interval,
             "baseline": {"name": name, "metrics": trivial},
+            "probe": probed,
+            "slices": slicing.slices_of(spec.eval.slices, self.inputs.data, self.task, judged),
             "valid_best": state.best,
             "ended_early": state.ended_early,
             "detail": test.detail,
@@ -265,6 +284,14 @@ class _Attempt:
         }
         _write_result(self.folder, {"outcome": "done", **final})
         self.events.emit("done", **final)
+
+    def _probe(self) -> dict[str, Any] | None:
+        """What a linear answer to the frozen features of the start scores."""
+        if self.start is None:
+            return None
+        net = net_module(self.spec.model.arch).build(self.spec.shape, self.task.sizes)
+        start.take_over(net, self.start, self.task.answers)
+        return probe.probe_of(self.task, net.to(self.device).eval())
 
     def _take_best(self, loop: Loop) -> int:
         """Load the weights of the best checkpoint, when there is a better one than the last; returns their step."""
@@ -299,7 +326,7 @@ class _Attempt:
             "sizes": dataclasses.asdict(self.task.sizes),
             "shape": dataclasses.asdict(self.spec.shape),
             "start_manifest_sha256": self.inputs.start.manifest_sha256 if self.inputs.start else None,
-            "parameters": parameters_of(loop.net),
+            "parameters": self.parameters,
         }
 
 

@@ -145,7 +145,7 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
     flops = float(facts.flops) * per_item * batch * steps
     # Ten evaluations of at most a tenth of the data add about a tenth of the forward passes.
     flops *= 1.1
-    memory = 16 * facts.parameters + facts.activation_bytes * per_item * batch + 350e6
+    memory = 16 * facts.parameters + facts.activation_bytes * per_item * min(batch, spec.train.micro or batch) + 350e6
     threads = spec.train.threads or spec.resources.cpus
     rate = arch.core_flops * min(threads, 16) ** 0.9
     seconds = STARTUP_S + flops / rate + steps * 0.002

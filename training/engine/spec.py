@@ -70,6 +70,12 @@ class ModelSpec:
     learn_layers: int | None = option(
         "With a start: how many of the last layers learn, beside the head; otherwise all", None, ge=0, le=96
     )
+    lora: int | None = option(
+        "With a start: rank of the low-rank changes that learn, beside the head, instead of the weights",
+        None,
+        ge=1,
+        le=256,
+    )
     layers: int | None = option("Layers; for nets in stages, blocks in each of them", None, ge=1, le=96)
     heads: int | None = option("Attention heads in each layer", None, ge=1, le=128)
     width: int | None = option("Numbers that represent one token or place", None, ge=8, le=16_384)
@@ -88,9 +94,19 @@ class TrainSpec:
     max_steps: int | None = option("Steps at most", None, ge=1, le=10_000_000)
     batch: int = option("Rows, images or blocks of text in one step", 32, ge=1, le=65_536)
     lr: float = option("Highest learning rate", 1e-3, gt=0, le=10)
-    schedule: str = option("How the learning rate falls", "cosine", choices=("cosine", "linear", "constant"))
+    micro: int | None = option(
+        "Rows, images or blocks in memory at once; the gradients of a batch are summed", None, ge=1, le=65_536
+    )
+    schedule: str = option(
+        "How the learning rate falls; wsd keeps it, and lets it fall in the last fifth",
+        "cosine",
+        choices=("cosine", "linear", "constant", "wsd"),
+    )
     warmup: float = option("Share of the run in which the learning rate rises", 0.05, ge=0, le=1)
-    weight_decay: float = option("Decay of weight matrices (AdamW)", 0.1, ge=0, le=10)
+    optimizer: str = option(
+        "What steps the weights; sgd has a momentum of 0.9", "adamw", choices=("adamw", "adam", "sgd")
+    )
+    weight_decay: float = option("Decay of weight matrices; with adam and sgd part of the gradient", 0.1, ge=0, le=10)
     clip: float | None = option("Largest gradient norm", 1.0, gt=0, le=1_000)
     seed: int = option("Draws the first weights, the order and the dropout", 1, ge=0, le=MAX_SEED)
     dtype: str = option("Number format of the products", "auto", choices=("auto", "fp32", "bf16"))
@@ -105,6 +121,7 @@ class EvalSpec:
     every_steps: int | None = option("Steps between evaluations; otherwise ten in a run", None, ge=1, le=10_000_000)
     samples: int = option("Examples to show at the end", 4, ge=0, le=32)
     primary: str | None = option("Metric that decides; otherwise the first of the task", None, choices=METRICS)
+    slices: tuple[str, ...] = option("Columns for each of whose values the result is told", factory=tuple, max_items=3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,9 +201,14 @@ class Spec:
         for part in ("keep", "limits", "resources"):
             del obj[part]
         obj["train"].pop("threads")
+        obj["eval"].pop("slices")
+        if self.train.micro is None:
+            del obj["train"]["micro"]
+        if self.train.optimizer == "adamw":
+            del obj["train"]["optimizer"]
         if self.data.clean == CleanSpec():
             del obj["data"]["clean"]
-        for name in ("start", "learn_layers", "horizon"):
+        for name in ("start", "learn_layers", "lora", "horizon"):
             # Specs from before there were these keep their identity, and their runs can be resumed.
             if obj["model"][name] is None:
                 del obj["model"][name]
@@ -251,6 +273,11 @@ def contradictions(spec: Spec) -> list[Issue]:
     for role, name in columns.items():
         if role != "text" and name in [columns.get("text"), *(columns[other] for other in columns if other < role)]:
             issues.append(make_issue(f"data.columns.{role}", "column_same", column=name))
+    for number, name in enumerate(spec.eval.slices):
+        if task.unit != "rows":
+            issues.append(make_issue(f"eval.slices.{number}", "slices_unfit", task=spec.task))
+        elif name in spec.eval.slices[:number]:
+            issues.append(make_issue(f"eval.slices.{number}", "column_same", column=name))
     clean = spec.data.clean
     if clean != CleanSpec() and not task.tokenizer:
         issues.append(make_issue("data.clean", "clean_unused", task=spec.task))
@@ -271,6 +298,13 @@ def contradictions(spec: Spec) -> list[Issue]:
         elif spec.model.learn_layers not in (counts := arch.learnable(shape)):
             params = {"count": spec.model.learn_layers, "choices": ", ".join(map(str, counts))}
             issues.append(make_issue("model.learn_layers", "learn_count", **params))
+    if spec.model.lora is not None:
+        if spec.model.start is None:
+            issues.append(make_issue("model.lora", "lora_without_start"))
+        elif spec.model.learn_layers is not None:
+            issues.append(make_issue("model.lora", "lora_with_layers"))
+        elif not arch.lora:
+            issues.append(make_issue("model.lora", "lora_unfit", arch=spec.model.arch))
     if shape.heads is not None and shape.width % shape.heads:
         issues.append(make_issue("model.heads", "heads_width", width=shape.width, heads=shape.heads))
     if shape.patch is not None and shape.image is not None and shape.image % shape.patch:

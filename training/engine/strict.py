@@ -64,6 +64,7 @@ def option(
     choices: tuple[str, ...] | None = None,
     pattern: str | None = None,
     max_chars: int = 200,
+    max_items: int = 10,
 ) -> Any:
     """A dataclass field with its one-line meaning and its bounds; read by `read` and by `schema`."""
     metadata = {
@@ -75,6 +76,7 @@ def option(
         "choices": choices,
         "pattern": pattern,
         "max_chars": max_chars,
+        "max_items": max_items,
     }
     if factory is not dataclasses.MISSING:
         return dataclasses.field(default_factory=factory, metadata=metadata)
@@ -199,6 +201,8 @@ def _read_value(kind: Any, value: Any, meta: typing.Mapping[str, Any], path: str
         return _read_object(typing.cast(type, kind), value, path, issues)
     if typing.get_origin(kind) is dict:
         return _read_texts(value, meta, path, issues)
+    if typing.get_origin(kind) is tuple:
+        return _read_list(value, meta, path, issues)
     if kind is Any or kind is dict:
         return value
     if kind is bool:
@@ -270,9 +274,24 @@ def _read_texts(value: Any, meta: typing.Mapping[str, Any], path: str, issues: l
     return dict(value)
 
 
+def _read_list(value: Any, meta: typing.Mapping[str, Any], path: str, issues: list[Issue]) -> Any:
+    """A short list of texts."""
+    if not isinstance(value, list):
+        issues.append(make_issue(path, "wrong_type", expected="a list", got=kind_of(value)))
+        return value
+    if len(value) > meta["max_items"]:
+        issues.append(make_issue(path, "list_long", limit=meta["max_items"]))
+        return ()
+    for number, text in enumerate(value):
+        _read_text(text, meta, f"{path}.{number}", issues)
+    return tuple(value)
+
+
 def plain(value: Any) -> Any:
     """A dataclass as JSON types; whole numbers in float fields become floats, so that equal specs write equal bytes."""
     if not dataclasses.is_dataclass(value):
+        if isinstance(value, tuple):
+            return list(value)
         return dict(value) if isinstance(value, dict) else value
     hints = typing.get_type_hints(type(value))
     result = {}
@@ -314,6 +333,9 @@ def _schema_of(kind: Any, field: dataclasses.Field) -> dict[str, Any]:
         text = {"type": "string", "minLength": 1, "maxLength": meta["max_chars"]}
         names = dict.fromkeys(meta["choices"], text)
         entry = {"type": "object", "additionalProperties": False, "properties": names}
+    elif typing.get_origin(kind) is tuple:
+        text = {"type": "string", "minLength": 1, "maxLength": meta["max_chars"]}
+        entry = {"type": "array", "items": text, "maxItems": meta["max_items"], "default": []}
     else:
         name = {int: "integer", float: "number", bool: "boolean", str: "string"}[kind]
         entry = {"type": [name, "null"] if nullable else name}

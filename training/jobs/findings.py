@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from registry.catalog.metrics import metric_label
 from training.engine.contract import EVENTS_FILE, PACKAGE_DIR
 from training.runner.events import read_events
 
 SAMPLES_SHOWN = 8
 CLASSES_SHOWN = 30
+CURVES_SHOWN = 6
 TAIL_BYTES = 1 << 20
 METRICS_FILE = "metrics.json"
 METRICS_MAX_BYTES = 4 << 20
@@ -25,6 +27,9 @@ class Findings:
     step: int | None = None
     confusion: dict[str, Any] | None = None
     interval: tuple[float, float] | None = None
+    ranking: dict[str, Any] | None = None
+    slices: list[dict[str, Any]] = field(default_factory=list)
+    probe: float | None = None  # primary metric of a linear answer to the frozen features of the start
 
 
 def findings_of(run_dir: Path, *, samples: bool) -> Findings:
@@ -37,6 +42,12 @@ def findings_of(run_dir: Path, *, samples: bool) -> Findings:
         samples=shown,
         step=shown[-1].get("step") if shown else None,
         confusion=_confusion(detail),
+        ranking=_ranking(detail),
+        slices=[
+            {"column": column, "label": metric_label(found["metric"]), **found}
+            for column, found in (results.get("slices") or {}).items()
+        ],
+        probe=((results.get("probe") or {}).get("metrics") or {}).get(results.get("primary")),
         interval=(interval[0], interval[1]) if isinstance(interval, list) and len(interval) == 2 else None,
     )
 
@@ -57,6 +68,21 @@ def _confusion(detail: dict[str, Any]) -> dict[str, Any] | None:
     if not 2 <= len(labels) <= CLASSES_SHOWN or len(matrix) != len(labels):
         return None
     return {"labels": labels, "matrix": matrix}
+
+
+def _ranking(detail: dict[str, Any]) -> dict[str, Any] | None:
+    """Areas and curves of the commonest labels; a curve as the points of a line in a square of 100."""
+    found = detail.get("ranking") or {}
+    labels = sorted((found.get("labels") or {}).items(), key=lambda entry: -entry[1]["rows"])
+    if not labels:
+        return None
+    rows = [{"label": name, **one, "roc": _line(one["roc"]), "pr": _line(one["pr"])} for name, one in labels]
+    areas = {name: found[name] for name in ("roc_auc", "average_precision")}
+    return areas | {"rows": rows[:CURVES_SHOWN], "more": max(0, len(rows) - CURVES_SHOWN)}
+
+
+def _line(points: list[list[float]]) -> str:
+    return " ".join(f"{100 * x:.1f},{100 - 100 * y:.1f}" for x, y in points)
 
 
 def _samples(path: Path) -> list[dict[str, Any]]:

@@ -182,6 +182,8 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "lr": ("train", "lr"),
     "minutes": ("limits", "minutes"),
     "learn_layers": ("model", "learn_layers"),
+    "lora": ("model", "lora"),
+    "slices": ("eval", "slices"),
 }
 ROLE_FIELDS = {"text_column": "text", "label_column": "label", "value_column": "value", "target_column": "target"}
 FROM_START = ("arch", "size", "tokenizer", "vocab")  # come with the model that a job starts from
@@ -218,6 +220,16 @@ class EssentialForm(_DraftForm):
         empty_value=None,
         help_text=_("What is held still costs no memory for its gradients, and stays as it was."),
     )
+    lora = forms.IntegerField(
+        label=_("Low-rank changes (LoRA)"),
+        required=False,
+        help_text=_("Their rank, for example 8: only they and the head learn. Empty: the weights themselves learn."),
+    )
+    slices = forms.MultipleChoiceField(
+        label=_("Results for each value of"),
+        required=False,
+        help_text=_("At most three columns, for example a region or a device: whom does the model serve worse?"),
+    )
     base = forms.CharField(widget=forms.HiddenInput, max_length=100_000)
 
     def __init__(
@@ -247,6 +259,10 @@ class EssentialForm(_DraftForm):
                 self._choices(name, columns)
             else:
                 del self.fields[name]
+        if tabular and facts.unit == "rows":
+            self._choices("slices", columns)
+        else:
+            del self.fields["slices"]
         if not facts.tokenizer:
             del self.fields["tokenizer"], self.fields["vocab"]
         self._choices("arch", [(arch, ARCH_WORDS.get(arch, ARCHS[arch].title)) for arch in facts.archs])
@@ -256,11 +272,13 @@ class EssentialForm(_DraftForm):
     def _go_on_from(self, start: ModelVersion | None) -> None:
         """Of a start the net and the tokenizer are known; what is left to say is how much of it learns."""
         if start is None:
-            del self.fields["learn_layers"]
+            del self.fields["learn_layers"], self.fields["lora"]
             return
         for name in FROM_START:
             self.fields.pop(name, None)
         spec = spec_of(start)
+        if not ARCHS[spec.model.arch].lora:
+            del self.fields["lora"]
         parts = [
             (n, ngettext("the last layer and the head", "the last %(n)s layers and the head", n) % {"n": n})
             if n
@@ -288,7 +306,9 @@ class EssentialForm(_DraftForm):
 
     def place_of(self, fault: Fault, field: str | None) -> str | None:
         path = tuple(fault.path.removeprefix("spec.").split("."))
-        found = next((name for name, place in ESSENTIALS.items() if place == path and name in self.fields), None)
+        found = next(
+            (name for name, place in ESSENTIALS.items() if path[: len(place)] == place and name in self.fields), None
+        )
         return found or super().place_of(fault, field)
 
 

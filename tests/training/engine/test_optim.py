@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from training.engine.optim import BETA1, BETA2, EPS, FlatAdamW, learning_rate
+from training.engine.optim import BETA1, BETA2, EPS, MOMENTUM, FlatOptimizer, learning_rate
 from training.engine.spec import TrainSpec
 
 
@@ -14,13 +14,18 @@ def net_of() -> torch.nn.Sequential:
     return torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Tanh(), torch.nn.LayerNorm(7), torch.nn.Linear(7, 3))
 
 
-def test_steps_equal_those_of_torch() -> None:
+@pytest.mark.parametrize("kind", ["adamw", "adam", "sgd"])
+def test_steps_equal_those_of_torch(kind: str) -> None:
     ours, theirs = net_of(), net_of()
-    flat = FlatAdamW(ours, 0.1)
+    flat = FlatOptimizer(ours, 0.1, kind=kind)
     matrices = [p for p in theirs.parameters() if p.dim() >= 2]
     vectors = [p for p in theirs.parameters() if p.dim() < 2]
     groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
-    plain = torch.optim.AdamW(groups, lr=1e-2, betas=(BETA1, BETA2), eps=EPS)
+    plain: torch.optim.Optimizer = {
+        "adamw": lambda: torch.optim.AdamW(groups, lr=1e-2, betas=(BETA1, BETA2), eps=EPS),
+        "adam": lambda: torch.optim.Adam(groups, lr=1e-2, betas=(BETA1, BETA2), eps=EPS),
+        "sgd": lambda: torch.optim.SGD(groups, lr=1e-2, momentum=MOMENTUM),
+    }[kind]()
     for step in range(5):
         x = torch.randn(4, 5, generator=torch.Generator().manual_seed(step)) * 5
         loss = ours(x).square().mean()
@@ -34,23 +39,24 @@ def test_steps_equal_those_of_torch() -> None:
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
 
 
-def test_step_that_is_no_number_changes_nothing() -> None:
+@pytest.mark.parametrize("kind", ["adamw", "adam", "sgd"])
+def test_step_that_is_no_number_changes_nothing(kind: str) -> None:
     net = net_of()
-    flat = FlatAdamW(net, 0.1)
+    flat = FlatOptimizer(net, 0.1, kind=kind)
     before = copy.deepcopy(net.state_dict())
     loss = net(torch.full((1, 5), float("nan"))).sum()
     loss.backward()
     good, _ = flat.step(1e-2, 1.0, loss)
     assert not good
     assert flat.steps == 0
-    assert not flat.all_grads.any()
+    assert not flat.all_grads.any() and not flat.mean.any()
     for name, tensor in net.state_dict().items():
         assert torch.equal(tensor, before[name])
 
 
 def test_state_of_another_net_is_refused() -> None:
-    flat = FlatAdamW(net_of(), 0.1)
-    other = FlatAdamW(torch.nn.Linear(5, 7), 0.1)
+    flat = FlatOptimizer(net_of(), 0.1)
+    other = FlatOptimizer(torch.nn.Linear(5, 7), 0.1)
     assert flat.load(flat.state())
     assert not flat.load(other.state())
 
@@ -59,6 +65,7 @@ def test_state_of_another_net_is_refused() -> None:
     ("schedule", "expected"),
     [
         ("constant", [0.5, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
+        ("wsd", [0.5, 1, 1, 1, 1, 1, 1, 1, 1, 0.5]),
         ("linear", [0.5, 1, 1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125]),
     ],
 )

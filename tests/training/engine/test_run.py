@@ -70,11 +70,39 @@ def test_stop_and_kill_change_nothing(variant: str, make_run: MakeRun) -> None:
     assert broken.of("done")[0]["metrics"] == whole.of("done")[0]["metrics"]
 
 
-def test_two_processes_stop_and_go_on_alike(make_run: MakeRun) -> None:
-    spec = tiny("causal-lm", resources={"cpus": 2})
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+def test_two_processes_stop_and_go_on_alike(optimizer: str, make_run: MakeRun) -> None:
+    spec = tiny("causal-lm", resources={"cpus": 2}, train__optimizer=optimizer)
     whole, broken = make_run("whole", spec), make_run("broken", spec)
     assert whole.go() == DONE, whole.log
     assert broken.go(kill_at(5, signal.SIGTERM)) == STOPPED, broken.log
+    assert broken.resume() == DONE, broken.log
+    assert (broken.curve, broken.weights) == (whole.curve, whole.weights)
+
+
+def test_pieces_of_a_batch_sum_up_to_it(make_run: MakeRun) -> None:
+    """Never more than three rows of eight at once, and the same losses; a stop in the middle changes nothing."""
+
+    def before(fail: int = 0) -> None:
+        from training.engine.tasks import causal_lm
+
+        inner = causal_lm.Task.train_batch
+
+        def call(self, rows, epoch, seed):  # type: ignore[no-untyped-def]
+            assert len(rows) <= 3
+            return inner(self, rows, epoch, seed)
+
+        causal_lm.Task.train_batch = call  # type: ignore[method-assign]
+        if fail:
+            kill_at(fail, signal.SIGTERM)()
+
+    spec = tiny("causal-lm", model__dropout=0.0, train__micro=3)
+    plain, whole, broken = make_run("plain", tiny("causal-lm", model__dropout=0.0)), *map(make_run, "wb", (spec, spec))
+    assert plain.go() == whole.go(before) == DONE, whole.log
+    losses = [{k: v for k, v in run.curve.items() if k.endswith("loss")} for run in (whole, plain)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert whole.weights != plain.weights  # summed in another order
+    assert broken.go(lambda: before(5)) == STOPPED, broken.log
     assert broken.resume() == DONE, broken.log
     assert (broken.curve, broken.weights) == (whole.curve, whole.weights)
 

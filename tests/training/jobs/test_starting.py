@@ -136,6 +136,19 @@ def test_the_page_offers_the_start_and_asks_how_much_of_it_learns(covered, start
     assert str(start) in client.get(job.get_absolute_url()).content.decode()
 
 
+def test_low_rank_changes_are_asked_for_on_the_page(covered, start, other, client):
+    client.force_login(covered.engineer)
+    address = f"{reverse('training:job_new')}?version={other.pk}&task=causal-lm"
+    assert 'name="lora"' not in client.get(address).content.decode()
+    form = client.get(f"{address}&start={start.pk}").context["form"]
+    data = {name: form[name].value() for name in form.fields} | {"name": "Third", "lora": "8", "learn_layers": "1"}
+    given = {k: v for k, v in data.items() if v is not None}
+    both = client.post(f"{address}&start={start.pk}", given)
+    assert "lora" in both.context["form"].errors
+    client.post(f"{address}&start={start.pk}", given | {"learn_layers": ""})
+    assert Job.objects.get(name="Third").spec["model"]["lora"] == 8
+
+
 @pytest.fixture
 def claimed(covered, start, other, settings, monkeypatch):
     """A supervisor about to begin a job that goes on from the start, while nobody answers for MLflow."""

@@ -277,13 +277,37 @@ def test_figures_and_confusion_come_from_the_run(covered, job):
     folder = run_dir(job.pk) / "out"
     folder.mkdir(parents=True)
     detail = {"labels": ["a", "b"], "confusion": [[4, 1], [0, 5]]}
-    (folder / "metrics.json").write_text(json.dumps({"detail": detail, "interval": [0.1, 0.2]}))
+    found = {
+        "detail": detail,
+        "interval": [0.1, 0.2],
+        "primary": "perplexity",
+        "probe": {"metrics": {"perplexity": 61.5}},
+    }
+    (folder / "metrics.json").write_text(json.dumps(found))
     Job.objects.update(
         metrics={"test/perplexity": 7.5}, baseline={"name": "unigram", "metrics": {"test/perplexity": 300.0}}
     )
     response = as_(covered.observer).get(page(job))
     assert response.context["findings"].confusion == {"labels": ["a", "b"], "matrix": [[4, 1], [0, 5]]}
     assert "Perplexity" in text(response) and "300" in text(response)
+    assert "frozen features of the model it starts from: 61.5" in text(response)
+
+
+def test_curves_and_slices_come_from_the_run(covered, job):
+    folder = run_dir(job.pk) / "out"
+    folder.mkdir(parents=True)
+    curve = {"rows": 7, "roc_auc": 0.875, "average_precision": 0.75, "roc": [[0, 0], [0.25, 1], [1, 1]], "pr": [[0, 1]]}
+    labels = {f"class {n}": curve | {"rows": n} for n in range(1, 9)}
+    ranking = {"roc_auc": 0.875, "average_precision": 0.75, "labels": labels}
+    values = [{"value": name, "rows": 9, "metric": 0.5, "interval": [0.25, 0.625]} for name in ("north", "")]
+    slices = {"region": {"metric": "accuracy", "values": values, "others": 2, "gap": 0.125}}
+    (folder / "metrics.json").write_text(json.dumps({"detail": {"ranking": ranking}, "slices": slices}))
+    shown = text(as_(covered.observer).get(page(job)))
+    assert '<polyline points="0.0,100.0 25.0,0.0 100.0,0.0"/>' in shown
+    assert "class 8" in shown and "class 2" not in shown  # the commonest six
+    assert "2 more labels are in the report" in shown
+    assert "By “region”" in shown and "north" in shown and "no value" in shown
+    assert "Widest gap: 0.125." in shown and "2 rows have values that are too rare" in shown
 
 
 @pytest.mark.parametrize("broken", ["", "{", "[]", '{"detail": {"labels": ["a"], "confusion": []}}'])

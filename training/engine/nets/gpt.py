@@ -1,6 +1,7 @@
 """GPT-2 without biases: a plain decoder block trained here, packaged as `GPT2LMHeadModel` with zero biases."""
 
 import math
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -24,6 +25,30 @@ class Norm(nn.Module):
         return F.layer_norm(x, self.weight.shape, self.weight, None, EPS)
 
 
+Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def _causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    # No dropout on attention weights: it would leave the fused kernel, and the residual paths have theirs.
+    return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
+class Memory:
+    """Keys and values of all tokens that were read, in room for a whole context that is claimed once."""
+
+    def __init__(self, net: "GPT", rows: int) -> None:
+        heads, width, self.room = net.shape.heads or 1, net.shape.width, len(net.places)
+        size = (2, rows, heads, self.room, width // heads)
+        # Zeros, because what lies past the end of a row is masked, but must be numbers.
+        self.layers = [torch.zeros(size, device=net.places.device) for _ in net.blocks]
+        self.lengths = [0] * rows
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these rows only."""
+        self.layers = [layer[:, rows] for layer in self.layers]
+        self.lengths = [self.lengths[row] for row in rows.tolist()]
+
+
 class Block(nn.Module):
     """Norm, causal attention, norm, perceptron; each with a residual path."""
 
@@ -36,14 +61,12 @@ class Block(nn.Module):
         self.up = nn.Linear(width, 4 * width, bias=False)
         self.down = nn.Linear(4 * width, width, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x: (batch, tokens, width)."""
+    def forward(self, x: Tensor, attend: Attend = _causal) -> Tensor:
+        """x: (batch, tokens, width). `attend` mixes values by queries and keys: (batch, heads, tokens, head width)."""
         batch, tokens, width = x.shape
         qkv = self.qkv(self.norm1(x)).view(batch, tokens, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        # No dropout on attention weights: it would leave the fused kernel, and the residual paths have theirs.
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        mixed = self.out(mixed.transpose(1, 2).reshape(batch, tokens, width))
+        mixed = self.out(attend(q, k, v).transpose(1, 2).reshape(batch, tokens, width))
         x = x + F.dropout(mixed, self.dropout, self.training)
         hidden = self.down(F.gelu(self.up(self.norm2(x)), approximate="tanh"))
         return x + F.dropout(hidden, self.dropout, self.training)
@@ -73,6 +96,76 @@ class GPT(nn.Module):
         for block in self.blocks:
             x = block(x)
         return F.linear(self.norm(x), self.tokens)
+
+    def memory(self, rows: int) -> Memory:
+        """Room for what so many rows will read."""
+        return Memory(self, rows)
+
+    def begin(self, ids: Tensor, lengths: Sequence[int], memory: Memory, rows: Sequence[int]) -> Tensor:
+        """Read the first `lengths` of ids (rows, tokens) into these rows -> logits after the last token of each."""
+        tokens = ids.shape[1]
+        where = slice(None) if len(rows) == len(memory.lengths) else torch.tensor(rows, device=ids.device)
+
+        def into(layer: Tensor) -> Attend:
+            def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+                layer[0, where, :, :tokens], layer[1, where, :, :tokens] = k.to(layer.dtype), v.to(layer.dtype)
+                # A shorter row is filled up at its end, which no earlier place looks at.
+                return _causal(q, k, v)
+
+            return attend
+
+        x = F.embedding(ids, self.tokens) + self.places[:tokens]
+        for block, layer in zip(self.blocks, memory.layers, strict=True):
+            x = block(x, into(layer))
+        for row, length in zip(rows, lengths, strict=True):
+            memory.lengths[row] = length
+        last = torch.tensor(lengths, device=ids.device) - 1
+        return F.linear(self.norm(x[torch.arange(len(x), device=ids.device), last]), self.tokens)
+
+    def go_on(self, ids: Tensor, memory: Memory) -> Tensor:
+        """Read one more token of each row (rows, 1) -> logits after it. A full row reads over its last place."""
+        places = [min(length, memory.room - 1) for length in memory.lengths]
+        longest = max(places) + 1
+        attend = _same_place(places[0]) if len(set(places)) == 1 else _own_places(places, longest, ids.device)
+        at = self.places[places[0]] if len(set(places)) == 1 else self.places[places].unsqueeze(1)
+        x = F.embedding(ids, self.tokens) + at
+        for block, layer in zip(self.blocks, memory.layers, strict=True):
+            x = block(x, attend(layer))
+        memory.lengths = [place + 1 for place in places]
+        return F.linear(self.norm(x[:, -1]), self.tokens)
+
+
+def _attention(q: Tensor, layer: Tensor, mask: Tensor | None = None) -> Tensor:
+    return F.scaled_dot_product_attention(q, layer[0].to(q.dtype), layer[1].to(q.dtype), attn_mask=mask)
+
+
+def _same_place(place: int) -> Callable[[Tensor], Attend]:
+    """Attention of rows of one length: no mask."""
+
+    def into(layer: Tensor) -> Attend:
+        def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            layer[0, :, :, place], layer[1, :, :, place] = k[:, :, 0].to(layer.dtype), v[:, :, 0].to(layer.dtype)
+            return _attention(q, layer[:, :, :, : place + 1])
+
+        return attend
+
+    return into
+
+
+def _own_places(places: list[int], longest: int, device: torch.device) -> Callable[[Tensor], Attend]:
+    """Attention of rows of several lengths, each up to its own."""
+    at = torch.tensor(places, device=device)
+    rows = torch.arange(len(places), device=device)
+    seen = (torch.arange(longest, device=device) <= at[:, None])[:, None, None, :]
+
+    def into(layer: Tensor) -> Attend:
+        def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            layer[0, rows, :, at], layer[1, rows, :, at] = k[:, :, 0].to(layer.dtype), v[:, :, 0].to(layer.dtype)
+            return _attention(q, layer[:, :, :, :longest], seen)
+
+        return attend
+
+    return into
 
 
 def build(shape: Shape, sizes: Sizes) -> GPT:

@@ -1,6 +1,7 @@
 """Embedding, LSTM, softmax: a language model with a tied head, or a classifier over the mean of the states."""
 
 import contextlib
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -10,6 +11,20 @@ from training.engine.catalogue import Shape, Sizes
 
 HEAD = ("head.", "head_bias")
 LAYERS = ""  # one unit: it learns whole or not at all
+
+
+class Memory:
+    """The state after what each row has read. There is always room for more."""
+
+    room = None
+
+    def __init__(self, net: "LSTM", rows: int) -> None:
+        size = (2, net.shape.layers, rows, net.shape.width)
+        self.state = torch.zeros(size, device=net.tokens.weight.device)
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these rows only."""
+        self.state = self.state[:, :, rows]
 
 
 class LSTM(nn.Module):
@@ -40,6 +55,27 @@ class LSTM(nn.Module):
             mask = torch.ones_like(ids, dtype=torch.bool)
         weight = mask.unsqueeze(-1).to(x.dtype)
         return self.head((x * weight).sum(1) / weight.sum(1))
+
+    def memory(self, rows: int) -> Memory:
+        """Room for what so many rows will read."""
+        return Memory(self, rows)
+
+    def begin(self, ids: Tensor, lengths: Sequence[int], memory: Memory, rows: Sequence[int]) -> Tensor:
+        """Read the first `lengths` of ids (rows, tokens) into these rows -> logits after the last token of each."""
+        packed = nn.utils.rnn.pack_padded_sequence(
+            self.tokens(ids), torch.tensor(lengths), batch_first=True, enforce_sorted=False
+        )
+        with torch.autocast(ids.device.type, enabled=False):
+            _, state = self.lstm(packed)
+        memory.state[:, :, list(rows)] = torch.stack(state)
+        return F.linear(state[0][-1], self.tokens.weight, self.head_bias)
+
+    def go_on(self, ids: Tensor, memory: Memory) -> Tensor:
+        """Read one more token of each row (rows, 1) -> logits after it."""
+        with torch.autocast(ids.device.type, enabled=False):
+            x, state = self.lstm(self.tokens(ids), (memory.state[0].contiguous(), memory.state[1].contiguous()))
+        memory.state = torch.stack(state)
+        return F.linear(x[:, -1], self.tokens.weight, self.head_bias)
 
 
 def build(shape: Shape, sizes: Sizes) -> LSTM:

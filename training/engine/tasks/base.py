@@ -48,6 +48,7 @@ class Task(abc.ABC):
     """
 
     unit: str
+    probe: str | None = None  # what a linear answer to frozen features tells: "class", "labels" or "number"
 
     def __init__(self, spec: Spec, stop: Stop) -> None:
         self.spec, self.stop = spec, stop
@@ -122,6 +123,14 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def badness(self, judged: Judged) -> np.ndarray:
         """How bad the answer to each measured item is; the worst has the most."""
+
+    def probe_targets(self, part: str, items: np.ndarray) -> np.ndarray:
+        """What the probe learns of items."""
+        raise NotImplementedError
+
+    def probe_rows(self, part: str, items: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        """What `measure` would find, were `answers` those of the net: log shares, shares, or scaled numbers."""
+        raise NotImplementedError
 
     def row_of(self, part: str, item: int) -> int | None:
         """The number of an item in the dataset, counted from 1; None where items are no rows."""

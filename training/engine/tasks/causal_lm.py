@@ -9,12 +9,12 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from training.engine import metrics, ordering
+from training.engine.generating import Sampling, pieces_after
 from training.engine.tasks import base
 from training.engine.tasks.packed import PackedText
-from training.engine.tokenizing import LM_SPECIALS
+from training.engine.tokenizing import END, LM_SPECIALS
 
-PROMPT_TOKENS, NEW_TOKENS = 24, 80
-TEMPERATURE = 0.8
+PROMPT_TOKENS = 24
 EVAL_TOKENS = 4_096
 
 
@@ -23,6 +23,8 @@ class Task(PackedText):
 
     specials = LM_SPECIALS
     between = 0
+    sampling: Sampling | None = None  # of `predict`, where asked for
+    first_input = 0  # of the texts that are gone on from, whose numbers draw their chance
 
     def count(self, part: str) -> int:
         if part == "train":
@@ -90,34 +92,33 @@ class Task(PackedText):
         if not count:
             return
         length = max(1, min(PROMPT_TOKENS, self.context // 2, len(tokens) - 1))
-        starts = base.spaced(len(tokens) - length, count)
-        prompts = np.stack([tokens[s : s + length] for s in starts])
-        written = self._generate(net, torch.from_numpy(prompts.astype(np.int64)), step)
-        for prompt, ids in zip(prompts, written, strict=True):
-            yield {
-                "kind": "text",
-                "prompt": self.tokenizer.decode(prompt.tolist()),
-                "text": self.tokenizer.decode(ids.tolist()),
-            }
+        prompts = [tokens[start : start + length].tolist() for start in base.spaced(len(tokens) - length, count)]
+        sampling = Sampling(seed=(self.spec.train.seed + step) % 2**63)
+        written = [""] * len(prompts)
+        for row, piece in self.pieces(net, prompts, sampling):
+            written[row] += piece
+        for prompt, text in zip(prompts, written, strict=True):
+            yield {"kind": "text", "prompt": self.tokenizer.decode(prompt), "text": text}
 
     def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
         """What is written after each text, drawn token by token."""
-        answers = []
-        for text in inputs:
-            ids = self.tokenizer.encode(self.cleaner.form(text)) if isinstance(text, str) else np.array([])
-            if not len(ids):
-                raise ValueError("this model goes on from texts of at least one token")
-            written = self._generate(net, torch.from_numpy(ids)[None], 0)[0]
-            answers.append({"text": self.tokenizer.decode(written.tolist())})
-        return answers
+        texts = [""] * len(inputs)
+        for row, piece in self.stream(net, inputs):
+            texts[row] += piece
+        return [{"text": text} for text in texts]
 
-    def _generate(self, net: nn.Module, ids: Tensor, step: int) -> Tensor:
-        """Continue prompts (count, tokens) by drawing token after token. Does not touch the global generator."""
-        chance = torch.Generator().manual_seed((self.spec.train.seed + step) % 2**63)
-        start = ids.shape[1]
-        for _ in range(NEW_TOKENS):
-            self.stop.check()
-            logits = net(ids[:, -self.context :].to(self.device))[:, -1].float().cpu() / TEMPERATURE
-            drawn = torch.multinomial(logits.softmax(-1), 1, generator=chance)
-            ids = torch.cat([ids, drawn], 1)
-        return ids[:, start:]
+    def stream(self, net: nn.Module, inputs: list[Any]) -> Iterator[tuple[int, str]]:
+        """(number of the input, piece of text) as it is written. Raises ValueError."""
+        prompts = []
+        for text in inputs:
+            ids = self.tokenizer.encode(self.cleaner.form(text)).tolist() if isinstance(text, str) else []
+            if not ids:
+                raise ValueError("this model goes on from texts of at least one token")
+            prompts.append(ids[-self.context :])
+        yield from self.pieces(net, prompts, self.sampling or Sampling())
+
+    def pieces(self, net: nn.Module, prompts: list[list[int]], sampling: Sampling) -> Iterator[tuple[int, str]]:
+        """(row, piece of text) after prompts of tokens. Does not touch the global generator."""
+        end = self.tokenizer.specials.get(END)
+        numbers = range(self.first_input, self.first_input + len(prompts))
+        yield from pieces_after(net, self.tokenizer, prompts, sampling, end=end, numbers=numbers, check=self.stop.check)

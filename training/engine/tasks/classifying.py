@@ -14,11 +14,13 @@ from training.engine.errors import DataError
 from training.engine.tasks import base
 
 EVAL_ROWS = 64
+RANKED_CLASSES = 50
 
 
 class Classifier(base.Task):
     """A task whose items have one label each."""
 
+    probe = "class"
     labels: list[str]
     targets: np.ndarray
     parts: dict[str, np.ndarray]
@@ -79,20 +81,35 @@ class Classifier(base.Task):
         return np.arange(len(numbers))
 
     def measure(self, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:
-        """True class, guessed class, loss in nats and log probability of the guess, of each item."""
+        """True class, guessed class, loss in nats and log probability of the guess, of each item; then all shares.
+
+        Of very many classes the shares are left out.
+        """
         numbers = self.parts[part][items]
-        rows = np.zeros((len(items), 4))
+        rows = np.zeros((len(items), 4 + self._ranked))
         order = self.order_for_eval(numbers)
         for start in range(0, len(order), EVAL_ROWS):
             self.stop.check()
             places = order[start : start + EVAL_ROWS]
             group = numbers[places]
             logs = self.logits(net, self.batch_of(group)).float().log_softmax(-1).cpu().numpy()
-            truth = self.targets[group]
-            rows[places, 0], rows[places, 1] = truth, logs.argmax(1)
-            rows[places, 2] = -np.take_along_axis(logs, truth[:, None], 1)[:, 0]
-            rows[places, 3] = logs.max(1)
+            rows[places] = self._measured(self.targets[group], logs)
         return rows
+
+    @property
+    def _ranked(self) -> int:
+        """Classes whose curves are told."""
+        return len(self.labels) if len(self.labels) <= RANKED_CLASSES else 0
+
+    def _measured(self, truth: np.ndarray, logs: np.ndarray) -> np.ndarray:
+        nats = -np.take_along_axis(logs, truth[:, None], 1)[:, 0]
+        return np.column_stack([truth, logs.argmax(1), nats, logs.max(1), np.exp(logs[:, : self._ranked])])
+
+    def probe_targets(self, part: str, items: np.ndarray) -> np.ndarray:
+        return self.targets[self.parts[part][items]]
+
+    def probe_rows(self, part: str, items: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        return self._measured(self.probe_targets(part, items), answers)
 
     def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
         classes = len(self.labels)
@@ -107,6 +124,7 @@ class Classifier(base.Task):
                 "labels": self.labels,
                 "confusion": matrix.tolist(),
                 "classes": metrics.class_table(matrix, self.labels),
+                "ranking": metrics.rankings(np.eye(classes)[truth], judged.rows[:, 4:], self.labels[: self._ranked]),
                 "calibration": metrics.calibration(truth == guess, np.exp(judged.rows[:, 3])),
             }
             if self.spec.primary in scores:
@@ -128,11 +146,11 @@ class Classifier(base.Task):
 
     def badness(self, judged: base.Judged) -> np.ndarray:
         """The surest errors first, then the right answers it was least sure of."""
-        truth, guess, _, logs = judged.rows.T
+        truth, guess, _, logs = judged.rows[:, :4].T
         return np.where(truth == guess, 1 - np.exp(logs), 1 + np.exp(logs))
 
     def show(self, net: nn.Module, judged: base.Judged, place: int) -> dict[str, Any]:
-        truth, guess, _, logs = judged.rows[place]
+        truth, guess, _, logs = judged.rows[place, :4]
         return {
             "kind": "image" if self.unit == "images" else "row",
             "prompt": self.describe(int(self.parts[judged.part][judged.items[place]])),

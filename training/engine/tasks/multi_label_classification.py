@@ -23,6 +23,8 @@ MAX_LABELS = 500
 class Task(TextRows):
     """Each label is a question of its own: yes above one half."""
 
+    probe = "labels"
+
     labels: list[str]
 
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
@@ -62,19 +64,29 @@ class Task(TextRows):
         return F.binary_cross_entropy_with_logits(net(batch["ids"], batch.get("mask")), batch["target"])
 
     def measure(self, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:
-        """True labels, guessed labels and loss in nats a label, of each item."""
+        """True labels, guessed labels, shares of the labels and loss in nats a label, of each item."""
         numbers, count = self.parts[part][items], len(self.labels)
-        rows = np.zeros((len(items), 2 * count + 1))
+        rows = np.zeros((len(items), 3 * count + 1))
         for places in self.groups_for_eval(numbers, EVAL_ROWS):
             batch = self.batch_of(numbers[places])
             logits = net(batch["ids"], batch.get("mask")).float()
             nats = F.binary_cross_entropy_with_logits(logits, batch["target"], reduction="none").mean(1)
-            rows[places] = torch.cat([batch["target"], (logits > 0).float(), nats[:, None]], 1).cpu().numpy()
+            rows[places] = (
+                torch.cat([batch["target"], (logits > 0).float(), logits.sigmoid(), nats[:, None]], 1).cpu().numpy()
+            )
         return rows
+
+    def probe_targets(self, part: str, items: np.ndarray) -> np.ndarray:
+        return self.targets[self.parts[part][items]]
+
+    def probe_rows(self, part: str, items: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        truth = self.probe_targets(part, items)
+        nats = -np.where(truth > 0, np.log(answers), np.log(1 - answers)).mean(1)
+        return np.column_stack([truth, answers > 0.5, answers, nats]).astype(float)
 
     def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
         count = len(self.labels)
-        sums = metrics.label_sums(judged.rows[:, :count], judged.rows[:, count:-1], judged.rows[:, -1])
+        sums = metrics.label_sums(judged.rows[:, :count], judged.rows[:, count : 2 * count], judged.rows[:, -1])
         scores = metrics.label_scores(sums.sum(0))
         report = base.Report({name: float(value) for name, value in scores.items()})
         if final:
@@ -83,6 +95,7 @@ class Task(TextRows):
                 "rows": len(sums),
                 "labels": self.labels,
                 "classes": metrics.hits_table(hits, truth, guess, self.labels),
+                "ranking": metrics.rankings(judged.rows[:, :count], judged.rows[:, 2 * count : -1], self.labels),
             }
             report.interval = metrics.sums_interval(sums, lambda s: metrics.label_scores(s)[self.spec.primary])
         return report
@@ -102,7 +115,7 @@ class Task(TextRows):
         return judged.rows[:, -1]
 
     def show(self, net: nn.Module, judged: base.Judged, place: int) -> dict[str, Any]:
-        truth, guess = np.split(judged.rows[place, :-1].astype(bool), 2)
+        truth, guess = np.split(judged.rows[place, : 2 * len(self.labels)].astype(bool), 2)
         return {
             "kind": "row",
             "prompt": self.describe(int(self.parts[judged.part][judged.items[place]])),

@@ -20,6 +20,8 @@ from training.engine.tasks.rows import EVAL_ROWS, PAD, TextRows
 class Task(TextRows):
     """The net tells how many deviations a value lies from the mean of the training part."""
 
+    probe = "number"
+
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
         texts, cells, skipped = self.read_pairs(data, "value", _checked)
         values = np.array([float(cell) for cell in cells])
@@ -61,6 +63,12 @@ class Task(TextRows):
             guess = net(batch["ids"], batch.get("mask"))[:, 0].double().cpu().numpy()
             rows[places, 1] = guess * self.deviation + self.mean
         return rows
+
+    def probe_targets(self, part: str, items: np.ndarray) -> np.ndarray:
+        return (self.values[self.parts[part][items]] - self.mean) / self.deviation
+
+    def probe_rows(self, part: str, items: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        return np.column_stack([self.values[self.parts[part][items]], answers * self.deviation + self.mean])
 
     def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
         report = base.Report(self._scores(judged.rows))

@@ -1,0 +1,116 @@
+"""What the end of a run tells beyond its figures: curves of every label, and the result for each value of a column."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+
+from tests.training.engine.conftest import MakeRun, Run, csv_blob, profile_of, table_blob, table_rows, tiny
+from training.engine import metrics
+from training.engine.contract import DONE, Spec, validate
+from training.engine.strict import SpecError
+
+REGIONS = ("north", "south", "rare")
+
+
+def results(run: Run) -> dict[str, Any]:
+    return json.loads((run.folder / "out" / "report.json").read_text())
+
+
+@pytest.mark.parametrize("levels", [3, 1_000_000])
+def test_curves_are_those_of_scikit_learn(levels: int) -> None:
+    """With many equal scores, and with none."""
+    chance = np.random.default_rng(1)
+    truth = chance.random(400) < 0.3
+    scores = np.round((truth + chance.normal(0, 1, 400)) * levels) / levels
+    found = metrics.ranking(truth, scores)
+    assert found is not None
+    assert found["roc_auc"] == pytest.approx(roc_auc_score(truth, scores), abs=1e-6)
+    assert found["average_precision"] == pytest.approx(average_precision_score(truth, scores), abs=1e-6)
+    assert found["rows"] == truth.sum()
+    wrong, right, _ = roc_curve(truth, scores, drop_intermediate=False)
+    known = set(zip(wrong.round(4).tolist(), right.round(4).tolist(), strict=True))
+    assert {tuple(point) for point in found["roc"]} <= known
+    assert len(found["roc"]) <= metrics.CURVE_POINTS and found["roc"][0] == [0, 0] and found["roc"][-1] == [1, 1]
+    assert metrics.ranking(np.ones(3, bool), np.ones(3)) is None
+
+
+@pytest.mark.parametrize("task", ["text-classification", "multi-label-classification", "image-classification"])
+def test_classifiers_tell_how_well_they_rank(task: str, make_run: MakeRun) -> None:
+    learn = {"train__max_steps": 60, "train__lr": 1e-2, "eval__every_steps": 60}
+    run = make_run("run", tiny(task, **learn))
+    assert run.go() == DONE, run.log
+    detail = results(run)["detail"]
+    assert set(detail["ranking"]["labels"]) == set(detail["labels"])
+    areas = [one["roc_auc"] for one in detail["ranking"]["labels"].values()]
+    assert detail["ranking"]["roc_auc"] == pytest.approx(np.mean(areas), abs=1e-5)
+    assert detail["ranking"]["roc_auc"] > 0.7
+
+
+def regional(folder: Path, **changes: Any) -> Run:
+    """Of the south every second label is wrong."""
+    rows = []
+    for n, (text, topic) in enumerate(table_rows()):
+        wrong = {"sport": "food", "food": "sky", "sky": "sport"}[topic]
+        region = "rare" if n % 50 == 0 else REGIONS[n % 2]
+        rows.append((text, wrong if region == "south" and n % 4 == 1 else topic, region, n))
+    blob = csv_blob(["body", "topic", "region", "age"], rows)
+    spec = tiny("text-classification", train__max_steps=120, train__lr=5e-3, eval__samples=0, **changes)
+    spec["data"]["split"]["test"] = 0.5
+    spec["eval"]["primary"] = "accuracy"
+    return Run(folder, spec, blob, "csv", profile_of("csv", blob))
+
+
+def test_slices_tell_whom_it_serves_worse(tmp_path: Path) -> None:
+    plain = regional(tmp_path / "plain")
+    run = regional(tmp_path / "run", eval__slices=["region", "age"])
+    assert plain.go() == run.go() == DONE, run.log
+    assert run.weights == plain.weights  # judging by columns shapes nothing
+    assert results(plain)["slices"] is None
+    found = results(run)
+    region = found["slices"]["region"]
+    told = {entry["value"]: entry for entry in region["values"]}
+    assert set(told) == {"north", "south"}  # few rows are told by no name
+    assert region["others"] == found["items"]["test"] - sum(entry["rows"] for entry in told.values()) > 0
+    assert told["north"]["metric"] > told["south"]["metric"] + 0.15
+    assert region["gap"] == pytest.approx(told["north"]["metric"] - told["south"]["metric"])
+    low, high = told["south"]["interval"]
+    assert low <= told["south"]["metric"] <= high
+    ages = found["slices"]["age"]["values"]
+    assert len(ages) == 4 and sum(entry["rows"] for entry in ages) == found["items"]["test"]
+    whole = sum(entry["rows"] * entry["metric"] for entry in ages) / found["items"]["test"]
+    assert whole == pytest.approx(found["primary"]["value"])
+
+
+def test_slices_keep_the_identity_of_a_run() -> None:
+    plain, sliced = (Spec.from_json(tiny("text-classification", eval={"slices": slices})) for slices in ([], ["topic"]))
+    assert plain.recipe_sha256 == sliced.recipe_sha256
+    assert plain.sha256 != sliced.sha256
+    assert Spec.from_text(sliced.canonical()) == sliced
+
+
+@pytest.mark.parametrize(
+    ("task", "slices", "issue"),
+    [
+        ("causal-lm", ["body"], ("eval.slices.0", "slices_unfit")),
+        ("text-classification", ["body", "body"], ("eval.slices.1", "column_same")),
+        ("text-classification", ["a", "b", "c", "d"], ("eval.slices", "list_long")),
+        ("text-classification", ["a", 3], ("eval.slices.1", "wrong_type")),
+        ("text-classification", "body", ("eval.slices", "wrong_type")),
+    ],
+)
+def test_slices_that_cannot_be_are_told_at_their_place(task: str, slices: Any, issue: tuple[str, str]) -> None:
+    with pytest.raises(SpecError) as caught:
+        Spec.from_json(tiny(task, eval={"slices": slices}))
+    assert [(found.path, found.code) for found in caught.value.issues] == [issue]
+
+
+def test_a_slice_is_a_column_of_the_data() -> None:
+    spec = Spec.from_json(tiny("text-classification", eval={"slices": ["topic", "colour"]}))
+    found = validate(spec, profile_of("csv", table_blob()))
+    assert [(issue.path, issue.code) for issue in found if issue.level == "error"] == [
+        ("eval.slices.1", "column_absent")
+    ]

@@ -1,0 +1,188 @@
+"""Going on from a model with few labels: low-rank changes, and the linear answer that every fine-tune is held to."""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sklearn.linear_model
+import sklearn.model_selection  # noqa: F401
+import torch
+
+from tests.training.engine.conftest import (
+    KINDS,
+    VERSION,
+    Run,
+    blob_of,
+    csv_blob,
+    kill_at,
+    profile_for,
+    profile_of,
+    tiny,
+)
+from tests.training.engine.test_nets import SHAPES, scrambled
+from tests.training.engine.test_start import begin_with
+from training.engine import adapting
+from training.engine.contract import DONE, STOPPED, Spec
+from training.engine.package import load_net, read_tensors
+from training.engine.predict import Predictor
+from training.engine.strict import SpecError
+
+SEEDS = 5
+TOPICS = {
+    "sport": "ball goal team win run kick race match swim jump throw score",
+    "food": "soup bread milk salt rice cake meat plum fish corn tea egg",
+    "sky": "star moon sun cloud rain wind snow storm dusk dawn fog hail",
+}
+MODEL = {"arch": "bert", "size": "nano", "layers": 1, "width": 32, "context": 16, "dropout": 0.0}
+TOKENS = {"kind": "bpe", "vocab": 600}
+
+
+def lines(count: int, seed: int, words: int = 3) -> Iterator[tuple[str, str]]:
+    """(some words of a topic, the topic)."""
+    chance = np.random.default_rng(seed)
+    for n in range(count):
+        topic = list(TOPICS)[n % 3]
+        yield " ".join(chance.choice(TOPICS[topic].split(), size=words)), topic
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A masked language model that has read which words stand together, and no label."""
+    text = "\n".join(text for text, _ in lines(300, 1, words=30)).encode()
+    spec = tiny("masked-lm", model=MODEL, tokenizer=TOKENS, eval__every_steps=1000)
+    spec["train"] |= {"max_steps": 1000, "batch": 16, "lr": 5e-3, "weight_decay": 0.0}
+    run = Run(tmp_path_factory.mktemp("tuning") / "pretrained", spec, text, "text", profile_of("text", text))
+    assert run.go() == DONE, run.log
+    return run.folder / "out"
+
+
+def tuned(folder: Path, package: Path | None, rows: int = 60, seed: int = 1, **model: Any) -> Run:
+    """A classifier of rows of which a quarter is learnt from."""
+    start = {} if package is None else {"start": VERSION}
+    spec = tiny("text-classification", model=MODEL | start | model, tokenizer=TOKENS)
+    spec["train"] |= {"max_steps": 40, "lr": 3e-3, "seed": seed}
+    spec["data"]["split"] = {"valid": 0.15, "test": 0.6, "seed": seed}
+    spec["eval"] = {"every_steps": 20, "samples": 0}
+    blob = csv_blob(["body", "topic"], list(lines(rows, 50 + seed)))
+    run = Run(folder, spec, blob, "csv", profile_of("csv", blob))
+    if package is not None:
+        begin_with(run, package)
+    return run
+
+
+def accuracy(run: Run) -> float:
+    return run.of("done")[0]["metrics"]["test/accuracy"]
+
+
+def test_a_pretrained_start_beats_a_random_one_with_few_labels(pretrained: Path, tmp_path: Path) -> None:
+    """Fifteen labels and as many seeds as give a 95 % interval of the gain that is far above nothing."""
+    gains, probes = [], []
+    for seed in range(SEEDS):
+        runs = [tuned(tmp_path / f"{seed}-{bool(p)}", p, seed=seed) for p in (pretrained, None)]
+        assert [run.go() for run in runs] == [DONE, DONE], runs[0].log
+        gains.append(accuracy(runs[0]) - accuracy(runs[1]))
+        found = [json.loads((run.folder / "out" / "report.json").read_text()) for run in runs]
+        assert found[0]["primary"]["probe"] == found[0]["probe"]["metrics"]["macro_f1"]
+        assert found[1]["probe"] is None and found[1]["primary"]["probe"] is None
+        probes.append(found[0]["probe"]["metrics"]["accuracy"] - found[0]["baseline"]["metrics"]["accuracy"])
+    half = 2.776 * np.std(gains, ddof=1) / math.sqrt(SEEDS)  # Student's t with four degrees of freedom
+    assert np.mean(gains) - half > 0.1, gains
+    assert min(probes) > 0.2, probes
+    card = (runs[0].folder / "out" / "README.md").read_text()
+    assert "frozen features of the model it was trained from (logistic)" in card
+
+
+def test_low_rank_changes_learn_and_the_package_holds_the_sum(pretrained: Path, tmp_path: Path) -> None:
+    whole, broken = (tuned(tmp_path / name, pretrained, rows=90, lora=4) for name in ("whole", "broken"))
+    assert whole.go() == DONE, whole.log
+    before, after = load_net(pretrained).state_dict(), load_net(whole.folder / "out").state_dict()
+    heads = {name.partition(".")[0] for name in set(after) - set(before)}
+    assert heads == {"pooler", "classifier"}
+    for name in set(after) & set(before):
+        change = after[name] - before[name]
+        if name.startswith("layers.") and name.endswith((".qkv.weight", ".out.weight", ".up.weight", ".down.weight")):
+            assert torch.linalg.matrix_rank(change, rtol=1e-4) == 4, name
+        else:
+            assert not change.any(), name  # tables, norms and biases are held still
+    learnt = 4 * sum(sum(t.shape) for n, t in before.items() if n.startswith("layers.") and t.dim() == 2)
+    learnt += sum(t.numel() for n, t in after.items() if n.startswith(("pooler.", "classifier.")))
+    assert whole.of("start")[0]["parameters"] == learnt
+    assert accuracy(whole) > 0.6
+    # What was judged before the sum was made is what the package answers.
+    texts = [text for text, _ in lines(90, 51)]
+    right = [a["label"] == t for a, (_, t) in zip(Predictor(whole.folder / "out")(texts), lines(90, 51), strict=True)]
+    assert np.mean(right) > 0.6
+    # … and a stop in the middle changes nothing
+    assert broken.go(kill_at(23, 15)) == STOPPED
+    inputs = json.loads((broken.folder / "inputs.json").read_text()) | {"resume": True, "fence": 2}
+    (broken.folder / "inputs.json").write_text(json.dumps(inputs))
+    assert broken.go() == DONE, broken.log
+    assert broken.weights == whole.weights
+
+
+@pytest.mark.parametrize("arch", ["gpt", "bert", "masked-bert", "t5", "vit", "patchtst"])
+def test_an_adapted_net_begins_as_it_was_and_merges_into_what_it_became(arch: str) -> None:
+    net, chance = scrambled(arch), torch.Generator().manual_seed(1)
+    kind = arch.rpartition("-")[2]
+    shape = SHAPES[arch][0]
+    if kind == "vit":
+        inputs: tuple[torch.Tensor, ...] = (torch.randn(2, 1, 16, 16, generator=chance),)
+    elif kind == "patchtst":
+        inputs = (torch.randn(2, shape.context or 1, generator=chance),)
+    else:
+        ids = torch.randint(1, 23, (2, 9), generator=chance)
+        inputs = (ids, ids, torch.ones_like(ids).bool()) if kind == "t5" else (ids,)
+    names = set(net.state_dict())
+    with torch.no_grad():
+        before = net(*inputs)
+        adapting.adapt(net, kind, 3)
+        assert torch.equal(net(*inputs), before)
+        for module in net.modules():
+            if isinstance(module, adapting.Adapted):
+                module.up.normal_(std=0.1, generator=chance)
+        changed = net(*inputs)
+        assert not torch.allclose(changed, before, atol=1e-3)
+        adapting.merge(net)
+        torch.testing.assert_close(net(*inputs), changed, atol=2e-4, rtol=1e-3)
+    assert set(net.state_dict()) == names
+
+
+@pytest.mark.parametrize("task", ["multi-label-classification", "text-regression", "image-classification"])
+def test_every_task_with_answers_has_its_probe(task: str, tmp_path: Path) -> None:
+    """From a model of its own kind that has hardly learnt: the probe makes more of its features than it does."""
+    first = Run(tmp_path / "first", tiny(task), blob_of(task), KINDS[task], profile_for(task))
+    assert first.go() == DONE, first.log
+    spec = tiny(task, train__lr=1e-9, train__max_steps=1, model__start=VERSION)
+    again = Run(tmp_path / "again", spec, blob_of(task), KINDS[task], profile_for(task))
+    begin_with(again, first.folder / "out")
+    assert again.go() == DONE, again.log
+    found = json.loads((again.folder / "out" / "metrics.json").read_text())
+    assert set(found["probe"]["metrics"]) == set(found["test"])
+    assert found["probe"]["metrics"]["loss"] < min(found["test"]["loss"], found["baseline"]["metrics"]["loss"])
+
+
+@pytest.mark.parametrize(
+    ("model", "code"),
+    [
+        (MODEL | {"lora": 4}, "lora_without_start"),
+        (MODEL | {"lora": 4, "start": VERSION, "learn_layers": 0}, "lora_with_layers"),
+        ({"arch": "lstm", "size": "nano", "lora": 4, "start": VERSION}, "lora_unfit"),
+    ],
+)
+def test_low_rank_changes_that_cannot_be_are_told_at_their_place(model: dict[str, Any], code: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        Spec.from_json(tiny("text-classification", model=model))
+    assert [(issue.path, issue.code) for issue in caught.value.issues] == [("model.lora", code)]
+
+
+def test_checkpoints_keep_the_changes_apart(pretrained: Path, tmp_path: Path) -> None:
+    run = tuned(tmp_path / "run", pretrained, lora=2)
+    assert run.go(kill_at(5, 15)) == STOPPED
+    saved = read_tensors(run.folder / "ckpt" / "5-f1" / "model.safetensors")
+    before = load_net(pretrained).state_dict()
+    assert torch.equal(saved["layers.0.qkv.weight"], before["layers.0.qkv.weight"])
+    assert saved["layers.0.qkv.up"].any()
