@@ -30,7 +30,8 @@ class Shape:
 class Sizes:
     """What the data decides about a net: vocabulary and padding token, image channels, classes.
 
-    `each`: every token has a class, not the whole.
+    `each`: every token has a class, not the whole. `head`: what a BERT answers with beside classes and hidden tokens:
+    "span", where something begins and ends; "vector", the mean of its tokens.
     """
 
     vocab: int = 0
@@ -38,6 +39,7 @@ class Sizes:
     channels: int = 0
     classes: int = 0
     each: bool = False
+    head: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Task:
     """A task: the data it reads, the architectures that can do it, what it measures, the unit of its speed.
 
     `packed`: it reads text as blocks of `context` tokens, whatever the rows. `classes`: each item has one label of a
-    list. `starts`: tasks whose models it can go on from.
+    list. `starts`: tasks whose models it can go on from. `reads`: roles whose texts the net sees together.
     """
 
     title: str
@@ -86,6 +88,7 @@ class Task:
     starts: tuple[str, ...]
     packed: bool = False
     classes: bool = False
+    reads: tuple[str, ...] = ("text",)
 
 
 def _block(width: int) -> int:
@@ -388,6 +391,18 @@ TASKS: dict[str, Task] = {
         unit="rows",
         tokenizer=True,
         starts=("text-to-text",),
+    ),
+    "extractive-qa": Task(
+        title="Extractive question answering (find the answer in a text)",
+        kinds=("csv", "jsonl"),
+        roles=("question", "context", "answer"),
+        archs=("bert",),
+        metrics={"f1": HIGHER, "exact_match": HIGHER, "loss": LOWER},
+        primary="f1",
+        unit="rows",
+        tokenizer=True,
+        starts=("masked-lm", "extractive-qa"),
+        reads=("question", "context"),
     ),
     "image-classification": Task(
         title="Image classification",

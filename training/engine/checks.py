@@ -7,6 +7,7 @@ from training.engine.labelling import label_sets
 from training.engine.sizing import (
     chars_of,
     chars_per_token,
+    chars_read,
     classes_of,
     column,
     estimate,
@@ -99,7 +100,7 @@ def _columns(spec: Spec, profile: Profile) -> list[Issue]:
         if found is None:
             issues.append(make_issue(path, "column_absent", column=name, columns=names))
             continue
-        if role == "text" and found.get("type") not in ("text", "category"):
+        if role in TASKS[spec.task].reads and found.get("type") not in ("text", "category"):
             issues.append(make_issue(path, "column_type", "warning", column=name, type=found.get("type")))
         if role == "value" and found.get("type") not in ("number", "integer"):
             issues.append(make_issue(path, "column_numbers", column=name))
@@ -166,8 +167,9 @@ def _rows(spec: Spec, profile: Profile) -> list[Issue]:
         issues.append(make_issue("train.batch", "batch_large", batch=spec.train.batch, rows=left))
     if TASKS[spec.task].unit == "rows":
         context = spec.shape.context or 1
-        longest = (column(profile, spec.data.columns.get("text")) or {}).get("p95_chars") or 0
-        if longest / chars_per_token(spec) > context:
+        longest = chars_read(spec.task, spec.data.columns, profile, "p95_chars")
+        # A long text to find an answer in is read in several windows.
+        if longest / chars_per_token(spec) > context and spec.task != "extractive-qa":
             issues.append(make_issue("model.context", "text_truncated", "warning", context=context))
     largest = max([*(profile.get("image") or {}).get("width", [0]), *(profile.get("image") or {}).get("height", [0])])
     if spec.shape.image and largest > 2 * spec.shape.image:

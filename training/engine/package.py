@@ -32,6 +32,7 @@ PIPELINES = {
     "text-regression": "text-classification",
     "token-classification": "token-classification",
     "text-to-text": "text2text-generation",
+    "extractive-qa": "question-answering",
     "forecasting": "time-series-forecasting",
     "masked-image": "image-feature-extraction",
     "image-classification": "image-classification",

@@ -22,6 +22,7 @@ from training.engine.spec import (
 Profile = dict[str, Any]
 STARTUP_S = 6.0
 GPU_FLOPS = 2e13
+HEADS = {"extractive-qa": "span"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +59,12 @@ def chars_of(spec: Spec, profile: Profile) -> int:
         return int(profile.get("chars") or profile.get("bytes") or 0)
     found = column(profile, spec.data.columns.get("text"))
     return int((profile.get("rows") or 0) * ((found or {}).get("mean_chars") or 0))
+
+
+def chars_read(task: str, columns: dict[str, str], profile: Profile, figure: str) -> float:
+    """`figure` (mean_chars, p95_chars) of the texts of a row that the net sees together, or 0 when it is not known."""
+    found = [column(profile, columns.get(role)) or {} for role in TASKS[task].reads]
+    return float(sum(one.get(figure) or 0 for one in found))
 
 
 def chars_per_token(spec: Spec) -> float:
@@ -99,14 +106,17 @@ def sizes_of(spec: Spec, profile: Profile) -> Sizes:
     """What the data will decide about the net, as far as the profile tells."""
     modes = (profile.get("image") or {}).get("modes") or ["RGB"]
     channels = 1 if set(modes) <= {"1", "L", "LA", "I;16"} else 3
-    each = spec.task == "token-classification"
-    return Sizes(vocab=vocab_of(spec, profile), channels=channels, classes=_answers(spec, profile), each=each)
+    each = spec.task in ("token-classification", "extractive-qa")
+    head = HEADS.get(spec.task, "")
+    return Sizes(vocab_of(spec, profile), channels=channels, classes=_answers(spec, profile), each=each, head=head)
 
 
 def _answers(spec: Spec, profile: Profile) -> int:
     """Outputs of the head; 0 where the vocabulary says them."""
     if spec.task == "text-regression":
         return 1
+    if spec.task == "extractive-qa":
+        return 2
     cells = classes_of(spec, profile) or {}
     if spec.task == "multi-label-classification":
         return len({label for labels in label_sets(cells) for label in labels}) or 8
@@ -136,8 +146,7 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
         steps = min(steps, spec.train.max_steps)
     per_item = units_each
     if TASKS[spec.task].unit == "rows":
-        found = column(profile, spec.data.columns.get("text")) or {}
-        mean = (found.get("mean_chars") or 100) / chars_per_token(spec) + 2
+        mean = (chars_read(spec.task, spec.data.columns, profile, "mean_chars") or 100) / chars_per_token(spec) + 2
         per_item = max(1, min(spec.shape.context or 1, int(mean)))
     batch = min(spec.train.batch, max(1, items))
     flops = float(facts.flops) * per_item * batch * steps
@@ -159,7 +168,10 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
 
 
 def guess_columns(task: str, profile: Profile) -> dict[str, str]:
-    """The columns a person would most likely choose: the first label candidate, the longest text, the finest number."""
+    """The columns a person would most likely choose: the first label candidate, the longest text, the finest number.
+
+    Of roles that come together, such as a question and its answer, the columns that bear their names.
+    """
     roles = TASKS[task].roles
     if not roles or profile.get("kind") in ("text", "images"):
         return {}
@@ -179,6 +191,12 @@ def guess_columns(task: str, profile: Profile) -> dict[str, str]:
         # Of the two longest texts the one that stands first is read.
         both = {c["name"] for c in texts[:2]}
         chosen["text"], chosen["target"] = [c["name"] for c in columns if c.get("name") in both]
+    if "context" in roles:
+        named = {c["name"].strip().lower(): c["name"] for c in columns}
+        chosen |= {role: named[role] for role in roles if role in named}
+        left = [c["name"] for c in texts if c["name"] not in chosen.values()]
+        # The text is longer than the question, and the question than its answer.
+        chosen |= dict(zip([r for r in ("context", "question", "answer") if r not in chosen], left, strict=False))
     numbers = [c for c in columns if c.get("type") in ("number", "integer")]
     if "value" in roles and numbers:
         chosen["value"] = max(numbers, key=lambda c: (c["type"] == "number", c.get("distinct") or 0))["name"]
@@ -262,8 +280,7 @@ def _default_masked(profile: Profile, dataset_version: str) -> Spec:
 def _default_rows(task: str, profile: Profile, dataset_version: str) -> Spec:
     rows = int(profile.get("rows") or 0)
     columns = guess_columns(task, profile)
-    found = column(profile, columns.get("text")) or {}
-    longest = (found.get("p95_chars") or 200) / 2.5 + 2
+    longest = (chars_read(task, columns, profile, "p95_chars") or 200) / 2.5 + 2
     context = next((c for c in (32, 64, 128, 256) if c >= longest), 256)
     arch, size = TASKS[task].archs[0], "nano" if rows < 5_000 else "mini"
     epochs = max(2, min(20, round(20_000 / max(1, rows))))

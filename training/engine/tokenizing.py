@@ -68,6 +68,17 @@ class Tokenizer:
         assert self._fast is not None
         return np.array(self._fast.encode(text, add_special_tokens=False).ids, dtype=np.int64)
 
+    def encode_places(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """(token ids, (tokens, 2) where each begins and ends in the characters of the text)."""
+        if self.kind in ("char", "byte"):
+            points = np.frombuffer(text.encode("utf-32-le", "replace"), dtype=np.uint32)
+            size = 1 + (points > 0x7F) + (points > 0x7FF) + (points > 0xFFFF) if self.kind == "byte" else 1
+            places = np.repeat(np.arange(len(points)), size)
+            return self.encode(text), np.stack([places, places + 1], 1)
+        assert self._fast is not None
+        found = self._fast.encode(text, add_special_tokens=False)
+        return np.array(found.ids, dtype=np.int64), np.array(found.offsets, dtype=np.int64).reshape(-1, 2)
+
     def encode_parts(self, text: str) -> Iterator[np.ndarray]:
         """Token ids of a long text, piece by piece; pieces end at line ends."""
         for piece in pieces(text, CHUNK_CHARS):

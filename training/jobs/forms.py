@@ -168,6 +168,9 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "label_column": ("data", "columns", "label"),
     "value_column": ("data", "columns", "value"),
     "target_column": ("data", "columns", "target"),
+    "question_column": ("data", "columns", "question"),
+    "context_column": ("data", "columns", "context"),
+    "answer_column": ("data", "columns", "answer"),
     "arch": ("model", "arch"),
     "size": ("model", "size"),
     "tokenizer": ("tokenizer", "kind"),
@@ -178,7 +181,7 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "minutes": ("limits", "minutes"),
     "learn_layers": ("model", "learn_layers"),
 }
-ROLE_FIELDS = {"text_column": "text", "label_column": "label", "value_column": "value", "target_column": "target"}
+ROLE_FIELDS = {name: place[2] for name, place in ESSENTIALS.items() if place[:2] == ("data", "columns")}
 FROM_START = ("arch", "size", "tokenizer", "vocab")  # come with the model that a job starts from
 
 
@@ -189,6 +192,9 @@ class EssentialForm(_DraftForm):
     label_column = forms.ChoiceField(label=_("Column of the label"))
     value_column = forms.ChoiceField(label=_("Column of the number"))
     target_column = forms.ChoiceField(label=_("Column of the text to write"))
+    question_column = forms.ChoiceField(label=_("Column of the question"))
+    context_column = forms.ChoiceField(label=_("Column of the text that holds the answer"))
+    answer_column = forms.ChoiceField(label=_("Column of the answer"))
     arch = forms.ChoiceField(label=_("Architecture"))
     size = forms.ChoiceField(label=_("Size"))
     tokenizer = forms.ChoiceField(

@@ -112,6 +112,19 @@ def pairs_blob() -> bytes:
     return csv_blob(["body", "reply"], rows)
 
 
+def questions_blob() -> bytes:
+    """Short reports, questions about them, and the words of the report that answer."""
+    chance = np.random.default_rng(24)
+    asked = {"who": ("ada", "li wei", "ben"), "where": ("paris", "new york", "oslo"), "when": ("may", "june", "march")}
+    rows = []
+    for n in range(240):
+        said = {kind: words[chance.integers(3)] for kind, words in asked.items()}
+        order = [list(said)[i] for i in chance.permutation(3)]
+        kind = list(asked)[n % 3]
+        rows.append((f"{kind} was it", " and ".join(said[one] for one in order) + ".", said[kind]))
+    return csv_blob(["question", "context", "answer"], rows)
+
+
 def series_blob() -> bytes:
     """A wave of twelve steps that rises slowly, with noise."""
     chance = np.random.default_rng(22)
@@ -164,6 +177,7 @@ COLUMN_PROFILES: dict[str, dict[str, Any]] = {
     "multi-label-classification": {"name": "topics", "type": "category", "distinct": 4, "missing": 0, "mean_chars": 9},
     "token-classification": {"name": "tags", "type": "text", "distinct": 60, "missing": 0, "mean_chars": 20},
     "text-to-text": {"name": "reply", "type": "category", "distinct": 16, "missing": 0, "mean_chars": 9},
+    "extractive-qa": {"name": "answer", "type": "category", "distinct": 9, "missing": 0, "mean_chars": 5},
     "text-regression": {"name": "score", "type": "number", "distinct": 90, "missing": 0, "mean_chars": 4},
 }
 
@@ -178,6 +192,9 @@ def profile_for(task: str) -> dict[str, Any]:
     if task in COLUMN_PROFILES:
         profile |= {"rows": 200, "columns": [profile["columns"][0], COLUMN_PROFILES[task]], "classes": {}}
         profile |= {"label_candidates": []}
+    if task == "extractive-qa":
+        texts = [profile["columns"][0] | {"name": name} for name in ("question", "context")]
+        profile |= {"columns": [*texts, COLUMN_PROFILES[task]]}
     if task == "multi-label-classification":
         profile |= {"label_candidates": ["topics"], "classes": {"topics": LABELS}}
     return profile
@@ -207,7 +224,7 @@ def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
         spec["data"]["columns"] = {"value": "sold"}
         spec["model"] = {"arch": "patchtst", "size": "nano", "layers": 1, "width": 16, "context": 24, "patch": 4}
     elif task in ANSWERS:
-        spec["data"]["columns"] = {"text": "body"} | ANSWERS[task]
+        spec["data"]["columns"] = ANSWERS[task] if task in ALONE else {"text": "body"} | ANSWERS[task]
         spec["tokenizer"] = {"kind": "bpe", "vocab": 300}
         arch = "t5" if task == "text-to-text" else "bert"
         spec["model"] = {"arch": arch, "size": "nano", "layers": 1, "width": 16, "context": 32}
@@ -228,7 +245,9 @@ ANSWERS = {
     "text-regression": {"value": "score"},
     "text-to-text": {"target": "reply"},
     "token-classification": {"label": "tags"},
+    "extractive-qa": {"question": "question", "context": "context", "answer": "answer"},
 }
+ALONE = {"extractive-qa"}  # all their columns are in ANSWERS
 KINDS = {
     "causal-lm": "text",
     "masked-lm": "text",
@@ -238,6 +257,7 @@ KINDS = {
 } | dict.fromkeys(ANSWERS, "csv")
 BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob}
 OWN_BLOBS = {
+    "extractive-qa": questions_blob,
     "forecasting": series_blob,
     "multi-label-classification": labels_blob,
     "text-regression": numbers_blob,

@@ -296,9 +296,13 @@ ARCHS += [
     ("multi-label-classification", "bert"),
     ("text-regression", "bert"),
     ("text-regression", "lstm"),
+    ("extractive-qa", "bert"),
 ]
 HEADS = {"text-classification": 3, "image-classification": 2, "multi-label-classification": 3, "text-regression": 1}
 HEADS["token-classification"] = 8  # what is supposed where the profile does not list the tags
+HEADS["extractive-qa"] = 2
+ANSWERS = {"extractive-qa": "span"}
+EACH = {"token-classification", "extractive-qa"}
 
 
 @pytest.mark.parametrize(("task", "arch"), ARCHS)
@@ -312,7 +316,7 @@ def test_estimated_parameters_are_exact(task: str, arch: str, size: str) -> None
     if TASKS[task].tokenizer:
         obj["tokenizer"] = {"kind": "bpe", "vocab": 500}
     spec = Spec.from_json(obj)
-    sizes = Sizes(vocab=500, channels=1, classes=HEADS.get(task, 0), each=task == "token-classification")
+    sizes = Sizes(vocab=500, channels=1, classes=HEADS.get(task, 0), each=task in EACH, head=ANSWERS.get(task, ""))
     net = net_module(arch).build(spec.shape, sizes)
     assert estimate(spec, PROFILES[task]).parameters == parameters_of(net)
 

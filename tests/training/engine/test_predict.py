@@ -25,6 +25,10 @@ INPUTS: dict[str, list[Any]] = {
     "text-regression": ["good good", "bad"],
     "token-classification": ["meet new york", "visit li wei and ada"],
     "text-to-text": ["look at a cat which is red", "we like a boat which is blue"],
+    "extractive-qa": [
+        {"question": "who was it", "context": "oslo and li wei and may."},
+        {"question": "when was it", "context": "june and ada and new york."},
+    ],
     "forecasting": [SERIES, SERIES[3:]],
 }
 FIELDS = {
@@ -37,6 +41,7 @@ FIELDS = {
     "text-to-text": {"text"},
     "image-classification": {"label", "probabilities"},
     "masked-image": {"explained"},
+    "extractive-qa": {"text", "start", "end", "probability"},
     "forecasting": {"values"},
 }
 

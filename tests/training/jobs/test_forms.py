@@ -68,6 +68,7 @@ def test_only_what_the_data_and_the_task_need_is_asked(version, table):
         ("token-classification", {"text_column", "label_column"}),
         ("text-regression", {"text_column", "value_column"}),
         ("text-to-text", {"text_column", "target_column"}),
+        ("extractive-qa", {"question_column", "context_column", "answer_column"}),
         ("forecasting", {"value_column"}),
     ],
 )

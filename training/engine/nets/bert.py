@@ -1,6 +1,7 @@
 """BERT: a plain encoder that tells classes of the whole, classes of each token, or hidden tokens.
 
-Packaged as `BertForSequenceClassification`, `BertForTokenClassification` or `BertForMaskedLM`.
+Packaged as `BertForSequenceClassification`, `BertForTokenClassification`, `BertForQuestionAnswering` or
+`BertForMaskedLM`.
 """
 
 import torch
@@ -73,12 +74,16 @@ class Bert(nn.Module):
         with torch.no_grad():
             self.tokens.weight[sizes.pad].zero_()
 
-    def forward(self, ids: Tensor, mask: Tensor | None = None, places: Tensor | None = None) -> Tensor:
+    def forward(
+        self, ids: Tensor, mask: Tensor | None = None, places: Tensor | None = None, kinds: Tensor | None = None
+    ) -> Tensor:
         """ids, mask: (batch, tokens) -> logits (batch, classes), (batch, tokens, classes) or (batch, tokens, vocab).
 
         `places`: positions in the flattened ids; only of these are tokens guessed -> (places, vocab).
+        `kinds`: 1 where a token is of the second of two texts.
         """
-        x = self.tokens(ids) + self.places.weight[: ids.shape[1]] + self.kinds.weight[0]
+        x = self.tokens(ids) + self.places.weight[: ids.shape[1]]
+        x = x + (self.kinds.weight[0] if kinds is None else self.kinds(kinds))
         x = F.dropout(self.norm(x), self.dropout, self.training)
         wide = None if mask is None else mask[:, None, None, :]
         for layer in self.layers:
@@ -108,7 +113,9 @@ def export(net: Bert) -> tuple[dict[str, Tensor], dict]:
     }
     if net.sizes.classes:
         answer = "TokenClassification" if net.sizes.each else "SequenceClassification"
-        names |= {"classifier": "classifier"} | ({} if net.sizes.each else {"pooler": "bert.pooler.dense"})
+        answer = "QuestionAnswering" if net.sizes.head == "span" else answer
+        names |= {"classifier": "qa_outputs" if net.sizes.head == "span" else "classifier"}
+        names |= {} if net.sizes.each else {"pooler": "bert.pooler.dense"}
     else:
         answer = "MaskedLM"
         names |= {"transform": "cls.predictions.transform.dense", "head_bias": "cls.predictions.bias"}
