@@ -64,17 +64,19 @@ class Arch:
     head: bool = True  # what it answers with has weights of its own, so that they can learn alone
     parts: Callable[[Shape], int] = lambda shape: shape.layers  # of which the last ones can learn while others do not
 
-    def learnable(self, shape: Shape) -> range:
+    def learnable(self, shape: Shape, task: str = "") -> range:
         """How many of the last parts can be told to learn, beside the head."""
-        return range(0 if self.head else 1, self.parts(shape) + 1)
+        head = self.head and not (task and TASKS[task].headless)
+        return range(0 if head else 1, self.parts(shape) + 1)
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
     """A task: the data it reads, the architectures that can do it, what it measures, the unit of its speed.
 
-    `packed`: it reads text as blocks of `context` tokens, whatever the rows. `classes`: each item has one label of a
-    list. `starts`: tasks whose models it can go on from. `reads`: roles whose texts the net sees together.
+    `headless`: it answers with what the body says. `packed`: it reads text as blocks of `context` tokens, whatever the
+    rows. `classes`: each item has one label of a list. `starts`: tasks whose models it can go on from. `reads`: roles
+    whose texts the net sees together.
     """
 
     title: str
@@ -89,6 +91,7 @@ class Task:
     packed: bool = False
     classes: bool = False
     reads: tuple[str, ...] = ("text",)
+    headless: bool = False
 
 
 def _block(width: int) -> int:
@@ -119,7 +122,9 @@ def _bert(shape: Shape, sizes: Sizes) -> Figures:
     vocab, classes = sizes.vocab, sizes.classes
     body = layers * (_block(width) + 13 * width)
     table = (vocab + context + 2) * width + 2 * width
-    if sizes.each:
+    if sizes.head == "vector":
+        head, head_flops = 0, 0.0
+    elif sizes.each:
         head, head_flops = width * classes + classes, 6.0 * width * classes
     elif classes:
         head, head_flops = width * width + width + width * classes + classes, 0.0
@@ -403,6 +408,18 @@ TASKS: dict[str, Task] = {
         tokenizer=True,
         starts=("masked-lm", "extractive-qa"),
         reads=("question", "context"),
+    ),
+    "sentence-embedding": Task(
+        title="Vectors of texts (search, likeness)",
+        kinds=("csv", "jsonl"),
+        roles=("text", "pair"),
+        archs=("bert",),
+        metrics={"recall_at_1": HIGHER, "mrr": HIGHER, "loss": LOWER},
+        primary="mrr",
+        unit="rows",
+        tokenizer=True,
+        starts=("masked-lm", "sentence-embedding"),
+        headless=True,
     ),
     "image-classification": Task(
         title="Image classification",

@@ -33,6 +33,7 @@ PIPELINES = {
     "token-classification": "token-classification",
     "text-to-text": "text2text-generation",
     "extractive-qa": "question-answering",
+    "sentence-embedding": "sentence-similarity",
     "forecasting": "time-series-forecasting",
     "masked-image": "image-feature-extraction",
     "image-classification": "image-classification",

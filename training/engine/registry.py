@@ -22,6 +22,7 @@ TASK_MODULES = {
     "token-classification": "training.engine.tasks.token_classification",
     "text-to-text": "training.engine.tasks.text_to_text",
     "extractive-qa": "training.engine.tasks.extractive_qa",
+    "sentence-embedding": "training.engine.tasks.sentence_embedding",
     "forecasting": "training.engine.tasks.forecasting",
     "masked-image": "training.engine.tasks.masked_image",
     "image-classification": "training.engine.tasks.image_classification",

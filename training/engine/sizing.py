@@ -22,7 +22,7 @@ from training.engine.spec import (
 Profile = dict[str, Any]
 STARTUP_S = 6.0
 GPU_FLOPS = 2e13
-HEADS = {"extractive-qa": "span"}
+HEADS = {"extractive-qa": "span", "sentence-embedding": "vector"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,10 +187,11 @@ def guess_columns(task: str, profile: Profile) -> dict[str, str]:
         chosen["text"] = texts[0]["name"]
     if "label" in roles and "label" not in chosen and not TASKS[task].classes and len(texts) > 1:
         chosen["label"] = texts[1]["name"]
-    if "target" in roles and len(texts) > 1:
+    second = next((role for role in ("target", "pair") if role in roles), None)
+    if second is not None and len(texts) > 1:
         # Of the two longest texts the one that stands first is read.
         both = {c["name"] for c in texts[:2]}
-        chosen["text"], chosen["target"] = [c["name"] for c in columns if c.get("name") in both]
+        chosen["text"], chosen[second] = [c["name"] for c in columns if c.get("name") in both]
     if "context" in roles:
         named = {c["name"].strip().lower(): c["name"] for c in columns}
         chosen |= {role: named[role] for role in roles if role in named}

@@ -268,7 +268,7 @@ def contradictions(spec: Spec) -> list[Issue]:
     if spec.model.learn_layers is not None:
         if spec.model.start is None:
             issues.append(make_issue("model.learn_layers", "learn_without_start"))
-        elif spec.model.learn_layers not in (counts := arch.learnable(shape)):
+        elif spec.model.learn_layers not in (counts := arch.learnable(shape, spec.task)):
             params = {"count": spec.model.learn_layers, "choices": ", ".join(map(str, counts))}
             issues.append(make_issue("model.learn_layers", "learn_count", **params))
     if shape.heads is not None and shape.width % shape.heads:

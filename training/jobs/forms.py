@@ -171,6 +171,7 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "question_column": ("data", "columns", "question"),
     "context_column": ("data", "columns", "context"),
     "answer_column": ("data", "columns", "answer"),
+    "pair_column": ("data", "columns", "pair"),
     "arch": ("model", "arch"),
     "size": ("model", "size"),
     "tokenizer": ("tokenizer", "kind"),
@@ -195,6 +196,7 @@ class EssentialForm(_DraftForm):
     question_column = forms.ChoiceField(label=_("Column of the question"))
     context_column = forms.ChoiceField(label=_("Column of the text that holds the answer"))
     answer_column = forms.ChoiceField(label=_("Column of the answer"))
+    pair_column = forms.ChoiceField(label=_("Column of the text that belongs to it"))
     arch = forms.ChoiceField(label=_("Architecture"))
     size = forms.ChoiceField(label=_("Size"))
     tokenizer = forms.ChoiceField(
@@ -232,7 +234,7 @@ class EssentialForm(_DraftForm):
     ) -> None:
         super().__init__(*args, **kwargs)
         self._fit(task, version.profile)
-        self._go_on_from(start)
+        self._go_on_from(start, task)
         self.initial["base"] = json.dumps(base)
         for name in ESSENTIALS.keys() & self.fields.keys():
             value = _at(base, ESSENTIALS[name])
@@ -254,7 +256,7 @@ class EssentialForm(_DraftForm):
         sizes = dict.fromkeys(size for arch in facts.archs for size in ARCHS[arch].sizes)
         self._choices("size", [(size, size) for size in sizes])
 
-    def _go_on_from(self, start: ModelVersion | None) -> None:
+    def _go_on_from(self, start: ModelVersion | None, task: str) -> None:
         """Of a start the net and the tokenizer are known; what is left to say is how much of it learns."""
         if start is None:
             del self.fields["learn_layers"]
@@ -266,7 +268,7 @@ class EssentialForm(_DraftForm):
             (n, ngettext("the last layer and the head", "the last %(n)s layers and the head", n) % {"n": n})
             if n
             else (n, _("the head alone"))
-            for n in ARCHS[spec.model.arch].learnable(spec.shape)
+            for n in ARCHS[spec.model.arch].learnable(spec.shape, task)
         ]
         self._choices("learn_layers", [("", _("the whole net")), *parts])
 

@@ -125,6 +125,17 @@ def questions_blob() -> bytes:
     return csv_blob(["question", "context", "answer"], rows)
 
 
+def likes_blob() -> bytes:
+    """Questions, and texts that say the same with other words."""
+    chance = np.random.default_rng(25)
+    one = [words.split() for words in ("cat dog cow hen", "runs sleeps eats sings", "here there home away")]
+    other = [words.split() for words in ("kitten puppy calf chick", "races rests feeds calls", "near far inside out")]
+    rows = []
+    for picks in chance.integers(4, size=(240, 3)):
+        rows.append([" ".join(words[i] for words, i in zip(side, picks, strict=True)) for side in (one, other)])
+    return csv_blob(["body", "same"], rows)
+
+
 def series_blob() -> bytes:
     """A wave of twelve steps that rises slowly, with noise."""
     chance = np.random.default_rng(22)
@@ -178,6 +189,7 @@ COLUMN_PROFILES: dict[str, dict[str, Any]] = {
     "token-classification": {"name": "tags", "type": "text", "distinct": 60, "missing": 0, "mean_chars": 20},
     "text-to-text": {"name": "reply", "type": "category", "distinct": 16, "missing": 0, "mean_chars": 9},
     "extractive-qa": {"name": "answer", "type": "category", "distinct": 9, "missing": 0, "mean_chars": 5},
+    "sentence-embedding": {"name": "same", "type": "text", "distinct": 64, "missing": 0, "mean_chars": 16},
     "text-regression": {"name": "score", "type": "number", "distinct": 90, "missing": 0, "mean_chars": 4},
 }
 
@@ -246,6 +258,7 @@ ANSWERS = {
     "text-to-text": {"target": "reply"},
     "token-classification": {"label": "tags"},
     "extractive-qa": {"question": "question", "context": "context", "answer": "answer"},
+    "sentence-embedding": {"pair": "same"},
 }
 ALONE = {"extractive-qa"}  # all their columns are in ANSWERS
 KINDS = {
@@ -258,6 +271,7 @@ KINDS = {
 BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob}
 OWN_BLOBS = {
     "extractive-qa": questions_blob,
+    "sentence-embedding": likes_blob,
     "forecasting": series_blob,
     "multi-label-classification": labels_blob,
     "text-regression": numbers_blob,

@@ -297,11 +297,12 @@ ARCHS += [
     ("text-regression", "bert"),
     ("text-regression", "lstm"),
     ("extractive-qa", "bert"),
+    ("sentence-embedding", "bert"),
 ]
 HEADS = {"text-classification": 3, "image-classification": 2, "multi-label-classification": 3, "text-regression": 1}
 HEADS["token-classification"] = 8  # what is supposed where the profile does not list the tags
 HEADS["extractive-qa"] = 2
-ANSWERS = {"extractive-qa": "span"}
+ANSWERS = {"extractive-qa": "span", "sentence-embedding": "vector"}
 EACH = {"token-classification", "extractive-qa"}
 
 

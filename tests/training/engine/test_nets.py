@@ -20,6 +20,7 @@ SHAPES = {
         Shape(layers=2, heads=2, width=16, context=12, dropout=0.1),
         Sizes(vocab=23, classes=2, each=True, head="span"),
     ),
+    "vector-bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23, head="vector")),
     "t5": (Shape(layers=2, heads=2, width=16, context=40, dropout=0.1), Sizes(vocab=23)),
     "patchtst": (Shape(layers=2, heads=2, width=16, context=24, patch=4, horizon=5, dropout=0.1), Sizes()),
     "masked-vit": (
@@ -84,6 +85,19 @@ def test_span_bert_is_bert() -> None:
     ids, kinds = torch.randint(23, (2, 9)), torch.tensor([[0] * 4 + [1] * 5] * 2)
     found = theirs(ids, token_type_ids=kinds)
     same(ours(ids, None, None, kinds), torch.stack([found.start_logits, found.end_logits], -1))
+
+
+@torch.no_grad()
+def test_vector_bert_is_the_mean_of_a_bert() -> None:
+    from functools import partial
+
+    from transformers.models.bert.modeling_bert import BertConfig, BertModel
+
+    ours, theirs = loaded("vector-bert", partial(BertModel, add_pooling_layer=False), BertConfig)
+    ids, mask = torch.randint(23, (2, 9)), torch.tensor([[True] * 9, [True] * 5 + [False] * 4])
+    whole, short = theirs(ids, attention_mask=mask).last_hidden_state
+    means = torch.stack([whole.mean(0), short[:5].mean(0)])
+    same(ours(ids, mask), means / means.norm(dim=-1, keepdim=True))
 
 
 @torch.no_grad()

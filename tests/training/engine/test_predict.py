@@ -29,6 +29,7 @@ INPUTS: dict[str, list[Any]] = {
         {"question": "who was it", "context": "oslo and li wei and may."},
         {"question": "when was it", "context": "june and ada and new york."},
     ],
+    "sentence-embedding": ["cat runs here", "kitten races near"],
     "forecasting": [SERIES, SERIES[3:]],
 }
 FIELDS = {
@@ -42,6 +43,7 @@ FIELDS = {
     "image-classification": {"label", "probabilities"},
     "masked-image": {"explained"},
     "extractive-qa": {"text", "start", "end", "probability"},
+    "sentence-embedding": {"vector"},
     "forecasting": {"values"},
 }
 

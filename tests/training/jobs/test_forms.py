@@ -69,6 +69,7 @@ def test_only_what_the_data_and_the_task_need_is_asked(version, table):
         ("text-regression", {"text_column", "value_column"}),
         ("text-to-text", {"text_column", "target_column"}),
         ("extractive-qa", {"question_column", "context_column", "answer_column"}),
+        ("sentence-embedding", {"text_column", "pair_column"}),
         ("forecasting", {"value_column"}),
     ],
 )

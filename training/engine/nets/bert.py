@@ -1,7 +1,7 @@
 """BERT: a plain encoder that tells classes of the whole, classes of each token, or hidden tokens.
 
-Packaged as `BertForSequenceClassification`, `BertForTokenClassification`, `BertForQuestionAnswering` or
-`BertForMaskedLM`.
+With a head of “vector” it tells the mean of its tokens, at length one. Packaged as `BertForSequenceClassification`,
+`BertForTokenClassification`, `BertForQuestionAnswering`, `BertForMaskedLM` or `BertModel`.
 """
 
 import torch
@@ -62,7 +62,7 @@ class Bert(nn.Module):
             if not sizes.each:
                 self.pooler = nn.Linear(width, width)
             self.classifier = nn.Linear(width, sizes.classes)
-        else:
+        elif sizes.head != "vector":
             self.transform = nn.Linear(width, width)
             self.transform_norm = nn.LayerNorm(width, eps=EPS)
             self.head_bias = nn.Parameter(torch.zeros(sizes.vocab))
@@ -88,6 +88,9 @@ class Bert(nn.Module):
         wide = None if mask is None else mask[:, None, None, :]
         for layer in self.layers:
             x = layer(x, wide)
+        if self.sizes.head == "vector":
+            kept = x if mask is None else x * mask[..., None]
+            return F.normalize(kept.float().sum(1), dim=-1)
         if not self.sizes.classes:
             if places is not None:
                 x = x.flatten(0, 1)[places]
@@ -105,6 +108,7 @@ def build(shape: Shape, sizes: Sizes) -> Bert:
 def export(net: Bert) -> tuple[dict[str, Tensor], dict]:
     """Weights and config of the same net in transformers' format."""
     state = net.state_dict()
+    answer = ""
     names = {
         "tokens.weight": "bert.embeddings.word_embeddings.weight",
         "places.weight": "bert.embeddings.position_embeddings.weight",
@@ -116,7 +120,7 @@ def export(net: Bert) -> tuple[dict[str, Tensor], dict]:
         answer = "QuestionAnswering" if net.sizes.head == "span" else answer
         names |= {"classifier": "qa_outputs" if net.sizes.head == "span" else "classifier"}
         names |= {} if net.sizes.each else {"pooler": "bert.pooler.dense"}
-    else:
+    elif net.sizes.head != "vector":
         answer = "MaskedLM"
         names |= {"transform": "cls.predictions.transform.dense", "head_bias": "cls.predictions.bias"}
         names |= {"transform_norm": "cls.predictions.transform.LayerNorm"}
@@ -135,8 +139,10 @@ def export(net: Bert) -> tuple[dict[str, Tensor], dict]:
                 tensors[f"bert.encoder.layer.{n}.{target}.{end}"] = state[f"layers.{n}.{source}.{end}"]
             for name, part in zip(("query", "key", "value"), state[f"layers.{n}.qkv.{end}"].chunk(3), strict=True):
                 tensors[f"bert.encoder.layer.{n}.attention.self.{name}.{end}"] = part.contiguous()
+    if net.sizes.head == "vector":
+        tensors = {name.removeprefix("bert."): tensor for name, tensor in tensors.items()}
     config = {
-        "architectures": [f"BertFor{answer}"],
+        "architectures": ["BertModel" if net.sizes.head == "vector" else f"BertFor{answer}"],
         "model_type": "bert",
         "vocab_size": net.sizes.vocab,
         "hidden_size": net.shape.width,
