@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable
 
 BUCKETS = 32  # of distances in a T5
+MELS = 64  # bands of a sound that an AST reads
+POSITIONS, POSITION_GROUPS = 64, 8  # of the convolution that tells places in a wav2vec 2.0
 DECODER_LAYERS = 1  # of a vision transformer that tells hidden patches
 LOWER, HIGHER = "lower", "higher"
 
@@ -23,6 +25,7 @@ class Shape:
     image: int | None = None
     patch: int | None = None
     horizon: int | None = None
+    seconds: int | None = None
     dropout: float | None = None
 
 
@@ -196,6 +199,37 @@ def _patchtst(shape: Shape, sizes: Sizes) -> Figures:
     return Figures(embed + places * width + body + head, flops, 4 * places * layers * 34 * width)
 
 
+def _ast(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, patch, classes = shape.width, shape.layers, shape.patch or 16, sizes.classes
+    places = (MELS // patch) * (frames_of(shape.seconds or 1) // patch) + 2
+    embed, body = patch * patch * width + width, layers * (_block(width) + 13 * width)
+    parameters = embed + 2 * width + places * width + body + 4 * width + width * classes + classes
+    flops = places * (6 * (embed + body) + 12 * layers * places * width)
+    return Figures(parameters, flops, 4 * places * layers * 34 * width)
+
+
+def frames_of(seconds: int) -> int:
+    """Hundredths of a second, each told by a spectrum."""
+    return 100 * seconds
+
+
+def _wav2vec2(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, vocab = shape.width, shape.layers, sizes.vocab
+    conv, places = conv_of(width), 50 * (shape.seconds or 1)
+    hears = 10 * conv + 4 * 3 * conv * conv + 2 * 2 * conv * conv + 7 * 3 * conv
+    joins = 2 * conv + conv * width + width + width * (width // POSITION_GROUPS) * POSITIONS + POSITIONS + width
+    body, head = layers * (_block(width) + 13 * width), width * vocab + vocab
+    # Of the seven convolutions the first works 64 times as often as the last, the second 32 times, and so on.
+    products = 64 * 10 * conv + 3 * conv * conv * (32 + 16 + 8 + 4) + 2 * conv * conv * (2 + 1) + joins + body + head
+    flops = places * (6 * products + 12 * layers * places * width)
+    return Figures(hears + joins + body + 2 * width + head, flops, 4 * places * (layers * 34 * width + 500 * conv))
+
+
+def conv_of(width: int) -> int:
+    """Channels of the convolutions that hear, as many as fit a body of this width."""
+    return max(16, 2 * width // 3 // 8 * 8)
+
+
 ARCHS: dict[str, Arch] = {
     "gpt": Arch(
         title="GPT (decoder)",
@@ -276,6 +310,32 @@ ARCHS: dict[str, Arch] = {
         },
         figures=_vit,
         core_flops=4e10,
+        lr=1e-3,
+    ),
+    "ast": Arch(
+        title="Audio spectrogram transformer",
+        settings=("layers", "heads", "width", "seconds", "patch", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, seconds=2, patch=16, dropout=0.0),
+            "mini": Shape(layers=4, heads=4, width=128, seconds=4, patch=16, dropout=0.0),
+            "small": Shape(layers=6, heads=6, width=384, seconds=8, patch=16, dropout=0.1),
+            "base": Shape(layers=12, heads=12, width=768, seconds=10, patch=16, dropout=0.1),
+        },
+        figures=_ast,
+        core_flops=3e10,
+        lr=1e-3,
+    ),
+    "wav2vec2": Arch(
+        title="wav2vec 2.0 (convolutions and encoder)",
+        settings=("layers", "heads", "width", "seconds", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, seconds=10, dropout=0.0),
+            "mini": Shape(layers=4, heads=4, width=128, seconds=15, dropout=0.1),
+            "small": Shape(layers=6, heads=6, width=384, seconds=20, dropout=0.1),
+            "base": Shape(layers=12, heads=12, width=768, seconds=20, dropout=0.1),
+        },
+        figures=_wav2vec2,
+        core_flops=2.5e10,
         lr=1e-3,
     ),
     "patchtst": Arch(
@@ -432,6 +492,29 @@ TASKS: dict[str, Task] = {
         tokenizer=False,
         starts=("masked-image", "image-classification"),
         classes=True,
+    ),
+    "audio-classification": Task(
+        title="Audio classification (sounds, speakers, languages)",
+        kinds=("audio",),
+        roles=(),
+        archs=("ast",),
+        metrics=_CLASSIFIER_METRICS,
+        primary="accuracy",
+        unit="recordings",
+        tokenizer=False,
+        starts=("audio-classification",),
+        classes=True,
+    ),
+    "speech-to-text": Task(
+        title="Speech to text",
+        kinds=("audio",),
+        roles=(),
+        archs=("wav2vec2",),
+        metrics={"wer": LOWER, "cer": LOWER, "loss": LOWER},
+        primary="wer",
+        unit="recordings",
+        tokenizer=False,
+        starts=("speech-to-text",),
     ),
     "masked-image": Task(
         title="Masked images (tell hidden patches)",

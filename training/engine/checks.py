@@ -1,6 +1,6 @@
 """Does a spec fit its dataset? Asked by the web before queueing, from the profile alone. Torch-free."""
 
-from typing import Any
+from typing import Any, Literal
 
 from training.engine.catalogue import ARCHS, TASKS
 from training.engine.labelling import label_sets
@@ -46,7 +46,7 @@ def validate(spec: Spec, profile: Profile, start: Spec | None = None) -> list[Is
             issues += _series(spec, profile)
         else:
             issues += _text_length(spec, profile) if task.packed else _rows(spec, profile)
-        issues += _fit(spec, profile)
+        issues += _fit(spec, profile) + (_sounds(spec, profile) if kind == "audio" else [])
     return _sorted(issues)
 
 
@@ -85,7 +85,7 @@ def _clean(spec: Spec, profile: Profile) -> list[Issue]:
 
 
 def _columns(spec: Spec, profile: Profile) -> list[Issue]:
-    if profile.get("kind") in ("text", "images"):
+    if profile.get("kind") in ("text", "images", "audio"):
         return [
             make_issue(f"data.columns.{role}", "column_unused", task=spec.task, role=role) for role in spec.data.columns
         ]
@@ -175,6 +175,20 @@ def _rows(spec: Spec, profile: Profile) -> list[Issue]:
     if spec.shape.image and largest > 2 * spec.shape.image:
         params = {"largest": largest, "image": spec.shape.image}
         issues.append(make_issue("model.image", "image_shrunk", "warning", **params))
+    return issues
+
+
+def _sounds(spec: Spec, profile: Profile) -> list[Issue]:
+    facts, seconds = profile.get("audio") or {}, spec.shape.seconds or 1
+    speech = spec.task == "speech-to-text"
+    issues = []
+    if speech and not facts.get("transcripts_file"):
+        issues.append(make_issue("data.dataset_version", "transcripts_missing"))
+    longest = (facts.get("seconds") or [0])[-1]
+    if longest > seconds:
+        params = {"longest": f"{longest:g}", "seconds": seconds}
+        level: Literal["error", "warning"] = "error" if speech else "warning"
+        issues.append(make_issue("model.seconds", "sound_long" if speech else "sound_cut", level, **params))
     return issues
 
 

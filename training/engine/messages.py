@@ -29,6 +29,10 @@ MESSAGES: dict[str, str] = {
     "heads_width": "The width (%(width)s) must be divisible by the number of heads (%(heads)s).",
     "patch_image": "The image side (%(image)s) must be divisible by the patch side (%(patch)s).",
     "patch_context": "The context (%(context)s) must be divisible by the numbers in a patch (%(patch)s).",
+    "patch_bands": "The %(bands)s bands of a sound must be divisible by the patch side.",
+    "transcripts_missing": "This dataset tells no transcripts of its recordings.",
+    "sound_cut": "Recordings are up to %(longest)s seconds long; only the first %(seconds)s are heard.",
+    "sound_long": "Recordings are up to %(longest)s seconds long; the model hears %(seconds)s.",
     "clean_unused": "The task “%(task)s” has no texts to clean.",
     "clean_range": "No text has at least %(least)s and at most %(most)s characters.",
     "clean_rows": "This dataset is one text, of which no rows can be left out.",
@@ -101,6 +105,10 @@ MESSAGES: dict[str, str] = {
 }
 
 HINTS: dict[str, str] = {
+    "patch_bands": "Choose 4, 8, 16 or 32.",
+    "transcripts_missing": "Add a transcripts.csv with the columns file and text to the zip.",
+    "sound_cut": "Raise the seconds if what comes later matters.",
+    "sound_long": "Raise the seconds, or cut the recordings.",
     "unknown_key": "Did you mean “%(near)s”?",
     "not_choice": "Choose one of: %(choices)s.",
     "arch_unfit": "Choose one of: %(choices)s.",

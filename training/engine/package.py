@@ -34,6 +34,8 @@ PIPELINES = {
     "text-to-text": "text2text-generation",
     "extractive-qa": "question-answering",
     "sentence-embedding": "sentence-similarity",
+    "audio-classification": "audio-classification",
+    "speech-to-text": "automatic-speech-recognition",
     "forecasting": "time-series-forecasting",
     "masked-image": "image-feature-extraction",
     "image-classification": "image-classification",

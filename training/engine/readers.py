@@ -1,4 +1,4 @@
-"""Datasets in: text, CSV, JSONL, and zips of images. What breaks the promise of the profile is named by row or file."""
+"""Datasets in: text, CSV, JSONL, and zips of images or recordings. What breaks the promise of the profile is named."""
 
 import codecs
 import contextlib
@@ -23,6 +23,7 @@ MAX_FIELD_CHARS = 8_000_000
 MAX_PIXELS = 40_000_000
 MAX_MEMBER_BYTES = 256_000_000
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+SOUND_ENDINGS = (".wav", ".flac")
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP")
 DELIMITERS = ",;\t|"
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, ArithmeticError, struct.error)
@@ -109,45 +110,64 @@ def read_images(
     Labels are the folders below `image.top` of the profile, or stand in the table `image.labels_file`. Not `labelled`:
     all images, in whatever folder or table, with an empty label.
     """
+    column = "label" if labelled else None
+    for name, label, data in read_members(path, profile, "image", IMAGE_ENDINGS, column, stop):
+        try:
+            yield name, label, decode_image(data, side, channels)
+        except ValueError as error:
+            raise DataError("data_file", name=name, problem=str(error)) from None
+
+
+def read_members(
+    path: Path, profile: dict[str, Any], place: str, endings: tuple[str, ...], column: str | None, stop: Stop
+) -> Iterator[tuple[str, str, bytes]]:
+    """(file name, what it is told to be, bytes) of each file of a zip with one of the endings, sorted by name.
+
+    `place` is where the profile tells of such files, `column` what is told of them: label, text, or nothing, and then
+    all are read. Where that stands is as with images; a text stands in the table `transcripts_file`.
+    """
     try:
         archive = zipfile.ZipFile(path, metadata_encoding=profile.get("encoding"))
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, LookupError):
         raise DataError("data_shape", problem="it is not a zip file") from None
     with archive:
         members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
-        image = profile.get("image") or {}
-        top = image.get("top") or ""
-        if not labelled:
-            labels = {name: "" for name in members if _is_image(name.split("/"))}
-        elif image.get("labels_from") == "table":
-            labels = _table_labels(archive, members, top, image.get("labels_file") or f"{top}labels.csv")
+        facts = profile.get(place) or {}
+        top = facts.get("top") or ""
+        if column is None:
+            told = {name: "" for name in members if _is_one(name.split("/"), endings)}
+        elif column == "text":
+            table = facts.get("transcripts_file") or f"{top}transcripts.csv"
+            told = _table_labels(archive, members, top, table, column)
+        elif facts.get("labels_from") == "table":
+            told = _table_labels(archive, members, top, facts.get("labels_file") or f"{top}labels.csv", column)
         else:
-            labels = _folder_labels(members, top)
-        for number, name in enumerate(sorted(labels)):
+            told = _folder_labels(members, top, endings)
+        for number, name in enumerate(sorted(told)):
             if number % 50 == 0:
                 stop.check()
-            yield name, labels[name], _decode(archive, members[name], side, channels)
+            yield name, told[name], _member_bytes(archive, members[name])
 
 
-def _folder_labels(members: dict[str, zipfile.ZipInfo], top: str) -> dict[str, str]:
-    """Label by member. What is no image, what systems leave behind and images in no folder are left out."""
+def _folder_labels(members: dict[str, zipfile.ZipInfo], top: str, endings: tuple[str, ...]) -> dict[str, str]:
+    """Label by member. What is of another kind, what systems leave behind and files in no folder are left out."""
     labels = {}
     for name in members:
         *folders, file = name.removeprefix(top).split("/")
-        if folders and _is_image([*folders, file]):
+        if folders and _is_one([*folders, file], endings):
             labels[name] = folders[-1]
     return labels
 
 
-def _is_image(parts: list[str]) -> bool:
+def _is_one(parts: list[str], endings: tuple[str, ...]) -> bool:
     *folders, file = parts
-    return file.lower().endswith(IMAGE_ENDINGS) and not file.startswith("._") and "__MACOSX" not in folders
+    return file.lower().endswith(endings) and not file.startswith("._") and "__MACOSX" not in folders
 
 
 def _table_labels(
-    archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], top: str, table: str
+    archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], top: str, table: str, column: str
 ) -> dict[str, str]:
-    """Label by member, from a table with the columns file (relative to `top`) and label."""
+    """What a table with the columns file (relative to `top`) and `column` tells of members."""
 
     def fault(problem: str) -> DataError:
         return DataError("data_file", name=table, problem=problem)
@@ -156,11 +176,11 @@ def _table_labels(
         raise fault("it is not in the zip")
     try:
         text = _member_bytes(archive, members[table]).decode("utf-8-sig")
-        found = _open_table(text)
+        found = _open_table(text, column)
         if found is None:
-            raise fault("it needs the columns file and label")
+            raise fault(f"it needs the columns file and {column}")
         header, rows = found
-        file_at, label_at = header.index("file"), header.index("label")
+        file_at, label_at = header.index("file"), header.index(column)
         labels = {}
         for row in filter(None, rows):
             name = top + row[file_at].strip()
@@ -176,14 +196,14 @@ def _table_labels(
     return labels
 
 
-def _open_table(text: str) -> tuple[list[str], Iterator[list[str]]] | None:
+def _open_table(text: str, column: str) -> tuple[list[str], Iterator[list[str]]] | None:
     """(header, other rows) of a table of labels, cut by the separator that shows both columns; None if none does."""
     csv.field_size_limit(MAX_FIELD_CHARS)
     for delimiter in DELIMITERS:
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         with contextlib.suppress(csv.Error, StopIteration):
             header = [name.strip().lower() for name in next(rows)]
-            if {"file", "label"} <= set(header):
+            if {"file", column} <= set(header):
                 return header, rows
     return None
 
@@ -198,14 +218,6 @@ def _member_bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     if len(data) > MAX_MEMBER_BYTES:
         raise DataError("data_file", name=info.filename, problem="it is too large")
     return data
-
-
-def _decode(archive: zipfile.ZipFile, info: zipfile.ZipInfo, side: int, channels: int) -> np.ndarray:
-    data = _member_bytes(archive, info)
-    try:
-        return decode_image(data, side, channels)
-    except ValueError as error:
-        raise DataError("data_file", name=info.filename, problem=str(error)) from None
 
 
 def decode_image(data: bytes, side: int, channels: int) -> np.ndarray:

@@ -5,6 +5,8 @@ from types import ModuleType
 
 NETS = {
     "gpt": "training.engine.nets.gpt",
+    "ast": "training.engine.nets.ast",
+    "wav2vec2": "training.engine.nets.wav2vec2",
     "lstm": "training.engine.nets.lstm",
     "bert": "training.engine.nets.bert",
     "t5": "training.engine.nets.t5",
@@ -23,6 +25,8 @@ TASK_MODULES = {
     "text-to-text": "training.engine.tasks.text_to_text",
     "extractive-qa": "training.engine.tasks.extractive_qa",
     "sentence-embedding": "training.engine.tasks.sentence_embedding",
+    "audio-classification": "training.engine.tasks.audio_classification",
+    "speech-to-text": "training.engine.tasks.speech_to_text",
     "forecasting": "training.engine.tasks.forecasting",
     "masked-image": "training.engine.tasks.masked_image",
     "image-classification": "training.engine.tasks.image_classification",

@@ -49,7 +49,7 @@ def column(profile: Profile, name: str | None) -> dict[str, Any] | None:
 
 def classes_of(spec: Spec, profile: Profile) -> dict[str, int] | None:
     """Rows by class of the label column (images: of the folders); None when the profile does not list them."""
-    name = "label" if profile.get("kind") == "images" else spec.data.columns.get("label")
+    name = "label" if profile.get("kind") in ("images", "audio") else spec.data.columns.get("label")
     return (profile.get("classes") or {}).get(name)
 
 
@@ -108,6 +108,8 @@ def sizes_of(spec: Spec, profile: Profile) -> Sizes:
     channels = 1 if set(modes) <= {"1", "L", "LA", "I;16"} else 3
     each = spec.task in ("token-classification", "extractive-qa")
     head = HEADS.get(spec.task, "")
+    if spec.task == "speech-to-text":
+        return Sizes(vocab=int((profile.get("audio") or {}).get("characters") or 30) + 3)
     return Sizes(vocab_of(spec, profile), channels=channels, classes=_answers(spec, profile), each=each, head=head)
 
 
@@ -173,7 +175,7 @@ def guess_columns(task: str, profile: Profile) -> dict[str, str]:
     Of roles that come together, such as a question and its answer, the columns that bear their names.
     """
     roles = TASKS[task].roles
-    if not roles or profile.get("kind") in ("text", "images"):
+    if not roles or profile.get("kind") in ("text", "images", "audio"):
         return {}
     columns = profile.get("columns") or []
     chosen: dict[str, str] = {}
@@ -214,6 +216,8 @@ def default_spec(task: str, profile: Profile, dataset_version: str) -> Spec:
         "forecasting": _default_series,
         "masked-image": _default_masked_images,
         "image-classification": _default_images,
+        "audio-classification": _default_sounds,
+        "speech-to-text": _default_speech,
     }[task]
     return build(profile, dataset_version)
 
@@ -334,6 +338,29 @@ def _default_masked_images(profile: Profile, dataset_version: str) -> Spec:
     train = dataclasses.replace(like.train, epochs=min(100, 3 * (like.train.epochs or 1)), lr=1e-3)
     model = ModelSpec(arch="vit", size="nano", image=image, patch=image // 8)
     return dataclasses.replace(like, task="masked-image", model=model, train=train)
+
+
+def _default_sounds(profile: Profile, dataset_version: str) -> Spec:
+    rows = int(profile.get("rows") or 0)
+    longest = math.ceil(((profile.get("audio") or {}).get("seconds") or [1])[-1])
+    size, seconds = "nano" if rows < 5_000 else "mini", max(1, min(10, longest))
+    epochs = max(3, min(30, round(15_000 / max(1, rows))))
+    return Spec(
+        v=1,
+        task="audio-classification",
+        data=DataSpec(dataset_version=dataset_version, split=_split(rows)),
+        model=ModelSpec(arch="ast", size=size, seconds=seconds),
+        train=TrainSpec(epochs=epochs, batch=16, lr=1e-3, warmup=0.1, weight_decay=0.01),
+    )
+
+
+def _default_speech(profile: Profile, dataset_version: str) -> Spec:
+    """CTC writes nothing at first, and learns suddenly: many steps."""
+    like = _default_sounds(profile, dataset_version)
+    longest = math.ceil(((profile.get("audio") or {}).get("seconds") or [1])[-1])
+    model = ModelSpec(arch="wav2vec2", size=like.model.size, seconds=max(1, min(30, longest)))
+    train = dataclasses.replace(like.train, epochs=min(200, 4 * (like.train.epochs or 1)), batch=8)
+    return dataclasses.replace(like, task="speech-to-text", model=model, train=train)
 
 
 def _split(rows: int) -> SplitSpec:

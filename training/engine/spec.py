@@ -11,7 +11,7 @@ import hashlib
 import json
 from typing import Any
 
-from training.engine.catalogue import ARCHS, METRICS, ROLES, SETTINGS, SIZES, TASKS, Shape
+from training.engine.catalogue import ARCHS, MELS, METRICS, ROLES, SETTINGS, SIZES, TASKS, Shape
 from training.engine.strict import Issue, SpecError, make_issue, option, parse_json, plain, read, schema
 
 SPEC_VERSION = 1
@@ -77,6 +77,7 @@ class ModelSpec:
     image: int | None = option("Side of the square images in pixels", None, ge=8, le=1_024)
     patch: int | None = option("Side of one patch in pixels; of a series, numbers in one patch", None, ge=1, le=64)
     horizon: int | None = option("Numbers of a series told at once", None, ge=1, le=4_096)
+    seconds: int | None = option("Seconds of a recording that are heard", None, ge=1, le=30)
     dropout: float | None = option("Share of values dropped while learning", None, ge=0, lt=1)
 
 
@@ -186,7 +187,7 @@ class Spec:
         obj["train"].pop("threads")
         if self.data.clean == CleanSpec():
             del obj["data"]["clean"]
-        for name in ("start", "learn_layers", "horizon"):
+        for name in ("start", "learn_layers", "horizon", "seconds"):
             # Specs from before there were these keep their identity, and their runs can be resumed.
             if obj["model"][name] is None:
                 del obj["model"][name]
@@ -275,6 +276,8 @@ def contradictions(spec: Spec) -> list[Issue]:
         issues.append(make_issue("model.heads", "heads_width", width=shape.width, heads=shape.heads))
     if shape.patch is not None and shape.image is not None and shape.image % shape.patch:
         issues.append(make_issue("model.patch", "patch_image", image=shape.image, patch=shape.patch))
+    if shape.patch is not None and shape.seconds is not None and MELS % shape.patch:
+        issues.append(make_issue("model.patch", "patch_bands", bands=MELS))
     if shape.patch is not None and shape.context is not None and shape.context % shape.patch:
         issues.append(make_issue("model.patch", "patch_context", context=shape.context, patch=shape.patch))
     return issues

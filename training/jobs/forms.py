@@ -34,6 +34,8 @@ ARCH_WORDS = {
     "lstm": _("Embedding, LSTM, softmax"),
     "bert": _("BERT (encoder)"),
     "t5": _("T5 (encoder and decoder)"),
+    "ast": _("Audio spectrogram transformer"),
+    "wav2vec2": _("wav2vec 2.0 (convolutions and encoder)"),
     "patchtst": _("PatchTST (patches of time)"),
     "resnet": _("ResNet (convolutions)"),
     "vit": _("Vision transformer"),

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import wave
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -160,6 +161,60 @@ def image_blob() -> bytes:
     return out.getvalue()
 
 
+def wav_of(values: np.ndarray, rate: int = 8_000, channels: int = 1) -> bytes:
+    """Values from -1 to 1 as a WAV of 16 bits."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((values * 32_767).astype("<i2").tobytes())
+    return out.getvalue()
+
+
+def tone(hertz: float, seconds: float, rate: int = 8_000) -> np.ndarray:
+    """A tone that swells and fades."""
+    steps = np.arange(round(seconds * rate))
+    return 0.5 * np.sin(2 * np.pi * hertz * steps / rate) * np.hanning(len(steps))
+
+
+def zip_blob(files: dict[str, bytes]) -> bytes:
+    """Files as a zip."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def sounds_blob() -> bytes:
+    """Rising and falling tones with noise, in two folders, of 0.3 to 0.5 seconds."""
+    chance, files = np.random.default_rng(27), {}
+    for n in range(80):
+        count = int(chance.integers(2_400, 4_000))
+        pitch = np.linspace(400, 1_600, count) * chance.uniform(0.8, 1.2)
+        values = 0.4 * np.sin(2 * np.pi * np.cumsum(pitch if n % 2 else pitch[::-1]) / 8_000)
+        files[f"{('down', 'up')[n % 2]}/{n:03}.wav"] = wav_of(values + chance.normal(0, 0.02, count))
+    return zip_blob(files)
+
+
+def speech_blob() -> bytes:
+    """Words of three letters; each letter is a tone of its own, and between words there is silence."""
+    chance, files, said = np.random.default_rng(28), {}, []
+    for n in range(160):
+        text = " ".join(
+            "".join(chance.permutation(list(TONES))[: chance.integers(1, 4)]) for _ in range(chance.integers(1, 3))
+        )
+        parts = [tone(TONES[c], 0.08) if c in TONES else np.zeros(640) for c in text]
+        values = np.concatenate(parts)
+        files[f"clips/{n:03}.wav"] = wav_of(values + chance.normal(0, 0.005, len(values)))
+        said.append((f"clips/{n:03}.wav", text))
+    return zip_blob(files | {"transcripts.csv": csv_blob(["file", "text"], said)})
+
+
+TONES = {"a": 400, "b": 900, "c": 1_800, "d": 3_200}
+
+
 def profile_of(kind: str, blob: bytes) -> dict[str, Any]:
     """What the registry would say about the blob."""
     if kind == "text":
@@ -196,6 +251,12 @@ COLUMN_PROFILES: dict[str, dict[str, Any]] = {
 
 def profile_for(task: str) -> dict[str, Any]:
     """What the registry would say about the data of a task."""
+    if task == "audio-classification":
+        classes = {"label": {"down": 40, "up": 40}}
+        return {"kind": "audio", "rows": 80, "classes": classes, "audio": {"seconds": [0.3, 0.5], "top": ""}}
+    if task == "speech-to-text":
+        facts = {"seconds": [0.1, 0.9], "top": "", "transcripts_file": "transcripts.csv", "characters": 4}
+        return {"kind": "audio", "rows": 160, "audio": facts}
     if task == "forecasting":
         month = {"name": "month", "type": "integer", "distinct": 600, "missing": 0, "mean_chars": 3}
         sold = {"name": "sold", "type": "number", "distinct": 580, "missing": 0, "mean_chars": 5}
@@ -226,7 +287,11 @@ def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
     if task == "masked-image":
         model = {"arch": "vit", "size": "nano", "layers": 1, "width": 16, "image": 16, "patch": 4}
         return tiny("image-classification", **{"task": task, "model": model} | changes)
-    if task == "causal-lm":
+    if task in ("audio-classification", "speech-to-text"):
+        spec["model"] = {"arch": "ast", "size": "nano", "layers": 1, "width": 16, "seconds": 1}
+        if task == "speech-to-text":
+            spec["model"]["arch"] = "wav2vec2"
+    elif task == "causal-lm":
         spec["tokenizer"] = {"kind": "char"}
         spec["model"] = {"arch": "gpt", "size": "nano", "layers": 1, "width": 16, "context": 16, "dropout": 0.1}
     elif task == "masked-lm":
@@ -266,12 +331,16 @@ KINDS = {
     "masked-lm": "text",
     "forecasting": "csv",
     "image-classification": "images",
+    "audio-classification": "audio",
+    "speech-to-text": "audio",
     "masked-image": "images",
 } | dict.fromkeys(ANSWERS, "csv")
-BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob}
+BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob, "audio": sounds_blob}
 OWN_BLOBS = {
     "extractive-qa": questions_blob,
     "sentence-embedding": likes_blob,
+    "audio-classification": sounds_blob,
+    "speech-to-text": speech_blob,
     "forecasting": series_blob,
     "multi-label-classification": labels_blob,
     "text-regression": numbers_blob,

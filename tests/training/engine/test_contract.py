@@ -167,6 +167,7 @@ def test_column_names_are_plain_text(name: str) -> None:
         ("forecasting", {"data__clean": {"unicode": True}}, "data.clean", "clean_unused"),
         ("causal-lm", {"data__clean": {"min_chars": 9, "max_chars": 8}}, "data.clean.min_chars", "clean_range"),
         ("forecasting", {"model__patch": 5}, "model.patch", "patch_context"),
+        ("audio-classification", {"model__patch": 5}, "model.patch", "patch_bands"),
         ("forecasting", {"tokenizer": {"kind": "char"}}, "tokenizer", "tokenizer_unused"),
         ("text-regression", {"data__columns": {"label": "a"}}, "data.columns.label", "column_unused"),
         (
@@ -263,6 +264,9 @@ COLUMNS = PROFILES["text-classification"]["columns"]
         ),
         (tiny("causal-lm", data__clean={"duplicates": True}), {}, "clean_rows", "error"),
         (tiny("forecasting"), {"rows": 40}, "series_short", "error"),
+        (tiny("audio-classification"), {"audio": {"seconds": [0.5, 2.5]}}, "sound_cut", "warning"),
+        (tiny("speech-to-text"), {"audio": {"seconds": [0.5, 2.5], "transcripts_file": "t"}}, "sound_long", "error"),
+        (tiny("speech-to-text"), {"audio": {"seconds": [0.5, 0.9]}}, "transcripts_missing", "error"),
         (tiny("text-regression"), {"columns": [COLUMNS[0], NUMBER | {"type": "text"}]}, "column_numbers", "error"),
         (tiny("multi-label-classification"), {"classes": {"topics": {"a": 99, "b": 9}}}, "labels_single", "warning"),
         (tiny("multi-label-classification"), {"classes": {"topics": {"a": 99}}}, "classes_few", "error"),
@@ -298,10 +302,13 @@ ARCHS += [
     ("text-regression", "lstm"),
     ("extractive-qa", "bert"),
     ("sentence-embedding", "bert"),
+    ("audio-classification", "ast"),
+    ("speech-to-text", "wav2vec2"),
 ]
 HEADS = {"text-classification": 3, "image-classification": 2, "multi-label-classification": 3, "text-regression": 1}
 HEADS["token-classification"] = 8  # what is supposed where the profile does not list the tags
 HEADS["extractive-qa"] = 2
+HEADS["audio-classification"] = 2
 ANSWERS = {"extractive-qa": "span", "sentence-embedding": "vector"}
 EACH = {"token-classification", "extractive-qa"}
 
@@ -317,7 +324,13 @@ def test_estimated_parameters_are_exact(task: str, arch: str, size: str) -> None
     if TASKS[task].tokenizer:
         obj["tokenizer"] = {"kind": "bpe", "vocab": 500}
     spec = Spec.from_json(obj)
-    sizes = Sizes(vocab=500, channels=1, classes=HEADS.get(task, 0), each=task in EACH, head=ANSWERS.get(task, ""))
+    sizes = Sizes(
+        vocab=7 if task == "speech-to-text" else 500,
+        channels=1,
+        classes=HEADS.get(task, 0),
+        each=task in EACH,
+        head=ANSWERS.get(task, ""),
+    )
     net = net_module(arch).build(spec.shape, sizes)
     assert estimate(spec, PROFILES[task]).parameters == parameters_of(net)
 

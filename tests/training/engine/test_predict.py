@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.training.engine.conftest import MakeRun, Run, image_blob, tiny
+from tests.training.engine.conftest import MakeRun, Run, blob_of, tiny
 from training.engine.__main__ import main
 from training.engine.contract import DONE, TASKS
 from training.engine.predict import Predictor
@@ -44,6 +44,8 @@ FIELDS = {
     "masked-image": {"explained"},
     "extractive-qa": {"text", "start", "end", "probability"},
     "sentence-embedding": {"vector"},
+    "audio-classification": {"label", "probabilities"},
+    "speech-to-text": {"text"},
     "forecasting": {"values"},
 }
 
@@ -57,9 +59,9 @@ def leaves(answer: Any) -> Iterator[Any]:
         yield answer
 
 
-def pictures(folder: Path) -> list[Path]:
+def files(task: str, folder: Path) -> list[Path]:
     folder.mkdir()
-    with zipfile.ZipFile(io.BytesIO(image_blob())) as archive:
+    with zipfile.ZipFile(io.BytesIO(blob_of(task))) as archive:
         for name in archive.namelist()[:3]:
             (folder / name.replace("/", "-")).write_bytes(archive.read(name))
     return sorted(folder.iterdir())
@@ -74,7 +76,7 @@ def done(make_run: MakeRun, task: str, **changes: Any) -> Run:
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_answers_from_its_package(task: str, make_run: MakeRun, tmp_path: Path) -> None:
     run = done(make_run, task, train__max_steps=3)
-    inputs = pictures(tmp_path / "pictures") if "image" in task else INPUTS[task]
+    inputs = files(task, tmp_path / "files") if task not in INPUTS else INPUTS[task]
     predictor = Predictor(run.folder / "out")
     answers = list(predictor(inputs))
     assert [set(answer) for answer in answers] == [FIELDS[task]] * len(inputs)

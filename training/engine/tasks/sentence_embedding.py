@@ -87,10 +87,10 @@ class Task(TextRows):
         numbers = self.parts[judged.part][judged.items]
         rows = np.zeros((len(numbers), 3))
         for group in groups_of(len(numbers)):
-            sides = np.split(judged.rows[group], 2, axis=1)
+            texts, pairs = np.split(judged.rows[group], 2, axis=1)
             same = self.same[:, numbers[group]].T
-            ranks = _ranks(*sides, same)
-            nats = _nats(torch.from_numpy(sides[0]), torch.from_numpy(sides[1]), torch.from_numpy(same))
+            ranks = _ranks(texts, pairs, same)
+            nats = _nats(torch.from_numpy(texts), torch.from_numpy(pairs), torch.from_numpy(same))
             rows[group] = np.column_stack([ranks == 1, 1 / ranks, nats.numpy()])
         return rows
 
