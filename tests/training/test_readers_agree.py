@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 from registry.datasets.ingest.run import inspect
+from tests.training.engine.conftest import tone, wav_of
 from training.engine.errors import Stop
-from training.engine.readers import read_images, read_rows, read_text
+from training.engine.readers import SOUND_ENDINGS, read_images, read_members, read_rows, read_text
+from training.engine.sounds import RATE, decode_sound
 
 BOM = b"\xef\xbb\xbf"
 
@@ -57,6 +59,7 @@ SHAPES = {
     "dog/7.png": picture(mode="P"),
     "dog/8.png": picture(mode="LA"),
 }
+WAVE = tone(440, 0.2)
 TABLE = b' Label;FILE ;note\r\n cat ;a/1.png;x\r\n\r\ndog; 2.png;"1;\n2"\r\n'
 
 FILES: dict[str, tuple[str, bytes]] = {
@@ -73,6 +76,22 @@ FILES: dict[str, tuple[str, bytes]] = {
         b'{"text":"\\u732b","label":2,"more":true}\n{"more":false}\n{"text":"","label":1.0,"more":1e3}',
     ),
     "lines after a mark": ("a.ndjson", BOM + b'\n{"text":"a","label":"x"}\n{"text":"b","label":"x"}\n{"label":"y"}\n'),
+    "recordings": (
+        "a.zip",
+        zipped({"s/up/1.wav": wav_of(WAVE), "s/down/2.WAV": wav_of(WAVE, 44_100, 1), "s/up/3.wav": wav_of(WAVE[:99])}),
+    ),
+    "recordings, one without label": ("a.zip", zipped({"1.wav": wav_of(WAVE), "up/2.wav": wav_of(WAVE)})),
+    "labels and transcripts": (
+        "a.zip",
+        zipped(
+            {
+                "a/1.wav": wav_of(WAVE),
+                "2.wav": wav_of(WAVE[:500]),
+                "labels.csv": b"file,label\r\na/1.wav,x\r\n2.wav,y\r\n",
+                "transcripts.csv": 'file;text\na/1.wav;"two; words"\n2.wav; 猫 \n'.encode(),
+            }
+        ),
+    ),
     "text": ("a.txt", b"One.\n\nTwo,\r\n \t\nthree.\rFour"),
     "text after a mark": ("a.md", BOM + "猫。\n\n狗。\n".encode()),
     "all formats": ("a.zip", zipped(SHAPES)),
@@ -125,4 +144,17 @@ def agree_images(path: Path, profile: dict[str, Any]) -> None:
     assert all(labels.get(example["file"]) == example["label"] for example in profile["examples"])
 
 
-AGREE = {"text": agree_text, "csv": agree_rows, "jsonl": agree_rows, "images": agree_images}
+def agree_audio(path: Path, profile: dict[str, Any]) -> None:
+    facts, table = profile["audio"], bool(profile["audio"]["transcripts_file"])
+    every = list(read_members(path, profile, "audio", SOUND_ENDINGS, None, Stop()))
+    seconds = [len(decode_sound(data)) / RATE for _, _, data in every]
+    assert [min(seconds), max(seconds)] == pytest.approx(facts["seconds"], abs=1e-3)
+    assert len(every) == profile["rows"]
+    labels = [label for _, label, _ in read_members(path, profile, "audio", SOUND_ENDINGS, "label", Stop())]
+    assert Counter(labels) == profile["classes"].get("label", {})
+    if table:
+        texts = [text for _, text, _ in read_members(path, profile, "audio", SOUND_ENDINGS, "text", Stop())]
+        assert (len(texts), len(set("".join(texts)) - {" "})) == (facts["transcribed"], facts["characters"])
+
+
+AGREE = {"audio": agree_audio, "text": agree_text, "csv": agree_rows, "jsonl": agree_rows, "images": agree_images}

@@ -12,6 +12,7 @@ RATE = 16_000
 RATES = (4_000, 192_000)
 MAX_CHANNELS = 8
 MAX_SECONDS = 600
+MAX_VALUES = 60_000_000  # of all channels
 WINDOW, HOP, FFT = 400, 160, 512  # of a spectrum: 25 ms, each 10 ms
 LOWEST, FLOOR, EMPHASIS = 20.0, 1.192092955078125e-07, 0.97
 
@@ -32,8 +33,8 @@ def _check(rate: int, channels: int, frames: int) -> None:
         raise ValueError(f"it has {rate} values a second, and not {RATES[0]:,} to {RATES[1]:,}")
     if not 1 <= channels <= MAX_CHANNELS:
         raise ValueError(f"it has {channels} channels; at most {MAX_CHANNELS} are read")
-    if frames > MAX_SECONDS * rate:
-        raise ValueError(f"it is longer than {MAX_SECONDS} seconds")
+    if frames > MAX_SECONDS * rate or frames * channels > MAX_VALUES:
+        raise ValueError(f"it is longer than {MAX_SECONDS} seconds, or has too many channels for its length")
 
 
 def _wav(data: bytes) -> tuple[np.ndarray, int]:

@@ -106,10 +106,13 @@ def chosen_start(request: HttpRequest) -> ModelVersion | None:
 
 
 def tasks_for(version: DatasetVersion) -> list[str]:
-    """The tasks that read this kind of data; those that need a label come first when there is one."""
+    """The tasks that read this kind of data; those that need a label, or a transcript, come first when there is one."""
     fitting = [name for name, task in TASKS.items() if version.kind in task.kinds]
     labelled = bool(version.profile.get("label_candidates"))
-    return sorted(fitting, key=lambda name: ("label" in TASKS[name].roles) != labelled)
+    told = bool((version.profile.get("audio") or {}).get("transcripts_file"))
+    return sorted(
+        fitting, key=lambda name: (("label" in TASKS[name].roles) != labelled, (name == "speech-to-text") != told)
+    )
 
 
 def advise(spec: dict[str, Any], version: DatasetVersion, start: ModelVersion | None = None) -> Advice:

@@ -24,20 +24,20 @@ def build(shape: Shape, sizes: Sizes) -> Wrapped:
     )
 
     dropout = shape.dropout or 0.0
-    fields: dict[str, Any] = dict(
-        hidden_size=shape.width,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        intermediate_size=4 * shape.width,
-        hidden_dropout_prob=dropout,
-        attention_probs_dropout_prob=0.0,
-        patch_size=shape.patch,
-        frequency_stride=shape.patch,
-        time_stride=shape.patch,
-        max_length=frames_of(shape.seconds or 1),
-        num_mel_bins=MELS,
-        num_labels=sizes.classes,
-    )
+    fields: dict[str, Any] = {
+        "hidden_size": shape.width,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "intermediate_size": 4 * shape.width,
+        "hidden_dropout_prob": dropout,
+        "attention_probs_dropout_prob": 0.0,
+        "patch_size": shape.patch,
+        "frequency_stride": shape.patch,
+        "time_stride": shape.patch,
+        "max_length": frames_of(shape.seconds or 1),
+        "num_mel_bins": MELS,
+        "num_labels": sizes.classes,
+    }
     return Wrapped(
         modeling.ASTForAudioClassification(configuration.ASTConfig(**fields)), "audio_spectrogram_transformer"
     )
