@@ -6,6 +6,7 @@ from typing import Any
 
 from training.engine.catalogue import ARCHS, TASKS, Figures, Sizes
 from training.engine.labelling import label_sets
+from training.engine.notation import notation_of
 from training.engine.spec import (
     DataSpec,
     EvalSpec,
@@ -246,6 +247,8 @@ def _default_lm(profile: Profile, dataset_version: str) -> Spec:
         tokenizer, size, batch, lr, steps = TokenizerSpec("bpe", 4_000), "mini", 16, 2e-3, 3_000
     else:
         tokenizer, size, batch, lr, steps = TokenizerSpec("bpe", 8_000), "small", 16, 1e-3, 10_000
+    own = notation_of(profile, draft.data.columns.get("text"))
+    tokenizer = TokenizerSpec(own) if own else tokenizer
     spec = dataclasses.replace(
         draft,
         tokenizer=tokenizer,
@@ -285,15 +288,16 @@ def _default_masked(profile: Profile, dataset_version: str) -> Spec:
 def _default_rows(task: str, profile: Profile, dataset_version: str) -> Spec:
     rows = int(profile.get("rows") or 0)
     columns = guess_columns(task, profile)
-    longest = (chars_read(task, columns, profile, "p95_chars") or 200) / 2.5 + 2
-    context = next((c for c in (32, 64, 128, 256) if c >= longest), 256)
+    own = next(filter(None, (notation_of(profile, columns.get(role)) for role in TASKS[task].reads)), None)
+    longest = (chars_read(task, columns, profile, "p95_chars") or 200) / (1 if own else 2.5) + 2
+    context = next((c for c in (32, 64, 128, 256) if c >= longest), 512 if own else 256)
     arch, size = TASKS[task].archs[0], "nano" if rows < 5_000 else "mini"
     epochs = max(2, min(20, round(20_000 / max(1, rows))))
     return Spec(
         v=1,
         task=task,
         data=DataSpec(dataset_version=dataset_version, columns=columns, split=_split(rows)),
-        tokenizer=TokenizerSpec("bpe", 2_000 if rows < 20_000 else 8_000),
+        tokenizer=TokenizerSpec(own) if own else TokenizerSpec("bpe", 2_000 if rows < 20_000 else 8_000),
         model=ModelSpec(arch=arch, size=size, context=context),
         train=TrainSpec(
             epochs=epochs, batch=32, lr=ARCHS[arch].lr * (2 if size == "nano" else 1), warmup=0.1, patience=5
