@@ -199,6 +199,42 @@ def _patchtst(shape: Shape, sizes: Sizes) -> Figures:
     return Figures(embed + places * width + body + head, flops, 4 * places * layers * 34 * width)
 
 
+def _llama(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, context, vocab = shape.width, shape.layers, shape.context or 1, sizes.vocab
+    body = layers * (4 * width * width + 3 * width * gated_of(width) + 2 * width) + width
+    flops = 6 * (body + vocab * width) + 12 * layers * context * width
+    return Figures(vocab * width + body, flops, 4 * (layers * 38 * width + 3 * vocab))
+
+
+def gated_of(width: int) -> int:
+    """Middle of a perceptron with a gate: two thirds of four times the width, so that it weighs as much as without."""
+    return 8 * width // 3 // 8 * 8
+
+
+def _modernbert(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, context = shape.width, shape.layers, shape.context or 1
+    vocab, classes = sizes.vocab, sizes.classes
+    body = layers * (4 * width * width + 3 * width * gated_of(width) + 2 * width) - width + 2 * width
+    head = width * width + width + (width * classes + classes if classes else vocab)
+    spoken = 0.15 * (width * width + vocab * width) if not classes else width * width * sizes.each
+    flops = 6 * body + 12 * layers * context * width + 6 * spoken
+    return Figures(vocab * width + body + head, flops, 4 * (layers * 38 * width + (0 if classes else 0.45 * vocab)))
+
+
+def _bart(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, vocab = shape.width, shape.layers, sizes.vocab
+    reads = layers * (_block(width) + 13 * width) + 2 * width
+    writes = layers * (_block(width) + 4 * width * width + 19 * width) + 2 * width
+    parameters = vocab * width + 2 * (places_of(shape.context or 8) + 2) * width + reads + writes
+    flops = 6 * (reads + writes + vocab * width) + 36 * layers * (shape.context or 1) * width
+    return Figures(parameters, flops, 4 * (layers * 80 * width + 3 * vocab))
+
+
+def places_of(context: int) -> int:
+    """Places of rows that are padded to a multiple of eight."""
+    return -(-context // 8) * 8
+
+
 def _ast(shape: Shape, sizes: Sizes) -> Figures:
     width, layers, patch, classes = shape.width, shape.layers, shape.patch or 16, sizes.classes
     places = (MELS // patch) * (frames_of(shape.seconds or 1) // patch) + 2
@@ -285,6 +321,47 @@ ARCHS: dict[str, Arch] = {
         lr=1e-3,
         head=False,
     ),
+    "llama": Arch(
+        title="Llama (decoder)",
+        settings=("layers", "heads", "width", "context"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, context=64),
+            "mini": Shape(layers=4, heads=4, width=128, context=128),
+            "small": Shape(layers=6, heads=6, width=384, context=256),
+            "base": Shape(layers=12, heads=12, width=768, context=512),
+        },
+        figures=_llama,
+        core_flops=2.5e10,
+        lr=2e-3,
+        head=False,
+    ),
+    "modernbert": Arch(
+        title="ModernBERT (encoder)",
+        settings=("layers", "heads", "width", "context", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, context=64, dropout=0.0),
+            "mini": Shape(layers=4, heads=4, width=128, context=128, dropout=0.0),
+            "small": Shape(layers=6, heads=6, width=384, context=256, dropout=0.1),
+            "base": Shape(layers=12, heads=12, width=768, context=512, dropout=0.1),
+        },
+        figures=_modernbert,
+        core_flops=2.5e10,
+        lr=5e-4,
+    ),
+    "bart": Arch(
+        title="BART (encoder and decoder)",
+        settings=("layers", "heads", "width", "context", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, context=64, dropout=0.1),
+            "mini": Shape(layers=4, heads=4, width=128, context=128, dropout=0.1),
+            "small": Shape(layers=6, heads=8, width=384, context=256, dropout=0.1),
+            "base": Shape(layers=12, heads=12, width=768, context=512, dropout=0.1),
+        },
+        figures=_bart,
+        core_flops=2.5e10,
+        lr=1e-3,
+        head=False,
+    ),
     "resnet": Arch(
         title="ResNet (convolutions)",
         settings=("layers", "width", "image"),
@@ -367,7 +444,7 @@ TASKS: dict[str, Task] = {
         title="Language model (predict the next token)",
         kinds=("text", "csv", "jsonl"),
         roles=("text",),
-        archs=("gpt", "lstm"),
+        archs=("gpt", "lstm", "llama"),
         metrics={"perplexity": LOWER, "bits_per_byte": LOWER, "token_accuracy": HIGHER, "loss": LOWER},
         primary="perplexity",
         unit="tokens",
@@ -379,7 +456,7 @@ TASKS: dict[str, Task] = {
         title="Masked language model (tell hidden tokens)",
         kinds=("text", "csv", "jsonl"),
         roles=("text",),
-        archs=("bert",),
+        archs=("bert", "modernbert"),
         metrics={"perplexity": LOWER, "token_accuracy": HIGHER, "loss": LOWER},
         primary="perplexity",
         unit="tokens",
@@ -391,7 +468,7 @@ TASKS: dict[str, Task] = {
         title="Text classification",
         kinds=("csv", "jsonl"),
         roles=("text", "label"),
-        archs=("bert", "lstm"),
+        archs=("bert", "lstm", "modernbert"),
         metrics=_CLASSIFIER_METRICS,
         primary="macro_f1",
         unit="rows",
@@ -403,7 +480,7 @@ TASKS: dict[str, Task] = {
         title="Multi-label classification",
         kinds=("csv", "jsonl"),
         roles=("text", "label"),
-        archs=("bert", "lstm"),
+        archs=("bert", "lstm", "modernbert"),
         metrics={"macro_f1": HIGHER, "micro_f1": HIGHER, "exact_match": HIGHER, "loss": LOWER},
         primary="macro_f1",
         unit="rows",
@@ -414,7 +491,7 @@ TASKS: dict[str, Task] = {
         title="Text regression (tell a number)",
         kinds=("csv", "jsonl"),
         roles=("text", "value"),
-        archs=("bert", "lstm"),
+        archs=("bert", "lstm", "modernbert"),
         metrics=_REGRESSION_METRICS,
         primary="rmse",
         unit="rows",
@@ -425,7 +502,7 @@ TASKS: dict[str, Task] = {
         title="Words with tags (names, parts of speech)",
         kinds=("csv", "jsonl"),
         roles=("text", "label"),
-        archs=("bert",),
+        archs=("bert", "modernbert"),
         metrics={
             "entity_f1": HIGHER,
             "entity_precision": HIGHER,
@@ -442,7 +519,7 @@ TASKS: dict[str, Task] = {
         title="Text to text (translate, summarise, answer)",
         kinds=("csv", "jsonl"),
         roles=("text", "target"),
-        archs=("t5",),
+        archs=("t5", "bart"),
         metrics={
             "perplexity": LOWER,
             "token_accuracy": HIGHER,

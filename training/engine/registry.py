@@ -5,6 +5,9 @@ from types import ModuleType
 
 NETS = {
     "gpt": "training.engine.nets.gpt",
+    "llama": "training.engine.nets.llama",
+    "modernbert": "training.engine.nets.modernbert",
+    "bart": "training.engine.nets.bart",
     "ast": "training.engine.nets.ast",
     "wav2vec2": "training.engine.nets.wav2vec2",
     "lstm": "training.engine.nets.lstm",

@@ -8,6 +8,7 @@ from training.engine.catalogue import ARCHS, TASKS, Figures, Sizes
 from training.engine.labelling import label_sets
 from training.engine.notation import notation_of
 from training.engine.spec import (
+    LEARNT,
     DataSpec,
     EvalSpec,
     KeepSpec,
@@ -70,7 +71,7 @@ def chars_read(task: str, columns: dict[str, str], profile: Profile, figure: str
 
 def chars_per_token(spec: Spec) -> float:
     """Mean characters of a token. A byte pair grows with the logarithm of the vocabulary (measured on English)."""
-    if spec.tokenizer is None or spec.tokenizer.kind != "bpe":
+    if spec.tokenizer is None or spec.tokenizer.kind not in LEARNT:
         return 1.0
     return max(1.0, 0.48 * math.log(spec.tokenizer.vocab or 2_000) - 0.7)
 

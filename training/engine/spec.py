@@ -18,6 +18,7 @@ SPEC_VERSION = 1
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 MAX_SEED = 2**63 - 1
 MIN_BPE = 300
+LEARNT = frozenset({"bpe", "wordpiece", "unigram"})  # tokenizers whose pieces are learnt from the text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,10 +55,11 @@ class TokenizerSpec:
     """How text becomes tokens."""
 
     kind: str = option(
-        "Characters, bytes, byte pairs learnt from the text, atoms and bonds of SMILES, or residues of proteins",
-        choices=("char", "byte", "bpe", "smiles", "protein"),
+        "Characters, bytes, byte pairs or pieces of words learnt from the text, atoms and bonds of SMILES, or residues "
+        "of proteins",
+        choices=("char", "byte", "bpe", "wordpiece", "unigram", "smiles", "protein"),
     )
-    vocab: int | None = option("Number of tokens at most; bpe needs it", None, ge=16, le=200_000)
+    vocab: int | None = option("Number of tokens at most; what is learnt in pieces needs it", None, ge=16, le=200_000)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -289,7 +291,7 @@ def _tokenizer_contradictions(spec: Spec) -> list[Issue]:
         return [make_issue("tokenizer", "tokenizer_missing", task=spec.task)] if wants else []
     if not wants:
         return [make_issue("tokenizer", "tokenizer_unused", task=spec.task)]
-    if spec.tokenizer.kind == "bpe":
+    if spec.tokenizer.kind in LEARNT:
         if spec.tokenizer.vocab is None:
             return [make_issue("tokenizer.vocab", "vocab_missing")]
         if spec.tokenizer.vocab < MIN_BPE:

@@ -23,7 +23,7 @@ from registry.catalog.models import ModelVersion
 from registry.datasets.models import DatasetVersion
 from registry.uses.matching import ANSWERS, TEXTS, Asked
 from registry.uses.vocabulary import FOR_OWNER
-from training.engine.contract import ARCHS, TASKS, SpecError, parse_json
+from training.engine.contract import ARCHS, LEARNT, TASKS, SpecError, parse_json
 from training.jobs.models import Job
 from training.jobs.services import fault_of
 from training.jobs.starting import spec_of
@@ -33,6 +33,9 @@ ARCH_WORDS = {
     "gpt": _("GPT (decoder)"),
     "lstm": _("Embedding, LSTM, softmax"),
     "bert": _("BERT (encoder)"),
+    "llama": _("Llama (decoder)"),
+    "modernbert": _("ModernBERT (encoder)"),
+    "bart": _("BART (encoder and decoder)"),
     "t5": _("T5 (encoder and decoder)"),
     "ast": _("Audio spectrogram transformer"),
     "wav2vec2": _("wav2vec 2.0 (convolutions and encoder)"),
@@ -207,11 +210,15 @@ class EssentialForm(_DraftForm):
             ("char", _("characters")),
             ("byte", _("bytes")),
             ("bpe", _("byte pairs, learnt from the text")),
+            ("wordpiece", _("pieces of words (WordPiece)")),
+            ("unigram", _("pieces of words, by how likely each is (unigram)")),
             ("smiles", _("atoms and bonds (SMILES)")),
             ("protein", _("residues of proteins")),
         ],
     )
-    vocab = forms.IntegerField(label=_("Vocabulary"), required=False, help_text=_("Only for byte pairs."))
+    vocab = forms.IntegerField(
+        label=_("Vocabulary"), required=False, help_text=_("Only for what is learnt from the text.")
+    )
     epochs = forms.IntegerField(label=_("Passes over the data"), required=False)
     batch = forms.IntegerField(label=_("Batch"), help_text=_("Rows, images or stretches of text in one step."))
     lr = forms.FloatField(label=_("Learning rate"))
@@ -283,7 +290,7 @@ class EssentialForm(_DraftForm):
         spec = copy.deepcopy(_parsed(self.cleaned_data["base"]))
         for name in ESSENTIALS.keys() & self.fields.keys():
             _put(spec, ESSENTIALS[name], self.cleaned_data[name])
-        if "tokenizer" in self.fields and self.cleaned_data["tokenizer"] != "bpe":
+        if "tokenizer" in self.fields and self.cleaned_data["tokenizer"] not in LEARNT:
             _put(spec, ESSENTIALS["vocab"], None)
         if "arch" in self.fields:
             arch = ARCHS[self.cleaned_data["arch"]]

@@ -153,6 +153,8 @@ def test_column_names_are_plain_text(name: str) -> None:
         ("causal-lm", {"tokenizer": None}, "tokenizer", "tokenizer_missing"),
         ("causal-lm", {"tokenizer": {"kind": "bpe"}}, "tokenizer.vocab", "vocab_missing"),
         ("causal-lm", {"tokenizer": {"kind": "bpe", "vocab": 50}}, "tokenizer.vocab", "vocab_small"),
+        ("causal-lm", {"tokenizer": {"kind": "wordpiece"}}, "tokenizer.vocab", "vocab_missing"),
+        ("causal-lm", {"tokenizer": {"kind": "unigram", "vocab": 50}}, "tokenizer.vocab", "vocab_small"),
         ("causal-lm", {"data__split": {"valid": 0.5, "test": 0.5}}, "data.split", "split_whole"),
         ("causal-lm", {"data__columns": {"label": "x"}}, "data.columns.label", "column_unused"),
         ("image-classification", {"tokenizer": {"kind": "char"}}, "tokenizer", "tokenizer_unused"),
@@ -303,6 +305,11 @@ ARCHS += [
     ("extractive-qa", "bert"),
     ("sentence-embedding", "bert"),
     ("audio-classification", "ast"),
+    ("causal-lm", "llama"),
+    ("masked-lm", "modernbert"),
+    ("text-classification", "modernbert"),
+    ("token-classification", "modernbert"),
+    ("text-to-text", "bart"),
     ("speech-to-text", "wav2vec2"),
 ]
 HEADS = {"text-classification": 3, "image-classification": 2, "multi-label-classification": 3, "text-regression": 1}
