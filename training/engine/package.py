@@ -130,6 +130,8 @@ def _tokenizer_config(spec: Spec) -> dict[str, Any]:
         names = {"pad_token": "<pad>", "unk_token": "<unk>", "eos_token": "</s>"}
         return config | names | {"model_input_names": ["input_ids", "attention_mask"]}
     names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    if spec.task == "extractive-qa":
+        return config | names | {"model_input_names": ["input_ids", "attention_mask", "token_type_ids"]}
     if spec.task == "masked-lm":
         names |= {"mask_token": "[MASK]"}
     return config | names | {"model_input_names": ["input_ids", "attention_mask"]}

@@ -70,8 +70,8 @@ class Task(TextRows):
         return net(batch["ids"], batch.get("mask")), net(batch["pair_ids"], batch["pair_mask"])
 
     def loss(self, net: nn.Module, batch: base.Batch) -> Tensor:
-        nats = _nats(*self._vectors(net, batch), batch["same"])
-        return nats.mean()
+        """Of several processes each has its share of the batch, and holds the rows of that against each other."""
+        return _nats(*self._vectors(net, batch), batch["same"]).mean()
 
     def measure(self, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:
         """Both vectors of each item: how they stand to all others is told by the report."""
