@@ -51,6 +51,7 @@ def test_tokens_know_their_characters(kind: dict[str, Any]) -> None:
     tokenizer = train_tokenizer(TokenizerSpec(**kind), [text] * 3, CLASSIFIER_SPECIALS)
     ids, places = tokenizer.encode_places(text)
     assert ids.tolist() == tokenizer.encode(text).tolist()
+    assert places.shape == (len(ids), 2)
     covered = {n for a, b in places for n in range(a, b)}
     assert covered >= {n for n, c in enumerate(text) if not c.isspace()}
     assert (np.diff(places[:, 0]) >= 0).all() and places.max() == len(text)

@@ -9,7 +9,9 @@ import pytest
 from collab.kernel.errors import Fault, FaultyInputError
 from registry.catalog.metrics import LOWER_IS_BETTER, NAMES
 from registry.catalog.metrics import TASKS as TASK_WORDS
+from registry.datasets.models import DatasetVersion
 from training.engine.contract import ARCHS, TASKS, Spec
+from training.jobs.drafting import tasks_for
 from training.jobs.forms import ARCH_WORDS, EssentialForm, WholeForm
 from training.jobs.services import suggest
 
@@ -79,6 +81,16 @@ def test_each_task_asks_for_its_columns(table, task, fields):
     assert ("tokenizer" in form.fields) == (task != "forecasting")
     words = {str(word) for _, word in form.fields["arch"].choices}
     assert words <= {str(word) for word in ARCH_WORDS.values()}
+
+
+@pytest.mark.parametrize(
+    ("facts", "first"), [({}, "audio-classification"), ({"transcripts_file": "transcripts.csv"}, "speech-to-text")]
+)
+def test_recordings_with_transcripts_are_written_down_first(facts, first):
+    version = DatasetVersion(kind="audio", profile={"kind": "audio", "rows": 80, "audio": {"seconds": [1, 4]} | facts})
+    assert tasks_for(version)[0] == first
+    form = EssentialForm(task=first, version=version, base=suggest(first, version)["spec"])
+    assert not {"tokenizer", "text_column", "label_column"} & form.fields.keys()
 
 
 def test_every_task_and_architecture_has_words():
