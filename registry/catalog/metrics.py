@@ -30,6 +30,11 @@ NAMES = {
     "entity_precision": gettext_lazy("entity precision"),
     "entity_recall": gettext_lazy("entity recall"),
     "word_accuracy": gettext_lazy("word accuracy"),
+    "f1": gettext_lazy("F1 of words"),
+    "recall_at_1": gettext_lazy("found first"),
+    "mrr": gettext_lazy("mean reciprocal rank"),
+    "wer": gettext_lazy("word error rate"),
+    "cer": gettext_lazy("character error rate"),
     "chrf": gettext_lazy("chrF"),
     "bleu": gettext_lazy("BLEU"),
     "rouge_l": gettext_lazy("ROUGE-L"),
@@ -59,6 +64,10 @@ TASKS = {
     "text-regression": gettext_lazy("Text regression"),
     "token-classification": gettext_lazy("Words with tags"),
     "text-to-text": gettext_lazy("Text to text"),
+    "extractive-qa": gettext_lazy("Extractive question answering"),
+    "sentence-embedding": gettext_lazy("Vectors of texts"),
+    "audio-classification": gettext_lazy("Audio classification"),
+    "speech-to-text": gettext_lazy("Speech to text"),
     "forecasting": gettext_lazy("Forecasting"),
     "masked-image": gettext_lazy("Masked images"),
     "image-classification": gettext_lazy("Image classification"),
@@ -67,7 +76,7 @@ TASKS = {
     "object-detection": gettext_lazy("Object detection"),
     "image-segmentation": gettext_lazy("Image segmentation"),
 }
-LOWER_IS_BETTER = frozenset({"loss", "perplexity", "bits_per_byte", "rmse", "mae", "mase"})
+LOWER_IS_BETTER = frozenset({"loss", "perplexity", "bits_per_byte", "rmse", "mae", "mase", "wer", "cer"})
 
 
 def plain(name: str) -> str:

@@ -22,6 +22,7 @@ class DatasetKind(models.TextChoices):
     CSV = "csv", _("Table (CSV)")
     JSONL = "jsonl", _("Records (JSON lines)")
     IMAGES = "images", _("Images")
+    AUDIO = "audio", _("Recordings")
 
 
 class DatasetQuerySet(models.QuerySet["Dataset"]):

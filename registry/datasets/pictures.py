@@ -19,6 +19,7 @@ UNITS = {
     "words per line": gettext_lazy("Words per line"),
     "characters per row": gettext_lazy("Characters per row"),
     "pixels of the longer side": gettext_lazy("Pixels of the longer side"),
+    "tenths of a second": gettext_lazy("Tenths of a second"),
 }
 TYPES = {
     "text": gettext_lazy("text"),
@@ -65,7 +66,7 @@ def pictures_of(version: DatasetVersion, *, examples: bool) -> Pictures:
 
 def _facts(profile: dict[str, Any]) -> list[tuple[str, Any]]:
     """(term, number or text) in the order of reading; what a kind has no number for is left out."""
-    image = profile.get("image") or {}
+    image, audio = profile.get("image") or {}, profile.get("audio") or {}
     known = [
         (_("Characters"), profile.get("chars")),
         (_("Words"), profile.get("words")),
@@ -74,10 +75,24 @@ def _facts(profile: dict[str, Any]) -> list[tuple[str, Any]]:
         (_("Separator"), {"\t": _("tab"), None: None}.get(profile.get("delimiter"), profile.get("delimiter"))),
         (_("Width"), _range(image.get("width"))),
         (_("Height"), _range(image.get("height"))),
-        (_("Formats"), ", ".join(f"{name} ({count})" for name, count in (image.get("formats") or {}).items()) or None),
+        (_("Formats"), _counted(image.get("formats"))),
+        (_("Seconds"), _span(audio.get("seconds"))),
+        (_("Seconds in all"), audio.get("total_seconds")),
+        (_("Values a second"), _counted(audio.get("rates"))),
+        (_("Channels"), _counted(audio.get("channels"))),
+        (_("Formats"), _counted(audio.get("formats"))),
+        (_("Transcripts"), audio.get("transcribed")),
         (_("Colours"), ", ".join(image.get("modes") or []) or None),
     ]
     return [(term, value) for term, value in known if value not in (None, "")]
+
+
+def _counted(counts: dict[str, int] | None) -> str | None:
+    return ", ".join(f"{name} ({count})" for name, count in (counts or {}).items()) or None
+
+
+def _span(ends: list[float] | None) -> str | None:
+    return f"{ends[0]:g} – {ends[1]:g}" if ends else None
 
 
 def _range(ends: list[int] | None) -> str | None:

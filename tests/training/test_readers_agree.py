@@ -10,13 +10,14 @@ import pytest
 from PIL import Image
 
 from registry.datasets.ingest.run import inspect
-from tests.training.engine.conftest import boxes_blob, captions_blob, masks_blob
+from tests.training.engine.conftest import boxes_blob, captions_blob, masks_blob, tone, wav_of
 from tests.training.engine.test_detection import coco
 from training.engine.boxes import read_boxes
 from training.engine.captions import read_captions
 from training.engine.errors import Stop
 from training.engine.masks import class_names, read_masked
-from training.engine.readers import read_images, read_rows, read_text
+from training.engine.readers import SOUND_ENDINGS, read_images, read_members, read_rows, read_text
+from training.engine.sounds import RATE, decode_sound
 
 BOM = b"\xef\xbb\xbf"
 
@@ -62,6 +63,7 @@ SHAPES = {
     "dog/7.png": picture(mode="P"),
     "dog/8.png": picture(mode="LA"),
 }
+WAVE = tone(440, 0.2)
 TABLE = b' Label;FILE ;note\r\n cat ;a/1.png;x\r\n\r\ndog; 2.png;"1;\n2"\r\n'
 
 FILES: dict[str, tuple[str, bytes]] = {
@@ -78,6 +80,22 @@ FILES: dict[str, tuple[str, bytes]] = {
         b'{"text":"\\u732b","label":2,"more":true}\n{"more":false}\n{"text":"","label":1.0,"more":1e3}',
     ),
     "lines after a mark": ("a.ndjson", BOM + b'\n{"text":"a","label":"x"}\n{"text":"b","label":"x"}\n{"label":"y"}\n'),
+    "recordings": (
+        "a.zip",
+        zipped({"s/up/1.wav": wav_of(WAVE), "s/down/2.WAV": wav_of(WAVE, 44_100, 1), "s/up/3.wav": wav_of(WAVE[:99])}),
+    ),
+    "recordings, one without label": ("a.zip", zipped({"1.wav": wav_of(WAVE), "up/2.wav": wav_of(WAVE)})),
+    "labels and transcripts": (
+        "a.zip",
+        zipped(
+            {
+                "a/1.wav": wav_of(WAVE),
+                "2.wav": wav_of(WAVE[:500]),
+                "labels.csv": b"file,label\r\na/1.wav,x\r\n2.wav,y\r\n",
+                "transcripts.csv": 'file;text\na/1.wav;"two; words"\n2.wav; 猫 \n'.encode(),
+            }
+        ),
+    ),
     "text": ("a.txt", b"One.\n\nTwo,\r\n \t\nthree.\rFour"),
     "text after a mark": ("a.md", BOM + "猫。\n\n狗。\n".encode()),
     "all formats": ("a.zip", zipped(SHAPES)),
@@ -161,4 +179,17 @@ def test_what_lies_beside_images_is_read_alike(tmp_path: Path, case: str) -> Non
         assert (len(boxed.images), len(boxed.labels)) == (rows, image["classes"])
 
 
-AGREE = {"text": agree_text, "csv": agree_rows, "jsonl": agree_rows, "images": agree_images}
+def agree_audio(path: Path, profile: dict[str, Any]) -> None:
+    facts, table = profile["audio"], bool(profile["audio"]["transcripts_file"])
+    every = list(read_members(path, profile, "audio", SOUND_ENDINGS, None, Stop()))
+    seconds = [len(decode_sound(data)) / RATE for _, _, data in every]
+    assert [min(seconds), max(seconds)] == pytest.approx(facts["seconds"], abs=1e-3)
+    assert len(every) == profile["rows"]
+    labels = [label for _, label, _ in read_members(path, profile, "audio", SOUND_ENDINGS, "label", Stop())]
+    assert Counter(labels) == profile["classes"].get("label", {})
+    if table:
+        texts = [text for _, text, _ in read_members(path, profile, "audio", SOUND_ENDINGS, "text", Stop())]
+        assert (len(texts), len(set("".join(texts)) - {" "})) == (facts["transcribed"], facts["characters"])
+
+
+AGREE = {"audio": agree_audio, "text": agree_text, "csv": agree_rows, "jsonl": agree_rows, "images": agree_images}

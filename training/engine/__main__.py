@@ -19,7 +19,9 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("dir", type=Path)
     command = commands.add_parser("predict", help="answer INPUT with a package, one JSON object a line")
     command.add_argument("package", type=Path)
-    command.add_argument("input", type=Path, help="texts by line, JSON lines, an image or a folder of images")
+    command.add_argument(
+        "input", type=Path, help="texts by line, JSON lines, an image, a recording or a folder of them"
+    )
     _add_sampling(command.add_argument_group("how a language model writes on"))
     command = commands.add_parser("validate", help="say what is wrong with a spec for a dataset of this profile")
     command.add_argument("spec", type=Path)

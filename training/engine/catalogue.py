@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable
 
 BUCKETS = 32  # of distances in a T5
+MELS = 64  # bands of a sound that an AST reads
+POSITIONS, POSITION_GROUPS = 64, 8  # of the convolution that tells places in a wav2vec 2.0
 DECODER_LAYERS = 1  # of a vision transformer that tells hidden patches
 LOWER, HIGHER = "lower", "higher"
 
@@ -23,6 +25,7 @@ class Shape:
     image: int | None = None
     patch: int | None = None
     horizon: int | None = None
+    seconds: int | None = None
     dropout: float | None = None
 
 
@@ -30,7 +33,8 @@ class Shape:
 class Sizes:
     """What the data decides about a net: vocabulary and padding token, image channels, classes.
 
-    `each`: every token has a class, not the whole.
+    `each`: every token has a class, not the whole. `head`: what a BERT answers with beside classes and hidden tokens:
+    "span", where something begins and ends; "vector", the mean of its tokens.
     """
 
     vocab: int = 0
@@ -38,6 +42,7 @@ class Sizes:
     channels: int = 0
     classes: int = 0
     each: bool = False
+    head: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,17 +73,19 @@ class Arch:
         """Whether it can learn low-rank changes beside its weights: it is made of linear maps, as transformers are."""
         return "heads" in self.settings
 
-    def learnable(self, shape: Shape) -> range:
+    def learnable(self, shape: Shape, task: str = "") -> range:
         """How many of the last parts can be told to learn, beside the head."""
-        return range(0 if self.head else 1, self.parts(shape) + 1)
+        head = self.head and not (task and TASKS[task].headless)
+        return range(0 if head else 1, self.parts(shape) + 1)
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
     """A task: the data it reads, the architectures that can do it, what it measures, the unit of its speed.
 
-    `packed`: it reads text as blocks of `context` tokens, whatever the rows. `classes`: each item has one label of a
-    list. `starts`: tasks whose models it can go on from. `beside`: what a zip of images must hold beside them.
+    `headless`: it answers with what the body says. `packed`: it reads text as blocks of `context` tokens, whatever the
+    rows. `classes`: each item has one label of a list. `starts`: tasks whose models it can go on from. `reads`: roles
+    whose texts the net sees together. `beside`: what a zip of images must hold beside them.
     """
 
     title: str
@@ -93,6 +100,8 @@ class Task:
     packed: bool = False
     classes: bool = False
     beside: str | None = None
+    reads: tuple[str, ...] = ("text",)
+    headless: bool = False
 
 
 def _block(width: int) -> int:
@@ -123,7 +132,9 @@ def _bert(shape: Shape, sizes: Sizes) -> Figures:
     vocab, classes = sizes.vocab, sizes.classes
     body = layers * (_block(width) + 13 * width)
     table = (vocab + context + 2) * width + 2 * width
-    if sizes.each:
+    if sizes.head == "vector":
+        head, head_flops = 0, 0.0
+    elif sizes.each:
         head, head_flops = width * classes + classes, 6.0 * width * classes
     elif classes:
         head, head_flops = width * width + width + width * classes + classes, 0.0
@@ -284,6 +295,73 @@ def _yolos(shape: Shape, sizes: Sizes) -> Figures:
     return Figures(parameters, flops, 4 * places * layers * 34 * width)
 
 
+def _llama(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, context, vocab = shape.width, shape.layers, shape.context or 1, sizes.vocab
+    body = layers * (4 * width * width + 3 * width * gated_of(width) + 2 * width) + width
+    flops = 6 * (body + vocab * width) + 12 * layers * context * width
+    return Figures(vocab * width + body, flops, 4 * (layers * 38 * width + 3 * vocab))
+
+
+def gated_of(width: int) -> int:
+    """Middle of a perceptron with a gate: two thirds of four times the width, so that it weighs as much as without."""
+    return 8 * width // 3 // 8 * 8
+
+
+def _modernbert(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, context = shape.width, shape.layers, shape.context or 1
+    vocab, classes = sizes.vocab, sizes.classes
+    body = layers * (4 * width * width + 3 * width * gated_of(width) + 2 * width) - width + 2 * width
+    head = width * width + width + (width * classes + classes if classes else vocab)
+    spoken = 0.15 * (width * width + vocab * width) if not classes else width * width * sizes.each
+    flops = 6 * body + 12 * layers * context * width + 6 * spoken
+    return Figures(vocab * width + body + head, flops, 4 * (layers * 38 * width + (0 if classes else 0.45 * vocab)))
+
+
+def _bart(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, vocab = shape.width, shape.layers, sizes.vocab
+    reads = layers * (_block(width) + 13 * width) + 2 * width
+    writes = layers * (_block(width) + 4 * width * width + 19 * width) + 2 * width
+    parameters = vocab * width + 2 * (places_of(shape.context or 8) + 2) * width + reads + writes
+    flops = 6 * (reads + writes + vocab * width) + 36 * layers * (shape.context or 1) * width
+    return Figures(parameters, flops, 4 * (layers * 80 * width + 3 * vocab))
+
+
+def places_of(context: int) -> int:
+    """Places of rows that are padded to a multiple of eight."""
+    return -(-context // 8) * 8
+
+
+def _ast(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, patch, classes = shape.width, shape.layers, shape.patch or 16, sizes.classes
+    places = (MELS // patch) * (frames_of(shape.seconds or 1) // patch) + 2
+    embed, body = patch * patch * width + width, layers * (_block(width) + 13 * width)
+    parameters = embed + 2 * width + places * width + body + 4 * width + width * classes + classes
+    flops = places * (6 * (embed + body) + 12 * layers * places * width)
+    return Figures(parameters, flops, 4 * places * layers * 34 * width)
+
+
+def frames_of(seconds: int) -> int:
+    """Hundredths of a second, each told by a spectrum."""
+    return 100 * seconds
+
+
+def _wav2vec2(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, vocab = shape.width, shape.layers, sizes.vocab
+    conv, places = conv_of(width), 50 * (shape.seconds or 1)
+    hears = 10 * conv + 4 * 3 * conv * conv + 2 * 2 * conv * conv + 7 * 3 * conv
+    joins = 2 * conv + conv * width + width + width * (width // POSITION_GROUPS) * POSITIONS + POSITIONS + width
+    body, head = layers * (_block(width) + 13 * width), width * vocab + vocab
+    # Of the seven convolutions the first works 64 times as often as the last, the second 32 times, and so on.
+    products = 64 * 10 * conv + 3 * conv * conv * (32 + 16 + 8 + 4) + 2 * conv * conv * (2 + 1) + joins + body + head
+    flops = places * (6 * products + 12 * layers * places * width)
+    return Figures(hears + joins + body + 2 * width + head, flops, 4 * places * (layers * 34 * width + 500 * conv))
+
+
+def conv_of(width: int) -> int:
+    """Channels of the convolutions that hear, as many as fit a body of this width."""
+    return max(16, 2 * width // 3 // 8 * 8)
+
+
 ARCHS: dict[str, Arch] = {
     "gpt": Arch(
         title="GPT (decoder)",
@@ -336,6 +414,47 @@ ARCHS: dict[str, Arch] = {
         },
         figures=_t5,
         core_flops=3.5e10,
+        lr=1e-3,
+        head=False,
+    ),
+    "llama": Arch(
+        title="Llama (decoder)",
+        settings=("layers", "heads", "width", "context"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, context=64),
+            "mini": Shape(layers=4, heads=4, width=128, context=128),
+            "small": Shape(layers=6, heads=6, width=384, context=256),
+            "base": Shape(layers=12, heads=12, width=768, context=512),
+        },
+        figures=_llama,
+        core_flops=2.5e10,
+        lr=2e-3,
+        head=False,
+    ),
+    "modernbert": Arch(
+        title="ModernBERT (encoder)",
+        settings=("layers", "heads", "width", "context", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, context=64, dropout=0.0),
+            "mini": Shape(layers=4, heads=4, width=128, context=128, dropout=0.0),
+            "small": Shape(layers=6, heads=6, width=384, context=256, dropout=0.1),
+            "base": Shape(layers=12, heads=12, width=768, context=512, dropout=0.1),
+        },
+        figures=_modernbert,
+        core_flops=2.5e10,
+        lr=5e-4,
+    ),
+    "bart": Arch(
+        title="BART (encoder and decoder)",
+        settings=("layers", "heads", "width", "context", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, context=64, dropout=0.1),
+            "mini": Shape(layers=4, heads=4, width=128, context=128, dropout=0.1),
+            "small": Shape(layers=6, heads=8, width=384, context=256, dropout=0.1),
+            "base": Shape(layers=12, heads=12, width=768, context=512, dropout=0.1),
+        },
+        figures=_bart,
+        core_flops=2.5e10,
         lr=1e-3,
         head=False,
     ),
@@ -436,6 +555,32 @@ ARCHS: dict[str, Arch] = {
         core_flops=3e10,
         lr=1e-3,
     ),
+    "ast": Arch(
+        title="Audio spectrogram transformer",
+        settings=("layers", "heads", "width", "seconds", "patch", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, seconds=2, patch=16, dropout=0.0),
+            "mini": Shape(layers=4, heads=4, width=128, seconds=4, patch=16, dropout=0.0),
+            "small": Shape(layers=6, heads=6, width=384, seconds=8, patch=16, dropout=0.1),
+            "base": Shape(layers=12, heads=12, width=768, seconds=10, patch=16, dropout=0.1),
+        },
+        figures=_ast,
+        core_flops=3e10,
+        lr=1e-3,
+    ),
+    "wav2vec2": Arch(
+        title="wav2vec 2.0 (convolutions and encoder)",
+        settings=("layers", "heads", "width", "seconds", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, seconds=10, dropout=0.0),
+            "mini": Shape(layers=4, heads=4, width=128, seconds=15, dropout=0.1),
+            "small": Shape(layers=6, heads=6, width=384, seconds=20, dropout=0.1),
+            "base": Shape(layers=12, heads=12, width=768, seconds=20, dropout=0.1),
+        },
+        figures=_wav2vec2,
+        core_flops=2.5e10,
+        lr=1e-3,
+    ),
     "patchtst": Arch(
         title="PatchTST (patches of time)",
         settings=("layers", "heads", "width", "context", "patch", "horizon", "dropout"),
@@ -465,7 +610,7 @@ TASKS: dict[str, Task] = {
         title="Language model (predict the next token)",
         kinds=("text", "csv", "jsonl"),
         roles=("text",),
-        archs=("gpt", "lstm"),
+        archs=("gpt", "lstm", "llama"),
         metrics={"perplexity": LOWER, "bits_per_byte": LOWER, "token_accuracy": HIGHER, "loss": LOWER},
         primary="perplexity",
         unit="tokens",
@@ -477,7 +622,7 @@ TASKS: dict[str, Task] = {
         title="Masked language model (tell hidden tokens)",
         kinds=("text", "csv", "jsonl"),
         roles=("text",),
-        archs=("bert",),
+        archs=("bert", "modernbert"),
         metrics={"perplexity": LOWER, "token_accuracy": HIGHER, "loss": LOWER},
         primary="perplexity",
         unit="tokens",
@@ -489,7 +634,7 @@ TASKS: dict[str, Task] = {
         title="Text classification",
         kinds=("csv", "jsonl"),
         roles=("text", "label"),
-        archs=("bert", "lstm"),
+        archs=("bert", "lstm", "modernbert"),
         metrics=_CLASSIFIER_METRICS,
         primary="macro_f1",
         unit="rows",
@@ -501,7 +646,7 @@ TASKS: dict[str, Task] = {
         title="Multi-label classification",
         kinds=("csv", "jsonl"),
         roles=("text", "label"),
-        archs=("bert", "lstm"),
+        archs=("bert", "lstm", "modernbert"),
         metrics={"macro_f1": HIGHER, "micro_f1": HIGHER, "exact_match": HIGHER, "loss": LOWER},
         primary="macro_f1",
         unit="rows",
@@ -512,7 +657,7 @@ TASKS: dict[str, Task] = {
         title="Text regression (tell a number)",
         kinds=("csv", "jsonl"),
         roles=("text", "value"),
-        archs=("bert", "lstm"),
+        archs=("bert", "lstm", "modernbert"),
         metrics=_REGRESSION_METRICS,
         primary="rmse",
         unit="rows",
@@ -523,7 +668,7 @@ TASKS: dict[str, Task] = {
         title="Words with tags (names, parts of speech)",
         kinds=("csv", "jsonl"),
         roles=("text", "label"),
-        archs=("bert",),
+        archs=("bert", "modernbert"),
         metrics={
             "entity_f1": HIGHER,
             "entity_precision": HIGHER,
@@ -540,7 +685,7 @@ TASKS: dict[str, Task] = {
         title="Text to text (translate, summarise, answer)",
         kinds=("csv", "jsonl"),
         roles=("text", "target"),
-        archs=("t5",),
+        archs=("t5", "bart"),
         metrics={
             "perplexity": LOWER,
             "token_accuracy": HIGHER,
@@ -555,6 +700,30 @@ TASKS: dict[str, Task] = {
         tokenizer=True,
         starts=("text-to-text",),
     ),
+    "extractive-qa": Task(
+        title="Extractive question answering (find the answer in a text)",
+        kinds=("csv", "jsonl"),
+        roles=("question", "context", "answer"),
+        archs=("bert",),
+        metrics={"f1": HIGHER, "exact_match": HIGHER, "loss": LOWER},
+        primary="f1",
+        unit="rows",
+        tokenizer=True,
+        starts=("masked-lm", "extractive-qa"),
+        reads=("question", "context"),
+    ),
+    "sentence-embedding": Task(
+        title="Vectors of texts (search, likeness)",
+        kinds=("csv", "jsonl"),
+        roles=("text", "pair"),
+        archs=("bert",),
+        metrics={"recall_at_1": HIGHER, "mrr": HIGHER, "loss": LOWER},
+        primary="mrr",
+        unit="rows",
+        tokenizer=True,
+        starts=("masked-lm", "sentence-embedding"),
+        headless=True,
+    ),
     "image-classification": Task(
         title="Image classification",
         kinds=("images",),
@@ -566,6 +735,29 @@ TASKS: dict[str, Task] = {
         tokenizer=False,
         starts=("masked-image", "image-classification"),
         classes=True,
+    ),
+    "audio-classification": Task(
+        title="Audio classification (sounds, speakers, languages)",
+        kinds=("audio",),
+        roles=(),
+        archs=("ast",),
+        metrics=_CLASSIFIER_METRICS,
+        primary="accuracy",
+        unit="recordings",
+        tokenizer=False,
+        starts=("audio-classification",),
+        classes=True,
+    ),
+    "speech-to-text": Task(
+        title="Speech to text",
+        kinds=("audio",),
+        roles=(),
+        archs=("wav2vec2",),
+        metrics={"wer": LOWER, "cer": LOWER, "loss": LOWER},
+        primary="wer",
+        unit="recordings",
+        tokenizer=False,
+        starts=("speech-to-text",),
     ),
     "masked-image": Task(
         title="Masked images (tell hidden patches)",

@@ -1,12 +1,13 @@
 """Does a spec fit its dataset? Asked by the web before queueing, from the profile alone. Torch-free."""
 
-from typing import Any
+from typing import Any, Literal
 
 from training.engine.catalogue import ARCHS, TASKS
 from training.engine.labelling import label_sets
 from training.engine.sizing import (
     chars_of,
     chars_per_token,
+    chars_read,
     classes_of,
     column,
     estimate,
@@ -45,7 +46,7 @@ def validate(spec: Spec, profile: Profile, start: Spec | None = None) -> list[Is
             issues += _series(spec, profile)
         else:
             issues += _text_length(spec, profile) if task.packed else _rows(spec, profile)
-        issues += _fit(spec, profile)
+        issues += _fit(spec, profile) + (_sounds(spec, profile) if kind == "audio" else [])
     return _sorted(issues)
 
 
@@ -92,7 +93,7 @@ def _beside(spec: Spec, profile: Profile) -> list[Issue]:
 
 
 def _columns(spec: Spec, profile: Profile) -> list[Issue]:
-    if profile.get("kind") in ("text", "images"):
+    if profile.get("kind") in ("text", "images", "audio"):
         return [
             make_issue(f"data.columns.{role}", "column_unused", task=spec.task, role=role) for role in spec.data.columns
         ]
@@ -107,7 +108,7 @@ def _columns(spec: Spec, profile: Profile) -> list[Issue]:
         if found is None:
             issues.append(make_issue(path, "column_absent", column=name, columns=names))
             continue
-        if role == "text" and found.get("type") not in ("text", "category"):
+        if role in TASKS[spec.task].reads and found.get("type") not in ("text", "category"):
             issues.append(make_issue(path, "column_type", "warning", column=name, type=found.get("type")))
         if role == "value" and found.get("type") not in ("number", "integer"):
             issues.append(make_issue(path, "column_numbers", column=name))
@@ -183,13 +184,28 @@ def _rows(spec: Spec, profile: Profile) -> list[Issue]:
         issues.append(make_issue("train.batch", "batch_large", batch=spec.train.batch, rows=left))
     if TASKS[spec.task].unit == "rows":
         context = spec.shape.context or 1
-        longest = (column(profile, spec.data.columns.get("text")) or {}).get("p95_chars") or 0
-        if longest / chars_per_token(spec) > context:
+        longest = chars_read(spec.task, spec.data.columns, profile, "p95_chars")
+        # A long text to find an answer in is read in several windows.
+        if longest / chars_per_token(spec) > context and spec.task != "extractive-qa":
             issues.append(make_issue("model.context", "text_truncated", "warning", context=context))
     largest = max([*(profile.get("image") or {}).get("width", [0]), *(profile.get("image") or {}).get("height", [0])])
     if spec.shape.image and largest > 2 * spec.shape.image:
         params = {"largest": largest, "image": spec.shape.image}
         issues.append(make_issue("model.image", "image_shrunk", "warning", **params))
+    return issues
+
+
+def _sounds(spec: Spec, profile: Profile) -> list[Issue]:
+    facts, seconds = profile.get("audio") or {}, spec.shape.seconds or 1
+    speech = spec.task == "speech-to-text"
+    issues = []
+    if speech and not facts.get("transcripts_file"):
+        issues.append(make_issue("data.dataset_version", "transcripts_missing"))
+    longest = (facts.get("seconds") or [0])[-1]
+    if longest > seconds:
+        params = {"longest": f"{longest:g}", "seconds": seconds}
+        level: Literal["error", "warning"] = "error" if speech else "warning"
+        issues.append(make_issue("model.seconds", "sound_long" if speech else "sound_cut", level, **params))
     return issues
 
 

@@ -30,6 +30,7 @@ from training.engine.protocol import (
 )
 from training.engine.sizing import Estimate, default_spec, estimate, guess_columns
 from training.engine.spec import (
+    LEARNT,
     SPEC_VERSION,
     CleanSpec,
     DataSpec,
@@ -59,6 +60,7 @@ __all__ = [
     "INPUTS_FILE",
     "INPUTS_VERSION",
     "LAST_EVENTS",
+    "LEARNT",
     "LOG_FILE",
     "MESSAGES",
     "PACKAGE_DIR",

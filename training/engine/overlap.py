@@ -14,7 +14,7 @@ import numpy as np
 CHARACTERS, WORDS = 6, 4
 BETA = 2.0
 _ALONE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3000-\u303f\uff00-\uffef\U00020000-\U0003ffff"
-_WORD = re.compile(f"[{_ALONE}]|[^\\s{_ALONE}]+")
+WORD = re.compile(f"[{_ALONE}]|[^\\s{_ALONE}]+")
 # Columns: chrF written, wanted, shared; BLEU written, shared; words written, wanted; ROUGE-L; whether equal; texts.
 COLUMNS = 3 * CHARACTERS + 2 * WORDS + 5
 
@@ -26,7 +26,7 @@ def counts_of(written: str, wanted: str) -> list[float]:
     for size in range(1, CHARACTERS + 1):
         for place, count in enumerate(_shared(ours, theirs, size)):
             found[place].append(count)
-    own, other = _WORD.findall(written), _WORD.findall(wanted)
+    own, other = WORD.findall(written), WORD.findall(wanted)
     words = [_shared(own, other, size) for size in range(1, WORDS + 1)]
     longest = _longest(own, other)
     rouge = 2 * longest / max(1, len(own) + len(other))

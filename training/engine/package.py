@@ -32,6 +32,10 @@ PIPELINES = {
     "text-regression": "text-classification",
     "token-classification": "token-classification",
     "text-to-text": "text2text-generation",
+    "extractive-qa": "question-answering",
+    "sentence-embedding": "sentence-similarity",
+    "audio-classification": "audio-classification",
+    "speech-to-text": "automatic-speech-recognition",
     "forecasting": "time-series-forecasting",
     "masked-image": "image-feature-extraction",
     "image-classification": "image-classification",
@@ -130,6 +134,8 @@ def _tokenizer_config(spec: Spec) -> dict[str, Any]:
         names = {"pad_token": "<pad>", "unk_token": "<unk>", "eos_token": "</s>"}
         return config | names | {"model_input_names": ["input_ids", "attention_mask"]}
     names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    if spec.task == "extractive-qa":
+        return config | names | {"model_input_names": ["input_ids", "attention_mask", "token_type_ids"]}
     if spec.task == "masked-lm":
         names |= {"mask_token": "[MASK]"}
     return config | names | {"model_input_names": ["input_ids", "attention_mask"]}

@@ -15,7 +15,7 @@ from training.engine.spec import Spec
 from training.engine.tasks.base import Task
 
 AT_ONCE = 64
-IMAGES = (".png", ".jpg", ".jpeg", ".webp")
+FILES = (".png", ".jpg", ".jpeg", ".webp", ".wav", ".flac")
 
 
 class Predictor:
@@ -32,7 +32,7 @@ class Predictor:
         self.task.open_package(package, json.loads((package / "config.json").read_bytes()))
 
     def __call__(self, inputs: list[Any]) -> Iterator[dict[str, Any]]:
-        """An answer for each input, in order: texts, paths of images, or series of numbers, whatever the task reads."""
+        """An answer for each input, in order: texts, paths of files, or series of numbers, whatever the task reads."""
         for start in range(0, len(inputs), AT_ONCE):
             if self.writes:
                 self.task.first_input = start  # type: ignore[attr-defined]
@@ -57,10 +57,10 @@ class Predictor:
 
 
 def read_inputs(path: Path) -> list[Any]:
-    """An image or a folder of images as paths; JSON lines as they are parsed; otherwise each line as a text."""
+    """An image, a recording or a folder of them as paths; JSON lines as parsed; otherwise each line as a text."""
     if path.is_dir():
-        return sorted(found for found in path.iterdir() if found.suffix.lower() in IMAGES)
-    if path.suffix.lower() in IMAGES:
+        return sorted(found for found in path.iterdir() if found.suffix.lower() in FILES)
+    if path.suffix.lower() in FILES:
         return [path]
     lines = path.read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines] if path.suffix == ".jsonl" else lines

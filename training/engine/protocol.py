@@ -63,7 +63,7 @@ EVENTS: dict[str, dict[str, str]] = {
         "loss": "mean training loss since the last progress, or null",
         "lr": "learning rate",
         "rate": "units per second",
-        "unit": "tokens, rows, images or windows",
+        "unit": "tokens, rows, images, recordings or windows",
         "eta_s": "seconds to the end of training, or null",
     },
     "metric": {"step": "step", "values": "value by '<part>/<metric>'"},
@@ -103,7 +103,7 @@ class InputData:
     """The dataset blob of a run."""
 
     path: str = option("Absolute path of the blob", max_chars=4_000)
-    kind: str = option("Form of the blob", choices=("text", "csv", "jsonl", "images"))
+    kind: str = option("Form of the blob", choices=("text", "csv", "jsonl", "images", "audio"))
     sha256: str = option("Hash of the blob", pattern="[0-9a-f]{64}")
     profile: dict = option("Profile of the dataset version", factory=dict)
 

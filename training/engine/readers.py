@@ -1,4 +1,4 @@
-"""Datasets in: text, CSV, JSONL, and zips of images. What breaks the promise of the profile is named by row or file."""
+"""Datasets in: text, CSV, JSONL, and zips of images or recordings. What breaks the promise of the profile is named."""
 
 import codecs
 import contextlib
@@ -23,6 +23,7 @@ MAX_FIELD_CHARS = 8_000_000
 MAX_PIXELS = 40_000_000
 MAX_MEMBER_BYTES = 256_000_000
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+SOUND_ENDINGS = (".wav", ".flac")
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP")
 DELIMITERS = ",;\t|"
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, ArithmeticError, struct.error)
@@ -109,22 +110,41 @@ def read_images(
     Labels are the folders below `image.top` of the profile, or stand in the table `image.labels_file`. Not `labelled`:
     all images, in whatever folder or table, with an empty label.
     """
+    column = "label" if labelled else None
+    for name, label, data in read_members(path, profile, "image", IMAGE_ENDINGS, column, stop):
+        try:
+            yield name, label, decode_image(data, side, channels)
+        except ValueError as error:
+            raise DataError("data_file", name=name, problem=str(error)) from None
+
+
+def read_members(
+    path: Path, profile: dict[str, Any], place: str, endings: tuple[str, ...], column: str | None, stop: Stop
+) -> Iterator[tuple[str, str, bytes]]:
+    """(file name, what it is told to be, bytes) of each file of a zip with one of the endings, sorted by name.
+
+    `place` is where the profile tells of such files, `column` what is told of them: label, text, or nothing, and then
+    all are read. Where that stands is as with images; a text stands in the table `transcripts_file`.
+    """
     with open_zip(path, profile) as archive:
         members = members_of(archive)
-        image = profile.get("image") or {}
-        top = image.get("top") or ""
-        if not labelled:
-            masks = f"{top}masks/" if image.get("labels_from") == "masks" else None
+        facts = profile.get(place) or {}
+        top = facts.get("top") or ""
+        if column is None:
+            masks = f"{top}masks/" if facts.get("labels_from") == "masks" else None
             names = (name for name in members if masks is None or not name.startswith(masks))
-            labels = {name: "" for name in names if is_image(name.split("/"))}
-        elif image.get("labels_from") == "table":
-            labels = _table_labels(archive, members, top, image.get("labels_file") or f"{top}labels.csv")
+            told = {name: "" for name in names if _is_one(name.split("/"), endings)}
+        elif column == "text":
+            table = facts.get("transcripts_file") or f"{top}transcripts.csv"
+            told = _table_labels(archive, members, top, table, column)
+        elif facts.get("labels_from") == "table":
+            told = _table_labels(archive, members, top, facts.get("labels_file") or f"{top}labels.csv", column)
         else:
-            labels = _folder_labels(members, top)
-        for number, name in enumerate(sorted(labels)):
+            told = _folder_labels(members, top, endings)
+        for number, name in enumerate(sorted(told)):
             if number % 50 == 0:
                 stop.check()
-            yield name, labels[name], decode_member(archive, members[name], side, channels)
+            yield name, told[name], member_bytes(archive, members[name])
 
 
 def open_zip(path: Path, profile: dict[str, Any]) -> zipfile.ZipFile:
@@ -145,26 +165,30 @@ def members_of(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return {info.filename: info for info in archive.infolist() if not info.is_dir()}
 
 
-def _folder_labels(members: dict[str, zipfile.ZipInfo], top: str) -> dict[str, str]:
-    """Label by member. What is no image, what systems leave behind and images in no folder are left out."""
+def _folder_labels(members: dict[str, zipfile.ZipInfo], top: str, endings: tuple[str, ...]) -> dict[str, str]:
+    """Label by member. What is of another kind, what systems leave behind and files in no folder are left out."""
     labels = {}
     for name in members:
         *folders, file = name.removeprefix(top).split("/")
-        if folders and is_image([*folders, file]):
+        if folders and _is_one([*folders, file], endings):
             labels[name] = folders[-1]
     return labels
 
 
 def is_image(parts: list[str]) -> bool:
     """Whether a file, given as the folders to it and its name, is an image and nothing that systems leave behind."""
+    return _is_one(parts, IMAGE_ENDINGS)
+
+
+def _is_one(parts: list[str], endings: tuple[str, ...]) -> bool:
     *folders, file = parts
-    return file.lower().endswith(IMAGE_ENDINGS) and not file.startswith("._") and "__MACOSX" not in folders
+    return file.lower().endswith(endings) and not file.startswith("._") and "__MACOSX" not in folders
 
 
 def _table_labels(
-    archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], top: str, table: str
+    archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], top: str, table: str, column: str
 ) -> dict[str, str]:
-    """Label by member, from a table with the columns file (relative to `top`) and label."""
+    """What a table with the columns file (relative to `top`) and `column` tells of members."""
 
     def fault(problem: str) -> DataError:
         return DataError("data_file", name=table, problem=problem)
@@ -173,11 +197,11 @@ def _table_labels(
         raise fault("it is not in the zip")
     try:
         text = member_bytes(archive, members[table]).decode("utf-8-sig")
-        found = open_table(text, ("file", "label"))
+        found = open_table(text, ("file", column))
         if found is None:
-            raise fault("it needs the columns file and label")
+            raise fault(f"it needs the columns file and {column}")
         header, rows = found
-        file_at, label_at = header.index("file"), header.index("label")
+        file_at, label_at = header.index("file"), header.index(column)
         labels = {}
         for row in filter(None, rows):
             name = top + row[file_at].strip()

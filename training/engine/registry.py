@@ -5,6 +5,11 @@ from types import ModuleType
 
 NETS = {
     "gpt": "training.engine.nets.gpt",
+    "llama": "training.engine.nets.llama",
+    "modernbert": "training.engine.nets.modernbert",
+    "bart": "training.engine.nets.bart",
+    "ast": "training.engine.nets.ast",
+    "wav2vec2": "training.engine.nets.wav2vec2",
     "lstm": "training.engine.nets.lstm",
     "bert": "training.engine.nets.bert",
     "t5": "training.engine.nets.t5",
@@ -26,6 +31,10 @@ TASK_MODULES = {
     "text-regression": "training.engine.tasks.text_regression",
     "token-classification": "training.engine.tasks.token_classification",
     "text-to-text": "training.engine.tasks.text_to_text",
+    "extractive-qa": "training.engine.tasks.extractive_qa",
+    "sentence-embedding": "training.engine.tasks.sentence_embedding",
+    "audio-classification": "training.engine.tasks.audio_classification",
+    "speech-to-text": "training.engine.tasks.speech_to_text",
     "forecasting": "training.engine.tasks.forecasting",
     "masked-image": "training.engine.tasks.masked_image",
     "image-classification": "training.engine.tasks.image_classification",

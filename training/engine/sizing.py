@@ -6,7 +6,9 @@ from typing import Any
 
 from training.engine.catalogue import ARCHS, TASKS, Figures, Sizes
 from training.engine.labelling import label_sets
+from training.engine.notation import notation_of
 from training.engine.spec import (
+    LEARNT,
     DataSpec,
     EvalSpec,
     KeepSpec,
@@ -22,6 +24,7 @@ from training.engine.spec import (
 Profile = dict[str, Any]
 STARTUP_S = 6.0
 GPU_FLOPS = 2e13
+HEADS = {"extractive-qa": "span", "sentence-embedding": "vector"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +51,7 @@ def column(profile: Profile, name: str | None) -> dict[str, Any] | None:
 
 def classes_of(spec: Spec, profile: Profile) -> dict[str, int] | None:
     """Rows by class of the label column (images: of the folders); None when the profile does not list them."""
-    name = "label" if profile.get("kind") == "images" else spec.data.columns.get("label")
+    name = "label" if profile.get("kind") in ("images", "audio") else spec.data.columns.get("label")
     return (profile.get("classes") or {}).get(name)
 
 
@@ -60,9 +63,15 @@ def chars_of(spec: Spec, profile: Profile) -> int:
     return int((profile.get("rows") or 0) * ((found or {}).get("mean_chars") or 0))
 
 
+def chars_read(task: str, columns: dict[str, str], profile: Profile, figure: str) -> float:
+    """`figure` (mean_chars, p95_chars) of the texts of a row that the net sees together, or 0 when it is not known."""
+    found = [column(profile, columns.get(role)) or {} for role in TASKS[task].reads]
+    return float(sum(one.get(figure) or 0 for one in found))
+
+
 def chars_per_token(spec: Spec) -> float:
     """Mean characters of a token. A byte pair grows with the logarithm of the vocabulary (measured on English)."""
-    if spec.tokenizer is None or spec.tokenizer.kind != "bpe":
+    if spec.tokenizer is None or spec.tokenizer.kind not in LEARNT:
         return 1.0
     return max(1.0, 0.48 * math.log(spec.tokenizer.vocab or 2_000) - 0.7)
 
@@ -99,14 +108,19 @@ def sizes_of(spec: Spec, profile: Profile) -> Sizes:
     """What the data will decide about the net, as far as the profile tells."""
     modes = (profile.get("image") or {}).get("modes") or ["RGB"]
     channels = 1 if set(modes) <= {"1", "L", "LA", "I;16"} else 3
-    each = spec.task == "token-classification"
-    return Sizes(vocab=vocab_of(spec, profile), channels=channels, classes=_answers(spec, profile), each=each)
+    each = spec.task in ("token-classification", "extractive-qa")
+    head = HEADS.get(spec.task, "")
+    if spec.task == "speech-to-text":
+        return Sizes(vocab=int((profile.get("audio") or {}).get("characters") or 30) + 3)
+    return Sizes(vocab_of(spec, profile), channels=channels, classes=_answers(spec, profile), each=each, head=head)
 
 
 def _answers(spec: Spec, profile: Profile) -> int:
     """Outputs of the head; 0 where the vocabulary says them."""
     if spec.task == "text-regression":
         return 1
+    if spec.task == "extractive-qa":
+        return 2
     cells = classes_of(spec, profile) or {}
     if spec.task == "multi-label-classification":
         return len({label for labels in label_sets(cells) for label in labels}) or 8
@@ -138,8 +152,7 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
         steps = min(steps, spec.train.max_steps)
     per_item = units_each
     if TASKS[spec.task].unit == "rows":
-        found = column(profile, spec.data.columns.get("text")) or {}
-        mean = (found.get("mean_chars") or 100) / chars_per_token(spec) + 2
+        mean = (chars_read(spec.task, spec.data.columns, profile, "mean_chars") or 100) / chars_per_token(spec) + 2
         per_item = max(1, min(spec.shape.context or 1, int(mean)))
     batch = min(spec.train.batch, max(1, items))
     flops = float(facts.flops) * per_item * batch * steps
@@ -161,9 +174,12 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
 
 
 def guess_columns(task: str, profile: Profile) -> dict[str, str]:
-    """The columns a person would most likely choose: the first label candidate, the longest text, the finest number."""
+    """The columns a person would most likely choose: the first label candidate, the longest text, the finest number.
+
+    Of roles that come together, such as a question and its answer, the columns that bear their names.
+    """
     roles = TASKS[task].roles
-    if not roles or profile.get("kind") in ("text", "images"):
+    if not roles or profile.get("kind") in ("text", "images", "audio"):
         return {}
     columns = profile.get("columns") or []
     chosen: dict[str, str] = {}
@@ -177,10 +193,17 @@ def guess_columns(task: str, profile: Profile) -> dict[str, str]:
         chosen["text"] = texts[0]["name"]
     if "label" in roles and "label" not in chosen and not TASKS[task].classes and len(texts) > 1:
         chosen["label"] = texts[1]["name"]
-    if "target" in roles and len(texts) > 1:
+    second = next((role for role in ("target", "pair") if role in roles), None)
+    if second is not None and len(texts) > 1:
         # Of the two longest texts the one that stands first is read.
         both = {c["name"] for c in texts[:2]}
-        chosen["text"], chosen["target"] = [c["name"] for c in columns if c.get("name") in both]
+        chosen["text"], chosen[second] = [c["name"] for c in columns if c.get("name") in both]
+    if "context" in roles:
+        named = {c["name"].strip().lower(): c["name"] for c in columns}
+        chosen |= {role: named[role] for role in roles if role in named}
+        left = [c["name"] for c in texts if c["name"] not in chosen.values()]
+        # The text is longer than the question, and the question than its answer.
+        chosen |= dict(zip([r for r in ("context", "question", "answer") if r not in chosen], left, strict=False))
     numbers = [c for c in columns if c.get("type") in ("number", "integer")]
     if "value" in roles and numbers:
         chosen["value"] = max(numbers, key=lambda c: (c["type"] == "number", c.get("distinct") or 0))["name"]
@@ -201,6 +224,8 @@ def default_spec(task: str, profile: Profile, dataset_version: str) -> Spec:
         "object-detection": _default_boxes,
         "image-text": _default_captions,
         "image-captioning": _default_writing,
+        "audio-classification": _default_sounds,
+        "speech-to-text": _default_speech,
     }[task]
     return build(profile, dataset_version)
 
@@ -229,6 +254,8 @@ def _default_lm(profile: Profile, dataset_version: str) -> Spec:
         tokenizer, size, batch, lr, steps = TokenizerSpec("bpe", 4_000), "mini", 16, 2e-3, 3_000
     else:
         tokenizer, size, batch, lr, steps = TokenizerSpec("bpe", 8_000), "small", 16, 1e-3, 10_000
+    own = notation_of(profile, draft.data.columns.get("text"))
+    tokenizer = TokenizerSpec(own) if own else tokenizer
     spec = dataclasses.replace(
         draft,
         tokenizer=tokenizer,
@@ -268,16 +295,16 @@ def _default_masked(profile: Profile, dataset_version: str) -> Spec:
 def _default_rows(task: str, profile: Profile, dataset_version: str) -> Spec:
     rows = int(profile.get("rows") or 0)
     columns = guess_columns(task, profile)
-    found = column(profile, columns.get("text")) or {}
-    longest = (found.get("p95_chars") or 200) / 2.5 + 2
-    context = next((c for c in (32, 64, 128, 256) if c >= longest), 256)
+    own = next(filter(None, (notation_of(profile, columns.get(role)) for role in TASKS[task].reads)), None)
+    longest = (chars_read(task, columns, profile, "p95_chars") or 200) / (1 if own else 2.5) + 2
+    context = next((c for c in (32, 64, 128, 256) if c >= longest), 512 if own else 256)
     arch, size = TASKS[task].archs[0], "nano" if rows < 5_000 else "mini"
     epochs = max(2, min(20, round(20_000 / max(1, rows))))
     return Spec(
         v=1,
         task=task,
         data=DataSpec(dataset_version=dataset_version, columns=columns, split=_split(rows)),
-        tokenizer=TokenizerSpec("bpe", 2_000 if rows < 20_000 else 8_000),
+        tokenizer=TokenizerSpec(own) if own else TokenizerSpec("bpe", 2_000 if rows < 20_000 else 8_000),
         model=ModelSpec(arch=arch, size=size, context=context),
         train=TrainSpec(
             epochs=epochs, batch=32, lr=ARCHS[arch].lr * (2 if size == "nano" else 1), warmup=0.1, patience=5
@@ -381,6 +408,29 @@ def _picture_size(profile: Profile) -> tuple[str, int]:
     image = profile.get("image") or {}
     largest = max([*(image.get("width") or [32]), *(image.get("height") or [32])])
     return ("nano", 32) if largest <= 40 else ("nano", 64) if largest <= 96 else ("mini", 128)
+
+
+def _default_sounds(profile: Profile, dataset_version: str) -> Spec:
+    rows = int(profile.get("rows") or 0)
+    longest = math.ceil(((profile.get("audio") or {}).get("seconds") or [1])[-1])
+    size, seconds = "nano" if rows < 5_000 else "mini", max(1, min(10, longest))
+    epochs = max(3, min(30, round(15_000 / max(1, rows))))
+    return Spec(
+        v=1,
+        task="audio-classification",
+        data=DataSpec(dataset_version=dataset_version, split=_split(rows)),
+        model=ModelSpec(arch="ast", size=size, seconds=seconds),
+        train=TrainSpec(epochs=epochs, batch=16, lr=1e-3, warmup=0.1, weight_decay=0.01),
+    )
+
+
+def _default_speech(profile: Profile, dataset_version: str) -> Spec:
+    """CTC writes nothing at first, and learns suddenly: many steps."""
+    like = _default_sounds(profile, dataset_version)
+    longest = math.ceil(((profile.get("audio") or {}).get("seconds") or [1])[-1])
+    model = ModelSpec(arch="wav2vec2", size=like.model.size, seconds=max(1, min(30, longest)))
+    train = dataclasses.replace(like.train, epochs=min(200, 4 * (like.train.epochs or 1)), batch=8)
+    return dataclasses.replace(like, task="speech-to-text", model=model, train=train)
 
 
 def _split(rows: int) -> SplitSpec:

@@ -11,13 +11,14 @@ import hashlib
 import json
 from typing import Any
 
-from training.engine.catalogue import ARCHS, METRICS, ROLES, SETTINGS, SIZES, TASKS, Shape
+from training.engine.catalogue import ARCHS, MELS, METRICS, ROLES, SETTINGS, SIZES, TASKS, Shape
 from training.engine.strict import Issue, SpecError, make_issue, option, parse_json, plain, read, schema
 
 SPEC_VERSION = 1
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 MAX_SEED = 2**63 - 1
 MIN_BPE = 300
+LEARNT = frozenset({"bpe", "wordpiece", "unigram"})  # tokenizers whose pieces are learnt from the text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,10 +55,11 @@ class TokenizerSpec:
     """How text becomes tokens."""
 
     kind: str = option(
-        "Characters, bytes, byte pairs learnt from the text, atoms and bonds of SMILES, or residues of proteins",
-        choices=("char", "byte", "bpe", "smiles", "protein"),
+        "Characters, bytes, byte pairs or pieces of words learnt from the text, atoms and bonds of SMILES, or residues "
+        "of proteins",
+        choices=("char", "byte", "bpe", "wordpiece", "unigram", "smiles", "protein"),
     )
-    vocab: int | None = option("Number of tokens at most; bpe needs it", None, ge=16, le=200_000)
+    vocab: int | None = option("Number of tokens at most; what is learnt in pieces needs it", None, ge=16, le=200_000)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +85,7 @@ class ModelSpec:
     image: int | None = option("Side of the square images in pixels", None, ge=8, le=1_024)
     patch: int | None = option("Side of one patch in pixels; of a series, numbers in one patch", None, ge=1, le=64)
     horizon: int | None = option("Numbers of a series told at once", None, ge=1, le=4_096)
+    seconds: int | None = option("Seconds of a recording that are heard", None, ge=1, le=30)
     dropout: float | None = option("Share of values dropped while learning", None, ge=0, lt=1)
 
 
@@ -208,7 +211,7 @@ class Spec:
             del obj["train"]["optimizer"]
         if self.data.clean == CleanSpec():
             del obj["data"]["clean"]
-        for name in ("start", "learn_layers", "lora", "horizon"):
+        for name in ("start", "learn_layers", "lora", "horizon", "seconds"):
             # Specs from before there were these keep their identity, and their runs can be resumed.
             if obj["model"][name] is None:
                 del obj["model"][name]
@@ -295,7 +298,7 @@ def contradictions(spec: Spec) -> list[Issue]:
     if spec.model.learn_layers is not None:
         if spec.model.start is None:
             issues.append(make_issue("model.learn_layers", "learn_without_start"))
-        elif spec.model.learn_layers not in (counts := arch.learnable(shape)):
+        elif spec.model.learn_layers not in (counts := arch.learnable(shape, spec.task)):
             params = {"count": spec.model.learn_layers, "choices": ", ".join(map(str, counts))}
             issues.append(make_issue("model.learn_layers", "learn_count", **params))
     if spec.model.lora is not None:
@@ -309,6 +312,8 @@ def contradictions(spec: Spec) -> list[Issue]:
         issues.append(make_issue("model.heads", "heads_width", width=shape.width, heads=shape.heads))
     if shape.patch is not None and shape.image is not None and shape.image % shape.patch:
         issues.append(make_issue("model.patch", "patch_image", image=shape.image, patch=shape.patch))
+    if shape.patch is not None and shape.seconds is not None and MELS % shape.patch:
+        issues.append(make_issue("model.patch", "patch_bands", bands=MELS))
     if shape.image is not None and shape.image < (least := arch.least_image(shape)):
         issues.append(make_issue("model.image", "image_small", image=shape.image, arch=spec.model.arch, least=least))
     if (
@@ -327,7 +332,7 @@ def _tokenizer_contradictions(spec: Spec) -> list[Issue]:
         return [make_issue("tokenizer", "tokenizer_missing", task=spec.task)] if wants else []
     if not wants:
         return [make_issue("tokenizer", "tokenizer_unused", task=spec.task)]
-    if spec.tokenizer.kind == "bpe":
+    if spec.tokenizer.kind in LEARNT:
         if spec.tokenizer.vocab is None:
             return [make_issue("tokenizer.vocab", "vocab_missing")]
         if spec.tokenizer.vocab < MIN_BPE:

@@ -69,7 +69,11 @@ def take_over(net: nn.Module, start: Start, labels: list[str]) -> list[str]:
         if of_head and (found is None or found.shape != tensor.shape or labels != start.labels):
             fresh.append(name)
             continue
-        if found is not None and name.startswith("places") and found.dim() == 2:
+        if (
+            found is not None
+            and (name.startswith("places") or name.endswith("embed_positions.weight"))
+            and found.dim() == 2
+        ):
             found = found[: len(tensor)]
         if found is None or found.shape != tensor.shape:
             problem = f"its weight {name} has another shape"

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ DEFAULT_CHARS = 2_000
 SMILES = r"\[[^\[\]]+\]|Br|Cl|%[0-9]{2}|."
 # The twenty amino acids, the two rare ones, what cannot be told apart, and what is not known.
 RESIDUES = "ACDEFGHIKLMNPQRSTVWYUOBZX"
+OWN_KINDS = {"WordLevel": "smiles", "WordPiece": "wordpiece", "Unigram": "unigram"}
 CHUNK_CHARS = 200_000
 
 
@@ -40,7 +42,10 @@ class Tokenizer:
 
     def __init__(self, kind: str, document: dict) -> None:
         self.kind, self.document = kind, document
-        self.vocab: dict[str, int] = document["model"]["vocab"]
+        entries = document["model"]["vocab"]  # of a unigram, pairs of piece and score
+        self.vocab: dict[str, int] = (
+            entries if isinstance(entries, dict) else {piece: i for i, (piece, _) in enumerate(entries)}
+        )
         self.size = max([*self.vocab.values(), *(t["id"] for t in document["added_tokens"])]) + 1
         self.specials = {t["content"]: t["id"] for t in document["added_tokens"]}
         self._tokens = {i: t for t, i in self.vocab.items()}
@@ -69,6 +74,17 @@ class Tokenizer:
         assert self._fast is not None
         return np.array(self._fast.encode(text, add_special_tokens=False).ids, dtype=np.int64)
 
+    def encode_places(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """(token ids, (tokens, 2) where each begins and ends in the characters of the text)."""
+        if self.kind in ("char", "byte"):
+            points = np.frombuffer(text.encode("utf-32-le", "replace"), dtype=np.uint32)
+            size = 1 + (points > 0x7F) + (points > 0x7FF) + (points > 0xFFFF) if self.kind == "byte" else 1
+            places = np.repeat(np.arange(len(points)), size)
+            return self.encode(text), np.stack([places, places + 1], 1)
+        assert self._fast is not None
+        found = self._fast.encode(text, add_special_tokens=False)
+        return np.array(found.ids, dtype=np.int64), np.array(found.offsets, dtype=np.int64).reshape(-1, 2)
+
     def encode_parts(self, text: str) -> Iterator[np.ndarray]:
         """Token ids of a long text, piece by piece; pieces end at line ends."""
         for piece in pieces(text, CHUNK_CHARS):
@@ -94,8 +110,9 @@ class Tokenizer:
 def load_tokenizer(path: Path) -> Tokenizer:
     """Read a tokenizer.json written by this module."""
     document = json.loads(path.read_text(encoding="utf-8"))
-    if document["model"]["type"] == "WordLevel":
-        return Tokenizer("smiles", document)
+    kind = OWN_KINDS.get(document["model"]["type"])
+    if kind is not None:
+        return Tokenizer(kind, document)
     if document["model"]["merges"]:
         return Tokenizer("bpe", document)
     if document["pre_tokenizer"] is None:
@@ -120,7 +137,35 @@ def train_tokenizer(spec: TokenizerSpec, texts: Iterable[str], specials: tuple[s
         room = (spec.vocab or DEFAULT_CHARS) - len(specials)
         frequent = sorted(counts, key=lambda c: (-counts[c], c))[:room]
         return Tokenizer("char", _document(specials, sorted(frequent), byte_level=False))
+    if spec.kind in ("wordpiece", "unigram"):
+        return _train_pieces(spec.kind, spec.vocab or 2_000, texts, specials)
     return _train_bpe(spec.vocab or 2_000, texts, specials)
+
+
+def _train_pieces(kind: str, vocab: int, texts: Iterable[str], specials: tuple[str, ...]) -> Tokenizer:
+    """Pieces of words: WordPiece, by how likely pieces are to stand together, or unigram, by how likely each is.
+
+    Marks are words of their own in WordPiece, and spaces are not kept; in a unigram they are part of what follows.
+    """
+    from tokenizers import Tokenizer as FastTokenizer  # as above
+    from tokenizers import decoders, models, pre_tokenizers, trainers
+
+    unknown = specials[1]
+    options: dict = {"vocab_size": vocab, "special_tokens": list(specials), "show_progress": False}
+    if kind == "wordpiece":
+        fast = FastTokenizer(models.WordPiece(unk_token=unknown))
+        fast.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        fast.decoder = decoders.WordPiece()
+        trainer: Any = trainers.WordPieceTrainer(**options)
+    else:
+        fast = FastTokenizer(models.Unigram())
+        fast.pre_tokenizer = pre_tokenizers.Metaspace()
+        fast.decoder = decoders.Metaspace()
+        trainer = trainers.UnigramTrainer(unk_token=unknown, **options)
+    fast.train_from_iterator((piece for text in texts for piece in pieces(text, 10_000)), trainer)
+    document = json.loads(fast.to_str())
+    document["post_processor"] = _template(specials)
+    return Tokenizer(kind, document)
 
 
 def _train_bpe(vocab: int, texts: Iterable[str], specials: tuple[str, ...]) -> Tokenizer:

@@ -106,7 +106,7 @@ def chosen_start(request: HttpRequest) -> ModelVersion | None:
 
 
 def tasks_for(version: DatasetVersion) -> list[str]:
-    """The tasks that read this kind of data; those that need what it has beside images, or a label, come first."""
+    """The tasks that read this kind of data; those that need a label, a transcript or more beside images come first."""
     there = (version.profile.get("image") or {}).get("labels_from")
     others = {task.beside for task in TASKS.values()} - {None}
     fitting = [
@@ -115,7 +115,15 @@ def tasks_for(version: DatasetVersion) -> list[str]:
         if version.kind in task.kinds and task.beside in (None, there) and not (task.classes and there in others)
     ]
     labelled = bool(version.profile.get("label_candidates"))
-    return sorted(fitting, key=lambda name: (not TASKS[name].beside, ("label" in TASKS[name].roles) != labelled))
+    told = bool((version.profile.get("audio") or {}).get("transcripts_file"))
+    return sorted(
+        fitting,
+        key=lambda name: (
+            not TASKS[name].beside,
+            ("label" in TASKS[name].roles) != labelled,
+            (name == "speech-to-text") != told,
+        ),
+    )
 
 
 def advise(spec: dict[str, Any], version: DatasetVersion, start: ModelVersion | None = None) -> Advice:

@@ -23,6 +23,7 @@ UNITS = {
     "tokens": gettext_lazy("tokens"),
     "rows": gettext_lazy("rows"),
     "images": gettext_lazy("images"),
+    "recordings": gettext_lazy("recordings"),
     "windows": gettext_lazy("windows"),
 }
 _TONES = {JobState.FAILED: "bad", JobState.PAUSED: "hold", JobState.STOPPING: "warn", JobState.DONE: "ok"}

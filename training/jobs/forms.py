@@ -23,7 +23,7 @@ from registry.catalog.models import ModelVersion
 from registry.datasets.models import DatasetVersion
 from registry.uses.matching import ANSWERS, TEXTS, Asked
 from registry.uses.vocabulary import FOR_OWNER
-from training.engine.contract import ARCHS, TASKS, SpecError, parse_json
+from training.engine.contract import ARCHS, LEARNT, TASKS, SpecError, parse_json
 from training.jobs.models import Job
 from training.jobs.services import fault_of
 from training.jobs.starting import spec_of
@@ -33,7 +33,12 @@ ARCH_WORDS = {
     "gpt": _("GPT (decoder)"),
     "lstm": _("Embedding, LSTM, softmax"),
     "bert": _("BERT (encoder)"),
+    "llama": _("Llama (decoder)"),
+    "modernbert": _("ModernBERT (encoder)"),
+    "bart": _("BART (encoder and decoder)"),
     "t5": _("T5 (encoder and decoder)"),
+    "ast": _("Audio spectrogram transformer"),
+    "wav2vec2": _("wav2vec 2.0 (convolutions and encoder)"),
     "patchtst": _("PatchTST (patches of time)"),
     "resnet": _("ResNet (convolutions)"),
     "vit": _("Vision transformer"),
@@ -173,6 +178,10 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "label_column": ("data", "columns", "label"),
     "value_column": ("data", "columns", "value"),
     "target_column": ("data", "columns", "target"),
+    "question_column": ("data", "columns", "question"),
+    "context_column": ("data", "columns", "context"),
+    "answer_column": ("data", "columns", "answer"),
+    "pair_column": ("data", "columns", "pair"),
     "arch": ("model", "arch"),
     "size": ("model", "size"),
     "tokenizer": ("tokenizer", "kind"),
@@ -185,7 +194,7 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "lora": ("model", "lora"),
     "slices": ("eval", "slices"),
 }
-ROLE_FIELDS = {"text_column": "text", "label_column": "label", "value_column": "value", "target_column": "target"}
+ROLE_FIELDS = {name: place[2] for name, place in ESSENTIALS.items() if place[:2] == ("data", "columns")}
 FROM_START = ("arch", "size", "tokenizer", "vocab")  # come with the model that a job starts from
 
 
@@ -196,6 +205,10 @@ class EssentialForm(_DraftForm):
     label_column = forms.ChoiceField(label=_("Column of the label"))
     value_column = forms.ChoiceField(label=_("Column of the number"))
     target_column = forms.ChoiceField(label=_("Column of the text to write"))
+    question_column = forms.ChoiceField(label=_("Column of the question"))
+    context_column = forms.ChoiceField(label=_("Column of the text that holds the answer"))
+    answer_column = forms.ChoiceField(label=_("Column of the answer"))
+    pair_column = forms.ChoiceField(label=_("Column of the text that belongs to it"))
     arch = forms.ChoiceField(label=_("Architecture"))
     size = forms.ChoiceField(label=_("Size"))
     tokenizer = forms.ChoiceField(
@@ -204,11 +217,15 @@ class EssentialForm(_DraftForm):
             ("char", _("characters")),
             ("byte", _("bytes")),
             ("bpe", _("byte pairs, learnt from the text")),
+            ("wordpiece", _("pieces of words (WordPiece)")),
+            ("unigram", _("pieces of words, by how likely each is (unigram)")),
             ("smiles", _("atoms and bonds (SMILES)")),
             ("protein", _("residues of proteins")),
         ],
     )
-    vocab = forms.IntegerField(label=_("Vocabulary"), required=False, help_text=_("Only for byte pairs."))
+    vocab = forms.IntegerField(
+        label=_("Vocabulary"), required=False, help_text=_("Only for what is learnt from the text.")
+    )
     epochs = forms.IntegerField(label=_("Passes over the data"), required=False)
     batch = forms.IntegerField(label=_("Batch"), help_text=_("Rows, images or stretches of text in one step."))
     lr = forms.FloatField(label=_("Learning rate"))
@@ -243,7 +260,7 @@ class EssentialForm(_DraftForm):
     ) -> None:
         super().__init__(*args, **kwargs)
         self._fit(task, version.profile)
-        self._go_on_from(start)
+        self._go_on_from(start, task)
         self.initial["base"] = json.dumps(base)
         for name in ESSENTIALS.keys() & self.fields.keys():
             value = _at(base, ESSENTIALS[name])
@@ -269,7 +286,7 @@ class EssentialForm(_DraftForm):
         sizes = dict.fromkeys(size for arch in facts.archs for size in ARCHS[arch].sizes)
         self._choices("size", [(size, size) for size in sizes])
 
-    def _go_on_from(self, start: ModelVersion | None) -> None:
+    def _go_on_from(self, start: ModelVersion | None, task: str) -> None:
         """Of a start the net and the tokenizer are known; what is left to say is how much of it learns."""
         if start is None:
             del self.fields["learn_layers"], self.fields["lora"]
@@ -283,7 +300,7 @@ class EssentialForm(_DraftForm):
             (n, ngettext("the last layer and the head", "the last %(n)s layers and the head", n) % {"n": n})
             if n
             else (n, _("the head alone"))
-            for n in ARCHS[spec.model.arch].learnable(spec.shape)
+            for n in ARCHS[spec.model.arch].learnable(spec.shape, task)
         ]
         self._choices("learn_layers", [("", _("the whole net")), *parts])
 
@@ -296,7 +313,7 @@ class EssentialForm(_DraftForm):
         spec = copy.deepcopy(_parsed(self.cleaned_data["base"]))
         for name in ESSENTIALS.keys() & self.fields.keys():
             _put(spec, ESSENTIALS[name], self.cleaned_data[name])
-        if "tokenizer" in self.fields and self.cleaned_data["tokenizer"] != "bpe":
+        if "tokenizer" in self.fields and self.cleaned_data["tokenizer"] not in LEARNT:
             _put(spec, ESSENTIALS["vocab"], None)
         if "arch" in self.fields:
             arch = ARCHS[self.cleaned_data["arch"]]

@@ -29,7 +29,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from . import cage, images, tables, text
+from . import cage, images, recordings, tables, text
 from .archive import Zip
 from .contract import MIB, Limits, Notice, RefusedError, Report
 from .lines import Progress
@@ -80,6 +80,10 @@ def _survey(
     if found == "jsonl":
         return found, *tables.survey_jsonl(stream, limits, progress)
     archive = Zip(stream, size_bytes, limits)
+    if recordings.holds_recordings(archive):
+        sounds = recordings.Contents(archive)
+        check_claim("zip", name=name, kind=kind)
+        return "audio", *recordings.survey(archive, sounds, limits, progress)
     contents = images.Contents(archive)
     check_claim("zip", name=name, kind=kind)
     return "images", *images.survey(archive, contents, limits, progress)

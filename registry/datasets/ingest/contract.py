@@ -15,7 +15,7 @@ KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
 
-KINDS = ("text", "csv", "jsonl", "images")
+KINDS = ("text", "csv", "jsonl", "images", "audio")
 """The kinds of data a dataset version can hold."""
 
 MAX_REPORT_BYTES = 8 * MIB
@@ -49,6 +49,12 @@ class Limits:
     max_total_uncompressed_bytes: int = 2 * GIB
     max_image_bytes: int = 64 * MIB
     max_pixels: int = 40_000_000  # of one image
+    max_recording_bytes: int = 256 * 1000 * 1000  # as much as the engine unpacks
+    max_recording_s: int = 600
+    max_recording_values: int = 60_000_000  # of all channels
+    max_recording_channels: int = 8
+    min_recording_rate: int = 4_000  # values a second
+    max_recording_rate: int = 192_000
     max_ratio: int = 100  # unpacked : packed, looked at from 1 MiB up
     wall_s: float = 120.0
     cpu_s: int = 60
@@ -131,7 +137,9 @@ OF_ONE: dict[str, tuple[str, str]] = {
 }
 """What is said where the parameter named counts just one; beside it stands the sentence for all other numbers."""
 
-_ACCEPTED = gettext_noop("Accepted are plain text, CSV, JSON lines, and a zip of PNG, JPEG or WebP images.")
+_ACCEPTED = gettext_noop(
+    "Accepted are plain text, CSV, JSON lines, and a zip of PNG, JPEG or WebP images, or of WAV or FLAC recordings."
+)
 
 MESSAGES: dict[str, tuple[str, str]] = {
     # kind
@@ -554,6 +562,73 @@ MESSAGES: dict[str, tuple[str, str]] = {
         gettext_noop("The label “{name}” has more than {limit} characters."),
         gettext_noop("Give labels short names."),
     ),
+    # recordings
+    "not_a_recording": (
+        gettext_noop("“{member}” is not a recording but {what}."),
+        gettext_noop(
+            "Take it out of the zip. Accepted are WAV and FLAC, and labels.csv and transcripts.csv at the top."
+        ),
+    ),
+    "recording_format": (
+        gettext_noop("“{member}” is a recording in a form that is not accepted."),
+        gettext_noop("Save it as WAV or FLAC."),
+    ),
+    "recording_coding": (
+        gettext_noop("The values of “{member}” are not whole numbers of 8, 16, 24 or 32 bits."),
+        gettext_noop("Save it as plain WAV (PCM) of 16 bits, or as FLAC."),
+    ),
+    "recording_too_big": (
+        gettext_noop("“{member}” has more than {limit_bytes}."),
+        gettext_noop("Cut it into pieces, or save it as FLAC."),
+    ),
+    "recording_too_long": (
+        gettext_noop("“{member}” lasts {found} s; at most {limit} s are accepted, and fewer of many channels."),
+        gettext_noop("Cut it into pieces."),
+    ),
+    "recording_rate": (
+        gettext_noop("“{member}” has {found} values a second; accepted are {low} to {high}."),
+        gettext_noop("Save it with 16,000 values a second (16 kHz)."),
+    ),
+    "recording_channels": (
+        gettext_noop("“{member}” has {found} channels; at most {limit} are accepted."),
+        gettext_noop("Mix it down to one or two channels."),
+    ),
+    "recording_silent": (
+        gettext_noop("The recording “{member}” does not say how long it is, or holds no sound."),
+        gettext_noop("Save it again with another program, or take it out."),
+    ),
+    "recording_truncated": (
+        gettext_noop("The recording “{member}” is cut off."),
+        gettext_noop("Replace it by a whole one or take it out."),
+    ),
+    "recording_corrupt": (
+        gettext_noop("The recording “{member}” is damaged."),
+        gettext_noop("Open it, save it again, and make the zip again."),
+    ),
+    "recording_trailing_data": (
+        gettext_noop("There is other data behind the end of the recording “{member}”."),
+        gettext_noop("Open the recording, save it again, and make the zip again."),
+    ),
+    "told_columns": (
+        gettext_noop("{member} needs the columns “file” and “{name}”."),
+        gettext_noop("Write “file,label” in the first line of labels.csv, and “file,text” in that of transcripts.csv."),
+    ),
+    "told_unknown_file": (
+        gettext_noop("Row {row} of {member} names “{name}”, which is no recording in the zip."),
+        gettext_noop("Names are relative to the folder of the table and must match exactly."),
+    ),
+    "told_twice": (
+        gettext_noop("Row {row} of {member} names “{name}” a second time."),
+        gettext_noop("Name every recording once."),
+    ),
+    "told_nothing": (
+        gettext_noop("Row {row} of {member} says nothing of “{name}”."),
+        gettext_noop("Fill it in, or remove the row to keep the recording without."),
+    ),
+    "told_too_long": (
+        gettext_noop("What row {row} of {member} says of “{name}” has more than {limit} characters, or odd ones."),
+        gettext_noop("Shorten it, or cut the recording into pieces."),
+    ),
     # the reading itself
     "too_slow": (
         gettext_noop("Reading the file took too long (more than {limit_s} s)."),
@@ -580,6 +655,12 @@ WARNINGS: dict[str, str] = {
     "one_value": gettext_noop("Column “{column}” has the same value in every row; as a label it teaches nothing."),
     "one_class": gettext_noop("All labelled images have the same label, “{label}”; a classifier needs at least two."),
     "unlabelled": gettext_noop("Images without a label: {count} of {total}."),
+    "one_class_of_recordings": gettext_noop(
+        "All labelled recordings have the same label, “{label}”; a classifier needs at least two."
+    ),
+    "unlabelled_recordings": gettext_noop("Recordings without a label: {count} of {total}."),
+    "untold_recordings": gettext_noop("Recordings without a transcript: {count} of {total}."),
+    "duplicate_recordings": gettext_noop("Recordings that repeat an earlier one byte for byte: {count}."),
     "labels_differ_by_case": gettext_noop(
         "In “{column}” the labels “{first}” and “{second}” differ only in case or spaces."
     ),

@@ -30,12 +30,12 @@ LABELS_FILE = "labels.csv"
 _LISTS = (LABELS_FILE, *beside.LISTS)
 _HEAD = 64 * KIB
 _SNIFFED = 8 * KIB
-_CLASSES_SHOWN = 1_000
+CLASSES_SHOWN = 1_000
 _ACCEPTED = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP"}
 _OTHER_IMAGES = frozenset({"gif", "tiff", "bmp", "heic", "svg"})
 _ENDINGS = {"png": (".png",), "jpeg": (".jpg", ".jpeg"), "webp": (".webp",)}
 _JUNK_NAMES = frozenset({".ds_store", "thumbs.db", "desktop.ini", ".gitkeep"})
-_NOTES = re.compile(r"(?:read[ _-]?me|licen[cs]e|copying|notice|citation)(?:\.(?:txt|md))?", re.IGNORECASE)
+NOTES = re.compile(r"(?:read[ _-]?me|licen[cs]e|copying|notice|citation)(?:\.(?:txt|md))?", re.IGNORECASE)
 _OFFICE = {"xl/": "xlsx", "word/": "docx", "ppt/": "pptx"}
 
 
@@ -62,23 +62,23 @@ class Contents:
         for member in archive.members:
             if member.is_folder:
                 continue
-            what = _identify(archive, member)
-            if _is_junk(member.name) and what not in DANGEROUS | NESTED:
+            what = member_format(archive, member)
+            if is_junk(member.name) and what not in DANGEROUS | NESTED:
                 self.ignored += 1
             elif what in _ACCEPTED:
                 self.images.append((member, what))
-            elif what == "text" and _NOTES.fullmatch(_base(member.name)):
+            elif what == "text" and NOTES.fullmatch(base_name(member.name)):
                 self.ignored += 1
-            elif what == "text" and _base(member.name).lower() in _LISTS:
+            elif what == "text" and base_name(member.name).lower() in _LISTS:
                 tables.append(member)
             else:
                 others.append((member, what))
         self._refuse_others(archive, others)
         if not self.images:
             raise RefusedError("no_images")
-        self.top = _common_top([one.name for one, _ in self.images], [one.name for one in tables])
+        self.top = common_top([one.name for one, _ in self.images], [one.name for one in tables])
         for member in tables:
-            name = _base(member.name).lower()
+            name = base_name(member.name).lower()
             if member.name.lower() != f"{self.top}{name}".lower():
                 raise RefusedError("not_an_image", what=name.rpartition(".")[2], where=member.where)
             self.lists[name] = member
@@ -93,7 +93,7 @@ class Contents:
         names = {member.name for member in archive.members}
         for member, what in others:
             if what == "pickle":
-                is_torch = _base(member.name) in ("data.pkl", "constants.pkl")
+                is_torch = base_name(member.name) in ("data.pkl", "constants.pkl")
                 raise RefusedError("torch_model" if is_torch else "pickle", where=member.where)
         if "[Content_Types].xml" in names:
             kinds = (kind for start, kind in _OFFICE.items() if any(name.startswith(start) for name in names))
@@ -113,7 +113,7 @@ class Contents:
             raise RefusedError("not_an_image", what=what, where=member.where)
 
 
-def _identify(archive: Zip, member: Member) -> str:
+def member_format(archive: Zip, member: Member) -> str:
     """The format of a member by its first bytes."""
     head = archive.head(member, _SNIFFED)
     if not head:
@@ -124,17 +124,17 @@ def _identify(archive: Zip, member: Member) -> str:
         return "text"
 
 
-def _base(name: str) -> str:
+def base_name(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _is_junk(name: str) -> bool:
+def is_junk(name: str) -> bool:
     """Files that operating systems leave behind."""
-    base = _base(name)
+    base = base_name(name)
     return name.startswith("__MACOSX/") or "/__MACOSX/" in name or base.startswith("._") or base.lower() in _JUNK_NAMES
 
 
-def _common_top(images: list[str], tables: list[str]) -> str:
+def common_top(images: list[str], tables: list[str]) -> str:
     """The one folder around everything ("photos/"), or "". A folder that holds images itself is a label, no wrapper.
 
     With lists the folder they lie in is the top, because names in them are relative to that.
@@ -231,7 +231,7 @@ def _profile(archive: Zip, contents: Contents, counts: _Counts, source: str) -> 
         "rows": counts.total,
         "columns": columns,
         "label_candidates": ["label"] if len(counts.classes) > 1 else [],
-        "classes": {"label": dict(counts.classes.most_common(_CLASSES_SHOWN))} if counts.classes else {},
+        "classes": {"label": dict(counts.classes.most_common(CLASSES_SHOWN))} if counts.classes else {},
         "image": {
             "width": [min(counts.widths), max(counts.widths)],
             "height": [min(counts.heights), max(counts.heights)],
@@ -341,7 +341,7 @@ def inspect_image(archive: Zip, member: Member, what: str, limits: Limits) -> di
             size = _SIZES[what](archive.head(member, _HEAD))
             if size is not None:
                 _check_pixels(size, limits)
-        data = _whole(archive, member)
+        data = whole_member(archive, member)
         structure = _STRUCTURES[what](data)
         _check_pixels(structure["size"], limits)
         mode = _decode(data, _ACCEPTED[what], structure["size"])
@@ -358,7 +358,7 @@ def inspect_image(archive: Zip, member: Member, what: str, limits: Limits) -> di
     }
 
 
-def _whole(archive: Zip, member: Member) -> bytes:
+def whole_member(archive: Zip, member: Member) -> bytes:
     """All bytes of an image. One that is packed as images never are is unpacked and counted first, holding nothing."""
     if member.size_bytes > max(MIB, 2 * member.packed_bytes):
         for _ in archive.read(member, member.size_bytes):

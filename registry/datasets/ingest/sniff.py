@@ -99,6 +99,7 @@ _REFUSALS = {
     **dict.fromkeys(_IMAGES, "image_alone"),
 }
 NESTED = frozenset({"zip", "gzip", "bzip2", "xz", "zstd", "zlib", "tar", "7z", "rar"})
+ZIPS = frozenset({"images", "audio"})
 DANGEROUS = frozenset({"pickle", "torch", "numpy", "executable"})
 
 _EXTENSIONS = {
@@ -158,8 +159,8 @@ def check_claim(what: str, *, name: str, kind: str | None) -> None:
     extension, claimed = _claim(name)
     if what in DANGEROUS or what == "binary":
         return
-    if kind is not None and (kind != "images" or what != "zip"):
-        raise RefusedError("wrong_kind", claimed="zip" if kind == "images" else kind, what=what)
+    if kind is not None and (kind not in ZIPS or what != "zip"):
+        raise RefusedError("wrong_kind", claimed="zip" if kind in ZIPS else kind, what=what)
     if kind is None and claimed not in (None, what) and claimed in _WORDS | _IMAGES | {"zip"}:
         raise RefusedError("wrong_extension", extension=f".{extension}", what=what)
 
@@ -286,7 +287,7 @@ def _words(head: bytes, whole: bool, *, name: str, kind: str | None) -> str:
     extension, claimed = _claim(name)
     if kind is None and claimed is not None and claimed not in _WORDS:
         raise RefusedError("wrong_extension", extension=f".{extension}", what=found)
-    if kind == "images":
+    if kind in ZIPS:
         raise RefusedError("wrong_kind", claimed="zip", what=found)
     wanted = kind or claimed
     if wanted == "csv" and found in ("jsonl", "json"):

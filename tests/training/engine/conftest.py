@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import wave
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -113,6 +114,30 @@ def pairs_blob() -> bytes:
     return csv_blob(["body", "reply"], rows)
 
 
+def questions_blob() -> bytes:
+    """Short reports, questions about them, and the words of the report that answer."""
+    chance = np.random.default_rng(24)
+    asked = {"who": ("ada", "li wei", "ben"), "where": ("paris", "new york", "oslo"), "when": ("may", "june", "march")}
+    rows = []
+    for n in range(240):
+        said = {kind: words[chance.integers(3)] for kind, words in asked.items()}
+        order = [list(said)[i] for i in chance.permutation(3)]
+        kind = list(asked)[n % 3]
+        rows.append((f"{kind} was it", " and ".join(said[one] for one in order) + ".", said[kind]))
+    return csv_blob(["question", "context", "answer"], rows)
+
+
+def likes_blob() -> bytes:
+    """Questions, and texts that say the same with other words."""
+    chance = np.random.default_rng(25)
+    one = [words.split() for words in ("cat dog cow hen", "runs sleeps eats sings", "here there home away")]
+    other = [words.split() for words in ("kitten puppy calf chick", "races rests feeds calls", "near far inside out")]
+    rows = []
+    for picks in chance.integers(4, size=(240, 3)):
+        rows.append([" ".join(words[i] for words, i in zip(side, picks, strict=True)) for side in (one, other)])
+    return csv_blob(["body", "same"], rows)
+
+
 def series_blob() -> bytes:
     """A wave of twelve steps that rises slowly, with noise."""
     chance = np.random.default_rng(22)
@@ -142,6 +167,32 @@ def zipped(members: dict[str, bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for name, data in members.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def wav_of(values: np.ndarray, rate: int = 8_000, channels: int = 1) -> bytes:
+    """Values from -1 to 1 as a WAV of 16 bits."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((values * 32_767).astype("<i2").tobytes())
+    return out.getvalue()
+
+
+def tone(hertz: float, seconds: float, rate: int = 8_000) -> np.ndarray:
+    """A tone that swells and fades."""
+    steps = np.arange(round(seconds * rate))
+    return 0.5 * np.sin(2 * np.pi * hertz * steps / rate) * np.hanning(len(steps))
+
+
+def zip_blob(files: dict[str, bytes]) -> bytes:
+    """Files as a zip."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in files.items():
             archive.writestr(name, data)
     return out.getvalue()
 
@@ -206,6 +257,34 @@ def captions_blob() -> bytes:
     return zipped(members | {"captions.csv": "\n".join(lines).encode()})
 
 
+def sounds_blob() -> bytes:
+    """Rising and falling tones with noise, in two folders, of 0.3 to 0.5 seconds."""
+    chance, files = np.random.default_rng(27), {}
+    for n in range(80):
+        count = int(chance.integers(2_400, 4_000))
+        pitch = np.linspace(400, 1_600, count) * chance.uniform(0.8, 1.2)
+        values = 0.4 * np.sin(2 * np.pi * np.cumsum(pitch if n % 2 else pitch[::-1]) / 8_000)
+        files[f"{('down', 'up')[n % 2]}/{n:03}.wav"] = wav_of(values + chance.normal(0, 0.02, count))
+    return zip_blob(files)
+
+
+def speech_blob() -> bytes:
+    """Words of three letters; each letter is a tone of its own, and between words there is silence."""
+    chance, files, said = np.random.default_rng(28), {}, []
+    for n in range(160):
+        text = " ".join(
+            "".join(chance.permutation(list(TONES))[: chance.integers(1, 4)]) for _ in range(chance.integers(1, 3))
+        )
+        parts = [tone(TONES[c], 0.08) if c in TONES else np.zeros(640) for c in text]
+        values = np.concatenate(parts)
+        files[f"clips/{n:03}.wav"] = wav_of(values + chance.normal(0, 0.005, len(values)))
+        said.append((f"clips/{n:03}.wav", text))
+    return zip_blob(files | {"transcripts.csv": csv_blob(["file", "text"], said)})
+
+
+TONES = {"a": 400, "b": 900, "c": 1_800, "d": 3_200}
+
+
 def profile_of(kind: str, blob: bytes) -> dict[str, Any]:
     """What the registry would say about the blob."""
     if kind == "text":
@@ -234,12 +313,20 @@ COLUMN_PROFILES: dict[str, dict[str, Any]] = {
     "multi-label-classification": {"name": "topics", "type": "category", "distinct": 4, "missing": 0, "mean_chars": 9},
     "token-classification": {"name": "tags", "type": "text", "distinct": 60, "missing": 0, "mean_chars": 20},
     "text-to-text": {"name": "reply", "type": "category", "distinct": 16, "missing": 0, "mean_chars": 9},
+    "extractive-qa": {"name": "answer", "type": "category", "distinct": 9, "missing": 0, "mean_chars": 5},
+    "sentence-embedding": {"name": "same", "type": "text", "distinct": 64, "missing": 0, "mean_chars": 16},
     "text-regression": {"name": "score", "type": "number", "distinct": 90, "missing": 0, "mean_chars": 4},
 }
 
 
 def profile_for(task: str) -> dict[str, Any]:
     """What the registry would say about the data of a task."""
+    if task == "audio-classification":
+        classes = {"label": {"down": 40, "up": 40}}
+        return {"kind": "audio", "rows": 80, "classes": classes, "audio": {"seconds": [0.3, 0.5], "top": ""}}
+    if task == "speech-to-text":
+        facts = {"seconds": [0.1, 0.9], "top": "", "transcripts_file": "transcripts.csv", "characters": 4}
+        return {"kind": "audio", "rows": 160, "audio": facts}
     if task == "forecasting":
         month = {"name": "month", "type": "integer", "distinct": 600, "missing": 0, "mean_chars": 3}
         sold = {"name": "sold", "type": "number", "distinct": 580, "missing": 0, "mean_chars": 5}
@@ -257,6 +344,9 @@ def profile_for(task: str) -> dict[str, Any]:
     if task in COLUMN_PROFILES:
         profile |= {"rows": 200, "columns": [profile["columns"][0], COLUMN_PROFILES[task]], "classes": {}}
         profile |= {"label_candidates": []}
+    if task == "extractive-qa":
+        texts = [profile["columns"][0] | {"name": name} for name in ("question", "context")]
+        profile |= {"columns": [*texts, COLUMN_PROFILES[task]]}
     if task == "multi-label-classification":
         profile |= {"label_candidates": ["topics"], "classes": {"topics": LABELS}}
     return profile
@@ -279,7 +369,11 @@ def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
     if task == "masked-image":
         model = {"arch": "vit", "size": "nano", "layers": 1, "width": 16, "image": 16, "patch": 4}
         return tiny("image-classification", **{"task": task, "model": model} | changes)
-    if task == "causal-lm":
+    if task in ("audio-classification", "speech-to-text"):
+        spec["model"] = {"arch": "ast", "size": "nano", "layers": 1, "width": 16, "seconds": 1}
+        if task == "speech-to-text":
+            spec["model"]["arch"] = "wav2vec2"
+    elif task == "causal-lm":
         spec["tokenizer"] = {"kind": "char"}
         spec["model"] = {"arch": "gpt", "size": "nano", "layers": 1, "width": 16, "context": 16, "dropout": 0.1}
     elif task == "masked-lm":
@@ -305,7 +399,7 @@ def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
         }
         spec["model"] = model
     elif task in ANSWERS:
-        spec["data"]["columns"] = {"text": "body"} | ANSWERS[task]
+        spec["data"]["columns"] = ANSWERS[task] if task in ALONE else {"text": "body"} | ANSWERS[task]
         spec["tokenizer"] = {"kind": "bpe", "vocab": 300}
         arch = "t5" if task == "text-to-text" else "bert"
         spec["model"] = {"arch": arch, "size": "nano", "layers": 1, "width": 16, "context": 32}
@@ -326,6 +420,8 @@ ANSWERS = {
     "text-regression": {"value": "score"},
     "text-to-text": {"target": "reply"},
     "token-classification": {"label": "tags"},
+    "extractive-qa": {"question": "question", "context": "context", "answer": "answer"},
+    "sentence-embedding": {"pair": "same"},
 }
 BESIDE = {
     "image-segmentation": "masks",
@@ -333,12 +429,15 @@ BESIDE = {
     "image-text": "captions",
     "image-captioning": "captions",
 }
+ALONE = {"extractive-qa"}  # all their columns are in ANSWERS
 KINDS = (
     {
         "causal-lm": "text",
         "masked-lm": "text",
         "forecasting": "csv",
         "image-classification": "images",
+        "audio-classification": "audio",
+        "speech-to-text": "audio",
         "masked-image": "images",
     }
     | dict.fromkeys(ANSWERS, "csv")
@@ -351,8 +450,12 @@ BORROWED = {
     "segformer": "segformer",
     "yolos": "yolos",
 }
-BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob}
+BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob, "audio": sounds_blob}
 OWN_BLOBS = {
+    "extractive-qa": questions_blob,
+    "sentence-embedding": likes_blob,
+    "audio-classification": sounds_blob,
+    "speech-to-text": speech_blob,
     "forecasting": series_blob,
     "image-segmentation": masks_blob,
     "object-detection": boxes_blob,

@@ -153,6 +153,8 @@ def test_column_names_are_plain_text(name: str) -> None:
         ("causal-lm", {"tokenizer": None}, "tokenizer", "tokenizer_missing"),
         ("causal-lm", {"tokenizer": {"kind": "bpe"}}, "tokenizer.vocab", "vocab_missing"),
         ("causal-lm", {"tokenizer": {"kind": "bpe", "vocab": 50}}, "tokenizer.vocab", "vocab_small"),
+        ("causal-lm", {"tokenizer": {"kind": "wordpiece"}}, "tokenizer.vocab", "vocab_missing"),
+        ("causal-lm", {"tokenizer": {"kind": "unigram", "vocab": 50}}, "tokenizer.vocab", "vocab_small"),
         ("causal-lm", {"data__split": {"valid": 0.5, "test": 0.5}}, "data.split", "split_whole"),
         ("causal-lm", {"data__columns": {"label": "x"}}, "data.columns.label", "column_unused"),
         ("image-classification", {"tokenizer": {"kind": "char"}}, "tokenizer", "tokenizer_unused"),
@@ -174,6 +176,7 @@ def test_column_names_are_plain_text(name: str) -> None:
             "image_small",
         ),
         ("forecasting", {"model__patch": 5}, "model.patch", "patch_context"),
+        ("audio-classification", {"model__patch": 5}, "model.patch", "patch_bands"),
         ("forecasting", {"tokenizer": {"kind": "char"}}, "tokenizer", "tokenizer_unused"),
         ("text-regression", {"data__columns": {"label": "a"}}, "data.columns.label", "column_unused"),
         (
@@ -273,6 +276,9 @@ COLUMNS = PROFILES["text-classification"]["columns"]
         (tiny("object-detection"), {"image": {"labels_from": "masks"}}, "boxes_absent", "error"),
         (tiny("image-text"), {"image": {"labels_from": "boxes"}}, "captions_absent", "error"),
         (tiny("forecasting"), {"rows": 40}, "series_short", "error"),
+        (tiny("audio-classification"), {"audio": {"seconds": [0.5, 2.5]}}, "sound_cut", "warning"),
+        (tiny("speech-to-text"), {"audio": {"seconds": [0.5, 2.5], "transcripts_file": "t"}}, "sound_long", "error"),
+        (tiny("speech-to-text"), {"audio": {"seconds": [0.5, 0.9]}}, "transcripts_missing", "error"),
         (tiny("text-regression"), {"columns": [COLUMNS[0], NUMBER | {"type": "text"}]}, "column_numbers", "error"),
         (tiny("multi-label-classification"), {"classes": {"topics": {"a": 99, "b": 9}}}, "labels_single", "warning"),
         (tiny("multi-label-classification"), {"classes": {"topics": {"a": 99}}}, "classes_few", "error"),
@@ -311,10 +317,23 @@ ARCHS += [
     ("multi-label-classification", "bert"),
     ("text-regression", "bert"),
     ("text-regression", "lstm"),
+    ("extractive-qa", "bert"),
+    ("sentence-embedding", "bert"),
+    ("audio-classification", "ast"),
+    ("causal-lm", "llama"),
+    ("masked-lm", "modernbert"),
+    ("text-classification", "modernbert"),
+    ("token-classification", "modernbert"),
+    ("text-to-text", "bart"),
+    ("speech-to-text", "wav2vec2"),
 ]
 HEADS = {"text-classification": 3, "image-classification": 2, "multi-label-classification": 3, "text-regression": 1}
 HEADS["token-classification"] = 8  # what is supposed where the profile does not list the tags
 HEADS |= {"image-segmentation": 8, "object-detection": 8}
+HEADS["extractive-qa"] = 2
+HEADS["audio-classification"] = 2
+ANSWERS = {"extractive-qa": "span", "sentence-embedding": "vector"}
+EACH = {"token-classification", "extractive-qa"}
 
 
 @pytest.mark.parametrize(("task", "arch"), ARCHS)
@@ -328,7 +347,13 @@ def test_estimated_parameters_are_exact(task: str, arch: str, size: str) -> None
     if TASKS[task].tokenizer:
         obj["tokenizer"] = {"kind": "bpe", "vocab": 500}
     spec = Spec.from_json(obj)
-    sizes = Sizes(vocab=500, channels=1, classes=HEADS.get(task, 0), each=task == "token-classification")
+    sizes = Sizes(
+        vocab=7 if task == "speech-to-text" else 500,
+        channels=1,
+        classes=HEADS.get(task, 0),
+        each=task in EACH,
+        head=ANSWERS.get(task, ""),
+    )
     net = net_module(arch).build(spec.shape, sizes)
     assert estimate(spec, PROFILES[task]).parameters == parameters_of(net)
 

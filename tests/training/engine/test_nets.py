@@ -16,6 +16,11 @@ SHAPES = {
     "bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23, classes=3)),
     "masked-bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23)),
     "each-bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23, classes=3, each=True)),
+    "span-bert": (
+        Shape(layers=2, heads=2, width=16, context=12, dropout=0.1),
+        Sizes(vocab=23, classes=2, each=True, head="span"),
+    ),
+    "vector-bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23, head="vector")),
     "t5": (Shape(layers=2, heads=2, width=16, context=40, dropout=0.1), Sizes(vocab=23)),
     "patchtst": (Shape(layers=2, heads=2, width=16, context=24, patch=4, horizon=5, dropout=0.1), Sizes()),
     "masked-vit": (
@@ -48,7 +53,7 @@ def loaded(arch: str, theirs: Any, config: Any) -> tuple[torch.nn.Module, torch.
     """(our net, their net with our weights)."""
     ours = scrambled(arch)
     tensors, fields = module_of(arch).export(ours)
-    fields |= {"id2label": {n: str(n) for n in range(3)}}
+    fields |= {"id2label": {n: str(n) for n in range(SHAPES[arch][1].classes or 3)}}
     other = theirs(config(**{k: v for k, v in fields.items() if k not in ("architectures", "model_type")}))
     missing = other.load_state_dict(tensors, strict=False)
     assert missing.unexpected_keys == []
@@ -70,6 +75,29 @@ def test_gpt_is_gpt2() -> None:
     ours, theirs = loaded("gpt", GPT2LMHeadModel, GPT2Config)
     ids = torch.randint(23, (2, 12))
     same(ours(ids), theirs(ids).logits)
+
+
+@torch.no_grad()
+def test_span_bert_is_bert() -> None:
+    from transformers.models.bert.modeling_bert import BertConfig, BertForQuestionAnswering
+
+    ours, theirs = loaded("span-bert", BertForQuestionAnswering, BertConfig)
+    ids, kinds = torch.randint(23, (2, 9)), torch.tensor([[0] * 4 + [1] * 5] * 2)
+    found = theirs(ids, token_type_ids=kinds)
+    same(ours(ids, None, None, kinds), torch.stack([found.start_logits, found.end_logits], -1))
+
+
+@torch.no_grad()
+def test_vector_bert_is_the_mean_of_a_bert() -> None:
+    from functools import partial
+
+    from transformers.models.bert.modeling_bert import BertConfig, BertModel
+
+    ours, theirs = loaded("vector-bert", partial(BertModel, add_pooling_layer=False), BertConfig)
+    ids, mask = torch.randint(23, (2, 9)), torch.tensor([[True] * 9, [True] * 5 + [False] * 4])
+    whole, short = theirs(ids, attention_mask=mask).last_hidden_state
+    means = torch.stack([whole.mean(0), short[:5].mean(0)])
+    same(ours(ids, mask), means / means.norm(dim=-1, keepdim=True))
 
 
 @torch.no_grad()

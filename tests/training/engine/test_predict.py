@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.training.engine.conftest import KINDS, MakeRun, Run, image_blob, tiny
+from tests.training.engine.conftest import MakeRun, Run, blob_of, tiny
 from training.engine.__main__ import main
 from training.engine.contract import DONE, TASKS
 from training.engine.predict import Predictor
@@ -25,6 +25,11 @@ INPUTS: dict[str, list[Any]] = {
     "text-regression": ["good good", "bad"],
     "token-classification": ["meet new york", "visit li wei and ada"],
     "text-to-text": ["look at a cat which is red", "we like a boat which is blue"],
+    "extractive-qa": [
+        {"question": "who was it", "context": "oslo and li wei and may."},
+        {"question": "when was it", "context": "june and ada and new york."},
+    ],
+    "sentence-embedding": ["cat runs here", "kitten races near"],
     "forecasting": [SERIES, SERIES[3:]],
 }
 FIELDS = {
@@ -41,6 +46,10 @@ FIELDS = {
     "object-detection": {"boxes"},
     "image-text": {"embedding"},
     "image-captioning": {"text"},
+    "extractive-qa": {"text", "start", "end", "probability"},
+    "sentence-embedding": {"vector"},
+    "audio-classification": {"label", "probabilities"},
+    "speech-to-text": {"text"},
     "forecasting": {"values"},
 }
 
@@ -54,9 +63,9 @@ def leaves(answer: Any) -> Iterator[Any]:
         yield answer
 
 
-def pictures(folder: Path) -> list[Path]:
+def files(task: str, folder: Path) -> list[Path]:
     folder.mkdir()
-    with zipfile.ZipFile(io.BytesIO(image_blob())) as archive:
+    with zipfile.ZipFile(io.BytesIO(blob_of(task))) as archive:
         for name in archive.namelist()[:3]:
             (folder / name.replace("/", "-")).write_bytes(archive.read(name))
     return sorted(folder.iterdir())
@@ -71,7 +80,7 @@ def done(make_run: MakeRun, task: str, **changes: Any) -> Run:
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_answers_from_its_package(task: str, make_run: MakeRun, tmp_path: Path) -> None:
     run = done(make_run, task, train__max_steps=3)
-    inputs = pictures(tmp_path / "pictures") if KINDS[task] == "images" else INPUTS[task]
+    inputs = files(task, tmp_path / "files") if task not in INPUTS else INPUTS[task]
     predictor = Predictor(run.folder / "out")
     answers = list(predictor(inputs))
     assert [set(answer) for answer in answers] == [FIELDS[task]] * len(inputs)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tokenizers import Tokenizer as FastTokenizer
 
@@ -85,3 +86,22 @@ def test_pieces_are_the_text_cut_at_line_ends() -> None:
     assert "".join(found) == text
     assert all(piece.endswith("\n") for piece in found[:20])
     assert max(map(len, found)) <= 40
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "unigram"])
+def test_pieces_of_words_are_learnt_and_read_alike_everywhere(kind: str, tmp_path: Path) -> None:
+    words = ["walking", "walked", "talking", "talked", "walks", "talks", "a", "slowly", "quickly"]
+    chance = np.random.default_rng(4)
+    texts = [" ".join(words[i] for i in chance.integers(len(words), size=6)) for _ in range(200)]
+    tokenizer = train_tokenizer(TokenizerSpec(kind, 300), texts, CLASSIFIER_SPECIALS)
+    tokenizer.save(tmp_path / "tokenizer.json")
+    again = load_tokenizer(tmp_path / "tokenizer.json")
+    text = "a walking talks slowly"
+    ids = again.encode(text)
+    assert (again.kind, again.size) == (kind, tokenizer.size)
+    assert ids.tolist() == tokenizer.encode(text).tolist()
+    assert again.decode(ids) == text
+    assert len(ids) < len(text)
+    assert (again.encode("§") == 1).any()  # what was never seen is the unknown token
+    whole = FastTokenizer.from_file(str(tmp_path / "tokenizer.json")).encode("talks", "walks").ids
+    assert whole[0] == 2 and whole[-1] == 3 and whole.count(3) == 2

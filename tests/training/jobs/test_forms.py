@@ -70,6 +70,8 @@ def test_only_what_the_data_and_the_task_need_is_asked(version, table):
         ("token-classification", {"text_column", "label_column"}),
         ("text-regression", {"text_column", "value_column"}),
         ("text-to-text", {"text_column", "target_column"}),
+        ("extractive-qa", {"question_column", "context_column", "answer_column"}),
+        ("sentence-embedding", {"text_column", "pair_column"}),
         ("forecasting", {"value_column"}),
     ],
 )
@@ -79,6 +81,16 @@ def test_each_task_asks_for_its_columns(table, task, fields):
     assert ("tokenizer" in form.fields) == (task != "forecasting")
     words = {str(word) for _, word in form.fields["arch"].choices}
     assert words <= {str(word) for word in ARCH_WORDS.values()}
+
+
+@pytest.mark.parametrize(
+    ("facts", "first"), [({}, "audio-classification"), ({"transcripts_file": "transcripts.csv"}, "speech-to-text")]
+)
+def test_recordings_with_transcripts_are_written_down_first(facts, first):
+    version = DatasetVersion(kind="audio", profile={"kind": "audio", "rows": 80, "audio": {"seconds": [1, 4]} | facts})
+    assert tasks_for(version)[0] == first
+    form = EssentialForm(task=first, version=version, base=suggest(first, version)["spec"])
+    assert not {"tokenizer", "text_column", "label_column"} & form.fields.keys()
 
 
 def test_every_task_and_architecture_has_words():

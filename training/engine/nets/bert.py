@@ -1,6 +1,7 @@
 """BERT: a plain encoder that tells classes of the whole, classes of each token, or hidden tokens.
 
-Packaged as `BertForSequenceClassification`, `BertForTokenClassification` or `BertForMaskedLM`.
+With a head of “vector” it tells the mean of its tokens, at length one. Packaged as `BertForSequenceClassification`,
+`BertForTokenClassification`, `BertForQuestionAnswering`, `BertForMaskedLM` or `BertModel`.
 """
 
 import torch
@@ -61,7 +62,7 @@ class Bert(nn.Module):
             if not sizes.each:
                 self.pooler = nn.Linear(width, width)
             self.classifier = nn.Linear(width, sizes.classes)
-        else:
+        elif sizes.head != "vector":
             self.transform = nn.Linear(width, width)
             self.transform_norm = nn.LayerNorm(width, eps=EPS)
             self.head_bias = nn.Parameter(torch.zeros(sizes.vocab))
@@ -73,16 +74,23 @@ class Bert(nn.Module):
         with torch.no_grad():
             self.tokens.weight[sizes.pad].zero_()
 
-    def forward(self, ids: Tensor, mask: Tensor | None = None, places: Tensor | None = None) -> Tensor:
+    def forward(
+        self, ids: Tensor, mask: Tensor | None = None, places: Tensor | None = None, kinds: Tensor | None = None
+    ) -> Tensor:
         """ids, mask: (batch, tokens) -> logits (batch, classes), (batch, tokens, classes) or (batch, tokens, vocab).
 
         `places`: positions in the flattened ids; only of these are tokens guessed -> (places, vocab).
+        `kinds`: 1 where a token is of the second of two texts.
         """
-        x = self.tokens(ids) + self.places.weight[: ids.shape[1]] + self.kinds.weight[0]
+        x = self.tokens(ids) + self.places.weight[: ids.shape[1]]
+        x = x + (self.kinds.weight[0] if kinds is None else self.kinds(kinds))
         x = F.dropout(self.norm(x), self.dropout, self.training)
         wide = None if mask is None else mask[:, None, None, :]
         for layer in self.layers:
             x = layer(x, wide)
+        if self.sizes.head == "vector":
+            kept = x if mask is None else x * mask[..., None]
+            return F.normalize(kept.float().sum(1), dim=-1)
         if not self.sizes.classes:
             if places is not None:
                 x = x.flatten(0, 1)[places]
@@ -100,6 +108,7 @@ def build(shape: Shape, sizes: Sizes) -> Bert:
 def export(net: Bert) -> tuple[dict[str, Tensor], dict]:
     """Weights and config of the same net in transformers' format."""
     state = net.state_dict()
+    answer = ""
     names = {
         "tokens.weight": "bert.embeddings.word_embeddings.weight",
         "places.weight": "bert.embeddings.position_embeddings.weight",
@@ -108,8 +117,10 @@ def export(net: Bert) -> tuple[dict[str, Tensor], dict]:
     }
     if net.sizes.classes:
         answer = "TokenClassification" if net.sizes.each else "SequenceClassification"
-        names |= {"classifier": "classifier"} | ({} if net.sizes.each else {"pooler": "bert.pooler.dense"})
-    else:
+        answer = "QuestionAnswering" if net.sizes.head == "span" else answer
+        names |= {"classifier": "qa_outputs" if net.sizes.head == "span" else "classifier"}
+        names |= {} if net.sizes.each else {"pooler": "bert.pooler.dense"}
+    elif net.sizes.head != "vector":
         answer = "MaskedLM"
         names |= {"transform": "cls.predictions.transform.dense", "head_bias": "cls.predictions.bias"}
         names |= {"transform_norm": "cls.predictions.transform.LayerNorm"}
@@ -128,8 +139,10 @@ def export(net: Bert) -> tuple[dict[str, Tensor], dict]:
                 tensors[f"bert.encoder.layer.{n}.{target}.{end}"] = state[f"layers.{n}.{source}.{end}"]
             for name, part in zip(("query", "key", "value"), state[f"layers.{n}.qkv.{end}"].chunk(3), strict=True):
                 tensors[f"bert.encoder.layer.{n}.attention.self.{name}.{end}"] = part.contiguous()
+    if net.sizes.head == "vector":
+        tensors = {name.removeprefix("bert."): tensor for name, tensor in tensors.items()}
     config = {
-        "architectures": [f"BertFor{answer}"],
+        "architectures": ["BertModel" if net.sizes.head == "vector" else f"BertFor{answer}"],
         "model_type": "bert",
         "vocab_size": net.sizes.vocab,
         "hidden_size": net.shape.width,

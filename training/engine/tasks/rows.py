@@ -45,25 +45,34 @@ class TextRows(base.Task):
 
         `check` gives the answer of (text, answer) or raises ValueError with what is wrong with the row.
         """
-        columns = [self.spec.data.columns["text"], self.spec.data.columns[role]]
-        texts, answers, skipped = [], [], 0
-        rows = read_rows(Path(data.path), data.kind, columns, data.profile, self.stop)
-        for number, (text, answer) in enumerate(rows, 1):
-            if not text.strip() or not answer.strip():
+        rows, skipped = self.read_filled(data, ("text", role), lambda cells: [cells[0], check(*cells)])
+        if not rows:
+            raise DataError("data_shape", problem=f"no row has both text and {role}")
+        return [text for text, _ in rows], [answer for _, answer in rows], skipped
+
+    def read_filled(
+        self, data: InputData, roles: Sequence[str], check: Callable[[list[str]], Any], own: int = 1
+    ) -> tuple[list[Any], int]:
+        """(what `check` makes of the cells of each row, rows that were left out because a cell is missing).
+
+        `check` raises ValueError with what is wrong with the row. The first `own` cells make a row long, short, or the
+        same as another.
+        """
+        columns = [self.spec.data.columns[role] for role in roles]
+        found, skipped = [], 0
+        for number, cells in enumerate(read_rows(Path(data.path), data.kind, columns, data.profile, self.stop), 1):
+            if not all(cell.strip() for cell in cells):
                 skipped += 1
                 continue
-            formed = self.cleaner.form(text)
-            if not self.cleaner.keeps(formed, text):
+            formed = [self.cleaner.form(cell) for cell in cells]
+            if not self.cleaner.keeps("\n".join(formed[:own]), "\n".join(cells[:own])):
                 continue
             try:
-                answers.append(check(formed, self.cleaner.form(answer)))
+                found.append(check(formed))
             except ValueError as error:
                 raise DataError("data_row", row=number, problem=str(error)) from None
-            texts.append(formed)
             self.numbers.append(number)
-        if not texts:
-            raise DataError("data_shape", problem=f"no row has both text and {role}")
-        return texts, answers, skipped
+        return found, skipped
 
     def write_split(self, groups: np.ndarray, folder: Path) -> None:
         """Draw the parts so that each group gives its share to each; groups of one number are drawn at random."""
@@ -199,3 +208,24 @@ def padded(
     for row, item in enumerate(items):
         rows[row, : lengths[row]] = values[edges[item] : edges[item + 1]]
     return rows, lengths
+
+
+def write_strings(texts: Iterable[str], path: Path) -> None:
+    """Texts one after another in `path`.bin, and where each begins in `path`.npy."""
+    ends = [0]
+    with path.with_suffix(".bin").open("wb") as file:
+        for text in texts:
+            ends.append(ends[-1] + file.write(text.encode("utf-8", "replace")))
+    np.save(path.with_suffix(".npy"), np.array(ends, dtype=np.int64))
+
+
+class Strings:
+    """What `write_strings` wrote, text by number."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.edges = path.with_suffix(".bin"), np.load(path.with_suffix(".npy"))
+
+    def __getitem__(self, item: int) -> str:
+        with self.path.open("rb") as file:
+            file.seek(int(self.edges[item]))
+            return file.read(int(self.edges[item + 1] - self.edges[item])).decode()

@@ -78,7 +78,9 @@ def test_every_code_is_used():
     """A code nobody raises is a sentence nobody can read."""
     folder = contract.__file__.rpartition("/")[0]
     source = ""
-    for name in ("archive", "beside", "child", "images", "lines", "run", "sniff", "stats", "tables", "text"):
+    for name in (
+        *("archive", "beside", "child", "images", "lines", "recordings", "run", "sniff", "stats", "tables", "text"),
+    ):
         with open(f"{folder}/{name}.py", encoding="utf-8") as file:
             source += file.read()
     assert {code for code in MESSAGES if f'"{code}"' not in source} == set()

@@ -1,0 +1,125 @@
+"""Recordings as numbers: WAV and FLAC to one channel of 16,000 numbers a second, and spectra of those."""
+
+import io
+import math
+import wave
+
+import numpy as np
+import torch
+from torch import Tensor
+
+RATE = 16_000
+RATES = (4_000, 192_000)
+MAX_CHANNELS = 8
+MAX_SECONDS = 600
+MAX_VALUES = 60_000_000  # of all channels
+WINDOW, HOP, FFT = 400, 160, 512  # of a spectrum: 25 ms, each 10 ms
+LOWEST, FLOOR, EMPHASIS = 20.0, 1.192092955078125e-07, 0.97
+
+
+def decode_sound(data: bytes) -> np.ndarray:
+    """A WAV or FLAC file as int16 at RATE; channels are averaged. Raises ValueError with what is wrong with it."""
+    values, rate = _flac(data) if data.startswith(b"fLaC") else _wav(data)
+    if not len(values):
+        raise ValueError("it holds no sound")
+    if not np.isfinite(values).all():
+        raise ValueError("it holds values that are not numbers")
+    return (resampled(values, rate) * 32_767).round().clip(-32_768, 32_767).astype(np.int16)
+
+
+def _check(rate: int, channels: int, frames: int) -> None:
+    """Look at what a header says before anything is unpacked. Raises ValueError."""
+    if not RATES[0] <= rate <= RATES[1]:
+        raise ValueError(f"it has {rate} values a second, and not {RATES[0]:,} to {RATES[1]:,}")
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise ValueError(f"it has {channels} channels; at most {MAX_CHANNELS} are read")
+    if frames > MAX_SECONDS * rate or frames * channels > MAX_VALUES:
+        raise ValueError(f"it is longer than {MAX_SECONDS} seconds, or has too many channels for its length")
+
+
+def _wav(data: bytes) -> tuple[np.ndarray, int]:
+    """(values from -1 to 1, values a second) of a WAV of whole numbers."""
+    try:
+        with wave.open(io.BytesIO(data)) as file:
+            rate, channels, frames, width = (
+                file.getframerate(),
+                file.getnchannels(),
+                file.getnframes(),
+                file.getsampwidth(),
+            )
+            _check(rate, channels, frames)
+            raw = file.readframes(frames)
+    except (wave.Error, EOFError):
+        raise ValueError("it is not a readable WAV of whole numbers (PCM)") from None
+    if len(raw) != frames * channels * width:
+        raise ValueError("it is cut off")
+    return _numbers(raw, width).reshape(-1, channels).mean(1), rate
+
+
+def _numbers(raw: bytes, width: int) -> np.ndarray:
+    if width == 1:
+        return (np.frombuffer(raw, np.uint8).astype(np.float32) - 128) / 128
+    if width == 3:
+        bytes_of = np.frombuffer(raw, np.uint8).reshape(-1, 3)
+        wide = np.zeros((len(bytes_of), 4), dtype=np.uint8)
+        wide[:, 1:] = bytes_of
+        return wide.view("<i4")[:, 0].astype(np.float32) / 2**31
+    if width in (2, 4):
+        return np.frombuffer(raw, f"<i{width}").astype(np.float32) / 2.0 ** (8 * width - 1)
+    raise ValueError(f"it has {8 * width} bits a value")
+
+
+def _flac(data: bytes) -> tuple[np.ndarray, int]:
+    """(values from -1 to 1, values a second) of a FLAC."""
+    try:
+        import soundfile  # only FLAC needs it, and it loads a library of its own
+    except (ImportError, OSError):
+        raise ValueError("FLAC cannot be read here; save it as WAV") from None
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            if file.format != "FLAC":
+                raise ValueError("it is not a FLAC")
+            _check(file.samplerate, file.channels, file.frames)
+            values = file.read(file.frames, dtype="float32", always_2d=True)
+            if len(values) != file.frames:
+                raise ValueError("it is cut off")
+            return values.mean(1), file.samplerate
+    except (soundfile.SoundFileError, RuntimeError, TypeError):
+        raise ValueError("it is not a readable FLAC") from None
+
+
+def resampled(values: np.ndarray, rate: int) -> np.ndarray:
+    """The same sound with RATE values a second; what would be too high for that is filtered out."""
+    if rate == RATE:
+        return values
+    from scipy.signal import resample_poly  # only recordings of other rates need it
+
+    both = math.gcd(rate, RATE)
+    return resample_poly(values, RATE // both, rate // both).astype(np.float32)
+
+
+def _mel(hertz: np.ndarray) -> np.ndarray:
+    return 1127.0 * np.log(1.0 + hertz / 700.0)
+
+
+def mel_bands(count: int) -> Tensor:
+    """(bins of the spectrum, bands): triangles of equal width in mel that each reach to the middle of the next."""
+    edges = np.linspace(_mel(np.array(LOWEST)), _mel(np.array(RATE / 2)), count + 2)
+    bins = _mel(np.arange(FFT // 2 + 1) * RATE / FFT)[:, None]
+    up, down = bins - edges[None, :-2], edges[None, 2:] - bins
+    step = edges[1] - edges[0]
+    return torch.from_numpy(np.maximum(0, np.minimum(up, down)) / step).float()
+
+
+def log_mels(waves: Tensor, bands: Tensor) -> Tensor:
+    """(recordings, values) -> (recordings, frames, bands): logarithms of the power in each band.
+
+    As transformers' ASTFeatureExtractor has it without torchaudio; a test holds them equal.
+    """
+    frames = waves.unfold(-1, WINDOW, HOP)
+    frames = frames - frames.mean(-1, keepdim=True)
+    before = torch.cat([frames[..., :1], frames[..., :-1]], -1)
+    frames = frames - EMPHASIS * before
+    window = torch.hann_window(WINDOW, periodic=False, device=waves.device)
+    power = torch.fft.rfft(frames * window, FFT).abs() ** 2
+    return (power @ bands.to(waves.device)).clamp(min=FLOOR).log()

@@ -1,0 +1,115 @@
+"""Audio classification: one label of a list for each recording, from the power in its bands over time."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from training.engine import ordering
+from training.engine.catalogue import MELS, Sizes, frames_of
+from training.engine.protocol import InputData
+from training.engine.sounds import RATE, WINDOW, log_mels, mel_bands
+from training.engine.tasks import base
+from training.engine.tasks.classifying import Classifier
+from training.engine.tasks.recordings import Recordings
+
+STATISTICS_ROWS = 500
+SHIFT_SHARE = 10
+
+
+class Task(Recordings, Classifier):
+    """A class for each recording; what lies behind `seconds` is not heard, and silence follows what is shorter."""
+
+    def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
+        labels = self.write_sounds(data, folder, "label", cut=True)
+        classes = self.encode_labels(labels, folder)
+        self.open_sounds(folder)
+        train = np.load(folder / "train.npy")
+        some = train[base.spaced(len(train), STATISTICS_ROWS)]
+        values = np.concatenate([self._spectra([self.wave(item)]).numpy().ravel() for item in some])
+        mean, deviation = round(float(values.mean()), 6), round(max(1e-3, float(values.std())), 6)
+        return {"labels": classes, "mean": mean, "deviation": deviation}
+
+    def open(self, folder: Path, facts: dict[str, Any]) -> None:
+        self.facts = facts
+        self.open_labels(folder, facts["labels"])
+        self.open_sounds(folder)
+
+    @property
+    def sizes(self) -> Sizes:
+        return Sizes(classes=len(self.labels))
+
+    @property
+    def bands(self) -> Tensor:
+        """What makes bands of a spectrum."""
+        if not hasattr(self, "_bands"):
+            self._bands = mel_bands(MELS)
+        return self._bands
+
+    def _spectra(self, waves: Sequence[np.ndarray]) -> Tensor:
+        """(recordings, frames, bands), frames as many as the longest has."""
+        width = max(WINDOW, *(len(wave) for wave in waves))
+        together = np.zeros((len(waves), width), dtype=np.float32)
+        for row, wave in enumerate(waves):
+            together[row, : len(wave)] = wave
+        return log_mels(torch.from_numpy(together).to(self.device), self.bands)
+
+    def _features(self, waves: Sequence[np.ndarray]) -> Tensor:
+        """Spectra scaled by mean and deviation; what is behind a recording is 0 before that, as in transformers."""
+        frames = frames_of(self.shape.seconds or 1)
+        found = self._spectra([wave[: self.room] for wave in waves])
+        counts = torch.tensor([1 + max(0, min(len(w), self.room) - WINDOW) // 160 for w in waves], device=found.device)
+        found = found.masked_fill(
+            torch.arange(found.shape[1], device=found.device)[:, None] >= counts[:, None, None], 0
+        )
+        found = nn.functional.pad(found[:, :frames], (0, 0, 0, max(0, frames - found.shape[1])))
+        return (found - self.facts["mean"]) / (2 * self.facts["deviation"])
+
+    def train_batch(self, rows: np.ndarray, epoch: int, seed: int) -> base.Batch:
+        """Each recording begins up to a tenth of its length later."""
+        items, chance = self.parts["train"][rows], ordering.generator(seed)
+        waves = [self.wave(item) for item in items]
+        starts = [int(chance.integers(len(wave) // SHIFT_SHARE + 1)) for wave in waves]
+        return self._batch([wave[start:] for wave, start in zip(waves, starts, strict=True)], items)
+
+    def batch_of(self, items: np.ndarray) -> base.Batch:
+        return self._batch([self.wave(item) for item in items], items)
+
+    def _batch(self, waves: Sequence[np.ndarray], items: np.ndarray) -> base.Batch:
+        target = torch.from_numpy(self.targets[items]).to(self.device, non_blocking=True)
+        return {"values": self._features(waves), "target": target}
+
+    def logits(self, net: nn.Module, batch: base.Batch) -> Tensor:
+        return net(batch["values"])
+
+    def show(self, net: nn.Module, judged: base.Judged, place: int) -> dict[str, Any]:
+        return super().show(net, judged, place) | {"kind": "row"}
+
+    def open_package(self, folder: Path, config: dict[str, Any]) -> None:
+        found = json.loads((folder / "preprocessor_config.json").read_text())
+        self.facts = {"mean": found["mean"], "deviation": found["std"]}
+        self.labels = base.labels_of(config)
+
+    def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
+        """The label of each recording, and the share of each label."""
+        return self.answers_from(net(self._features(self.new_waves(inputs))))
+
+    def package(self, folder: Path) -> dict[str, Any]:
+        processor = {
+            "feature_extractor_type": "ASTFeatureExtractor",
+            "sampling_rate": RATE,
+            "num_mel_bins": MELS,
+            "max_length": frames_of(self.shape.seconds or 1),
+            "feature_size": 1,
+            "padding_value": 0.0,
+            "do_normalize": True,
+            "mean": self.facts["mean"],
+            "std": self.facts["deviation"],
+            "return_attention_mask": False,
+        }
+        (folder / "preprocessor_config.json").write_text(json.dumps(processor, indent=2) + "\n")
+        return self.label_config()

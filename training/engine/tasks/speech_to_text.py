@@ -1,0 +1,253 @@
+"""Speech to text: a letter, or none, for each 20 ms of a recording; repeats are one (CTC, Graves et al. 2006)."""
+
+import json
+import unicodedata
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from training.engine import metrics, ordering
+from training.engine.catalogue import Sizes
+from training.engine.errors import DataError
+from training.engine.protocol import InputData
+from training.engine.sounds import RATE
+from training.engine.speech import COLUMNS, edits_of, error_rates
+from training.engine.tasks import base
+from training.engine.tasks.recordings import Recordings
+from training.engine.tasks.rows import Strings, write_strings
+
+NOTHING, UNKNOWN, SPACE = 0, 1, 2
+SPECIALS = ("<pad>", "<unk>", "|")
+MAX_LETTERS = 10_000
+EVAL_ROWS = 16
+STRIDES = ((10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2))  # of the convolutions: kernel and step
+
+
+class Task(Recordings):
+    """Letters are those of the transcripts to learn from; what is written has no capitals where they have none."""
+
+    letters: list[str]
+
+    def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
+        texts = [_formed(text) for text in self.write_sounds(data, folder, "text", cut=False)]
+        self.open_sounds(folder)
+        for name, text in zip(self.names, texts, strict=True):
+            if not text:
+                raise DataError("data_file", name=name, problem="its transcript is empty")
+        split = self.spec.data.split
+        parts = ordering.split_rows(np.zeros(len(texts), dtype=np.int64), split.valid, split.test, split.seed)
+        if min(map(len, parts.values())) == 0:
+            raise DataError("data_shape", problem="one of its parts would be empty")
+        for part, rows in parts.items():
+            np.save(folder / f"{part}.npy", rows)
+        train = parts["train"]
+        letters = sorted({letter for item in train for letter in texts[item]} - {" "})
+        if len(letters) > MAX_LETTERS:
+            raise DataError("data_shape", problem=f"its transcripts have more than {MAX_LETTERS:,} different letters")
+        self.letters = [*SPECIALS, *letters]
+        for item in train:
+            steps, needed = steps_of(int(self.edges[item + 1] - self.edges[item])), _needed(texts[item])
+            if steps < needed:
+                problem = f"its transcript of {len(texts[item])} letters is too long for how short it is"
+                raise DataError("data_file", name=self.names[item], problem=problem)
+        write_strings(texts, folder / "texts")
+        commonest, _ = Counter(texts[item] for item in train).most_common(1)[0]
+        length = float(np.mean([len(texts[item]) for item in train]))
+        return {"letters": letters, "commonest": commonest, "length": length}
+
+    def open(self, folder: Path, facts: dict[str, Any]) -> None:
+        self.facts = facts
+        self.open_sounds(folder)
+        self.texts = Strings(folder / "texts")
+        self.parts = {part: np.load(folder / f"{part}.npy") for part in base.PARTS}
+        self._set_letters(facts["letters"])
+
+    def _set_letters(self, letters: list[str]) -> None:
+        self.letters = [*SPECIALS, *letters]
+        self.number = {letter: i for i, letter in enumerate(self.letters)} | {" ": SPACE}
+
+    @property
+    def answers(self) -> list[str]:
+        return self.letters
+
+    @property
+    def sizes(self) -> Sizes:
+        return Sizes(vocab=len(self.letters))
+
+    def count(self, part: str) -> int:
+        return len(self.parts[part])
+
+    def units(self, batch: base.Batch) -> int:
+        return len(batch["values"])
+
+    def batches(self, epoch: int) -> list[np.ndarray]:
+        train, items = self.spec.train, self.parts["train"]
+        lengths = (self.edges[items + 1] - self.edges[items]) // RATE
+        return ordering.bucketed_batches(lengths, train.batch, train.seed, epoch)
+
+    def train_batch(self, rows: np.ndarray, epoch: int, seed: int) -> base.Batch:
+        return self._batch(self.parts["train"][rows])
+
+    def _batch(self, items: np.ndarray) -> base.Batch:
+        texts = [self.texts[item] for item in items]
+        target = [self.number.get(letter, UNKNOWN) for text in texts for letter in text]
+        told = {"target": torch.tensor(target), "lengths": torch.tensor([len(text) for text in texts])}
+        batch = self._heard([self.wave(item) for item in items])
+        return batch | {name: tensor.to(self.device) for name, tensor in told.items()}
+
+    def _heard(self, waves: list[np.ndarray]) -> base.Batch:
+        """Each at mean 0 and deviation 1, as transformers' Wav2Vec2FeatureExtractor has it; zeros behind."""
+        width = max(*(len(wave) for wave in waves), shortest())
+        values, mask = np.zeros((2, len(waves), width), dtype=np.float32)
+        for row, wave in enumerate(waves):
+            values[row, : len(wave)] = (wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)
+            mask[row, : max(len(wave), shortest())] = 1
+        return {
+            "values": torch.from_numpy(values).to(self.device, non_blocking=True),
+            "mask": torch.from_numpy(mask).long().to(self.device, non_blocking=True),
+            "steps": torch.tensor([steps_of(max(len(wave), shortest())) for wave in waves], device=self.device),
+        }
+
+    def _nats(self, net: nn.Module, batch: base.Batch) -> tuple[Tensor, Tensor]:
+        """(surprise of each transcript, log probabilities (recordings, steps, letters))."""
+        logs = net(batch["values"], batch["mask"]).float().log_softmax(-1)
+        nats = F.ctc_loss(
+            logs.transpose(0, 1),
+            batch["target"],
+            batch["steps"],
+            batch["lengths"],
+            blank=NOTHING,
+            reduction="none",
+            zero_infinity=True,
+        )
+        return nats, logs
+
+    def loss(self, net: nn.Module, batch: base.Batch) -> Tensor:
+        """Summed over letters and divided by what the rows have on average, so that all letters weigh alike."""
+        return self._nats(net, batch)[0].mean() / self.facts["length"]
+
+    def _written(self, logs: Tensor, steps: Tensor) -> list[str]:
+        """The likeliest letter of each step, repeats as one, without the steps that say nothing."""
+        texts = []
+        for row, count in zip(logs.argmax(-1).cpu().numpy(), steps.tolist(), strict=True):
+            own = row[:count]
+            kept = own[np.append(True, own[1:] != own[:-1])]
+            told = "".join(" " if i == SPACE else self.letters[i] for i in kept if i not in (NOTHING, UNKNOWN))
+            texts.append(" ".join(told.split()))
+        return texts
+
+    def measure(self, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:
+        """Of each item: wrong words, words, wrong letters, letters, nats."""
+        numbers = self.parts[part][items]
+        rows = np.zeros((len(items), COLUMNS + 1))
+        order = np.argsort(self.edges[numbers + 1] - self.edges[numbers], kind="stable")
+        for start in range(0, len(order), EVAL_ROWS):
+            self.stop.check()
+            places = order[start : start + EVAL_ROWS]
+            batch = self._batch(numbers[places])
+            nats, logs = self._nats(net, batch)
+            written = self._written(logs, batch["steps"])
+            for place, text in zip(places, written, strict=True):
+                rows[place, :-1] = edits_of(text, self.texts[numbers[place]])
+            rows[places, -1] = nats.double().cpu().numpy()
+        return rows
+
+    def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
+        sums = judged.rows.sum(0)
+        report = base.Report({name: float(value) for name, value in _scores(sums).items()})
+        if final:
+            report.detail = {"recordings": len(judged.rows), "words": int(sums[1]), "letters": int(sums[3])}
+            report.interval = metrics.sums_interval(judged.rows, lambda found: _scores(found)[self.spec.primary])
+        return report
+
+    def baseline(self) -> tuple[str, dict[str, float]]:
+        """The commonest transcript of the training part, whatever is heard; each letter by its frequency."""
+        counts = Counter(letter for item in self.parts["train"] for letter in self.texts[item])
+        total = counts.total() + len(self.letters)
+        rows = []
+        for item in self.parts["test"]:
+            text = self.texts[item]
+            nats = -sum(np.log((counts[letter] + 1) / total) for letter in text)
+            rows.append([*edits_of(self.facts["commonest"], text), nats])
+        return "commonest transcript", {name: float(value) for name, value in _scores(np.sum(rows, 0)).items()}
+
+    def badness(self, judged: base.Judged) -> np.ndarray:
+        """Wrong letters a letter, then the loss."""
+        _, _, wrong, letters, nats = judged.rows.T
+        return wrong / np.maximum(letters, 1) + nats / 1e6
+
+    def show(self, net: nn.Module, judged: base.Judged, place: int) -> dict[str, Any]:
+        item = self.parts[judged.part][judged.items[place]]
+        batch = self._batch(np.array([item]))
+        (text,) = self._written(net(batch["values"], batch["mask"]), batch["steps"])
+        return {"kind": "row", "prompt": self.describe(int(item)), "text": text, "label": self.texts[item]}
+
+    def open_package(self, folder: Path, config: dict[str, Any]) -> None:
+        vocab = json.loads((folder / "vocab.json").read_text())
+        self._set_letters([letter for letter, _ in sorted(vocab.items(), key=lambda one: one[1])][len(SPECIALS) :])
+
+    def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
+        """What is said in each recording."""
+        answers = []
+        for path, wave in zip(inputs, self.new_waves(inputs), strict=True):
+            if len(wave) > self.room:
+                raise ValueError(
+                    f"{Path(path).name}: it is longer than the {self.shape.seconds} seconds that are heard"
+                )
+            batch = self._heard([wave])
+            answers += [{"text": text} for text in self._written(net(batch["values"], batch["mask"]), batch["steps"])]
+        return answers
+
+    def package(self, folder: Path) -> dict[str, Any]:
+        vocab = {letter: i for i, letter in enumerate(self.letters)}
+        (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        names = dict(zip(("pad_token", "unk_token", "word_delimiter_token"), SPECIALS, strict=True))
+        nothing = {"bos_token": None, "eos_token": None, "do_lower_case": False}
+        tokenizer = {"tokenizer_class": "Wav2Vec2CTCTokenizer"} | names | nothing
+        processor = {
+            "feature_extractor_type": "Wav2Vec2FeatureExtractor",
+            "processor_class": "Wav2Vec2Processor",
+            "sampling_rate": RATE,
+            "feature_size": 1,
+            "padding_value": 0.0,
+            "do_normalize": True,
+            "return_attention_mask": True,
+        }
+        for name, value in (("tokenizer_config", tokenizer), ("preprocessor_config", processor)):
+            (folder / f"{name}.json").write_text(json.dumps(value, indent=2) + "\n")
+        return {}
+
+
+def steps_of(values: int) -> int:
+    """Letters, or none, that are told of so many values."""
+    for kernel, step in STRIDES:
+        values = (values - kernel) // step + 1
+    return max(0, values)
+
+
+def shortest() -> int:
+    """Values of which one step is told."""
+    values = 1
+    for kernel, step in reversed(STRIDES):
+        values = (values - 1) * step + kernel
+    return values
+
+
+def _formed(text: str) -> str:
+    """A transcript in the one form of its characters, words parted by single spaces."""
+    return " ".join(unicodedata.normalize("NFC", text).replace("|", " ").split())
+
+
+def _needed(text: str) -> int:
+    """Steps that it takes to tell a text: a letter twice needs one that says nothing between."""
+    return len(text) + sum(a == b for a, b in pairwise(text))
+
+
+def _scores(sums: np.ndarray) -> dict[str, np.ndarray]:
+    return error_rates(sums) | {"loss": sums[..., -1] / np.maximum(sums[..., 3], 1)}
