@@ -669,6 +669,11 @@ ACTS = {
         "x-circle",
         "bad",
     ),
+    "ethics.uphold": (
+        gettext_lazy("let the conditions of “%(title)s” stand on appeal"),
+        "check-circle",
+        "warn",
+    ),
     "ethics.confirm": (
         gettext_lazy("confirmed that condition %(number)s of “%(title)s” is met"),
         "check-circle",
