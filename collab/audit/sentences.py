@@ -63,6 +63,7 @@ KINDS = {
 # verb -> (what happened, icon, tone)
 ACTS = {
     "project.create": (gettext_lazy("began the project"), "plus-circle", "accent"),
+    "project.frame": (gettext_lazy("began to keep agreements here, without a joint project"), "plus-circle", "accent"),
     "project.export_case": (gettext_lazy("took the whole case as a ZIP of %(files)s files"), "download", "quiet"),
     "project.edit": (gettext_lazy("changed the description of the project"), "pencil", "quiet"),
     "project.begin": (gettext_lazy("made the project active"), "play-circle", "ok"),
@@ -355,6 +356,11 @@ ACTS = {
     "application.free": (gettext_lazy("freed the seat of “%(title)s”"), "arrow-repeat", "warn"),
     "application.expire": (gettext_lazy("An offer expired: “%(title)s”"), "clock-history", "quiet"),
     "placement.propose": (gettext_lazy("began the placement %(name)s"), "plus-circle", "accent"),
+    "placement.frame": (
+        gettext_lazy("began to keep the agreements of %(name)s without a joint project"),
+        "folder",
+        "quiet",
+    ),
     "placement.edit": (gettext_lazy("wrote at the placement %(name)s"), "pencil", "quiet"),
     "placement.approve_host": (gettext_lazy("approved the placement %(name)s for the host"), "check-circle", "ok"),
     "placement.approve_university": (

@@ -111,7 +111,8 @@ class FormSerializer(FormRow):
 
 
 _COMMITTEE = [
-    "name", "name_zh", "reviewers_see_all", "seals_reviews", "shows_reviewers", "minimum_reviews", "short_days", "full_days", "validity_months",
+    "name", "name_zh", "reviewers_see_all", "seals_reviews", "shows_reviewers", "minimum_reviews", "short_days",
+    "full_days", "validity_months",
     "holds_jobs", "holds_releases", "holds_data",
 ]  # fmt: skip
 
@@ -255,7 +256,8 @@ class CaseSerializer(CaseRow):
     class Meta(CaseRow.Meta):
         fields = [
             *CaseRow.Meta.fields, "form", "form_version", "answers", "carried", "reasons", "previous",
-            "decision_reason", "appeal_text", "appeals_conditions", "monitor_months", "conditions", "questions", "reports", "submissions",
+            "decision_reason", "appeal_text", "appeals_conditions", "monitor_months", "conditions",
+            "questions", "reports", "submissions",
         ]  # fmt: skip
 
 
@@ -606,9 +608,7 @@ class EthicsCaseViewSet(ScopedViewSet):
     def follow(self, request: Request, pk: str) -> Response:
         return self._told(follow_case(case=self.get_object(), by=request.user, **self.parsed(TitleInput)), 201)
 
-    @extend_schema(
-        summary="Appeal against a rejection or against conditions", request=WordsInput, responses=CaseSerializer
-    )
+    @extend_schema(summary="Appeal against a rejection or conditions", request=WordsInput, responses=CaseSerializer)
     @action(detail=True, methods=["post"])
     def appeal(self, request: Request, pk: str) -> Response:
         return self._told(appeal_case(case=self.get_object(), by=request.user, **self.parsed(WordsInput)))

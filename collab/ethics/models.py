@@ -299,8 +299,8 @@ class EthicsCase(Answered):
 
     @property
     def stands(self) -> bool:
-        """Approved, or approved under conditions against which an appeal is going on; the last day is another matter."""
-        return self.state == CaseState.APPROVED or self.state == CaseState.APPEALED and self.appeals_conditions
+        """Approved, whether or not an appeal against its conditions is going on; the last day is another matter."""
+        return self.state == CaseState.APPROVED or (self.state == CaseState.APPEALED and self.appeals_conditions)
 
     @property
     def shown_state(self) -> str:

@@ -397,8 +397,8 @@ def ethics_case_decide(request: HttpRequest, pk: UUID) -> HttpResponse:
         return done.get_absolute_url()
 
     context = {
-        "case": case, "project": case.project, "form": form, "against": case.appeals_conditions, "missing": missing_to_decide(case),
-        "reasons": reasons_of(case), "route": route_of(case),
+        "case": case, "project": case.project, "form": form, "against": case.appeals_conditions,
+        "missing": missing_to_decide(case), "reasons": reasons_of(case), "route": route_of(case),
     }  # fmt: skip
     return submit(request, form, decide) or show(request, "collab/ethics/decide.html", context, form)
 

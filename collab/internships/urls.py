@@ -136,6 +136,7 @@ for _pattern, _view, _access, _name in (
         "application_rule",
     ),
     ("placements/<uuid:pk>/", placements.placement, _READ, "placement"),
+    ("placements/<uuid:pk>/frame/", placements.placement_frame, rule("placement.manage", "POST"), "placement_frame"),
     ("placements/<uuid:pk>/edit/", placements.placement_edit, rule("placement.write", "GET", "POST"), "placement_edit"),
     (
         "placements/<uuid:pk>/answer/",

@@ -52,7 +52,8 @@ class Placement(Record):
     host = models.ForeignKey("collab.Organisation", models.PROTECT, related_name="+", verbose_name=_("host"))
     project = models.ForeignKey(
         "collab.Project", models.PROTECT, null=True, blank=True, related_name="placements",
-        verbose_name=_("joint project"), help_text=_("Where the learning agreement is kept."),
+        verbose_name=_("joint project"), 
+        help_text=_("Where the learning agreement is kept; without one, in a frame of host and university."),
     )  # fmt: skip
     gives_access = models.BooleanField(
         _("access to the project"), default=False, help_text=_("As intern, from the first day to the last.")

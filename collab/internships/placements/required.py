@@ -80,8 +80,8 @@ def _host_agreement(placement: Placement) -> Found:
 
 
 def _project(placement: Placement) -> Found:
-    if placement.project is None:
-        return [("no_project", _("No joint project of host and university is named, in which the agreement is kept."))]
+    if placement.project is None:  # it is kept in a frame of the two
+        return []
     parties = set(placement.project.parties.filter(left_on=None).values_list("organisation_id", flat=True))
     if {placement.host_id, placement.university_id} - parties:
         return [("not_parties", _("Host and university are not both parties of the project."))]

@@ -40,9 +40,9 @@ from collab.transfer.licences.services import (
     end_licence,
     exercise_option,
     give_breach,
+    held_now,
     make_non_exclusive,
     meet_diligence,
-    held_now,
     open_obstacles,
     see_obstacles,
     terms_now,
@@ -71,7 +71,7 @@ def licences(request: HttpRequest) -> HttpResponse:
 def licence_new(request: HttpRequest) -> HttpResponse:
     """First the project whose results are licensed, then the term sheet."""
     houses = _houses(request)
-    projects = Project.objects.filter(parties__organisation__in=houses, parties__left_on=None)
+    projects = Project.objects.joint().filter(parties__organisation__in=houses, parties__left_on=None)
     projects = visible_to(request.user, "agreement.draft", projects.distinct())
     case = _case(request)
     slug = request.GET.get("project") or (case.project.slug if case is not None and case.project else "")
