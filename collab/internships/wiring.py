@@ -7,6 +7,7 @@ from collab.agreements.hooks import register_ended, register_executed
 from collab.courses.library.attaching import Attachable, register_attachable
 from collab.inbox.kinds import Kind, register_kind
 from collab.inbox.states import Decision, Mail
+from collab.inbox.telling import tell_dates_to
 from collab.inbox.topics import Topic, register_topic
 from collab.internships.applications.hooks import register_accepted
 from collab.internships.models import (
@@ -20,6 +21,7 @@ from collab.internships.models import (
     Interview,
     LogEntry,
     MatchRound,
+    MovedCheckPoint,
     PairRule,
     Placement,
     PlacementNote,
@@ -56,10 +58,11 @@ register_scope(BoardReview, Scope(view="application.view", grants=review_grants)
 register_scope(PairRule, Scope(view="programme.manage", organisation="cohort__programme__organisation"))
 register_scope(MatchRound, Scope(view="programme.manage", organisation="cohort__programme__organisation"))
 register_scope(Placement, Scope(view="placement.view", grants=placement_grants()))
-for part in (StudentSignature, LogEntry, PlacementNote):
+for part in (StudentSignature, LogEntry, PlacementNote, MovedCheckPoint):
     register_scope(part, Scope(view="placement.view", grants=placement_grants("placement__")))
 register_scope(Evaluation, Scope(view="placement.view", grants=evaluation_grants))
 
+tell_dates_to(Cohort, CheckPoint, MovedCheckPoint, words=("programme.manage",))
 register_kind(Kind("internship", gettext_lazy("Applications and placements move on"), "person-plus", Mail.NOW))
 register_accepted(propose_placement)
 register_closing(placements_open)

@@ -125,9 +125,12 @@ def _log(placement: Placement) -> Found:
 
 
 def _feedback(placement: Placement) -> Found:
-    due = CheckPoint.objects.filter(cohort=placement.cohort_id, kind=CheckKind.FEEDBACK, due_on__lte=placement.ends_on)
-    given = placement.notes.filter(kind=CheckKind.FEEDBACK).count()
-    return [("no_feedback", _("The milestone feedback is missing."))] if given < min(due.count(), 1) else []
+    points = CheckPoint.objects.filter(cohort=placement.cohort_id, kind=CheckKind.FEEDBACK)
+    mine = placement.moved_points.filter(check_point__kind=CheckKind.FEEDBACK)
+    kept = points.filter(due_on__lte=placement.ends_on).exclude(pk__in=mine.values("check_point"))
+    due = kept.exists() or mine.filter(due_on__lte=placement.ends_on).exists()
+    given = placement.notes.filter(kind=CheckKind.FEEDBACK).exists()
+    return [("no_feedback", _("The milestone feedback is missing."))] if due and not given else []
 
 
 _NEEDS: dict[str, tuple[Callable[[Placement], Found], ...]] = {

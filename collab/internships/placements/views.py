@@ -24,6 +24,7 @@ from collab.internships.forms import (
     MoveForm,
     NoteForm,
     PlacementForm,
+    PointMoveForm,
     SettleForm,
     SignForm,
     SupervisorForm,
@@ -33,6 +34,7 @@ from collab.internships.placements.approving import answer_placement, open_reque
 from collab.internships.placements.attesting import attest_placement, certificate_of
 from collab.internships.placements.caring import answer_log, evaluate, settle_note, side_of, write_log, write_note
 from collab.internships.placements.framing import open_frame
+from collab.internships.placements.points import move_check_point, points_of
 from collab.internships.placements.reminding import remind
 from collab.internships.placements.required import belongs, missing_for
 from collab.internships.placements.services import (
@@ -103,6 +105,8 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
         and (row.state == PlacementState.APPROVED or (row.state == "out_for_signature" and version is None)),
         "may_onboard": manages and row.state == PlacementState.SIGNED,
         "may_change": manages and row.state == PlacementState.ONBOARDED,
+        "points": points_of(row),
+        "may_point": manages and row.state in OPEN,
         "may_frame": manages and row.project is None and row.state in BEFORE_SIGNATURE and row.host_agreement is None,
         "may_move": manages and bool(_moves(row)),
         "may_mentor": "placement.approve" in may and row.state in OPEN,
@@ -252,6 +256,21 @@ def placement_supervisor(request: HttpRequest, pk: UUID) -> HttpResponse:
         return change_supervisor(placement=row, by=request.user, **form.values()).get_absolute_url()
 
     return _page(request, row, form, change, _("Change the supervisor"))
+
+
+def placement_point(request: HttpRequest, pk: UUID, point: UUID) -> HttpResponse:
+    """Move a check-point for this intern; the day of the cohort takes the move back."""
+    row = _placement(request, "placement.manage", pk)
+    found = next((one for one in points_of(row) if one.pk == point), None)
+    if found is None:
+        raise NotFoundError
+    form = PointMoveForm(sent(request), initial={"due_on": found.day})
+
+    def move() -> str:
+        move_check_point(placement=row, check_point=found, by=request.user, **form.cleaned_data)
+        return row.get_absolute_url()
+
+    return _page(request, row, form, move, _("Move the check-point"), lead=f"{row} · {found}")
 
 
 def placement_log(request: HttpRequest, pk: UUID) -> HttpResponse:
