@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from collab.accounts.models import Organisation, User
 from collab.audit.services import record
+from collab.kernel.errors import ConflictError
 from collab.projects.models import PartyRole, Project, ProjectParty
 from collab.projects.services.projects import free_slug
 from collab.projects.states import ProjectState
@@ -19,6 +21,8 @@ def frame_between(*, lead: Organisation, partner: Organisation, title: str, titl
 
     Nobody gets a role in it: those read and sign in it who do so for either organisation.
     """
+    if lead.pk == partner.pk:
+        raise ConflictError(_("The leading organisation is already a party; choose others as partners."))
     Organisation.objects.select_for_update().get(pk=lead.pk)  # two who need the first one wait for each other
     known = frames_between(lead, partner).first()
     if known is not None:
