@@ -42,7 +42,7 @@ from collab.courses import wiring as courses  # noqa: F401  registers courses, c
 from collab.ethics.asking import conditions_met, facts_of, not_swayed
 from collab.ethics.asking import only_as_a_whole as only_as_an_application
 from collab.ethics.asking import only_on_page as only_on_page_of_application
-from collab.ethics.blocking import blocked_by_ethics
+from collab.ethics.blocking import blocked_by_ethics, held_by_ethics
 from collab.ethics.case_tables import ETHICS_TABLES
 from collab.ethics.models import (
     EthicsAssessment,
@@ -113,6 +113,7 @@ from collab.terms.acceptance import asked_to_accept, not_asked, told
 from collab.terms.models import TermsAcceptance
 from collab.terms.telling import TERMS, tell_to_accept
 from collab.transfer import wiring as transfer  # noqa: F401  registers what technology transfer brings along
+from collab.transfer.licences.hooks import register_hold
 from collab.transfer.licences.models import LicensedAsset
 
 register_scope(Organisation, Scope(view="organisation.view", organisation="pk", everyone=True))
@@ -257,7 +258,9 @@ for _table in ETHICS_TABLES:
     register_case_table(_table)
 register_scope(EthicsAssessment, Scope(view="ethics.view", project="project"))
 blocked_by_ethics(Project, "", Area.JOBS, "job.submit")
-blocked_by_ethics(LicensedAsset, "licence__agreement__project", Area.RELEASES, "release.download")
+for _path in ("licence__agreement__project", "project"):  # the second where it came out of another project
+    blocked_by_ethics(LicensedAsset, _path, Area.RELEASES, "release.download")
+register_hold("ethics", held_by_ethics(Area.RELEASES))
 register_kind(Kind("ethics", gettext_lazy("Something happens with an ethics application"), "shield-check", Mail.NOW))
 for _topic, _label, _decisions in (
     (DECISION, gettext_lazy("Ethics application"), tuple(Decision)),

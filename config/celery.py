@@ -22,6 +22,7 @@ app.conf.beat_schedule = {
     "seal-agreements": {"task": "collab.agreements.seal", "schedule": 60.0, "options": {"expires": 60}},
     "schedule-royalties": {"task": "collab.royalties.schedule", "schedule": 3600.0, "options": {"expires": 3600}},
     "close-notices": {"task": "collab.publications.close_ended", "schedule": 600.0, "options": {"expires": 600}},
+    "pass-dates": {"task": "collab.internships.pass_dates", "schedule": 3600.0, "options": {"expires": 3600}},
     "expire-offers": {"task": "collab.internships.expire_offers", "schedule": 300.0, "options": {"expires": 300}},
     "deadlines": {"task": "collab.transfer.deadlines", "schedule": 3600.0, "options": {"expires": 3600}},
     "forget-answers": {"task": "collab.web.forget_answers", "schedule": 3600.0, "options": {"expires": 3600}},

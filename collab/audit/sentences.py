@@ -63,6 +63,7 @@ KINDS = {
 # verb -> (what happened, icon, tone)
 ACTS = {
     "project.create": (gettext_lazy("began the project"), "plus-circle", "accent"),
+    "project.frame": (gettext_lazy("began to keep agreements here, without a joint project"), "plus-circle", "accent"),
     "project.export_case": (gettext_lazy("took the whole case as a ZIP of %(files)s files"), "download", "quiet"),
     "project.edit": (gettext_lazy("changed the description of the project"), "pencil", "quiet"),
     "project.begin": (gettext_lazy("made the project active"), "play-circle", "ok"),
@@ -326,6 +327,12 @@ ACTS = {
     "cohort.publish": (gettext_lazy("published the cohort “%(name)s”"), "send", "ok"),
     "cohort.close": (gettext_lazy("closed the cohort “%(name)s”"), "lock", "quiet"),
     "cohort.check_point": (gettext_lazy("set the check-point “%(name)s” on %(day)s"), "calendar-event", "quiet"),
+    "cohort.edit_check_point": (
+        gettext_lazy("moved the check-point “%(name)s” to %(day)s"),
+        "calendar-event",
+        "quiet",
+    ),
+    "cohort.drop_check_point": (gettext_lazy("took out the check-point “%(name)s”"), "trash", "quiet"),
     "cohort.rule_pair": (gettext_lazy("set a rule for a pair in “%(name)s”"), "list-check", "warn"),
     "cohort.drop_rule": (gettext_lazy("took back a rule for a pair in “%(name)s”"), "list-check", "quiet"),
     "cohort.run_matching": (gettext_lazy("matched “%(name)s”: %(n)s pairs"), "people", "accent"),
@@ -357,6 +364,11 @@ ACTS = {
     "application.free": (gettext_lazy("freed the seat of “%(title)s”"), "arrow-repeat", "warn"),
     "application.expire": (gettext_lazy("An offer expired: “%(title)s”"), "clock-history", "quiet"),
     "placement.propose": (gettext_lazy("began the placement %(name)s"), "plus-circle", "accent"),
+    "placement.frame": (
+        gettext_lazy("began to keep the agreements of %(name)s without a joint project"),
+        "folder",
+        "quiet",
+    ),
     "placement.edit": (gettext_lazy("wrote at the placement %(name)s"), "pencil", "quiet"),
     "placement.approve_host": (gettext_lazy("approved the placement %(name)s for the host"), "check-circle", "ok"),
     "placement.approve_university": (
@@ -393,6 +405,11 @@ ACTS = {
     "placement.note_incident": (gettext_lazy("reported an incident"), "exclamation-triangle", "warn"),
     "placement.settle_note": (gettext_lazy("settled what was reported"), "check-circle", "ok"),
     "placement.evaluate": (gettext_lazy("gave an evaluation"), "award", "accent"),
+    "placement.move_check_point": (
+        gettext_lazy("moved the check-point “%(point)s” of %(name)s to %(day)s"),
+        "calendar-event",
+        "quiet",
+    ),
     "placement.remind": (gettext_lazy("reminded those of the placement %(name)s"), "bell", "quiet"),
     "startup.found": (gettext_lazy("entered the start-up “%(name)s”, founded on %(day)s"), "rocket-takeoff", "ok"),
     "startup.edit": (gettext_lazy("changed the start-up “%(name)s”"), "pencil", "quiet"),
@@ -670,6 +687,11 @@ ACTS = {
         gettext_lazy("rejected the ethics application “%(title)s”"),
         "x-circle",
         "bad",
+    ),
+    "ethics.uphold": (
+        gettext_lazy("let the conditions of “%(title)s” stand on appeal"),
+        "check-circle",
+        "warn",
     ),
     "ethics.confirm": (
         gettext_lazy("confirmed that condition %(number)s of “%(title)s” is met"),

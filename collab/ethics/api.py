@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from collab.access.policy import get_or_404
+from collab.access.policy import get_or_404, visible_to
 from collab.accounts.models import Organisation, User
 from collab.ethics.deciding import (
     ConditionTerm,
@@ -111,7 +111,8 @@ class FormSerializer(FormRow):
 
 
 _COMMITTEE = [
-    "name", "name_zh", "reviewers_see_all", "minimum_reviews", "short_days", "full_days", "validity_months",
+    "name", "name_zh", "reviewers_see_all", "seals_reviews", "shows_reviewers", "minimum_reviews", "short_days",
+    "full_days", "validity_months",
     "holds_jobs", "holds_releases", "holds_data",
 ]  # fmt: skip
 
@@ -159,18 +160,35 @@ class EthicsConditionSerializer(serializers.ModelSerializer):
         model = EthicsCondition
         fields = [
             "number", "text", "blocks_jobs", "blocks_releases", "blocks_data", "due_on", "evidence", "claimed_at",
-            "met", "met_at", "blocks_now",
+            "met", "met_at", "lifted_at", "blocks_now",
         ]  # fmt: skip
 
 
+def _applies(serializer: serializers.BaseSerializer, case: EthicsCase) -> bool:
+    """Whether the reader is of those who apply: they do not read who reviews, nor what sways whom."""
+    context = serializer.context
+    if "applies_in" not in context:
+        rows = visible_to(context["request"].user, "ethics.apply", Project.objects.all())
+        context["applies_in"] = set(rows.values_list("pk", flat=True))
+    return case.project_id in context["applies_in"]
+
+
 class EthicsQuestionSerializer(serializers.ModelSerializer):
+    """`by` is told to the committee alone, unless it shows its reviewers."""
+
     key = serializers.CharField(source="about_key", read_only=True)
-    by = PersonSerializer(read_only=True)
+    by = serializers.SerializerMethodField()
     answered_by = PersonSerializer(read_only=True, allow_null=True)
 
     class Meta:
         model = EthicsQuestion
         fields = ["id", "key", "text", "by", "created_at", "answer", "answered_by", "answered_at"]
+
+    @extend_schema_field(PersonSerializer(allow_null=True))
+    def get_by(self, row: EthicsQuestion) -> Any:
+        if _applies(self, row.case) and not row.case.committee.shows_reviewers:
+            return None
+        return PersonSerializer(row.by, context=self.context).data
 
 
 class EthicsReportSerializer(serializers.ModelSerializer):
@@ -238,7 +256,8 @@ class CaseSerializer(CaseRow):
     class Meta(CaseRow.Meta):
         fields = [
             *CaseRow.Meta.fields, "form", "form_version", "answers", "carried", "reasons", "previous",
-            "decision_reason", "appeal_text", "monitor_months", "conditions", "questions", "reports", "submissions",
+            "decision_reason", "appeal_text", "appeals_conditions", "monitor_months", "conditions",
+            "questions", "reports", "submissions",
         ]  # fmt: skip
 
 
@@ -254,6 +273,12 @@ class EthicsReviewSerializer(serializers.ModelSerializer):
             "conflict_text", "conflict_state", "conflict_plan", "version",
         ]  # fmt: skip
         read_only_fields = fields
+
+    def to_representation(self, row: EthicsReview) -> dict[str, Any]:
+        told = super().to_representation(row)
+        if _applies(self, row.case):
+            told |= dict.fromkeys(("conflict_kind", "conflict_text", "conflict_state", "conflict_plan"), "")
+        return told
 
 
 class ScoreSerializer(serializers.Serializer):
@@ -313,6 +338,8 @@ class CommitteeEdit(StrictSerializer):
     name = serializers.CharField(max_length=120, required=False)
     name_zh = serializers.CharField(max_length=120, required=False, allow_blank=True)
     reviewers_see_all = serializers.BooleanField(required=False)
+    seals_reviews = serializers.BooleanField(required=False)
+    shows_reviewers = serializers.BooleanField(required=False)
     minimum_reviews = serializers.IntegerField(min_value=0, max_value=20, required=False)
     short_days = serializers.IntegerField(min_value=1, max_value=365, required=False)
     full_days = serializers.IntegerField(min_value=1, max_value=365, required=False)
@@ -581,7 +608,7 @@ class EthicsCaseViewSet(ScopedViewSet):
     def follow(self, request: Request, pk: str) -> Response:
         return self._told(follow_case(case=self.get_object(), by=request.user, **self.parsed(TitleInput)), 201)
 
-    @extend_schema(summary="Appeal against a rejection", request=WordsInput, responses=CaseSerializer)
+    @extend_schema(summary="Appeal against a rejection or conditions", request=WordsInput, responses=CaseSerializer)
     @action(detail=True, methods=["post"])
     def appeal(self, request: Request, pk: str) -> Response:
         return self._told(appeal_case(case=self.get_object(), by=request.user, **self.parsed(WordsInput)))
@@ -625,7 +652,8 @@ class EthicsCaseViewSet(ScopedViewSet):
         if len(people) != len(set(given["reviewers"])):
             raise NotFoundError
         made = assign(case=case, reviewers=people, by=request.user, due_on=given.get("due_on"))
-        return Response(EthicsReviewSerializer(made, many=True).data)
+        context = self.get_serializer_context()
+        return Response(EthicsReviewSerializer(made, many=True, context=context).data)
 
     @extend_schema(summary="Ask the applicants", request=AskInput, responses={201: CaseSerializer})
     @action(detail=True, methods=["post"])

@@ -5,10 +5,12 @@ Rooms above say which of their words belong to which area, as they do with agree
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists, Model, OuterRef, Q
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -18,6 +20,7 @@ from collab.access.why import reader_of
 from collab.accounts.models import User
 from collab.ethics.models import EthicsCase, EthicsCondition
 from collab.ethics.states import Area, CaseState
+from collab.projects.models import Project
 
 
 def blocked_by_ethics(model: type[Model], path: str, area: Area, *words: str) -> None:
@@ -36,7 +39,7 @@ def blocked_by_ethics(model: type[Model], path: str, area: Area, *words: str) ->
 
     register_requirement(
         Requirement(
-            code=f"{model.__name__}.ethics_{area}",
+            code=f"{model.__name__}.ethics_{area}_{path}",
             words=frozenset(words),
             model=model,
             condition=condition,
@@ -44,6 +47,19 @@ def blocked_by_ethics(model: type[Model], path: str, area: Area, *words: str) ->
             label=gettext_lazy("Ethics"),
         )
     )
+
+
+def held_by_ethics(area: Area) -> Callable[[User, Project], list[Missing]]:
+    """What ethics misses before an area of a project goes on, for rooms that ask outside of the policy."""
+
+    def hold(user: User, project: Project) -> list[Missing]:
+        at = timezone.now()
+        conditions = EthicsCondition.objects.blocking(area, at).filter(case__project=project)
+        if conditions.exists() or EthicsCase.objects.blocking(area, at).filter(project=project).exists():
+            return [what_blocks(user, project, area, at)]
+        return []
+
+    return hold
 
 
 def what_blocks(user: User, project: Any, area: Area, at: datetime) -> Missing:
@@ -69,7 +85,7 @@ def what_blocks(user: User, project: Any, area: Area, at: datetime) -> Missing:
 
 def _why(case: EthicsCase) -> str:
     facts: dict[str, Any] = {"committee": case.committee}
-    if case.state == CaseState.APPROVED and case.valid_until is not None:
+    if case.stands and case.valid_until is not None:
         facts["day"] = date_format(case.valid_until)
         return _("The approval of “%(committee)s” was valid until %(day)s; it must be renewed.") % facts
     texts = {

@@ -228,6 +228,8 @@ def decide_case(
     if decision not in MOVE_OF:
         raise InvalidError(_("Choose one of the decisions."), field="decision")
     move = MOVE_OF[Decision(decision)]
+    if locked.stands and locked.state == CaseState.APPEALED and move == "reject":
+        return _uphold(locked, reason, by)
     state = CASE_MOVES.require(move, locked.state, what=str(locked))
     if move != "return" and (missing := missing_to_decide(locked)):
         raise NotReadyError(missing)
@@ -253,11 +255,13 @@ def decide_case(
         lapse_reviews(locked)
     if move == "approve":
         locked.valid_until, locked.monitor_months = valid_until, monitor_months
+        locked.appeals_conditions = False
         locked.monitor_on = after_months(timezone.localdate(), monitor_months) if monitor_months else None
-        if locked.previous is not None:
+        if locked.previous is not None and locked.previous.state != CaseState.SUPERSEDED:
             _supersede(locked.previous, by)
     save_case(locked)
     if move == "approve":
+        _lift_conditions(locked, by)
         _add_conditions(locked, answered, [term for term in conditions if term.text.strip()])
         owe_monitoring(locked)
     tell(locked, SAID[Decision(decision)], applicants(locked), but=by)
@@ -274,6 +278,29 @@ def decide_case(
         data=told(locked, **facts),
     )
     return locked
+
+
+def _uphold(case: EthicsCase, reason: str, by: User) -> EthicsCase:
+    """The conditions stand, and with them the approval as it was."""
+    case.state = CASE_MOVES.require("uphold", case.state, what=str(case))
+    if missing := missing_to_decide(case):
+        raise NotReadyError(missing)
+    with deciding():
+        decide_request(request=case.request, decision=Decision.REJECTED, by=by, reason=reason)
+    case.decision_reason, case.appeals_conditions = reason.strip(), False
+    lapse_reviews(case)
+    save_case(case)
+    tell(case, gettext_lazy("Ethics: the conditions of “{title}” stand"), applicants(case), but=by)
+    record(verb="ethics.uphold", subject=case, by=by, project_id=case.project_id, data=told(case))
+    return case
+
+
+def _lift_conditions(case: EthicsCase, by: User) -> None:
+    """What an appeal was won against is not asked for any more; only an appeal comes here with open conditions."""
+    for row in case.conditions.open().select_related("condition__request"):
+        EthicsCondition.objects.filter(pk=row.pk).update(lifted_at=timezone.now())
+        settle_obligation(source=row, kind=ObligationKind.CONDITION)
+        meet_condition(condition=row.condition, by=by, evidence=_("Lifted: the appeal against it was won."))
 
 
 SAID = {
@@ -311,14 +338,15 @@ def _check_approval(valid_until: date | None, monitor_months: int | None) -> Non
 
 
 def _add_conditions(case: EthicsCase, request: Any, terms: Sequence[ConditionTerm]) -> None:
-    for row, term in zip(request.conditions.order_by("number"), terms, strict=True):
+    before = case.conditions.count()
+    for number, (row, term) in enumerate(zip(request.conditions.order_by("number"), terms, strict=True), before + 1):
         areas = _areas(term.blocks)
         if term.due_on is not None:
             _check_day(term.due_on, "conditions")
         made = EthicsCondition(
             case=case,
             condition=row,
-            number=row.number,
+            number=number,
             due_on=term.due_on,
             blocks_jobs=Area.JOBS in areas,
             blocks_releases=Area.RELEASES in areas,

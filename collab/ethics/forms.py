@@ -29,6 +29,14 @@ CONDITIONS_SHOWN = 3
 AREAS = tuple(AREA_WORDS.items())
 
 
+# What the answers mean to an appeal against conditions.
+ON_CONDITIONS = {
+    Decision.APPROVED: _("The appeal is right: the conditions are lifted"),
+    Decision.APPROVED_WITH_CONDITIONS: _("Partly right: the conditions below take their place"),
+    Decision.REJECTED: _("The conditions stand, and the approval as it was"),
+}
+
+
 def _text(label: Any, rows: int, most: int, **more: Any) -> forms.CharField:
     widget = forms.Textarea(attrs={"rows": rows})
     return forms.CharField(label=label, max_length=most, validators=[PlainTextValidator()], widget=widget, **more)
@@ -232,7 +240,8 @@ class DecideForm(OnceForm):
         super().__init__(*args, **kwargs)
         if case.state == CaseState.APPEALED or case.appealed_at is not None:
             decision: Any = self.fields["decision"]
-            decision.choices = [(d, w) for d, w in DECISION_WORDS.items() if d != Decision.RETURNED]
+            words = DECISION_WORDS | (ON_CONDITIONS if case.appeals_conditions else {})
+            decision.choices = [(d, w) for d, w in words.items() if d != Decision.RETURNED]
         for n in range(1, CONDITIONS_SHOWN + 1):
             self.fields[f"text_{n}"] = _text(_("Condition"), 2, 500, required=False)
             self.fields[f"blocks_{n}"] = _areas(_("Until it is met, this stops"))
@@ -287,6 +296,14 @@ class CommitteeForm(PageForm):
         label=_("Reviewers see all cases"), required=False,
         help_text=_("Otherwise only those they were asked to review."),
     )  # fmt: skip
+    seals_reviews = forms.BooleanField(
+        label=_("Reviews are sealed"), required=False,
+        help_text=_("Reviewers read each other's only once all of the round are in."),
+    )  # fmt: skip
+    shows_reviewers = forms.BooleanField(
+        label=_("Applicants see who reviewed"), required=False,
+        help_text=_("With what was advised, once it is decided. Otherwise they read neither."),
+    )  # fmt: skip
     holds = _areas(_("While the full route is not decided, this waits"))
 
     def values(self) -> dict[str, Any]:
@@ -301,7 +318,7 @@ class EditCommitteeForm(CommitteeForm):
     def about(committee: EthicsCommittee) -> dict[str, Any]:
         names = (
             "name", "name_zh", "minimum_reviews", "short_days", "full_days", "validity_months", "reviewers_see_all",
-            "version",
+            "seals_reviews", "shows_reviewers", "version",
         )  # fmt: skip
         held = [area.value for area in AREA_WORDS if getattr(committee, f"holds_{area}")]
         return {name: getattr(committee, name) for name in names} | {"holds": held}

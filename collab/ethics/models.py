@@ -124,6 +124,14 @@ class EthicsCommittee(Record):
     reviewers_see_all = models.BooleanField(
         _("reviewers see all cases"), default=False, help_text=_("Otherwise only those they were asked to review.")
     )
+    shows_reviewers = models.BooleanField(
+        _("applicants see who reviewed"), default=False,
+        help_text=_("With what was advised, once it is decided. Otherwise they read neither."),
+    )  # fmt: skip
+    seals_reviews = models.BooleanField(
+        _("reviews are sealed"), default=False,
+        help_text=_("Reviewers read each other's only once all of the round are in."),
+    )  # fmt: skip
     minimum_reviews = models.PositiveSmallIntegerField(_("fewest reviews on the full route"), default=2)
     short_days = models.PositiveSmallIntegerField(_("days to decide on the short route"), default=10)
     full_days = models.PositiveSmallIntegerField(_("days to decide on the full route"), default=40)
@@ -191,8 +199,9 @@ def blocking_q(area: str, at: datetime) -> Q:
 
     The last day of an approval counts whole, in the installation's time zone.
     """
-    expired = Q(state=CaseState.APPROVED, valid_until__lt=timezone.localdate(at))
-    return Q(**{f"blocks_{area}": True}) & (Q(state__in=sorted(HOLDING)) | expired)
+    stands = Q(state=CaseState.APPEALED, appeals_conditions=True)
+    expired = (Q(state=CaseState.APPROVED) | stands) & Q(valid_until__lt=timezone.localdate(at))
+    return Q(**{f"blocks_{area}": True}) & (Q(state__in=sorted(HOLDING)) & ~stands | expired)
 
 
 class CaseQuerySet(models.QuerySet["EthicsCase"]):
@@ -236,6 +245,9 @@ class EthicsCase(Answered):
     decision_reason = _text(_("reason"), 5000, blank=True)
     appealed_at = models.DateTimeField(_("appealed at"), null=True, blank=True)
     appeal_text = _text(_("ground of the appeal"), 5000, blank=True)
+    appeals_conditions = models.BooleanField(
+        _("the appeal is against conditions"), default=False, help_text=_("The approval stands until it is decided.")
+    )
     blocks_jobs = models.BooleanField(_("training needs the approval"), default=False)
     blocks_releases = models.BooleanField(_("downloads of models need the approval"), default=False)
     blocks_data = models.BooleanField(_("data needs the approval"), default=False)
@@ -283,7 +295,12 @@ class EthicsCase(Answered):
 
     @property
     def is_expired(self) -> bool:
-        return self.state == CaseState.APPROVED and bool(self.valid_until) and self.valid_until < timezone.localdate()
+        return self.stands and bool(self.valid_until) and self.valid_until < timezone.localdate()
+
+    @property
+    def stands(self) -> bool:
+        """Approved, whether or not an appeal against its conditions is going on; the last day is another matter."""
+        return self.state == CaseState.APPROVED or (self.state == CaseState.APPEALED and self.appeals_conditions)
 
     @property
     def shown_state(self) -> str:
@@ -404,12 +421,13 @@ class EthicsQuestion(Record):
 
 class ConditionQuerySet(models.QuerySet["EthicsCondition"]):
     def open(self) -> ConditionQuerySet:
-        return self.filter(condition__met_at=None)
+        return self.filter(condition__met_at=None, lifted_at=None)
 
     def blocking(self, area: str, at: datetime) -> ConditionQuerySet:
         """Open ones that stop an area now: at once, or once their day is over."""
         due = Q(due_on=None) | Q(due_on__lt=timezone.localdate(at))
         granted = Q(case__state__in=sorted({*GRANTED, CaseState.SUPERSEDED}))
+        granted |= Q(case__state=CaseState.APPEALED, case__appeals_conditions=True)
         return self.open().filter(due, granted, **{f"blocks_{area}": True})
 
 
@@ -433,6 +451,7 @@ class EthicsCondition(Record):
     evidence = _text(_("evidence of the applicants"), 5000, blank=True)
     claimed_by = _person(_("given by"))
     claimed_at = models.DateTimeField(_("given at"), null=True, blank=True)
+    lifted_at = models.DateTimeField(_("lifted on appeal at"), null=True, blank=True)
 
     objects = ConditionQuerySet.as_manager()
 
@@ -456,13 +475,17 @@ class EthicsCondition(Record):
         return self.condition.is_met
 
     @property
+    def is_open(self) -> bool:
+        return not self.is_met and self.lifted_at is None
+
+    @property
     def block_words(self) -> list[Any]:
         return [AREA_WORDS[area] for area in Area if getattr(self, f"blocks_{area}")]
 
     @property
     def blocks_now(self) -> bool:
         day: date | None = self.due_on
-        return not self.is_met and bool(self.block_words) and (day is None or day < timezone.localdate())
+        return self.is_open and bool(self.block_words) and (day is None or day < timezone.localdate())
 
 
 class EthicsReport(Record):

@@ -33,11 +33,14 @@ class Answer:
 def answer_of(case: EthicsCase, conditions: Iterable[EthicsCondition] = ()) -> Answer:
     """What a person wants to know first."""
     held = [row for row in conditions if row.blocks_now]
-    if case.state == CaseState.APPROVED and case.is_expired:
+    if case.is_expired:
         title = _("The approval ended on %(day)s") % {"day": date_format(case.valid_until)}
         return Answer("bad", "calendar-x", title, _stops(case, _("Renew it, so that work can go on.")))
-    if case.state == CaseState.APPROVED:
+    if case.stands:
         title = _("Approved until %(day)s") % {"day": date_format(case.valid_until)}
+        if case.state == CaseState.APPEALED:
+            text = _("An appeal against its conditions waits for somebody else's decision; until then they stand.")
+            return Answer("warn", "hourglass-split", title, text)
         if held:
             words = _(", ").join(dict.fromkeys(str(word) for row in held for word in row.block_words))
             return Answer(
@@ -62,6 +65,15 @@ def answer_of(case: EthicsCase, conditions: Iterable[EthicsCondition] = ()) -> A
     }
     tone, icon, title = words[CaseState(case.state)]
     return Answer(tone, icon, title, _stops(case, case.decision_reason))
+
+
+def may_appeal(case: EthicsCase, conditions: Iterable[EthicsCondition]) -> bool:
+    """Whether an appeal is open: once, against a rejection or against conditions that are open."""
+    if case.appealed_at is not None:
+        return False
+    if case.state == CaseState.APPROVED and not case.is_expired:
+        return any(row.is_open for row in conditions)
+    return case.state == CaseState.REJECTED
 
 
 def _stops(case: EthicsCase, text: str) -> str:

@@ -354,8 +354,8 @@ def claim_condition(*, condition: EthicsCondition, evidence: str, by: User) -> E
     """Show by what a condition is met. It blocks on until the committee has confirmed it."""
     case = _locked(condition.case, by, "ethics.apply")
     mine = EthicsCondition.objects.select_for_update(of=("self",)).select_related("condition").get(pk=condition.pk)
-    if mine.is_met:
-        raise ConflictError(_("This condition is met already."))
+    if not mine.is_open:
+        raise ConflictError(_("This condition is met already, or was lifted."))
     if not evidence.strip():
         raise InvalidError(_("Write by what it is met."), field="evidence")
     mine.evidence, mine.claimed_by, mine.claimed_at = evidence.strip(), by, timezone.now()
@@ -373,7 +373,7 @@ def report(
 ) -> EthicsReport:
     """Report how it goes, or an incident. The committee reads it, and may suspend its approval."""
     locked = _locked(case, by, "ethics.apply")
-    if locked.state not in {CaseState.APPROVED, CaseState.SUSPENDED}:
+    if locked.state != CaseState.SUSPENDED and not locked.stands:
         raise ConflictError(_("Reports belong to an approval that was given."))
     if kind not in EthicsReport.Kind.values:
         raise InvalidError(_("Choose a kind."), field="kind")
@@ -433,14 +433,23 @@ def after_months(day: date, months: int) -> date:
 
 @transaction.atomic
 def appeal_case(*, case: EthicsCase, text: str, by: User) -> EthicsCase:
-    """Appeal once against a rejection; somebody else than whoever gave it decides."""
+    """Appeal once, against a rejection or against conditions; somebody else than whoever gave it decides.
+
+    An approval under conditions stands, and its conditions stop what they stop, until the appeal is decided.
+    """
     locked = _locked(case, by, "ethics.apply")
     state = CASE_MOVES.require("appeal", locked.state, what=str(locked))
+    against_conditions = locked.state == CaseState.APPROVED
+    if against_conditions and locked.is_expired:
+        raise ConflictError(_("The approval is over: renew it instead."))
+    if against_conditions and not locked.conditions.open().exists():
+        raise ConflictError(_("It was approved, and no condition is open that one could appeal against."))
     if locked.appealed_at is not None:
         raise ConflictError(_("An appeal was decided already; apply again on new grounds instead."))
     if not text.strip():
         raise InvalidError(_("Say on what ground you appeal."), field="text")
     locked.state, locked.appealed_at, locked.appeal_text = state, timezone.now(), text.strip()
+    locked.appeals_conditions = against_conditions
     locked.request = ask_committee(locked, by, topic=APPEAL)
     _save(locked)
     record(verb="ethics.appeal", subject=locked, by=by, project_id=locked.project_id, data=told(locked))

@@ -67,7 +67,11 @@ def grants_through(path: str) -> Any:
 
 
 def review_grants(user: User, word: str, at: datetime) -> Q:
-    """Reviews are read by their writers and the chairs; by the other reviewers of the case once they gave their own."""
+    """Reviews are read by their writers and the chairs; by the other reviewers of the case once they gave their own.
+
+    Where reviews are sealed, once all of the round are in; a chair who reviews waits with the others. Applicants read
+    them once it is decided, where the committee says so.
+    """
     chairs = Q(_sits(user, at, "case__committee__organisation", Role.ETHICS_CHAIR))
     if word == "ethics.chair":
         return chairs
@@ -78,8 +82,21 @@ def review_grants(user: User, word: str, at: datetime) -> Q:
     if word == "ethics.deliberate":
         mine = EthicsReview.objects.filter(reviewer=user, state=ReviewState.SUBMITTED, round=OuterRef("round"))
         given = seat & Q(Exists(mine.filter(case=OuterRef("case"))), state=ReviewState.SUBMITTED)
-        return chairs | own | given
+        asked = EthicsReview.objects.filter(case=OuterRef("case"), round=OuterRef("round"), state=ReviewState.ASKED)
+        sealed = Q(case__committee__seals_reviews=True)
+        given &= ~sealed | ~Q(Exists(asked))
+        chairs &= ~sealed | ~Q(Exists(asked.filter(reviewer=user)))
+        return chairs | own | given | _applicant(user, at)
     return NEVER
+
+
+def _applicant(user: User, at: datetime) -> Q:
+    """Reviews that were given, for those who apply, once it is decided: where the committee shows them."""
+    team = Membership.objects.active(at).filter(
+        user=user, project=OuterRef("case__project"), role__in=roles_with("ethics.apply")
+    )
+    shown = Q(case__committee__shows_reviewers=True, case__decided_at__isnull=False, state=ReviewState.SUBMITTED)
+    return shown & Q(Exists(team))
 
 
 def chairs_of(case: EthicsCase) -> list[User]:

@@ -40,7 +40,8 @@ CASE_MOVES = Moves(
         "resubmit": ({CaseState.CHANGES_REQUESTED}, CaseState.IN_REVIEW),
         "approve": (_BEFORE_COMMITTEE | {CaseState.APPEALED}, CaseState.APPROVED),
         "reject": (_BEFORE_COMMITTEE | {CaseState.APPEALED}, CaseState.REJECTED),
-        "appeal": ({CaseState.REJECTED}, CaseState.APPEALED),
+        "appeal": ({CaseState.REJECTED, CaseState.APPROVED}, CaseState.APPEALED),
+        "uphold": ({CaseState.APPEALED}, CaseState.APPROVED),  # an appeal against conditions: they stand
         "withdraw": (_BEFORE_COMMITTEE | {CaseState.DRAFT, CaseState.CHANGES_REQUESTED}, CaseState.WITHDRAWN),
         "suspend": ({CaseState.APPROVED}, CaseState.SUSPENDED),
         "resume": ({CaseState.SUSPENDED}, CaseState.APPROVED),

@@ -60,6 +60,7 @@ from collab.ethics.reading import (
     counts_of,
     figures_of,
     loads_of,
+    may_appeal,
     reasons_of,
     route_of,
     sections_of,
@@ -86,11 +87,11 @@ from collab.ethics.services import (
     withdraw_case,
     write_form,
 )
+from collab.ethics.standing import near_to
 from collab.ethics.states import (
     AREA_WORDS,
     CASE_MOVES,
     FOLLOWED,
-    GRANTED,
     PENDING,
     WRITABLE,
     AssessmentState,
@@ -239,8 +240,8 @@ def ethics_case(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_write": applies and case.state in WRITABLE,
         "may_withdraw": applies and CASE_MOVES.allows("withdraw", case.state) and case.decided_at is None,
         "may_follow": applies and case.state in FOLLOWED,
-        "may_appeal": applies and case.state == CaseState.REJECTED and case.appealed_at is None,
-        "may_report": applies and case.state in GRANTED,
+        "may_appeal": applies and may_appeal(case, conditions),
+        "may_report": applies and (case.stands or case.state == CaseState.SUSPENDED),
         "may_assign": chairs and CASE_MOVES.allows("assign", case.state),
         "may_suspend": chairs and case.state == CaseState.APPROVED,
         "may_resume": chairs and case.state == CaseState.SUSPENDED,
@@ -396,8 +397,8 @@ def ethics_case_decide(request: HttpRequest, pk: UUID) -> HttpResponse:
         return done.get_absolute_url()
 
     context = {
-        "case": case, "project": case.project, "form": form, "missing": missing_to_decide(case),
-        "reasons": reasons_of(case), "route": route_of(case),
+        "case": case, "project": case.project, "form": form, "against": case.appeals_conditions,
+        "missing": missing_to_decide(case), "reasons": reasons_of(case), "route": route_of(case),
     }  # fmt: skip
     return submit(request, form, decide) or show(request, "collab/ethics/decide.html", context, form)
 
@@ -478,6 +479,7 @@ def ethics_review(request: HttpRequest, pk: UUID) -> HttpResponse:
         "route": route_of(case),
         "reasons": reasons_of(case),
         "conflict_form": ConflictForm(),
+        "applies": request.user.pk in near_to(case),
         "settles": "ethics.chair" in allowed(request.user, review, "ethics.chair"),
     }
     return submit(request, form, give) or show(request, "collab/ethics/review.html", context, form)

@@ -70,7 +70,7 @@ def graph_of(asked: Question, *, hide: Collection[str] = ()) -> Graph:
 
 
 def _projects(asked: Question) -> QuerySet[Project]:
-    rows = Project.objects.filter(asked.days("starts_on", "ends_on"))
+    rows = Project.objects.joint().filter(asked.days("starts_on", "ends_on"))
     if asked.project is not None:
         rows = rows.filter(pk=asked.project)
     if asked.party is not None:

@@ -17,6 +17,7 @@ from collab.internships.models import (
     Interview,
     LogEntry,
     MatchRound,
+    MovedCheckPoint,
     PairRule,
     Placement,
     PlacementNote,
@@ -50,6 +51,12 @@ class CheckPointAdmin(ScopedModelAdmin):
     list_display = ["name", "cohort", "kind", "due_on"]
     list_filter = ["kind"]
     list_select_related = ["cohort"]
+
+
+@admin.register(MovedCheckPoint)
+class MovedCheckPointAdmin(ScopedModelAdmin):
+    list_display = ["check_point", "placement", "due_on", "reason", "moved_by"]
+    list_select_related = ["check_point", "placement__student", "placement__host", "moved_by"]
 
 
 @admin.register(Posting)

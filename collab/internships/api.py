@@ -7,6 +7,7 @@ from uuid import UUID
 
 import django_filters
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
@@ -15,7 +16,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from collab.accounts.models import Organisation
+from collab.accounts.models import Organisation, User
 from collab.courses.certificates.api import BatchSerializer
 from collab.courses.certificates.states import SIGNED
 from collab.internships.applications.deciding import decide_application, give_review, make_offer, rank_students
@@ -34,6 +35,7 @@ from collab.internships.applications.states import ApplicationState, Outcome
 from collab.internships.models import (
     Application,
     ApplicationDocument,
+    CheckPoint,
     Cohort,
     Evaluation,
     LogEntry,
@@ -46,14 +48,31 @@ from collab.internships.models import (
 from collab.internships.placements.approving import answer_placement
 from collab.internships.placements.attesting import attest_cohort, attest_placement, certificate_of
 from collab.internships.placements.caring import evaluate, write_log, write_note
+from collab.internships.placements.framing import open_frame
 from collab.internships.placements.models import NoteKind, Side, Verdict
-from collab.internships.placements.services import edit_placement, move_placement, onboard
+from collab.internships.placements.points import move_check_point, points_of
+from collab.internships.placements.services import (
+    change_mentor,
+    change_supervisor,
+    edit_placement,
+    move_placement,
+    onboard,
+)
 from collab.internships.placements.signing import signed_version
 from collab.internships.placements.states import LogState, PlacementState
-from collab.internships.programmes.models import Audience
-from collab.internships.programmes.services import edit_posting, edit_programme, move_posting, write_posting
+from collab.internships.programmes.models import Audience, CheckKind
+from collab.internships.programmes.services import (
+    add_check_point,
+    begin_cohort,
+    edit_cohort,
+    edit_posting,
+    edit_programme,
+    move_cohort,
+    move_posting,
+    write_posting,
+)
 from collab.internships.programmes.states import CohortState, PostingState
-from collab.internships.reading import hosts_of, outcomes_of, pairs_of
+from collab.internships.reading import hosts_of, outcomes_of, pairs_of, roster_rows, tell_next
 from collab.kernel.blobs import blob_path
 from collab.kernel.errors import ConflictError, NotFoundError
 from collab.projects.models import Project
@@ -88,6 +107,66 @@ class CohortSerializer(serializers.ModelSerializer):
             "id", "programme", "university", "name", "name_zh", "publishes_at", "opens_at", "closes_at",
             "ranking_ends_at", "starts_on", "ends_on", "choices_max", "offer_days", "state", "version",
         ]  # fmt: skip
+
+
+class CohortEdit(StrictSerializer):
+    """Fields that are left out stay as they are."""
+
+    name = serializers.CharField(max_length=120, required=False)
+    name_zh = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    publishes_at = MomentField(required=False)
+    opens_at = MomentField(required=False)
+    closes_at = MomentField(required=False)
+    ranking_ends_at = MomentField(required=False)
+    starts_on = DayField(required=False)
+    ends_on = DayField(required=False)
+    choices_max = serializers.IntegerField(min_value=1, max_value=50, required=False)
+    offer_days = serializers.IntegerField(min_value=1, max_value=90, required=False)
+
+
+class CohortInput(CohortEdit):
+    programme = ScopedRelatedField(word="programme.manage", model=Programme)
+    name = serializers.CharField(max_length=120)
+    publishes_at = MomentField()
+    opens_at = MomentField()
+    closes_at = MomentField()
+    ranking_ends_at = MomentField()
+    starts_on = DayField()
+    ends_on = DayField()
+
+
+class CohortMove(StrictSerializer):
+    move = serializers.ChoiceField(choices=["publish", "close"])
+
+
+class CheckPointSerializer(serializers.ModelSerializer):
+    kind = serializers.ChoiceField(choices=CheckKind.choices, read_only=True)
+
+    class Meta:
+        model = CheckPoint
+        fields = ["id", "kind", "name", "due_on"]
+
+
+class CheckPointInput(StrictSerializer):
+    kind = serializers.ChoiceField(choices=CheckKind.choices)
+    name = serializers.CharField(max_length=120)
+    due_on = DayField()
+
+
+class RosterSerializer(serializers.Serializer):
+    """Who is where, and what comes next."""
+
+    placement = serializers.UUIDField(source="pk", read_only=True)
+    student = PersonSerializer(read_only=True)
+    host = serializers.SlugField(source="host.slug", read_only=True)
+    posting = serializers.UUIDField(source="posting_id", read_only=True)
+    mentor = PersonSerializer(read_only=True, allow_null=True)
+    supervisor = PersonSerializer(read_only=True, allow_null=True)
+    state = serializers.CharField(source="shown_state", read_only=True)
+    starts_on = serializers.DateField(read_only=True)
+    ends_on = serializers.DateField(read_only=True)
+    next_on = serializers.DateField(read_only=True, allow_null=True)
+    next_what = serializers.CharField(read_only=True)
 
 
 class OrderInput(StrictSerializer):
@@ -236,6 +315,11 @@ class CohortViewSet(ScopedViewSet):
     words = {
         "list": "programme.view",
         "retrieve": "programme.view",
+        "create": "programme.manage",
+        "partial_update": "programme.manage",
+        "move": "programme.manage",
+        "check_points": "programme.manage",
+        "roster": "programme.manage",
         "rank": "programme.rank",
         "match": "programme.manage",
         "pairs": "programme.manage",
@@ -251,8 +335,40 @@ class CohortViewSet(ScopedViewSet):
         return self.listed(self.filtered(), CohortSerializer)
 
     def retrieve(self, request: Request, pk: str) -> Response:
+        return self._told(self.get_object())
+
+    @extend_schema(summary="Begin a cohort", request=CohortInput, responses={201: CohortSerializer})
+    def create(self, request: Request) -> Response:
+        return self._told(begin_cohort(by=request.user, **self.parsed(CohortInput)), 201)
+
+    @extend_schema(summary="Move its dates", request=CohortEdit, responses=CohortSerializer, parameters=[IF_MATCH])
+    def partial_update(self, request: Request, pk: str) -> Response:
         row = self.get_object()
-        return tagged(self.shown(row, CohortSerializer), etag_of(row.pk, row.version))
+        require_match(request, etag_of(row.pk, row.version), now=standing(request, row))
+        return self._told(edit_cohort(cohort=row, by=request.user, version=row.version, **self.parsed(CohortEdit)))
+
+    @extend_schema(summary="Publish or close it", request=CohortMove, responses=CohortSerializer)
+    @action(detail=True, methods=["post"])
+    def move(self, request: Request, pk: str) -> Response:
+        return self._told(move_cohort(cohort=self.get_object(), by=request.user, **self.parsed(CohortMove)))
+
+    @extend_schema(summary="Add a check-point", request=CheckPointInput, responses={201: CheckPointSerializer})
+    @action(detail=True, methods=["post"], url_path="check-points")
+    def check_points(self, request: Request, pk: str) -> Response:
+        made = add_check_point(cohort=self.get_object(), by=request.user, **self.parsed(CheckPointInput))
+        return self.shown(made, CheckPointSerializer, 201)
+
+    @extend_schema(summary="Who is where, and what comes next", responses=RosterSerializer(many=True))
+    @action(detail=True, paged=True, filterset_class=None)
+    def roster(self, request: Request, pk: str) -> Response:
+        cohort = self.get_object()
+        page: list[Any] = list(self.paginate_queryset(roster_rows(cohort)) or [])
+        tell_next(page, list(cohort.check_points.all()), timezone.localdate())
+        context = self.get_serializer_context()
+        return self.get_paginated_response(RosterSerializer(page, many=True, context=context).data)
+
+    def _told(self, row: Cohort, status: int = 200) -> Response:
+        return tagged(self.shown(row, CohortSerializer, status), etag_of(row.pk, row.version))
 
     @extend_schema(summary="Rank one's own choices", request=OrderInput, responses=OrderInput)
     @action(detail=True, methods=["post"])
@@ -695,6 +811,40 @@ class ApproveInput(StrictSerializer):
     reason = serializers.CharField(max_length=1000, required=False, allow_blank=True)
 
 
+class MentorInput(StrictSerializer):
+    mentor = ScopedRelatedField(word="person.view", model=User)
+    reason = serializers.CharField(max_length=1000)
+
+
+class SupervisorInput(StrictSerializer):
+    supervisor = ScopedRelatedField(word="person.view", model=User)
+    reason = serializers.CharField(max_length=1000)
+
+
+class PointInput(StrictSerializer):
+    """Another day of a check-point for this intern; the day of the cohort takes it back."""
+
+    check_point = ScopedRelatedField(word="programme.view", model=CheckPoint)
+    due_on = DayField()
+    reason = serializers.CharField(max_length=500)
+
+
+class PointSerializer(serializers.Serializer):
+    """A check-point on the day on which it is due for this intern; with the reason where it was moved."""
+
+    id = serializers.UUIDField(source="pk", read_only=True)
+    kind = serializers.CharField(read_only=True)
+    name = serializers.CharField(read_only=True)
+    due_on = serializers.DateField(source="day", read_only=True)
+    reason = serializers.CharField(source="moved_to.reason", read_only=True, default="")
+
+
+class FrameSerializer(serializers.Serializer):
+    """The project in which host and university keep their agreements."""
+
+    project = serializers.SlugField(source="slug", read_only=True)
+
+
 class LogInput(StrictSerializer):
     day = DayField()
     hours = serializers.DecimalField(max_digits=4, decimal_places=2, min_value=0, max_value=16)
@@ -759,6 +909,11 @@ class PlacementViewSet(ScopedViewSet):
         "notes": "placement.write",
         "evaluate": "placement.evaluate",
         "certificate": "placement.manage",
+        "mentor": "placement.approve",
+        "supervisor": "placement.manage",
+        "frame": "placement.manage",
+        "points": "placement.view",
+        "move_point": "placement.manage",
     }
     rows = Placement.objects.with_names()
     serializer_class = PlacementDetail
@@ -829,6 +984,34 @@ class PlacementViewSet(ScopedViewSet):
     @action(detail=True, methods=["post"])
     def certificate(self, request: Request, pk: str) -> Response:
         return self.shown(attest_placement(placement=self.get_object(), by=request.user), BatchSerializer, 201)
+
+    @extend_schema(summary="Name another mentor", request=MentorInput, responses=PlacementDetail)
+    @action(detail=True, methods=["post"])
+    def mentor(self, request: Request, pk: str) -> Response:
+        return self._told(change_mentor(placement=self.get_object(), by=request.user, **self.parsed(MentorInput)))
+
+    @extend_schema(summary="Name another supervisor", request=SupervisorInput, responses=PlacementDetail)
+    @action(detail=True, methods=["post"])
+    def supervisor(self, request: Request, pk: str) -> Response:
+        given = self.parsed(SupervisorInput)
+        return self._told(change_supervisor(placement=self.get_object(), by=request.user, **given))
+
+    @extend_schema(summary="Keep its agreements without a joint project", request=None, responses=FrameSerializer)
+    @action(detail=True, methods=["post"])
+    def frame(self, request: Request, pk: str) -> Response:
+        return self.shown(open_frame(placement=self.get_object(), by=request.user), FrameSerializer)
+
+    @extend_schema(summary="The check-points of this intern", responses=PointSerializer(many=True))
+    @action(detail=True, url_path="check-points", filterset_class=None)
+    def points(self, request: Request, pk: str) -> Response:
+        return Response(PointSerializer(points_of(self.get_object()), many=True).data)
+
+    @extend_schema(summary="Move a check-point", request=PointInput, responses=PointSerializer(many=True))
+    @points.mapping.post
+    def move_point(self, request: Request, pk: str) -> Response:
+        row = self.get_object()
+        move_check_point(placement=row, by=request.user, **self.parsed(PointInput))
+        return Response(PointSerializer(points_of(row), many=True).data)
 
     def _told(self, row: Placement) -> Response:
         row = self.rows.get(pk=row.pk)

@@ -119,6 +119,21 @@ class CheckPointForm(OnceForm):
     due_on = day(_("Due on"))
 
 
+class CheckPointEditForm(PageForm):
+    name = line(_("Name"))
+    due_on = day(_("Due on"))
+
+    def values(self) -> dict[str, Any]:
+        return dict(self.cleaned_data)
+
+
+class PointMoveForm(PageForm):
+    """Another day for one intern."""
+
+    due_on = day(_("Due for this intern on"))
+    reason = text(_("Reason"), most=500)
+
+
 class PostingForm(OnceForm):
     """What a host offers. Questions: one on each line; a line that begins with * must be answered."""
 

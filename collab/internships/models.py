@@ -9,7 +9,14 @@ from collab.internships.applications.models import (
     MatchRound,
     PairRule,
 )
-from collab.internships.placements.models import Evaluation, LogEntry, Placement, PlacementNote, StudentSignature
+from collab.internships.placements.models import (
+    Evaluation,
+    LogEntry,
+    MovedCheckPoint,
+    Placement,
+    PlacementNote,
+    StudentSignature,
+)
 from collab.internships.programmes.models import CheckPoint, Cohort, Posting, Programme
 
 __all__ = [
@@ -23,6 +30,7 @@ __all__ = [
     "Interview",
     "LogEntry",
     "MatchRound",
+    "MovedCheckPoint",
     "PairRule",
     "Placement",
     "PlacementNote",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -14,14 +13,18 @@ from django.utils.translation import gettext as _
 from collab.internships.applications.states import GOING_ON, Outcome
 from collab.internships.models import Application, CheckPoint, Cohort, Evaluation, LogEntry, Placement, PlacementNote
 from collab.internships.placements.models import Side
+from collab.internships.placements.points import due_by
 from collab.internships.placements.states import BEFORE_SIGNATURE, OPEN, UNDER_WAY, LogState, PlacementState
 from collab.internships.programmes.models import CheckKind, Posting
 
 LOG_LATE_DAYS = 7
 
 
-def board_rows(cohort: Cohort) -> QuerySet[Placement]:
-    """Placements of the cohort with what a line of the board tells: one query, however many there are."""
+def board_rows(cohort: Cohort, points: Sequence[CheckPoint], today: date) -> QuerySet[Placement]:
+    """Placements of the cohort with what a line of the board tells: one query, however many there are.
+
+    `due_…` is how many were due for that intern, whose days may have been moved.
+    """
     waiting = LogEntry.objects.filter(placement=OuterRef("pk"), state=LogState.SUBMITTED)
     incident = PlacementNote.objects.filter(placement=OuterRef("pk"), kind="incident", settled_at=None)
     return (
@@ -33,29 +36,29 @@ def board_rows(cohort: Cohort) -> QuerySet[Placement]:
             check_ins=Count("notes", filter=Q(notes__kind="check_in"), distinct=True),
             feedbacks=Count("notes", filter=Q(notes__kind="feedback"), distinct=True),
             evaluated=Count("evaluations", distinct=True),
+            **{f"due_{kind}": due_by(kind, list(points), today) for kind in CheckKind},
         )
         .order_by("starts_on", "student__name", "pk")
     )
 
 
-def tell_late(rows: Sequence[Any], points: Sequence[CheckPoint], today: date) -> None:
+def tell_late(rows: Sequence[Any], today: date) -> None:
     """Put what is late on each row of `board_rows`, from what it loaded."""
-    due = Counter(point.kind for point in points if point.due_on < today)
     for row in rows:
-        row.late = _late(row, due, today)
+        row.late = _late(row, today)
 
 
-def _late(row: Any, due: Counter[str], today: date) -> list[str]:
+def _late(row: Any, today: date) -> list[str]:
     if row.state in BEFORE_SIGNATURE and row.starts_on <= today:
         return [_("should have begun, and is not signed")]
     if row.state not in UNDER_WAY:
         return []
     found = []
-    if row.check_ins < due[CheckKind.CHECK_IN]:
+    if row.check_ins < row.due_check_in:
         found.append(_("check-in"))
-    if row.feedbacks < due[CheckKind.FEEDBACK]:
+    if row.feedbacks < row.due_feedback:
         found.append(_("feedback"))
-    if row.evaluated < 2 and (due[CheckKind.EVALUATION] or row.ends_on < today):
+    if row.evaluated < 2 and (row.due_evaluation or row.ends_on < today):
         found.append(_("evaluation"))
     if row.log_waits:
         found.append(_("log book to confirm"))
@@ -64,15 +67,29 @@ def _late(row: Any, due: Counter[str], today: date) -> list[str]:
     return found
 
 
-def late_q(points: Sequence[CheckPoint], today: date) -> Q:
+def late_q(today: date) -> Q:
     """The same in SQL, to list only what is late."""
-    due = Counter(point.kind for point in points if point.due_on < today)
-    found = Q(check_ins__lt=due[CheckKind.CHECK_IN]) | Q(feedbacks__lt=due[CheckKind.FEEDBACK])
+    found = Q(check_ins__lt=F("due_check_in")) | Q(feedbacks__lt=F("due_feedback"))
     found |= Q(log_waits=True) | Q(incident=True)
-    over = Q() if due[CheckKind.EVALUATION] else Q(ends_on__lt=today)
-    found |= Q(evaluated__lt=2) & over
+    found |= Q(evaluated__lt=2) & (Q(due_evaluation__gt=0) | Q(ends_on__lt=today))
     begun = Q(state__in=[s.value for s in BEFORE_SIGNATURE], starts_on__lte=today)
     return Q(state__in=[s.value for s in UNDER_WAY]) & found | begun
+
+
+def roster_rows(cohort: Cohort) -> QuerySet[Placement]:
+    """Who is where: everybody of the cohort whose placement was not cancelled."""
+    rows = Placement.objects.filter(cohort=cohort).exclude(state=PlacementState.CANCELLED).with_names()
+    return rows.prefetch_related("moved_points").order_by("student__name", "starts_on", "pk")
+
+
+def tell_next(rows: Sequence[Any], points: Sequence[CheckPoint], today: date) -> None:
+    """Put the next date on each row of `roster_rows`, and what it is: begin, check-point or end."""
+    for row in rows:
+        moved = {one.check_point_id: one.due_on for one in row.moved_points.all()}
+        dates = [(row.starts_on, _("begins")), (row.ends_on, _("ends"))]
+        dates += [(moved.get(point.pk, point.due_on), point.name) for point in points]
+        ahead = [one for one in dates if one[0] >= today] if row.state in OPEN else []
+        row.next_on, row.next_what = min(ahead, default=(None, ""))
 
 
 def stages_of(cohort: Cohort) -> tuple[dict[str, int], dict[str, int]]:

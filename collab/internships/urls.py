@@ -33,6 +33,20 @@ for _pattern, _view, _access, _name in (
     ),
     ("cohorts/<uuid:pk>/rank/", programmes.cohort_rank, rule("programme.rank", "GET", "POST"), "cohort_rank"),
     ("cohorts/<uuid:pk>/board/", programmes.cohort_board, rule("programme.manage"), "cohort_board"),
+    ("cohorts/<uuid:pk>/roster/", programmes.cohort_roster, rule("programme.manage"), "cohort_roster"),
+    ("cohorts/<uuid:pk>/roster.csv", programmes.cohort_roster_file, rule("programme.manage"), "cohort_roster_file"),
+    (
+        "cohorts/<uuid:pk>/check-points/<uuid:point>/",
+        programmes.cohort_check_point_edit,
+        rule("programme.manage", "GET", "POST"),
+        "cohort_check_point_edit",
+    ),
+    (
+        "cohorts/<uuid:pk>/check-points/<uuid:point>/drop/",
+        programmes.cohort_check_point_drop,
+        rule("programme.manage", "POST"),
+        "cohort_check_point_drop",
+    ),
     ("cohorts/<uuid:pk>/pairs/", programmes.cohort_pairs, rule("programme.manage"), "cohort_pairs"),
     (
         "cohorts/<uuid:pk>/rules/<uuid:rule>/drop/",
@@ -136,6 +150,7 @@ for _pattern, _view, _access, _name in (
         "application_rule",
     ),
     ("placements/<uuid:pk>/", placements.placement, _READ, "placement"),
+    ("placements/<uuid:pk>/frame/", placements.placement_frame, rule("placement.manage", "POST"), "placement_frame"),
     ("placements/<uuid:pk>/edit/", placements.placement_edit, rule("placement.write", "GET", "POST"), "placement_edit"),
     (
         "placements/<uuid:pk>/answer/",
@@ -161,6 +176,7 @@ for _pattern, _view, _access, _name in (
         "placement_mentor",
     ),
     ("placements/<uuid:pk>/supervisor/", placements.placement_supervisor, _MANAGE, "placement_supervisor"),
+    ("placements/<uuid:pk>/check-points/<uuid:point>/", placements.placement_point, _MANAGE, "placement_point"),
     ("placements/<uuid:pk>/log/", placements.placement_log, rule("placement.intern", "GET", "POST"), "placement_log"),
     ("placements/<uuid:pk>/log/<uuid:entry>/", placements.log_answer, rule("placement.confirm", "POST"), "log_answer"),
     (

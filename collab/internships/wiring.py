@@ -8,6 +8,7 @@ from collab.casefile.contents import attributes, register_case_table
 from collab.courses.library.attaching import Attachable, register_attachable
 from collab.inbox.kinds import Kind, register_kind
 from collab.inbox.states import Decision, Mail
+from collab.inbox.telling import tell_dates_to
 from collab.inbox.topics import Topic, register_topic
 from collab.internships.applications.hooks import register_accepted
 from collab.internships.models import (
@@ -21,6 +22,7 @@ from collab.internships.models import (
     Interview,
     LogEntry,
     MatchRound,
+    MovedCheckPoint,
     PairRule,
     Placement,
     PlacementNote,
@@ -69,10 +71,11 @@ register_case_table(
     )
 )
 register_scope(Placement, Scope(view="placement.view", grants=placement_grants()))
-for part in (StudentSignature, LogEntry, PlacementNote):
+for part in (StudentSignature, LogEntry, PlacementNote, MovedCheckPoint):
     register_scope(part, Scope(view="placement.view", grants=placement_grants("placement__")))
 register_scope(Evaluation, Scope(view="placement.view", grants=evaluation_grants))
 
+tell_dates_to(Cohort, CheckPoint, MovedCheckPoint, words=("programme.manage",))
 register_kind(Kind("internship", gettext_lazy("Applications and placements move on"), "person-plus", Mail.NOW))
 register_accepted(propose_placement)
 register_closing(placements_open)

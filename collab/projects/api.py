@@ -208,7 +208,7 @@ class ProjectViewSet(ScopedViewSet):
     lookup_value_regex = SLUG_PATTERN
 
     def list(self, request: Request) -> Response:
-        return self.listed(self.filtered(), ProjectSerializer)
+        return self.listed(self.filtered().joint(), ProjectSerializer)
 
     def retrieve(self, request: Request, slug: str) -> Response:
         return self._tagged(self.get_object())

@@ -87,7 +87,7 @@ def project_page(request: HttpRequest, slug: str) -> HttpResponse:
         "approvals": _approvals(project),
         "answering": set(answering_for(request.user, project.pk).values_list("pk", flat=True)),
         "may": {word.replace(".", "_"): True for word in may},
-        "moves": PROJECT_MOVES.open_from(project.state),
+        "moves": [] if project.is_frame else PROJECT_MOVES.open_from(project.state),
         "people": Membership.objects.of_project(project).active().with_names(),
     }
     if "tracking.read" in may:

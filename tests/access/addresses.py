@@ -34,6 +34,7 @@ from collab.ethics.models import EthicsAssessment, EthicsCase, EthicsForm, Ethic
 from collab.inbox.models import CalendarLink, Notification, Obligation, Request
 from collab.internships.models import (
     Application,
+    CheckPoint,
     Cohort,
     LogEntry,
     PairRule,
@@ -177,6 +178,10 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
         r"internships/cohorts/<uuid:pk>/rules/<uuid:rule>/",
         lambda s, n: (s.object(Cohort), (s.object(Cohort).pk, s.object(PairRule).pk)),
     ),
+    (
+        r"internships/cohorts/<uuid:pk>/check-points/<uuid:point>/",
+        lambda s, n: (s.object(Cohort), (s.object(Cohort).pk, s.object(CheckPoint).pk)),
+    ),
     (r"internships/cohorts/<uuid:pk>/", lambda s, n: (s.object(Cohort), (s.object(Cohort).pk,))),
     (r"internships/postings/<uuid:pk>/", lambda s, n: (s.object(Posting), (s.object(Posting).pk,))),
     (
@@ -185,6 +190,10 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     ),
     (r"internships/applications/<uuid:pk>/", lambda s, n: _application(s, n)),
     (r"internships/placements/<uuid:pk>/log/<uuid:entry>/", lambda s, n: _placement(s, n, s.object(LogEntry).pk)),
+    (
+        r"internships/placements/<uuid:pk>/check-points/<uuid:point>/",
+        lambda s, n: _placement(s, n, s.object(CheckPoint).pk),
+    ),
     (r"internships/placements/<uuid:pk>/notes/<uuid:note>/", lambda s, n: _placement(s, n, s.object(PlacementNote).pk)),
     (r"internships/placements/<uuid:pk>/", lambda s, n: _placement(s, n)),
     (
@@ -727,6 +736,20 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:publication-publish POST": lambda s: Sent({"published_on": _day(0), "doi": "10.1000/xyz"}),
     "api:cohort-rank POST": lambda s: Sent({"order": [str(s.applications["applied"].pk)]}),
     "api:cohort-match POST": _NOTHING,
+    "api:cohort-list POST": lambda s: Sent(
+        {
+            "programme": str(s.object(Programme).pk),
+            "name": f"New {s.canary}",
+            **{name: f"{_day(n)}T09:00:00Z" for n, name in enumerate(("publishes_at", "opens_at", "closes_at"), 1)},
+            "ranking_ends_at": f"{_day(9)}T09:00:00Z",
+            "starts_on": _day(20),
+            "ends_on": _day(90),
+        },
+        about=s.object(Programme),
+    ),
+    "api:cohort-detail PATCH": lambda s: Sent({"offer_days": 8}, headers=_FRESH),
+    "api:cohort-move POST": lambda s: Sent({"move": "close"}),
+    "api:cohort-check-points POST": lambda s: Sent({"kind": "feedback", "name": "Halfway", "due_on": _day(30)}),
     "api:cohort-confirm POST": lambda s: Sent({"number": 1}),
     "api:programme-detail PATCH": lambda s: Sent({"about": "Much to learn."}, headers=_FRESH),
     "api:pair-rule-list POST": lambda s: Sent(
@@ -764,6 +787,14 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:placement-approve POST": lambda s: Sent({"organisation": s.joint.university.slug, "approve": True}),
     "api:placement-onboard POST": _NOTHING,
     "api:placement-certificate POST": _NOTHING,
+    "api:placement-frame POST": _NOTHING,
+    "api:placement-mentor POST": lambda s: Sent({"mentor": str(s.joint.lead.pk), "reason": f"Ill {s.canary}"}),
+    "api:placement-supervisor POST": lambda s: Sent(
+        {"supervisor": str(s.joint.researcher.pk), "reason": f"Ill {s.canary}"}
+    ),
+    "api:placement-points POST": lambda s: Sent(
+        {"check_point": str(s.object(CheckPoint).pk), "due_on": _day(40), "reason": f"Exams {s.canary}"}
+    ),
     "api:cohort-certificates POST": _NOTHING,
     "api:placement-move POST": lambda s: Sent({"move": "suspend", "reason": f"Reason {s.canary}"}),
     "api:placement-log POST": lambda s: Sent({"day": _day(-1), "hours": "7", "text": f"Read {s.canary}"}),

@@ -129,6 +129,7 @@ from collab.internships.models import (
     Interview,
     LogEntry,
     MatchRound,
+    MovedCheckPoint,
     PairRule,
     Placement,
     PlacementNote,
@@ -879,6 +880,10 @@ def _internships(here: Side) -> None:
         Programme: programme,
         Cohort: cohort,
         CheckPoint: CheckPoint.objects.create(cohort=cohort, kind="check_in", name="First talk", due_on=today),
+        MovedCheckPoint: MovedCheckPoint.objects.create(
+            placement=placement, due_on=today + timedelta(days=5), reason=f"Exams {canary}", moved_by=made.lead,
+            check_point=CheckPoint.objects.create(cohort=cohort, kind="feedback", name="Halfway", due_on=today),
+        ),
         Posting: here.applications["applied"].posting,
         Application: applied,
         ApplicationDocument: ApplicationDocument.objects.create(

@@ -322,6 +322,8 @@ def test_bodies_work(scene: Scene, visitors: dict[str, Visitor]) -> None:
         "api:posting-publish POST",  # it is published
         "api:cohort-certificates POST",  # nobody has completed a placement
         "api:placement-certificate POST",
+        "api:placement-frame POST",  # host and university are one in the scene
+        "api:cohort-move POST",  # an offer is open
         "api:offer-publish POST",  # it is published
         "api:deadline-reopen POST",  # it is open
         "api:funder-rules-list POST",  # they are chosen already

@@ -52,7 +52,8 @@ class Placement(Record):
     host = models.ForeignKey("collab.Organisation", models.PROTECT, related_name="+", verbose_name=_("host"))
     project = models.ForeignKey(
         "collab.Project", models.PROTECT, null=True, blank=True, related_name="placements",
-        verbose_name=_("joint project"), help_text=_("Where the learning agreement is kept."),
+        verbose_name=_("joint project"),
+        help_text=_("Where the learning agreement is kept; without one, in a frame of host and university."),
     )  # fmt: skip
     gives_access = models.BooleanField(
         _("access to the project"), default=False, help_text=_("As intern, from the first day to the last.")
@@ -191,6 +192,36 @@ class Placement(Record):
 
 def _midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))
+
+
+class MovedCheckPoint(Record):
+    """Another day for one intern than the check-point has for the cohort, and why."""
+
+    placement = models.ForeignKey(Placement, models.PROTECT, related_name="moved_points", verbose_name=_("placement"))
+    check_point = models.ForeignKey(
+        "collab.CheckPoint", models.PROTECT, related_name="moved", verbose_name=_("check-point")
+    )
+    due_on = models.DateField(_("due on"))
+    reason = models.CharField(_("reason"), max_length=500, validators=[PlainTextValidator()])
+    moved_by = models.ForeignKey("collab.User", models.PROTECT, related_name="+", verbose_name=_("moved by"))
+
+    class Meta:
+        verbose_name = _("check-point moved for an intern")
+        verbose_name_plural = _("check-points moved for interns")
+        ordering = ["due_on"]
+        constraints = [
+            models.UniqueConstraint(fields=["placement", "check_point"], name="check_point_moved_once"),
+            models.CheckConstraint(condition=~Q(reason=""), name="check_point_moved_for_a_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.check_point} · {self.due_on}"
+
+    def get_absolute_url(self) -> str:
+        return f"{self.placement.get_absolute_url()}#check-points"
+
+    def clean(self) -> None:
+        sensible(due_on=self.due_on)
 
 
 class StudentSignature(Record):

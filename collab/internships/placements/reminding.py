@@ -24,8 +24,9 @@ def remind(*, placement: Placement, by: User) -> list[str]:
     locked = locked_placement(placement)
     if locked.state not in OPEN:
         raise ConflictError(_("The placement is over; what it says stays as it is."))
-    rows = list(board_rows(locked.cohort).filter(pk=locked.pk))
-    tell_late(rows, list(locked.cohort.check_points.all()), timezone.localdate())
+    today = timezone.localdate()
+    rows = list(board_rows(locked.cohort, list(locked.cohort.check_points.all()), today).filter(pk=locked.pk))
+    tell_late(rows, today)
     late = rows[0].late  # type: ignore[attr-defined]
     tell(locked, gettext_lazy("Something is due in the placement: {row}"), people_of(locked), but=by)
     note_act("remind", locked, by, n=len(late))

@@ -80,8 +80,8 @@ def _host_agreement(placement: Placement) -> Found:
 
 
 def _project(placement: Placement) -> Found:
-    if placement.project is None:
-        return [("no_project", _("No joint project of host and university is named, in which the agreement is kept."))]
+    if placement.project is None:  # it is kept in a frame of the two
+        return []
     parties = set(placement.project.parties.filter(left_on=None).values_list("organisation_id", flat=True))
     if {placement.host_id, placement.university_id} - parties:
         return [("not_parties", _("Host and university are not both parties of the project."))]
@@ -125,9 +125,12 @@ def _log(placement: Placement) -> Found:
 
 
 def _feedback(placement: Placement) -> Found:
-    due = CheckPoint.objects.filter(cohort=placement.cohort_id, kind=CheckKind.FEEDBACK, due_on__lte=placement.ends_on)
-    given = placement.notes.filter(kind=CheckKind.FEEDBACK).count()
-    return [("no_feedback", _("The milestone feedback is missing."))] if given < min(due.count(), 1) else []
+    points = CheckPoint.objects.filter(cohort=placement.cohort_id, kind=CheckKind.FEEDBACK)
+    mine = placement.moved_points.filter(check_point__kind=CheckKind.FEEDBACK)
+    kept = points.filter(due_on__lte=placement.ends_on).exclude(pk__in=mine.values("check_point"))
+    due = kept.exists() or mine.filter(due_on__lte=placement.ends_on).exists()
+    given = placement.notes.filter(kind=CheckKind.FEEDBACK).exists()
+    return [("no_feedback", _("The milestone feedback is missing."))] if due and not given else []
 
 
 _NEEDS: dict[str, tuple[Callable[[Placement], Found], ...]] = {

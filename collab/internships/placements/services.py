@@ -212,6 +212,8 @@ def _follow(placement: Placement, move: str, by: User) -> None:
     placement.pending = {}
     lapse_requests(topic=PLACEMENT, subjects=[placement], by=by, reason=gettext_lazy("The placement ended."))
     settle_obligation(source=placement, kind=ObligationKind.REVIEW)
+    for moved in placement.moved_points.all():
+        settle_obligation(source=moved, kind=ObligationKind.MILESTONE)
 
 
 @transaction.atomic

@@ -22,6 +22,7 @@ from collab.agreements.models import AgreementVersion
 from collab.agreements.services import draft_agreement, draft_from_template, send_for_signature
 from collab.agreements.states import STANDING, VersionState
 from collab.internships.oneself import require_other
+from collab.internships.placements.framing import kept_in
 from collab.internships.placements.models import Placement, StudentSignature
 from collab.internships.placements.required import missing_for
 from collab.internships.placements.services import hold_agreement_of, locked_placement, move_access, note_act
@@ -52,10 +53,9 @@ def draft_learning_agreement(*, placement: Placement, governing_law: str, by: Us
     elif _lives(locked):
         raise ConflictError(_("The learning agreement is out for signature."))
     _require_ready(locked)
-    assert locked.project is not None
     if locked.agreement is None:
         locked.agreement = draft_agreement(
-            project=locked.project, reference=f"INT-{str(locked.pk)[:8].upper()}", kind="internship",
+            project=kept_in(locked, by), reference=f"INT-{str(locked.pk)[:8].upper()}", kind="internship",
             title=f"Internship of {locked.student}"[:160], title_zh=f"实习协议：{locked.student}"[:160],
             confidential=True, by=by,
         )  # fmt: skip

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -23,6 +24,7 @@ from collab.internships.forms import (
     MoveForm,
     NoteForm,
     PlacementForm,
+    PointMoveForm,
     SettleForm,
     SignForm,
     SupervisorForm,
@@ -31,6 +33,8 @@ from collab.internships.models import Evaluation, LogEntry, Placement, Placement
 from collab.internships.placements.approving import answer_placement, open_request
 from collab.internships.placements.attesting import attest_placement, certificate_of
 from collab.internships.placements.caring import answer_log, evaluate, settle_note, side_of, write_log, write_note
+from collab.internships.placements.framing import open_frame
+from collab.internships.placements.points import move_check_point, points_of
 from collab.internships.placements.reminding import remind
 from collab.internships.placements.required import belongs, missing_for
 from collab.internships.placements.services import (
@@ -49,7 +53,7 @@ from collab.internships.placements.signing import (
     signed_version,
     version_to_sign,
 )
-from collab.internships.placements.states import OPEN, PLACEMENT_MOVES, UNDER_WAY, PlacementState
+from collab.internships.placements.states import BEFORE_SIGNATURE, OPEN, PLACEMENT_MOVES, UNDER_WAY, PlacementState
 from collab.internships.programmes.views import form_page
 from collab.kernel.errors import ConflictError, NotFoundError
 from collab.web.forms import act, sent, show, submit
@@ -101,6 +105,9 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
         and (row.state == PlacementState.APPROVED or (row.state == "out_for_signature" and version is None)),
         "may_onboard": manages and row.state == PlacementState.SIGNED,
         "may_change": manages and row.state == PlacementState.ONBOARDED,
+        "points": points_of(row),
+        "may_point": manages and row.state in OPEN,
+        "may_frame": manages and row.project is None and row.state in BEFORE_SIGNATURE and row.host_agreement is None,
         "may_move": manages and bool(_moves(row)),
         "may_mentor": "placement.approve" in may and row.state in OPEN,
         "may_supervisor": manages and row.state in OPEN,
@@ -124,6 +131,14 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
         events = AuditEvent.objects.filter(subject_id=str(row.pk), verb__startswith="placement.")[:20]
         context["history"] = timeline(events)
     return show(request, "collab/internships/placement.html", context)
+
+
+def placement_frame(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Go on to the host agreement, kept in the frame of host and university."""
+    row = _placement(request, "placement.manage", pk)
+    frame = open_frame(placement=row, by=request.user)
+    messages.success(request, _("Draft the host agreement here. Once it is signed, name it in the placement."))
+    return redirect("collab:agreement_new", frame.slug)
 
 
 def placement_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -241,6 +256,21 @@ def placement_supervisor(request: HttpRequest, pk: UUID) -> HttpResponse:
         return change_supervisor(placement=row, by=request.user, **form.values()).get_absolute_url()
 
     return _page(request, row, form, change, _("Change the supervisor"))
+
+
+def placement_point(request: HttpRequest, pk: UUID, point: UUID) -> HttpResponse:
+    """Move a check-point for this intern; the day of the cohort takes the move back."""
+    row = _placement(request, "placement.manage", pk)
+    found = next((one for one in points_of(row) if one.pk == point), None)
+    if found is None:
+        raise NotFoundError
+    form = PointMoveForm(sent(request), initial={"due_on": found.day})
+
+    def move() -> str:
+        move_check_point(placement=row, check_point=found, by=request.user, **form.cleaned_data)
+        return row.get_absolute_url()
+
+    return _page(request, row, form, move, _("Move the check-point"), lead=f"{row} · {found}")
 
 
 def placement_log(request: HttpRequest, pk: UUID) -> HttpResponse:

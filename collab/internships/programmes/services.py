@@ -7,12 +7,14 @@ from datetime import date
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from collab.access.policy import Missing, require
 from collab.accounts.models import Organisation, OrganisationKind, User
 from collab.audit.services import record
+from collab.internships.programmes.calendar import enter_cohort, enter_point, leave_point
 from collab.internships.programmes.models import Audience, CheckPoint, Cohort, Posting, Programme
 from collab.internships.programmes.states import COHORT_MOVES, POSTING_MOVES, CohortState, PostingState
 from collab.internships.telling import tell, who_run
@@ -93,6 +95,7 @@ def edit_cohort(*, cohort: Cohort, by: User, version: int, **changes: Any) -> Co
     if locked.state == CohortState.CLOSED:
         raise ConflictError(_("The cohort is closed."))
     _changed(locked, changes, COHORT_FIELDS, version)
+    enter_cohort(locked)
     _record("cohort.edit", locked, by, locked.programme.organisation, name=locked.name)
     return locked
 
@@ -118,6 +121,7 @@ def move_cohort(*, cohort: Cohort, move: str, by: User) -> Cohort:
                 then(locked, by)
     locked.version += 1
     locked.save(update_fields=["state", "version"])
+    enter_cohort(locked)
     _record(f"cohort.{move}", locked, by, locked.programme.organisation, name=locked.name)
     return locked
 
@@ -131,13 +135,55 @@ def add_check_point(*, cohort: Cohort, kind: str, name: str, due_on: date, by: U
         raise ConflictError(_("The cohort is closed."))
     row = CheckPoint(cohort=cohort, kind=kind, name=name, due_on=due_on)
     row.require_clean()
-    if not cohort.starts_on <= due_on:
-        raise InvalidError(_("A check-point lies within the placements, or after them."), field="due_on")
-    if CheckPoint.objects.filter(cohort=cohort, kind=kind, due_on=due_on).exists():
-        raise InvalidError(_("There is one of this kind on this day."), field="due_on")
+    _check_point(row, cohort)
     row.save()
+    enter_point(row, cohort)
     _record("cohort.check_point", cohort, by, cohort.programme.organisation, name=row.name, day=due_on.isoformat())
     return row
+
+
+@transaction.atomic
+def edit_check_point(*, point: CheckPoint, by: User, name: str | None = None, due_on: date | None = None) -> CheckPoint:
+    """Another name or day for the whole cohort; what was moved for an intern stays where it was moved."""
+    cohort = _open_cohort_of(point, by)
+    row = CheckPoint.objects.select_for_update().get(pk=point.pk)
+    row.name, row.due_on = name if name is not None else row.name, due_on or row.due_on
+    row.require_clean()
+    _check_point(row, cohort)
+    row.save()
+    enter_point(row, cohort)
+    day = row.due_on.isoformat()
+    _record("cohort.edit_check_point", cohort, by, cohort.programme.organisation, name=row.name, day=day)
+    return row
+
+
+@transaction.atomic
+def drop_check_point(*, point: CheckPoint, by: User) -> None:
+    """Nobody has to give this any more. Raises ConflictError where it was moved for an intern, with a reason."""
+    cohort = _open_cohort_of(point, by)
+    try:
+        with transaction.atomic():
+            CheckPoint.objects.get(pk=point.pk).delete()
+    except ProtectedError:
+        raise ConflictError(_("It was moved for an intern, with a reason, so it stays.")) from None
+    leave_point(point)
+    _record("cohort.drop_check_point", cohort, by, cohort.programme.organisation, name=point.name)
+
+
+def _open_cohort_of(point: CheckPoint, by: User) -> Cohort:
+    require(by, "programme.manage", point)
+    cohort = locked_cohort(point.cohort)
+    if cohort.state == CohortState.CLOSED:
+        raise ConflictError(_("The cohort is closed."))
+    return cohort
+
+
+def _check_point(row: CheckPoint, cohort: Cohort) -> None:
+    if not cohort.starts_on <= row.due_on:
+        raise InvalidError(_("A check-point lies within the placements, or after them."), field="due_on")
+    same = CheckPoint.objects.filter(cohort=cohort, kind=row.kind, due_on=row.due_on)
+    if same.exclude(pk=row.pk).exists():
+        raise InvalidError(_("There is one of this kind on this day."), field="due_on")
 
 
 # --- postings

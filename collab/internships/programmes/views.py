@@ -20,6 +20,7 @@ from collab.internships.applications.rounds import confirm_matching, drop_rule, 
 from collab.internships.applications.services import begin_application, rank_choices
 from collab.internships.applications.states import WAITING, ApplicationState
 from collab.internships.forms import (
+    CheckPointEditForm,
     CheckPointForm,
     CohortEditForm,
     CohortForm,
@@ -30,13 +31,24 @@ from collab.internships.forms import (
     ReasonForm,
     lines_of,
 )
-from collab.internships.models import Application, Cohort, MatchRound, PairRule, Placement, Posting, Programme
+from collab.internships.models import (
+    Application,
+    CheckPoint,
+    Cohort,
+    MatchRound,
+    PairRule,
+    Placement,
+    Posting,
+    Programme,
+)
 from collab.internships.placements.attesting import attest_cohort, to_attest
 from collab.internships.programmes.questions import criteria_lines
 from collab.internships.programmes.services import (
     add_check_point,
     begin_cohort,
     begin_programme,
+    drop_check_point,
+    edit_check_point,
     edit_cohort,
     edit_posting,
     edit_programme,
@@ -52,12 +64,15 @@ from collab.internships.reading import (
     outcomes_of,
     pairs_of,
     ranked,
+    roster_rows,
     stages_of,
     steps_of,
     tell_late,
+    tell_next,
 )
 from collab.kernel.errors import InvalidError, NotFoundError, RefusedError
 from collab.web.api import as_uuid
+from collab.web.badges import badge_of
 from collab.web.files import csv_file
 from collab.web.forms import act, sent, show, submit
 from collab.web.pagination import page_of
@@ -192,6 +207,32 @@ def cohort_check_point(request: HttpRequest, pk: UUID) -> HttpResponse:
     return form_page(request, form, add, _("Add a check-point"), lead=str(row), back=row.get_absolute_url())
 
 
+def cohort_check_point_edit(request: HttpRequest, pk: UUID, point: UUID) -> HttpResponse:
+    row, found = _point(request, pk, point)
+    form = CheckPointEditForm(sent(request), initial={"name": found.name, "due_on": found.due_on})
+
+    def change() -> str:
+        edit_check_point(point=found, by=request.user, **form.values())
+        return row.get_absolute_url()
+
+    return form_page(request, form, change, _("Move the check-point"), lead=str(found), back=row.get_absolute_url())
+
+
+def cohort_check_point_drop(request: HttpRequest, pk: UUID, point: UUID) -> HttpResponse:
+    row, found = _point(request, pk, point)
+    return act(
+        request, lambda: drop_check_point(point=found, by=request.user), to=row.get_absolute_url(), said=_("Taken out.")
+    )
+
+
+def _point(request: HttpRequest, pk: UUID, point: UUID) -> tuple[Cohort, CheckPoint]:
+    row = _cohort(request, "programme.manage", pk)
+    found = row.check_points.select_related("cohort__programme__organisation").filter(pk=point).first()
+    if found is None:
+        raise NotFoundError
+    return row, found
+
+
 def cohort_rank(request: HttpRequest, pk: UUID) -> HttpResponse:
     """A student's own order of choices: the form sends ids in order."""
     row = _cohort(request, "programme.rank", pk)
@@ -217,9 +258,9 @@ def cohort_board(request: HttpRequest, pk: UUID) -> HttpResponse:
     today = timezone.localdate()
     applications, placements = stages_of(row)
     stage, what = request.GET.get("state", "")[:30], request.GET.get("show", "")[:20]
-    rows: Any = board_rows(row)
+    rows: Any = board_rows(row, points, today)
     if what == "late":
-        rows = rows.filter(late_q(points, today))
+        rows = rows.filter(late_q(today))
     listed: Any = Application.objects.filter(cohort=row).sent().with_names().order_by("candidate__name", "pk")
     if stage:
         rows, listed = rows.filter(state=stage), listed.filter(state=stage)
@@ -227,7 +268,7 @@ def cohort_board(request: HttpRequest, pk: UUID) -> HttpResponse:
     page = page_of(request, listed if of_applications else rows)
     if not of_applications:
         page.object_list = list(page.object_list)
-        tell_late(page.object_list, points, today)
+        tell_late(page.object_list, today)
     newest = row.rounds.select_related("confirmed_by").first()
     context = {
         "cohort": row,
@@ -243,6 +284,33 @@ def cohort_board(request: HttpRequest, pk: UUID) -> HttpResponse:
         "rules": _rules(row),
     }
     return show(request, "collab/internships/board.html", context)
+
+
+def cohort_roster(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Who is where, guided by whom, at which stage, and what comes next."""
+    row = _cohort(request, "programme.manage", pk)
+    page = page_of(request, roster_rows(row))
+    page.object_list = list(page.object_list)
+    tell_next(page.object_list, list(row.check_points.all()), timezone.localdate())
+    return show(request, "collab/internships/roster.html", {"cohort": row, "page": page})
+
+
+def cohort_roster_file(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _cohort(request, "programme.manage", pk)
+    rows: list[Any] = list(roster_rows(row))
+    tell_next(rows, list(row.check_points.all()), timezone.localdate())
+    head = [
+        _("Intern"), _("Host"), _("Posting"), _("Mentor"), _("Supervisor"), _("Stage"), _("From"), _("Last day"),
+        _("Next date"), _("What"),
+    ]  # fmt: skip
+    lines = [
+        [
+            one.student, one.host, one.posting, one.mentor, one.supervisor, badge_of(one.shown_state).word,
+            one.starts_on, one.ends_on, one.next_on, one.next_what,
+        ]
+        for one in rows
+    ]  # fmt: skip
+    return csv_file("roster.csv", [head, *lines])
 
 
 def cohort_pairs(request: HttpRequest, pk: UUID) -> HttpResponse:

@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 
 class ProjectQuerySet(models.QuerySet["Project"]):
     def visible_to(self, user: Person, word: str = "project.view") -> ProjectQuerySet:
-        return visible_to(user, word, self)  # type: ignore[return-value]
+        """Joint projects for lists and choices; frames are reached from what they keep."""
+        return visible_to(user, word, self.joint())  # type: ignore[return-value]
+
+    def joint(self) -> ProjectQuerySet:
+        """Without the frames, which only keep agreements of two organisations."""
+        return self.filter(is_frame=False)
 
     def open(self) -> ProjectQuerySet:
         return self.exclude(state__in=ENDED)
@@ -66,6 +71,10 @@ class Project(Record):
     report_due_days = models.PositiveSmallIntegerField(_("days to write a report"), default=30)
     starts_on = models.DateField(_("starts on"), default=timezone.localdate)
     ends_on = models.DateField(_("ends on"), null=True, blank=True)
+    is_frame = models.BooleanField(
+        _("only keeps agreements"), default=False, editable=False,
+        help_text=_("Of two organisations without a joint project; no work is done in it."),
+    )  # fmt: skip
     created_by = models.ForeignKey("collab.User", models.PROTECT, related_name="+", verbose_name=_("begun by"))
     version = models.PositiveIntegerField(default=1, editable=False)
 
@@ -82,6 +91,7 @@ class Project(Record):
             models.CheckConstraint(
                 condition=Q(state__in=[s.value for s in ProjectState]), name="project_state_is_known"
             ),
+            models.CheckConstraint(condition=Q(is_frame=False) | Q(state="idea"), name="project_frame_does_no_work"),
         ]
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ from collab.projects.services.budget import (
     set_training_rate,
 )
 from collab.projects.services.closure import attest, closing_items, register_closing_items
+from collab.projects.services.frames import frame_between, frames_between
 from collab.projects.services.outputs import edit_output, record_output
 from collab.projects.services.parties import acting_for, add_contribution, edit_party, leave_party, owes, remove_party
 from collab.projects.services.projects import (
@@ -59,6 +60,8 @@ __all__ = [
     "edit_step",
     "edit_work",
     "end_membership",
+    "frame_between",
+    "frames_between",
     "is_open",
     "leave_party",
     "move_project",

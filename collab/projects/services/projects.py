@@ -53,7 +53,7 @@ def create_project(
         raise InvalidError(_("A project begins as an idea or as a proposal."), field="state")
     project = Project(
         state=state,
-        slug=_free_slug(title),
+        slug=free_slug(title),
         title=title,
         title_zh=title_zh,
         summary=summary,
@@ -137,6 +137,7 @@ def move_project(*, project: Project, move: str, by: User, reason: str = "") -> 
 def follow(*, project: Project, move: str, by: User, reason: str = "") -> Project:
     """A move that whoever calls has the right to; inside a transaction."""
     locked = Project.objects.select_for_update().get(pk=project.pk)
+    _require_joint(locked)
     before = locked.state
     target = PROJECT_MOVES.require(move, before, what=str(locked))
     if move in WITH_REASON and not reason.strip():
@@ -167,6 +168,7 @@ def add_party(*, project: Project, organisation: Organisation, by: User) -> Proj
     """
     require(by, "project.edit", project)
     locked = Project.objects.select_for_update().get(pk=project.pk)
+    _require_joint(locked)
     if locked.state == ProjectState.IN_APPROVAL:
         raise ConflictError(_("The parties are being asked about this project; withdraw or return it first."))
     if locked.state in ENDED | {ProjectState.CLOSING}:
@@ -191,6 +193,7 @@ def add_member(
     ends_at: datetime | None = None,
 ) -> Membership:
     """Give a person a role in the project on behalf of one of its parties."""
+    _require_joint(project)
     return grant_role(project=project, user=user, organisation=organisation, role=role, by=by, ends_at=ends_at)
 
 
@@ -201,7 +204,7 @@ def end_membership(*, membership: Membership, by: User) -> Membership:
     return end_role(membership=membership, by=by)
 
 
-def _free_slug(title: str) -> str:
+def free_slug(title: str) -> str:
     base = slug_of(title, fallback="project", max_length=36)
     slug, number = base, 2
     while slug in _RESERVED or Project.objects.filter(slug=slug).exists():
@@ -212,3 +215,8 @@ def _free_slug(title: str) -> str:
 def is_open(project: Project) -> bool:
     """Whether new data and jobs are taken."""
     return project.state == ProjectState.ACTIVE
+
+
+def _require_joint(project: Project) -> None:
+    if project.is_frame:
+        raise ConflictError(_("This only keeps agreements of two organisations. Begin a joint project for joint work."))

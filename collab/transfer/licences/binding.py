@@ -17,15 +17,16 @@ from django.utils.translation import gettext as _
 from collab.access.policy import Missing
 from collab.accounts.models import Organisation, User
 from collab.agreements.acts import named
-from collab.agreements.models import Agreement, AgreementVersion
+from collab.agreements.models import Agreement, AgreementKind, AgreementVersion
 from collab.agreements.states import STANDING, VersionState
 from collab.audit.services import record
 from collab.kernel.errors import ConflictError, Fault, FaultyInputError, NotReadyError
+from collab.projects.models import Project
 from collab.transfer.disclosures.services import advance_case
 from collab.transfer.disclosures.states import CaseState
 from collab.transfer.licences.calendar import enter_duties
 from collab.transfer.licences.conflicts import Reach, find_conflicts, spelled_out, told
-from collab.transfer.licences.hooks import kept_milestones
+from collab.transfer.licences.hooks import holds_on, kept_milestones
 from collab.transfer.licences.licensable import Finding, Licensable, Wish, findings_on, licensables_named
 from collab.transfer.licences.models import (
     Diligence,
@@ -102,6 +103,8 @@ class LicenceTerms:
         """Nothing forbids it, and what somebody has to weigh was seen."""
         licence = Licence.objects.select_related("agreement__project", "case").get(agreement=version.agreement_id)
         require_grantable(licence, version, by)
+        if held := held_back(licence, version, by):
+            raise NotReadyError(held)
         unseen = [one for one in obstacles(licence, version) if one.key not in licence.seen_obstacles]
         if unseen:
             raise NotReadyError(
@@ -128,6 +131,8 @@ def take_effect(version: AgreementVersion, by: User) -> None:
     if others.exists() and version.effective_on > timezone.localdate():
         raise ConflictError(_("New terms of a licence begin on the day of the last signature at the latest."))
     require_grantable(licence, version, by)
+    if held := held_back(licence, version, by):
+        raise NotReadyError(held)
     if others.exists() or was_signed(version.agreement_id, but=version.pk):
         _require_what_is_settled(licence, version.particulars)
         _require_not_lost(licence, version)
@@ -213,6 +218,18 @@ def require_grantable(licence: Licence, version: AgreementVersion, by: User) -> 
     found = find_conflicts(reach_of(terms, starts_on, ends_on), but=licence.pk)
     if found:
         raise ConflictError(told(found, by), field="exclusivity")
+
+
+def held_back(licence: Licence, version: AgreementVersion, by: User) -> list[Missing]:
+    """What keeps the assets from being released, in the project of the licence and in those they came out of.
+
+    An option opens nothing, so nothing holds it back.
+    """
+    if licence.agreement.kind != AgreementKind.LICENCE or not version.particulars:
+        return []
+    found = licensables_named((row["subject_type"], row["subject_id"]) for row in version.particulars["assets"])
+    keys = {licence.agreement.project_id, *(asset.project_id for asset in found.values())} - {None}
+    return holds_on(by, Project.objects.filter(pk__in=keys).order_by("created_at", "pk"))
 
 
 def _require_same_parties(licence: Licence, terms: dict[str, Any], parties: Sequence[Organisation]) -> None:
@@ -314,6 +331,9 @@ def follow(licence: Licence, version: AgreementVersion) -> None:
     licence.fields_of_use.set(fields)
     licence.territories.set(territories)
     things = _things(terms["assets"])
+    found = licensables_named((row["subject_type"], row["subject_id"]) for row in terms["assets"])
+    home = licence.agreement.project_id
+    elsewhere = {key: asset.project_id for key, asset in found.items() if asset.project_id != home}
     _follow(
         LicensedAsset,
         licence,
@@ -325,6 +345,7 @@ def follow(licence: Licence, version: AgreementVersion) -> None:
                 "subject_type": row["subject_type"],
                 "subject_id": row["subject_id"],
                 "label": row["label"],
+                "project_id": elsewhere.get(f"{row['subject_type']}:{row['subject_id']}"),
                 "allocation_percent": Decimal(row["percent"]),
                 "position": place,
             }

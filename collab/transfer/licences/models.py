@@ -304,6 +304,10 @@ class LicensedAsset(Record):
     subject_type = models.CharField(_("kind of row"), max_length=60)
     subject_id = models.CharField(_("row"), max_length=64)
     label = models.CharField(_("asset"), max_length=200, validators=[DisplayNameValidator()])
+    project = models.ForeignKey(
+        "collab.Project", models.PROTECT, null=True, blank=True, related_name="+", editable=False,
+        verbose_name=_("other project it came out of"),
+    )  # fmt: skip
     allocation_percent = models.DecimalField(_("part of the money, per cent"), **_PERCENT)
     position = models.PositiveSmallIntegerField(default=0)
 

@@ -37,7 +37,7 @@ from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, Ref
 from collab.projects.models import Project
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.disclosures.states import ENDED, PURSUED
-from collab.transfer.licences.binding import obstacles
+from collab.transfer.licences.binding import held_back, obstacles
 from collab.transfer.licences.calendar import enter_cure, settle_cure, settle_duty
 from collab.transfer.licences.models import Breach, Diligence, Grant, Licence
 from collab.transfer.licences.obstacles import Obstacle
@@ -207,6 +207,12 @@ def open_obstacles(licence: Licence) -> list[Obstacle]:
     """What stands in the way of the version under way, seen or not."""
     version = current_version(licence)
     return obstacles(licence, version) if version is not None and version.state not in STANDING else []
+
+
+def held_now(licence: Licence, by: User) -> list[Missing]:
+    """What must be met before the version under way may be submitted, sent and signed."""
+    version = current_version(licence)
+    return held_back(licence, version, by) if version is not None and version.state not in STANDING else []
 
 
 @transaction.atomic

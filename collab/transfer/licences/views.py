@@ -40,6 +40,7 @@ from collab.transfer.licences.services import (
     end_licence,
     exercise_option,
     give_breach,
+    held_now,
     make_non_exclusive,
     meet_diligence,
     open_obstacles,
@@ -70,7 +71,7 @@ def licences(request: HttpRequest) -> HttpResponse:
 def licence_new(request: HttpRequest) -> HttpResponse:
     """First the project whose results are licensed, then the term sheet."""
     houses = _houses(request)
-    projects = Project.objects.filter(parties__organisation__in=houses, parties__left_on=None)
+    projects = Project.objects.joint().filter(parties__organisation__in=houses, parties__left_on=None)
     projects = visible_to(request.user, "agreement.draft", projects.distinct())
     case = _case(request)
     slug = request.GET.get("project") or (case.project.slug if case is not None and case.project else "")
@@ -121,6 +122,7 @@ def licence(request: HttpRequest, pk: UUID) -> HttpResponse:
         "glance": glance_of(row),
         "way": way_of(row),
         "terms": list(say_terms(version.particulars)) if version is not None and not standing else [],
+        "held": held_now(row, request.user),
         "obstacles": [{"one": one, "seen": one.key in seen} for one in obstacles],
         "unseen": [one for one in obstacles if one.key not in seen],
         "diligence": diligence,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from unittest.mock import patch
 
@@ -10,7 +11,7 @@ import time_machine
 from django.urls import reverse
 from django.utils import timezone
 
-from collab.access.policy import allowed, can, decide
+from collab.access.policy import allowed, can, decide, visible_to
 from collab.access.roles import Role
 from collab.accounts.models import Membership, User
 from collab.audit.models import AuditEvent
@@ -58,9 +59,12 @@ from collab.kernel.errors import (
     RefusedError,
     StaleError,
 )
+from collab.projects.services import create_project
 from collab.transfer.licences.models import LicensedAsset
+from collab.transfer.licences.services import held_now
 from registry.catalog.models import RegisteredModel
-from tests.cast import Joint, employ, person
+from tests.cast import Joint, active, employ, person
+from tests.licensing import asset, trained
 from training.engine.contract import default_spec
 from training.jobs import lifecycle
 from training.jobs.lifecycle import Ending
@@ -438,6 +442,31 @@ def test_what_was_licensed_waits_too(office):
     assert can(office.firm_engineer, "release.download", asset)
 
 
+def test_a_licence_waits_for_the_ethics_of_every_project_it_draws_from(office):
+    elsewhere = create_project(title="Cygnus", lead_organisation=office.joint.university, by=office.joint.lead)
+    second = replace(office.joint, project=active(elsewhere))
+    model, panel = trained(second, second.lead), Panel(second)
+    draft = office.draft(assets=[asset(model)])
+    case = panel.conditional(ConditionTerm("Finish the checklist.", ["releases"]), blocks=["releases"])
+    with pytest.raises(NotReadyError, match="condition of the ethics committee"):
+        office.send(draft)
+    assert [one.code for one in held_now(fresh(draft), office.officer)] == ["ethics_condition"]
+
+    confirm_condition(condition=case.conditions.get(), evidence="Done.", by=panel.chair)
+    sent = office.send(draft)
+    case = hold_case(case=fresh(case), move="suspend", reason="A complaint.", by=panel.chair)
+    with pytest.raises(NotReadyError, match="suspended its approval"):
+        office.sign(sent)
+    hold_case(case=case, move="resume", reason="It was unfounded.", by=panel.chair)
+    office.sign(fresh(sent))
+    licensed = LicensedAsset.objects.get(licence=draft)
+    assert can(office.firm_engineer, "release.download", licensed)
+    over = at(case.valid_until + timedelta(days=1), time(0, 0, 1))
+    assert decide(office.firm_engineer, "release.download", licensed, over).missing[-1].code == "ethics_approval"
+    hold_case(case=fresh(case), move="revoke", reason="It was not.", by=panel.chair)
+    assert missing(office.firm_engineer, "release.download", licensed) == ["ethics_approval"]
+
+
 def test_a_running_job_is_paused_and_goes_on_once_the_condition_is_met(panel):
     joint = panel.joint
     joint.cover(reference="DUA-1")
@@ -591,6 +620,73 @@ def test_an_appeal_is_decided_by_somebody_else_and_once(panel):
     with pytest.raises(ConflictError, match="appeal was decided"):
         appeal_case(case=case, text="Once more.", by=lead)
     assert follow_case(case=case, by=lead).kind == "again"
+
+
+def test_an_appeal_against_conditions_leaves_them_in_force_until_others_decide(panel, aurora):
+    lead, project = aurora.lead, aurora.project
+    with pytest.raises(ConflictError, match="no condition is open"):
+        appeal_case(case=panel.approved(), text="No ground.", by=lead)
+    case = panel.conditional(ConditionTerm("Mask the names.", ["jobs"]), blocks=["jobs"], valid_until=day(5))
+    case = appeal_case(case=case, text="There are no names.", by=lead)
+    second = employ(person("Second Chair"), aurora.university, Role.ETHICS_CHAIR)
+
+    assert missing(lead, "job.submit", project) == ["ethics_condition"]  # not the approval, which stands
+    with pytest.raises(RefusedError, match="decision that is appealed"):
+        decide_case(case=case, decision="rejected", reason="They stand.", by=panel.chair)
+    later = at(day(6), time(0, 0, 1))
+    assert "ethics_condition" in [one.code for one in decide(lead, "job.submit", project, later).missing]
+    assert EthicsCase.objects.blocking("jobs", later).filter(pk=case.pk).exists(), "its last day counts all the same"
+    case = decide_case(case=case, decision="rejected", reason="They stand.", by=second)
+    assert (case.state, case.valid_until, case.decided_by) == ("approved", day(5), panel.chair)
+    assert missing(lead, "job.submit", project) == ["ethics_condition"]
+    with pytest.raises(ConflictError, match="appeal was decided"):
+        appeal_case(case=case, text="Once more.", by=lead)
+
+
+def test_an_appeal_that_is_right_lifts_the_conditions_or_replaces_them(panel, aurora):
+    case = panel.conditional(ConditionTerm("Mask the names.", ["jobs"], day(3)), blocks=[])
+    assert Obligation.objects.open().filter(kind="condition").count() == 1
+    case = appeal_case(case=case, text="There are no names.", by=aurora.lead)
+    second = employ(person("Second Chair"), aurora.university, Role.ETHICS_CHAIR)
+    decide_case(
+        case=case, decision="approved_with_conditions", reason="Say so first.", by=second, valid_until=day(9),
+        conditions=[ConditionTerm("Say that there are none.", ["jobs"])],
+    )  # fmt: skip
+
+    old, new = case.conditions.order_by("number")
+    assert old.lifted_at and not old.is_open and (new.number, new.is_open) == (2, True)
+    assert not Obligation.objects.open().filter(kind="condition").exists()
+    told = decide(aurora.lead, "job.submit", aurora.project).missing
+    assert ["Say that there are none." in str(one.sentence) for one in told] == [True]
+    confirm_condition(condition=new, evidence="Said.", by=panel.chair)
+    assert can(aurora.lead, "job.submit", aurora.project)
+
+
+def test_sealed_reviews_are_read_once_all_are_in_and_applicants_are_shown_none(panel, client):
+    edit_committee(committee=panel.committee, by=panel.chair, version=1, seals_reviews=True)
+    case, (first, second) = panel.case(), panel.reviewers
+    mine, other, own = assign(case=case, reviewers=[first, second, panel.chair], by=panel.chair)
+    submit_review(review=mine, opinion="favour", text="Fine.", by=first, version=1)
+    submit_review(review=other, opinion="against", text="Not so.", by=second, version=1)
+
+    def read(user) -> int:
+        return visible_to(user, "ethics.deliberate", EthicsReview.objects.filter(case=case)).count()
+
+    assert [read(first), read(second), read(panel.chair)] == [1, 1, 1], "a chair who reviews waits as well"
+    submit_review(review=own, opinion="favour", text="Fine, too.", by=panel.chair, version=1)
+    assert [read(first), read(second), read(panel.chair)] == [3, 3, 3]
+    ask_applicants(case=fresh(case), text="Why?", by=first)
+    panel.approve(fresh(case))
+    lead = panel.joint.lead
+    assert read(lead) == 0
+    client.force_login(lead)
+    assert client.get(f"/api/v1/ethics-cases/{case.pk}/").json()["questions"][0]["by"] is None
+
+    edit_committee(committee=fresh(panel.committee), by=panel.chair, version=2, shows_reviewers=True)
+    assert read(lead) == 3 and read(panel.joint.engineer) == 0
+    assert "Not so." in client.get(case.get_absolute_url()).content.decode()
+    told = client.get(f"/api/v1/ethics-cases/{case.pk}/").json()
+    assert told["questions"][0]["by"]["name"] == "Reviewer 1"
 
 
 def test_a_self_assessment_is_weighed_and_begun_from_the_last_one(panel):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -11,14 +13,17 @@ from django.utils import timezone, translation
 
 from collab.accounts.models import User
 from collab.courses.library.services import add_resource, links_of
+from collab.inbox.models import Obligation
 from collab.internships.applications.deciding import propose_times, rank_students
 from collab.internships.applications.rounds import run_matching
 from collab.internships.applications.services import rank_choices
+from collab.internships.applications.tasks import pass_dates_task
 from collab.internships.models import Application, Posting
+from collab.internships.placements.points import move_check_point
 from collab.internships.placements.reminding import remind
 from collab.internships.programmes.questions import said_label
-from collab.internships.programmes.services import add_check_point
-from collab.kernel.errors import InvalidError
+from collab.internships.programmes.services import add_check_point, drop_check_point
+from collab.kernel.errors import ConflictError, InvalidError
 from tests.collab.internships.season import PDF, Season, posting_facts, season
 from tests.pages import as_, queries, text
 
@@ -197,3 +202,65 @@ def many(summer: Season, *, postings: int, students: int) -> None:
         for row in rows
         for user in users
     )  # fmt: skip
+
+
+def test_a_check_point_is_moved_for_one_intern_with_its_reason(summer):
+    placement = summer.ready(summer.student("Ann"))
+    day = summer.cohort.starts_on + timedelta(days=3)
+    point = add_check_point(cohort=summer.cohort, kind="check_in", name="First", due_on=day, by=summer.coordinator)
+    assert Obligation.objects.open().get(source_id=str(point.pk)).due_on == day
+    url = f"{placement.get_absolute_url()}check-points/{point.pk}/"
+    browser = as_(summer.coordinator)
+    later = day + timedelta(days=30)
+    assert browser.post(url, {"due_on": later, "reason": ""}).status_code == 422
+    assert browser.post(url, {"due_on": later, "reason": "Exams come first."}).status_code == 302
+    shown = text(as_(placement.student).get(placement.get_absolute_url()))
+    assert "Exams come first." in shown and f"check-points/{point.pk}" not in shown, "whoever leads it moves dates"
+    assert as_(placement.student).post(url, {"due_on": day, "reason": "No."}).status_code == 403
+
+    board = f"{summer.cohort.get_absolute_url()}board/?show=late"
+    with time_machine.travel(placement.begins_at + timedelta(days=9), tick=False):
+        assert "Ann" not in text(as_(summer.coordinator).get(board))
+    with time_machine.travel(placement.begins_at + timedelta(days=40), tick=False):
+        assert "Ann" in text(as_(summer.coordinator).get(board))
+        assert remind(placement=placement, by=summer.coordinator) == ["check-in"]
+    moved = placement.moved_points.get()
+    assert Obligation.objects.open().get(source_id=str(moved.pk)).due_on == later
+    with pytest.raises(ConflictError, match="moved for an intern"):
+        drop_check_point(point=point, by=summer.coordinator)
+    move_check_point(placement=placement, check_point=point, due_on=day, reason="As all.", by=summer.coordinator)
+    assert (
+        not placement.moved_points.exists() and not Obligation.objects.open().filter(source_id=str(moved.pk)).exists()
+    )
+
+
+def test_the_roster_tells_who_is_where_and_the_calendar_when(summer):
+    student = summer.student("Ann")
+    placement = summer.ready(student)
+    day = summer.cohort.starts_on + timedelta(days=3)
+    add_check_point(cohort=summer.cohort, kind="feedback", name="Halfway", due_on=day, by=summer.coordinator)
+    page, file = f"{summer.cohort.get_absolute_url()}roster/", f"{summer.cohort.get_absolute_url()}roster.csv"
+    browser = as_(summer.coordinator)
+
+    def lines(address: str) -> list[list[str]]:
+        return list(csv.reader(io.StringIO(as_(summer.coordinator).get(address).content.decode("utf-8-sig"))))
+
+    shown = text(browser.get(page))
+    assert "Ann" in shown and "Mentor" in shown and "begins" in shown
+    with time_machine.travel(placement.begins_at + timedelta(hours=1), tick=False):
+        expected = ["Ann", "Northwind", "Corpus work", "Mentor", "Supervisor", "In progress"]
+        assert lines(file)[1][:6] == expected
+    with time_machine.travel(placement.begins_at + timedelta(days=2), tick=False):
+        assert lines(file)[1][-1] == "Halfway"
+    counted = queries(browser, page)
+    summer.posting = summer.offer(title="More work")
+    summer.accepted(summer.student("Bo"))
+    assert queries(browser, page) == counted
+    assert as_(summer.host).get(file).status_code == 403
+
+    mine = Obligation.objects.visible_to(summer.coordinator).open()
+    assert mine.filter(source_id=str(summer.cohort.pk)).count() == 4
+    assert not Obligation.objects.visible_to(summer.supervisor).filter(source_id=str(summer.cohort.pk)).exists()
+    with time_machine.travel(placement.begins_at + timedelta(days=4), tick=False):
+        pass_dates_task()
+    assert [row.kind for row in mine.filter(source_type="collab.cohort")] == ["expiry"], "only the last day lies ahead"

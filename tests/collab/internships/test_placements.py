@@ -13,7 +13,13 @@ from django.utils import timezone, translation
 from collab.access.policy import can
 from collab.access.roles import ROLE_WORDS, Role
 from collab.accounts.models import Membership
-from collab.agreements.services import decline_version, withdraw_version
+from collab.agreements.services import (
+    decline_version,
+    draft_agreement,
+    draft_version,
+    send_for_signature,
+    withdraw_version,
+)
 from collab.audit.services import first_break
 from collab.courses.certificates.checking import check
 from collab.courses.certificates.models import Certificate
@@ -24,6 +30,7 @@ from collab.internships.models import Application, Evaluation, Placement
 from collab.internships.placements.approving import answer_placement
 from collab.internships.placements.attesting import _evidence, attest_cohort, attest_placement
 from collab.internships.placements.caring import answer_log, evaluate, settle_note, write_log, write_note
+from collab.internships.placements.framing import open_frame
 from collab.internships.placements.services import (
     change_mentor,
     change_supervisor,
@@ -34,6 +41,7 @@ from collab.internships.placements.services import (
 from collab.internships.placements.signing import draft_learning_agreement, propose_change, sign_as_student
 from collab.internships.programmes.questions import default_criteria
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError, NotReadyError, RefusedError
+from collab.projects.models import Project
 from collab.projects.services import add_member
 from tests.cast import employ, person
 from tests.collab.internships.season import Season, belongs, season, sign_parties
@@ -345,6 +353,45 @@ def completed(summer: Season, student) -> Placement:
         evaluate(placement=placement, scores={"guidance": 4, "tasks": 4, "conditions": 4}, by=student)
     with time_machine.travel(placement.is_over_at, tick=False):
         return move_placement(placement=placement, move="complete", by=summer.coordinator)
+
+
+def test_without_a_joint_project_the_agreements_are_kept_in_a_frame_of_the_two(summer, client):
+    joint, coordinator, student = summer.joint, summer.coordinator, summer.student()
+    summer.posting = summer.offer(title="Lab work")
+    placement = summer.accepted(student)
+    client.force_login(coordinator)
+    went = client.post(f"/internships/placements/{placement.pk}/frame/")
+    frame = Project.objects.get(is_frame=True)
+    assert went.url == f"/projects/{frame.slug}/agreements/new/"
+    assert open_frame(placement=placement, by=coordinator) == frame, "the two have one"
+    with pytest.raises(NotFoundError):
+        open_frame(placement=placement, by=summer.supervisor)
+
+    host = draft_agreement(project=frame, reference="HOST-9", kind="internship", title="Host agreement", by=coordinator)
+    version = draft_version(
+        agreement=host, text="Northwind takes interns.", effective_on=timezone.localdate(), by=coordinator,
+        parties=[joint.university, joint.company],
+    )  # fmt: skip
+    sign_parties(joint, send_for_signature(version=version, by=coordinator))
+    placement = summer.described(placement)
+    edit_placement(placement=placement, by=coordinator, version=placement.version, host_agreement=host)
+    placement = summer.signed(summer.approved(fresh(placement)))
+    assert (placement.state, placement.project, placement.agreement.project) == ("signed", None, frame)
+    placement = edit_placement(
+        placement=placement, by=student, version=placement.version, contact_name="A", contact_phone="+44 20 123"
+    )
+    onboard(placement=placement, by=coordinator)
+    assert not Membership.objects.filter(project=frame).exists(), "no work is done in it, so nobody has a role in it"
+
+    assert not Project.objects.visible_to(coordinator).filter(pk=frame.pk).exists()
+    assert "No joint project" in client.get(frame.get_absolute_url()).content.decode()
+    assert frame.slug not in [row["slug"] for row in client.get("/api/v1/projects/").json()["results"]]
+    with pytest.raises(ConflictError, match="only keeps agreements"):
+        add_member(project=frame, user=joint.lead, organisation=joint.university, role=Role.RESEARCHER, by=joint.lead)
+
+
+def fresh(row):
+    return type(row).objects.get(pk=row.pk)
 
 
 def test_a_completed_placement_is_attested_and_its_certificate_verifies(summer):
