@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('collab', '0022_names_as_they_were_sent'),
+        ('collab', '0024_own_templates'),
     ]
 
     operations = [
