@@ -89,7 +89,7 @@ def visible(name: str, side: str, obj: Model, scene: Scene) -> bool:
     if model in {"ethicsform", "ethicsformversion", "ethicscommittee"}:
         return True
     if model in {"agreementtemplate", "templateversion"}:
-        return False  # the own text of a house that the observer does not belong to
+        return side in SEES[name]  # the own text of a house is seen by those who belong to it
     if model.startswith("ethics"):
         return False  # … nor what is laid before an ethics committee
     if model in {"apitoken", "user", "emailaddress", "auditevent", *PERSONAL, *ADMINS_OWN, *OFFICE, *TEACHERS, *BOOKS}:
