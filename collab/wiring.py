@@ -242,7 +242,7 @@ register_scope(
 )
 register_scope(EthicsAssessment, Scope(view="ethics.view", project="project"))
 blocked_by_ethics(Project, "", Area.JOBS, "job.submit")
-blocked_by_ethics(LicensedAsset, "licence__agreement__project", Area.RELEASES, "release.download")
+blocked_by_ethics(LicensedAsset, "licence__agreement__project", Area.RELEASES, "release.download", "release.try")
 register_kind(Kind("ethics", gettext_lazy("Something happens with an ethics application"), "shield-check", Mail.NOW))
 for _topic, _label, _decisions in (
     (DECISION, gettext_lazy("Ethics application"), tuple(Decision)),

@@ -2,7 +2,9 @@
 
 from uuid import UUID
 
-from collab.access.policy import Scope, register_scope
+from django.utils.translation import gettext_lazy as _
+
+from collab.access.policy import Requirement, Scope, register_requirement, register_scope
 from collab.projects.facts import register_facts
 from collab.projects.guards import register_effect
 from collab.projects.services import register_report_facts
@@ -15,9 +17,22 @@ from training.jobs.models import Attempt, Job
 from training.jobs.purposes import uses_changed
 from training.jobs.states import LIVE
 from training.jobs.telling import running_counts
+from training.playground.access import may_still_try, why_not
+from training.playground.models import Trial
 
 register_scope(Job, Scope(view="job.view", project="project"))
 register_scope(Attempt, Scope(view="job.view", project="job__project"))
+register_scope(Trial, Scope(view="trial.view", project="version__model__project", person="asked_by"))
+register_requirement(
+    Requirement(
+        code="Trial.may_still_try",
+        words=frozenset({"trial.view"}),
+        model=Trial,
+        condition=may_still_try,
+        explain=why_not,
+        label=_("Right to try"),
+    )
+)
 register_facts("running", running_counts)
 register_report_facts("jobs", report_facts)
 register_contributors("jobs", trained_by)
