@@ -12,12 +12,13 @@ from collab.kernel.errors import InvalidError
 from collab.transfer.licences.models import Licence
 from collab.transfer.licences.services import current_version, edit_terms
 from collab.transfer.protection.models import Family, Protection, ProtectionCost
-from collab.transfer.royalties.models import CostRepayment, LedgerEntry, ScheduledPayment
+from collab.transfer.royalties.models import CostRepayment, Invoice, LedgerEntry, ScheduledPayment
 from collab.transfer.royalties.services import (
     add_payment,
     decide_distribution,
     enter_rate,
     invoice_payments,
+    match_receipt,
     propose_reversal,
     schedule,
 )
@@ -141,6 +142,43 @@ def test_what_income_repaid_already_is_income_when_the_licensee_repays_it(books,
     books.receive("1000.00")
     books.distribute()
     assert balance("costs") == 1000_00 and balance("inventors") == 2500_00
+    reconcile()
+
+
+def test_a_receipt_given_out_in_two_goes_repays_its_part_once_and_no_more_than_is_left(books, spend):
+    """Income repaid 600 of 1,000; then 1,000 come in for the costs, of which 300 are matched first."""
+    spend("1000.00")
+    books.invoiced(0)
+    books.receive("600.00")
+    books.distribute()
+    terms(books)
+    (payment,) = ScheduledPayment.objects.filter(cost__isnull=False)
+    costs = invoice_payments(payments=[payment], by=books.officer)
+    receipt = books.receive("1000.00", match=False)
+    given = []
+    for invoice, amount in ((costs, "300.00"), (Invoice.objects.get(report__isnull=False), "700.00")):
+        match_receipt(receipt=receipt, invoice=invoice, amount=Decimal(amount), by=books.officer)
+        books.distribute()
+        entries = LedgerEntry.objects.filter(rule="reimbursed")
+        given.append((sum(one.amount for one in entries), balance("costs")))
+    assert given == [(300_00, 900_00), (300_00, 1000_00)]  # the policy takes the last 100 from royalties
+    books.receive("700.00")  # of the costs, which nobody has to be repaid any more
+    books.distribute()
+    assert balance("costs") == 1000_00 and CostRepayment.objects.count() == 3
+    reconcile()
+
+
+def test_the_licensee_repays_only_what_income_has_left(books, spend):
+    spend("1000.00")
+    books.invoiced(0)
+    books.receive("600.00")
+    books.distribute()
+    terms(books)
+    invoice = invoice_payments(payments=list(ScheduledPayment.objects.filter(cost__isnull=False)), by=books.officer)
+    receipt = books.receive("1000.00", match=False)
+    match_receipt(receipt=receipt, invoice=invoice, by=books.officer)
+    books.distribute()
+    assert balance("costs") == 1000_00 and balance("inventors") == 300_00  # half of the 600 that are left
     reconcile()
 
 
