@@ -259,7 +259,7 @@ for _table in ETHICS_TABLES:
 register_scope(EthicsAssessment, Scope(view="ethics.view", project="project"))
 blocked_by_ethics(Project, "", Area.JOBS, "job.submit")
 for _path in ("licence__agreement__project", "project"):  # the second where it came out of another project
-    blocked_by_ethics(LicensedAsset, _path, Area.RELEASES, "release.download")
+    blocked_by_ethics(LicensedAsset, _path, Area.RELEASES, "release.download", "release.try")
 register_hold("ethics", held_by_ethics(Area.RELEASES))
 register_kind(Kind("ethics", gettext_lazy("Something happens with an ethics application"), "shield-check", Mail.NOW))
 for _topic, _label, _decisions in (

@@ -82,6 +82,7 @@ from registry.datasets.api import DatasetVersionViewSet, DatasetViewSet
 from registry.releases.api import ReleaseViewSet
 from registry.uses.api import UseCodeViewSet, UsesViewSet
 from training.jobs.api import JobViewSet, SpecViewSet
+from training.playground.api import TrialViewSet
 
 router = SimpleRouter(use_regex_path=True)
 router.register("organisations", OrganisationViewSet, basename="organisation")
@@ -161,6 +162,7 @@ router.register("use-codes", UseCodeViewSet, basename="use-code")
 router.register("dataset-uses", UsesViewSet, basename="dataset-uses")
 router.register("specs", SpecViewSet, basename="spec")
 router.register("jobs", JobViewSet, basename="job")
+router.register("trials", TrialViewSet, basename="trial")
 router.register("models", ModelViewSet, basename="model")
 router.register("model-versions", ModelVersionViewSet, basename="model-version")
 register_transfer(router)

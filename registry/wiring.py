@@ -226,6 +226,7 @@ for _model, _path in ((Dataset, "project"), (DatasetVersion, "dataset__project")
     blocked_by_ethics(_model, _path, Area.DATA, "dataset.read", "dataset.train")
 for _model, _path in ((RegisteredModel, "project"), (ModelVersion, "model__project")):
     blocked_by_ethics(_model, _path, Area.RELEASES, "model.download")
+requires_project(ModelVersion, "model__project", "model.try", states=NOT_ENDED)
 
 register_requirement(
     Requirement(

@@ -1,5 +1,6 @@
 """Gathers the admin of every slice."""
 
 from training.jobs import admin as jobs
+from training.playground import admin as playground
 
-__all__ = ["jobs"]
+__all__ = ["jobs", "playground"]

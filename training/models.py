@@ -1,5 +1,6 @@
 """Gathers the tables of every slice for Django."""
 
 from training.jobs.models import Attempt, Job
+from training.playground.models import Trial
 
-__all__ = ["Attempt", "Job"]
+__all__ = ["Attempt", "Job", "Trial"]

@@ -2,6 +2,7 @@
 
 from collab.access.rules import SIGNED_IN, route, rule
 from training.jobs import views as jobs
+from training.playground import views as playground
 
 app_name = "training"
 urlpatterns = [
@@ -17,6 +18,12 @@ urlpatterns = [
     route("jobs/<uuid:pk>/log.txt", jobs.job_log_file, rule("job.view"), name="job_log_file"),
     route("jobs/<uuid:pk>/stop/", jobs.job_stop, rule("job.control", "POST"), name="job_stop"),
     route("jobs/<uuid:pk>/resume/", jobs.job_resume, rule("job.control", "GET", "POST"), name="job_resume"),
+    # the playground
+    route(
+        "models/<uuid:pk>/v<int:number>/try/", playground.model_try, rule("model.try", "GET", "POST"), name="model_try"
+    ),
+    route("licensed/<uuid:pk>/try/", playground.release_try, rule("release.try", "GET", "POST"), name="release_try"),
+    route("trials/<uuid:pk>/panel/", playground.trial_panel, rule("trial.view"), name="trial_panel"),
     # panels of other rooms' pages
     route("projects/<slug:slug>/jobs/", jobs.project_jobs, rule("job.view"), name="project_jobs"),
     route("datasets/<uuid:pk>/jobs/", jobs.dataset_jobs, rule("job.view"), name="dataset_jobs"),

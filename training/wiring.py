@@ -2,7 +2,9 @@
 
 from uuid import UUID
 
-from collab.access.policy import Scope, register_scope
+from django.utils.translation import gettext_lazy as _
+
+from collab.access.policy import Requirement, Scope, register_requirement, register_scope
 from collab.casefile.contents import attributes, register_case_table
 from collab.projects.facts import register_facts
 from collab.projects.guards import register_effect
@@ -16,6 +18,8 @@ from training.jobs.models import Attempt, Job
 from training.jobs.purposes import uses_changed
 from training.jobs.states import LIVE
 from training.jobs.telling import running_counts
+from training.playground.access import may_still_try, why_not
+from training.playground.models import Trial
 
 register_scope(Job, Scope(view="job.view", project="project"))
 register_scope(Attempt, Scope(view="job.view", project="job__project"))
@@ -34,6 +38,17 @@ register_case_table(
             .prefetch_related("terms__agreement")
             .order_by("queued_at", "pk")
         ),
+    )
+)
+register_scope(Trial, Scope(view="trial.view", project="version__model__project", person="asked_by"))
+register_requirement(
+    Requirement(
+        code="Trial.may_still_try",
+        words=frozenset({"trial.view"}),
+        model=Trial,
+        condition=may_still_try,
+        explain=why_not,
+        label=_("Right to try"),
     )
 )
 register_facts("running", running_counts)

@@ -104,6 +104,8 @@ WORDS = {
     "model.view": _("see registered models"),
     "model.register": _("register model versions and edit their cards"),
     "model.download": _("download model files"),
+    "model.try": _("try models in the playground"),
+    "trial.view": _("see what one asked a model, and its answer"),
     "tracking.read": _("read runs through the MLflow client"),
     "tracking.write": _("log runs through the MLflow client"),
     "tracking.manage": _("delete runs and move aliases through the MLflow client"),
@@ -144,6 +146,7 @@ WORDS = {
     "licence.exercise": _("exercise an option"),
     "release.view": _("see what is licensed to one's organisation"),
     "release.download": _("have the files that are licensed to one's organisation"),
+    "release.try": _("try the models that are licensed to one's organisation"),
     "royalty.view": _("see what is due, reported and paid under licences"),
     "royalty.manage": _("schedule payments, check reports, write invoices and match receipts"),
     "royalty.report": _("report sales as a licensee"),
@@ -208,7 +211,7 @@ PERSONAL_WORDS = frozenset(
     | {"placement.intern", "placement.guide", "placement.sign"}
     | {"placement.confirm", "placement.evaluate"}
     | {"course.take", "training.submit", "library.view"}
-    | {"licence.exercise", "release.view", "release.download"}
+    | {"licence.exercise", "release.view", "release.download", "release.try", "trial.view"}
     | {f"ethics.{what}" for what in ("chair", "decide", "deliberate", "review")}
     | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
 )
@@ -248,6 +251,7 @@ _RESEARCH = _SEE | {
     "job.control",
     "model.register",
     "model.download",
+    "model.try",
     "tracking.read",
     "tracking.write",
     "audit.view",
@@ -272,6 +276,7 @@ _INTERN = {
     "job.submit",
     "job.control",
     "model.view",
+    "model.try",
     "obligation.view",
     "request.ask",
 }

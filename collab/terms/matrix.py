@@ -64,6 +64,7 @@ GROUPS: list[tuple[Any, dict[str, Any]]] = [
             "model.view": pgettext_lazy("right", "see"),
             "model.register": pgettext_lazy("right", "register"),
             "model.download": pgettext_lazy("right", "download"),
+            "model.try": pgettext_lazy("right", "try"),
         },
     ),
 ]

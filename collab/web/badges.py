@@ -30,6 +30,7 @@ STATES: dict[str, Badge] = {
     "pausing": Badge(pgettext_lazy("state", "Pausing"), "warn", "hourglass-split", live=True),
     "paused": Badge(pgettext_lazy("state", "Paused"), "hold", "pause-circle"),
     "done": Badge(pgettext_lazy("state", "Done"), "ok", "check-circle"),
+    "answered": Badge(pgettext_lazy("state", "Answered"), "ok", "check-circle"),
     "failed": Badge(pgettext_lazy("state", "Failed"), "bad", "x-octagon"),
     "stopped": Badge(pgettext_lazy("state", "Stopped"), "quiet", "stop-circle"),
     "lost": Badge(pgettext_lazy("state", "Lost"), "bad", "plug"),

@@ -255,6 +255,17 @@ _GPUS = read("TANDEM_TRAINING_GPUS")
 TRAINING_GPUS = _GPUS if _GPUS >= 0 else len(list(Path("/dev").glob("nvidia[0-9]*")))
 LEASE_S = read("TANDEM_LEASE_S")
 
+# --- playground
+PLAYGROUND_TEXT_MAX_CHARS = read("TANDEM_PLAYGROUND_TEXT_MAX_CHARS")
+PLAYGROUND_IMAGE_MAX_BYTES = read("TANDEM_PLAYGROUND_IMAGE_MAX_BYTES")
+PLAYGROUND_PER_HOUR = read("TANDEM_PLAYGROUND_PER_HOUR")
+PLAYGROUND_AT_ONCE = read("TANDEM_PLAYGROUND_AT_ONCE")
+PLAYGROUND_SECONDS = read("TANDEM_PLAYGROUND_SECONDS")
+if not 1 <= PLAYGROUND_SECONDS <= 50:
+    raise SettingError("TANDEM_PLAYGROUND_SECONDS must be from 1 to 50: a task of the worker ends within a minute.")
+PLAYGROUND_MEMORY_BYTES = read("TANDEM_PLAYGROUND_MEMORY_BYTES")
+PLAYGROUND_KEEP_HOURS = read("TANDEM_PLAYGROUND_KEEP_HOURS")
+
 # --- inbox: reminders and mail
 REMIND_BEFORE_DAYS = read("TANDEM_REMIND_BEFORE_DAYS")
 REMIND_REPEAT_DAYS = read("TANDEM_REMIND_REPEAT_DAYS")
@@ -308,6 +319,8 @@ SPECTACULAR_SETTINGS = {
         "AccessCondition": "collab.agreements.ip.AccessCondition",
         "AccessRight": "collab.agreements.ip.AccessRight",
         "JobState": "training.jobs.states.JobState",
+        "TrialState": "training.playground.states.TrialState",
+        "TrialInputKind": "training.playground.states.InputKind",
         "ApprovalState": "collab.projects.states.ApprovalState",
         "ReviewState": "collab.projects.states.ReviewState",
         "ReviewStepState": "collab.projects.states.StepState",

@@ -82,7 +82,7 @@ def version_page(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
     version = _version(request, "model.view", pk, number)
     model = version.model
     metrics = {metric.name: metric.value for metric in version.metrics.all()}
-    may = allowed(request.user, version, "model.register", "model.download", "job.view", "tracking.read")
+    may = allowed(request.user, version, "model.register", "model.download", "model.try", "job.view", "tracking.read")
     context = {
         "version": version,
         "model": model,

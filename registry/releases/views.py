@@ -8,7 +8,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from collab.access.policy import decide, get_or_404
+from collab.access.policy import allowed, decide, get_or_404
 from collab.transfer.licences.models import Licence, LicensedAsset
 from collab.transfer.licences.places import FieldOfUse, Territory
 from collab.web.downloads import resumable
@@ -43,6 +43,7 @@ def release(request: HttpRequest, pk: UUID) -> HttpResponse:
         "licence": licence,
         "subject": subject,
         "files": files_of(subject),
+        "may_try": "release.try" in allowed(request.user, asset, "release.try"),
         "reading": decide(request.user, "release.download", asset),
         "fields": FieldOfUse.objects.filter(pk__in=licence.fields_of_use.values("pk")),
         "territories": Territory.objects.filter(pk__in=licence.territories.values("pk")),

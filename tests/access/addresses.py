@@ -91,6 +91,7 @@ from registry.catalog.models import ModelVersion, RegisteredModel
 from registry.datasets.models import Dataset, DatasetVersion
 from tests.access.scene import Side, link_of
 from training.jobs.models import Job
+from training.playground.models import Trial
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -274,6 +275,7 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"models/<uuid:pk>/", lambda s, n: (s.object(RegisteredModel), (s.object(RegisteredModel).pk,))),
     (r"people/<uuid:pk>/access/", lambda s, n: (s.object(Project), (s.joint.engineer.pk,))),
     (r"people/<uuid:pk>/", lambda s, n: (s.object(User), (s.object(User).pk,))),
+    (r"trials/<uuid:pk>/", lambda s, n: _row(s, Trial)),
     (r"jobs/<uuid:pk>/", lambda s, n: (_job(s, n), (_job(s, n).pk,))),
     (
         r"review-steps/<uuid:pk>/conflicts/<uuid:conflict>/",
@@ -1131,6 +1133,12 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:dataset-uses-match POST": lambda s: Sent({"commercial": False}),
     "api:job-list POST": lambda s: Sent(
         {"project": s.joint.project.slug, "name": f"New {s.canary}", "spec": s.spec}, about=s.joint.project
+    ),
+    "api:trial-list POST": lambda s: Sent(
+        {"version": str(s.object(ModelVersion).pk), "text": f"Say {s.canary}"}, about=s.object(ModelVersion)
+    ),
+    "api:trial-licensed POST": lambda s: Sent(
+        {"release": str(s.object(LicensedAsset).pk), "text": f"Say {s.canary}"}, about=s.object(LicensedAsset)
     ),
     "api:job-stop POST": _NOTHING,
     "api:job-kill POST": _NOTHING,

@@ -44,6 +44,7 @@ from collab.transfer.models import (
 )
 from tests.access.books import is_of_books, words_on
 from tests.access.scene import Scene, Side
+from training.playground.models import Trial
 
 _OF_INTERNSHIPS = {word for word in WORDS if word.split(".")[0] in {"programme", "posting", "application", "placement"}}
 
@@ -89,6 +90,8 @@ class Persona:
             held = {"person.view"} if shares else set()
         elif isinstance(obj, Request):
             held = self._words_on_a_request(obj, side)
+        elif isinstance(obj, Trial):
+            held = {"trial.view"} if self._is(obj.asked_by_id) else set()
         elif isinstance(obj, Notification):
             held = {"notification.view", "notification.manage"} if self._is(obj.person_id) else set()
         elif isinstance(obj, Delegation):
@@ -152,7 +155,7 @@ class Persona:
         """The licensor's office leads it; the licensee's people have what is licensed."""
         theirs = [role for org, role in self.posts if org == licence.licensee_id]
         if isinstance(obj, LicensedAsset):
-            return {"release.view", "release.download"} if theirs else set()
+            return {"release.view", "release.download", "release.try"} if theirs else set()
         held = {word for org, role in self.posts if org == licence.licensor_id for word in ROLE_WORDS[role]}
         if isinstance(obj, LicensedThing):
             return held

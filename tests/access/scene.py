@@ -138,6 +138,7 @@ from collab.internships.models import (
     StudentSignature,
 )
 from collab.internships.placements.approving import ask_host
+from collab.kernel.blobs import blob_path
 from collab.projects.models import (
     Attestation,
     Budget,
@@ -220,6 +221,7 @@ from training.engine.contract import EVENTS_FILE, LOG_FILE
 from training.jobs.models import Attempt, Job
 from training.jobs.services import submit_job, suggest
 from training.jobs.states import JobState
+from training.playground.models import Trial
 
 AURORA, BOREALIS = "quokka7391", "narwhal4826"  # words that nothing else contains
 
@@ -661,6 +663,9 @@ def _jobs(here: Side) -> None:
         job_id=job.pk,
         by=made.researcher,
     )
+    weights = blob_path("0" * 64)  # kept, so that the model can be tried and taken
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    weights.write_bytes(b"...")
     Job.objects.filter(pk=job.pk).update(
         state=JobState.DONE,
         finished_at=now,
@@ -680,6 +685,16 @@ def _jobs(here: Side) -> None:
         RegisteredModel: version.model,
         ModelVersion: version,
         ModelMetric: version.metrics.first(),
+        Trial: Trial.objects.create(
+            version=version,
+            asked_by=made.researcher,
+            kind="text",
+            text=f"Question {canary}",
+            state="answered",
+            answer={"text": f"Answer {canary}"},
+            started_at=now,
+            ended_at=now,
+        ),
     }
     for kept in here.jobs.values():
         folder = Path(settings.RUN_DIR) / str(kept.pk)

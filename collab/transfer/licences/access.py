@@ -21,7 +21,7 @@ from collab.accounts.models import Membership, User
 from collab.agreements.models import AgreementKind, AgreementVersion
 from collab.agreements.states import STANDING, VersionState
 from collab.transfer.licences.models import Licence, LicensedAsset, in_force_q
-from collab.transfer.licences.states import LicenceState
+from collab.transfer.licences.states import AssetKind, LicenceState
 
 _LAID = (VersionState.INTERNAL_REVIEW.value, VersionState.AGREED.value)
 
@@ -60,11 +60,12 @@ def release_grants(user: User, word: str, at: datetime) -> Q:
 
     An option reserves and opens nothing: whoever is to try a version is given a licence for that.
     """
-    if word not in {"release.view", "release.download"}:
+    if word not in {"release.view", "release.download", "release.try"}:
         return NEVER
     people = Q(_acts_for(user, at, "licence__licensee"))
-    if word == "release.download":
-        return people & Q(licence__agreement__kind=AgreementKind.LICENCE) & in_force_q("licence__", at)
+    if word != "release.view":
+        opened = people & Q(licence__agreement__kind=AgreementKind.LICENCE) & in_force_q("licence__", at)
+        return opened & Q(kind=AssetKind.MODEL_VERSION) if word == "release.try" else opened
     signed = AgreementVersion.objects.filter(agreement=OuterRef("licence__agreement"), executed_at__isnull=False)
     return people & Q(Exists(signed))
 
@@ -72,7 +73,10 @@ def release_grants(user: User, word: str, at: datetime) -> Q:
 def why_closed(user: User, word: str, asset: LicensedAsset, at: datetime) -> Missing:
     """What keeps a person of the licensee from a licensed asset."""
     licence = Licence.objects.with_state(at).select_related("agreement").get(pk=asset.licence_id)
-    code, sentence = _closed(licence, at)
+    if word == "release.try" and asset.kind != AssetKind.MODEL_VERSION:
+        code, sentence = "nothing_to_try", _("Only models can be tried, and this is none.")
+    else:
+        code, sentence = _closed(licence, at)
     return Missing(code, sentence, reverse("registry:release", args=[asset.pk]))
 
 

@@ -139,7 +139,8 @@ class LicenceSerializer(LicenceRow):
             *LicenceRow.Meta.fields, "co_licensors", "option", "assets", "field_note", "commercial", "sublicensing",
             "academic_use", "issue_fee", "issue_fee_days", "annual_minimum", "minimum_creditable", "minimum_from",
             "royalty_basis", "tiers_by", "tiers", "royalty_cap", "cap_by", "sublicence_percent", "equity_percent",
-            "equity_note", "costs", "late_interest_percent", "milestones", "diligence", "report_frequency",
+            "equity_note", "costs", "costs_of", "costs_percent", "costs_cap", "costs_days",
+            "late_interest_percent", "milestones", "diligence", "report_frequency",
             "report_days", "audit_right", "audit_notice_days", "convertible", "negotiation_days", "exercised_on",
             "converted_on", "breaches", "agreement_version", "terms",
         ]  # fmt: skip

@@ -40,15 +40,16 @@ from collab.transfer.licences.models import (
 from collab.transfer.licences.obstacles import Obstacle, obstacles_of
 from collab.transfer.licences.places import FieldOfUse, Territory
 from collab.transfer.licences.states import SHUTTING
-from collab.transfer.licences.terms import read_terms, say_terms
+from collab.transfer.licences.terms import read_terms, say_terms, whole_terms
 
 _PLAIN = (
     "exclusivity", "field_note", "commercial", "sublicensing", "academic_use", "currency", "issue_fee_days",
-    "minimum_creditable", "royalty_basis", "tiers_by", "cap_by", "equity_note", "costs", "report_frequency",
-    "report_days", "audit_right", "audit_notice_days", "convertible", "negotiation_days",
+    "minimum_creditable", "royalty_basis", "tiers_by", "cap_by", "equity_note", "costs", "costs_of", "costs_days",
+    "report_frequency", "report_days", "audit_right", "audit_notice_days", "convertible", "negotiation_days",
 )  # fmt: skip
 _NUMBERS = (
     "issue_fee", "annual_minimum", "royalty_cap", "sublicence_percent", "equity_percent", "late_interest_percent",
+    "costs_percent", "costs_cap",
 )  # fmt: skip
 
 
@@ -310,7 +311,7 @@ def _require_theirs(terms: dict[str, Any]) -> list[Licensable]:
 # --- tables that follow the terms
 def follow(licence: Licence, version: AgreementVersion) -> None:
     """Let the rows of the licence say what the version says."""
-    terms = version.particulars
+    terms = whole_terms(version.particulars)
     for name in _PLAIN:
         setattr(licence, name, terms[name])
     for name in _NUMBERS:

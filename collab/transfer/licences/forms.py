@@ -24,6 +24,7 @@ from collab.transfer.licences.places import FieldOfUse, Territory
 from collab.transfer.licences.states import (
     STATE_WORDS,
     Costs,
+    CostsOf,
     Exclusivity,
     Frequency,
     LicenceState,
@@ -93,6 +94,10 @@ class TermsForm(OnceForm):
     sublicence_percent = _money(_("Share of sublicence income, per cent"))
     equity_percent = _money(_("Equity, per cent"))
     costs = forms.ChoiceField(label=_("Costs of protection that the licensee repays"), choices=Costs.choices)
+    costs_of = forms.ChoiceField(label=_("Costs are those"), choices=CostsOf.choices, required=False)
+    costs_percent = _money(_("Part of the costs that is repaid, per cent"), help_text=_("Empty: all of it."))
+    costs_cap = _money(_("Costs repaid at most"))
+    costs_days = forms.IntegerField(label=_("Days to repay a cost"), initial=30, min_value=0, required=False)
     late_interest_percent = _money(_("Late interest, per cent a year"))
     milestones = _lines(
         _("Milestone payments"),

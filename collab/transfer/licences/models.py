@@ -27,6 +27,7 @@ from collab.transfer.licences.states import (
     SHUTTING,
     AssetKind,
     Costs,
+    CostsOf,
     Exclusivity,
     Frequency,
     LicenceState,
@@ -177,6 +178,10 @@ class Licence(Record):
     costs = models.CharField(
         _("costs of protection that the licensee repays"), max_length=20, choices=Costs.choices, default=Costs.NONE
     )
+    costs_of = models.CharField(_("costs are those"), max_length=20, choices=CostsOf.choices, default=CostsOf.CASES)
+    costs_percent = _percent(_("part of the costs that is repaid, per cent"))  # empty: all of it
+    costs_cap = _money(_("costs repaid at most"))
+    costs_days = models.PositiveSmallIntegerField(_("days to repay a cost"), default=30)
     late_interest_percent = _percent(_("late interest, per cent a year"))
     # --- duties
     report_frequency = models.CharField(_("reports"), max_length=20, choices=Frequency.choices, default=Frequency.NONE)
@@ -220,11 +225,13 @@ class Licence(Record):
                 condition=Q(ends_on=None) | Q(ends_on__gt=F("starts_on")), name="licence_ends_after_its_start"
             ),
             models.CheckConstraint(
-                condition=_within(MONEY_MAX, "issue_fee", "annual_minimum", "royalty_cap"),
+                condition=_within(MONEY_MAX, "issue_fee", "annual_minimum", "royalty_cap", "costs_cap"),
                 name="licence_money_is_sound",
             ),
             models.CheckConstraint(
-                condition=_within(100, "sublicence_percent", "equity_percent", "late_interest_percent"),
+                condition=_within(
+                    100, "sublicence_percent", "equity_percent", "late_interest_percent", "costs_percent"
+                ),
                 name="licence_percentages_are_sound",
             ),
             models.CheckConstraint(

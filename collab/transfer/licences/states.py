@@ -82,6 +82,13 @@ class Costs(models.TextChoices):
     ALL = "all", _("all of them")
 
 
+class CostsOf(models.TextChoices):
+    """Whose costs of protection a licensee repays."""
+
+    CASES = "cases", _("of every right of the licensed cases")
+    ASSETS = "assets", _("of the licensed rights alone")
+
+
 class AssetKind(models.TextChoices):
     MODEL_VERSION = "model_version", _("Model version")
     DATASET_VERSION = "dataset_version", _("Dataset version")

@@ -23,6 +23,7 @@ from collab.transfer.licences.places import FieldOfUse, Place, Territory
 from collab.transfer.licences.states import (
     AssetKind,
     Costs,
+    CostsOf,
     Exclusivity,
     Frequency,
     RoyaltyBasis,
@@ -58,6 +59,10 @@ _DEFAULTS: dict[str, Any] = {
     "equity_percent": None,
     "equity_note": "",
     "costs": Costs.NONE.value,
+    "costs_of": CostsOf.CASES.value,
+    "costs_percent": None,
+    "costs_cap": None,
+    "costs_days": 30,
     "late_interest_percent": None,
     "milestones": [],
     "diligence": [],
@@ -69,8 +74,8 @@ _DEFAULTS: dict[str, Any] = {
     "negotiation_days": None,
 }
 TERMS = tuple(_DEFAULTS)
-_MONEY = ("issue_fee", "annual_minimum", "royalty_cap")
-_PERCENT = ("sublicence_percent", "equity_percent", "late_interest_percent")
+_MONEY = ("issue_fee", "annual_minimum", "royalty_cap", "costs_cap")
+_PERCENT = ("sublicence_percent", "equity_percent", "late_interest_percent", "costs_percent")
 _CHOICES: dict[str, Any] = {
     "exclusivity": Exclusivity,
     "sublicensing": Sublicensing,
@@ -78,10 +83,22 @@ _CHOICES: dict[str, Any] = {
     "tiers_by": Span,
     "cap_by": Span,
     "costs": Costs,
+    "costs_of": CostsOf,
     "report_frequency": Frequency,
 }
-_DAYS = {"issue_fee_days": 3650, "report_days": 365, "audit_notice_days": 365, "negotiation_days": 3650}
+_DAYS = {
+    "issue_fee_days": 3650,
+    "costs_days": 3650,
+    "report_days": 365,
+    "audit_notice_days": 365,
+    "negotiation_days": 3650,
+}
 _ROWS_MAX = 60
+
+
+def whole_terms(terms: Mapping[str, Any]) -> dict[str, Any]:
+    """What a version says, and for terms that were not known when it was written what holds without them."""
+    return {**_DEFAULTS, **terms}
 
 
 def read_terms(given: Mapping[str, Any] | None, *, starts_on: date, ends_on: date | None) -> dict[str, Any]:
@@ -250,7 +267,7 @@ class _Reader:
     def _money(self, made: dict[str, Any]) -> None:
         milestones = made["milestones"]
         takes_money = any(made[name] not in (None, "") for name in _MONEY) or milestones
-        takes_money = takes_money or made["royalty_basis"] != RoyaltyBasis.NONE
+        takes_money = takes_money or made["royalty_basis"] != RoyaltyBasis.NONE or made["costs"] != Costs.NONE
         currency = None
         if takes_money or made["currency"]:
             currency = self._try("currency", lambda: known_currency(made["currency"], field="currency"))
@@ -328,6 +345,7 @@ def _plain(number: Decimal) -> str:
 # --- in words
 def say_terms(terms: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The terms as lines to read; what says nothing is left out."""
+    terms = whole_terms(terms)
     keys = [*terms["licensors"], terms["licensee"]]
     names = {str(row.pk): str(row) for row in Organisation.objects.filter(pk__in=keys)}
     yield _("Licensor"), _(", ").join(names.get(key, key) for key in terms["licensors"])
@@ -375,6 +393,8 @@ def _say_money(terms: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield _label("equity_note"), terms["equity_note"]
     if terms["costs"] != Costs.NONE:
         yield _label("costs"), str(Costs(terms["costs"]).label)
+        yield _label("costs_of"), str(CostsOf(terms["costs_of"]).label)
+        yield _label("costs_days"), str(terms["costs_days"])
     for row in terms["milestones"]:
         day = f", {date_format(date.fromisoformat(row['due_on']))}" if row["due_on"] else ""
         yield f"{_('Milestone payment')}: {row['title']}", f"{row['amount']} {currency}{day}"

@@ -41,6 +41,7 @@ from collab.transfer.royalties.models import (
 from collab.transfer.royalties.money import convert, from_minor
 from collab.transfer.royalties.policies import Account
 from collab.transfer.royalties.rates import policy_of, rate_on
+from collab.transfer.royalties.reimbursing import RULE as REIMBURSED
 from collab.transfer.royalties.states import DISTRIBUTION_MOVES, DistributionState
 
 DISTRIBUTION = "distribution"
@@ -330,20 +331,22 @@ def _book(row: Distribution) -> None:
 
 
 def _repay(row: Distribution, found: Preview) -> None:
-    """The costs of each case are repaid with the oldest first."""
+    """What licensees repaid goes to its costs; of what the policy takes for a case, the oldest first."""
     by_case: dict[UUID, int] = defaultdict(int)
     for piece in found.pieces:
-        if piece.part.account == Account.COSTS:
+        if piece.part.account == Account.COSTS and piece.part.rule != REIMBURSED:
             by_case[piece.case] += piece.part.amount
-    for case, amount in by_case.items():
-        for cost in found.costs[case]:
-            part = min(amount, cost.booked)
+    for case, costs in found.costs.items():
+        amount = by_case[case]
+        for cost in costs:
+            by_policy = min(amount, cost.booked - cost.reimbursed)
+            part = by_policy + cost.reimbursed
             if part <= 0:
                 continue
             own = _in_its_currency(row, cost, part)
             repay_cost(cost=cost.row, amount=own)
             CostRepayment.objects.create(distribution=row, cost=cost.row, booked=part, amount=own)
-            amount -= part
+            amount -= by_policy
 
 
 def _in_its_currency(row: Distribution, cost: Cost, part: int) -> Decimal:

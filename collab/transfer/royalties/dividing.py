@@ -41,6 +41,8 @@ from collab.transfer.royalties.policies import (
     split_receipt,
 )
 from collab.transfer.royalties.rates import rate_on, version_on
+from collab.transfer.royalties.reimbursing import RULE as REIMBURSED
+from collab.transfer.royalties.reimbursing import repaid_by
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Cost:
 
     row: ProtectionCost
     booked: int
+    reimbursed: int = 0  # of this, by the licensee
 
 
 @dataclass
@@ -189,14 +192,16 @@ class _Ground:
         self.shared = dict(of_cases.annotate(all=Sum("amount")).order_by())
         self.open: dict[UUID, int] = defaultdict(int)
         self.faults: dict[UUID, str] = {}
+        self.reimbursed = repaid_by(rows)
         self._load_costs(organisation, cases)
 
     def _load_costs(self, organisation: Organisation, cases: set[UUID]) -> None:
         rates: dict[tuple[str, date], Decimal] = {}
         rows = ProtectionCost.objects.unrepaid().filter(protection__family__case__organisation=organisation)
+        repaid = {one.cost for parts in self.reimbursed.values() for one in parts}
         for cost in rows.select_related("protection__family"):
             case = cost.protection.family.case_id
-            if case not in cases or cost.paid_on is None:
+            if (case not in cases and cost.pk not in repaid) or cost.paid_on is None:
                 continue
             try:
                 minor = to_minor(cost.left, cost.currency, field="costs")
@@ -214,7 +219,38 @@ class _Ground:
     def split(self, row: Receipt, version: PolicyVersion) -> list[Piece]:
         """The parts of one receipt; what it leaves of each case is what the next one finds."""
         weights = {case: percent for case, percent in self.weights[row.licence_id].items() if case and percent}
-        sums = dict(zip(weights, allocate(to_give(row), list(weights.values())), strict=True))
+        repaid = self._reimbursed(row)
+        left = to_give(row) - sum(amount for _cost, amount in repaid)
+        for cost, amount in repaid:
+            self.open[cost.row.protection.family.case_id] -= amount
+        try:
+            pieces = self._by_policy(row, version, weights, left)
+        except InvalidError:
+            for cost, amount in repaid:
+                self.open[cost.row.protection.family.case_id] += amount
+            raise
+        for cost, amount in repaid:
+            cost.reimbursed += amount
+        told = [
+            Piece(row, Part(Account.COSTS, amount, REIMBURSED, cost.row.pk), cost.row.protection.family.case_id)
+            for cost, amount in repaid
+        ]
+        return told + pieces
+
+    def _reimbursed(self, row: Receipt) -> list[tuple[Cost, int]]:
+        """What of the receipt repays which cost: no more than is left of it, and of the receipt."""
+        known = {cost.row.pk: cost for costs in self.made.costs.values() for cost in costs}
+        left, found = to_give(row), []
+        for one in self.reimbursed.get(row.pk, []):
+            cost = known.get(one.cost)
+            amount = min(left, one.amount, cost.booked - cost.reimbursed) if cost else 0
+            if cost and amount > 0:
+                found.append((cost, amount))
+                left -= amount
+        return found
+
+    def _by_policy(self, row: Receipt, version: PolicyVersion, weights: dict[UUID, Decimal], left: int) -> list[Piece]:
+        sums = dict(zip(weights, allocate(left, list(weights.values())), strict=True))
         splits = {case: self._of_case(row, version, case, amount) for case, amount in sums.items() if amount}
         for case, split in splits.items():  # only once none of them was refused
             self.open[case] -= split.of(Account.COSTS)

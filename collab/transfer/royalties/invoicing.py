@@ -24,6 +24,7 @@ from collab.transfer.licences.models import Licence, MilestonePayment
 from collab.transfer.royalties.acts import next_number, note, require_version, said
 from collab.transfer.royalties.computing import late_interest
 from collab.transfer.royalties.models import Invoice, InvoiceLine, RoyaltyReport, ScheduledPayment
+from collab.transfer.royalties.reimbursing import require_unmixed
 from collab.transfer.royalties.scheduling import MILESTONE, mark_invoiced, reopen_payment
 from collab.transfer.royalties.states import InvoiceState, ReportState
 from collab.transfer.royalties.terms import interest_rates
@@ -73,6 +74,7 @@ def invoice_payments(*, payments: Sequence[ScheduledPayment], by: User, due_on: 
     if len({row.licence_id for row in locked}) != 1:
         raise InvalidError(_("An invoice is about one licence."), field="payments")
     today = timezone.localdate()
+    require_unmixed(locked)
     for row in locked:
         mark_invoiced(row)
         if row.source.startswith(MILESTONE):  # one added by hand follows from no term

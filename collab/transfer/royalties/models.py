@@ -105,6 +105,14 @@ class ScheduledPayment(Titled):
     licence = models.ForeignKey("collab.Licence", models.PROTECT, related_name="payments", verbose_name=_("licence"))
     kind = models.CharField(_("kind"), max_length=20, choices=PaymentKind.choices)
     source = models.CharField(_("follows from"), max_length=60)  # the same term is scheduled once
+    cost = models.ForeignKey(
+        "collab.ProtectionCost",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="reimbursements",
+        verbose_name=_("repays the cost"),
+    )
     due_on = models.DateField(_("due on"))
     amount = _money(_("amount"))
     currency = _currency()

@@ -13,6 +13,7 @@ from collab.transfer.royalties.acts import said
 from collab.transfer.royalties.computing import Basis
 from collab.transfer.royalties.models import ACCOUNT_WORDS
 from collab.transfer.royalties.policies import Account, Deduction, InventorSplit, Policy, percent_text
+from collab.transfer.royalties.reimbursing import RULE as REIMBURSED
 
 EXAMPLE_WORDS = {
     "northwestern": gettext_lazy("15 % of gross to the office, then costs, then shares (as Northwestern)"),
@@ -102,6 +103,8 @@ def _say_one(rule: str) -> str:
     if kind == "tier":
         number, _colon, share = rest.partition(":")
         return _("tier %(n)s: %(share)s %%") % {"n": number, "share": share}
+    if kind == REIMBURSED:
+        return _("repaid by the licensee")
     return _("costs repaid") if kind == "costs" else rule
 
 

@@ -21,9 +21,12 @@ from collab.kernel.errors import ConflictError, InvalidError
 from collab.transfer.licences.ending import expire_licences
 from collab.transfer.licences.models import Licence, MilestonePayment
 from collab.transfer.licences.states import BINDING, Frequency, LicenceState
+from collab.transfer.protection.models import CostKind, ProtectionCost
 from collab.transfer.royalties.acts import note, require_version, said
 from collab.transfer.royalties.models import RoyaltyReport, ScheduledPayment
-from collab.transfer.royalties.money import to_minor
+from collab.transfer.royalties.money import from_minor, to_minor
+from collab.transfer.royalties.reimbursing import SOURCE as REIMBURSED
+from collab.transfer.royalties.reimbursing import owed_costs
 from collab.transfer.royalties.states import PAYMENT_MOVES, PaymentKind, PaymentState, ReportState
 from collab.transfer.royalties.terms import period_of
 
@@ -169,7 +172,7 @@ def _payments(licence: Licence, day: date) -> int:
     changed = 0
     for source, row in wanted.items():
         old = known.get(source)
-        if old is None and (not over or row.kind == PaymentKind.MINIMUM):
+        if old is None and (not over or row.kind == PaymentKind.MINIMUM or row.cost_id is not None):
             row.save()
             enter_payment(row)
             changed += 1
@@ -190,7 +193,13 @@ def _wanted(licence: Licence, day: date) -> list[ScheduledPayment]:
     wanted: list[ScheduledPayment] = []
 
     def add(
-        source: str, kind: str, amount: Decimal | None, due_on: date | None, english: Any, chinese: str = ""
+        source: str,
+        kind: str,
+        amount: Decimal | None,
+        due_on: date | None,
+        english: Any,
+        chinese: str = "",
+        cost: ProtectionCost | None = None,
     ) -> None:
         if not amount or due_on is None:
             return
@@ -205,9 +214,19 @@ def _wanted(licence: Licence, day: date) -> list[ScheduledPayment]:
                 due_on=due_on,
                 amount=to_minor(amount, licence.currency, field="amount"),
                 currency=licence.currency,
+                cost=cost,
             )
         )
 
+    for owed in owed_costs(licence):
+        title = format_lazy(
+            gettext_lazy("{what} for {right}, paid on {day}"),
+            what=CostKind(owed.cost.kind).label,
+            right=str(owed.cost.protection),
+            day=owed.cost.paid_on,
+        )
+        sum_owed = from_minor(owed.amount, licence.currency)
+        add(f"{REIMBURSED}{owed.cost.pk}", PaymentKind.COSTS, sum_owed, owed.due_on, title, cost=owed.cost)
     issued = licence.starts_on + timedelta(days=licence.issue_fee_days)
     add("issue_fee", PaymentKind.ISSUE_FEE, licence.issue_fee, issued, gettext_lazy("Issue fee"))
     for row in licence.milestones.all():
@@ -251,7 +270,7 @@ def _is_dropped(row: ScheduledPayment, is_wanted: bool, licence: Licence, day: d
         return not is_wanted and int(row.source.removeprefix("minimum:")) >= day.year
     if not is_wanted and not row.source.startswith("added:"):
         return True
-    if not is_over(licence, day):
+    if not is_over(licence, day) or row.cost_id is not None:  # what was spent while it lasted stays owed
         return False
     last = min(day, licence.ends_on - timedelta(days=1)) if licence.ends_on else day
     reached = {f"{MILESTONE}{one.pk}" for one in licence.milestones.all() if one.met_on is not None}

@@ -15,17 +15,19 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from collab.kernel.errors import DomainError
-from collab.transfer.licences.models import LicensedAsset, LicensedThing
+from collab.transfer.licences.models import Licence, LicensedAsset, LicensedThing
 from collab.transfer.protection.models import Family, Protection, ProtectionCost
-from collab.transfer.royalties.models import Distribution, Invoice, Receipt, ThirdPartyShare
+from collab.transfer.royalties.models import Distribution, Invoice, Receipt, ScheduledPayment, ThirdPartyShare
 from collab.transfer.royalties.policies import EXAMPLES
 from collab.transfer.royalties.services import (
     add_third_party,
     decide_distribution,
+    invoice_payments,
     match_receipt,
     propose_distribution,
     propose_reversal,
     reverse_receipt,
+    schedule,
     set_policy,
     unmatch_receipt,
     withdraw_distribution,
@@ -37,7 +39,7 @@ pytestmark = pytest.mark.django_db
 STEPS = int(os.environ.get("WALK_STEPS", "40"))
 ACTS = (
     *("ask", "receive", "receive", "propose", "propose", "approve", "approve", "reject", "reverse", "back", "undo"),
-    *("match", "owe", "spend", "withdraw", "divide_anew"),
+    *("match", "owe", "spend", "withdraw", "divide_anew", "repay", "repay"),
 )
 
 
@@ -121,6 +123,12 @@ class Walk:
             incurred_on=FIRST, paid_on=FIRST, entered_by=self.books.officer,
         )  # fmt: skip
 
+    def repay(self) -> None:
+        """Costs that the licensee repays are asked for, each on an invoice of its own."""
+        schedule(licence=self.books.licence)
+        rows = ScheduledPayment.objects.filter(cost__isnull=False, state="planned")
+        invoice_payments(payments=[self.one(rows)], by=self.books.officer)
+
     def divide_anew(self) -> None:
         last = self.books.organisation.royalty_policy.versions.first()
         content = EXAMPLES[self.chance.choice(list(EXAMPLES))]
@@ -150,8 +158,9 @@ def _share_with_a_second_case(books: Books) -> None:
 )  # fmt: skip
 def test_whatever_is_tried_every_cent_is_somewhere(books, seed):
     _share_with_a_second_case(books)
+    Licence.objects.filter(pk=books.licence.pk).update(costs="all", costs_percent=Decimal("66.6667"))
     walk = Walk(books, Random(seed))
-    for act in ("divide_anew", "ask", "receive", "propose", "approve", "reverse", "approve"):
+    for act in ("divide_anew", "spend", "repay", "ask", "receive", "propose", "approve", "reverse", "approve"):
         getattr(walk, act)()
         reconcile()
     for _number in range(STEPS):

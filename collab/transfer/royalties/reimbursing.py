@@ -1,0 +1,156 @@
+"""Costs of protection that a licensee repays: which of them, how much of each, and what of a receipt repays them.
+
+They are asked for on invoices of their own. So what pays such an invoice repays exactly these costs, before the policy
+divides what is left of a receipt.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from uuid import UUID
+
+from django.db.models import Sum
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from collab.kernel.errors import InvalidError
+from collab.transfer.licences.models import Licence
+from collab.transfer.licences.states import AssetKind, Costs, CostsOf
+from collab.transfer.protection.models import ProtectionCost
+from collab.transfer.royalties.allocating import weights_of
+from collab.transfer.royalties.models import InvoiceLine, LedgerEntry, Receipt, ReceiptMatch, ScheduledPayment
+from collab.transfer.royalties.money import convert, half_up, to_minor
+from collab.transfer.royalties.policies import Account
+from collab.transfer.royalties.rates import rate_on
+from collab.transfer.royalties.states import PaymentState
+
+SOURCE = "cost:"  # how the source of a payment begins that repays a cost
+RULE = "reimbursed"
+
+
+@dataclass(frozen=True)
+class Owed:
+    """A part of a cost that the terms make the licensee repay, in the currency of the licence."""
+
+    cost: ProtectionCost
+    amount: int
+    due_on: date
+
+
+def owed_costs(licence: Licence) -> Iterator[Owed]:
+    """Each cost that was paid and falls under the terms, the oldest first, up to the most that they name.
+
+    A cost in another currency waits until the rate of its day is entered.
+    """
+    signed = licence.agreement.versions.filter(executed_at__isnull=False).order_by("executed_at").first()
+    if licence.costs == Costs.NONE or signed is None or signed.executed_at is None:
+        return
+    signed_on = timezone.localdate(signed.executed_at)
+    percent = Fraction(licence.costs_percent if licence.costs_percent is not None else Decimal(100)) / 100
+    settled = ScheduledPayment.objects.filter(licence=licence, cost__isnull=False, state=PaymentState.INVOICED)
+    asked = dict(settled.values_list("cost", "amount"))
+    left = None if licence.costs_cap is None else to_minor(licence.costs_cap, licence.currency, field="costs_cap")
+    left = None if left is None else max(0, left - sum(asked.values()))
+    for cost in _costs_under(licence, signed_on):
+        try:
+            whole = _in_currency(licence, cost)
+        except InvalidError:
+            continue
+        amount = asked.get(cost.pk)
+        if amount is None:
+            amount = half_up(whole * percent) if left is None else min(left, half_up(whole * percent))
+            left = None if left is None else left - amount
+        if amount and cost.paid_on is not None:
+            yield Owed(cost, amount, max(cost.paid_on, signed_on) + timedelta(days=licence.costs_days))
+
+
+def _costs_under(licence: Licence, signed_on: date) -> Iterable[ProtectionCost]:
+    rows = ProtectionCost.objects.paid().filter(protection__family__case__organisation=licence.licensor_id)
+    if licence.costs_of == CostsOf.ASSETS:
+        rights = licence.assets.filter(kind=AssetKind.PROTECTION).values_list("subject_id", flat=True)
+        rows = rows.filter(protection__in=[UUID(key) for key in rights])
+    else:
+        cases = weights_of(licence.licensor, {licence.pk: licence})[licence.pk]
+        rows = rows.filter(protection__family__case__in=[case for case in cases if case])
+    if licence.costs == Costs.PAST:
+        rows = rows.filter(paid_on__lte=signed_on)
+    elif licence.costs == Costs.FUTURE:
+        rows = rows.filter(paid_on__gt=signed_on)
+    if licence.ends_on is not None:
+        rows = rows.filter(paid_on__lt=licence.ends_on)
+    return rows.select_related("protection__family").order_by("paid_on", "created_at", "pk")
+
+
+def _in_currency(licence: Licence, cost: ProtectionCost) -> int:
+    minor = to_minor(cost.amount, cost.currency, field="costs")
+    if cost.currency == licence.currency or cost.paid_on is None:
+        return minor
+    rate = rate_on(licence.licensor, cost.currency, licence.currency, cost.paid_on)
+    return convert(minor, cost.currency, licence.currency, rate)
+
+
+def require_unmixed(payments: Sequence[ScheduledPayment]) -> None:
+    """Raises InvalidError when costs to repay are asked for together with something else."""
+    if len({payment.cost_id is None for payment in payments}) > 1:
+        text = _("Costs to repay are asked for on an invoice of their own: what pays it repays exactly these costs.")
+        raise InvalidError(text, field="payments")
+
+
+# --- what of receipts repays costs
+@dataclass(frozen=True)
+class Repaid:
+    """So much of a receipt, in the books, is there to repay this cost."""
+
+    cost: UUID
+    amount: int
+
+
+def repaid_by(receipts: Sequence[Receipt]) -> dict[UUID, list[Repaid]]:
+    """For each receipt what it repays and was not given out yet, in the order of the invoices' lines; three queries.
+
+    Payments of an invoice fill its lines in their order. Sums in the books are cut where the sums of the licence are,
+    so that together they are never a unit off.
+    """
+    keys = {row.pk: row for row in receipts}
+    of_costs = InvoiceLine.objects.filter(payment__cost__isnull=False, invoice__licence__receipts__in=list(keys))
+    lines: dict[UUID, list[tuple[UUID, int]]] = defaultdict(list)
+    for invoice, cost, amount in (
+        of_costs.order_by("invoice", "position").values_list("invoice", "payment__cost", "amount").distinct()
+    ):
+        lines[invoice].append((cost, amount))
+    if not lines:
+        return {}
+    found: dict[UUID, list[tuple[UUID, int]]] = defaultdict(list)
+    paid: dict[UUID, int] = defaultdict(int)
+    matches = ReceiptMatch.objects.filter(invoice__in=list(lines), undone_at=None).order_by("created_at", "pk")
+    for receipt, invoice, amount in matches.values_list("receipt", "invoice", "amount"):
+        first, last = paid[invoice], paid[invoice] + amount
+        paid[invoice] = last
+        at = 0
+        for cost, wanted in lines[invoice]:
+            part = min(last, at + wanted) - max(first, at)
+            if part > 0 and receipt in keys:
+                found[receipt].append((cost, part))
+            at += wanted
+    entries = LedgerEntry.objects.filter(receipt__in=list(found), account=Account.COSTS.value, rule=RULE)
+    given = dict(entries.order_by().values("receipt").annotate(all=Sum("amount")).values_list("receipt", "all"))
+    return {key: list(_not_given(keys[key], parts, given.get(key, 0))) for key, parts in found.items()}
+
+
+def _not_given(receipt: Receipt, parts: list[tuple[UUID, int]], given: int) -> Iterator[Repaid]:
+    so_far = 0
+    for cost, part in parts:
+        begins = max(given, _booked(receipt, so_far))
+        so_far += part
+        amount = _booked(receipt, so_far) - begins
+        if amount > 0:
+            yield Repaid(cost, amount)
+
+
+def _booked(receipt: Receipt, amount: int) -> int:
+    return receipt.booked if amount == receipt.amount else receipt.booked * amount // receipt.amount

@@ -1,0 +1,195 @@
+"""Costs of protection that a licensee repays: which, how much, and that what pays them repays exactly them."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from collab.kernel.errors import InvalidError
+from collab.transfer.licences.models import Licence
+from collab.transfer.licences.services import current_version, edit_terms
+from collab.transfer.protection.models import Family, Protection, ProtectionCost
+from collab.transfer.royalties.models import CostRepayment, Invoice, LedgerEntry, ScheduledPayment
+from collab.transfer.royalties.services import (
+    add_payment,
+    decide_distribution,
+    enter_rate,
+    invoice_payments,
+    match_receipt,
+    propose_reversal,
+    schedule,
+)
+from tests.collab.transfer.royalties.test_services import balance, reconcile
+from tests.royalties import FIRST
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def right(books):
+    family = Family.objects.create(case=books.case, number=1, title="Family", created_by=books.officer)
+    return Protection.objects.create(
+        family=family, kind="national", jurisdiction="US", title="Claim", created_by=books.officer
+    )
+
+
+@pytest.fixture
+def spend(books, right):
+    def make(amount: str, *, on: date = FIRST, currency: str = "EUR") -> ProtectionCost:
+        return ProtectionCost.objects.create(
+            protection=right, kind="counsel", amount=Decimal(amount), currency=currency, incurred_on=on, paid_on=on,
+            entered_by=books.officer,
+        )  # fmt: skip
+
+    return make
+
+
+def terms(books, **changes) -> None:
+    """As if they had been signed so."""
+    Licence.objects.filter(pk=books.licence.pk).update(**{"costs": "all"} | changes)
+    schedule(licence=books.licence)
+
+
+def planned() -> list[tuple[int, str]]:
+    rows = ScheduledPayment.objects.filter(cost__isnull=False).order_by("cost__paid_on", "cost__created_at")
+    return [(row.amount, row.state) for row in rows]
+
+
+def test_the_terms_say_which_costs_how_much_of_them_and_the_most(books, spend, right):
+    first, _second = spend("1000.00"), spend("501.01", on=FIRST + timedelta(days=1))
+    assert schedule(licence=books.licence) == 0  # the terms name none
+    terms(books, costs_percent=Decimal(50))
+    assert planned() == [(500_00, "planned"), (250_51, "planned")]
+    assert schedule(licence=books.licence) == 0  # once
+    terms(books, costs_percent=Decimal(50), costs_cap=Decimal(600))
+    assert planned() == [(500_00, "planned"), (100_00, "planned")]
+    terms(books, costs="future")
+    assert [state for _amount, state in planned()] == ["withdrawn", "withdrawn"]
+    terms(books, costs="past", costs_percent=None, costs_cap=None)
+    assert planned() == [(1000_00, "planned"), (501_01, "planned")]
+    terms(books, costs_of="assets")
+    assert [state for _amount, state in planned()] == ["withdrawn", "withdrawn"]  # only a model is licensed
+    terms(books, costs_of="cases")
+    ProtectionCost.objects.filter(pk=first.pk).update(cancelled_at=timezone.now(), cancel_reason="Twice")
+    schedule(licence=books.licence)
+    assert [state for _amount, state in planned()] == ["withdrawn", "planned"]
+
+
+def test_a_cost_in_another_currency_waits_for_its_rate(books, spend):
+    spend("1000.00", currency="USD")
+    terms(books)
+    assert planned() == []
+    enter_rate(
+        organisation=books.organisation, source="USD", target="EUR", rate=Decimal("0.9"), from_on=FIRST,
+        until_on=FIRST, by=books.officer,
+    )  # fmt: skip
+    schedule(licence=books.licence)
+    assert planned() == [(900_00, "planned")]
+
+
+def test_what_pays_it_repays_exactly_this_cost_before_the_policy_divides(books, spend):
+    """1,000 of 1,500 paid for the invoice of two costs, 5,000 of royalties: the policy finds 500 open."""
+    old, new = spend("600.00"), spend("900.00", on=FIRST + timedelta(days=1))
+    terms(books)
+    other = add_payment(
+        licence=books.licence, kind="other", title="Other", amount=Decimal(1), currency="EUR",
+        due_on=timezone.localdate(), by=books.officer,
+    )  # fmt: skip
+    rows = list(ScheduledPayment.objects.filter(cost__isnull=False))
+    with pytest.raises(InvalidError, match="invoice of their own"):
+        invoice_payments(payments=[*rows, other], by=books.officer)
+    invoice = invoice_payments(payments=rows, by=books.officer)
+    assert invoice.total == 1500_00
+    books.receive("1000.00")
+    row = books.distribute()
+    assert (balance("costs"), row.amount, row.retained) == (1000_00, 1000_00, row.amount)
+    repaid = {one.cost_id: one.amount for one in CostRepayment.objects.all()}
+    assert repaid == {old.pk: 600, new.pk: 400}
+    assert not row.statements.exists()  # nobody earns by it
+    entry = LedgerEntry.objects.filter(account="costs", case=books.case, rule="reimbursed")
+    assert sum(one.amount for one in entry) == 1000_00
+    reconcile()
+
+    books.invoiced(0)
+    books.receive("5500.00")  # 500 more for the costs, the longest due, and 5,000 for the report
+    books.distribute()
+    assert balance("costs") == 1500_00
+    assert balance("inventors") == 2500_00  # half of 5,000: nothing of the costs is taken twice
+    for cost in (old, new):
+        cost.refresh_from_db()
+        assert cost.repaid
+    reconcile()
+
+    back = propose_reversal(distribution=row, reason="Wrong", by=books.officer)
+    decide_distribution(distribution=back, decision="approved", by=books.second)
+    old.refresh_from_db()
+    assert (balance("costs"), old.repaid_amount) == (500_00, 0)
+    reconcile()
+
+
+def test_what_income_repaid_already_is_income_when_the_licensee_repays_it(books, spend):
+    cost = spend("1000.00")
+    books.invoiced(0)
+    books.receive("5000.00")
+    books.distribute()  # Notre Dame: costs first
+    cost.refresh_from_db()
+    assert cost.repaid and balance("inventors") == 2000_00
+    terms(books)
+    invoice_payments(payments=list(ScheduledPayment.objects.filter(cost=cost)), by=books.officer)
+    books.receive("1000.00")
+    books.distribute()
+    assert balance("costs") == 1000_00 and balance("inventors") == 2500_00
+    reconcile()
+
+
+def test_a_receipt_given_out_in_two_goes_repays_its_part_once_and_no_more_than_is_left(books, spend):
+    """Income repaid 600 of 1,000; then 1,000 come in for the costs, of which 300 are matched first."""
+    spend("1000.00")
+    books.invoiced(0)
+    books.receive("600.00")
+    books.distribute()
+    terms(books)
+    (payment,) = ScheduledPayment.objects.filter(cost__isnull=False)
+    costs = invoice_payments(payments=[payment], by=books.officer)
+    receipt = books.receive("1000.00", match=False)
+    given = []
+    for invoice, amount in ((costs, "300.00"), (Invoice.objects.get(report__isnull=False), "700.00")):
+        match_receipt(receipt=receipt, invoice=invoice, amount=Decimal(amount), by=books.officer)
+        books.distribute()
+        entries = LedgerEntry.objects.filter(rule="reimbursed")
+        given.append((sum(one.amount for one in entries), balance("costs")))
+    assert given == [(300_00, 900_00), (300_00, 1000_00)]  # the policy takes the last 100 from royalties
+    books.receive("700.00")  # of the costs, which nobody has to be repaid any more
+    books.distribute()
+    assert balance("costs") == 1000_00 and CostRepayment.objects.count() == 3
+    reconcile()
+
+
+def test_the_licensee_repays_only_what_income_has_left(books, spend):
+    spend("1000.00")
+    books.invoiced(0)
+    books.receive("600.00")
+    books.distribute()
+    terms(books)
+    invoice = invoice_payments(payments=list(ScheduledPayment.objects.filter(cost__isnull=False)), by=books.officer)
+    receipt = books.receive("1000.00", match=False)
+    match_receipt(receipt=receipt, invoice=invoice, by=books.officer)
+    books.distribute()
+    assert balance("costs") == 1000_00 and balance("inventors") == 300_00  # half of the 600 that are left
+    reconcile()
+
+
+def test_the_terms_are_written_said_and_read(books, office):
+    edit_terms(
+        licence=books.licence, edit=0, by=books.officer,
+        terms={"costs": "future", "costs_of": "assets", "costs_percent": "75", "costs_cap": "9000", "costs_days": 60},
+    )  # fmt: skip
+    version = current_version(books.licence)
+    told = {name: version.particulars[name] for name in ("costs", "costs_percent", "costs_days")}
+    assert told == {"costs": "future", "costs_percent": "75", "costs_days": 60}
+    office.sign(office.send(books.licence))
+    books.licence.refresh_from_db()
+    assert (books.licence.costs_cap, books.licence.costs_days, books.licence.costs_of) == (9000, 60, "assets")

@@ -1,0 +1,89 @@
+"""States of a question to a model, what each task reads, and why there may be no answer."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from django.utils.translation import gettext_lazy as _
+
+from collab.kernel.tables import Moves
+
+
+class TrialState(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    ANSWERED = "answered"
+    FAILED = "failed"
+
+
+ENDED = frozenset({TrialState.ANSWERED, TrialState.FAILED})
+
+TRIAL_MOVES = Moves(
+    {
+        "begin": ({TrialState.WAITING}, TrialState.RUNNING),
+        "answer": ({TrialState.RUNNING}, TrialState.ANSWERED),
+        "fail": ({TrialState.WAITING, TrialState.RUNNING}, TrialState.FAILED),
+    }
+)
+
+
+class InputKind(StrEnum):
+    TEXT = "text"
+    NUMBERS = "numbers"
+    IMAGE = "image"
+
+
+INPUT_LABELS = {
+    InputKind.TEXT: _("a text"),
+    InputKind.NUMBERS: _("a series of numbers"),
+    InputKind.IMAGE: _("an image"),
+}
+
+READS = {
+    "causal-lm": InputKind.TEXT,
+    "masked-lm": InputKind.TEXT,
+    "text-classification": InputKind.TEXT,
+    "multi-label-classification": InputKind.TEXT,
+    "text-regression": InputKind.TEXT,
+    "token-classification": InputKind.TEXT,
+    "text-to-text": InputKind.TEXT,
+    "forecasting": InputKind.NUMBERS,
+    "image-classification": InputKind.IMAGE,
+    "masked-image": InputKind.IMAGE,
+}
+
+# code -> what happened, and what to do about it
+REASONS = {
+    "": ("", ""),
+    "access_lost": (_("The right to try this model ended before it answered."), ""),
+    "not_kept": (
+        _("The files of this version are not kept here."),
+        _("Ask whoever runs this site, or train the model again: its files are kept from then on."),
+    ),
+    "not_as_registered": (
+        _("The files of this version are not what was registered."),
+        _("Tell whoever runs this site. Nothing was read from them."),
+    ),
+    "unreadable_text": (
+        _("The model cannot read this text."),
+        _("Write at least a word in the language it learnt."),
+    ),
+    "unreadable_numbers": (
+        _("The model cannot read this series."),
+        _("Send a longer series of plain numbers."),
+    ),
+    "unreadable_image": (
+        _("This is not a readable PNG, JPEG or WebP, or it has too many pixels."),
+        _("Save it again with an image program, smaller, and send it."),
+    ),
+    "too_slow": (
+        _("The model did not answer in the time it is given here."),
+        _("Send something shorter, or try again when less is running."),
+    ),
+    "too_much_memory": (
+        _("The model needs more memory than it is given here."),
+        _("Send something shorter. A model as large as this is tried where it is downloaded."),
+    ),
+    "lost": (_("The worker was ended while the model answered."), _("Send it again.")),
+    "broke": (_("The model broke while it answered."), _("Send it again; if that does not help, tell who trained it.")),
+}
