@@ -51,7 +51,8 @@ def template_new(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("Published. Those who draft for your organisation find it first."))
         return version.template.get_absolute_url()
 
-    return submit(request, form, publish) or show(request, "collab/agreements/template_new.html", {"form": form}, form)
+    context = {"form": form, "may_publish": mine.exists()}
+    return submit(request, form, publish) or show(request, "collab/agreements/template_new.html", context, form)
 
 
 def template_file(request: HttpRequest, code: str) -> HttpResponse:

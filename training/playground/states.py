@@ -50,6 +50,8 @@ READS = {
     "forecasting": InputKind.NUMBERS,
     "image-classification": InputKind.IMAGE,
     "masked-image": InputKind.IMAGE,
+    "image-captioning": InputKind.IMAGE,
+    "object-detection": InputKind.IMAGE,
 }
 
 # code -> what happened, and what to do about it

@@ -27,7 +27,11 @@ def shown_answer(trial: Trial) -> dict[str, Any]:
             for word, tag in zip(answer["words"], answer["tags"], strict=False)
         ]
         told["entities"] = answer.get("entities") or []
-    for name in ("text", "value", "values", "explained"):
+    if "boxes" in answer:
+        told["boxes"] = sorted(answer["boxes"], key=lambda box: -box["probability"])[:MOST]
+    if "values" in answer:  # `answer.values` would be the method of a dictionary in a template
+        told["following"] = answer["values"]
+    for name in ("text", "value", "explained"):
         if name in answer:
             told[name] = answer[name]
     return told

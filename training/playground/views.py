@@ -53,7 +53,7 @@ def _page(
         "version": version,
         "model": version.model,
         "asset": asset,
-        "earlier": list(earlier[:EARLIER]),
+        "earlier": list(earlier.exclude(pk=chosen.pk if chosen else None)[:EARLIER]),
         "keep_hours": max(1, settings.PLAYGROUND_KEEP_HOURS),
     }
     return show(request, "training/playground/page.html", context | (_told(chosen) if chosen else {}), form)

@@ -72,6 +72,26 @@ def test_a_question_is_answered_by_the_model_itself(version, aurora, client):
     assert not answering.answer_next()
 
 
+@pytest.mark.parametrize(
+    ("answer", "shown", "not_shown"),
+    [
+        ({"text": "and so on"}, "and so on", "The numbers that follow"),
+        ({"values": [1.5, 2.25]}, "2.25", "None of its labels"),
+        ({"boxes": [{"label": "cat", "probability": 0.9, "box": [1, 2, 30, 40]}]}, "1, 2, 30, 40", "found nothing"),
+        ({"boxes": []}, "It found nothing of what it knows", "The numbers that follow"),
+        ({"labels": [], "probabilities": {"a": 0.1}}, "None of its labels", "found nothing"),
+    ],
+)
+def test_an_answer_is_shown_as_what_it_is(version, aurora, client, answer, shown, not_shown):
+    trial = ask(version, aurora.engineer)
+    Trial.objects.filter(pk=trial.pk).update(state="answered", answer=answer, ended_at=timezone.now())
+    client.force_login(aurora.engineer)
+    panel = client.get(reverse("training:trial_panel", args=[trial.pk])).content.decode()
+    assert shown in panel and not_shown not in panel
+    page = client.get(trial.get_absolute_url()).content.decode()
+    assert "ball goal" not in page.partition("Asked before")[2]  # what is shown is not listed beside itself
+
+
 def test_bytes_that_were_changed_are_not_run(version, aurora):
     ask(version, aurora.engineer)
     weights = blob_path(version.manifest["files"]["model.safetensors"]["sha256"])
