@@ -140,8 +140,10 @@ def particulars_checked(
     room = particulars_of(agreement)
     if room is None:
         return {}
-    days = {"starts_on": content.effective_on, "ends_on": None if content.auto_renews else content.expires_on}
-    return room.checked(agreement, content.particulars, parties=parties, by=by, **days)
+    ends_on = None if content.auto_renews else content.expires_on
+    return room.checked(
+        agreement, content.particulars, parties=parties, by=by, starts_on=content.effective_on, ends_on=ends_on
+    )
 
 
 def written(version: AgreementVersion, content: Content, parties: Sequence[Organisation], by: User) -> AgreementVersion:

@@ -295,7 +295,7 @@ class EthicsCase(Answered):
 
     @property
     def is_expired(self) -> bool:
-        return self.stands and bool(self.valid_until) and self.valid_until < timezone.localdate()
+        return self.stands and self.valid_until is not None and self.valid_until < timezone.localdate()
 
     @property
     def stands(self) -> bool:

@@ -3,7 +3,6 @@ and of those who set a committee up. What the committee does is in deciding.py."
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Any, TypeVar
 
@@ -286,6 +285,7 @@ def _ask_reviewers_again(case: EthicsCase) -> None:
     Who declared a conflict that no chair has settled is not asked again by itself.
     """
     last = case.reviews.filter(round=case.round - 1, state__in=[ReviewState.ASKED, ReviewState.SUBMITTED])
+    assert case.request is not None  # it was submitted
     before = list(last.exclude(conflict_state=ConflictState.DECLARED).select_related("reviewer"))
     lapse_reviews(case)
     for review in before:
@@ -553,7 +553,7 @@ def told(row: Any, **more: Any) -> dict[str, Any]:
 
 def condition_of(case: EthicsCase, number: int) -> EthicsCondition:
     """The condition of that number; NotFoundError without one."""
-    rows: Sequence[EthicsCondition] = case.conditions.select_related("condition", "case")
+    rows = case.conditions.select_related("condition", "case")
     found = next((row for row in rows if row.number == number), None)
     if found is None:
         raise NotFoundError

@@ -188,7 +188,7 @@ class ScopedViewSet(viewsets.GenericViewSet):
             raise serializers.ValidationError({unknown[0][:80]: [_("There is no such filter.")]})
         once = request.method == "POST" and self.keeps_answers and request.content_type in _ONCE
         if once and request.user.is_authenticated and (key := key_of(request)):
-            self.post = acts_once(self.post, key, self._allow)
+            self.post = acts_once(self.post, key, self._allow)  # type: ignore[has-type]
 
     def _allow(self) -> None:
         """Ask anew for what the route asks: of the row, or of nothing in particular."""

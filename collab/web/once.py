@@ -21,7 +21,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from collab.accounts.models import AnsweredRequest
+from collab.accounts.models import AnsweredRequest, User
 from collab.kernel.errors import InvalidError
 
 HEADER = "Idempotency-Key"
@@ -45,6 +45,7 @@ def acts_once(handler: Callable[..., Response], key: str, allow: Callable[[], ob
 
     def handle(request: Request, *args: Any, **kwargs: Any) -> Response:
         asked = {"path": request.path, "body_sha256": _digest(request)}
+        assert isinstance(request.user, User)  # `key_of` is asked for those who are signed in
         with transaction.atomic():
             # Whoever comes second waits here until the first has ended.
             row, is_first = AnsweredRequest.objects.get_or_create(

@@ -299,8 +299,10 @@ def contradictions(spec: Spec) -> list[Issue]:
         if spec.model.start is None:
             issues.append(make_issue("model.learn_layers", "learn_without_start"))
         elif spec.model.learn_layers not in (counts := arch.learnable(shape, spec.task)):
-            params = {"count": spec.model.learn_layers, "choices": ", ".join(map(str, counts))}
-            issues.append(make_issue("model.learn_layers", "learn_count", **params))
+            choices = ", ".join(map(str, counts))
+            issues.append(
+                make_issue("model.learn_layers", "learn_count", count=spec.model.learn_layers, choices=choices)
+            )
     if spec.model.lora is not None:
         if spec.model.start is None:
             issues.append(make_issue("model.lora", "lora_without_start"))

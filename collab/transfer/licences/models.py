@@ -268,7 +268,7 @@ class Licence(Record):
     def state(self) -> str:
         """The state now; loaded by `with_state`, or asked for."""
         known = self.__dict__.get("now")
-        return known or Licence.objects.with_state().values_list("now", flat=True).get(pk=self.pk)
+        return known or str(Licence.objects.with_state().get(pk=self.pk).__dict__["now"])
 
     @property
     def is_shutting(self) -> bool:

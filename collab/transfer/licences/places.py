@@ -96,7 +96,8 @@ def load_places(**_signal: Any) -> int:
     made, tables = 0, connection.introspection.table_names()
     if Territory._meta.db_table not in tables or FieldOfUse._meta.db_table not in tables:
         return 0  # migrated back to before they were there
-    for model, file in ((Territory, "territories.json"), (FieldOfUse, "fields.json")):
+    lists: tuple[tuple[Any, str], ...] = ((Territory, "territories.json"), (FieldOfUse, "fields.json"))
+    for model, file in lists:
         known = {row.code: row for row in model.objects.all()}
         for code, above, name, name_zh in json.loads((HERE / file).read_text(encoding="utf-8")):
             if code not in known:

@@ -347,11 +347,12 @@ def _share_out(
                 _put(made, account, amount, rule)
     if not theirs:
         return
-    weights = [1 if policy.split == InventorSplit.EQUAL else share for _key, share in inventors]
-    if not any(weights):
+    equal = policy.split == InventorSplit.EQUAL
+    by_inventor = [Fraction(1) if equal else share for _key, share in inventors]
+    if not any(by_inventor):
         raise InvalidError(_("There is no inventor with a share, so their part has nobody."), field="inventors")
     rule = " + ".join(rules)
-    for (key, _share), part in zip(inventors, allocate(theirs, weights), strict=True):
+    for (key, _share), part in zip(inventors, allocate(theirs, by_inventor), strict=True):
         _put(made, Account.INVENTORS, part, rule, key)
 
 

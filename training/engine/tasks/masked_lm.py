@@ -155,7 +155,8 @@ class Task(PackedText):
             for place, guess in zip(places, guesses, strict=True):
                 filled[place] = guess
             gaps = set(places)
-            pieces, run = [], []
+            pieces: list[str] = []
+            run: list[int] = []
             for place, token in enumerate(block[:SHOWN_TOKENS]):
                 if place in gaps:
                     pieces += [self.tokenizer.decode(run), "[MASK]"]
