@@ -24,6 +24,7 @@ PERSONAL = {"request", "reviewer", "comment", "condition", "handover", "delegati
     "notification",
     "notificationsettings",
     "calendarlink",
+    "trial",
 }
 ADMINS_OWN = {"invitation", "membershipreview", "reviewitem", "approvalstep"}
 # Seen by the office of technology transfer, and the inventors.
@@ -42,6 +43,7 @@ OF_INTERNSHIPS = {"application", "applicationdocument", "applicationevent", "boa
     "logentry",
     "placementnote",
     "evaluation",
+    "movedcheckpoint",
 }
 # Seen by those who teach, and by the person whom they are about.
 TEACHERS = {"coursemodule", "quizquestion", "enrolment", "moduledone", "quizattempt"} | {
