@@ -112,7 +112,8 @@ def reachable(before: str, after: str) -> bool:
     return any(moves.allows(move, before) and moves.target(move) == after for move in moves.table)
 
 
-@settings(max_examples=STEPS // TOGETHER, deadline=None, database=None, phases=[Phase.explicit, Phase.generate],
+@settings(max_examples=STEPS // TOGETHER, deadline=None, derandomize=STEPS < 1000, database=None,
+          phases=[Phase.explicit, Phase.generate],
           suppress_health_check=list(HealthCheck))  # fmt: skip
 @given(seed=st.integers(0, 2**64))
 @example(seed=5)
@@ -152,7 +153,7 @@ def walked(walk, seed: int) -> None:
             walk.states()
         )
         assert first_break() is None
-        assert seen == set(InvitationState) or TOGETHER < 200
+        assert seen == set(InvitationState) or TOGETHER < 400
         transaction.set_rollback(True)
 
 

@@ -141,7 +141,8 @@ def check(walk: Walk, what: str, before: dict[Any, str]) -> None:
             assert who_can_answer(row) or row.escalated_to, f"{row} waits for nobody"
 
 
-@settings(max_examples=STEPS // TOGETHER, deadline=None, database=None, phases=[Phase.explicit, Phase.generate],
+@settings(max_examples=STEPS // TOGETHER, deadline=None, derandomize=STEPS < 1000, database=None,
+          phases=[Phase.explicit, Phase.generate],
           suppress_health_check=list(HealthCheck))  # fmt: skip
 @given(seed=st.integers(0, 2**64))
 @example(seed=11)

@@ -177,6 +177,7 @@ def step(random: Random, state: str) -> tuple[str, str, str]:
 @settings(
     max_examples=STEPS // TOGETHER,
     deadline=None,
+    derandomize=STEPS < 1000,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
     database=None,
