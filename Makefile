@@ -44,7 +44,7 @@ format: ## put the code into the one style
 	$(BIN)/ruff format .
 
 matrix: ## ask every address with every persona, which takes a quarter of an hour (the suite asks with some of them)
-	@TANDEM_MATRIX=full $(DEV) -m pytest -n 2 --dist loadgroup tests/access/test_matrix.py tests/access/test_foreign.py
+	@TANDEM_MATRIX=full $(DEV) -m pytest -n 2 --dist loadgroup tests/access
 
 walk: ## walk every state machine at random, 10,000 steps each, one after the other (STEPS=1000 for fewer)
 	@for walk in $$(find tests -name test_walk.py | sort); do \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from itertools import product
 from typing import Any
 
@@ -14,7 +15,7 @@ from collab.transfer.models import Statement
 from tests.access.books import OF_BOOKS, OF_LICENCE
 from tests.access.personas import Visitor
 from tests.access.scene import Scene, Side
-from tests.access.test_matrix import content_of, may_see, missing_headers, rolled_back
+from tests.access.test_matrix import FULL, content_of, may_see, missing_headers, rolled_back
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 NAMES = ["anonymous", "lead", "write token", "staff", "staff member", "superuser"]
@@ -142,9 +143,14 @@ def test_tables(name: str, scene: Scene, visitors: dict[str, Visitor]) -> None:
                 for what in ("change", "history", "delete"):
                     look("post" if what == "delete" else "get", address(model, what, obj.pk), want_of(False))
             continue
-        look("get", f"{changelist}?q={scene.b.canary[:5]}", want_of(opens))
-        look("get", f"{changelist}?o=1&p=1&_popup=1", want_of(opens))
-        look("get", f"{changelist}?_to_field=password", want_of(False, 400 if opens else 403))
+        turn = zlib.crc32(f"{model._meta.label} {name}".encode())
+        more = [
+            (f"?q={scene.b.canary[:5]}", want_of(opens)),
+            ("?o=1&p=1&_popup=1", want_of(opens)),
+            ("?_to_field=password", want_of(False, 400 if opens else 403)),
+        ]
+        for query, want in more if FULL else more[turn % 3 :][:1]:  # the others at another table, or by `make matrix`
+            look("get", f"{changelist}{query}", want)
         look("get", address(model, "add"), want_of(is_super and bool(made.added_fields)))
         look("post", address(model, "add"), want_of(is_super and bool(made.added_fields)))
         for key, side in (("a", scene.a), ("b", scene.b)):
@@ -155,8 +161,10 @@ def test_tables(name: str, scene: Scene, visitors: dict[str, Visitor]) -> None:
             refused = 302 if opens else 403  # as for a row that was never there
             look("get", address(model, "change", obj.pk), want_of(seen, refused))
             look("get", address(model, "history", obj.pk), want_of(seen, 302))
-            look("get", address(model, "delete", obj.pk), want_of(False))
             look("post", address(model, "delete", obj.pk), want_of(False), form={"post": "yes"})
+            if not FULL and key != "ab"[turn % 2]:
+                continue
+            look("get", address(model, "delete", obj.pk), want_of(False))
             if not (is_super and made.editable_fields):
                 look("post", address(model, "change", obj.pk), want_of(False), form={"title": "x"})
     assert not wrong, "\n".join([f"{len(wrong)} faults", *wrong[:40]])

@@ -54,7 +54,8 @@ from tests.access.scene import Scene, Side
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 GOOD = {*range(200, 400), 400, 409, 410, 412, 415, 422, 428}
 # How many personas ask for each answer of an address.
-EACH = len(NAMES) if os.environ.get("TANDEM_MATRIX") == "full" else 2
+FULL = os.environ.get("TANDEM_MATRIX") == "full"
+EACH = len(NAMES) if FULL else 2
 # A method that no rule names is answered before anything of the person counts, so a few are enough to try.
 TRY_EVERY_METHOD = {"anonymous", "lead", "read token", "expired token"}
 HEADERS = {
