@@ -69,7 +69,9 @@ def invoice_payments(*, payments: Sequence[ScheduledPayment], by: User, due_on: 
         require(by, "royalty.manage", payment)
     rows = ScheduledPayment.objects.select_for_update(of=("self",)).filter(pk__in=[row.pk for row in payments])
     locked = list(
-        rows.select_related("licence__agreement", "licence__licensor", "licence__licensee").order_by("due_on")
+        rows.select_related("licence__agreement", "licence__licensor", "licence__licensee").order_by(
+            "due_on", "cost__paid_on", "created_at"
+        )
     )
     if len({row.licence_id for row in locked}) != 1:
         raise InvalidError(_("An invoice is about one licence."), field="payments")
