@@ -1194,6 +1194,9 @@ THEIR_OWN = {
     ("api:application-list GET", "ex-member"),
     ("api:placement-list GET", "ex-member"),
     ("api:transfer-case-begin POST", "ex-member"),
+    # … and read the texts of the house that they still belong to.
+    *((key, "ex-member") for key in ("collab:templates GET", "collab:template GET", "collab:template_file GET")),
+    *((f"api:agreement-template-{act} GET", "ex-member") for act in ("list", "detail")),
 }
 
 # What only people of one party may do, whoever else holds the word: the party that the address or body names.
