@@ -10,6 +10,7 @@ from collab.projects.facts import register_facts
 from collab.projects.guards import register_effect
 from collab.projects.services import register_report_facts
 from collab.transfer.disclosures.prefill import register_contributors
+from registry.catalog.trying import register_tried
 from registry.tracking import fence_checks
 from registry.uses.services import after_set_uses
 from training.jobs.costs import end_jobs, report_facts
@@ -20,6 +21,7 @@ from training.jobs.states import LIVE
 from training.jobs.telling import running_counts
 from training.playground.access import may_still_try, why_not
 from training.playground.models import Trial
+from training.playground.states import READS
 
 register_scope(Job, Scope(view="job.view", project="project"))
 register_scope(Attempt, Scope(view="job.view", project="job__project"))
@@ -40,6 +42,7 @@ register_case_table(
         ),
     )
 )
+register_tried(READS)
 register_scope(Trial, Scope(view="trial.view", project="version__model__project", person="asked_by"))
 register_requirement(
     Requirement(

@@ -13,6 +13,7 @@ from collab.access.policy import visible_to
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.kernel.records import Record
 from registry.catalog.metrics import task_label
+from registry.catalog.trying import TRIED
 
 if TYPE_CHECKING:
     from collab.access.policy import Person
@@ -64,6 +65,11 @@ class RegisteredModel(Record):
     def task_label(self) -> str:
         """The task in the reader's language."""
         return task_label(self.task)
+
+    @property
+    def can_be_tried(self) -> bool:
+        """Whether there is a page on which its versions answer."""
+        return self.task in TRIED
 
     def get_absolute_url(self) -> str:
         return reverse("registry:model", args=[self.pk])

@@ -92,6 +92,15 @@ def test_an_answer_is_shown_as_what_it_is(version, aurora, client, answer, shown
     assert "ball goal" not in page.partition("Asked before")[2]  # what is shown is not listed beside itself
 
 
+def test_what_cannot_be_tried_here_is_not_offered(version, aurora, client):
+    client.force_login(aurora.engineer)
+    url = reverse("training:model_try", args=[version.model_id, version.number])
+    version.model.task = "audio-classification"
+    version.model.save()
+    assert url not in client.get(version.get_absolute_url()).content.decode()
+    assert client.get(url).status_code == 409
+
+
 def test_bytes_that_were_changed_are_not_run(version, aurora):
     ask(version, aurora.engineer)
     weights = blob_path(version.manifest["files"]["model.safetensors"]["sha256"])
