@@ -2,7 +2,7 @@
 
 Every run asks at each address with each method, for every answer that the roles give there (200, 403, 404, …), some of
 the personas who are to get it: another choice at another address, so that each persona walks a share of everything.
-`make matrix` asks with all of them.
+Of the methods that an address does not take, each of those who try them takes one. `make matrix` asks with all of them.
 """
 
 from __future__ import annotations
@@ -219,8 +219,13 @@ def published(obj: object) -> bool:
 
 def asked(name: str, scene: Scene, side: Side, address: Address, method: str, about: Model | None) -> bool:
     """Whether the matrix asks; what it leaves out is asked elsewhere, or answered before it matters."""
-    if method not in address.route.rule.methods and name not in TRY_EVERY_METHOD:  # type: ignore[union-attr]
-        return False
+    refused = [other for other in METHODS if other not in address.route.rule.methods]  # type: ignore[union-attr]
+    if method in refused:
+        if name not in TRY_EVERY_METHOD:
+            return False
+        turn = zlib.crc32(f"{address.route.pattern} {name}".encode())
+        if not FULL and (side is not scene.a or method != refused[turn % len(refused)]):
+            return False  # one of them for each of these personas, another one at another address
     if side is scene.a:
         return True
     if about is None and address.obj is None:
