@@ -54,6 +54,7 @@ from collab.internships.placements.signing import (
     version_to_sign,
 )
 from collab.internships.placements.states import BEFORE_SIGNATURE, OPEN, PLACEMENT_MOVES, UNDER_WAY, PlacementState
+from collab.internships.programmes.models import Posting
 from collab.internships.programmes.views import form_page
 from collab.kernel.errors import ConflictError, NotFoundError
 from collab.web.forms import act, sent, show, submit
@@ -92,8 +93,10 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
     given = row.evaluations.filter(author=user).exists()
     begun = row.state == PlacementState.ONBOARDED and timezone.now() >= row.begins_at
     asked = [one for one in (row.host, row.university) if "placement.approve" in may and belongs(user, one)]
+    seen = Posting.objects.visible_to(user).filter(pk=row.posting_id).first()
     context = {
         "placement": row,
+        "posting_seen": seen,
         "missing": missing_for(move, row) if (move and move != "complete") or (move and manages) else [],
         "version": version,
         "signature": signature,
