@@ -29,7 +29,7 @@ def backwards(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('collab', '0001_squashed_0012'),
+        ('collab', '0012_publications_notices'),
     ]
 
     operations = [

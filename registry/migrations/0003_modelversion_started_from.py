@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0001_squashed_0002'),
+        ('registry', '0002_uses_codes'),
     ]
 
     operations = [

@@ -12,12 +12,12 @@ from collab.kernel.migrating import CreateTables
 
 class Migration(migrations.Migration):
 
-    replaces = [('registry', '0001_initial'), ('registry', '0002_uses_codes')]
+    replaces = [('registry', '0001_initial'), ('registry', '0002_uses_codes'), ('registry', '0003_modelversion_started_from'), ('registry', '0004_audio_kind')]
 
     initial = True
 
     dependencies = [
-        ('collab', '0001_squashed_0012'),
+        ('collab', '0026_transfer_gaps'),
     ]
 
     operations = [
@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                     ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                     ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
                     ('number', models.PositiveIntegerField(verbose_name='version')),
-                    ('kind', models.CharField(choices=[('text', 'Text'), ('csv', 'Table (CSV)'), ('jsonl', 'Records (JSON lines)'), ('images', 'Images')], max_length=20, verbose_name='kind')),
+                    ('kind', models.CharField(choices=[('text', 'Text'), ('csv', 'Table (CSV)'), ('jsonl', 'Records (JSON lines)'), ('images', 'Images'), ('audio', 'Recordings')], max_length=20, verbose_name='kind')),
                     ('sha256', models.CharField(db_index=True, max_length=64, verbose_name='sha256')),
                     ('size_bytes', models.BigIntegerField(verbose_name='size')),
                     ('rows', models.BigIntegerField(verbose_name='rows')),
@@ -59,6 +59,21 @@ class Migration(migrations.Migration):
                     'verbose_name_plural': 'dataset versions',
                     'ordering': ['-number'],
                     'constraints': [models.UniqueConstraint(fields=('dataset', 'number'), name='dataset_version_number_once'), models.UniqueConstraint(fields=('dataset', 'sha256'), name='dataset_version_bytes_once'), models.CheckConstraint(condition=models.Q(('size_bytes__gt', 0)), name='dataset_version_has_bytes')],
+                },
+            ), migrations.CreateModel(
+                name='ModelMetric',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('name', models.CharField(max_length=60, verbose_name='name')),
+                    ('value', models.FloatField(verbose_name='value')),
+                    ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='metrics', to='registry.modelversion', verbose_name='version')),
+                ],
+                options={
+                    'verbose_name': 'model metric',
+                    'verbose_name_plural': 'model metrics',
+                    'ordering': ['name'],
+                    'indexes': [models.Index(fields=['name', 'value'], name='model_metric_by_value')],
+                    'constraints': [models.UniqueConstraint(fields=('version', 'name'), name='model_metric_once')],
                 },
             ), migrations.CreateModel(
                 name='ModelVersion',
@@ -83,27 +98,13 @@ class Migration(migrations.Migration):
                     ('dataset_versions', models.ManyToManyField(related_name='model_versions', to='registry.datasetversion', verbose_name='trained on')),
                     ('terms', models.ManyToManyField(blank=True, related_name='+', to='collab.agreementversion', verbose_name='trained under')),
                     ('model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='registry.registeredmodel', verbose_name='model')),
+                    ('started_from', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='continued_by', to='registry.modelversion', verbose_name='started from')),
                 ],
                 options={
                     'verbose_name': 'model version',
                     'verbose_name_plural': 'model versions',
                     'ordering': ['-number'],
-                    'constraints': [models.CheckConstraint(condition=models.Q(('manifest_sha256', ''), _negated=True), name='model_version_has_manifest'), models.UniqueConstraint(fields=('model', 'number'), name='model_version_number_once')],
-                },
-            ), migrations.CreateModel(
-                name='ModelMetric',
-                fields=[
-                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                    ('name', models.CharField(max_length=60, verbose_name='name')),
-                    ('value', models.FloatField(verbose_name='value')),
-                    ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='metrics', to='registry.modelversion', verbose_name='version')),
-                ],
-                options={
-                    'verbose_name': 'model metric',
-                    'verbose_name_plural': 'model metrics',
-                    'ordering': ['name'],
-                    'indexes': [models.Index(fields=['name', 'value'], name='model_metric_by_value')],
-                    'constraints': [models.UniqueConstraint(fields=('version', 'name'), name='model_metric_once')],
+                    'constraints': [models.UniqueConstraint(fields=('model', 'number'), name='model_version_number_once'), models.CheckConstraint(condition=models.Q(('manifest_sha256', ''), _negated=True), name='model_version_has_manifest')],
                 },
             ), migrations.CreateModel(
                 name='RegisteredModel',
@@ -120,22 +121,6 @@ class Migration(migrations.Migration):
                     'verbose_name_plural': 'registered models',
                     'ordering': ['-created_at'],
                     'constraints': [models.UniqueConstraint(fields=('project', 'name'), name='model_name_once_per_project')],
-                },
-            ), migrations.CreateModel(
-                name='UseTerms',
-                fields=[
-                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
-                    ('number', models.PositiveIntegerField(verbose_name='number')),
-                    ('current', models.BooleanField(default=True, verbose_name='counts now')),
-                    ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='use_terms', to='registry.dataset', verbose_name='dataset')),
-                    ('set_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='set by')),
-                ],
-                options={
-                    'verbose_name': 'data-use terms',
-                    'verbose_name_plural': 'data-use terms',
-                    'ordering': ['-number'],
-                    'constraints': [models.UniqueConstraint(fields=('dataset', 'number'), name='use_terms_number_once'), models.UniqueConstraint(condition=models.Q(('current', True)), fields=('dataset',), name='use_terms_one_counts_per_dataset')],
                 },
             ), migrations.CreateModel(
                 name='UseCode',
@@ -155,6 +140,22 @@ class Migration(migrations.Migration):
                     'verbose_name_plural': 'data-use codes',
                     'ordering': ['code'],
                     'constraints': [models.UniqueConstraint(fields=('terms', 'code'), name='use_code_once_per_terms'), models.CheckConstraint(condition=models.Q(('code__in', ['general_research', 'non_commercial', 'not_for_profit', 'publication_required', 'collaboration_required', 'no_methods', 'time_limit', 'geography', 'ethics_required', 'return_results', 'user_specific', 'institution_specific', 'project_specific', 'topic_specific'])), name='use_code_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('code', 'time_limit'), _negated=True), ('until__isnull', False), _connector='OR'), name='use_code_time_limit_has_day')],
+                },
+            ), migrations.CreateModel(
+                name='UseTerms',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('number', models.PositiveIntegerField(verbose_name='number')),
+                    ('current', models.BooleanField(default=True, verbose_name='counts now')),
+                    ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='use_terms', to='registry.dataset', verbose_name='dataset')),
+                    ('set_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='set by')),
+                ],
+                options={
+                    'verbose_name': 'data-use terms',
+                    'verbose_name_plural': 'data-use terms',
+                    'ordering': ['-number'],
+                    'constraints': [models.UniqueConstraint(fields=('dataset', 'number'), name='use_terms_number_once'), models.UniqueConstraint(condition=models.Q(('current', True)), fields=('dataset',), name='use_terms_one_counts_per_dataset')],
                 },
             )],
         ),
