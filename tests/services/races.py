@@ -37,6 +37,9 @@ from collab.agreements.services import (
 )
 from collab.audit.models import AuditEvent
 from collab.audit.services import first_break, record
+from collab.courses.certificates.models import Certificate
+from collab.courses.taking import answer_quiz, begin_quiz
+from collab.ethics.deciding import decide_case as decide_ethics
 from collab.inbox.absences import begin_absence
 from collab.inbox.mailing import send_due
 from collab.inbox.models import Obligation, Request
@@ -52,12 +55,16 @@ from collab.kernel.errors import ConflictError, DomainError, ExpiredError, Inval
 from collab.projects.models import Project
 from collab.projects.services import add_member, add_party, edit_project, end_membership
 from collab.transfer.licences.models import Licence
+from collab.transfer.royalties.distributing import decide_distribution, propose_distribution, withdraw_distribution
+from collab.transfer.royalties.models import LedgerEntry
 from registry.catalog.models import ModelVersion
 from registry.catalog.services import TrainedModel, register_version
 from registry.datasets.models import Dataset
 from registry.datasets.services import create_dataset
 from registry.uses.services import CodeTerm, set_uses
 from tests.cast import employ, organisation, person
+from tests.collab.courses.conftest import School, a_course, right
+from tests.collab.ethics.test_services import Panel
 from tests.collab.internships.season import season
 from tests.licensing import office_of
 from tests.royalties import books_of
@@ -602,6 +609,60 @@ def test_two_receipts_entered_at_once_pay_an_invoice_once(aurora):
     assert sorted(results, key=str) == [200_000, 300_000], results
     invoice.refresh_from_db()
     assert (invoice.paid, invoice.state) == (500_000, "paid")
+
+
+def test_a_distribution_is_approved_or_withdrawn_or_rejected_once(aurora):
+    """Three press at the same moment; whatever wins, every cent of the receipt is where the ledger says it is."""
+    books = books_of(office_of(aurora))
+    books.invoiced(0)
+    receipt = books.receive("5000.00")
+    third = employ(person("Thea Third"), aurora.university, Role.TRANSFER_OFFICER)
+    row = propose_distribution(organisation=books.organisation, by=books.officer)
+    results = at_once(
+        [
+            lambda: decide_distribution(distribution=row, decision="approved", by=books.second).state,
+            lambda: decide_distribution(distribution=row, decision="rejected", reason="No.", by=third).state,
+            lambda: withdraw_distribution(distribution=row, by=books.officer).state,
+        ]
+    )
+    won = [result for result in results if isinstance(result, str)]
+    assert len(won) == 1 and all(isinstance(one, DomainError) for one in results if one not in won), results
+    row.refresh_from_db()
+    receipt.refresh_from_db()
+    assert row.state == won[0]
+    assert receipt.booked == receipt.distributed + receipt.retained + receipt.undistributed
+    assert bool(receipt.distributed) == (row.state == "posted") == LedgerEntry.objects.filter(distribution=row).exists()
+
+
+def test_the_answers_of_a_quiz_sent_eight_times_count_once(aurora):
+    teacher = employ(person("Tina Teacher"), aurora.university, Role.COORDINATOR)
+    school = School(aurora, teacher, (course := a_course(aurora, teacher, pass_mark=100)), course.versions.get())
+    learner = aurora.researcher
+    enrolment = school.study(learner)
+    attempts = {one.pk for one in at_once([lambda: begin_quiz(enrolment=enrolment, by=learner)] * 4)}
+    assert len(attempts) == 1, "an attempt that is open is gone on with"
+    attempt = enrolment.attempts.get()
+    results = at_once([lambda: answer_quiz(attempt=attempt, answers=right(enrolment), by=learner).state] * 8)
+    refused = [one.code for one in results if isinstance(one, ConflictError)]
+    assert (results.count("submitted"), refused) == (1, ["replayed"] * 7), results
+    assert Certificate.objects.filter(person=learner).count() == 1 and first_break() is None
+
+
+def test_an_ethics_case_is_decided_once(aurora):
+    """The chair and another chair at the same moment: one decision holds, and the other is told that it is not open."""
+    panel = Panel(aurora)
+    other = employ(person("Other Chair"), aurora.university, Role.ETHICS_CHAIR)
+    case = panel.reviewed(panel.case())
+    results = at_once(
+        [
+            lambda: panel.approve(case).state,
+            lambda: decide_ethics(case=case, decision="rejected", reason="No.", by=other).state,
+        ]
+    )
+    won = [one for one in results if isinstance(one, str)]
+    assert len(won) == 1 and len([one for one in results if isinstance(one, ConflictError)]) == 1, results
+    case.refresh_from_db()
+    assert case.state == won[0] and acts("ethics.approve") + acts("ethics.reject") == 1 and first_break() is None
 
 
 def _sign_licence(version: AgreementVersion, party: Any, user: User) -> str:
