@@ -77,6 +77,7 @@ from collab.transfer.royalties.api import (
     StatementViewSet,
     ThirdPartyViewSet,
 )
+from collab.transfer.royalties.audit_api import RoyaltyAuditViewSet
 from registry.catalog.api import ModelVersionViewSet, ModelViewSet
 from registry.datasets.api import DatasetVersionViewSet, DatasetViewSet
 from registry.releases.api import ReleaseViewSet
@@ -143,6 +144,7 @@ router.register("offers", OfferViewSet, basename="offer")
 router.register("interests", OfferInterestViewSet, basename="interest")
 router.register("scheduled-payments", ScheduledPaymentViewSet, basename="scheduled-payment")
 router.register("royalty-reports", RoyaltyReportViewSet, basename="royalty-report")
+router.register("royalty-audits", RoyaltyAuditViewSet, basename="royalty-audit")
 router.register("invoices", InvoiceViewSet, basename="invoice")
 router.register("receipts", ReceiptViewSet, basename="receipt")
 router.register("exchange-rates", ExchangeRateViewSet, basename="exchange-rate")

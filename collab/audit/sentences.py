@@ -243,6 +243,33 @@ ACTS = {
     ),
     "royalty.add_payment": (gettext_lazy("added a payment of %(amount)s to %(reference)s"), "plus-circle", "accent"),
     "royalty.reach_milestone": (gettext_lazy("found “%(title)s” of %(reference)s reached"), "check-circle", "ok"),
+    "royalty.announce_audit": (
+        gettext_lazy("announced an audit of %(reference)s by %(auditor)s for %(day)s"),
+        "search",
+        "accent",
+    ),
+    "royalty.begin_audit": (gettext_lazy("began an audit of %(reference)s"), "search", "accent"),
+    "royalty.report_audit": (
+        gettext_lazy("told what an audit of %(reference)s found: %(amount)s"),
+        "search",
+        "warn",
+    ),
+    "royalty.dispute_audit": (gettext_lazy("objected to the audit of %(reference)s"), "x-circle", "warn"),
+    "royalty.agree_audit": (
+        gettext_lazy("agreed to the audit of %(reference)s; %(amount)s are due"),
+        "check-circle",
+        "ok",
+    ),
+    "royalty.cancel_audit": (
+        gettext_lazy("called off the audit of %(reference)s: %(reason)s"),
+        "slash-circle",
+        "warn",
+    ),
+    "royalty.escalate": (
+        gettext_lazy("told both sides that what was due on %(day)s under %(reference)s is still open"),
+        "exclamation-triangle",
+        "warn",
+    ),
     "royalty.waive": (gettext_lazy("waived %(amount)s under %(reference)s"), "slash-circle", "warn"),
     "royalty.report": (
         gettext_lazy("reported on %(first)s to %(last)s under %(reference)s: %(amount)s is owed"),

@@ -29,6 +29,7 @@ from collab.transfer.portfolio.models import EquityHolding, StartUp
 from collab.transfer.protection.models import Counsel, Family, Protection, ProtectionCost
 from collab.transfer.protection.offers import Interest, Offer
 from collab.transfer.protection.rules import Deadline, DeadlineRule, DeadlineRuleSet, FunderRules
+from collab.transfer.royalties.audit_models import AuditCorrection, AuditFinding, RoyaltyAudit
 from collab.transfer.royalties.models import (
     CostRepayment,
     Distribution,
@@ -51,6 +52,8 @@ from collab.transfer.royalties.models import (
 __all__ = [
     "Assessment",
     "AssessmentScore",
+    "AuditCorrection",
+    "AuditFinding",
     "Breach",
     "CaseStage",
     "CostRepayment",
@@ -90,6 +93,7 @@ __all__ = [
     "Receipt",
     "ReceiptMatch",
     "ReportLine",
+    "RoyaltyAudit",
     "RoyaltyPolicy",
     "RoyaltyReport",
     "RoyaltyTier",

@@ -79,6 +79,7 @@ from collab.transfer.models import (
     ProtectionCost,
     Receipt,
     ReceiptMatch,
+    RoyaltyAudit,
     RoyaltyReport,
     ScheduledPayment,
     StartUp,
@@ -205,6 +206,7 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
         (pattern, lambda s, n, model=model: _in_books(s, n, model))
         for pattern, model in (
             (r"transfer/reports/<uuid:pk>/", RoyaltyReport),
+            (r"transfer/audits/<uuid:pk>/", RoyaltyAudit),
             (r"transfer/invoices/<uuid:pk>/", Invoice),
             (r"transfer/receipts/<uuid:pk>/", Receipt),
             (r"transfer/distributions/<uuid:pk>/", Distribution),
@@ -215,7 +217,7 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     ),
     *(
         (f"transfer/licences/<uuid:pk>/{what}/", lambda s, n: (s.books["licence"], (s.books["licence"].pk,)))
-        for what in ("royalties", "payments", "invoices", "receipts")
+        for what in ("royalties", "payments", "invoices", "receipts", "audits")
     ),
     (r"transfer/books/<slug:slug>/", lambda s, n: _of_organisation(s)),
     (r"transfer/families/<uuid:pk>/", lambda s, n: _row(s, Family)),
@@ -988,6 +990,23 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:royalty-report-send-back POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}, headers=_FRESH),
     "api:royalty-report-accept POST": lambda s: Sent({}, headers=_FRESH),
     "api:royalty-report-invoice POST": _NOTHING,
+    "api:royalty-audit-list POST": lambda s: Sent(
+        {
+            "licence": str(s.books["licence"].pk),
+            "starts_on": _day(-900),
+            "ends_on": _day(0),
+            "auditor": f"Auditor {s.canary}",
+            "begins_on": _day(40),
+        },
+        about=s.books["licence"],
+    ),
+    "api:royalty-audit-begin POST": lambda s: Sent({}, headers=_FRESH),
+    "api:royalty-audit-report POST": lambda s: Sent(
+        {"findings": [], "summary": f"All right {s.canary}"}, headers=_FRESH
+    ),
+    "api:royalty-audit-agree POST": lambda s: Sent({}, headers=_FRESH),
+    "api:royalty-audit-dispute POST": lambda s: Sent({"reason": f"No {s.canary}"}, headers=_FRESH),
+    "api:royalty-audit-cancel POST": lambda s: Sent({"reason": f"Off {s.canary}"}, headers=_FRESH),
     "api:invoice-list POST": lambda s: Sent(
         {"payments": [str(s.object(ScheduledPayment).pk)]}, about=s.object(ScheduledPayment)
     ),

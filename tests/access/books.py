@@ -32,9 +32,12 @@ from collab.transfer.models import (
     Statement,
     ThirdPartyShare,
 )
+from collab.transfer.royalties.audit_models import AuditCorrection, AuditFinding, RoyaltyAudit
 from collab.transfer.royalties.policies import EXAMPLES
 
-OF_LICENCE = (ScheduledPayment, RoyaltyReport, ReportLine, Invoice, InvoiceLine)
+OF_LICENCE = (
+    ScheduledPayment, RoyaltyReport, ReportLine, Invoice, InvoiceLine, RoyaltyAudit, AuditFinding, AuditCorrection,
+)  # fmt: skip
 OF_BOOKS = (
     Receipt, ReceiptMatch, ExchangeRate, InterestRule, RoyaltyPolicy, PolicyVersion, ThirdPartyShare, Distribution,
     CostRepayment, LedgerEntry,
@@ -45,6 +48,7 @@ ON_REPORT = {
     "submit": "due", "write": "due", "send_back": "submitted", "return": "submitted", "accept": "submitted",
     "invoice": "accepted",
 }  # fmt: skip
+ON_AUDIT = {"begin": "announced", "report": "under_way", "cancel": "announced"}
 ON_INVOICE = {"interest": "late"}
 ON_RECEIPT = {"match": "free", "reverse": "free", "edit": "free", "partial_update": "free", "unmatch": "matched"}
 ON_DISTRIBUTION = {"decide": "proposed", "withdraw": "proposed"}
@@ -54,6 +58,7 @@ def row_for(books: dict[str, Model], model: type[Model], action: str) -> Model |
     """The row on which the act is possible, for tables that keep several."""
     for table, acts, usual, name in (
         (RoyaltyReport, ON_REPORT, "submitted", "report"),
+        (RoyaltyAudit, ON_AUDIT, "reported", "audit"),
         (Invoice, ON_INVOICE, "open", "invoice"),
         (Receipt, ON_RECEIPT, "matched", "receipt"),
         (Distribution, ON_DISTRIBUTION, "posted", "distribution"),
@@ -81,7 +86,7 @@ def words_on(obj: Model, posts: Any, words: Any, person: Any) -> set[str]:
     licence: Any = getattr(obj, "licence", None) or getattr(obj, "report", getattr(obj, "invoice", None)).licence
     held = {w for org, role in posts if org == licence.licensor_id for w in words[role]}
     theirs = {w for org, role in posts if org == licence.licensee_id for w in words[role]}
-    if isinstance(obj, RoyaltyReport):
+    if isinstance(obj, RoyaltyReport | RoyaltyAudit):
         held -= {"royalty.report"}  # the licensor does not report for the licensee
     return held | ({"royalty.view", "royalty.report"} if "royalty.report" in theirs else set())
 
@@ -95,6 +100,36 @@ def house_of(obj: Any) -> Any:
         if part is not None:
             return house_of(part)
     raise AssertionError(f"say whose books {type(obj).__name__} belongs to")
+
+
+def keep_audits(here: Any, agreement: Agreement, licence: Licence) -> dict[type[Model], Model]:
+    """Audits in three states, each of a licence of its own: one is open at a time."""
+    made, canary, today = here.joint, here.canary, timezone.localdate()
+    told = {
+        "reported_by": here.transfer_officer, "reported_at": timezone.now(), "summary": f"Found {canary}",
+        "answer_by": today + timedelta(days=30),
+    }  # fmt: skip
+    for number, (state, facts) in enumerate({"announced": {}, "under_way": {}, "reported": told}.items(), 1):
+        one = Agreement.objects.create(
+            project=made.project, reference=f"ROY {canary} {number}", kind="licence", title=f"Audited {canary}",
+            created_by=made.lead, confidential=True,
+        )  # fmt: skip
+        audited = Licence.objects.create(
+            agreement=one, case=licence.case, licensor=made.university, licensee=made.company, currency="EUR",
+            exclusivity="non_exclusive", starts_on=licence.starts_on, created_by=here.transfer_officer,
+        )  # fmt: skip
+        here.books[f"audit {state}"] = RoyaltyAudit.objects.create(
+            licence=audited, number=1, starts_on=licence.starts_on, ends_on=today, auditor=f"Auditor {canary}",
+            begins_on=today, currency="EUR", state=state, announced_by=here.transfer_officer, **facts,
+        )  # fmt: skip
+    audit, report = here.books["audit reported"], here.books["report accepted"]
+    return {
+        RoyaltyAudit: audit,
+        AuditFinding: AuditFinding.objects.create(
+            audit=audit, report=report, position=1, product=f"Left out {canary}", gross=1_00
+        ),
+        AuditCorrection: AuditCorrection.objects.create(audit=audit, report=report, royalty=5),
+    }
 
 
 def keep_books(here: Any) -> None:
@@ -131,6 +166,7 @@ def keep_books(here: Any) -> None:
         books[f"report {name}"] = RoyaltyReport.objects.create(
             starts_on=starts, ends_on=starts + timedelta(days=89), due_on=today, note=f"Note {canary}", **of, **facts
         )
+    audits = keep_audits(here, agreement, licence)
     line = ReportLine.objects.create(
         report=books["report accepted"], position=1, product=f"Product {canary}", gross=10_000_00
     )
@@ -206,6 +242,7 @@ def keep_books(here: Any) -> None:
         ScheduledPayment: payment,
         RoyaltyReport: books["report submitted"],
         ReportLine: line,
+        **audits,
         Invoice: books["invoice open"],
         InvoiceLine: invoice_line,
         RoyaltyPolicy: policy,

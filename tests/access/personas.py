@@ -101,7 +101,7 @@ class Persona:
             held = self._words_on_an_internship(obj, side)
         elif type(obj).__module__.startswith("collab.courses.") and not isinstance(obj, ResourceLink | CourseCondition):
             held = self._words_of_learning(obj, side)
-        elif type(obj).__module__ == "collab.transfer.royalties.models" or is_of_books(obj):
+        elif type(obj).__module__.startswith("collab.transfer.royalties.") or is_of_books(obj):
             held = words_on(obj, self.posts, ROLE_WORDS, self.user.pk if self.user is not None else None)
         elif (licence := licence_of(obj)) is not None:
             held = self._words_on_a_licence(obj, licence)

@@ -141,8 +141,8 @@ class LicenceSerializer(LicenceRow):
             "royalty_basis", "tiers_by", "tiers", "royalty_cap", "cap_by", "sublicence_percent", "equity_percent",
             "equity_note", "costs", "costs_of", "costs_percent", "costs_cap", "costs_days",
             "late_interest_percent", "milestones", "diligence", "report_frequency",
-            "report_days", "audit_right", "audit_notice_days", "convertible", "negotiation_days", "exercised_on",
-            "converted_on", "breaches", "agreement_version", "terms",
+            "report_days", "audit_right", "audit_notice_days", "audit_cost_percent", "convertible", "negotiation_days",
+            "exercised_on", "converted_on", "breaches", "agreement_version", "terms",
         ]  # fmt: skip
 
     def get_terms(self, licence: Licence) -> dict[str, Any]:

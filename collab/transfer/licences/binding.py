@@ -49,7 +49,7 @@ _PLAIN = (
 )  # fmt: skip
 _NUMBERS = (
     "issue_fee", "annual_minimum", "royalty_cap", "sublicence_percent", "equity_percent", "late_interest_percent",
-    "costs_percent", "costs_cap",
+    "costs_percent", "costs_cap", "audit_cost_percent",
 )  # fmt: skip
 
 

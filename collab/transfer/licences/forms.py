@@ -112,6 +112,13 @@ class TermsForm(OnceForm):
     report_frequency = forms.ChoiceField(label=_("Reports"), choices=Frequency.choices)
     report_days = forms.IntegerField(label=_("Days to report and pay after a period"), initial=45, min_value=0)
     audit_right = forms.BooleanField(label=_("The licensor may have the books examined"), required=False, initial=True)
+    audit_notice_days = forms.IntegerField(
+        label=_("Days of notice before an examination"), required=False, min_value=0, initial=30
+    )
+    audit_cost_percent = _money(
+        _("The licensee bears the cost of an audit that finds more than, per cent"),
+        help_text=_("Of what was owed as reported. Empty: the licensor bears it."),
+    )
     negotiation_days = forms.IntegerField(
         label=_("Days to negotiate once an option is exercised"), required=False, min_value=0
     )

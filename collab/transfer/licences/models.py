@@ -188,6 +188,7 @@ class Licence(Record):
     report_days = models.PositiveSmallIntegerField(_("days to report and pay after a period"), default=45)
     audit_right = models.BooleanField(_("the licensor may have the books examined"), default=True)
     audit_notice_days = models.PositiveSmallIntegerField(_("days of notice before an examination"), default=30)
+    audit_cost_percent = _percent(_("the licensee bears the cost of an audit that finds more than, per cent"))
     convertible = models.BooleanField(
         _("may be made non-exclusive when a diligence milestone is missed"), default=False
     )
@@ -230,7 +231,12 @@ class Licence(Record):
             ),
             models.CheckConstraint(
                 condition=_within(
-                    100, "sublicence_percent", "equity_percent", "late_interest_percent", "costs_percent"
+                    100,
+                    "sublicence_percent",
+                    "equity_percent",
+                    "late_interest_percent",
+                    "costs_percent",
+                    "audit_cost_percent",
                 ),
                 name="licence_percentages_are_sound",
             ),

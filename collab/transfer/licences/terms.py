@@ -70,12 +70,13 @@ _DEFAULTS: dict[str, Any] = {
     "report_days": 45,
     "audit_right": True,
     "audit_notice_days": 30,
+    "audit_cost_percent": None,
     "convertible": False,
     "negotiation_days": None,
 }
 TERMS = tuple(_DEFAULTS)
 _MONEY = ("issue_fee", "annual_minimum", "royalty_cap", "costs_cap")
-_PERCENT = ("sublicence_percent", "equity_percent", "late_interest_percent", "costs_percent")
+_PERCENT = ("sublicence_percent", "equity_percent", "late_interest_percent", "costs_percent", "audit_cost_percent")
 _CHOICES: dict[str, Any] = {
     "exclusivity": Exclusivity,
     "sublicensing": Sublicensing,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+from collab.transfer.royalties.audit_models import AuditCorrection, AuditFinding, RoyaltyAudit
 from collab.transfer.royalties.models import (
     CostRepayment,
     Distribution,
@@ -148,3 +149,25 @@ class LedgerEntryAdmin(ScopedModelAdmin):
     list_display = ["distribution", "receipt", "account", "amount", "rule", "inventor", "third_party"]
     list_filter = ["account"]
     list_select_related = ["distribution", "receipt", "inventor", "third_party"]
+
+
+@admin.register(RoyaltyAudit)
+class RoyaltyAuditAdmin(ScopedModelAdmin):
+    list_display = ["licence", "number", "auditor", "begins_on", "state", "underpaid", "interest", "currency"]
+    list_filter = ["state", "currency"]
+    search_fields = ["auditor", "licence__agreement__reference"]
+    list_select_related = ["licence__agreement__project"]
+    date_hierarchy = "announced_on"
+
+
+@admin.register(AuditFinding)
+class AuditFindingAdmin(ScopedModelAdmin):
+    list_display = ["audit", "position", "report", "product", "units", "gross", "disallowed"]
+    search_fields = ["product"]
+    list_select_related = ["audit__licence__agreement__project", "report__licence__agreement__project"]
+
+
+@admin.register(AuditCorrection)
+class AuditCorrectionAdmin(ScopedModelAdmin):
+    list_display = ["audit", "report", "royalty", "minimum", "sublicence_share"]
+    list_select_related = ["audit__licence__agreement__project", "report__licence__agreement__project"]

@@ -185,6 +185,7 @@ class RoyaltyReport(Record):
     checked_by = _by(_("checked by"), null=True, blank=True)
     checked_at = models.DateTimeField(_("checked"), null=True, blank=True)
     reminded_on = models.DateField(_("last reminder"), null=True, blank=True, editable=False)
+    escalated_on = models.DateField(_("told to the next in line"), null=True, blank=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
 
     objects = ReportQuerySet.as_manager()
@@ -307,6 +308,7 @@ class Invoice(Record):
         _("state"), max_length=20, choices=[(s.value, s.value) for s in InvoiceState], default=InvoiceState.OPEN
     )
     issued_by = _by(_("issued by the person"))
+    escalated_on = models.DateField(_("told to the next in line"), null=True, blank=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
 
     objects = InvoiceQuerySet.as_manager()

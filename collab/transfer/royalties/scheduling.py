@@ -30,6 +30,7 @@ from collab.transfer.royalties.reimbursing import owed_costs
 from collab.transfer.royalties.states import PAYMENT_MOVES, PaymentKind, PaymentState, ReportState
 from collab.transfer.royalties.terms import period_of
 
+AUDITED = "audit:"  # … and of one that an audit found
 MILESTONE = "milestone:"  # how the source of a payment begins that follows from one
 PERIODS_MAX = 200  # of one licence in one go: fifty years by quarters
 
@@ -268,6 +269,8 @@ def _is_dropped(row: ScheduledPayment, is_wanted: bool, licence: Licence, day: d
     """
     if row.kind == PaymentKind.MINIMUM and row.source.startswith("minimum:"):
         return not is_wanted and int(row.source.removeprefix("minimum:")) >= day.year
+    if row.source.startswith(AUDITED):  # both sides agreed on it
+        return False
     if not is_wanted and not row.source.startswith("added:"):
         return True
     if not is_over(licence, day) or row.cost_id is not None:  # what was spent while it lasted stays owed

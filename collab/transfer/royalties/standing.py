@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from collab.access.policy import NEVER, Missing, Requirement
 from collab.access.roles import ORGANISATION_ROLES, roles_with
 from collab.accounts.models import Membership, User
+from collab.transfer.royalties.audit_models import RoyaltyAudit
 from collab.transfer.royalties.models import RoyaltyReport
 
 
@@ -52,4 +53,18 @@ ONLY_THE_LICENSEE_REPORTS = Requirement(
     model=RoyaltyReport,
     condition=lambda user, at: Q(_acts_for(user, at, "licence__licensee", "royalty.report")),
     explain=_explain,
+)
+
+
+def _explain_answer(user: User, audit: Any, at: datetime) -> Missing:
+    text = _("Only people of %(licensee)s, whose books were examined, answer the findings.")
+    return Missing("not_licensee", text % {"licensee": audit.licence.licensee})
+
+
+ONLY_THE_LICENSEE_ANSWERS = Requirement(
+    code="licensee_answers",
+    words=frozenset({"royalty.report"}),
+    model=RoyaltyAudit,
+    condition=lambda user, at: Q(_acts_for(user, at, "licence__licensee", "royalty.report")),
+    explain=_explain_answer,
 )

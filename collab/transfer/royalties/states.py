@@ -13,6 +13,7 @@ class PaymentKind(models.TextChoices):
     MINIMUM = "minimum", _("Annual minimum")
     MILESTONE = "milestone", _("Milestone payment")
     COSTS = "costs", _("Repayment of protection costs")
+    AUDIT = "audit", _("Found by an audit")
     OTHER = "other", _("Other payment")
 
 
@@ -73,5 +74,28 @@ DISTRIBUTION_MOVES = Moves(
         "post": ({DistributionState.PROPOSED}, DistributionState.POSTED),
         "reject": ({DistributionState.PROPOSED}, DistributionState.REJECTED),
         "withdraw": ({DistributionState.PROPOSED}, DistributionState.WITHDRAWN),
+    }
+)
+
+
+class AuditState(StrEnum):
+    """An examination of the licensee's books. Silence agrees to nothing."""
+
+    ANNOUNCED = "announced"
+    UNDER_WAY = "under_way"
+    REPORTED = "reported"
+    DISPUTED = "disputed"
+    AGREED = "agreed"
+    CANCELLED = "cancelled"
+
+
+AUDIT_OPEN = (AuditState.ANNOUNCED, AuditState.UNDER_WAY, AuditState.REPORTED, AuditState.DISPUTED)
+AUDIT_MOVES = Moves(
+    {
+        "begin": ({AuditState.ANNOUNCED}, AuditState.UNDER_WAY),
+        "report": ({AuditState.UNDER_WAY, AuditState.DISPUTED}, AuditState.REPORTED),
+        "dispute": ({AuditState.REPORTED}, AuditState.DISPUTED),
+        "agree": ({AuditState.REPORTED}, AuditState.AGREED),
+        "cancel": (set(AUDIT_OPEN), AuditState.CANCELLED),
     }
 )

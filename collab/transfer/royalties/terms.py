@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Sum
 
 from collab.transfer.licences.models import Licence
 from collab.transfer.licences.states import Frequency, Span
+from collab.transfer.royalties.audit_models import AuditCorrection
 from collab.transfer.royalties.computing import InterestRate, SoFar, Terms, Tier
 from collab.transfer.royalties.models import InterestRule, RoyaltyReport
 from collab.transfer.royalties.money import to_minor
@@ -50,13 +52,22 @@ def so_far(report: RoyaltyReport) -> SoFar:
     )
     year = before.filter(ends_on__year=report.ends_on.year)
     spans = {Span.PERIOD: before.none(), Span.YEAR: year, Span.TOTAL: before}
-    of_year = year.aggregate(royalty=Sum("royalty"), minimum=Sum("minimum"))
+    found = [(rows, _found(rows)) for rows in (spans[Span(licence.tiers_by)], spans[Span(licence.cap_by)], year)]
+    (tiered, more_tiered), (capped, more_capped), (of_year, more_year) = found
+    sums = of_year.aggregate(royalty=Sum("royalty"), minimum=Sum("minimum"))
     return SoFar(
-        base=spans[Span(licence.tiers_by)].aggregate(all=Sum("base"))["all"] or Decimal(0),
-        royalty=spans[Span(licence.cap_by)].aggregate(all=Sum("royalty"))["all"] or 0,
-        earned=of_year["royalty"] or 0,
-        minimum=of_year["minimum"] or 0,
+        base=(tiered.aggregate(all=Sum("base"))["all"] or Decimal(0)) + more_tiered["base"],
+        royalty=(capped.aggregate(all=Sum("royalty"))["all"] or 0) + more_capped["royalty"],
+        earned=(sums["royalty"] or 0) + more_year["royalty"],
+        minimum=(sums["minimum"] or 0) + more_year["minimum"],
     )
+
+
+def _found(reports: Any) -> dict[str, Any]:
+    """What audits that both sides agreed on add to these reports."""
+    rows = AuditCorrection.objects.agreed().filter(report__in=reports.order_by().values("pk"))
+    sums = rows.aggregate(base=Sum("base"), royalty=Sum("royalty"), minimum=Sum("minimum"))
+    return {name: value or 0 for name, value in sums.items()}
 
 
 def closes_year(report: RoyaltyReport) -> bool:

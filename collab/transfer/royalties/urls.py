@@ -1,10 +1,11 @@
 """Pages of royalties, below /transfer/."""
 
 from collab.access.rules import SIGNED_IN, route, rule
-from collab.transfer.royalties import views
+from collab.transfer.royalties import audit_views, views
 
 _LICENCE = "transfer/licences/<uuid:pk>/"
 _REPORT = "transfer/reports/<uuid:pk>/"
+_AUDIT = "transfer/audits/<uuid:pk>/"
 _INVOICE = "transfer/invoices/<uuid:pk>/"
 _RECEIPT = "transfer/receipts/<uuid:pk>/"
 _BOOKS = "transfer/books/<slug:slug>/"
@@ -33,6 +34,24 @@ urlpatterns = [
     route(f"{_REPORT}return/", views.royalty_report_return, WRITE, name="royalty_report_return"),
     route(f"{_REPORT}accept/", views.royalty_report_accept, PRESS, name="royalty_report_accept"),
     route(f"{_REPORT}invoice/", views.royalty_report_invoice, PRESS, name="royalty_report_invoice"),
+    # audits
+    route(f"{_LICENCE}audits/new/", audit_views.audit_new, WRITE, name="royalty_audit_new"),
+    route(_AUDIT, audit_views.royalty_audit, SEE, name="royalty_audit"),
+    route(f"{_AUDIT}begin/", audit_views.royalty_audit_begin, PRESS, name="royalty_audit_begin"),
+    route(f"{_AUDIT}report/", audit_views.royalty_audit_report, WRITE, name="royalty_audit_report"),
+    route(
+        f"{_AUDIT}agree/",
+        audit_views.royalty_audit_agree,
+        rule("royalty.report", "POST"),
+        name="royalty_audit_agree",
+    ),
+    route(
+        f"{_AUDIT}dispute/",
+        audit_views.royalty_audit_dispute,
+        rule("royalty.report", "GET", "POST"),
+        name="royalty_audit_dispute",
+    ),
+    route(f"{_AUDIT}cancel/", audit_views.royalty_audit_cancel, WRITE, name="royalty_audit_cancel"),
     # invoices
     route(_INVOICE, views.invoice, SEE, name="invoice"),
     route(f"{_INVOICE}invoice.pdf", views.invoice_file, SEE, name="invoice_file"),

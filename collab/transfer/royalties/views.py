@@ -22,6 +22,7 @@ from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.licences.models import Licence, MilestonePayment
 from collab.transfer.rooms import rooms_of
 from collab.transfer.royalties.acts import said
+from collab.transfer.royalties.audit_models import RoyaltyAudit
 from collab.transfer.royalties.distributing import preview
 from collab.transfer.royalties.forms import (
     ROWS,
@@ -88,7 +89,7 @@ from collab.transfer.royalties.services import (
     waive_payment,
     withdraw_distribution,
 )
-from collab.transfer.royalties.states import DistributionState, InvoiceState, PaymentState, ReportState
+from collab.transfer.royalties.states import AuditState, DistributionState, InvoiceState, PaymentState, ReportState
 from collab.web.downloads import attachment
 from collab.web.files import csv_file
 from collab.web.forms import act, put_error, sent, show, submit
@@ -143,6 +144,7 @@ def licence_royalties(request: HttpRequest, pk: UUID) -> HttpResponse:
         "reports": RoyaltyReport.objects.visible_to(user).filter(licence=licence).with_licence(),
         "invoices": Invoice.objects.visible_to(user).filter(licence=licence).with_licence(),
         "payments": ScheduledPayment.objects.visible_to(user).filter(licence=licence),
+        "audits": RoyaltyAudit.objects.visible_to(user).filter(licence=licence),
     }
     if "royalty.view" in may:
         lists["receipts"] = Receipt.objects.visible_to(user).filter(licence=licence).with_licence()
@@ -157,6 +159,7 @@ def licence_royalties(request: HttpRequest, pk: UUID) -> HttpResponse:
         "only": only if only in lists else "",
         "may_manage": "royalty.manage" in may,
         "planned": PaymentState.PLANNED,
+        "may_audit": "royalty.manage" in may and licence.audit_right,
     }
     return show(request, "collab/transfer/royalties/licence.html", context)
 
@@ -247,6 +250,10 @@ def royalty_report(request: HttpRequest, pk: UUID) -> HttpResponse:
         and report.ends_on < timezone.localdate(),
         "may_check": "royalty.manage" in may and submitted and not mine,
         "may_invoice": "royalty.manage" in may and report.state == ReportState.ACCEPTED and not live and report.due > 0,
+        "may_call_out": report.is_late and "licence.end" in allowed(request.user, report.licence, "licence.end"),
+        "corrections": report.corrections.filter(audit__state=AuditState.AGREED).select_related(
+            "audit__licence__agreement"
+        ),
     }
     return show(request, "collab/transfer/royalties/report.html", context)
 

@@ -9,6 +9,7 @@ from collab.inbox.states import Decision, Mail
 from collab.inbox.telling import tell_dates_to
 from collab.inbox.topics import Topic, register_topic
 from collab.transfer.licences.hooks import register_kept
+from collab.transfer.royalties.audit_models import AuditCorrection, AuditFinding, RoyaltyAudit
 from collab.transfer.royalties.distributing import (
     DISTRIBUTION,
     distribution_decided,
@@ -36,7 +37,12 @@ from collab.transfer.royalties.models import (
     ThirdPartyShare,
 )
 from collab.transfer.royalties.scheduling import kept_titles
-from collab.transfer.royalties.standing import ONLY_THE_LICENSEE_REPORTS, as_licensee, as_officer
+from collab.transfer.royalties.standing import (
+    ONLY_THE_LICENSEE_ANSWERS,
+    ONLY_THE_LICENSEE_REPORTS,
+    as_licensee,
+    as_officer,
+)
 
 for table, path in (
     (ScheduledPayment, "licence__"),
@@ -44,6 +50,9 @@ for table, path in (
     (ReportLine, "report__licence__"),
     (Invoice, "licence__"),
     (InvoiceLine, "invoice__licence__"),
+    (RoyaltyAudit, "licence__"),
+    (AuditFinding, "audit__licence__"),
+    (AuditCorrection, "audit__licence__"),
 ):
     register_scope(table, Scope(view="royalty.view", organisation=f"{path}licensor", grants=as_licensee(path)))
 for table, path in (
@@ -61,7 +70,8 @@ for table, path in (
     register_scope(table, Scope(view="royalty.view", organisation=path))
 register_scope(Statement, Scope(view="statement.view", person="person", grants=as_officer))
 register_requirement(ONLY_THE_LICENSEE_REPORTS)
-tell_dates_to(RoyaltyReport, ScheduledPayment, Invoice, words=("royalty.view", "royalty.report"))
+register_requirement(ONLY_THE_LICENSEE_ANSWERS)
+tell_dates_to(RoyaltyReport, RoyaltyAudit, ScheduledPayment, Invoice, words=("royalty.view", "royalty.report"))
 
 register_kind(Kind("royalty", gettext_lazy("Reports, invoices and statements under licences"), "receipt", Mail.NOW))
 register_executed("royalties", licence_moved)
