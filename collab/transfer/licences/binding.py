@@ -34,18 +34,21 @@ from collab.transfer.licences.models import (
     Licence,
     LicensedAsset,
     LicensedThing,
+    LicensorShare,
     MilestonePayment,
     RoyaltyTier,
 )
 from collab.transfer.licences.obstacles import Obstacle, obstacles_of
 from collab.transfer.licences.places import FieldOfUse, Territory
-from collab.transfer.licences.states import SHUTTING
+from collab.transfer.licences.sharing import shares_by_owners
+from collab.transfer.licences.states import SHUTTING, SharesBy
 from collab.transfer.licences.terms import read_terms, say_terms, whole_terms
 
 _PLAIN = (
     "exclusivity", "field_note", "commercial", "sublicensing", "academic_use", "currency", "issue_fee_days",
     "minimum_creditable", "royalty_basis", "tiers_by", "cap_by", "equity_note", "costs", "costs_of", "costs_days",
     "report_frequency", "report_days", "audit_right", "audit_notice_days", "convertible", "negotiation_days",
+    "shares_by", "share_days",
 )  # fmt: skip
 _NUMBERS = (
     "issue_fee", "annual_minimum", "royalty_cap", "sublicence_percent", "equity_percent", "late_interest_percent",
@@ -91,6 +94,8 @@ class LicenceTerms:
         names = {(asset.subject_type, asset.subject_id): asset for asset in assets}
         for row in made["assets"]:
             row["label"] = names[row["subject_type"], row["subject_id"]].label
+        if made["shares_by"] == SharesBy.ASSETS:
+            made["shares"] = shares_by_owners(made, assets)
         return made
 
     def written(self, version: AgreementVersion) -> None:
@@ -275,7 +280,7 @@ def _require_not_lost(licence: Licence, version: AgreementVersion) -> None:
 
 
 def _require_theirs(terms: dict[str, Any]) -> list[Licensable]:
-    """The assets; raises FaultyInputError for one that does not exist or that the licensors do not own."""
+    """The assets; raises FaultyInputError for one that does not exist or is no licensor's, or a licensor with none."""
     found = licensables_named((row["subject_type"], row["subject_id"]) for row in terms["assets"])
     licensors = {UUID(key) for key in terms["licensors"]}
     signing = licensors | {UUID(terms["licensee"])}  # an owner who is the licensee consents by signing
@@ -299,10 +304,10 @@ def _require_theirs(terms: dict[str, Any]) -> list[Licensable]:
         elif asset.jointly and asset.owners - signing:
             text = _("%(asset)s is owned jointly, so %(owners)s must license it too. %(why)s")
             faults.append(Fault(f"assets.{number}", (text % facts).strip()))
-        elif licensors - asset.owners:
-            strangers = _(", ").join(sorted(names[key] for key in licensors - asset.owners))
-            text = _("%(asset)s is not %(who)s's to license. %(why)s")
-            faults.append(Fault(f"assets.{number}", (text % (facts | {"who": strangers})).strip()))
+    strangers = licensors - {key for asset in found.values() for key in asset.owners}
+    if strangers and not faults:
+        who = _(", ").join(sorted(names[key] for key in strangers))
+        faults.append(Fault("licensors", _("Nothing of what is licensed is %(who)s's to license.") % {"who": who}))
     if faults:
         raise FaultyInputError(faults, field="assets")
     return list(found.values())
@@ -351,6 +356,15 @@ def follow(licence: Licence, version: AgreementVersion) -> None:
                 "position": place,
             }
             for place, row in enumerate(terms["assets"])
+        ],
+    )
+    _follow(
+        LicensorShare,
+        licence,
+        "organisation_id",
+        [
+            {"organisation_id": UUID(row["licensor"]), "percent": Decimal(row["percent"]), "position": place}
+            for place, row in enumerate(terms["shares"])
         ],
     )
     _follow(

@@ -32,6 +32,7 @@ from collab.transfer.licences.states import (
     Frequency,
     LicenceState,
     RoyaltyBasis,
+    SharesBy,
     Span,
     Sublicensing,
 )
@@ -79,7 +80,9 @@ class LicenceQuerySet(models.QuerySet["Licence"]):
 
     def with_all(self) -> LicenceQuerySet:
         """Loads what the page and the API tell."""
-        return self.with_parties().prefetch_related("co_licensors", "tiers", "milestones", "diligence", "breaches")
+        return self.with_parties().prefetch_related(
+            "co_licensors", "shares__organisation", "tiers", "milestones", "diligence", "breaches"
+        )
 
     def in_force(self, at: datetime | None = None) -> LicenceQuerySet:
         """Those that grant rights at this moment."""
@@ -183,6 +186,10 @@ class Licence(Record):
     costs_cap = _money(_("costs repaid at most"))
     costs_days = models.PositiveSmallIntegerField(_("days to repay a cost"), default=30)
     late_interest_percent = _percent(_("late interest, per cent a year"))
+    shares_by = models.CharField(
+        _("receipts are shared"), max_length=20, choices=SharesBy.choices, default=SharesBy.ASSETS
+    )
+    share_days = models.PositiveSmallIntegerField(_("days to pass on the part of another licensor"), default=30)
     # --- duties
     report_frequency = models.CharField(_("reports"), max_length=20, choices=Frequency.choices, default=Frequency.NONE)
     report_days = models.PositiveSmallIntegerField(_("days to report and pay after a period"), default=45)
@@ -334,6 +341,29 @@ class LicensedAsset(Record):
 
     def __str__(self) -> str:
         return self.label
+
+
+class LicensorShare(Record):
+    """What part of the receipts belongs to one of several licensors. Parts make one hundred per cent."""
+
+    licence = models.ForeignKey(Licence, models.PROTECT, related_name="shares", verbose_name=_("licence"))
+    organisation = models.ForeignKey(
+        "collab.Organisation", models.PROTECT, related_name="+", verbose_name=_("licensor")
+    )
+    percent = models.DecimalField(_("part of the receipts, per cent"), **_PERCENT)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("part of a licensor")
+        verbose_name_plural = _("parts of licensors")
+        ordering = ["licence", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["licence", "organisation"], name="licensor_share_once"),
+            models.CheckConstraint(condition=Q(percent__gte=0, percent__lte=100), name="licensor_share_is_sound"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organisation} · {self.percent.normalize():f} %"
 
 
 class Grant(Record):
