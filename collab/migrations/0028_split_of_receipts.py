@@ -198,5 +198,15 @@ class Migration(migrations.Migration):
             model_name='partnerpayment',
             constraint=models.UniqueConstraint(condition=models.Q(models.Q(('reference', ''), _negated=True), ('reverses', None)), fields=('organisation', 'reference'), name='partner_payment_reference_once'),
         ),
+        migrations.AddField(
+            model_name='licensedasset',
+            name='label_zh',
+            field=models.CharField(blank=True, max_length=200, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='asset in Chinese'),
+        ),
+        migrations.AddField(
+            model_name='licensedthing',
+            name='label_zh',
+            field=models.CharField(blank=True, max_length=200, verbose_name='Chinese name'),
+        ),
         migrations.RunPython(guard_again, unguard),
     ]

@@ -61,7 +61,7 @@ from collab.web.api import (
 class LicensedAssetSerializer(serializers.ModelSerializer):
     class Meta:
         model = LicensedAsset
-        fields = ["id", "kind", "subject_type", "subject_id", "label", "allocation_percent"]
+        fields = ["id", "kind", "subject_type", "subject_id", "label", "label_zh", "allocation_percent"]
 
 
 class LicensorShareSerializer(serializers.ModelSerializer):

@@ -13,6 +13,7 @@ from django.db.models import F, ProtectedError
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from collab.access.policy import Missing
 from collab.accounts.models import Organisation, User
@@ -55,6 +56,8 @@ _NUMBERS = (
     "costs_percent", "costs_cap",
 )  # fmt: skip
 
+LABEL_MAX = 200
+
 
 class LicenceTerms:
     """The particulars of agreements that are options or licences (collab/agreements/particulars.py)."""
@@ -91,9 +94,11 @@ class LicenceTerms:
             faults.append(Fault("exclusivity", told(found, by)))
         if faults:
             raise FaultyInputError(faults, field=faults[0].path)
-        names = {(asset.subject_type, asset.subject_id): asset for asset in assets}
-        for row in made["assets"]:
-            row["label"] = names[row["subject_type"], row["subject_id"]].label
+        for language, name in (("en", "label"), ("zh-hans", "label_zh")):  # as readers of each call them
+            with override(language):
+                named_so = licensables_named((row["subject_type"], row["subject_id"]) for row in made["assets"])
+            for row in made["assets"]:
+                row[name] = named_so[f"{row['subject_type']}:{row['subject_id']}"].label[:LABEL_MAX]
         if made["shares_by"] == SharesBy.ASSETS:
             made["shares"] = shares_by_owners(made, assets)
         return made
@@ -350,7 +355,7 @@ def follow(licence: Licence, version: AgreementVersion) -> None:
                 "kind": row["kind"],
                 "subject_type": row["subject_type"],
                 "subject_id": row["subject_id"],
-                "label": row["label"],
+                **_labels(row),
                 "project_id": elsewhere.get(f"{row['subject_type']}:{row['subject_id']}"),
                 "allocation_percent": Decimal(row["percent"]),
                 "position": place,
@@ -392,11 +397,15 @@ def follow(licence: Licence, version: AgreementVersion) -> None:
     licence.__dict__.get("_prefetched_objects_cache", {}).clear()
 
 
+def _labels(row: dict[str, Any]) -> dict[str, str]:
+    return {"label": row["label"], "label_zh": row.get("label_zh", "")}
+
+
 def _things(assets: Iterable[dict[str, Any]]) -> dict[str, LicensedThing]:
     found = {}
     for row in assets:
         key = f"{row['subject_type']}:{row['subject_id']}"
-        found[key], _made = LicensedThing.objects.get_or_create(name=key, defaults={"label": row["label"]})
+        found[key], _made = LicensedThing.objects.get_or_create(name=key, defaults=_labels(row))
     return found
 
 

@@ -22,6 +22,7 @@ from collab.agreements.models import AgreementVersion
 from collab.agreements.states import STANDING, VersionState
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.kernel.records import Record
+from collab.transfer.disclosures.models import in_language
 from collab.transfer.licences.places import FieldOfUse, Territory
 from collab.transfer.licences.states import (
     SHUTTING,
@@ -291,6 +292,7 @@ class LicensedThing(Record):
 
     name = models.CharField(_("key"), max_length=140, unique=True)  # subject_type:subject_id
     label = models.CharField(_("name"), max_length=200)
+    label_zh = models.CharField(_("Chinese name"), max_length=200, blank=True)
 
     class Meta:
         verbose_name = _("licensed thing")
@@ -298,7 +300,7 @@ class LicensedThing(Record):
         ordering = ["name"]
 
     def __str__(self) -> str:
-        return self.label
+        return in_language(self.label, self.label_zh)
 
 
 class AssetQuerySet(models.QuerySet["LicensedAsset"]):
@@ -318,6 +320,7 @@ class LicensedAsset(Record):
     subject_type = models.CharField(_("kind of row"), max_length=60)
     subject_id = models.CharField(_("row"), max_length=64)
     label = models.CharField(_("asset"), max_length=200, validators=[DisplayNameValidator()])
+    label_zh = models.CharField(_("asset in Chinese"), max_length=200, blank=True, validators=[PlainTextValidator()])
     project = models.ForeignKey(
         "collab.Project", models.PROTECT, null=True, blank=True, related_name="+", editable=False,
         verbose_name=_("other project it came out of"),
@@ -340,7 +343,7 @@ class LicensedAsset(Record):
         indexes = [models.Index(fields=["subject_type", "subject_id"], name="licensed_asset_by_subject")]
 
     def __str__(self) -> str:
-        return self.label
+        return in_language(self.label, self.label_zh)
 
 
 class LicensorShare(Record):

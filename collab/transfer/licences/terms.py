@@ -18,6 +18,7 @@ from collab.accounts.models import Organisation
 from collab.kernel.errors import Fault, FaultyInputError, InvalidError
 from collab.kernel.names import faulty_character
 from collab.transfer.currencies import amount_in, known_currency
+from collab.transfer.disclosures.models import in_language
 from collab.transfer.licences.models import Licence
 from collab.transfer.licences.places import FieldOfUse, Place, Territory
 from collab.transfer.licences.states import (
@@ -280,7 +281,7 @@ class _Reader:
         return made
 
     def _asset(self, path: str, row: Mapping[str, Any]) -> dict[str, Any]:
-        self._known(path, row, "kind", "subject_type", "subject_id", "label", "percent")
+        self._known(path, row, "kind", "subject_type", "subject_id", "label", "label_zh", "percent")
         kind = row.get("kind")
         if kind not in AssetKind.values:
             self._fault(f"{path}.kind", _("Choose one of: %(these)s.") % {"these": ", ".join(AssetKind.values)})
@@ -290,6 +291,7 @@ class _Reader:
             "subject_type": str(row.get("subject_type", ""))[:60],
             "subject_id": str(row.get("subject_id", ""))[:64],
             "label": str(row.get("label", ""))[:200],
+            "label_zh": str(row.get("label_zh", ""))[:200],
             "percent": percent,
         }
 
@@ -380,7 +382,7 @@ def say_terms(terms: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield _("Licensor"), _(", ").join(names.get(key, key) for key in terms["licensors"])
     yield _("Licensee"), names.get(terms["licensee"], terms["licensee"])
     for asset in terms["assets"]:
-        label = f"{AssetKind(asset['kind']).label}: {asset['label']}"
+        label = f"{AssetKind(asset['kind']).label}: {in_language(asset['label'], asset.get('label_zh', ''))}"
         yield label, _("%(n)s per cent of the money") % {"n": asset["percent"]}
     yield _label("exclusivity"), str(Exclusivity(terms["exclusivity"]).label)
     yield _("Field of use"), " – ".join(filter(None, [_named(FieldOfUse, terms["fields"]), terms["field_note"]]))
