@@ -70,6 +70,7 @@ from collab.transfer.royalties.api import (
     ExchangeRateViewSet,
     InterestViewSet,
     InvoiceViewSet,
+    PartnerPaymentViewSet,
     ReceiptViewSet,
     RoyaltyPolicyViewSet,
     RoyaltyReportViewSet,
@@ -147,6 +148,7 @@ router.register("royalty-reports", RoyaltyReportViewSet, basename="royalty-repor
 router.register("royalty-audits", RoyaltyAuditViewSet, basename="royalty-audit")
 router.register("invoices", InvoiceViewSet, basename="invoice")
 router.register("receipts", ReceiptViewSet, basename="receipt")
+router.register("licensor-payments", PartnerPaymentViewSet, basename="licensor-payment")
 router.register("exchange-rates", ExchangeRateViewSet, basename="exchange-rate")
 router.register("interest-rates", InterestViewSet, basename="interest-rate")
 router.register("royalty-policies", RoyaltyPolicyViewSet, basename="royalty-policy")

@@ -33,6 +33,8 @@ from registry.catalog.drawing import KINDS as MODEL_KINDS
 from registry.catalog.drawing import draw_models
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
 from registry.catalog.telling import ModelProducts, model_counts
+from registry.datasets.disclosing import DATASET_VERSION
+from registry.datasets.disclosing import prefill as prefill_dataset
 from registry.datasets.models import Dataset, DatasetVersion
 from registry.datasets.telling import DatasetAssets, DatasetProducts, dataset_counts
 from registry.releases.licensable import DatasetVersions, ModelVersions
@@ -47,6 +49,7 @@ register_products("models", ModelProducts())
 register_facts("datasets", dataset_counts)
 register_facts("models", model_counts)
 register_prefill(MODEL_VERSION, prefill)
+register_prefill(DATASET_VERSION, prefill_dataset)
 register_graph_source("models", draw_models, kinds=MODEL_KINDS)
 
 register_scope(Dataset, Scope(view="dataset.view", project="project"))

@@ -79,7 +79,7 @@ class Office:
         today = timezone.localdate()
         facts = {
             name: changes.pop(name)
-            for name in ("kind", "effective_on", "expires_on", "option", "case")
+            for name in ("kind", "effective_on", "expires_on", "option", "case", "co_licensors")
             if name in changes
         }
         facts = {"kind": "licence", "effective_on": today, "expires_on": today + timedelta(days=365)} | facts
@@ -104,11 +104,12 @@ class Office:
         """All parties sign; the licensee is the last."""
         signers = {
             self.joint.university: self.joint.university_signatory,
+            self.joint.company: self.joint.company_signatory,
             self.firm: self.firm_signatory,
             self.rival: self.rival_signatory,
         }
         parties = [row.organisation for row in version.parties.all()]
-        for party in sorted(parties, key=lambda one: one != self.joint.university):
+        for party in sorted(parties, key=lambda one: one in (self.firm, self.rival)):
             version = sign_version(
                 version=version,
                 party=party,

@@ -37,7 +37,7 @@ from training.demo_neighbours import (
     tell_the_past,
     tell_this_year,
 )
-from training.demo_royalties import tell_the_royalties
+from training.demo_royalties import tell_the_royalties, tell_the_startup
 from training.demo_transfer import tell_other_disclosures, tell_the_disclosures
 from training.demo_uses import tell_the_uses
 
@@ -152,7 +152,9 @@ def _transfer(cast: Cast, project: Project, officers: list[User]) -> Thread[None
     officer, second, expert = officers
     case = yield from tell_the_disclosures(cast, project, officer, second, expert)
     tell_more = tell_protection(case, officer)
-    yield from together(tell_more, tell_the_royalties(cast, project, case, officer, second))
+    yield from together(
+        tell_more, tell_the_royalties(cast, project, case, officer, second), tell_the_startup(cast, case, officer)
+    )
 
 
 def _today(cast: Cast, project: Project, coordinator: User) -> Thread[None]:

@@ -1,4 +1,6 @@
-"""The demo story's money: the disclosed model is licensed, reports on two quarters, pays, and is distributed."""
+"""The demo story's money: the disclosed model is licensed, reports on two quarters, pays, and is distributed; what both
+of its owners license is shared; and a start-up builds on it.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,7 @@ from collab.projects.models import Project
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.licences.models import Licence
 from collab.transfer.licences.services import current_version, draft_licence, open_obstacles, see_obstacles
+from collab.transfer.portfolio.services import change_equity, found_startup, move_startup
 from collab.transfer.royalties.distributing import request_of
 from collab.transfer.royalties.models import RoyaltyReport, ScheduledPayment
 from collab.transfer.royalties.services import (
@@ -23,6 +26,7 @@ from collab.transfer.royalties.services import (
     enter_receipt,
     invoice_payments,
     invoice_report,
+    pay_partner,
     propose_distribution,
     set_interest,
     set_policy,
@@ -64,6 +68,7 @@ def tell_the_royalties(cast: Cast, project: Project, case: TransferCase, officer
     )  # fmt: skip
     licence = yield from _licensed(cast, project, case, officer, first)
     reports = list(RoyaltyReport.objects.filter(licence=licence).order_by("starts_on")[:2])
+    shared = yield from _shared(cast, project, case, officer)
     yield 14
     fee = invoice_payments(payments=list(ScheduledPayment.objects.filter(licence=licence)), by=officer)
     enter_receipt(
@@ -87,11 +92,21 @@ def tell_the_royalties(cast: Cast, project: Project, case: TransferCase, officer
             currency="EUR", reference=f"NW {invoice.reference}", by=officer,
         )  # fmt: skip
         if number == 0:
+            yield 10
+            fee = invoice_payments(payments=list(ScheduledPayment.objects.filter(licence=shared)), by=officer)
+            enter_receipt(
+                licence=shared, received_on=timezone.localdate(), amount=Decimal("6000.00"), currency="EUR",
+                reference=f"HS {fee.reference}", by=officer,
+            )  # fmt: skip
             yield 9
             row = propose_distribution(organisation=university, by=officer, reason="First income")
             asked = request_of(row)
             assert asked is not None
             decide_request(request=asked, decision="approved", by=second)
+    yield 3
+    pay_partner(
+        licence=shared, partner=cast.northwind, paid_on=timezone.localdate(), reference="LU 26-0412", by=officer
+    )
     yield 1
     propose_distribution(organisation=university, by=officer)
 
@@ -144,6 +159,76 @@ def _licensed(cast: Cast, project: Project, case: TransferCase, officer: User, f
         )  # fmt: skip
     licence.refresh_from_db()
     return licence
+
+
+def _shared(cast: Cast, project: Project, case: TransferCase, officer: User) -> Thread[Licence]:
+    """The model belongs to both parties, so in another field both license it, and share what that brings."""
+    yield 14
+    licence = draft_licence(
+        project=project,
+        kind="licence",
+        reference="LIC-2",
+        title="A small language model for speech devices",
+        title_zh="用于语音设备的小型语言模型",
+        licensor=cast.lakeside,
+        co_licensors=[cast.northwind],
+        licensee=cast.harbour,
+        case=case,
+        effective_on=timezone.localdate(),
+        expires_on=date(timezone.localdate().year + 3, timezone.localdate().month, 1),
+        by=officer,
+        terms={
+            "exclusivity": "non_exclusive",
+            "fields": ["consumer"],
+            "territories": ["EU"],
+            "assets": [_asset("model_version", ModelVersion.objects.get(model__name=MODEL), "100")],
+            "currency": "EUR",
+            "issue_fee": "6000.00",
+        },
+    )
+    see_obstacles(licence=licence, keys=[one.key for one in open_obstacles(licence)], by=officer)
+    version = current_version(licence)
+    assert version is not None
+    version = send_for_signature(version=version, by=officer)
+    for signer, party, capacity in (
+        (cast.chancellor, cast.lakeside, "Vice-Chancellor"),
+        (cast.director, cast.northwind, "Managing director"),
+        (cast.counsel, cast.harbour, "General counsel"),
+    ):
+        version = sign_version(
+            version=version, party=party, typed_name=signer.name, capacity=capacity,
+            document_sha256=version.document_sha256, by=signer,
+        )  # fmt: skip
+    licence.refresh_from_db()
+    return licence
+
+
+def tell_the_startup(cast: Cast, case: TransferCase, officer: User) -> Thread[None]:
+    """A company of the inventors builds on the case; the university's share was diluted when others came in."""
+    yield 16
+    startup = found_startup(
+        organisation=cast.lakeside,
+        name="Fieldnote AB",
+        name_zh="田野笔记公司",
+        country="SE",
+        founded_on=timezone.localdate(),
+        cases=[case],
+        founders=[cast.researcher],
+        other_founders="Maja Ekström",
+        note="Reading aids for technicians, on devices without a network.",
+        by=officer,
+    )
+    change_equity(
+        startup=startup, holder=cast.lakeside, percent=Decimal(10), from_on=timezone.localdate(), event="founding",
+        by=officer,
+    )  # fmt: skip
+    yield 7
+    startup = move_startup(startup=startup, move="start", on=timezone.localdate(), by=officer)
+    yield 2
+    change_equity(
+        startup=startup, holder=cast.lakeside, percent=Decimal("8.5"), from_on=timezone.localdate(), event="dilution",
+        note="First round: new shares for two investors.", by=officer,
+    )  # fmt: skip
 
 
 def _asset(kind: str, row: Model, percent: str) -> dict[str, str]:

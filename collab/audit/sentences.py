@@ -305,6 +305,17 @@ ACTS = {
         "arrow-counterclockwise",
         "warn",
     ),
+    "royalty.pay_licensor": (gettext_lazy("passed %(amount)s on to another licensor on %(day)s"), "send", "ok"),
+    "royalty.unpay_licensor": (
+        gettext_lazy("took a payment of %(amount)s to another licensor back"),
+        "arrow-counterclockwise",
+        "warn",
+    ),
+    "royalty.book_part": (
+        gettext_lazy("booked %(amount)s that another licensor passed on, received on %(day)s"),
+        "box-arrow-in-right",
+        "ok",
+    ),
     "royalty.rate": (
         gettext_lazy("entered %(rate)s %(target)s for one %(source)s, from %(day)s"),
         "arrow-repeat",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
@@ -11,6 +13,7 @@ from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
 
 _CHUNK = 1 << 20
+STILL_EVERY_S = 1.0  # how long a right that was lost goes on, beside the piece that is under way
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
@@ -21,22 +24,34 @@ def attachment(content: bytes, name: str, sha256: str, content_type: str = "appl
     return response
 
 
-def resumable(request: HttpRequest, path: Path, name: str, sha256: str, content_type: str) -> HttpResponseBase:
+def resumable(
+    request: HttpRequest,
+    path: Path,
+    name: str,
+    sha256: str,
+    content_type: str,
+    *,
+    still: Callable[[], bool] | None = None,
+) -> HttpResponseBase:
     """A large file in pieces; a client that lost the connection asks for the rest by `Range`.
 
     One range at a time. With `If-Range` of another file the whole file is sent, so pieces of two are never joined.
+    `still` is asked again and again while pieces go out, a second apart at most; once it says no the connection is cut.
     """
     size = path.stat().st_size
     wanted = _range_of(request, size, sha256)
     response: HttpResponseBase
-    if wanted is None:
+    if wanted is None and still is not None:
+        response = StreamingHttpResponse(_pieces(path, 0, size - 1, still), content_type=content_type)
+        response["Content-Length"] = str(size)
+    elif wanted is None:
         response = FileResponse(path.open("rb"), content_type=content_type)
     elif wanted == ():
         response = HttpResponse(status=416, content_type=content_type)
         response["Content-Range"] = f"bytes */{size}"
     else:
         first, last = wanted
-        response = StreamingHttpResponse(_pieces(path, first, last), status=206, content_type=content_type)
+        response = StreamingHttpResponse(_pieces(path, first, last, still), status=206, content_type=content_type)
         response["Content-Range"] = f"bytes {first}-{last}/{size}"
         response["Content-Length"] = str(last - first + 1)
     _dress(response, name, sha256)
@@ -66,10 +81,14 @@ def _range_of(request: HttpRequest, size: int, sha256: str) -> tuple[int, int] |
     return (begin, end) if begin <= end else ()
 
 
-def _pieces(path: Path, first: int, last: int) -> Iterator[bytes]:
-    left = last - first + 1
+def _pieces(path: Path, first: int, last: int, still: Callable[[], bool] | None = None) -> Iterator[bytes]:
+    left, asked = last - first + 1, time.monotonic()
     with path.open("rb") as file:
         file.seek(first)
         while left > 0 and (piece := file.read(min(_CHUNK, left))):
+            if still is not None and time.monotonic() - asked >= STILL_EVERY_S:
+                asked = time.monotonic()
+                if not still():  # the length was told, so only a cut connection says that this is not the end
+                    raise ConnectionResetError(errno.ECONNRESET, "the right to this file was lost while it was sent")
             left -= len(piece)
             yield piece

@@ -17,8 +17,10 @@ from collab.agreements.models import Coverage
 from collab.agreements.reading import both
 from collab.kernel.errors import NotFoundError
 from collab.projects.models import Project
+from collab.transfer.disclosures.prefill import cases_of
 from collab.web.forms import sent, show, submit
 from collab.web.pagination import page_of
+from registry.datasets.disclosing import DATASET_VERSION
 from registry.datasets.forms import DatasetFilter, DatasetForm, UploadForm
 from registry.datasets.models import Dataset, DatasetVersion
 from registry.datasets.pictures import pictures_of
@@ -78,6 +80,8 @@ def dataset_page(request: HttpRequest, pk: UUID) -> HttpResponse:
             "training": decide(request.user, "dataset.train", version),
             "pictures": pictures_of(version, examples=reading.allowed),
             "models": version.model_versions.visible_to(request.user).select_related("model"),
+            "may_disclose": "disclosure.create" in allowed(request.user, dataset.project, "disclosure.create"),
+            "disclosed": cases_of(request.user, DATASET_VERSION, version.pk),
         }
     return show(request, "registry/datasets/page.html", context)
 

@@ -13,6 +13,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from collab.access.policy import can
 from collab.accounts.api import OrganisationRef
 from collab.transfer.licences.models import LicensedAsset
 from collab.transfer.licences.states import AssetKind, LicenceState
@@ -99,5 +100,10 @@ class ReleaseViewSet(ScopedViewSet):
     @action(detail=True, url_path="files/(?P<sha256>[0-9a-f]{64})", content_negotiation_class=AnythingNegotiation)
     def file(self, request: Request, pk: str, sha256: str) -> HttpResponseBase:
         begins = request.headers.get("Range", "bytes=0-").startswith("bytes=0-")
-        file = take_file(asset=self.get_object(), sha256=sha256, by=request.user, whole=begins)  # type: ignore[arg-type]
-        return resumable(request._request, file.path, file.save_as, file.sha256, BYTES)
+        asset = self.get_object()
+        file = take_file(asset=asset, sha256=sha256, by=request.user, whole=begins)  # type: ignore[arg-type]
+
+        def still() -> bool:
+            return can(request.user, "release.download", asset)  # type: ignore[arg-type]
+
+        return resumable(request._request, file.path, file.save_as, file.sha256, BYTES, still=still)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from uuid import UUID
 
 from django.urls import reverse
@@ -98,12 +99,12 @@ class _Owners:
     """Whose model versions are, for several projects at once."""
 
     def __init__(self, projects: set[UUID], versions: Sequence[UUID]) -> None:
-        self.shares: dict[UUID, set[UUID]] = {}
+        self.shares: dict[UUID, dict[UUID, Decimal]] = {}
         shares = OutputShare.objects.filter(output__row_id__in=versions).values_list(
-            "output__row_id", "party__organisation"
+            "output__row_id", "party__organisation", "percent"
         )
-        for version, organisation in shares:
-            self.shares.setdefault(version, set()).add(organisation)
+        for version, organisation, percent in shares:
+            self.shares.setdefault(version, {})[organisation] = percent
         self.parties: dict[UUID, dict[UUID, str]] = {}
         rows = ProjectParty.objects.filter(project__in=projects, left_on=None)
         for project, organisation, kind in rows.values_list("project", "organisation", "organisation__kind"):
@@ -125,9 +126,10 @@ class _Owners:
     def of(self, version: ModelVersion) -> dict[str, object]:
         project = version.model.project_id
         if version.pk in self.shares:
-            owners = self.shares[version.pk]
+            parts = self.shares[version.pk]
             because = _("The register of outputs says so.")
-            return {"owners": frozenset(owners), "jointly": len(owners) > 1, "because": because}
+            known = {"owners": frozenset(parts), "jointly": len(parts) > 1, "because": because}
+            return known | {"parts": tuple(parts.items())}
         parties = self.parties.get(project, {})
         makers = self.acting.get((project, version.created_by_id), set()) & set(parties)
         ip = self.rules.get(project)

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from collab.access.policy import allowed, decide, get_or_404
+from collab.access.policy import allowed, can, decide, get_or_404
 from collab.transfer.licences.models import Licence, LicensedAsset
 from collab.transfer.licences.places import FieldOfUse, Territory
 from collab.web.downloads import resumable
@@ -63,4 +63,8 @@ def release_file(request: HttpRequest, pk: UUID, sha256: str) -> HttpResponseBas
     asset = get_or_404(request.user, "release.download", with_licences(LicensedAsset.objects.all()), pk=pk)
     begins = request.headers.get("Range", "bytes=0-").startswith("bytes=0-")
     file = take_file(asset=asset, sha256=sha256, by=request.user, whole=begins and request.method != "HEAD")
-    return resumable(request, file.path, file.save_as, file.sha256, BYTES)
+
+    def still() -> bool:
+        return can(request.user, "release.download", asset)
+
+    return resumable(request, file.path, file.save_as, file.sha256, BYTES, still=still)

@@ -75,6 +75,7 @@ from collab.transfer.models import (
     LicensedAsset,
     MilestonePayment,
     Offer,
+    PartnerPayment,
     Protection,
     ProtectionCost,
     Receipt,
@@ -90,6 +91,7 @@ from collab.transfer.models import (
 from collab.web.api import etag_of
 from registry.catalog.models import ModelVersion, RegisteredModel
 from registry.datasets.models import Dataset, DatasetVersion
+from tests.access.personas import NAMES
 from tests.access.scene import Side, link_of
 from training.jobs.models import Job
 from training.playground.models import Trial
@@ -209,11 +211,16 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
             (r"transfer/audits/<uuid:pk>/", RoyaltyAudit),
             (r"transfer/invoices/<uuid:pk>/", Invoice),
             (r"transfer/receipts/<uuid:pk>/", Receipt),
+            (r"transfer/licensor-payments/<uuid:pk>/", PartnerPayment),
             (r"transfer/distributions/<uuid:pk>/", Distribution),
             (r"transfer/payments/<uuid:pk>/", ScheduledPayment),
             (r"transfer/third-parties/<uuid:pk>/", ThirdPartyShare),
             (r"transfer/statements/<uuid:pk>/", Statement),
         )
+    ),
+    (
+        r"transfer/licences/<uuid:pk>/licensors/<uuid:partner>/",
+        lambda s, n: (s.books["licence"], (s.books["licence"].pk, s.joint.company.pk)),
     ),
     *(
         (f"transfer/licences/<uuid:pk>/{what}/", lambda s, n: (s.books["licence"], (s.books["licence"].pk,)))
@@ -1020,6 +1027,12 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:receipt-match POST": lambda s: Sent({"invoice": str(s.books["invoice open"].pk)}),
     "api:receipt-unmatch POST": lambda s: Sent({"match": str(s.object(ReceiptMatch).pk)}),
     "api:receipt-reverse POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}, headers=_FRESH),
+    "api:licensor-payment-list POST": lambda s: Sent(
+        {"licence": str(s.books["licence"].pk), "partner": s.joint.company.slug, "paid_on": _day(0)},
+        about=s.books["licence"],
+    ),
+    "api:licensor-payment-reverse POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}),
+    "api:licensor-payment-book POST": lambda s: Sent({"received_on": _day(0), "reference": f"B {s.canary}"}),
     "api:exchange-rate-list POST": lambda s: Sent(
         {
             "organisation": s.joint.university.slug,
@@ -1204,6 +1217,11 @@ OTHERWISE: dict[tuple[str, str], dict[str | int, str | int]] = {
     ("api:distribution-decide POST", "transfer officer"): {OK: 403},  # they proposed it
     ("api:cohort-rank POST", "ex-member"): {OK: 404},  # the body names the application of somebody else
     ("api:posting-list POST", "other project's token"): {403: 404},  # it sees no cohorts
+    **{  # only whoever it was paid to books it
+        (key, name): {OK: 403}
+        for key in ("collab:partner_book GET", "collab:partner_book POST", "api:licensor-payment-book POST")
+        for name in NAMES
+    },
     **{  # a list of what a token does not open is empty
         ("api:ethics-review-list GET", name): {403: OK} for name in ("read token", "other project's token")
     },

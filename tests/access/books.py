@@ -21,6 +21,7 @@ from collab.transfer.models import (
     InvoiceLine,
     LedgerEntry,
     Licence,
+    PartnerPayment,
     PolicyVersion,
     ProtectionCost,
     Receipt,
@@ -40,7 +41,7 @@ OF_LICENCE = (
 )  # fmt: skip
 OF_BOOKS = (
     Receipt, ReceiptMatch, ExchangeRate, InterestRule, RoyaltyPolicy, PolicyVersion, ThirdPartyShare, Distribution,
-    CostRepayment, LedgerEntry,
+    CostRepayment, LedgerEntry, PartnerPayment,
 )  # fmt: skip
 
 # What each act needs: the row of that name.
@@ -79,6 +80,10 @@ def words_on(obj: Model, posts: Any, words: Any, person: Any) -> set[str]:
         held = {w for org, role in posts if org == obj.distribution.organisation_id for w in words[role]}
         mine = person is not None and obj.person_id == person
         return {"statement.view"} if mine or "royalty.view" in held else set()
+    if isinstance(obj, PartnerPayment):
+        held = {w for org, role in posts if org == obj.organisation_id for w in words[role]}
+        theirs = {w for org, role in posts if org == obj.partner_id for w in words[role]}
+        return held | (theirs & {"royalty.view"})
     if isinstance(obj, OF_BOOKS):
         return {w for org, role in posts if org == house_of(obj) for w in words[role]}
     if isinstance(obj, Licence):
@@ -198,7 +203,7 @@ def keep_books(here: Any) -> None:
     )
     divided = {"organisation": made.university, "policy": version, "currency": "EUR", "proposed_by": officer}
     books["distribution posted"] = posted = Distribution.objects.create(
-        number=1, receipts=1, amount=1000_00, distributed=1000_00, retained=0, digest="0" * 64,
+        number=1, receipts=1, amount=1000_00, distributed=900_00, retained=0, passed_on=100_00, digest="0" * 64,
         reason=f"First {canary}", **divided,
     )  # fmt: skip
     received = {
@@ -220,14 +225,17 @@ def keep_books(here: Any) -> None:
     )
     Invoice.objects.filter(pk=books["invoice other"].pk).update(paid=40_00, state="part_paid")
     statement = Statement.objects.create(
-        distribution=posted, person=made.researcher, key=str(made.researcher.pk), name=f"Name {canary}", amount=1000_00
+        distribution=posted, person=made.researcher, key=str(made.researcher.pk), name=f"Name {canary}", amount=900_00
     )
     entry = LedgerEntry.objects.create(
-        distribution=posted, receipt=given, account="inventors", amount=1000_00, inventor=inventor,
+        distribution=posted, receipt=given, account="inventors", amount=900_00, inventor=inventor,
         statement=statement, rule="tier:1:100",
     )  # fmt: skip
+    LedgerEntry.objects.create(
+        distribution=posted, receipt=given, account="licensors", amount=100_00, licensor=made.company
+    )
     LedgerEntry.objects.create(distribution=posted, receipt=given, account="undistributed", amount=-1000_00)
-    Receipt.objects.filter(pk=given.pk).update(distributed=1000_00, undistributed=0)
+    Receipt.objects.filter(pk=given.pk).update(distributed=900_00, passed_on=100_00, undistributed=0)
     Distribution.objects.filter(pk=posted.pk).update(state="posted", decided_by=here.organisation_admin, posted_at=now)
     books["distribution proposed"] = proposed = Distribution.objects.create(
         number=2, receipts=0, amount=0, distributed=0, retained=0, digest="1" * 64, reason=f"Next {canary}", **divided
@@ -258,6 +266,16 @@ def keep_books(here: Any) -> None:
         CostRepayment: CostRepayment.objects.create(distribution=posted, cost=cost, booked=1, amount=Decimal("0.01")),
         Statement: statement,
         LedgerEntry: entry,
+        PartnerPayment: PartnerPayment.objects.create(
+            organisation=made.university,
+            partner=made.company,
+            licence=licence,
+            paid_on=today,
+            amount=40_00,
+            currency="EUR",
+            note=f"Passed {canary}",
+            entered_by=officer,
+        ),
     }
     here.objects.setdefault(Licence, licence)
     for row in books.values():

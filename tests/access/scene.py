@@ -198,6 +198,7 @@ from collab.transfer.models import (
     Licence,
     LicensedAsset,
     LicensedThing,
+    LicensorShare,
     MilestonePayment,
     NoveltyRule,
     Offer,
@@ -968,6 +969,7 @@ def _licences(here: Side) -> None:
         LicensedAsset: licence.assets.get(),
         LicensedThing: licence.assets.get().thing,
         MilestonePayment: licence.milestones.get(),
+        LicensorShare: LicensorShare.objects.create(licence=licence, organisation=made.university, percent=100),
         RoyaltyTier: licence.tiers.get(),
         Territory: Territory.objects.get(code="EU"),
     }

@@ -23,6 +23,8 @@ from collab.inbox.services import decide_request
 from collab.inbox.standing import Standing
 from collab.internships.models import Cohort
 from collab.projects.models import BudgetAlert, ConflictOfInterest, Project
+from collab.transfer.models import Distribution, Licence, Protection, StartUp, TransferCase
+from collab.transfer.portfolio.metrics import METRICS, Span
 from registry.datasets.models import Dataset
 from training.demo import ACCOUNTS, LEAD_EMAIL, PROJECT_SLUG, seed
 from training.demo_internships import MENTOR_EMAIL, STUDENT_EMAIL
@@ -94,6 +96,33 @@ def test_one_intern_has_finished_and_the_cohort_is_in_mid_season(story):
     student, mentor = (User.objects.get(email=email) for email in (STUDENT_EMAIL, MENTOR_EMAIL))
     assert season.applications.filter(candidate=student, state="offered").exists()
     assert running.mentor == mentor
+
+
+def test_a_model_goes_the_whole_way_from_disclosure_to_money(story):
+    case = TransferCase.objects.get(disclosure__title__startswith="A small language model for help texts")
+    assert case.state == "income" and case.decision == "protect" and case.results.get().kind == "model_version"
+    assert all(one.signatures.exists() for one in case.disclosure.inventors.all())
+    assert case.assessments.get().recommendation == "protect"
+    assert {row.kind for row in Protection.objects.filter(family__case=case)} == {"copyright", "national", "pct"}
+    licence = Licence.objects.get(agreement__reference="LIC-1")
+    assert (licence.state, licence.exclusivity, licence.case) == ("active", "exclusive", case)
+    assert [field.code for field in licence.fields_of_use.all()] == ["industry.robotics"]
+    assert [report.state for report in licence.reports.order_by("starts_on")[:2]] == ["accepted", "accepted"]
+    assert {invoice.state for invoice in licence.invoices.all()} == {"paid"}
+    first, second = Distribution.objects.order_by("number")
+    assert (first.state, second.state) == ("posted", "proposed")
+    assert {row.name for row in first.statements.all()} == {"Lin Mei", "Tomás Vega", "Chen Yu"}
+    # what both owners license is shared between them
+    shared = Licence.objects.get(agreement__reference="LIC-2")
+    assert [(str(row.organisation), row.percent) for row in shared.shares.all()] == [
+        ("Lakeside University", 50),
+        ("Northwind Robotics", 50),
+    ]
+    assert (first.passed_on, shared.partner_payments.not_booked().get().amount) == (3000_00, 3000_00)
+    startup = StartUp.objects.get()
+    assert (startup.state, startup.own_said) == ("active", "8.5")
+    founded = Span((case.organisation_id,), startup.founded_on.year)
+    assert METRICS["startups"].value(founded) == 1
 
 
 def test_codes_leave_two_jobs_to_the_owner_of_the_data(story):

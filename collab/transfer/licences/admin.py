@@ -15,6 +15,7 @@ from collab.transfer.licences.models import (
     Licence,
     LicensedAsset,
     LicensedThing,
+    LicensorShare,
     MilestonePayment,
     RoyaltyTier,
 )
@@ -60,6 +61,13 @@ class GrantAdmin(ScopedModelAdmin):
     list_filter = ["shuts"]
     search_fields = ["licence__agreement__reference", "thing__label"]
     list_select_related = ["licence__agreement", "thing", "field_of_use", "territory"]
+
+
+@admin.register(LicensorShare)
+class LicensorShareAdmin(ScopedModelAdmin):
+    list_display = ["licence", "organisation", "percent"]
+    search_fields = ["licence__agreement__reference", "organisation__name"]
+    list_select_related = ["licence__agreement", "organisation"]
 
 
 @admin.register(RoyaltyTier)

@@ -24,6 +24,7 @@ from collab.transfer.licences.models import (
     Diligence,
     Licence,
     LicensedAsset,
+    LicensorShare,
     MilestonePayment,
     RoyaltyTier,
 )
@@ -60,7 +61,17 @@ from collab.web.api import (
 class LicensedAssetSerializer(serializers.ModelSerializer):
     class Meta:
         model = LicensedAsset
-        fields = ["id", "kind", "subject_type", "subject_id", "label", "allocation_percent"]
+        fields = ["id", "kind", "subject_type", "subject_id", "label", "label_zh", "allocation_percent"]
+
+
+class LicensorShareSerializer(serializers.ModelSerializer):
+    """The part of one of several licensors in the receipts."""
+
+    organisation = serializers.SlugField(source="organisation.slug", read_only=True)
+
+    class Meta:
+        model = LicensorShare
+        fields = ["organisation", "percent"]
 
 
 class TierSerializer(serializers.ModelSerializer):
@@ -127,6 +138,7 @@ class LicenceSerializer(LicenceRow):
 
     co_licensors = OrganisationRef(many=True, read_only=True)
     assets = LicensedAssetSerializer(many=True, read_only=True)
+    shares = LicensorShareSerializer(many=True, read_only=True)
     tiers = TierSerializer(many=True, read_only=True)
     milestones = MilestonePaymentSerializer(many=True, read_only=True)
     diligence = DiligenceSerializer(many=True, read_only=True)
@@ -140,7 +152,7 @@ class LicenceSerializer(LicenceRow):
             "academic_use", "issue_fee", "issue_fee_days", "annual_minimum", "minimum_creditable", "minimum_from",
             "royalty_basis", "tiers_by", "tiers", "royalty_cap", "cap_by", "sublicence_percent", "equity_percent",
             "equity_note", "costs", "costs_of", "costs_percent", "costs_cap", "costs_days",
-            "late_interest_percent", "milestones", "diligence", "report_frequency",
+            "late_interest_percent", "shares_by", "shares", "share_days", "milestones", "diligence", "report_frequency",
             "report_days", "audit_right", "audit_notice_days", "audit_cost_percent", "convertible", "negotiation_days",
             "exercised_on", "converted_on", "breaches", "agreement_version", "terms",
         ]  # fmt: skip

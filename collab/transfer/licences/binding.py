@@ -13,6 +13,7 @@ from django.db.models import F, ProtectedError
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from collab.access.policy import Missing
 from collab.accounts.models import Organisation, User
@@ -34,23 +35,28 @@ from collab.transfer.licences.models import (
     Licence,
     LicensedAsset,
     LicensedThing,
+    LicensorShare,
     MilestonePayment,
     RoyaltyTier,
 )
 from collab.transfer.licences.obstacles import Obstacle, obstacles_of
 from collab.transfer.licences.places import FieldOfUse, Territory
-from collab.transfer.licences.states import SHUTTING
+from collab.transfer.licences.sharing import shares_by_owners
+from collab.transfer.licences.states import SHUTTING, SharesBy
 from collab.transfer.licences.terms import read_terms, say_terms, whole_terms
 
 _PLAIN = (
     "exclusivity", "field_note", "commercial", "sublicensing", "academic_use", "currency", "issue_fee_days",
     "minimum_creditable", "royalty_basis", "tiers_by", "cap_by", "equity_note", "costs", "costs_of", "costs_days",
     "report_frequency", "report_days", "audit_right", "audit_notice_days", "convertible", "negotiation_days",
+    "shares_by", "share_days",
 )  # fmt: skip
 _NUMBERS = (
     "issue_fee", "annual_minimum", "royalty_cap", "sublicence_percent", "equity_percent", "late_interest_percent",
     "costs_percent", "costs_cap", "audit_cost_percent",
 )  # fmt: skip
+
+LABEL_MAX = 200
 
 
 class LicenceTerms:
@@ -88,9 +94,13 @@ class LicenceTerms:
             faults.append(Fault("exclusivity", told(found, by)))
         if faults:
             raise FaultyInputError(faults, field=faults[0].path)
-        names = {(asset.subject_type, asset.subject_id): asset for asset in assets}
-        for row in made["assets"]:
-            row["label"] = names[row["subject_type"], row["subject_id"]].label
+        for language, name in (("en", "label"), ("zh-hans", "label_zh")):  # as readers of each call them
+            with override(language):
+                named_so = licensables_named((row["subject_type"], row["subject_id"]) for row in made["assets"])
+            for row in made["assets"]:
+                row[name] = named_so[f"{row['subject_type']}:{row['subject_id']}"].label[:LABEL_MAX]
+        if made["shares_by"] == SharesBy.ASSETS:
+            made["shares"] = shares_by_owners(made, assets)
         return made
 
     def written(self, version: AgreementVersion) -> None:
@@ -275,7 +285,7 @@ def _require_not_lost(licence: Licence, version: AgreementVersion) -> None:
 
 
 def _require_theirs(terms: dict[str, Any]) -> list[Licensable]:
-    """The assets; raises FaultyInputError for one that does not exist or that the licensors do not own."""
+    """The assets; raises FaultyInputError for one that does not exist or is no licensor's, or a licensor with none."""
     found = licensables_named((row["subject_type"], row["subject_id"]) for row in terms["assets"])
     licensors = {UUID(key) for key in terms["licensors"]}
     signing = licensors | {UUID(terms["licensee"])}  # an owner who is the licensee consents by signing
@@ -299,10 +309,10 @@ def _require_theirs(terms: dict[str, Any]) -> list[Licensable]:
         elif asset.jointly and asset.owners - signing:
             text = _("%(asset)s is owned jointly, so %(owners)s must license it too. %(why)s")
             faults.append(Fault(f"assets.{number}", (text % facts).strip()))
-        elif licensors - asset.owners:
-            strangers = _(", ").join(sorted(names[key] for key in licensors - asset.owners))
-            text = _("%(asset)s is not %(who)s's to license. %(why)s")
-            faults.append(Fault(f"assets.{number}", (text % (facts | {"who": strangers})).strip()))
+    strangers = licensors - {key for asset in found.values() for key in asset.owners}
+    if strangers and not faults:
+        who = _(", ").join(sorted(names[key] for key in strangers))
+        faults.append(Fault("licensors", _("Nothing of what is licensed is %(who)s's to license.") % {"who": who}))
     if faults:
         raise FaultyInputError(faults, field="assets")
     return list(found.values())
@@ -345,12 +355,21 @@ def follow(licence: Licence, version: AgreementVersion) -> None:
                 "kind": row["kind"],
                 "subject_type": row["subject_type"],
                 "subject_id": row["subject_id"],
-                "label": row["label"],
+                **_labels(row),
                 "project_id": elsewhere.get(f"{row['subject_type']}:{row['subject_id']}"),
                 "allocation_percent": Decimal(row["percent"]),
                 "position": place,
             }
             for place, row in enumerate(terms["assets"])
+        ],
+    )
+    _follow(
+        LicensorShare,
+        licence,
+        "organisation_id",
+        [
+            {"organisation_id": UUID(row["licensor"]), "percent": Decimal(row["percent"]), "position": place}
+            for place, row in enumerate(terms["shares"])
         ],
     )
     _follow(
@@ -378,11 +397,15 @@ def follow(licence: Licence, version: AgreementVersion) -> None:
     licence.__dict__.get("_prefetched_objects_cache", {}).clear()
 
 
+def _labels(row: dict[str, Any]) -> dict[str, str]:
+    return {"label": row["label"], "label_zh": row.get("label_zh", "")}
+
+
 def _things(assets: Iterable[dict[str, Any]]) -> dict[str, LicensedThing]:
     found = {}
     for row in assets:
         key = f"{row['subject_type']}:{row['subject_id']}"
-        found[key], _made = LicensedThing.objects.get_or_create(name=key, defaults={"label": row["label"]})
+        found[key], _made = LicensedThing.objects.get_or_create(name=key, defaults=_labels(row))
     return found
 
 

@@ -29,6 +29,7 @@ from collab.transfer.licences.states import (
     Frequency,
     LicenceState,
     RoyaltyBasis,
+    SharesBy,
     Span,
     Sublicensing,
 )
@@ -99,6 +100,9 @@ class TermsForm(OnceForm):
     costs_cap = _money(_("Costs repaid at most"))
     costs_days = forms.IntegerField(label=_("Days to repay a cost"), initial=30, min_value=0, required=False)
     late_interest_percent = _money(_("Late interest, per cent a year"))
+    share_days = forms.IntegerField(
+        label=_("Days to pass on the part of another licensor"), initial=30, min_value=0, required=False
+    )
     milestones = _lines(
         _("Milestone payments"),
         _("One on a line: title; amount; day, if any. For example “First sale; 20000”."),
@@ -124,15 +128,27 @@ class TermsForm(OnceForm):
     )
     edit = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
-    def __init__(self, *args: Any, assets: Iterable[Licensable], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, assets: Iterable[Licensable], sharing: Iterable[Organisation] = (), **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        several = list(sharing)
+        self.sharing = {f"share_{n}": one for n, one in enumerate(several)} if len(several) > 1 else {}
+        for name, one in self.sharing.items():
+            self.fields[name] = _money(
+                _now("Part of %(who)s in the receipts, per cent") % {"who": one},
+                help_text=_now("Empty for all: by the parts of the assets, each to its owners."),
+            )
+        if not self.sharing:
+            del self.fields["share_days"]
         self.assets = {f"asset_{n}": asset for n, asset in enumerate(assets)}
         for name, asset in self.assets.items():
             self.fields[name] = _money(
                 f"{asset.label} – {_now('part of the money, per cent')}",
                 help_text=_now("Empty: not licensed. %(why)s") % {"why": asset.because},
             )
-        self.order_fields([*self.leading, *self.assets, *(n for n in self.fields if n not in self.assets)])
+        placed = {*self.assets, *self.sharing}
+        self.order_fields([*self.leading, *self.assets, *self.sharing, *(n for n in self.fields if n not in placed)])
 
     leading: tuple[str, ...] = ()
 
@@ -143,12 +159,20 @@ class TermsForm(OnceForm):
             return self.chosen[int(number) - 1]
         if first == "assets":
             return next(iter(self.assets), None)
+        if first == "shares":
+            parts = self.parts
+            return parts[int(number) - 1] if number.isdigit() and int(number) <= len(parts) else next(iter(parts), None)
         return super().place_of(Fault({"fields": "fields_"}.get(first, first), fault.text), field)
 
     @property
     def chosen(self) -> list[str]:
         """The fields of the assets that were given a part."""
         return [name for name in self.assets if (self.cleaned_data.get(name) or "").strip()]
+
+    @property
+    def parts(self) -> list[str]:
+        """The fields of the licensors that were given a part."""
+        return [name for name in self.sharing if (self.cleaned_data.get(name) or "").strip()]
 
     def terms(self) -> dict[str, Any]:
         """As `read_terms` takes them."""
@@ -169,6 +193,8 @@ class TermsForm(OnceForm):
                 }
                 for name in self.chosen
             ],
+            "shares_by": (SharesBy.AGREED if self.parts else SharesBy.ASSETS).value,
+            "shares": [{"licensor": str(self.sharing[name].pk), "percent": data[name].strip()} for name in self.parts],
             "tiers": [
                 {"from": begin, ("per_unit" if data["royalty_basis"] == RoyaltyBasis.UNITS else "rate"): rate}
                 for begin, rate in _rows(data["tiers"], ":", 2)
@@ -196,11 +222,16 @@ def _rows(text: str, mark: str, places: int) -> list[list[str]]:
 
 
 def shown_terms(
-    version: AgreementVersion, terms: Mapping[str, Any], assets: Mapping[str, Licensable]
+    version: AgreementVersion,
+    terms: Mapping[str, Any],
+    assets: Mapping[str, Licensable],
+    sharing: Mapping[str, Organisation],
 ) -> dict[str, Any]:
     """The terms of a version as the form shows them."""
+    agreed = terms.get("shares", []) if terms.get("shares_by") == SharesBy.AGREED else []
+    shares = {row["licensor"]: row["percent"] for row in agreed}
     parts = {f"{row['subject_type']}:{row['subject_id']}": row["percent"] for row in terms["assets"]}
-    shown = {name: value for name, value in terms.items() if name not in {"assets", "fields", "tiers"}}
+    shown = {name: value for name, value in terms.items() if name not in {"assets", "fields", "tiers", "shares"}}
     return shown | {
         "effective_on": version.effective_on,
         "expires_on": version.expires_on,
@@ -212,6 +243,7 @@ def shown_terms(
         ),
         "diligence": "\n".join(f"{row['title']}; {row['due_on']}" for row in terms["diligence"]),
         **{name: parts[asset.key] for name, asset in assets.items() if asset.key in parts},
+        **{name: shares[str(one.pk)] for name, one in sharing.items() if str(one.pk) in shares},
     }
 
 
@@ -232,7 +264,10 @@ class DraftForm(TermsForm):
         label=_("Further licensors"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("Who owns an asset together with the licensor licenses it too."),
+        help_text=_(
+            "Who owns an asset together with the licensor licenses it too. The licensor administers the licence: it "
+            "asks for reports and payments, and passes on the parts of the others."
+        ),
     )
     licensee = forms.ModelChoiceField(Organisation.objects.order_by("name"), label=_("Licensee"))
     option = forms.ModelChoiceField(Licence.objects.none(), label=_("From the option"), required=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class Licensable:
     """Something that a licence may be about. `owners` grant it together when `jointly`, else any of them may.
 
-    `because` says why it is theirs.
+    `because` says why it is theirs; `parts` what per cent of it is whose, where that is known.
     """
 
     kind: str  # one of AssetKind
@@ -31,6 +32,7 @@ class Licensable:
     because: StrOrPromise = ""
     url: str = ""
     project_id: UUID | None = None
+    parts: tuple[tuple[UUID, Decimal], ...] = ()
 
     @property
     def key(self) -> str:

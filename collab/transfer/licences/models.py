@@ -22,6 +22,7 @@ from collab.agreements.models import AgreementVersion
 from collab.agreements.states import STANDING, VersionState
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.kernel.records import Record
+from collab.transfer.disclosures.models import in_language
 from collab.transfer.licences.places import FieldOfUse, Territory
 from collab.transfer.licences.states import (
     SHUTTING,
@@ -32,6 +33,7 @@ from collab.transfer.licences.states import (
     Frequency,
     LicenceState,
     RoyaltyBasis,
+    SharesBy,
     Span,
     Sublicensing,
 )
@@ -79,7 +81,9 @@ class LicenceQuerySet(models.QuerySet["Licence"]):
 
     def with_all(self) -> LicenceQuerySet:
         """Loads what the page and the API tell."""
-        return self.with_parties().prefetch_related("co_licensors", "tiers", "milestones", "diligence", "breaches")
+        return self.with_parties().prefetch_related(
+            "co_licensors", "shares__organisation", "tiers", "milestones", "diligence", "breaches"
+        )
 
     def in_force(self, at: datetime | None = None) -> LicenceQuerySet:
         """Those that grant rights at this moment."""
@@ -183,6 +187,10 @@ class Licence(Record):
     costs_cap = _money(_("costs repaid at most"))
     costs_days = models.PositiveSmallIntegerField(_("days to repay a cost"), default=30)
     late_interest_percent = _percent(_("late interest, per cent a year"))
+    shares_by = models.CharField(
+        _("receipts are shared"), max_length=20, choices=SharesBy.choices, default=SharesBy.ASSETS
+    )
+    share_days = models.PositiveSmallIntegerField(_("days to pass on the part of another licensor"), default=30)
     # --- duties
     report_frequency = models.CharField(_("reports"), max_length=20, choices=Frequency.choices, default=Frequency.NONE)
     report_days = models.PositiveSmallIntegerField(_("days to report and pay after a period"), default=45)
@@ -290,6 +298,7 @@ class LicensedThing(Record):
 
     name = models.CharField(_("key"), max_length=140, unique=True)  # subject_type:subject_id
     label = models.CharField(_("name"), max_length=200)
+    label_zh = models.CharField(_("Chinese name"), max_length=200, blank=True)
 
     class Meta:
         verbose_name = _("licensed thing")
@@ -297,7 +306,7 @@ class LicensedThing(Record):
         ordering = ["name"]
 
     def __str__(self) -> str:
-        return self.label
+        return in_language(self.label, self.label_zh)
 
 
 class AssetQuerySet(models.QuerySet["LicensedAsset"]):
@@ -317,6 +326,7 @@ class LicensedAsset(Record):
     subject_type = models.CharField(_("kind of row"), max_length=60)
     subject_id = models.CharField(_("row"), max_length=64)
     label = models.CharField(_("asset"), max_length=200, validators=[DisplayNameValidator()])
+    label_zh = models.CharField(_("asset in Chinese"), max_length=200, blank=True, validators=[PlainTextValidator()])
     project = models.ForeignKey(
         "collab.Project", models.PROTECT, null=True, blank=True, related_name="+", editable=False,
         verbose_name=_("other project it came out of"),
@@ -339,7 +349,30 @@ class LicensedAsset(Record):
         indexes = [models.Index(fields=["subject_type", "subject_id"], name="licensed_asset_by_subject")]
 
     def __str__(self) -> str:
-        return self.label
+        return in_language(self.label, self.label_zh)
+
+
+class LicensorShare(Record):
+    """What part of the receipts belongs to one of several licensors. Parts make one hundred per cent."""
+
+    licence = models.ForeignKey(Licence, models.PROTECT, related_name="shares", verbose_name=_("licence"))
+    organisation = models.ForeignKey(
+        "collab.Organisation", models.PROTECT, related_name="+", verbose_name=_("licensor")
+    )
+    percent = models.DecimalField(_("part of the receipts, per cent"), **_PERCENT)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("part of a licensor")
+        verbose_name_plural = _("parts of licensors")
+        ordering = ["licence", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["licence", "organisation"], name="licensor_share_once"),
+            models.CheckConstraint(condition=Q(percent__gte=0, percent__lte=100), name="licensor_share_is_sound"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organisation} · {self.percent.normalize():f} %"
 
 
 class Grant(Record):

@@ -111,7 +111,7 @@ def _asset(case: TransferCase) -> Licensable:
         kind=kind,
         subject_type=TransferCase._meta.label_lower,
         subject_id=str(case.pk),
-        label=" · ".join(filter(None, (case.docket, case.disclosure.title))),
+        label=" · ".join(filter(None, (case.docket, str(case.disclosure)))),
         owners=frozenset({case.organisation_id}),
         because=_("It is a case of that organisation."),
         url=case.get_absolute_url(),

@@ -89,6 +89,13 @@ class CostsOf(models.TextChoices):
     ASSETS = "assets", _("of the licensed rights alone")
 
 
+class SharesBy(models.TextChoices):
+    """By what several licensors share what a licence brings."""
+
+    ASSETS = "assets", _("by the parts of the assets, each to its owners")
+    AGREED = "agreed", _("as agreed")
+
+
 class AssetKind(models.TextChoices):
     MODEL_VERSION = "model_version", _("Model version")
     DATASET_VERSION = "dataset_version", _("Dataset version")

@@ -18,6 +18,7 @@ from collab.accounts.models import Organisation
 from collab.kernel.errors import Fault, FaultyInputError, InvalidError
 from collab.kernel.names import faulty_character
 from collab.transfer.currencies import amount_in, known_currency
+from collab.transfer.disclosures.models import in_language
 from collab.transfer.licences.models import Licence
 from collab.transfer.licences.places import FieldOfUse, Place, Territory
 from collab.transfer.licences.states import (
@@ -27,6 +28,7 @@ from collab.transfer.licences.states import (
     Exclusivity,
     Frequency,
     RoyaltyBasis,
+    SharesBy,
     Span,
     Sublicensing,
 )
@@ -64,6 +66,9 @@ _DEFAULTS: dict[str, Any] = {
     "costs_cap": None,
     "costs_days": 30,
     "late_interest_percent": None,
+    "shares_by": SharesBy.ASSETS.value,
+    "shares": [],
+    "share_days": 30,
     "milestones": [],
     "diligence": [],
     "report_frequency": Frequency.NONE.value,
@@ -85,11 +90,13 @@ _CHOICES: dict[str, Any] = {
     "cap_by": Span,
     "costs": Costs,
     "costs_of": CostsOf,
+    "shares_by": SharesBy,
     "report_frequency": Frequency,
 }
 _DAYS = {
     "issue_fee_days": 3650,
     "costs_days": 3650,
+    "share_days": 365,
     "report_days": 365,
     "audit_notice_days": 365,
     "negotiation_days": 3650,
@@ -129,6 +136,7 @@ class _Reader:
         for name in ("field_note", "equity_note"):
             made[name] = self._text(name, made[name], 500 if name == "field_note" else 300, needed=False)
         self._parties(made)
+        made["shares"] = self._shares(made)
         made["fields"] = self._places("fields", made["fields"], FieldOfUse)
         made["territories"] = self._places("territories", made["territories"], Territory)
         made["assets"] = self._assets(made["assets"])
@@ -206,6 +214,28 @@ class _Reader:
             self._fault("option", _("There is no such option."))
         made |= {"licensors": keys, "licensee": licensee, "option": option}
 
+    def _shares(self, made: dict[str, Any]) -> list[dict[str, Any]]:
+        """Agreed parts, in the order of the licensors. Those that follow the assets are worked out by `binding.py`."""
+        if made["shares_by"] != SharesBy.AGREED:
+            return []
+        rows = self._rows("shares", made["shares"], self._share)
+        keys = [row["licensor"] for row in rows]
+        if sorted(keys) != sorted(made["licensors"]) or len(keys) < 2:
+            self._fault("shares", _("Several licensors share what a licence brings: name the part of each once."))
+            return rows
+        parts = [Decimal(row["percent"]) for row in rows if row["percent"] is not None]
+        if len(parts) == len(rows) and (total := sum(parts)) != HUNDRED:
+            text = _("The parts of the licensors make %(sum)s per cent; they must make exactly 100.")
+            self._fault("shares", text % {"sum": _plain(total)})
+        return sorted(rows, key=lambda row: made["licensors"].index(row["licensor"]))
+
+    def _share(self, path: str, row: Mapping[str, Any]) -> dict[str, Any]:
+        self._known(path, row, "licensor", "percent")
+        percent = self._percent(f"{path}.percent", row.get("percent"))
+        if percent is None and row.get("percent") in (None, ""):
+            self._fault(f"{path}.percent", _("Write the part in per cent."))
+        return {"licensor": str(row.get("licensor", ""))[:64], "percent": percent}
+
     def _places(self, name: str, codes: Any, model: type[Place]) -> list[str]:
         """The codes, those left out that lie inside another one of them."""
         wanted = [str(code) for code in codes] if isinstance(codes, list | tuple) else []
@@ -252,7 +282,7 @@ class _Reader:
         return made
 
     def _asset(self, path: str, row: Mapping[str, Any]) -> dict[str, Any]:
-        self._known(path, row, "kind", "subject_type", "subject_id", "label", "percent")
+        self._known(path, row, "kind", "subject_type", "subject_id", "label", "label_zh", "percent")
         kind = row.get("kind")
         if kind not in AssetKind.values:
             self._fault(f"{path}.kind", _("Choose one of: %(these)s.") % {"these": ", ".join(AssetKind.values)})
@@ -262,6 +292,7 @@ class _Reader:
             "subject_type": str(row.get("subject_type", ""))[:60],
             "subject_id": str(row.get("subject_id", ""))[:64],
             "label": str(row.get("label", ""))[:200],
+            "label_zh": str(row.get("label_zh", ""))[:200],
             "percent": percent,
         }
 
@@ -352,7 +383,7 @@ def say_terms(terms: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield _("Licensor"), _(", ").join(names.get(key, key) for key in terms["licensors"])
     yield _("Licensee"), names.get(terms["licensee"], terms["licensee"])
     for asset in terms["assets"]:
-        label = f"{AssetKind(asset['kind']).label}: {asset['label']}"
+        label = f"{AssetKind(asset['kind']).label}: {in_language(asset['label'], asset.get('label_zh', ''))}"
         yield label, _("%(n)s per cent of the money") % {"n": asset["percent"]}
     yield _label("exclusivity"), str(Exclusivity(terms["exclusivity"]).label)
     yield _("Field of use"), " – ".join(filter(None, [_named(FieldOfUse, terms["fields"]), terms["field_note"]]))
@@ -396,9 +427,23 @@ def _say_money(terms: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield _label("costs"), str(Costs(terms["costs"]).label)
         yield _label("costs_of"), str(CostsOf(terms["costs_of"]).label)
         yield _label("costs_days"), str(terms["costs_days"])
+    yield from _say_shares(terms)
     for row in terms["milestones"]:
         day = f", {date_format(date.fromisoformat(row['due_on']))}" if row["due_on"] else ""
         yield f"{_('Milestone payment')}: {row['title']}", f"{row['amount']} {currency}{day}"
+
+
+def _say_shares(terms: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Who of several licensors administers the licence, and what part of the receipts each gets."""
+    if len(terms["licensors"]) < 2:
+        return
+    names = {str(row.pk): str(row) for row in Organisation.objects.filter(pk__in=terms["licensors"])}
+    yield _("Administered by"), names.get(terms["licensors"][0], terms["licensors"][0])
+    yield _label("shares_by"), str(SharesBy(terms["shares_by"]).label)
+    for row in terms["shares"]:
+        name = names.get(row["licensor"], row["licensor"])
+        yield _("Part of %(who)s") % {"who": name}, _("%(n)s per cent of the money") % {"n": row["percent"]}
+    yield _label("share_days"), str(terms["share_days"])
 
 
 def say_tiers(tiers: list[dict[str, Any]], currency: str) -> str:

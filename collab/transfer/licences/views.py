@@ -82,14 +82,17 @@ def licence_new(request: HttpRequest) -> HttpResponse:
     kinds = [kind for kind, _label in KINDS]
     offered = list(AgreementTemplate.objects.filter(kind__in=kinds).offered_to(request.user))
     chosen = next((one for one in offered if one.code == request.GET.get("template")), None)
+    licensors = houses.filter(project_parties__project=project, project_parties__left_on=None)
+    partners = Organisation.objects.filter(project_parties__project=project, project_parties__left_on=None).exclude(
+        pk__in=houses.values("pk")
+    )
     form = DraftForm(
         sent(request),
         template=chosen.versions.select_related("template").first() if chosen else None,
         assets=_assets_of(request, project, houses),
-        licensors=houses.filter(project_parties__project=project, project_parties__left_on=None),
-        partners=Organisation.objects.filter(project_parties__project=project, project_parties__left_on=None).exclude(
-            pk__in=houses.values("pk")
-        ),
+        licensors=licensors,
+        partners=partners,
+        sharing=[*licensors, *partners.order_by("name")],
         options=Licence.objects.visible_to(request.user).filter(
             agreement__kind="option", agreement__project=project, exercised_on__isnull=False
         ),
@@ -162,9 +165,9 @@ def licence_terms(request: HttpRequest, pk: UUID) -> HttpResponse:
         raise NotFoundError
     houses = _houses(request).filter(pk__in=[one.pk for one in row.licensors()])
     assets = _assets_of(request, row.agreement.project, houses, version.particulars)
-    form = TermsForm(sent(request), assets=assets)
+    form = TermsForm(sent(request), assets=assets, sharing=row.licensors())
     if not form.is_bound:
-        form.initial = shown_terms(version, terms_now(row, version), form.assets)
+        form.initial = shown_terms(version, terms_now(row, version), form.assets, form.sharing)
         if version.state in STANDING:
             form.initial.pop("effective_on")
 

@@ -20,6 +20,7 @@ from collab.transfer.licences.models import (
     Licence,
     LicensedAsset,
     LicensedThing,
+    LicensorShare,
     MilestonePayment,
     RoyaltyTier,
 )
@@ -27,7 +28,7 @@ from collab.transfer.licences.own import CaseTechnology, Protections
 from collab.transfer.licences.places import FieldOfUse, Territory, load_places
 
 register_scope(Licence, Scope(view="licence.view", organisation="licensor", grants=licence_grants("")))
-for part in (Grant, RoyaltyTier, MilestonePayment, Diligence, Breach):
+for part in (Grant, LicensorShare, RoyaltyTier, MilestonePayment, Diligence, Breach):
     register_scope(
         part, Scope(view="licence.view", organisation="licence__licensor", grants=licence_grants("licence__"))
     )

@@ -4,7 +4,7 @@ and what a template's blanks take from the terms, so that nothing is written twi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -51,10 +51,9 @@ def carried_over(
 ) -> dict[str, Any]:
     """What the blanks of a template are filled with from parties and terms."""
     rows = [row for row in terms.get("assets") or () if isinstance(row, Mapping)]
-    assets = licensables_named((str(row.get("subject_type")), str(row.get("subject_id"))) for row in rows)
     tiers = [row for row in terms.get("tiers") or () if isinstance(row, Mapping)]
     shuts = terms.get("exclusivity") in SHUTTING
-    subject, fee = "; ".join(asset.label for asset in assets.values()), terms.get("issue_fee") or 0
+    subject, fee = _both_labels(rows), terms.get("issue_fee") or 0
     return {
         "licensor": licensor.pk,
         "owner": licensor.pk,
@@ -75,6 +74,16 @@ def carried_over(
         "report_days": terms.get("report_days") or 45,
         "begins_on": effective_on.isoformat(),
     }
+
+
+def _both_labels(rows: Iterable[Mapping[str, Any]]) -> str:
+    """What the assets are called in both languages, once where that is the same."""
+    keys = [(str(row.get("subject_type")), str(row.get("subject_id"))) for row in rows]
+    found = []
+    for language in ("en", "zh-hans"):
+        with override(language):
+            found.append([asset.label for asset in licensables_named(keys).values()])
+    return "; ".join(" / ".join(dict.fromkeys(pair)) for pair in zip(*found, strict=True))
 
 
 def _both_names(model: type[Place], codes: Any) -> str:

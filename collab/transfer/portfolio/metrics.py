@@ -10,7 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, Exists, F, Min, OuterRef, Q, Sum, UUIDField, Value
+from django.db.models import Case, Count, Exists, F, Min, OuterRef, Q, Sum, UUIDField, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -22,7 +22,7 @@ from collab.transfer.licences.models import Licence
 from collab.transfer.portfolio.models import StartUp
 from collab.transfer.protection.models import Protection
 from collab.transfer.protection.states import PATENTS
-from collab.transfer.royalties.models import Receipt, ReceiptMatch
+from collab.transfer.royalties.models import PartnerPayment, Receipt, ReceiptMatch
 from collab.transfer.royalties.money import from_minor, half_up
 
 if TYPE_CHECKING:
@@ -110,11 +110,28 @@ def active(span: Span) -> Any:
 
 
 def receipts(span: Span) -> Any:
-    """Money that arrived, without what was reversed."""
+    """Money that arrived, without what was reversed; parts of licences that others administer belong to no unit."""
+    own = Q(partner_payment=None)
+    of_unit = (own & span._of("unit", "licence__case__unit")) if span.unit != NONE else ~own | Q(
+        licence__case__unit=None
+    )  # fmt: skip
     rows = Receipt.objects.filter(
-        span.of_licence("licence__"), received_on__year=span.year, reverses=None, reversed_by=None
+        of_unit if span.unit is not None else Q(),
+        span._of("party", "licence__licensee"),
+        organisation__in=span.organisations,
+        received_on__year=span.year,
+        reverses=None,
+        reversed_by=None,
     )
     return rows.select_related("licence__agreement", "licence__licensee").order_by("received_on", "pk")
+
+
+def passed_on(span: Span) -> Any:
+    """What was paid to further licensors, without what was taken back."""
+    rows = PartnerPayment.objects.filter(
+        span.of_licence("licence__"), paid_on__year=span.year, reverses=None, reversed_by=None
+    )
+    return rows.select_related("licence__agreement", "licence__licensee").order_by("paid_on", "pk")
 
 
 def startups(span: Span) -> Any:
@@ -154,7 +171,10 @@ def running(span: Span, path: str = "") -> Groups:
 
 def income(span: Span, path: str = "") -> Groups:
     found: dict[Any, dict[str, int]] = defaultdict(dict)
-    rows = receipts(span).order_by().annotate(of=_nothing(path)).values_list("of", "book_currency")
+    of = _nothing(path)
+    if path == _OF_RECEIPT["unit"]:
+        of = Case(When(partner_payment=None, then=of), default=None)
+    rows = receipts(span).order_by().annotate(of=of).values_list("of", "book_currency")
     for key, currency, booked in rows.annotate(all=Sum("booked")):
         found[key][currency] = booked
     return {key: _in_currency(sums) for key, sums in found.items()}
@@ -167,6 +187,15 @@ def other_income(span: Span, path: str = "") -> Groups:
         key: {currency: money - sales.get(key, {}).get(currency, Decimal(0)) for currency, money in sums.items()}
         for key, sums in income(span, path).items()
     }
+
+
+def paid_on(span: Span, path: str = "") -> Groups:
+    """To other licensors, which AUTM takes off the income of whoever passes it on."""
+    found: dict[Any, dict[str, int]] = defaultdict(dict)
+    rows = passed_on(span).order_by().annotate(of=_nothing(path)).values_list("of", "currency")
+    for key, currency, amount in rows.annotate(all=Sum("amount")):
+        found[key][currency] = amount
+    return {key: _in_currency(sums) for key, sums in found.items()}
 
 
 def expenditure(span: Span, path: str = "") -> Groups:
@@ -232,6 +261,7 @@ METRICS = {
         Metric("active", _("Licences and options in force at the end"), active, **_OF_LICENCE),
         Metric("running", _("Running royalties"), receipts, running, **_OF_RECEIPT),
         Metric("other", _("Other licence income"), receipts, other_income, **_OF_RECEIPT),
+        Metric("passed_on", _("Licence income passed on to other licensors"), passed_on, paid_on, **_OF_RECEIPT),
         Metric("startups", _("Start-ups formed"), startups, unit="cases__unit", party="platform"),
         Metric("expenditure", _("Research expenditure"), spending, expenditure),
     )

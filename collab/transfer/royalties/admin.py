@@ -13,6 +13,7 @@ from collab.transfer.royalties.models import (
     Invoice,
     InvoiceLine,
     LedgerEntry,
+    PartnerPayment,
     PolicyVersion,
     Receipt,
     ReceiptMatch,
@@ -103,8 +104,8 @@ class ThirdPartyShareAdmin(ScopedModelAdmin):
 @admin.register(Receipt)
 class ReceiptAdmin(ScopedModelAdmin):
     list_display = [
-        "received_on", "licence", "amount", "currency", "booked", "distributed", "retained", "undistributed",
-        "reference",
+        "received_on", "licence", "amount", "currency", "booked", "distributed", "retained", "passed_on",
+        "undistributed", "reference",
     ]  # fmt: skip
     list_filter = ["currency", "book_currency"]
     search_fields = ["reference", "note", "licence__agreement__reference"]
@@ -122,8 +123,8 @@ class ReceiptMatchAdmin(ScopedModelAdmin):
 class DistributionAdmin(ScopedModelAdmin):
     hidden = ("digest",)
     list_display = [
-        "number", "organisation", "state", "receipts", "amount", "distributed", "retained", "currency", "proposed_by",
-        "decided_by",
+        "number", "organisation", "state", "receipts", "amount", "distributed", "retained", "passed_on", "currency",
+        "proposed_by", "decided_by",
     ]  # fmt: skip
     list_filter = ["state", "currency"]
     list_select_related = ["organisation", "proposed_by", "decided_by"]
@@ -146,9 +147,18 @@ class StatementAdmin(ScopedModelAdmin):
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(ScopedModelAdmin):
-    list_display = ["distribution", "receipt", "account", "amount", "rule", "inventor", "third_party"]
+    list_display = ["distribution", "receipt", "account", "amount", "rule", "inventor", "third_party", "licensor"]
     list_filter = ["account"]
-    list_select_related = ["distribution", "receipt", "inventor", "third_party"]
+    list_select_related = ["distribution", "receipt", "inventor", "third_party", "licensor"]
+
+
+@admin.register(PartnerPayment)
+class PartnerPaymentAdmin(ScopedModelAdmin):
+    list_display = ["paid_on", "licence", "organisation", "partner", "amount", "currency", "reference"]
+    list_filter = ["currency"]
+    search_fields = ["reference", "licence__agreement__reference", "partner__name"]
+    list_select_related = ["licence__agreement__project", "organisation", "partner"]
+    date_hierarchy = "paid_on"
 
 
 @admin.register(RoyaltyAudit)

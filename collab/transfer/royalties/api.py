@@ -27,6 +27,7 @@ from collab.transfer.royalties.models import (
     Invoice,
     InvoiceLine,
     LedgerEntry,
+    PartnerPayment,
     PolicyVersion,
     Receipt,
     ReceiptMatch,
@@ -44,6 +45,7 @@ from collab.transfer.royalties.services import (
     accept_report,
     add_payment,
     add_third_party,
+    book_partner_payment,
     cancel_invoice,
     decide_distribution,
     edit_receipt,
@@ -54,10 +56,12 @@ from collab.transfer.royalties.services import (
     invoice_payments,
     invoice_report,
     match_receipt,
+    pay_partner,
     propose_distribution,
     propose_reversal,
     reach_milestone,
     return_report,
+    reverse_partner_payment,
     reverse_receipt,
     set_interest,
     set_policy,
@@ -465,14 +469,15 @@ class ReceiptRow(serializers.ModelSerializer):
     booked = MoneyField("book_currency")
     distributed = MoneyField("book_currency")
     retained = MoneyField("book_currency")
+    passed_on = MoneyField("book_currency")
     undistributed = MoneyField("book_currency")
 
     class Meta:
         model = Receipt
         fields = [
             "id", "organisation", "licence", "received_on", "amount", "currency", "rate", "booked", "book_currency",
-            "matched", "distributed", "retained", "undistributed", "reference", "note", "reverses", "held_by",
-            "version",
+            "matched", "distributed", "retained", "passed_on", "undistributed", "reference", "note",
+            "partner_payment", "reverses", "held_by", "version",
         ]  # fmt: skip
 
 
@@ -580,6 +585,91 @@ class ReceiptViewSet(ScopedViewSet):
     def _told(self, receipt: Receipt, status: int = 200) -> Response:
         row = self.rows.all().get(pk=receipt.pk)
         return tagged(self.shown(row, ReceiptSerializer, status), etag_of(row.pk, row.version))
+
+
+# --- what is passed on to further licensors
+class PartnerPaymentSerializer(serializers.ModelSerializer):
+    organisation = serializers.SlugField(source="organisation.slug", read_only=True)
+    partner = serializers.SlugField(source="partner.slug", read_only=True)
+    amount = MoneyField()
+
+    class Meta:
+        model = PartnerPayment
+        fields = [
+            "id", "organisation", "partner", "licence", "paid_on", "amount", "currency", "reference", "note",
+            "reverses",
+        ]  # fmt: skip
+
+
+class PartnerPaymentInput(StrictSerializer):
+    licence = _licence()
+    partner = ScopedRelatedField(word="organisation.view", model=Organisation, slug_field="slug")
+    paid_on = DayField()
+    amount = serializers.DecimalField(required=False, allow_null=True, **_SUM)
+    reference = serializers.CharField(max_length=80, required=False, allow_blank=True)
+    note = serializers.CharField(max_length=500, required=False, allow_blank=True, source="note_text")
+
+
+class BookPaymentInput(StrictSerializer):
+    received_on = DayField()
+    reference = serializers.CharField(max_length=80, required=False, allow_blank=True)
+    note = serializers.CharField(max_length=500, required=False, allow_blank=True, source="note_text")
+
+
+class PartnerPaymentFilter(django_filters.FilterSet):
+    licence = django_filters.UUIDFilter()
+    partner = django_filters.CharFilter(field_name="partner__slug")
+    organisation = django_filters.CharFilter(field_name="organisation__slug")
+
+
+@extend_schema_view(
+    list=extend_schema(
+        summary="Parts of further licensors that were passed on", responses=PartnerPaymentSerializer(many=True)
+    ),
+    retrieve=extend_schema(summary="One payment to a further licensor", responses=PartnerPaymentSerializer),
+)
+class PartnerPaymentViewSet(ScopedViewSet):
+    words = {
+        "list": "royalty.view",
+        "retrieve": "royalty.view",
+        "create": "royalty.manage",
+        "reverse": "royalty.manage",
+        "book": "royalty.view",
+    }
+    rows = PartnerPayment.objects.with_all()
+    serializer_class = PartnerPaymentSerializer
+    filterset_class = PartnerPaymentFilter
+
+    def list(self, request: Request) -> Response:
+        return self.listed(self.filtered(), PartnerPaymentSerializer)
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        return self.shown(self.get_object(), PartnerPaymentSerializer)
+
+    @extend_schema(
+        summary="Enter that a further licensor was paid its part; without an amount all that is owed",
+        request=PartnerPaymentInput, responses={201: PartnerPaymentSerializer},
+    )  # fmt: skip
+    def create(self, request: Request) -> Response:
+        made = pay_partner(by=request.user, **self.parsed(PartnerPaymentInput))
+        return self.shown(made, PartnerPaymentSerializer, 201)
+
+    @extend_schema(
+        summary="Take it back while it is not booked", request=ReasonInput, responses={201: PartnerPaymentSerializer}
+    )
+    @action(detail=True, methods=["post"])
+    def reverse(self, request: Request, pk: str) -> Response:
+        made = reverse_partner_payment(payment=self.get_object(), by=request.user, **self.parsed(ReasonInput))
+        return self.shown(made, PartnerPaymentSerializer, 201)
+
+    @extend_schema(
+        summary="Book it as received, as whom it was paid to", request=BookPaymentInput,
+        responses={201: ReceiptSerializer},
+    )  # fmt: skip
+    @action(detail=True, methods=["post"])
+    def book(self, request: Request, pk: str) -> Response:
+        made = book_partner_payment(payment=self.get_object(), by=request.user, **self.parsed(BookPaymentInput))
+        return self.shown(made, ReceiptSerializer, 201)
 
 
 # --- rates and policies
@@ -749,9 +839,11 @@ class EntrySerializer(serializers.ModelSerializer):
     account = serializers.ChoiceField(choices=choices_of(Account), read_only=True)
     amount = MoneyField("distribution.currency")
 
+    licensor = serializers.SlugField(source="licensor.slug", read_only=True, default=None)
+
     class Meta:
         model = LedgerEntry
-        fields = ["id", "receipt", "account", "amount", "rule", "inventor", "third_party", "statement"]
+        fields = ["id", "receipt", "account", "amount", "rule", "inventor", "third_party", "licensor", "statement"]
 
 
 class DistributionSerializer(serializers.ModelSerializer):
@@ -761,6 +853,7 @@ class DistributionSerializer(serializers.ModelSerializer):
     amount = MoneyField()
     distributed = MoneyField()
     retained = MoneyField()
+    passed_on = MoneyField()
     proposed_by = PersonSerializer(read_only=True)
     decided_by = PersonSerializer(read_only=True, allow_null=True)
 
@@ -768,7 +861,7 @@ class DistributionSerializer(serializers.ModelSerializer):
         model = Distribution
         fields = [
             "id", "organisation", "number", "policy", "reverses", "currency", "receipts", "amount", "distributed",
-            "retained", "state", "reason", "proposed_by", "decided_by", "posted_at", "version",
+            "retained", "passed_on", "state", "reason", "proposed_by", "decided_by", "posted_at", "version",
         ]  # fmt: skip
 
 
@@ -846,7 +939,7 @@ class DistributionViewSet(ScopedViewSet):
     @extend_schema(summary="Its entries in the ledger", responses=EntrySerializer(many=True))
     @action(detail=True, paged=True)
     def entries(self, request: Request, pk: str) -> Response:
-        rows = LedgerEntry.objects.filter(distribution=self.get_object()).select_related("distribution")
+        rows = LedgerEntry.objects.filter(distribution=self.get_object()).select_related("distribution", "licensor")
         return self.listed(rows, EntrySerializer)
 
     def _matched(self, request: Request) -> Distribution:

@@ -29,7 +29,7 @@ from collab.kernel.bulk import insert_rows
 from collab.kernel.errors import ConflictError, InvalidError, RefusedError
 from collab.transfer.protection.services import repay_cost
 from collab.transfer.royalties.acts import next_number, note_books, require_version, said
-from collab.transfer.royalties.dividing import DISTRIBUTED, RETAINED, Cost, Preview, divide, key_of
+from collab.transfer.royalties.dividing import DISTRIBUTED, PASSED_ON, RETAINED, Cost, Preview, divide, key_of
 from collab.transfer.royalties.models import (
     CostRepayment,
     Distribution,
@@ -39,6 +39,7 @@ from collab.transfer.royalties.models import (
     Statement,
 )
 from collab.transfer.royalties.money import convert, from_minor
+from collab.transfer.royalties.passing import enter_owed
 from collab.transfer.royalties.policies import Account
 from collab.transfer.royalties.rates import policy_of, rate_on
 from collab.transfer.royalties.reimbursing import RULE as REIMBURSED
@@ -46,7 +47,9 @@ from collab.transfer.royalties.states import DISTRIBUTION_MOVES, DistributionSta
 
 DISTRIBUTION = "distribution"
 BATCH = 2000
-ENTRY = ("distribution", "receipt", "account", "amount", "rule", "inventor", "third_party", "statement", "case")
+ENTRY = (
+    "distribution", "receipt", "account", "amount", "rule", "inventor", "third_party", "statement", "case", "licensor",
+)  # fmt: skip
 
 
 def preview(organisation: Organisation, receipts: Iterable[UUID] | None = None) -> Preview:
@@ -81,6 +84,7 @@ def propose_distribution(
         amount=found.amount,
         distributed=found.total(*DISTRIBUTED),
         retained=found.total(*RETAINED),
+        passed_on=found.total(*PASSED_ON),
         digest=found.digest(),
         summary=found.summary(),
         reason=reason.strip(),
@@ -117,6 +121,7 @@ def propose_reversal(*, distribution: Distribution, reason: str, by: User) -> Di
         amount=-old.amount,
         distributed=-old.distributed,
         retained=-old.retained,
+        passed_on=-old.passed_on,
         digest=old.digest,
         summary=_negated(old.summary),
         reason=reason.strip(),
@@ -182,6 +187,7 @@ def distribution_decided(request: Request, by: User) -> None:
     locked.version += 1
     locked.save()
     Receipt.objects.filter(held_by=locked).update(held_by=None)
+    enter_owed(locked)
     note_books(
         "distribution.post", locked, by, locked.organisation, number=locked.number,
         amount=said(locked.amount, locked.currency),
@@ -221,6 +227,7 @@ def facts_of_distribution(request: Request) -> list[tuple[str, str]]:
         (_("Amount"), said(row.amount, row.currency)),
         (_("Distributed"), said(row.distributed, row.currency)),
         (_("Retained"), said(row.retained, row.currency)),
+        *([(_("Passed on"), said(row.passed_on, row.currency))] if row.passed_on else []),
     ]
 
 
@@ -259,16 +266,17 @@ def _post(row: Distribution) -> None:
     for piece in found.pieces:
         part, receipt = piece.part, piece.receipt.pk
         taken[receipt] += part.amount
-        inventor = third_party = statement = None
+        inventor = third_party = statement = licensor = None
         if part.account == Account.INVENTORS:
             inventor, statement = part.key, statements[key_of(found.inventors[part.key])].pk
         elif part.account == Account.THIRD_PARTIES:
             third_party = part.key
-        entries.append(
-            (row.pk, receipt, part.account.value, part.amount, part.rule, inventor, third_party, statement, piece.case)
-        )
+        elif part.account == Account.LICENSORS:
+            licensor = part.key
+        told = (row.pk, receipt, part.account.value, part.amount, part.rule)
+        entries.append((*told, inventor, third_party, statement, piece.case, licensor))
     entries += [
-        (row.pk, receipt.pk, Account.UNDISTRIBUTED.value, -taken[receipt.pk], "", None, None, None, None)
+        (row.pk, receipt.pk, Account.UNDISTRIBUTED.value, -taken[receipt.pk], "", None, None, None, None, None)
         for receipt in found.receipts
     ]
     insert_rows(LedgerEntry, ENTRY, entries)
@@ -302,10 +310,13 @@ def _post_reversal(row: Distribution) -> None:
         for one in old.statements.all()
     }
     Statement.objects.bulk_create(statements.values(), batch_size=BATCH)
-    names = ("receipt_id", "account", "amount", "rule", "inventor_id", "third_party_id", "statement_id", "case_id")
+    names = (
+        "receipt_id", "account", "amount", "rule", "inventor_id", "third_party_id", "statement_id", "case_id",
+        "licensor_id",
+    )  # fmt: skip
     entries = [
-        (row.pk, receipt, account, -amount, rule, inventor, third_party, statements[key].pk if key else None, case)
-        for receipt, account, amount, rule, inventor, third_party, key, case in (
+        (row.pk, receipt, account, -amount, rule, inventor, third_party, statements[key].pk if key else None, *of)
+        for receipt, account, amount, rule, inventor, third_party, key, *of in (
             old.entries.order_by("created_at", "pk").values_list(*names)
         )
     ]
@@ -324,9 +335,13 @@ def _book(row: Distribution) -> None:
         summed = rows.order_by().values("receipt").annotate(all=Sum("amount")).values("all")
         return Coalesce(Subquery(summed), 0)
 
-    given, kept = of(DISTRIBUTED), of(RETAINED)
+    given, kept, passed = of(DISTRIBUTED), of(RETAINED), of(PASSED_ON)
     Receipt.objects.filter(held_by=row).update(
-        distributed=given, retained=kept, undistributed=F("booked") - given - kept, version=F("version") + 1
+        distributed=given,
+        retained=kept,
+        passed_on=passed,
+        undistributed=F("booked") - given - kept - passed,
+        version=F("version") + 1,
     )
 
 
@@ -335,6 +350,7 @@ def _repay(row: Distribution, found: Preview) -> None:
     by_case: dict[UUID, int] = defaultdict(int)
     for piece in found.pieces:
         if piece.part.account == Account.COSTS and piece.part.rule != REIMBURSED:
+            assert piece.case is not None
             by_case[piece.case] += piece.part.amount
     for case, costs in found.costs.items():
         amount = by_case[case]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -24,12 +24,14 @@ from django.utils.translation import gettext as _
 from collab.accounts.models import Organisation
 from collab.kernel.errors import InvalidError
 from collab.transfer.disclosures.models import Inventor
+from collab.transfer.licences.models import LicensorShare
 from collab.transfer.protection.models import ProtectionCost
 from collab.transfer.royalties.allocating import Weights, weights_of
 from collab.transfer.royalties.models import LedgerEntry, PolicyVersion, Receipt, RoyaltyPolicy, ThirdPartyShare
 from collab.transfer.royalties.money import allocate, convert, to_minor, whole_weights
 from collab.transfer.royalties.policies import (
     DISTRIBUTED,
+    PASSED_ON,
     RETAINED,
     SHARED,
     Account,
@@ -51,7 +53,7 @@ class Piece:
 
     receipt: Receipt
     part: Part
-    case: UUID
+    case: UUID | None  # none where it is passed on to a further licensor
 
 
 @dataclass
@@ -75,6 +77,7 @@ class Preview:
     left_out: list[tuple[Receipt, str]] = field(default_factory=list)
     inventors: dict[UUID, Inventor] = field(default_factory=dict)
     third_parties: dict[UUID, ThirdPartyShare] = field(default_factory=dict)
+    licensors: dict[UUID, Organisation] = field(default_factory=dict)
     costs: dict[UUID, list[Cost]] = field(default_factory=dict)
 
     def total(self, *accounts: Account) -> int:
@@ -88,16 +91,17 @@ class Preview:
     def digest(self) -> str:
         """A hash of every part, so that what is approved is what was proposed."""
         told = [
-            [str(p.receipt.pk), p.part.account, p.part.amount, p.part.rule, str(p.part.key or ""), str(p.case)]
+            [str(p.receipt.pk), p.part.account, p.part.amount, p.part.rule, str(p.part.key or ""), str(p.case or "")]
             for p in self.pieces
         ]
         return hashlib.sha256(json.dumps(told, separators=(",", ":")).encode()).hexdigest()
 
     def summary(self) -> dict[str, Any]:
-        """Sums by account, by inventor and by third party, as plain JSON."""
+        """Sums by account, by inventor, by third party and by further licensor, as plain JSON."""
         accounts: dict[str, int] = defaultdict(int)
         people: dict[str, list[Any]] = {}
         parties: dict[str, list[Any]] = {}
+        licensors: dict[str, list[Any]] = {}
         for piece in self.pieces:
             part = piece.part
             accounts[part.account.value] += part.amount
@@ -106,11 +110,14 @@ class Preview:
                 people.setdefault(key_of(row), [row.name, 0])[1] += part.amount
             elif part.account == Account.THIRD_PARTIES:
                 parties.setdefault(str(part.key), [self.third_parties[part.key].name, 0])[1] += part.amount
+            elif part.account == Account.LICENSORS:
+                licensors.setdefault(str(part.key), [self.licensors[part.key].name, 0])[1] += part.amount
         order = [account.value for account in Account]
         return {
             "accounts": sorted(accounts.items(), key=lambda pair: order.index(pair[0])),
             "inventors": sorted(people.values(), key=lambda pair: -pair[1]),
             "third_parties": sorted(parties.values(), key=lambda pair: -pair[1]),
+            "licensors": sorted(licensors.values(), key=lambda pair: -pair[1]),
         }
 
 
@@ -157,6 +164,8 @@ def _why_not(row: Receipt, version: PolicyVersion | None, made: Preview, weights
         return str(_("no version of the policy holds for the day of the receipt"))
     if made.policy is not None and version.pk != made.policy.pk:
         return str(_("version %(n)d of the policy holds for it: the next distribution") % {"n": version.number})
+    if weights.get(None) and row.partner_payment_id:
+        return str(_("no case of this organisation is behind what is licensed, so there is no inventor"))
     if weights.get(None):
         return str(_("its licence belongs to no case, so there is no inventor"))
     return "" if to_give(row) > 0 else str(_("nothing of it is matched with an invoice"))
@@ -194,6 +203,10 @@ class _Ground:
         self.faults: dict[UUID, str] = {}
         self.reimbursed = repaid_by(rows)
         self._load_costs(organisation, cases)
+        self.shares: dict[UUID, list[LicensorShare]] = defaultdict(list)
+        for part in LicensorShare.objects.filter(licence__licensor=organisation).select_related("organisation"):
+            self.shares[part.licence_id].append(part)
+            made.licensors[part.organisation_id] = part.organisation
 
     def _load_costs(self, organisation: Organisation, cases: set[UUID]) -> None:
         rates: dict[tuple[str, date], Decimal] = {}
@@ -221,6 +234,8 @@ class _Ground:
         weights = {case: percent for case, percent in self.weights[row.licence_id].items() if case and percent}
         repaid = self._reimbursed(row)
         left = to_give(row) - sum(amount for _cost, amount in repaid)
+        passed = list(self._passed_on(row, left))
+        left -= sum(piece.part.amount for piece in passed)
         for cost, amount in repaid:
             self.open[cost.row.protection.family.case_id] -= amount
         try:
@@ -235,7 +250,21 @@ class _Ground:
             Piece(row, Part(Account.COSTS, amount, REIMBURSED, cost.row.pk), cost.row.protection.family.case_id)
             for cost, amount in repaid
         ]
-        return told + pieces
+        return told + passed + pieces
+
+    def _passed_on(self, row: Receipt, left: int) -> Iterator[Piece]:
+        """The parts of further licensors, before the policy of the one that administers the licence divides the rest.
+
+        Divided by largest remainder, equal ones in the order of the licensors. What is itself a part is not divided.
+        """
+        shares = self.shares.get(row.licence_id, [])
+        if row.partner_payment_id or not left or not shares:
+            return
+        parts = allocate(left, [share.percent for share in shares])
+        for share, amount in zip(shares, parts, strict=True):
+            if amount and share.organisation_id != row.organisation_id:
+                rule = f"licensor:{share.percent.normalize():f}"
+                yield Piece(row, Part(Account.LICENSORS, amount, rule, share.organisation_id), None)
 
     def _reimbursed(self, row: Receipt) -> list[tuple[Cost, int]]:
         """What of the receipt repays which cost: no more than is left of it, and of the receipt."""
@@ -279,4 +308,4 @@ class _Ground:
         )
 
 
-__all__ = ["DISTRIBUTED", "RETAINED", "Cost", "Piece", "Preview", "divide", "key_of", "to_give"]
+__all__ = ["DISTRIBUTED", "PASSED_ON", "RETAINED", "Cost", "Piece", "Preview", "divide", "key_of", "to_give"]

@@ -181,6 +181,29 @@ class ReceiptForm(OnceForm):
     )
 
 
+class PayPartnerForm(OnceForm):
+    """A further licensor was paid its part."""
+
+    paid_on = forms.DateField(label=_("Paid on"), widget=DayInput, initial=timezone.localdate)
+    amount = forms.DecimalField(
+        label=_("Amount"), required=False, min_value=0, help_text=_("Empty: all that is owed."), **SUM
+    )
+    reference = forms.CharField(
+        label=_("Bank reference"), max_length=80, required=False, validators=[PlainTextValidator()]
+    )
+    note_text = forms.CharField(label=_("Note"), max_length=500, required=False, validators=[PlainTextValidator()])
+
+
+class BookPaymentForm(OnceForm):
+    """A part that was passed on arrived."""
+
+    received_on = forms.DateField(label=_("Received on"), widget=DayInput, initial=timezone.localdate)
+    reference = forms.CharField(
+        label=_("Bank reference"), max_length=80, required=False, validators=[PlainTextValidator()]
+    )
+    note_text = forms.CharField(label=_("Note"), max_length=500, required=False, validators=[PlainTextValidator()])
+
+
 class MatchForm(OnceForm):
     invoice = forms.ModelChoiceField(Invoice.objects.none(), label=_("Invoice"), empty_label=None)
     amount = forms.DecimalField(

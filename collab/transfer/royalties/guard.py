@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from collab.transfer.royalties.policies import DISTRIBUTED, RETAINED
+from collab.transfer.royalties.policies import DISTRIBUTED, PASSED_ON, RETAINED
 
 LEDGER, RECEIPTS = "collab_ledgerentry", "collab_receipt"
 DISTRIBUTIONS, INVOICES = "collab_distribution", "collab_invoice"
+PAYMENTS = "collab_partnerpayment"
 
 
 def _accounts(accounts: Any) -> str:
@@ -32,16 +33,27 @@ def _differs(*columns: str) -> str:
 
 _RECEIPT_FACTS = (
     "organisation_id", "licence_id", "received_on", "amount", "currency", "rate", "booked", "book_currency",
-    "reverses_id",
+    "reverses_id", "partner_payment_id",
 )  # fmt: skip
 _DISTRIBUTION_FACTS = (
     "organisation_id", "number", "policy_id", "reverses_id", "currency", "receipts", "amount", "distributed",
-    "retained", "digest", "state", "proposed_by_id", "decided_by_id", "posted_at",
+    "retained", "passed_on", "digest", "state", "proposed_by_id", "decided_by_id", "posted_at",
 )  # fmt: skip
 _INVOICE_FACTS = (
     "organisation_id", "number", "licence_id", "report_id", "credits_id", "interest_on_id", "issued_on", "due_on",
     "currency", "total",
 )  # fmt: skip
+_PAYMENT_FACTS = (
+    "organisation_id", "partner_id", "licence_id", "paid_on", "amount", "currency", "reference", "reverses_id",
+)  # fmt: skip
+# What the administering licensor owes the other one of a licence: its entries in the ledger, less what was paid.
+_OWED = (
+    f"(SELECT COALESCE(SUM(e.amount), 0) FROM {LEDGER} e JOIN {RECEIPTS} r ON r.id = e.receipt_id"  # noqa: S608
+    f" WHERE e.licensor_id = NEW.partner_id AND r.licence_id = NEW.licence_id"
+    f" AND r.organisation_id = NEW.organisation_id AND e.account IN ({_accounts(PASSED_ON)}))"
+    f" - (SELECT COALESCE(SUM(amount), 0) FROM {PAYMENTS} WHERE partner_id = NEW.partner_id"
+    " AND licence_id = NEW.licence_id AND organisation_id = NEW.organisation_id)"
+)
 
 # name -> (table, when, condition, what is said)
 RULES: dict[str, tuple[str, str, str, str]] = {
@@ -72,10 +84,12 @@ RULES: dict[str, tuple[str, str, str, str]] = {
         f"(SELECT COALESCE(SUM(amount), 0) FROM {LEDGER} WHERE distribution_id = NEW.id) <> 0"
         f" OR {_sum(DISTRIBUTED, 'distribution_id = NEW.id')} <> NEW.distributed"
         f" OR {_sum(RETAINED, 'distribution_id = NEW.id')} <> NEW.retained"
+        f" OR {_sum(PASSED_ON, 'distribution_id = NEW.id')} <> NEW.passed_on"
         f" OR EXISTS (SELECT 1 FROM {RECEIPTS} r WHERE r.id IN"
         f" (SELECT receipt_id FROM {LEDGER} WHERE distribution_id = NEW.id)"
         f" AND (r.distributed <> {_sum(DISTRIBUTED, 'receipt_id = r.id')}"
-        f" OR r.retained <> {_sum(RETAINED, 'receipt_id = r.id')})))",
+        f" OR r.retained <> {_sum(RETAINED, 'receipt_id = r.id')}"
+        f" OR r.passed_on <> {_sum(PASSED_ON, 'receipt_id = r.id')})))",
         "a distribution does not balance",
     ),
     "distribution_no_delete": (
@@ -87,7 +101,7 @@ RULES: dict[str, tuple[str, str, str, str]] = {
     "receipt_begins_undistributed": (
         RECEIPTS,
         "INSERT",
-        "NEW.distributed <> 0 OR NEW.retained <> 0",
+        "NEW.distributed <> 0 OR NEW.retained <> 0 OR NEW.passed_on <> 0",
         "a receipt begins undistributed",
     ),
     "receipt_stays": (
@@ -99,11 +113,48 @@ RULES: dict[str, tuple[str, str, str, str]] = {
     "receipt_says_what_the_ledger_says": (
         RECEIPTS,
         "UPDATE",
-        "(NEW.distributed <> OLD.distributed OR NEW.retained <> OLD.retained)"
+        "(NEW.distributed <> OLD.distributed OR NEW.retained <> OLD.retained OR NEW.passed_on <> OLD.passed_on)"
         f" AND (NEW.distributed <> {_sum(DISTRIBUTED, 'receipt_id = NEW.id')}"
-        f" OR NEW.retained <> {_sum(RETAINED, 'receipt_id = NEW.id')})",
+        f" OR NEW.retained <> {_sum(RETAINED, 'receipt_id = NEW.id')}"
+        f" OR NEW.passed_on <> {_sum(PASSED_ON, 'receipt_id = NEW.id')})",
         "a receipt says something else than the ledger",
     ),
+    "receipt_is_what_was_paid": (
+        RECEIPTS,
+        "INSERT",
+        "NEW.partner_payment_id IS NOT NULL AND ("  # noqa: S608
+        f"NOT EXISTS (SELECT 1 FROM {PAYMENTS} p WHERE p.id = NEW.partner_payment_id AND p.reverses_id IS NULL"
+        " AND p.partner_id = NEW.organisation_id AND p.licence_id = NEW.licence_id"
+        " AND p.amount = NEW.amount AND p.currency = NEW.currency)"
+        f" OR EXISTS (SELECT 1 FROM {PAYMENTS} p WHERE p.reverses_id = NEW.partner_payment_id)"
+        f" OR EXISTS (SELECT 1 FROM {RECEIPTS} r WHERE r.partner_payment_id = NEW.partner_payment_id"
+        f" AND NOT EXISTS (SELECT 1 FROM {RECEIPTS} b WHERE b.reverses_id = r.id)))",
+        "a receipt of a payment is that payment, once",
+    ),
+    "partner_payment_is_owed": (
+        PAYMENTS,
+        "INSERT",
+        f"NEW.reverses_id IS NULL AND NEW.amount > {_OWED}",
+        "no more is passed on than is owed",
+    ),
+    "partner_payment_reversed_whole": (
+        PAYMENTS,
+        "INSERT",
+        "NEW.reverses_id IS NOT NULL AND ("  # noqa: S608
+        f"NOT EXISTS (SELECT 1 FROM {PAYMENTS} p WHERE p.id = NEW.reverses_id AND p.reverses_id IS NULL"
+        " AND p.amount = -NEW.amount AND p.currency = NEW.currency AND p.partner_id = NEW.partner_id"
+        " AND p.licence_id = NEW.licence_id AND p.organisation_id = NEW.organisation_id)"
+        f" OR EXISTS (SELECT 1 FROM {RECEIPTS} r WHERE r.partner_payment_id = NEW.reverses_id"
+        f" AND NOT EXISTS (SELECT 1 FROM {RECEIPTS} b WHERE b.reverses_id = r.id)))",
+        "a payment is taken back as it was, and only while it stands in no books",
+    ),
+    "partner_payment_stays": (
+        PAYMENTS,
+        "UPDATE",
+        _differs(*_PAYMENT_FACTS),
+        "a payment is not changed: reverse it",
+    ),
+    "partner_payment_no_delete": (PAYMENTS, "DELETE", "TRUE", "a payment is not removed: reverse it"),
     "receipt_no_delete": (RECEIPTS, "DELETE", "TRUE", "a receipt is not removed: reverse it"),
     "invoice_stays": (
         INVOICES,
@@ -130,7 +181,9 @@ def _install(vendor: str, name: str) -> list[str]:
 
 
 def install(connection: Any) -> None:
-    """Put the triggers in place; called by migrations."""
+    """Put the triggers in place; called by migrations. Before the last of their tables is there, none is."""
+    if PAYMENTS not in connection.introspection.table_names():
+        return
     _run(connection, [line for name in RULES for line in _install(connection.vendor, name)])
 
 

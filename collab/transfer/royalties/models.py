@@ -1,7 +1,8 @@
 """What is due under licences, reported, invoiced, received and distributed. Sums are whole minor units.
 
-Every receipt stands in the books with what became of it: `booked = distributed + retained + undistributed`, always.
-How it came to that stands in the ledger, whose entries are only added (collab/transfer/royalties/guard.py).
+Every receipt stands in the books with what became of it: `booked = distributed + retained + passed_on +
+undistributed`, always. How it came to that stands in the ledger, whose entries are only added
+(collab/transfer/royalties/guard.py).
 """
 
 from __future__ import annotations
@@ -22,7 +23,15 @@ from collab.access.policy import visible_to
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.kernel.records import Record
 from collab.transfer.royalties.money import from_minor
-from collab.transfer.royalties.policies import DISTRIBUTED, RETAINED, SHARED, Account, Policy, read_policy
+from collab.transfer.royalties.policies import (
+    DISTRIBUTED,
+    PASSED_ON,
+    RETAINED,
+    SHARED,
+    Account,
+    Policy,
+    read_policy,
+)
 from collab.transfer.royalties.states import (
     DistributionState,
     InvoiceState,
@@ -45,8 +54,9 @@ ACCOUNT_WORDS = {
     Account.CENTRAL: _("Central administration"),
     Account.OFFICE: _("Transfer office"),
     Account.COSTS: _("Costs repaid"),
+    Account.LICENSORS: _("Further licensors"),
 }
-__all__ = ["DISTRIBUTED", "RETAINED", "SHARED"]
+__all__ = ["DISTRIBUTED", "PASSED_ON", "RETAINED", "SHARED"]
 
 
 def _money(label: Any, **more: Any) -> models.BigIntegerField:
@@ -576,9 +586,18 @@ class Receipt(Record):
     matched = _money(_("matched with invoices"), default=0)
     distributed = _money(_("distributed"), default=0)
     retained = _money(_("retained"), default=0)
+    passed_on = _money(_("passed on"), default=0)
     undistributed = _money(_("undistributed"))
     reference = models.CharField(_("bank reference"), max_length=80, blank=True, validators=[PlainTextValidator()])
     note = models.CharField(_("note"), max_length=500, blank=True, validators=[PlainTextValidator()])
+    partner_payment = models.ForeignKey(
+        "collab.PartnerPayment",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="receipts",
+        verbose_name=_("passed on by"),
+    )
     reverses = models.OneToOneField(
         "self", models.PROTECT, null=True, blank=True, related_name="reversed_by", verbose_name=_("reverses")
     )
@@ -601,13 +620,15 @@ class Receipt(Record):
         ordering = ["-received_on", "-created_at"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(booked=F("distributed") + F("retained") + F("undistributed")),
+                condition=Q(booked=F("distributed") + F("retained") + F("passed_on") + F("undistributed")),
                 name="receipt_is_somewhere_to_the_cent",
             ),
             models.CheckConstraint(
                 condition=Q(reverses=None, amount__gt=0, booked__gte=0, distributed__gte=0)
-                & Q(retained__gte=0, undistributed__gte=0, matched__gte=0, matched__lte=F("amount"))
-                | Q(reverses__isnull=False, amount__lt=0, booked__lte=0, matched=0, distributed=0, retained=0),
+                & Q(retained__gte=0, passed_on__gte=0, undistributed__gte=0)
+                & Q(matched__gte=0, matched__lte=F("amount"))
+                | Q(reverses__isnull=False, amount__lt=0, booked__lte=0)
+                & Q(matched=0, distributed=0, retained=0, passed_on=0),
                 name="receipt_has_one_sign",
             ),
             models.CheckConstraint(condition=_no_more_than(MOST, "amount", "booked"), name="receipt_is_sound"),
@@ -644,7 +665,7 @@ class Receipt(Record):
 
     @property
     def given_out(self) -> int:
-        return self.distributed + self.retained
+        return self.distributed + self.retained + self.passed_on
 
 
 class ReceiptMatch(Record):
@@ -693,6 +714,7 @@ class Distribution(Record):
     amount = _money(_("amount"))
     distributed = _money(_("distributed"))
     retained = _money(_("retained"))
+    passed_on = _money(_("passed on"), default=0)
     digest = models.CharField(_("hash of the preview"), max_length=64, editable=False)
     summary = models.JSONField(_("summary"), default=dict, blank=True, editable=False)
     state = models.CharField(
@@ -721,11 +743,12 @@ class Distribution(Record):
                 name="distribution_reversed_once",
             ),
             models.CheckConstraint(
-                condition=Q(amount=F("distributed") + F("retained")), name="distribution_is_whole_to_the_cent"
+                condition=Q(amount=F("distributed") + F("retained") + F("passed_on")),
+                name="distribution_is_whole_to_the_cent",
             ),
             models.CheckConstraint(
-                condition=Q(reverses=None, amount__gte=0, distributed__gte=0, retained__gte=0)
-                | Q(reverses__isnull=False, amount__lte=0, distributed__lte=0, retained__lte=0),
+                condition=Q(reverses=None, amount__gte=0, distributed__gte=0, retained__gte=0, passed_on__gte=0)
+                | Q(reverses__isnull=False, amount__lte=0, distributed__lte=0, retained__lte=0, passed_on__lte=0),
                 name="distribution_has_one_sign",
             ),
             models.CheckConstraint(condition=_known("state", DistributionState), name="distribution_state_is_known"),
@@ -839,6 +862,10 @@ class LedgerEntry(Record):
     case = models.ForeignKey(  # empty: that of the licence
         "collab.TransferCase", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("case")
     )
+    licensor = models.ForeignKey(
+        "collab.Organisation", models.PROTECT, null=True, blank=True, related_name="+",
+        verbose_name=_("further licensor"),
+    )  # fmt: skip
 
     class Meta:
         verbose_name = _("entry of the ledger")
@@ -852,7 +879,81 @@ class LedgerEntry(Record):
                 | ~Q(account=Account.INVENTORS.value) & Q(inventor=None, statement=None),
                 name="entry_of_an_inventor_names_them",
             ),
+            models.CheckConstraint(
+                condition=Q(account=Account.LICENSORS.value, licensor__isnull=False)
+                | ~Q(account=Account.LICENSORS.value) & Q(licensor=None),
+                name="entry_of_a_licensor_names_it",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.get_account_display()} {self.amount}"
+
+
+# --- what is passed on to further licensors
+class PartnerPaymentQuerySet(models.QuerySet["PartnerPayment"]):
+    def visible_to(self, user: Person, word: str = "royalty.view") -> PartnerPaymentQuerySet:
+        return visible_to(user, word, self)  # type: ignore[return-value]
+
+    def with_all(self) -> PartnerPaymentQuerySet:
+        return self.select_related(
+            "organisation", "partner", "licence__agreement__project", "licence__licensee", "entered_by", "reversed_by"
+        )
+
+    def standing(self) -> PartnerPaymentQuerySet:
+        """Neither a reversal nor reversed."""
+        return self.filter(reverses=None, reversed_by=None)
+
+    def not_booked(self) -> PartnerPaymentQuerySet:
+        """Paid, and not in the books of whom it was paid to."""
+        return self.standing().exclude(receipts__in=Receipt.objects.standing())
+
+
+class PartnerPayment(Record):
+    """The administering licensor paid another licensor its part; never changed, taken back by one below zero."""
+
+    organisation = models.ForeignKey("collab.Organisation", models.PROTECT, related_name="+", verbose_name=_("paid by"))
+    partner = models.ForeignKey("collab.Organisation", models.PROTECT, related_name="+", verbose_name=_("paid to"))
+    licence = models.ForeignKey(
+        "collab.Licence", models.PROTECT, related_name="partner_payments", verbose_name=_("licence")
+    )
+    paid_on = models.DateField(_("paid on"))
+    amount = _money(_("amount"))
+    currency = _currency()
+    reference = models.CharField(_("bank reference"), max_length=80, blank=True, validators=[PlainTextValidator()])
+    note = models.CharField(_("note"), max_length=500, blank=True, validators=[PlainTextValidator()])
+    reverses = models.OneToOneField(
+        "self", models.PROTECT, null=True, blank=True, related_name="reversed_by", verbose_name=_("reverses")
+    )
+    entered_by = _by(_("entered by"))
+
+    objects = PartnerPaymentQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("payment to a licensor")
+        verbose_name_plural = _("payments to licensors")
+        ordering = ["-paid_on", "-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(reverses=None, amount__gt=0, amount__lte=MOST)
+                | Q(reverses__isnull=False, amount__lt=0, amount__gte=-MOST),
+                name="partner_payment_has_one_sign",
+            ),
+            models.CheckConstraint(condition=~Q(organisation=F("partner")), name="partner_payment_is_between_two"),
+            models.CheckConstraint(condition=~Q(currency=""), name="partner_payment_currency_is_known"),
+            models.UniqueConstraint(
+                fields=["organisation", "reference"],
+                condition=~Q(reference="") & Q(reverses=None),
+                name="partner_payment_reference_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.paid_on} · {from_minor(self.amount, self.currency)} {self.currency}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("collab:partner_payment", args=[self.pk])
+
+    @property
+    def money(self) -> Decimal:
+        return from_minor(self.amount, self.currency)

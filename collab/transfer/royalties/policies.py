@@ -42,11 +42,13 @@ class Account(StrEnum):
     CENTRAL = "central"
     OFFICE = "office"
     COSTS = "costs"
+    LICENSORS = "licensors"
 
 
 SHARED = (Account.INVENTORS, Account.UNIT, Account.SCHOOL, Account.CENTRAL)  # in the order of equal remainders
 DISTRIBUTED = (Account.INVENTORS, Account.UNIT, Account.SCHOOL, Account.THIRD_PARTIES)
 RETAINED = (Account.CENTRAL, Account.OFFICE, Account.COSTS)
+PASSED_ON = (Account.LICENSORS,)  # the parts of further licensors, divided before any policy
 
 
 class Deduction(StrEnum):

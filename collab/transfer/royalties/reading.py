@@ -100,6 +100,8 @@ def _say_one(rule: str) -> str:
         return _("%(share)s %% to the office") % {"share": rest}
     if kind == "third_party":
         return _("%(share)s %% owed to a third party") % {"share": rest}
+    if kind == "licensor":
+        return _("%(share)s %% to a further licensor") % {"share": rest}
     if kind == "tier":
         number, _colon, share = rest.partition(":")
         return _("tier %(n)s: %(share)s %%") % {"n": number, "share": share}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -15,13 +16,14 @@ from django.utils.translation import gettext as _
 
 from collab.access.policy import require
 from collab.accounts.models import User
+from collab.agreements.acts import named
 from collab.inbox.services import set_obligation, settle_obligation
 from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, InvalidError
 from collab.transfer.disclosures.services import advance_case
 from collab.transfer.disclosures.states import PIPELINE, PURSUED, CaseState
 from collab.transfer.licences.models import Licence
-from collab.transfer.royalties.acts import note, require_version, said
+from collab.transfer.royalties.acts import note_books, require_version, said
 from collab.transfer.royalties.models import Invoice, Receipt, ReceiptMatch
 from collab.transfer.royalties.money import to_minor
 from collab.transfer.royalties.rates import booked, policy_of
@@ -79,7 +81,7 @@ def enter_receipt(
     case = licence.case
     if case is not None and case.state in PIPELINE and case.decision in PURSUED:
         advance_case(case=case, stage=CaseState.INCOME, by=by)
-    note("royalty.receive", row, by, licence, amount=said(minor, currency), day=received_on.isoformat())
+    _note("royalty.receive", row, by, amount=said(minor, currency), day=received_on.isoformat())
     if match:
         rows = Invoice.objects.select_for_update(of=("self",)).filter(licence=licence, currency=currency).open()
         for invoice in rows.order_by("due_on", "number"):  # held: what another receipt pays is not paid twice
@@ -120,7 +122,7 @@ def match_receipt(
     if locked.matches.filter(invoice=found, undone_at=None).exists():
         raise ConflictError(_("This receipt pays %(invoice)s already; take that back first.") % {"invoice": found})
     row = _match(locked, found, part, by)
-    note("royalty.match", locked, by, locked.licence, invoice=found.reference, amount=said(part, locked.currency))
+    _note("royalty.match", locked, by, invoice=found.reference, amount=said(part, locked.currency))
     return row
 
 
@@ -134,10 +136,7 @@ def unmatch_receipt(*, match: ReceiptMatch, by: User) -> Receipt:
     _require_free(locked)
     invoice = Invoice.objects.get(pk=held.invoice_id)
     _undo(locked, held, by)
-    note(
-        "royalty.unmatch", locked, by, locked.licence, invoice=invoice.reference,
-        amount=said(held.amount, locked.currency),
-    )  # fmt: skip
+    _note("royalty.unmatch", locked, by, invoice=invoice.reference, amount=said(held.amount, locked.currency))
     return locked
 
 
@@ -151,7 +150,7 @@ def edit_receipt(*, receipt: Receipt, note_text: str, by: User, version: int) ->
     locked.version += 1
     locked.require_clean()
     locked.save(update_fields=["note", "version"])
-    note("royalty.edit_receipt", locked, by, locked.licence, amount=said(locked.amount, locked.currency))
+    _note("royalty.edit_receipt", locked, by, amount=said(locked.amount, locked.currency))
     return locked
 
 
@@ -182,14 +181,16 @@ def reverse_receipt(*, receipt: Receipt, reason: str, by: User, version: int | N
     )
     row.require_clean()
     row.save()
-    note(
-        "royalty.reverse_receipt", row, by, locked.licence, amount=said(locked.amount, locked.currency),
-        reason=reason.strip()[:200],
-    )  # fmt: skip
+    _note("royalty.reverse_receipt", row, by, amount=said(locked.amount, locked.currency), reason=reason.strip()[:200])
     return row
 
 
 # --- what they share
+def _note(verb: str, receipt: Receipt, by: User, **data: Any) -> None:
+    """One row of history in the organisation whose books it is in."""
+    note_books(verb, receipt, by, receipt.organisation, **(named(receipt.licence.agreement) | data))
+
+
 def _locked(receipt: Receipt, by: User) -> Receipt:
     require(by, "royalty.manage", receipt)
     rows = Receipt.objects.select_for_update(of=("self",))

@@ -7,6 +7,7 @@ from collab.transfer.royalties.distributing import (
     withdraw_distribution,
 )
 from collab.transfer.royalties.invoicing import cancel_invoice, invoice_interest, invoice_payments, invoice_report
+from collab.transfer.royalties.passing import book_partner_payment, pay_partner, reverse_partner_payment
 from collab.transfer.royalties.rates import add_third_party, end_third_party, enter_rate, set_interest, set_policy
 from collab.transfer.royalties.receiving import (
     edit_receipt,
@@ -22,6 +23,7 @@ __all__ = [
     "accept_report",
     "add_payment",
     "add_third_party",
+    "book_partner_payment",
     "cancel_invoice",
     "decide_distribution",
     "edit_receipt",
@@ -32,10 +34,12 @@ __all__ = [
     "invoice_payments",
     "invoice_report",
     "match_receipt",
+    "pay_partner",
     "propose_distribution",
     "propose_reversal",
     "reach_milestone",
     "return_report",
+    "reverse_partner_payment",
     "reverse_receipt",
     "schedule",
     "schedule_all",

@@ -1,5 +1,5 @@
 """What rows let people do beside the licensor's officers: the licensee reports and reads what it is asked to pay,
-and every inventor reads the own statement."""
+every inventor reads the own statement, and a further licensor what it was paid."""
 
 from __future__ import annotations
 
@@ -33,6 +33,13 @@ def as_licensee(path: str) -> Callable[[User, str, datetime], Q]:
         return Q(_acts_for(user, at, f"{path}licensee", "royalty.report"))
 
     return grants
+
+
+def as_partner(user: User, word: str, at: datetime) -> Q:
+    """Those who see the books of whom a payment was made to see the payment."""
+    if word != "royalty.view":
+        return NEVER
+    return Q(_acts_for(user, at, "partner", word))
 
 
 def as_officer(user: User, word: str, at: datetime) -> Q:

@@ -8,6 +8,7 @@ _REPORT = "transfer/reports/<uuid:pk>/"
 _AUDIT = "transfer/audits/<uuid:pk>/"
 _INVOICE = "transfer/invoices/<uuid:pk>/"
 _RECEIPT = "transfer/receipts/<uuid:pk>/"
+_PAID = "transfer/licensor-payments/<uuid:pk>/"
 _BOOKS = "transfer/books/<slug:slug>/"
 _DISTRIBUTION = "transfer/distributions/<uuid:pk>/"
 SEE, WRITE = rule("royalty.view"), rule("royalty.manage", "GET", "POST")
@@ -63,6 +64,11 @@ urlpatterns = [
     route(f"{_RECEIPT}matches/<uuid:match>/undo/", views.receipt_unmatch, PRESS, name="receipt_unmatch"),
     route(f"{_RECEIPT}edit/", views.receipt_edit, WRITE, name="receipt_edit"),
     route(f"{_RECEIPT}reverse/", views.receipt_reverse, WRITE, name="receipt_reverse"),
+    # what is passed on to further licensors
+    route(f"{_LICENCE}licensors/<uuid:partner>/pay/", views.partner_pay, WRITE, name="partner_pay"),
+    route(_PAID, views.partner_payment, SEE, name="partner_payment"),
+    route(f"{_PAID}book/", views.partner_book, rule("royalty.view", "GET", "POST"), name="partner_book"),
+    route(f"{_PAID}reverse/", views.partner_reverse, WRITE, name="partner_reverse"),
     # the books of an organisation
     route(_BOOKS, views.royalty_policy, SEE, name="royalty_policy"),
     route(f"{_BOOKS}policy/", views.policy_new, WRITE, name="royalty_policy_new"),

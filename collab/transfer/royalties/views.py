@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from collab.access.policy import allowed, get_or_404, visible_to
+from collab.access.policy import allowed, get_or_404, require, visible_to
 from collab.accounts.models import Organisation
 from collab.kernel.errors import InvalidError, NotFoundError
 from collab.transfer.disclosures.models import TransferCase
@@ -26,6 +26,7 @@ from collab.transfer.royalties.audit_models import RoyaltyAudit
 from collab.transfer.royalties.distributing import preview
 from collab.transfer.royalties.forms import (
     ROWS,
+    BookPaymentForm,
     DecideForm,
     EndForm,
     InterestForm,
@@ -33,6 +34,7 @@ from collab.transfer.royalties.forms import (
     NoteForm,
     PaymentForm,
     PaymentsForm,
+    PayPartnerForm,
     PolicyForm,
     ProposeForm,
     RateForm,
@@ -50,6 +52,7 @@ from collab.transfer.royalties.models import (
     InterestRule,
     Invoice,
     LedgerEntry,
+    PartnerPayment,
     Receipt,
     ReceiptMatch,
     RoyaltyPolicy,
@@ -59,6 +62,7 @@ from collab.transfer.royalties.models import (
     ThirdPartyShare,
 )
 from collab.transfer.royalties.papers import invoice_pdf, statement_pdf
+from collab.transfer.royalties.passing import Owed, owed_to_partners
 from collab.transfer.royalties.policies import Account
 from collab.transfer.royalties.reading import EXAMPLE_WORDS, account_rows, say_lines, say_policy, say_rule
 from collab.transfer.royalties.reporting import preview_report
@@ -66,6 +70,7 @@ from collab.transfer.royalties.services import (
     accept_report,
     add_payment,
     add_third_party,
+    book_partner_payment,
     cancel_invoice,
     decide_distribution,
     edit_receipt,
@@ -76,10 +81,12 @@ from collab.transfer.royalties.services import (
     invoice_payments,
     invoice_report,
     match_receipt,
+    pay_partner,
     propose_distribution,
     propose_reversal,
     reach_milestone,
     return_report,
+    reverse_partner_payment,
     reverse_receipt,
     schedule,
     set_interest,
@@ -113,7 +120,8 @@ def royalties(request: HttpRequest) -> HttpResponse:
     sums = {
         row["organisation"]: row
         for row in Receipt.objects.filter(organisation__in=houses).values("organisation").annotate(
-            booked=Sum("booked"), given=Sum("distributed"), kept=Sum("retained"), rest=Sum("undistributed")
+            booked=Sum("booked"), given=Sum("distributed"), kept=Sum("retained"), passed=Sum("passed_on"),
+            rest=Sum("undistributed"),
         ).order_by()
     }  # fmt: skip
     licences = Licence.objects.visible_to(user).exclude(currency="").select_related(
@@ -128,10 +136,17 @@ def royalties(request: HttpRequest) -> HttpResponse:
         )[:SHOWN],
         "page": page_of(request, licences.order_by("agreement__reference", "pk")),
         "statements": Statement.objects.filter(person=user.pk).exists(),
+        "to_book": PartnerPayment.objects.filter(partner__in=houses).not_booked().with_all()[:SHOWN],
+        "to_pass_on": [one for one in owed_to_partners(licences_of(houses)) if one.amount][:SHOWN],
         "today": today,
         "rooms": rooms_of(user, "royalties"),
     }
     return show(request, "collab/transfer/royalties/overview.html", context)
+
+
+def licences_of(houses: Any) -> Any:
+    """Those whose receipts these organisations keep and share with others."""
+    return Licence.objects.filter(licensor__in=houses, shares__isnull=False).values("pk")
 
 
 # --- one licence
@@ -153,9 +168,12 @@ def licence_royalties(request: HttpRequest, pk: UUID) -> HttpResponse:
         pages = {only: page_of(request, lists[only])}
     else:
         pages = {name: Paginator(rows, SHOWN).page(1) for name, rows in lists.items()}
+    paid = PartnerPayment.objects.visible_to(user).filter(licence=licence).with_all()
     context = {
         "licence": licence,
         "pages": pages,
+        "owed": _owed(request, licence) if not only else [],
+        "paid": list(paid[:SHOWN]) if not only else [],
         "only": only if only in lists else "",
         "may_manage": "royalty.manage" in may,
         "planned": PaymentState.PLANNED,
@@ -378,7 +396,7 @@ def receipt(request: HttpRequest, pk: UUID) -> HttpResponse:
     reversed_by = getattr(row, "reversed_by", None)
     standing = row.reverses_id is None and reversed_by is None
     entries = row.entries.exclude(account=Account.UNDISTRIBUTED).select_related(
-        "distribution", "inventor", "third_party"
+        "distribution", "inventor", "third_party", "licensor"
     ).order_by("distribution__number", "created_at")  # fmt: skip
     context = {
         "receipt": row,
@@ -440,6 +458,64 @@ def receipt_reverse(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _form(request, form, back, _("Reverse the receipt"), licence=row.licence, lead=str(row), tone="danger")
 
 
+# --- what is passed on to further licensors
+def partner_pay(request: HttpRequest, pk: UUID, partner: UUID) -> HttpResponse:
+    licence = _licence(request, "royalty.manage", pk)
+    owed = next((one for one in owed_to_partners([licence.pk]) if one.partner.pk == partner), None)
+    if owed is None:
+        raise NotFoundError
+    form = PayPartnerForm(sent(request))
+
+    def pay() -> str:
+        row = pay_partner(licence=licence, partner=owed.partner, by=request.user, **form.values())
+        messages.success(request, _("Recorded; %(partner)s is told.") % {"partner": owed.partner})
+        return row.get_absolute_url()
+
+    lead = _("%(partner)s is owed %(owed)s.") % {"partner": owed.partner, "owed": said(owed.amount, owed.currency)}
+    return _form(request, form, pay, _("Record what was passed on"), licence=licence, lead=lead)
+
+
+def partner_payment(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """A part that was passed on: who paid it to whom, and whether it is booked."""
+    row = _partner_payment(request, pk)
+    reversed_by = getattr(row, "reversed_by", None)
+    standing = row.reverses_id is None and reversed_by is None
+    booked = row.receipts.standing().first()
+    theirs = bool(allowed(request.user, row.partner, "royalty.view"))
+    context = {
+        "row": row,
+        "licence": row.licence,
+        "reversed_by": reversed_by,
+        "booked": booked,
+        "theirs": theirs,
+        "may_book": standing and booked is None and bool(allowed(request.user, row.partner, "royalty.manage")),
+        "may_reverse": standing and booked is None and bool(allowed(request.user, row, "royalty.manage")),
+    }
+    return show(request, "collab/transfer/royalties/passed.html", context)
+
+
+def partner_book(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _partner_payment(request, pk)
+    require(request.user, "royalty.manage", row.partner)
+    form = BookPaymentForm(sent(request), initial={"reference": row.reference})
+
+    def book() -> str:
+        return book_partner_payment(payment=row, by=request.user, **form.values()).get_absolute_url()
+
+    lead = _("%(payer)s paid %(amount)s.") % {"payer": row.organisation, "amount": said(row.amount, row.currency)}
+    return _form(request, form, book, _("Book it as received"), licence=row.licence, lead=lead)
+
+
+def partner_reverse(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _partner_payment(request, pk, "royalty.manage")
+    form = ReasonForm(sent(request))
+
+    def back() -> str:
+        return reverse_partner_payment(payment=row, by=request.user, **form.values()).get_absolute_url()
+
+    return _form(request, form, back, _("Take the payment back"), licence=row.licence, lead=str(row), tone="danger")
+
+
 # --- the books of an organisation
 def royalty_policy(request: HttpRequest, slug: str) -> HttpResponse:
     """The books: how income is divided, by which rates it is converted, who outside is owed a part, what came in."""
@@ -463,7 +539,11 @@ def royalty_policy(request: HttpRequest, slug: str) -> HttpResponse:
         )[: SHOWN * 4],
         "page": page_of(request, rows),
         "sums": Receipt.objects.filter(organisation=organisation).aggregate(
-            booked=Sum("booked"), given=Sum("distributed"), kept=Sum("retained"), rest=Sum("undistributed")
+            booked=Sum("booked"),
+            given=Sum("distributed"),
+            kept=Sum("retained"),
+            passed=Sum("passed_on"),
+            rest=Sum("undistributed"),
         ),
         "may_manage": bool(allowed(request.user, organisation, "royalty.manage")),
         "today": today,
@@ -646,7 +726,7 @@ def distribution_file(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Every entry as CSV."""
     row = _distribution(request, "royalty.view", pk)
     entries = LedgerEntry.objects.filter(distribution=row).select_related(
-        "receipt__licence__agreement", "inventor", "third_party"
+        "receipt__licence__agreement", "inventor", "third_party", "licensor"
     ).order_by("receipt__received_on", "receipt", "created_at", "pk")  # fmt: skip
     head = ["receipt", "received_on", "licence", "account", "to", "rule", "amount", "currency"]
     rows = (
@@ -655,7 +735,7 @@ def distribution_file(request: HttpRequest, pk: UUID) -> HttpResponse:
             entry.receipt.received_on,
             entry.receipt.licence.agreement.reference,
             entry.account,
-            str(entry.inventor or entry.third_party or ACCOUNT_WORDS[Account(entry.account)]),
+            str(entry.inventor or entry.third_party or entry.licensor or ACCOUNT_WORDS[Account(entry.account)]),
             entry.rule,
             said(entry.amount, row.currency).split(" ")[0].replace(",", ""),
             row.currency,
@@ -708,8 +788,24 @@ def _invoice(request: HttpRequest, word: str, pk: UUID) -> Invoice:
 
 
 def _receipt(request: HttpRequest, word: str, pk: UUID) -> Receipt:
-    rows = Receipt.objects.with_licence().select_related("held_by", "reverses", "entered_by")
+    rows = Receipt.objects.with_licence().select_related(
+        "held_by", "reverses", "entered_by", "partner_payment__organisation"
+    )
     return get_or_404(request.user, word, rows, pk=pk)
+
+
+def _partner_payment(request: HttpRequest, pk: UUID, word: str = "royalty.view") -> PartnerPayment:
+    return get_or_404(request.user, word, PartnerPayment.objects.with_all().select_related("reverses"), pk=pk)
+
+
+def _owed(request: HttpRequest, licence: Licence) -> list[Owed]:
+    """All of it to whoever sees the books of the licence; to a further licensor its own part."""
+    found = owed_to_partners([licence.pk])
+    if allowed(request.user, licence, "royalty.view"):
+        return found
+    mine = visible_to(request.user, "royalty.view", Organisation.objects.filter(pk__in=[o.partner.pk for o in found]))
+    keys = set(mine.values_list("pk", flat=True)) if found else set()
+    return [one for one in found if one.partner.pk in keys]
 
 
 def _house(request: HttpRequest, word: str, slug: str) -> Organisation:

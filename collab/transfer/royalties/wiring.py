@@ -9,6 +9,7 @@ from collab.inbox.states import Decision, Mail
 from collab.inbox.telling import tell_dates_to
 from collab.inbox.topics import Topic, register_topic
 from collab.transfer.licences.hooks import register_kept
+from collab.transfer.licences.models import LicensorShare
 from collab.transfer.royalties.audit_models import AuditCorrection, AuditFinding, RoyaltyAudit
 from collab.transfer.royalties.distributing import (
     DISTRIBUTION,
@@ -26,6 +27,7 @@ from collab.transfer.royalties.models import (
     Invoice,
     InvoiceLine,
     LedgerEntry,
+    PartnerPayment,
     PolicyVersion,
     Receipt,
     ReceiptMatch,
@@ -42,6 +44,7 @@ from collab.transfer.royalties.standing import (
     ONLY_THE_LICENSEE_REPORTS,
     as_licensee,
     as_officer,
+    as_partner,
 )
 
 for table, path in (
@@ -68,10 +71,18 @@ for table, path in (
     (LedgerEntry, "distribution__organisation"),
 ):
     register_scope(table, Scope(view="royalty.view", organisation=path))
+register_scope(PartnerPayment, Scope(view="royalty.view", organisation="organisation", grants=as_partner))
 register_scope(Statement, Scope(view="statement.view", person="person", grants=as_officer))
 register_requirement(ONLY_THE_LICENSEE_REPORTS)
 register_requirement(ONLY_THE_LICENSEE_ANSWERS)
-tell_dates_to(RoyaltyReport, RoyaltyAudit, ScheduledPayment, Invoice, words=("royalty.view", "royalty.report"))
+tell_dates_to(
+    RoyaltyReport,
+    RoyaltyAudit,
+    ScheduledPayment,
+    Invoice,
+    LicensorShare,
+    words=("royalty.view", "royalty.report"),
+)
 
 register_kind(Kind("royalty", gettext_lazy("Reports, invoices and statements under licences"), "receipt", Mail.NOW))
 register_executed("royalties", licence_moved)

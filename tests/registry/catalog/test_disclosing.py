@@ -46,6 +46,29 @@ def test_a_model_version_is_disclosed_with_its_people_and_shown_on_its_page(auro
     assert case.get_absolute_url() in text(as_(officer).get(page))
 
 
+def test_a_dataset_version_is_disclosed_from_its_page(aurora):
+    """Found by whoever sees the dataset; its people are those who announced and uploaded it."""
+    version = aurora.dataset(name="Letters").versions.get()
+    page = version.get_absolute_url()
+    link = f"/transfer/disclose/?from=registry.datasetversion:{version.pk}"
+    client = as_(aurora.lead)
+    assert link in text(client.get(page)) and link not in text(as_(aurora.observer).get(page))
+    form = text(client.get(link))
+    assert "Letters v1" in form and version.sha256 in form
+    api = {"Authorization": f"Bearer {token_for(aurora.lead)}"}
+    body = {
+        "project": aurora.project.slug,
+        "organisation": aurora.university.slug,
+        "subject": f"registry.datasetversion:{version.pk}",
+    }
+    assert client.post("/api/v1/transfer-cases/", body, "application/json", headers=api).status_code == 201
+    case = TransferCase.objects.get()
+    assert (case.disclosure.kind, case.results.get().subject_id) == ("dataset", version.pk)
+    assert aurora.researcher in [row.person for row in case.disclosure.inventors.all()]
+    assert case.get_absolute_url() in text(client.get(page))
+    assert case.get_absolute_url() not in text(as_(aurora.observer).get(page))
+
+
 def test_no_way_in_by_another_table_or_somebody_elses_row(aurora, borealis):
     client = as_(aurora.researcher)
     for subject in ("collab.user:" + str(aurora.lead.pk), "registry.modelversion:x", "x"):

@@ -15,7 +15,8 @@ from collab.agreements.services import negotiate_version
 from collab.audit.models import AuditEvent
 from collab.kernel.blobs import put_blob
 from collab.transfer.licences.models import Licence, LicensedAsset
-from collab.transfer.licences.services import current_version, give_breach
+from collab.transfer.licences.services import cure_breach, current_version, give_breach
+from collab.web import downloads
 from tests.cast import employ, person, token_for
 from tests.collab.transfer.protection.ground import case_of, day, member
 from tests.licensing import asset, trained
@@ -58,6 +59,29 @@ def test_the_licensee_finds_and_takes_the_files(office, kept, client):
     assert "No report" in client.get(reverse("registry:release", args=[mine.pk])).content.decode()
     client.force_login(office.rival_signatory)
     assert client.get(url).status_code == 404
+
+
+@pytest.mark.parametrize("by_program", [False, True])
+def test_a_download_is_cut_while_it_runs_once_the_licence_is_lost(office, kept, client, monkeypatch, by_program):
+    mine, sha256, content = kept
+    monkeypatch.setattr(downloads, "_CHUNK", 256)
+    monkeypatch.setattr(downloads, "STILL_EVERY_S", 0.0)  # before every piece, so that nothing depends on the clock
+    url, headers = reverse("registry:release_file", args=[mine.pk, sha256]), {}
+    client.force_login(office.firm_engineer)
+    if by_program:
+        client.logout()
+        url = f"/api/v1/releases/{mine.pk}/files/{sha256}/"
+        headers = {"Authorization": f"Bearer {token_for(office.firm_engineer, scope='read')}"}
+
+    for more in ({}, {"Range": "bytes=256-"}):
+        pieces = iter(client.get(url, headers=headers | more).streaming_content)
+        assert next(pieces) and next(pieces)
+        today = timezone.localdate()
+        give_breach(licence=mine.licence, reason="No report", cure_by=today + timedelta(days=9), by=office.officer)
+        with pytest.raises(ConnectionResetError):
+            next(pieces)
+        cure_breach(licence=mine.licence, by=office.officer)
+    assert b"".join(client.get(url, headers=headers).streaming_content) == content
 
 
 def test_a_program_of_the_licensee_takes_them_too(office, kept, client):

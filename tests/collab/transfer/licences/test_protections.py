@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.utils.translation import override
 
+from collab.accounts.models import User
 from collab.kernel.errors import ConflictError, FaultyInputError
+from collab.transfer.disclosures.models import Disclosure
 from collab.transfer.licences.licensable import licensables_of
 from collab.transfer.licences.services import open_obstacles
 from collab.transfer.protection.services import edit_protection, move_protection
@@ -62,3 +65,25 @@ def test_one_licenses_only_rights_of_ones_own_cases(office, patent):
     with pytest.raises(FaultyInputError) as raised:
         office.draft(assets=[right(patent)])
     assert office.joint.company.name in said(raised)
+
+
+def test_assets_are_called_as_their_readers_speak(office, patent, client):
+    """Whoever writes the terms, in whatever language, each reader finds the assets under their own."""
+    Disclosure.objects.filter(case=patent.family.case).update(title="Reader", title_zh="阅读器")
+    technology = {
+        "kind": "technology", "subject_type": "collab.transfercase", "subject_id": str(patent.family.case_id),
+        "percent": "50",
+    }  # fmt: skip
+    with override("zh-hans"):
+        licence = office.draft(assets=[right(patent, "50"), technology])
+    with override("en"):
+        english = [str(one) for one in licence.assets.all()]
+    with override("zh-hans"):
+        chinese = [str(one) for one in licence.assets.all()]
+    assert english[1].endswith("Reader") and chinese[1].endswith("阅读器")
+    assert english[0] != chinese[0] and "DE" in chinese[0]
+    client.force_login(office.officer)
+    for language, labels in (("en", english), ("zh-hans", chinese)):
+        User.objects.filter(pk=office.officer.pk).update(language=language)
+        page = client.get(licence.get_absolute_url()).content.decode()
+        assert all(page.count(label) >= 2 for label in labels), language  # in the table, and among the terms

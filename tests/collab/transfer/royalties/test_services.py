@@ -21,6 +21,7 @@ from collab.inbox.models import Obligation, Request
 from collab.inbox.services import decide_request
 from collab.kernel.errors import ConflictError, FaultyInputError, InvalidError, NotReadyError, RefusedError, StaleError
 from collab.transfer.disclosures.models import DisclosedResult
+from collab.transfer.licences.models import Licence
 from collab.transfer.licences.services import current_version, edit_terms, end_licence
 from collab.transfer.protection.models import Family, Protection, ProtectionCost
 from collab.transfer.royalties.models import (
@@ -28,11 +29,13 @@ from collab.transfer.royalties.models import (
     Distribution,
     Invoice,
     LedgerEntry,
+    PartnerPayment,
     Receipt,
     RoyaltyReport,
     ScheduledPayment,
     Statement,
 )
+from collab.transfer.royalties.passing import owed_to_partners
 from collab.transfer.royalties.policies import EXAMPLES
 from collab.transfer.royalties.services import (
     accept_report,
@@ -68,15 +71,26 @@ pytestmark = pytest.mark.django_db
 
 
 def reconcile() -> None:
-    """Every cent is somewhere: receipts = distributions + retained + undistributed, and the ledger says the same."""
+    """Every cent is somewhere: receipts = distributions + retained + passed on + undistributed, and the ledger says so.
+
+    What is passed on is owed or paid, and what was paid is booked or on its way.
+    """
     sums = Receipt.objects.aggregate(
-        booked=Sum("booked"), out=Sum("distributed"), kept=Sum("retained"), rest=Sum("undistributed")
-    )
-    assert (sums["booked"] or 0) == sum(sums[name] or 0 for name in ("out", "kept", "rest"))
+        booked=Sum("booked"), out=Sum("distributed"), kept=Sum("retained"), passed=Sum("passed_on"),
+        rest=Sum("undistributed"),
+    )  # fmt: skip
+    assert (sums["booked"] or 0) == sum(sums[name] or 0 for name in ("out", "kept", "passed", "rest"))
     posted = LedgerEntry.objects.all()
     assert (posted.aggregate(all=Sum("amount"))["all"] or 0) == 0
     moved = posted.filter(account="undistributed").aggregate(all=Sum("amount"))["all"] or 0
-    assert -moved == (sums["out"] or 0) + (sums["kept"] or 0)
+    assert -moved == (sums["out"] or 0) + (sums["kept"] or 0) + (sums["passed"] or 0)
+    owed = owed_to_partners(Licence.objects.values("pk"))
+    assert (sums["passed"] or 0) == sum(one.divided for one in owed)
+    paid = PartnerPayment.objects.all()
+    assert sum(one.paid for one in owed) == (paid.aggregate(all=Sum("amount"))["all"] or 0)
+    booked = Receipt.objects.standing().filter(partner_payment__isnull=False).aggregate(all=Sum("amount"))["all"] or 0
+    on_its_way = paid.not_booked().aggregate(all=Sum("amount"))["all"] or 0
+    assert sum(one.paid for one in owed) == booked + on_its_way
     for row in Statement.objects.annotate(all=Sum("entries__amount")):
         assert row.amount == row.all
 

@@ -11,27 +11,42 @@ from decimal import Decimal
 from random import Random
 
 import pytest
+from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from collab.access.roles import Role
 from collab.kernel.errors import DomainError
-from collab.transfer.licences.models import Licence, LicensedAsset, LicensedThing
+from collab.transfer.disclosures.models import DisclosedResult
+from collab.transfer.licences.models import Licence, LicensedAsset, LicensedThing, LicensorShare
 from collab.transfer.protection.models import Family, Protection, ProtectionCost
-from collab.transfer.royalties.models import Distribution, Invoice, Receipt, ScheduledPayment, ThirdPartyShare
+from collab.transfer.royalties.models import (
+    Distribution,
+    Invoice,
+    PartnerPayment,
+    Receipt,
+    ScheduledPayment,
+    ThirdPartyShare,
+)
+from collab.transfer.royalties.passing import owed_to_partners
 from collab.transfer.royalties.policies import EXAMPLES
 from collab.transfer.royalties.services import (
     add_third_party,
+    book_partner_payment,
     decide_distribution,
     invoice_payments,
     match_receipt,
+    pay_partner,
     propose_distribution,
     propose_reversal,
+    reverse_partner_payment,
     reverse_receipt,
     schedule,
     set_policy,
     unmatch_receipt,
     withdraw_distribution,
 )
+from tests.cast import employ, person
 from tests.collab.transfer.royalties.test_services import reconcile
 from tests.royalties import FIRST, Books, case_of
 
@@ -40,6 +55,7 @@ STEPS = int(os.environ.get("WALK_STEPS", "40"))
 ACTS = (
     *("ask", "receive", "receive", "propose", "propose", "approve", "approve", "reject", "reverse", "back", "undo"),
     *("match", "owe", "spend", "withdraw", "divide_anew", "repay", "repay"),
+    *("pass_on", "pass_on", "take_back", "book", "book", "part_back", "part_out", "share_anew"),
 )
 
 
@@ -47,7 +63,9 @@ class Walk:
     """One office, and everything that its officers could try."""
 
     def __init__(self, books: Books, chance: Random) -> None:
-        self.books, self.chance, self.number = books, chance, 100
+        self.books, self.chance = books, chance
+        self.partner = books.office.joint.company
+        self.theirs = [employ(person(f"Partner {n}"), self.partner, Role.TRANSFER_OFFICER) for n in range(2)]
         self.done: set[str] = set()
 
     def step(self) -> None:
@@ -64,9 +82,9 @@ class Walk:
 
     # --- what is tried
     def ask(self) -> None:
-        self.number += 1
+        last = Invoice.objects.order_by("-number").first()
         Invoice.objects.create(
-            organisation=self.books.organisation, number=self.number, licence=self.books.licence,
+            organisation=self.books.organisation, number=last.number + 1 if last else 1, licence=self.books.licence,
             due_on=self.books.licence.starts_on, currency="EUR", total=self.chance.randint(1, 10**7),
             issued_by=self.books.officer,
         )  # fmt: skip
@@ -80,18 +98,26 @@ class Walk:
     def _proposed(self) -> Distribution:
         return self.one(Distribution.objects.filter(state="proposed"))
 
+    def people(self, row: Distribution) -> list:
+        """Who proposes and who approves in the organisation whose books it is of."""
+        own = row.organisation_id == self.books.organisation.pk
+        return [self.books.officer, self.books.second] if own else self.theirs
+
     def approve(self) -> None:
-        decide_distribution(distribution=self._proposed(), decision="approved", by=self.books.second)
+        row = self._proposed()
+        decide_distribution(distribution=row, decision="approved", by=self.people(row)[1])
 
     def reject(self) -> None:
-        decide_distribution(distribution=self._proposed(), decision="rejected", reason="No", by=self.books.second)
+        row = self._proposed()
+        decide_distribution(distribution=row, decision="rejected", reason="No", by=self.people(row)[1])
 
     def withdraw(self) -> None:
-        withdraw_distribution(distribution=self._proposed(), by=self.books.officer)
+        row = self._proposed()
+        withdraw_distribution(distribution=row, by=self.people(row)[0])
 
     def reverse(self) -> None:
         row = self.one(Distribution.objects.filter(state="posted"))
-        propose_reversal(distribution=row, reason="Wrong", by=self.books.officer)
+        propose_reversal(distribution=row, reason="Wrong", by=self.people(row)[0])
 
     def back(self) -> None:
         reverse_receipt(receipt=self.one(Receipt.objects.all()), reason="Wrong", by=self.books.officer)
@@ -129,6 +155,38 @@ class Walk:
         rows = ScheduledPayment.objects.filter(cost__isnull=False, state="planned")
         invoice_payments(payments=[self.one(rows)], by=self.books.officer)
 
+    # --- the part of a further licensor
+    def pass_on(self) -> None:
+        owed = owed_to_partners([self.books.licence.pk], organisation=self.partner)[0]
+        amount = Decimal(self.chance.randint(1, max(owed.amount, 1))) / 100
+        pay_partner(
+            licence=self.books.licence, partner=self.partner, paid_on=timezone.localdate(), amount=amount,
+            by=self.books.officer,
+        )  # fmt: skip
+
+    def take_back(self) -> None:
+        payment = self.one(PartnerPayment.objects.all())
+        reverse_partner_payment(payment=payment, reason="Wrong", by=self.books.officer)
+
+    def book(self) -> None:
+        payment = self.one(PartnerPayment.objects.all())
+        book_partner_payment(payment=payment, received_on=timezone.localdate(), by=self.theirs[0])
+
+    def part_back(self) -> None:
+        receipt = self.one(Receipt.objects.filter(organisation=self.partner))
+        reverse_receipt(receipt=receipt, reason="Wrong", by=self.theirs[0])
+
+    def part_out(self) -> None:
+        row = propose_distribution(organisation=self.partner, by=self.theirs[0])
+        decide_distribution(distribution=row, decision="approved", by=self.theirs[1])
+
+    def share_anew(self) -> None:
+        """As if further terms had been signed."""
+        percent = Decimal(self.chance.randint(0, 10**6)) / 10**4
+        shares = LicensorShare.objects.filter(licence=self.books.licence)
+        shares.filter(organisation=self.partner).update(percent=percent)
+        shares.exclude(organisation=self.partner).update(percent=100 - percent)
+
     def divide_anew(self) -> None:
         last = self.books.organisation.royalty_policy.versions.first()
         content = EXAMPLES[self.chance.choice(list(EXAMPLES))]
@@ -151,6 +209,19 @@ def _share_with_a_second_case(books: Books) -> None:
     )  # fmt: skip
 
 
+def _share_with_a_partner(books: Books, walk: Walk) -> None:
+    """A seventh of the receipts is another licensor's, which has a case and books of its own."""
+    model = str(books.office.model.pk)
+    theirs = case_of(walk.partner, "NW-1", walk.theirs[0], ("Dana Outside", "100"))
+    for case in (books.case, theirs):
+        DisclosedResult.objects.create(case=case, subject_type="registry.modelversion", subject_id=model, label="Model")
+    for house, percent in ((books.organisation, "85.7143"), (walk.partner, "14.2857")):
+        LicensorShare.objects.create(licence=books.licence, organisation=house, percent=Decimal(percent))
+    set_policy(
+        organisation=walk.partner, currency="EUR", content=EXAMPLES["llu"], effective_on=FIRST, by=walk.theirs[0]
+    )
+
+
 @given(seed=st.integers(0, 2**32))
 @settings(
     max_examples=1, deadline=None, phases=[Phase.generate],
@@ -160,9 +231,12 @@ def test_whatever_is_tried_every_cent_is_somewhere(books, seed):
     _share_with_a_second_case(books)
     Licence.objects.filter(pk=books.licence.pk).update(costs="all", costs_percent=Decimal("66.6667"))
     walk = Walk(books, Random(seed))
-    for act in ("divide_anew", "spend", "repay", "ask", "receive", "propose", "approve", "reverse", "approve"):
+    _share_with_a_partner(books, walk)
+    first = ("divide_anew", "spend", "repay", "ask", "receive", "propose", "approve", "pass_on", "book", "part_out")
+    for act in (*first, "reverse", "approve"):
         getattr(walk, act)()
         reconcile()
     for _number in range(STEPS):
         walk.step()
-    assert Distribution.objects.filter(state="posted").count() >= 2
+    assert Distribution.objects.filter(state="posted").count() >= 3
+    assert Receipt.objects.filter(organisation=walk.partner).exists()
