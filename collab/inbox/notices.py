@@ -70,13 +70,24 @@ def notify(
     `title` may be a lazy sentence, which is stored in both languages. Raises KeyError for a kind that nobody
     registered (collab/inbox/kinds.py).
     """
+    told = {person.pk: person for person in people if person.is_active}
+    english, chinese = both(title, title_zh)
+    return _tell(kind, [(person, english, chinese, url) for person in told.values()], project)
+
+
+@transaction.atomic
+def notify_each(*, kind: str, news: Iterable[tuple[User, StrOrPromise, str]]) -> list[Notification]:
+    """A line of their own for each of many people: (person, title, address). The same queries for any number."""
+    return _tell(kind, [(person, *both(title), url) for person, title, url in news if person.is_active])
+
+
+def _tell(kind: str, news: list[tuple[User, str, str, str]], project: object | None = None) -> list[Notification]:
     if kind not in KINDS:
         raise KeyError(f"{kind!r} is no kind of notification; collab/inbox/kinds.py lists them")
-    told = {person.pk: person for person in people if person.is_active}
-    if not told:
+    if not news:
         return []
-    chosen = {row.person_id: row for row in NotificationSettings.objects.filter(person__in=told)}
-    english, chinese = both(title, title_zh)
+    people = NotificationSettings.objects.filter(person__in={person.pk for person, *_line in news})
+    chosen = {row.person_id: row for row in people}
     rows = [
         Notification(
             person=person,
@@ -85,11 +96,11 @@ def notify(
             title_zh=chinese,
             url=url,
             project=project,  # type: ignore[misc]
-            mail=chosen[pk].mail_of(kind) if pk in chosen else KINDS[kind].mail,
+            mail=chosen[person.pk].mail_of(kind) if person.pk in chosen else KINDS[kind].mail,
         )
-        for pk, person in told.items()
+        for person, english, chinese, url in news
     ]
-    Notification.objects.bulk_create(rows)
+    Notification.objects.bulk_create(rows, batch_size=500)
     if any(row.mail == Mail.NOW for row in rows):
         ring_after_commit()
     return rows

@@ -24,7 +24,7 @@ from collab.access.roles import WORDS
 from collab.accounts.models import Organisation, User
 from collab.audit.services import record
 from collab.inbox.models import Comment, Condition, HandOver, Request, Reviewer
-from collab.inbox.notices import both, choose_mail, mark_read, notify, of_row
+from collab.inbox.notices import both, choose_mail, mark_read, notify, notify_each, of_row
 from collab.inbox.obligations import set_obligation, settle_obligation
 from collab.inbox.standing import Standing, instead_of
 from collab.inbox.states import DECIDED, NEEDS_REASON, REQUEST_MOVES, Decision, Level, Opinion, RequestState
@@ -49,6 +49,7 @@ __all__ = [
     "mark_read",
     "meet_condition",
     "notify",
+    "notify_each",
     "set_obligation",
     "settle_obligation",
     "withdraw_request",

@@ -16,7 +16,7 @@ from collab.access.policy import Missing, require
 from collab.accounts.models import Membership, User
 from collab.audit.services import record
 from collab.internships.applications.models import Application, BoardReview, Interview
-from collab.internships.applications.services import move_to, note
+from collab.internships.applications.services import move_all, move_to, note
 from collab.internships.applications.states import APPLICATION_MOVES, WAITING, ApplicationState
 from collab.internships.oneself import require_other
 from collab.internships.programmes.models import YEARS, Cohort, Posting
@@ -26,10 +26,11 @@ from collab.internships.programmes.services import (
     register_closing,
     register_withdrawn,
 )
-from collab.internships.telling import tell
+from collab.internships.telling import tell, tell_each
 from collab.kernel.errors import ConflictError, InvalidError
 
 TIMES_MAX = 10
+_UNDECIDED = WAITING | {ApplicationState.DRAFT}
 
 
 @transaction.atomic
@@ -113,28 +114,36 @@ def make_offer(*, application: Application, by: User) -> Application:
     require_other(by, application.candidate)
     posting = locked_posting(application.posting)
     locked = locked_application(application)
-    offer_seat(locked, posting, by)
+    offer_seats([locked], [posting], by)
     note("offer", locked, by, organisation=posting.organisation)
     tell(locked, gettext_lazy("You are offered a place: {row}"), [locked.candidate], but=by)
     return locked
 
 
-def offer_seat(application: Application, posting: Posting, by: User) -> None:
-    """Give the application the lowest free seat of a posting that is locked."""
-    state = APPLICATION_MOVES.require("offer", application.state, what=str(application))
-    now = timezone.now()
-    _expire(posting, now)
-    taken = set(posting.applications.exclude(seat=None).values_list("seat", flat=True))
-    free = next((number for number in range(1, posting.places + 1) if number not in taken), None)
-    if free is None:
-        raise ConflictError(_("All places are offered or taken."), code="no_seat")
-    application.seat, application.offer_ends_at = free, now + timedelta(days=posting.cohort.offer_days)
-    move_to(application, state, by)
+def offer_seats(applications: Sequence[Application], postings: Iterable[Posting], by: User) -> None:
+    """Give each application the lowest free seat of its posting, in a few queries for any number; all are locked.
+
+    Raises ConflictError for one that may not be offered a place, or whose posting has no seat left.
+    """
+    now, at = timezone.now(), {posting.pk: posting for posting in postings}
+    _expire(at.values(), now)
+    taken = set(Application.objects.filter(posting__in=at).exclude(seat=None).values_list("posting", "seat"))
+    moves = []
+    for row in applications:
+        posting = at[row.posting_id]
+        state = APPLICATION_MOVES.require("offer", row.state, what=str(row))
+        free = next((number for number in range(1, posting.places + 1) if (posting.pk, number) not in taken), None)
+        if free is None:
+            raise ConflictError(_("All places are offered or taken."), code="no_seat")
+        taken.add((posting.pk, free))
+        row.seat, row.offer_ends_at = free, now + timedelta(days=posting.cohort.offer_days)
+        moves.append((row, state))
+    move_all(moves, by)
 
 
-def _expire(posting: Posting, at: datetime) -> int:
-    late = posting.applications.select_for_update(of=("self",)).filter(
-        state=ApplicationState.OFFERED, offer_ends_at__lt=at
+def _expire(postings: Iterable[Posting], at: datetime) -> int:
+    late = Application.objects.select_for_update(of=("self",)).filter(
+        posting__in=list(postings), state=ApplicationState.OFFERED, offer_ends_at__lt=at
     )
     rows = list(late.select_related("posting").order_by("pk"))
     for row in rows:
@@ -149,7 +158,7 @@ def expire_offers() -> int:
     late = Application.objects.filter(state=ApplicationState.OFFERED, offer_ends_at__lt=now)
     for posting in Posting.objects.filter(pk__in=late.values("posting")):
         with transaction.atomic():
-            done += _expire(locked_posting(posting), now)
+            done += _expire([locked_posting(posting)], now)
     return done
 
 
@@ -187,11 +196,17 @@ def rank_students(*, posting: Posting, order: Sequence[Application], by: User) -
 def applications_lapse(posting: Posting, by: User) -> None:
     """The posting is withdrawn: nobody waits for it any more."""
     rows = posting.applications.select_for_update(of=("self",)).select_related("candidate", "posting")
-    for row in rows.filter(state__in=[*WAITING, ApplicationState.OFFERED, ApplicationState.DRAFT]).order_by("pk"):
-        row.reason = "posting_withdrawn"
-        state = ApplicationState.WITHDRAWN if row.submitted_at is None else ApplicationState.REJECTED
-        move_to(row, state, by, reason=row.reason)
-        tell(row, gettext_lazy("The posting was withdrawn: {row}"), [row.candidate])
+    going_on = list(rows.filter(state__in=[*_UNDECIDED, ApplicationState.OFFERED]).order_by("pk"))
+    _end(going_on, "posting_withdrawn", gettext_lazy("The posting was withdrawn: {row}"), by)
+
+
+def _end(rows: Sequence[Application], reason: str, title: Any, by: User) -> None:
+    """These go on no more: what was sent is refused, a draft is withdrawn, and everybody is told."""
+    for row in rows:
+        row.reason = reason
+    sent, draft = ApplicationState.REJECTED, ApplicationState.WITHDRAWN
+    move_all([(row, draft if row.submitted_at is None else sent) for row in rows], by)
+    tell_each((row, title, row.candidate) for row in rows)
 
 
 register_withdrawn(applications_lapse)
@@ -210,16 +225,14 @@ def missing_to_close(cohort: Cohort) -> list[Missing]:
 def applications_end(cohort: Cohort, by: User) -> None:
     """The cohort is closed: nobody waits for an answer any more, and everybody who did is told."""
     rows = Application.objects.select_for_update(of=("self",)).filter(cohort=cohort).order_by("pk")
-    open_ones = [*WAITING, ApplicationState.OFFERED, ApplicationState.DRAFT]
-    for row in rows.filter(state__in=open_ones).select_related("candidate", "posting"):
-        if row.state == ApplicationState.OFFERED:
-            move_to(row, ApplicationState.OFFER_EXPIRED, None)
-            note("expire", row, None)
-            continue
-        row.reason = "cohort_closed"
-        state = ApplicationState.WITHDRAWN if row.submitted_at is None else ApplicationState.REJECTED
-        move_to(row, state, by, reason=row.reason)
-        tell(row, gettext_lazy("The cohort was closed, and your application ends: {row}"), [row.candidate])
+    open_ones = rows.filter(state__in=[*_UNDECIDED, ApplicationState.OFFERED]).select_related("candidate", "posting")
+    going_on = list(open_ones)
+    expired = [row for row in going_on if row.state == ApplicationState.OFFERED]
+    move_all([(row, ApplicationState.OFFER_EXPIRED) for row in expired], None)
+    for row in expired:
+        note("expire", row, None)
+    title = gettext_lazy("The cohort was closed, and your application ends: {row}")
+    _end([row for row in going_on if row.state in _UNDECIDED], "cohort_closed", title, by)
 
 
 register_closing(missing_to_close, applications_end)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from collab.access.policy import require
 from collab.accounts.models import User
 from collab.audit.services import record
-from collab.internships.applications.deciding import locked_applications, offer_seat
+from collab.internships.applications.deciding import locked_applications, offer_seats
 from collab.internships.applications.matching import BadRankingError, match
 from collab.internships.applications.models import Application, MatchRound, PairRule
 from collab.internships.applications.states import WAITING, Outcome
@@ -21,7 +21,7 @@ from collab.internships.oneself import require_other
 from collab.internships.programmes.models import Cohort, Posting
 from collab.internships.programmes.services import locked_cohort, locked_postings
 from collab.internships.programmes.states import COHORT_MOVES, PostingState
-from collab.internships.telling import tell
+from collab.internships.telling import tell_each, who_run_each
 from collab.kernel.errors import ConflictError, InvalidError
 
 
@@ -69,7 +69,7 @@ def run_matching(*, cohort: Cohort, by: User) -> MatchRound:
     placed = Application.objects.filter(cohort=locked).holding_seats(now).values("candidate")
     found = Application.objects.filter(cohort=locked, state__in=WAITING, posting__state__in=_OFFERING)
     # locked by number, as everybody locks applications; matched in the order in which they came
-    held = found.exclude(candidate__in=placed).select_for_update(of=("self",)).order_by("pk")
+    held = found.exclude(candidate__in=placed).select_for_update(of=("self",)).only(*_MATCHED_BY).order_by("pk")
     rows = sorted(held, key=lambda row: (row.submitted_at, row.pk))
     seats = _free_seats(locked, now)
     rules = list(PairRule.objects.filter(cohort=locked))
@@ -84,10 +84,16 @@ def run_matching(*, cohort: Cohort, by: User) -> MatchRound:
         raise InvalidError(_FAULTS.get(fault.code, str(fault)), field="rules") from None
     fixed, shut = dict(forced), set(forbidden)
     choice_of = {(row.candidate_id, row.posting_id): row.choice for row in rows}
+    changed: dict[Outcome, list[Any]] = defaultdict(list)
     for row in rows:
         place = matched.place_of.get(row.candidate_id)
-        row.outcome = _outcome(row, place, choice_of.get((row.candidate_id, place)), fixed, shut)
-    Application.objects.bulk_update(rows, ["outcome"], batch_size=500)
+        outcome = _outcome(row, place, choice_of.get((row.candidate_id, place)), fixed, shut)
+        if outcome != row.outcome:
+            changed[outcome].append(row.pk)
+            row.outcome = outcome
+    for outcome, keys in changed.items():  # a case for each row would take the database most of the time
+        for first in range(0, len(keys), _AT_ONCE):
+            Application.objects.filter(pk__in=keys[first : first + _AT_ONCE]).update(outcome=outcome)
     last = locked.rounds.order_by("-number").values_list("number", flat=True).first() or 0
     made = MatchRound.objects.create(
         cohort=locked,
@@ -116,18 +122,37 @@ def confirm_matching(*, matching: MatchRound, by: User) -> MatchRound:
     cohort.state = COHORT_MOVES.require("match", cohort.state, what=str(cohort))
     pairs = Application.objects.filter(pk__in=locked.pairs)
     postings = {row.pk: row for row in locked_postings(pairs.values("posting"))}
-    for one in locked_applications(pairs.values("pk"), postings):
-        posting = postings[one.posting_id]
-        if one.state not in WAITING or posting.state not in _OFFERING:
+    rows = locked_applications(pairs.values("pk"), postings)
+    for one in rows:
+        if one.state not in WAITING or postings[one.posting_id].state not in _OFFERING:
             raise ConflictError(_("“%(pair)s” no longer stands; match the cohort again.") % {"pair": one})
-        offer_seat(one, posting, by)
-        tell(one, gettext_lazy("You are offered a place: {row}"), [one.candidate])
+    offer_seats(rows, postings.values(), by)
+    _tell_everybody(cohort, rows)
     cohort.version += 1
     cohort.save(update_fields=["state", "version"])
     locked.confirmed_at, locked.confirmed_by = timezone.now(), by
     locked.save(update_fields=["confirmed_at", "confirmed_by"])
     _record("confirm_matching", cohort, by, n=len(locked.pairs))
     return locked
+
+
+def _tell_everybody(cohort: Cohort, offered: list[Application]) -> None:
+    """Whoever has a place, whoever ranked and has none, and the hosts who ranked."""
+    news: list[tuple[Any, Any, User]] = [
+        (row, gettext_lazy("You are offered a place: {row}"), row.candidate) for row in offered
+    ]
+    mine = Application.objects.filter(cohort=cohort)
+    placed = mine.holding_seats(timezone.now()).values("candidate")
+    left = mine.filter(state__in=WAITING, choice__isnull=False).exclude(candidate__in=placed)
+    people = {row.candidate_id: row.candidate for row in left.select_related("candidate")}
+    without = gettext_lazy("The matching is done, and it found no place for you. Each application says why: {row}")
+    news += [(cohort, without, person) for person in people.values()]
+    ranked = Posting.objects.filter(cohort=cohort, state__in=_OFFERING, applications__outcome__gt="").distinct()
+    postings = list(ranked.select_related("organisation"))
+    offices = who_run_each({row.organisation_id for row in postings}, "posting.manage")
+    done = gettext_lazy("The matching is done; each application says what came of it and why: {row}")
+    news += [(row, done, person) for row in postings for person in offices.get(row.organisation_id, [])]
+    tell_each(news)
 
 
 def said_outcome(outcome: str) -> str:
@@ -141,6 +166,8 @@ def why(application: Application, *, to_student: bool) -> str:
     return str(words[Outcome(application.outcome)]) if application.outcome else ""
 
 
+_AT_ONCE = 500
+_MATCHED_BY = ("cohort", "posting", "candidate", "state", "submitted_at", "choice", "rank", "outcome")
 _OFFERING = [PostingState.PUBLISHED, PostingState.CLOSED]
 _FAULTS = {
     "forced_twice": gettext_lazy("The rules set a student to two places."),

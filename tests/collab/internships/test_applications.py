@@ -6,9 +6,12 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from collab.access.roles import Role
+from collab.accounts.models import User
 from collab.inbox.models import Notification
 from collab.internships.applications.deciding import (
     ask_reviewers,
@@ -29,7 +32,7 @@ from collab.internships.applications.services import (
     withdraw_application,
     write_application,
 )
-from collab.internships.models import Application, Posting
+from collab.internships.models import Application, ApplicationEvent, Posting
 from collab.internships.placements.services import move_placement
 from collab.internships.programmes.services import add_check_point, edit_posting, move_cohort, move_posting
 from collab.kernel.errors import (
@@ -253,6 +256,38 @@ def test_matching_is_explained_to_each_side_and_becomes_offers(summer):
             confirm_matching(matching=matching, by=summer.coordinator)
     row = Application.objects.get(pk=of[ann, other].pk)
     assert row.state == "offered" and why(row, to_student=True) != why(row, to_student=False)
+
+
+def test_a_round_is_confirmed_in_as_many_queries_for_many_pairs_as_for_few(summer):
+    users = User.objects.bulk_create(User(email=f"s{n}@example.org", name=f"Student {n}") for n in range(14))
+    asked = {}
+    for number in (2, 12):
+        with transaction.atomic():
+            postings = [summer.posting, *(summer.offer(title=f"Place {n}") for n in range(1, number))]
+            facts = {"cohort": summer.cohort, "university": summer.university, "state": "applied"}
+            facts |= {"submitted_at": timezone.now(), "choice": 1}
+            Application.objects.bulk_create(
+                Application(posting=posting, candidate=user, rank=rank, **facts)
+                for posting, user, rank in [
+                    *zip(postings, users, [1] * number, strict=False),
+                    (postings[0], users[-1], 2),
+                ]
+            )
+            with time_machine.travel(summer.cohort.ranking_ends_at + SECOND, tick=False):
+                matching = run_matching(cohort=summer.cohort, by=summer.coordinator)
+                with CaptureQueriesContext(connection) as caught:
+                    confirm_matching(matching=matching, by=summer.coordinator)
+            asked[number] = len(caught)
+            offered = Application.objects.filter(state="offered")
+            assert offered.count() == number and set(offered.values_list("seat", flat=True)) == {1}
+            told = Notification.objects.filter(title__contains="offered a place")
+            assert {row.person_id for row in told} == {row.candidate_id for row in offered} and told.count() == number
+            without = Notification.objects.get(person=users[-1])
+            assert "found no place" in without.title and without.url == summer.cohort.get_absolute_url()
+            assert Notification.objects.filter(person=summer.host, title__contains="matching is done").count() == number
+            assert ApplicationEvent.objects.filter(application__in=offered, state="offered").count() == number
+            transaction.set_rollback(True)
+    assert asked[2] == asked[12]
 
 
 def test_board_and_interview(summer):
