@@ -76,12 +76,20 @@ def _sorted(issues: list[Issue]) -> list[Issue]:
 
 
 def _clean(spec: Spec, profile: Profile) -> list[Issue]:
-    """A text is one row: of its characters the form can be mended, but there are no rows to leave out."""
-    if profile.get("kind") != "text":
+    """A text is one row, and captions go with their images: they are mended and masked, but no rows are left out."""
+    code = {"text": "clean_rows", "images": "clean_captions"}.get(str(profile.get("kind")))
+    if code is None:
         return []
     clean = spec.data.clean
-    asked = {"duplicates": clean.duplicates, "min_chars": clean.min_chars, "max_chars": clean.max_chars}
-    return [make_issue(f"data.clean.{name}", "clean_rows") for name, value in asked.items() if value]
+    asked = {
+        "duplicates": clean.duplicates,
+        "near_duplicates": clean.near_duplicates,
+        "languages": clean.languages,
+        "pii": clean.pii == "drop",
+        "min_chars": clean.min_chars,
+        "max_chars": clean.max_chars,
+    }
+    return [make_issue(f"data.clean.{name}", code) for name, value in asked.items() if value]
 
 
 def _beside(spec: Spec, profile: Profile) -> list[Issue]:

@@ -5,6 +5,7 @@ The web reads and checks specs, the supervisor writes inputs and reads events; n
 
 from training.engine.catalogue import ARCHS, TASKS
 from training.engine.checks import validate
+from training.engine.languages import LANGUAGES
 from training.engine.messages import HINTS, MESSAGES
 from training.engine.protocol import (
     CHECKPOINT_DIR,
@@ -32,6 +33,7 @@ from training.engine.sizing import Estimate, default_spec, estimate, guess_colum
 from training.engine.spec import (
     LEARNT,
     SPEC_VERSION,
+    UNMASKED,
     CleanSpec,
     DataSpec,
     EvalSpec,
@@ -59,6 +61,7 @@ __all__ = [
     "HINTS",
     "INPUTS_FILE",
     "INPUTS_VERSION",
+    "LANGUAGES",
     "LAST_EVENTS",
     "LEARNT",
     "LOG_FILE",
@@ -71,6 +74,7 @@ __all__ = [
     "SPEC_VERSION",
     "STOPPED",
     "TASKS",
+    "UNMASKED",
     "CleanSpec",
     "DataSpec",
     "Estimate",

@@ -2,8 +2,12 @@
 
 import itertools
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from training.engine.spooling import LongText
 
 BUCKET_BATCHES = 50
 STRETCH_CHARS = 2_000
@@ -72,7 +76,7 @@ def _shares(count: int, valid: float, test: float) -> tuple[int, int]:
     return n_test, n_valid
 
 
-def split_text(text: str, valid: float, test: float, seed: int) -> dict[str, list[tuple[int, int]]]:
+def split_text(text: "str | LongText", valid: float, test: float, seed: int) -> dict[str, list[tuple[int, int]]]:
     """Stretches (start, end) of each part: the text is cut at line ends, and whole stretches are drawn.
 
     A part is spread over the whole text rather than taken from its end, where the subject is often another.

@@ -35,7 +35,7 @@ def prepared_folder(spec: Spec, data: InputData, task: Task, cache: Path) -> tup
         "task_key": task.prepare_key(),
     }
     if spec.data.clean != CleanSpec():
-        key["clean"] = spec.to_json()["data"]["clean"]
+        key["clean"] = spec.clean_key
     name = hashlib.sha256(canonical_json(key)).hexdigest()
     folder = cache / name
     meta = _checked(folder)
@@ -47,6 +47,7 @@ def prepared_folder(spec: Spec, data: InputData, task: Task, cache: Path) -> tup
     temporary = cache / f"{name}.{os.getpid()}.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
+    task.workplace = temporary
     try:
         facts = task.prepare(data, temporary) | task.cleaner.facts()
         meta = _seal(temporary, key, facts)

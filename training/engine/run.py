@@ -132,6 +132,11 @@ class _Attempt:
         removed = {why: cleaned.get(why, 0) for why in ("duplicates", "short", "long")}
         if any(removed.values()):
             self.events.warn("rows_removed", **removed)
+        filtered = {why: cleaned.get(why, 0) for why in ("near_duplicates", "language", "pii")}
+        if any(filtered.values()):
+            self.events.warn("rows_filtered", **filtered)
+        if cleaned.get("masked"):
+            self.events.warn("rows_masked", count=cleaned["masked"])
         loop = self._build()
         if found is not None:
             self._restore(loop, found)

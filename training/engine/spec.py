@@ -12,12 +12,14 @@ import json
 from typing import Any
 
 from training.engine.catalogue import ARCHS, MELS, METRICS, ROLES, SETTINGS, SIZES, TASKS, Shape
+from training.engine.languages import LANGUAGES
 from training.engine.strict import Issue, SpecError, make_issue, option, parse_json, plain, read, schema
 
 SPEC_VERSION = 1
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 MAX_SEED = 2**63 - 1
 MIN_BPE = 300
+UNMASKED = frozenset({"token-classification", "extractive-qa"})  # their answers are places in the text as it is
 LEARNT = frozenset({"bpe", "wordpiece", "unigram"})  # tokenizers whose pieces are learnt from the text
 
 
@@ -36,6 +38,19 @@ class CleanSpec:
 
     unicode: bool = option("Bring characters into one form (Unicode NFC)", False)
     duplicates: bool = option("Leave out rows whose text stood in an earlier row", False)
+    near_duplicates: bool = option("Leave out rows whose text nearly repeats that of an earlier row", False)
+    languages: tuple[str, ...] = option(
+        "Keep these languages only, and what is of no language that can be told",
+        factory=tuple,
+        choices=LANGUAGES,
+        max_items=len(LANGUAGES),
+    )
+    pii: str | None = option(
+        "E-mail addresses, phone numbers, numbers of identity papers, accounts and cards, and internet addresses: put "
+        "[EMAIL] and the like in their place, or leave such rows out",
+        None,
+        choices=("mask", "drop"),
+    )
     min_chars: int | None = option("Leave out texts of fewer characters", None, ge=1, le=1_000_000)
     max_chars: int | None = option("Leave out texts of more characters", None, ge=1, le=10_000_000)
 
@@ -211,11 +226,19 @@ class Spec:
             del obj["train"]["optimizer"]
         if self.data.clean == CleanSpec():
             del obj["data"]["clean"]
+        else:
+            obj["data"]["clean"] = self.clean_key
         for name in ("start", "learn_layers", "lora", "horizon", "seconds"):
             # Specs from before there were these keep their identity, and their runs can be resumed.
             if obj["model"][name] is None:
                 del obj["model"][name]
         return hashlib.sha256(canonical_json(obj)).hexdigest()
+
+    @property
+    def clean_key(self) -> dict[str, Any]:
+        """The cleaning, as it names prepared files and recipes: rules that came later only where they are used."""
+        later = ("near_duplicates", "languages", "pii")
+        return {name: value for name, value in plain(self.data.clean).items() if value or name not in later}
 
     @property
     def primary(self) -> str:
@@ -286,6 +309,11 @@ def contradictions(spec: Spec) -> list[Issue]:
         issues.append(make_issue("data.clean", "clean_unused", task=spec.task))
     if clean.min_chars is not None and clean.max_chars is not None and clean.min_chars > clean.max_chars:
         issues.append(make_issue("data.clean.min_chars", "clean_range", least=clean.min_chars, most=clean.max_chars))
+    for number, name in enumerate(clean.languages):
+        if name in clean.languages[:number]:
+            issues.append(make_issue(f"data.clean.languages.{number}", "language_twice", language=name))
+    if clean.pii == "mask" and spec.task in UNMASKED:
+        issues.append(make_issue("data.clean.pii", "mask_unfit", task=spec.task))
     issues += _tokenizer_contradictions(spec)
     for name in SETTINGS:
         if getattr(spec.model, name) is not None and name not in arch.settings:

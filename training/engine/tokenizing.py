@@ -25,6 +25,7 @@ SMILES = r"\[[^\[\]]+\]|Br|Cl|%[0-9]{2}|."
 RESIDUES = "ACDEFGHIKLMNPQRSTVWYUOBZX"
 OWN_KINDS = {"WordLevel": "smiles", "WordPiece": "wordpiece", "Unigram": "unigram"}
 CHUNK_CHARS = 200_000
+LEARN_CHARS = 10_000  # of a text at once, while a vocabulary is learnt
 
 
 def byte_alphabet() -> list[str]:
@@ -162,7 +163,7 @@ def _train_pieces(kind: str, vocab: int, texts: Iterable[str], specials: tuple[s
         fast.pre_tokenizer = pre_tokenizers.Metaspace()
         fast.decoder = decoders.Metaspace()
         trainer = trainers.UnigramTrainer(unk_token=unknown, **options)
-    fast.train_from_iterator((piece for text in texts for piece in pieces(text, 10_000)), trainer)
+    fast.train_from_iterator((piece for text in texts for piece in pieces(text, LEARN_CHARS)), trainer)
     document = json.loads(fast.to_str())
     document["post_processor"] = _template(specials)
     return Tokenizer(kind, document)
@@ -181,7 +182,7 @@ def _train_bpe(vocab: int, texts: Iterable[str], specials: tuple[str, ...]) -> T
         initial_alphabet=byte_alphabet(),
         show_progress=False,
     )
-    fast.train_from_iterator((piece for text in texts for piece in pieces(text, 10_000)), trainer)
+    fast.train_from_iterator((piece for text in texts for piece in pieces(text, LEARN_CHARS)), trainer)
     document = json.loads(fast.to_str())
     document["post_processor"] = _template(specials)
     return Tokenizer("bpe", document)

@@ -7,15 +7,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from registry.catalog.metrics import metric_label
 from training.engine.contract import EVENTS_FILE, PACKAGE_DIR
 from training.runner.events import read_events
 
 SAMPLES_SHOWN = 8
 CLASSES_SHOWN = 30
+CLEANED_WORDS = {
+    "duplicates": _("Repeat an earlier row"),
+    "near_duplicates": _("Nearly repeat an earlier row"),
+    "language": _("In other languages"),
+    "language_unknown": _("Kept: too short to tell their language"),
+    "pii": _("Point to a person"),
+    "masked": _("Kept: what points to a person is masked"),
+    "short": _("Too short"),
+    "long": _("Too long"),
+    "formed": _("Kept: characters brought into one form"),
+}
+PII_WORDS = {
+    "card": _("payment cards"),
+    "email": _("e-mail addresses"),
+    "iban": _("bank accounts (IBAN)"),
+    "ip": _("internet addresses"),
+    "passport": _("passport numbers"),
+    "phone": _("phone numbers"),
+    "resident_id": _("Chinese resident ids"),
+}
 CURVES_SHOWN = 6
 TAIL_BYTES = 1 << 20
 METRICS_FILE = "metrics.json"
+REPORT_FILE = "report.json"
 METRICS_MAX_BYTES = 4 << 20
 
 
@@ -29,6 +52,8 @@ class Findings:
     interval: tuple[float, float] | None = None
     ranking: dict[str, Any] | None = None
     slices: list[dict[str, Any]] = field(default_factory=list)
+    cleaned: dict[str, Any] | None = None
+    calibration: dict[str, Any] | None = None
     probe: float | None = None  # primary metric of a linear answer to the frozen features of the start
 
 
@@ -42,6 +67,8 @@ def findings_of(run_dir: Path, *, samples: bool) -> Findings:
         samples=shown,
         step=shown[-1].get("step") if shown else None,
         confusion=_confusion(detail),
+        cleaned=_cleaned(_results(run_dir / PACKAGE_DIR / REPORT_FILE).get("cleaned")),
+        calibration=_calibration(detail),
         ranking=_ranking(detail),
         slices=[
             {"column": column, "label": metric_label(found["metric"]), **found}
@@ -83,6 +110,26 @@ def _ranking(detail: dict[str, Any]) -> dict[str, Any] | None:
 
 def _line(points: list[list[float]]) -> str:
     return " ".join(f"{100 * x:.1f},{100 - 100 * y:.1f}" for x, y in points)
+
+
+def _cleaned(found: Any) -> dict[str, Any] | None:
+    """What preparation left out or masked: how many rows for each reason, and the numbers of the first of them."""
+    if not isinstance(found, dict):
+        return None
+    told = found.get("rows") or {}
+    reasons = [why for why in CLEANED_WORDS if why in found]
+    rows = [{"words": CLEANED_WORDS[why], "count": found[why], "rows": told.get(why) or []} for why in reasons]
+    kinds = [{"words": PII_WORDS.get(kind, kind), "count": n} for kind, n in (found.get("pii_found") or {}).items()]
+    return {"rows": rows, "kinds": kinds}
+
+
+def _calibration(detail: dict[str, Any]) -> dict[str, Any] | None:
+    """How often it is right in each tenth of surety, beside how sure it is; bars in a square of 100."""
+    found = detail.get("calibration") or {}
+    bins = found.get("bins") or []
+    if not bins:
+        return None
+    return found | {"bins": bins}
 
 
 def _samples(path: Path) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import django_filters
 from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.html import escape
-from django.utils.translation import gettext, ngettext, pgettext_lazy
+from django.utils.translation import get_language_info, gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from collab.kernel.errors import Fault, FaultyInputError
@@ -23,7 +23,7 @@ from registry.catalog.models import ModelVersion
 from registry.datasets.models import DatasetVersion
 from registry.uses.matching import ANSWERS, TEXTS, Asked
 from registry.uses.vocabulary import FOR_OWNER
-from training.engine.contract import ARCHS, LEARNT, TASKS, SpecError, parse_json
+from training.engine.contract import ARCHS, LANGUAGES, LEARNT, TASKS, UNMASKED, SpecError, parse_json
 from training.jobs.models import Job
 from training.jobs.services import fault_of
 from training.jobs.starting import spec_of
@@ -193,7 +193,23 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "learn_layers": ("model", "learn_layers"),
     "lora": ("model", "lora"),
     "slices": ("eval", "slices"),
+    "clean_unicode": ("data", "clean", "unicode"),
+    "clean_duplicates": ("data", "clean", "duplicates"),
+    "clean_near_duplicates": ("data", "clean", "near_duplicates"),
+    "clean_languages": ("data", "clean", "languages"),
+    "clean_pii": ("data", "clean", "pii"),
+    "clean_min_chars": ("data", "clean", "min_chars"),
+    "clean_max_chars": ("data", "clean", "max_chars"),
 }
+CLEANING = [name for name in ESSENTIALS if name.startswith("clean_")]
+OF_WHOLE_TEXTS = ("clean_unicode", "clean_pii")  # leave out no rows
+
+
+def language_name(code: str) -> str:
+    """A language in the words of the page."""
+    return gettext("Chinese") if code == "zh" else str(get_language_info(code)["name_translated"])
+
+
 ROLE_FIELDS = {name: place[2] for name, place in ESSENTIALS.items() if place[:2] == ("data", "columns")}
 FROM_START = ("arch", "size", "tokenizer", "vocab")  # come with the model that a job starts from
 
@@ -247,6 +263,29 @@ class EssentialForm(_DraftForm):
         required=False,
         help_text=_("At most three columns, for example a region or a device: whom does the model serve worse?"),
     )
+    clean_unicode = forms.BooleanField(label=_("Bring characters into one form (Unicode NFC)"), required=False)
+    clean_duplicates = forms.BooleanField(label=_("Leave out rows that repeat an earlier one"), required=False)
+    clean_near_duplicates = forms.BooleanField(
+        label=_("Leave out rows that nearly repeat an earlier one"),
+        required=False,
+        help_text=_("About four fifths of their short pieces are the same."),
+    )
+    clean_pii = forms.TypedChoiceField(
+        label=_("What points to a person"),
+        required=False,
+        empty_value=None,
+        help_text=_(
+            "E-mail addresses, phone numbers, identity papers, accounts, cards and internet addresses are known by "
+            "their form; names and addresses are not found."
+        ),
+    )
+    clean_languages = forms.MultipleChoiceField(
+        label=_("Keep these languages only"),
+        required=False,
+        help_text=_("None chosen: all. Rows too short to tell their language stay."),
+    )
+    clean_min_chars = forms.IntegerField(label=_("Leave out texts of fewer characters"), required=False)
+    clean_max_chars = forms.IntegerField(label=_("Leave out texts of more characters"), required=False)
     base = forms.CharField(widget=forms.HiddenInput, max_length=100_000)
 
     def __init__(
@@ -282,9 +321,32 @@ class EssentialForm(_DraftForm):
             del self.fields["slices"]
         if not facts.tokenizer:
             del self.fields["tokenizer"], self.fields["vocab"]
+        self._fit_cleaning(task, tabular)
         self._choices("arch", [(arch, ARCH_WORDS.get(arch, ARCHS[arch].title)) for arch in facts.archs])
         sizes = dict.fromkeys(size for arch in facts.archs for size in ARCHS[arch].sizes)
         self._choices("size", [(size, size) for size in sizes])
+
+    def _fit_cleaning(self, task: str, tabular: bool) -> None:
+        for name in CLEANING:
+            if not TASKS[task].tokenizer or not (tabular or name in OF_WHOLE_TEXTS):
+                del self.fields[name]
+        if "clean_pii" in self.fields:
+            ways = [("", _("leave as it is")), ("mask", _("mask it")), ("drop", _("leave such rows out"))]
+            unfit = {"mask"} if task in UNMASKED else set()
+            self._choices("clean_pii", [way for way in ways if way[0] not in unfit and (tabular or way[0] != "drop")])
+        if "clean_languages" in self.fields:
+            named = [(code, language_name(code)) for code in LANGUAGES]
+            self._choices("clean_languages", sorted(named, key=lambda one: one[1]))
+
+    @property
+    def cleaning(self) -> list[Any]:
+        """The fields about cleaning."""
+        return [self[name] for name in CLEANING if name in self.fields]
+
+    @property
+    def cleaning_is_said(self) -> bool:
+        """Whether any is filled in or wrong, so that they are shown open."""
+        return any(field.errors or field.value() for field in self.cleaning)
 
     def _go_on_from(self, start: ModelVersion | None, task: str) -> None:
         """Of a start the net and the tokenizer are known; what is left to say is how much of it learns."""

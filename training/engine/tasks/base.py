@@ -21,6 +21,7 @@ from training.engine.tokenizing import Tokenizer, load_tokenizer, train_tokenize
 
 Batch = dict[str, Tensor]
 PARTS = ("train", "valid", "test")
+COUNT_AT_ONCE = 1 << 22
 
 
 @dataclasses.dataclass
@@ -56,6 +57,7 @@ class Task(abc.ABC):
         self.device = torch.device("cpu")
         self.start_tokenizer: Path | None = None  # of the model it starts from
         self.cleaner = Cleaner(spec.data.clean)
+        self.workplace: Path | None = None  # where files may lie while it prepares
         self._epoch: tuple[int, list[np.ndarray]] | None = None
 
     @property
@@ -194,6 +196,14 @@ def label_config(labels: list[str], problem: str) -> dict[str, Any]:
 def labels_of(config: dict[str, Any]) -> list[str]:
     """The labels that `label_config` wrote, in order."""
     return [config["id2label"][key] for key in sorted(config["id2label"], key=int)]
+
+
+def counts_of(tokens: np.ndarray, vocab: int) -> np.ndarray:
+    """How often each token occurs, without bringing all of them into memory."""
+    counts = np.zeros(vocab, dtype=np.int64)
+    for start in range(0, len(tokens), COUNT_AT_ONCE):
+        counts += np.bincount(tokens[start : start + COUNT_AT_ONCE], minlength=vocab)
+    return counts
 
 
 def spaced(count: int, limit: int | None) -> np.ndarray:

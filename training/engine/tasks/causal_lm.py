@@ -80,7 +80,7 @@ class Task(PackedText):
 
     def baseline(self) -> tuple[str, dict[str, float]]:
         """Unigram: each token by its frequency in the training part, one added to every count."""
-        counts = np.bincount(self.parts["train"], minlength=self.tokenizer.size) + 1
+        counts = base.counts_of(self.parts["train"], self.tokenizer.size) + 1
         test = np.asarray(self.parts["test"][1:])
         nats = -np.log(counts / counts.sum())[test].sum()
         per_byte = self.facts["tokens"]["test"] / max(1, self.facts["bytes"]["test"])

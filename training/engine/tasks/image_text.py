@@ -51,7 +51,7 @@ class CaptionedImages(Images):
                     self.stop.check()
                 file.write(decode_member(archive, members[name], side, channels).tobytes())
         (folder / "names.json").write_text(json.dumps(names))
-        formed = [[self.cleaner.form(text) for text in captions[name]] for name in names]
+        formed = [[self.cleaner.hide(self.cleaner.form(text)) for text in captions[name]] for name in names]
         train = np.load(folder / "train.npy")
         self.tokenizer = self.tokenizer_for((text for i in train for text in formed[i]), CAPTION_SPECIALS)
         self.tokenizer.save(folder / "tokenizer.json")

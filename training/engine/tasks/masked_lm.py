@@ -120,7 +120,7 @@ class Task(PackedText):
 
     def baseline(self) -> tuple[str, dict[str, float]]:
         """Unigram: each hidden token by its frequency in the training part, one added to every count."""
-        counts = np.bincount(self.parts["train"], minlength=self.tokenizer.size) + 1
+        counts = base.counts_of(self.parts["train"], self.tokenizer.size) + 1
         logs = np.log(counts / counts.sum())
         target = self._judged_batch("test", np.arange(self.count("test")))["target"].cpu().numpy()
         hits = int((target == counts.argmax()).sum())

@@ -1,5 +1,6 @@
 """What language models share: text as one stream of tokens in each part, cut into blocks of one length."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,9 +10,10 @@ from training.engine import ordering
 from training.engine.catalogue import Sizes
 from training.engine.errors import DataError
 from training.engine.protocol import InputData
-from training.engine.readers import read_rows, read_text
+from training.engine.readers import read_rows
+from training.engine.spooling import LongText, Spool
 from training.engine.tasks import base
-from training.engine.tokenizing import Tokenizer, load_tokenizer
+from training.engine.tokenizing import CHUNK_CHARS, LEARN_CHARS, Tokenizer, load_tokenizer
 
 
 class PackedText(base.Task):
@@ -29,21 +31,30 @@ class PackedText(base.Task):
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
         split = self.spec.data.split
         if data.kind == "text":
-            text = self.cleaner.form(read_text(Path(data.path)))
+            clean = self.spec.data.clean
+            change = self._changed if clean.unicode or clean.pii else None
+            text = LongText(Path(data.path), self.stop, change, self.workplace)
             cuts = ordering.split_text(text, split.valid, split.test, split.seed)
-            texts = {part: [text[a:b] for a, b in found] for part, found in cuts.items()}
             ended = False
+
+            def texts(part: str, size: int) -> Iterator[str]:
+                return (piece for start, end in cuts[part] for piece in text.pieces(start, end, size))
+
         else:
-            texts = self._documents(data)
+            documents, chosen = self._documents(data)
             ended = True
-        tokenizer = self.tokenizer_for(texts["train"], self.specials)
+
+            def texts(part: str, size: int) -> Iterator[str]:
+                return (documents[number] for number in chosen[part].tolist())
+
+        tokenizer = self.tokenizer_for(texts("train", LEARN_CHARS), self.specials)
         tokenizer.save(folder / "tokenizer.json")
         dtype = "uint16" if tokenizer.size <= 2**16 else "uint32"
         facts: dict[str, Any] = {"dtype": dtype, "tokens": {}, "bytes": {}}
-        for part, found in texts.items():
+        for part in base.PARTS:
             tokens = size_bytes = 0
             with (folder / f"{part}.bin").open("wb") as file:
-                for piece in found:
+                for piece in texts(part, CHUNK_CHARS):
                     for ids in tokenizer.encode_parts(piece):
                         self.stop.check()
                         file.write(ids.astype(dtype).tobytes())
@@ -57,21 +68,23 @@ class PackedText(base.Task):
             raise DataError("data_shape", problem=f"it is too short for a context of {self.context} tokens")
         return facts
 
-    def _documents(self, data: InputData) -> dict[str, list[str]]:
-        """Rows as documents: whole documents go to one part."""
+    def _changed(self, text: str) -> str:
+        return self.cleaner.hide(self.cleaner.form(text))
+
+    def _documents(self, data: InputData) -> tuple[Sequence[str], dict[str, np.ndarray]]:
+        """(rows as documents, their numbers by part): whole documents go to one part."""
         columns = [self.spec.data.columns["text"]]
         rows = read_rows(Path(data.path), data.kind, columns, data.profile, self.stop)
-        documents = []
-        for (text,) in rows:
+        documents = Spool(self.workplace)
+        for number, (text,) in enumerate(rows, 1):
             formed = self.cleaner.form(text)
-            if text.strip() and self.cleaner.keeps(formed, text):
-                documents.append(formed)
+            if text.strip() and self.cleaner.keeps(formed, text, number):
+                documents.append(self.cleaner.hide(formed))
         if len(documents) < 3:
             raise DataError("data_shape", problem="it has fewer than three documents")
         split = self.spec.data.split
         same = np.zeros(len(documents), dtype=np.int64)
-        chosen = ordering.split_rows(same, split.valid, split.test, split.seed)
-        return {part: [documents[i] for i in numbers] for part, numbers in chosen.items()}
+        return documents, ordering.split_rows(same, split.valid, split.test, split.seed)
 
     def open(self, folder: Path, facts: dict[str, Any]) -> None:
         self.facts = facts

@@ -1,6 +1,7 @@
 """What tasks on rows of text share: tokens of all rows in one file, their edges in another, batches of like length."""
 
 import json
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from training.engine.errors import DataError, Stop
 from training.engine.protocol import InputData
 from training.engine.readers import read_rows
 from training.engine.spec import Spec
+from training.engine.spooling import Spool
 from training.engine.tasks import base
 from training.engine.tokenizing import CLASSIFIER_SPECIALS, Tokenizer, load_tokenizer
 
@@ -21,6 +23,7 @@ PAD, CLS, SEP = 0, 2, 3
 MULTIPLE = 8
 EVAL_ROWS = 64
 NUMBERS = "numbers.npy"
+TOLD = ("label", "value")  # answers from a list, in which nobody is named
 PROMPT_CHARS, MAX_PROMPTS = 200, 10_000
 
 
@@ -33,27 +36,36 @@ class TextRows(base.Task):
 
     def __init__(self, spec: Spec, stop: Stop) -> None:
         super().__init__(spec, stop)
-        self.numbers: list[int] = []  # of the rows that are kept, in the dataset
+        self.numbers: Any = array("q")  # of the rows that are kept, in the dataset
 
     def prepare_key(self) -> dict[str, Any]:
         return self.tokenizer_key() | {"context": self.shape.context}
 
     def read_pairs(
         self, data: InputData, role: str, check: Callable[[str, str], str] = lambda text, answer: answer
-    ) -> tuple[list[str], list[str], int]:
+    ) -> tuple[Sequence[str], Sequence[str], int]:
         """(texts, answers, rows that were left out because one of both is missing).
 
         `check` gives the answer of (text, answer) or raises ValueError with what is wrong with the row.
         """
-        rows, skipped = self.read_filled(data, ("text", role), lambda cells: [cells[0], check(*cells)])
-        if not rows:
+        texts = Spool(self.workplace)
+        answers: Any = [] if role in TOLD else Spool(self.workplace)
+        known: dict[str, str] = {}  # labels repeat; each is kept once
+
+        def keep(cells: list[str]) -> None:
+            answer = check(*cells)
+            texts.append(cells[0])
+            answers.append(known.setdefault(answer, answer) if role in TOLD else answer)
+
+        _, skipped = self.read_filled(data, ("text", role), keep)
+        if not texts:
             raise DataError("data_shape", problem=f"no row has both text and {role}")
-        return [text for text, _ in rows], [answer for _, answer in rows], skipped
+        return texts, answers, skipped
 
     def read_filled(
         self, data: InputData, roles: Sequence[str], check: Callable[[list[str]], Any], own: int = 1
     ) -> tuple[list[Any], int]:
-        """(what `check` makes of the cells of each row, rows that were left out because a cell is missing).
+        """(what `check` makes of the cells of each row unless it is None, rows left out because a cell is missing).
 
         `check` raises ValueError with what is wrong with the row. The first `own` cells make a row long, short, or the
         same as another.
@@ -65,12 +77,18 @@ class TextRows(base.Task):
                 skipped += 1
                 continue
             formed = [self.cleaner.form(cell) for cell in cells]
-            if not self.cleaner.keeps("\n".join(formed[:own]), "\n".join(cells[:own])):
+            others = [cell for cell, role in zip(formed[own:], roles[own:], strict=True) if role not in TOLD]
+            if not self.cleaner.keeps("\n".join(formed[:own]), "\n".join(cells[:own]), number, others):
                 continue
+            formed = [
+                cell if role in TOLD else self.cleaner.hide(cell) for cell, role in zip(formed, roles, strict=True)
+            ]
             try:
-                found.append(check(formed))
+                made = check(formed)
             except ValueError as error:
                 raise DataError("data_row", row=number, problem=str(error)) from None
+            if made is not None:
+                found.append(made)
             self.numbers.append(number)
         return found, skipped
 
@@ -96,7 +114,7 @@ class TextRows(base.Task):
     def write_rows(self, rows: Iterable[np.ndarray], limit: int, values: Path, edges: Path) -> str:
         """Rows of numbers below `limit` one after another in a file, and where each begins; returns their type."""
         dtype = "uint16" if limit <= 2**16 else "uint32"
-        ends = [0]
+        ends = array("q", [0])
         with values.open("wb") as file:
             for n, row in enumerate(rows):
                 if n % 500 == 0:
@@ -119,11 +137,11 @@ class TextRows(base.Task):
         self.tokens = np.memmap(folder / "tokens.bin", facts["dtype"], "r")
         self.edges = np.load(folder / "edges.npy")
         # What was prepared before there were reports has no numbers.
-        self.numbers = np.load(folder / NUMBERS).tolist() if (folder / NUMBERS).exists() else []
+        self.numbers = np.load(folder / NUMBERS) if (folder / NUMBERS).exists() else ()
         self.prompts: dict[str, str] = json.loads((folder / "prompts.json").read_text())
 
     def row_of(self, part: str, item: int) -> int | None:
-        return self.numbers[self.parts[part][item]] if self.numbers else None
+        return int(self.numbers[self.parts[part][item]]) if len(self.numbers) else None
 
     def lengths(self, items: np.ndarray) -> np.ndarray:
         """Tokens of rows."""
