@@ -53,7 +53,10 @@ class Loop:
     ) -> None:
         self.spec, self.task, self.net, self.stop = spec, task, net, stop
         self.device, self.dtype, self.team = device, dtype, team or Team()
-        self.optimizer = FlatOptimizer(net, spec.train.weight_decay, self.team, kind=spec.train.optimizer)
+        train = spec.train
+        self.optimizer = FlatOptimizer(
+            net, train.weight_decay, self.team, kind=train.optimizer, ema_decay=train.ema_decay
+        )
         self.state = TrainState()
         self.orders = self.team.zeros(3, dtype=torch.int64)
         self._buffers = self.team.zeros(sum(b.numel() for b in net.buffers()), dtype=torch.float64)
@@ -165,10 +168,10 @@ class Loop:
 
     @contextlib.contextmanager
     def judging(self) -> Any:
-        """The net as it is used: no dropout, no gradients."""
+        """The net as it is used: no dropout, no gradients, the averaged weights where they are asked for."""
         self.net.eval()
         try:
-            with torch.inference_mode(), self.autocast():
+            with self.optimizer.averaged(), torch.inference_mode(), self.autocast():
                 yield self.net
         finally:
             self.net.train()

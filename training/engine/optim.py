@@ -3,6 +3,7 @@
 torch.optim is avoided on purpose: its first step imports torch._dynamo, which costs seconds at every start.
 """
 
+import contextlib
 import hashlib
 import math
 from collections.abc import Iterator
@@ -26,8 +27,16 @@ class FlatOptimizer:
     Matrices decay; vectors (norms, biases) do not, and come second. Padding between parameters stays zero.
     """
 
-    def __init__(self, net: nn.Module, weight_decay: float, team: Team | None = None, *, kind: str = "adamw") -> None:
-        self.team, self.kind = team or Team(), kind
+    def __init__(
+        self,
+        net: nn.Module,
+        weight_decay: float,
+        team: Team | None = None,
+        *,
+        kind: str = "adamw",
+        ema_decay: float | None = None,
+    ) -> None:
+        self.team, self.kind, self.ema_decay = team or Team(), kind, ema_decay
         named = [(name, p) for name, p in net.named_parameters() if p.requires_grad]
         groups = [[(n, p) for n, p in named if p.dim() >= 2], [(n, p) for n, p in named if p.dim() < 2]]
         self.layout = _layout(groups)
@@ -44,6 +53,10 @@ class FlatOptimizer:
         for p, part in self._places():
             self.weights[part] = p.data.reshape(-1)
             p.data = self.weights[part].view(p.shape)
+        self.average: Tensor | None = None
+        if ema_decay is not None:
+            self.average = self.team.zeros(size).to(device)
+            self.average.copy_(self.weights)
         self.join()
 
     def _places(self) -> Iterator[tuple[nn.Parameter, slice]]:
@@ -84,11 +97,40 @@ class FlatOptimizer:
         bad = (~good).float()
         for part, decay in self._parts:
             self._update(part, grads[part], lr=lr, weight_decay=decay, grad_scale=scale, found_inf=bad)
+        if self.average is not None:
+            self._follow(self.average[mine], self.weights[mine], good)
         grads[mine].zero_()
         if team.rank:
             self.all_grads[team.rank].zero_()
         team.meet()
         return good, total
+
+    def _follow(self, average: Tensor, weights: Tensor, good: Tensor) -> None:
+        """Move the average towards the weights. In the first steps it forgets sooner, for the beginning is far off."""
+        assert self.ema_decay is not None
+        stays = ((1 + self.steps) / (10 + self.steps)).clamp(max=self.ema_decay)
+        average.lerp_(weights, (1 - stays) * good)
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The net with the averaged weights, where there are any; learning goes on from its own."""
+        if self.average is None:
+            yield
+            return
+        try:
+            self._show(self.average)
+            yield
+        finally:
+            self._show(self.weights)
+
+    def _show(self, source: Tensor) -> None:
+        for p, part in self._places():
+            p.data = source[part].view(p.shape)
+
+    def take_average(self) -> None:
+        """Make the averaged weights those of the net, at the end of learning."""
+        if self.average is not None:
+            self.weights.copy_(self.average)
 
     def _update(self, part: slice, grads: Tensor, **words: Any) -> None:
         weights, means = [self.weights[part]], [self.mean[part]]
@@ -102,7 +144,8 @@ class FlatOptimizer:
 
     def state(self) -> dict[str, Any]:
         """What a resume needs, as tensors and plain types."""
-        return {"layout": self.layout, "mean": self.mean, "square": self.square, "steps": self.steps}
+        state = {"layout": self.layout, "mean": self.mean, "square": self.square, "steps": self.steps}
+        return state if self.average is None else state | {"average": self.average}
 
     def load(self, state: dict[str, Any]) -> bool:
         """Take over a saved state; False when it belongs to a net with other parameters."""
@@ -111,6 +154,8 @@ class FlatOptimizer:
         self.mean.copy_(state["mean"])
         self.square.copy_(state["square"])
         self.steps.copy_(state["steps"])
+        if self.average is not None:
+            self.average.copy_(state["average"])
         return True
 
 

@@ -32,6 +32,7 @@ from training.engine.errors import EngineError, Stop, StopRequestedError
 from training.engine.events import EventLog, finite
 from training.engine.loop import LIMIT, STOP, Loop
 from training.engine.protocol import DONE, FAILED, STOPPED, Inputs, Reason
+from training.engine.recomputing import recompute
 from training.engine.registry import net_module, task_module
 from training.engine.spec import Spec
 from training.engine.strict import SpecError
@@ -182,6 +183,8 @@ class _Attempt:
             start.freeze(net, self.spec.model.arch, self.spec.model.learn_layers)
             if self.spec.model.lora is not None:
                 adapting.adapt(net, self.spec.model.arch, self.spec.model.lora)
+        if self.spec.train.gradient_checkpointing:
+            recompute(net)
         net = net.to(self.device)
         self.dtype = device.choose_dtype(self.spec, self.device)
         loop = Loop(
@@ -237,6 +240,7 @@ class _Attempt:
         spec, state = self.spec, loop.state
         self.events.emit("phase", phase="evaluate", total=self.task.count("test"))
         weights_step = self._take_best(loop)
+        loop.optimizer.take_average()
         judged = loop.judge("test")
         loop.team.dismiss()
         test = self.task.report(judged, final=True)
@@ -303,6 +307,8 @@ class _Attempt:
             self.events.warn("best_lost")
             return step
         loop.net.load_state_dict(package.read_tensors(path / checkpoint.WEIGHTS))
+        if self.spec.train.ema_decay is not None:
+            loop.optimizer.load(listeners.read_state(path)["optimizer"])
         return best
 
     def _resolved(self, loop: Loop) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from training.engine.spec import (
 Profile = dict[str, Any]
 STARTUP_S = 6.0
 GPU_FLOPS = 2e13
+KEPT_SHARE = 0.35  # of the activations, where layers are computed again
 HEADS = {"extractive-qa": "span", "sentence-embedding": "vector"}
 
 
@@ -157,8 +158,10 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
     batch = min(spec.train.batch, max(1, items))
     flops = float(facts.flops) * per_item * batch * steps
     # Ten evaluations of at most a tenth of the data add about a tenth of the forward passes.
-    flops *= 1.1
-    memory = 16 * facts.parameters + facts.activation_bytes * per_item * min(batch, spec.train.micro or batch) + 350e6
+    flops *= 1.1 * (4 / 3 if spec.train.gradient_checkpointing else 1)
+    kept = facts.activation_bytes * (KEPT_SHARE if spec.train.gradient_checkpointing else 1)
+    each = 16 if spec.train.ema_decay is None else 20
+    memory = each * facts.parameters + kept * per_item * min(batch, spec.train.micro or batch) + 350e6
     threads = spec.train.threads or spec.resources.cpus
     rate = arch.core_flops * min(threads, 16) ** 0.9
     seconds = STARTUP_S + flops / rate + steps * 0.002

@@ -109,6 +109,12 @@ class TrainSpec:
     optimizer: str = option(
         "What steps the weights; sgd has a momentum of 0.9", "adamw", choices=("adamw", "adam", "sgd")
     )
+    ema_decay: float | None = option(
+        "Judge and keep a moving average of the weights, of which so much stays at each step", None, gt=0, lt=1
+    )
+    gradient_checkpointing: bool = option(
+        "Keep only what goes into each layer, and compute the rest again: less memory, about a third more time", False
+    )
     weight_decay: float = option("Decay of weight matrices; with adam and sgd part of the gradient", 0.1, ge=0, le=10)
     clip: float | None = option("Largest gradient norm", 1.0, gt=0, le=1_000)
     seed: int = option("Draws the first weights, the order and the dropout", 1, ge=0, le=MAX_SEED)
@@ -209,6 +215,9 @@ class Spec:
             del obj["train"]["micro"]
         if self.train.optimizer == "adamw":
             del obj["train"]["optimizer"]
+        if self.train.ema_decay is None:
+            del obj["train"]["ema_decay"]
+        del obj["train"]["gradient_checkpointing"]  # the gradients are the same
         if self.data.clean == CleanSpec():
             del obj["data"]["clean"]
         for name in ("start", "learn_layers", "lora", "horizon", "seconds"):
@@ -310,6 +319,8 @@ def contradictions(spec: Spec) -> list[Issue]:
             issues.append(make_issue("model.lora", "lora_with_layers"))
         elif not arch.lora:
             issues.append(make_issue("model.lora", "lora_unfit", arch=spec.model.arch))
+    if spec.train.gradient_checkpointing and not arch.layered:
+        issues.append(make_issue("train.gradient_checkpointing", "layers_missing", arch=spec.model.arch))
     if shape.heads is not None and shape.width % shape.heads:
         issues.append(make_issue("model.heads", "heads_width", width=shape.width, heads=shape.heads))
     if shape.patch is not None and shape.image is not None and shape.image % shape.patch:
