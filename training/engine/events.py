@@ -56,6 +56,9 @@ def _line_of(kind: str, fields: dict[str, Any]) -> str:
         return f"step {step}: " + ", ".join(f"{name} {value:.4g}" for name, value in fields["values"].items())
     if kind == "checkpoint":
         return f"step {step}: checkpoint saved{', the best so far' if fields.get('best') else ''}"
+    if kind == "trial":
+        said = ", ".join(f"{path} = {value}" for path, value in fields["values"].items())
+        return f"trial {fields['number']} {fields['state']}: {said}, score {fields['score']}"
     if kind == "warning":
         return str(fields["text"])
     if kind in {"resume", "stopped"}:

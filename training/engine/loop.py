@@ -20,7 +20,7 @@ from training.engine.team import Team
 # Places in the statistics tensor. It stays on the device, so that no step waits for a number.
 LOSS, COUNT, STREAK, BAD, DIVERGED = range(5)
 MAX_STREAK = 3
-DONE, STOP, LIMIT = "done", "stop", "limit"
+DONE, STOP, LIMIT, REACHED = "done", "stop", "limit", "reached"
 STEP, JUDGE = range(2)
 
 

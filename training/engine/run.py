@@ -28,12 +28,14 @@ from training.engine import (
     start,
 )
 from training.engine.checkpoint import Owner
-from training.engine.errors import EngineError, Stop, StopRequestedError
+from training.engine.errors import EngineError, ReachedError, Stop, StopRequestedError
 from training.engine.events import EventLog, finite
-from training.engine.loop import LIMIT, STOP, Loop
+from training.engine.loop import LIMIT, REACHED, STOP, Loop
 from training.engine.protocol import DONE, FAILED, STOPPED, Inputs, Reason
 from training.engine.recomputing import recompute
 from training.engine.registry import net_module, task_module
+from training.engine.search import STATE_FILE, Search
+from training.engine.searching import until_step
 from training.engine.spec import Spec
 from training.engine.strict import SpecError
 from training.engine.tasks.base import Task
@@ -54,9 +56,9 @@ def run(folder: Path) -> int:
             attempt = _Attempt(folder, events, stop)
             attempt.go()
             return DONE
-    except StopRequestedError:
+    except StopRequestedError as stopped:
         step = _last_step(folder)
-        events.emit("stopped", step=step)
+        events.emit("stopped", step=step, **{"reached": True} if isinstance(stopped, ReachedError) else {})
         _write_result(folder, {"outcome": "stopped", "step": step})
         return STOPPED
     except EngineError as error:
@@ -114,7 +116,10 @@ class _Attempt:
         self.inputs = _read(folder / protocol.INPUTS_FILE, Inputs, "bad_inputs")
 
     def go(self) -> None:
-        """All phases."""
+        """All phases, or all trials."""
+        if self.spec.search is not None:
+            self._search()
+            return
         self.device, self.team = device.choose_device(self.spec)
         found = self._look_for_checkpoint()
         self.events.emit("phase", phase="prepare", total=None)
@@ -142,6 +147,12 @@ class _Attempt:
             self._finish(loop)
         finally:
             loop.team.dismiss()
+
+    def _search(self) -> None:
+        words: dict[str, Any] = {"events": self.events, "stop": self.stop, "run": run, "cache_variable": CACHE_VARIABLE}
+        final = Search(self.folder, self.spec, self.inputs, **words).go()
+        _write_result(self.folder, {"outcome": "done", **final})
+        self.events.emit("done", **final)
 
     def _owner(self) -> Owner:
         return Owner(
@@ -224,16 +235,22 @@ class _Attempt:
             saver.resumed(loop.state.step)
         around: list[Callable[[Loop], None]] = [
             listeners.Logger(self.events, loop.steps),
-            listeners.Evaluator(self.events, spec.eval.every_steps, loop.steps),
-            listeners.Ender(spec.limits.minutes),
+            judge := listeners.Evaluator(self.events, spec.eval.every_steps, loop.steps),
+            listeners.Ender(spec.limits.minutes, self._until(loop.steps, judge.every)),
             saver,
         ]
         left = loop.run(around, saver.save)
         if left == STOP:
             raise StopRequestedError
+        if left == REACHED:
+            raise ReachedError
         if left == LIMIT:
             minutes = f"{spec.limits.minutes:g}"
             raise EngineError(Reason.LIMIT_MINUTES, "limit_minutes", step=loop.state.step, minutes=minutes)
+
+    def _until(self, steps: int, every: int) -> int | None:
+        """The step to wait at, or None: on to the end."""
+        return until_step(steps, every, self.inputs.until) if self.inputs.until < 1 else None
 
     def _finish(self, loop: Loop) -> None:
         """Judge the best weights on the test part, write the package, say done."""
@@ -352,6 +369,8 @@ def _read(path: Path, kind: Any, message: str) -> Any:
 
 def _last_step(folder: Path) -> int:
     """Step of the newest finished checkpoint, or 0."""
+    if (table := folder / STATE_FILE).exists():  # of a search: the steps of all trials
+        return sum(trial["step"] for trial in json.loads(table.read_bytes())["trials"])
     known = checkpoint.found(folder / protocol.CHECKPOINT_DIR)
     return checkpoint.step_of(known[0]) if known else 0
 

@@ -12,6 +12,7 @@ import json
 from typing import Any
 
 from training.engine.catalogue import ARCHS, MELS, METRICS, ROLES, SETTINGS, SIZES, TASKS, Shape
+from training.engine.searching import GRID, HALVING, MAX_TRIALS, RANDOM, SEARCHABLE, search_issues
 from training.engine.strict import Issue, SpecError, make_issue, option, parse_json, plain, read, schema
 
 SPEC_VERSION = 1
@@ -159,6 +160,23 @@ class ResourcesSpec:
 
 
 @dataclasses.dataclass(frozen=True)
+class SearchSpec:
+    """Which settings are tried; the best trial on the validation part is the result."""
+
+    kind: str = option(
+        "Every combination, draws, or draws of which the best third goes on (successive halving)",
+        choices=(GRID, RANDOM, HALVING),
+    )
+    space: dict[str, str] = option(
+        "By setting: values parted by commas, or a range such as 0.0001..0.01, drawn by its logarithm",
+        factory=dict,
+        choices=SEARCHABLE,
+    )
+    trials: int = option("Draws; a grid has as many as combinations", 9, ge=2, le=MAX_TRIALS)
+    seed: int = option("Draws the trials", 1, ge=0, le=MAX_SEED)
+
+
+@dataclasses.dataclass(frozen=True)
 class Spec:
     """One run, completely: the same spec on the same data gives the same weights on the same kind of processor."""
 
@@ -172,6 +190,7 @@ class Spec:
     keep: KeepSpec = option("Checkpoints", factory=KeepSpec)
     limits: LimitsSpec = option("Limits", factory=LimitsSpec)
     resources: ResourcesSpec = option("Resources", factory=ResourcesSpec)
+    search: SearchSpec | None = option("Search over a few settings", None)
 
     @classmethod
     def from_json(cls, obj: Any) -> "Spec":
@@ -210,6 +229,8 @@ class Spec:
         for part in ("keep", "limits", "resources"):
             del obj[part]
         obj["train"].pop("threads")
+        if self.search is None:
+            del obj["search"]
         obj["eval"].pop("slices")
         if self.train.micro is None:
             del obj["train"]["micro"]
@@ -269,6 +290,7 @@ def contradictions(spec: Spec) -> list[Issue]:
         issues.append(make_issue("train.epochs", "length_missing"))
     if spec.train.warmup > 0.5:
         issues.append(make_issue("train.warmup", "warmup_whole", "warning", warmup=_percent(spec.train.warmup)))
+    issues += search_issues(spec)
     share = spec.data.split.valid + spec.data.split.test
     if share >= 0.95:
         issues.append(make_issue("data.split", "split_whole", share=_percent(share)))
