@@ -20,6 +20,7 @@ from training.engine.protocol import (
     PHASES,
     RESULT_FILE,
     RETRYABLE,
+    SEARCH_FILE,
     SPEC_FILE,
     STOPPED,
     InputData,
@@ -28,6 +29,7 @@ from training.engine.protocol import (
     Reason,
     parse_event,
 )
+from training.engine.searching import SEARCHABLE, trial_spec
 from training.engine.sizing import Estimate, default_spec, estimate, guess_columns
 from training.engine.spec import (
     LEARNT,
@@ -67,6 +69,8 @@ __all__ = [
     "PHASES",
     "RESULT_FILE",
     "RETRYABLE",
+    "SEARCHABLE",
+    "SEARCH_FILE",
     "SPEC_FILE",
     "SPEC_VERSION",
     "STOPPED",
@@ -97,5 +101,6 @@ __all__ = [
     "parse_event",
     "parse_json",
     "spec_schema",
+    "trial_spec",
     "validate",
 ]

@@ -16,6 +16,7 @@ from training.engine.strict import option, parse_json, read
 INPUTS_VERSION = 1
 SPEC_FILE, INPUTS_FILE = "spec.json", "inputs.json"
 EVENTS_FILE, LOG_FILE, RESULT_FILE = "events.jsonl", "log.txt", "result.json"
+SEARCH_FILE, TRIALS_DIR = "search.json", "trials"
 CHECKPOINT_DIR, PACKAGE_DIR = "ckpt", "out"
 
 # Exit codes. The truth is the last event and result.json: a launcher may change the code on the way.

@@ -34,7 +34,7 @@ from training.engine.loop import LIMIT, REACHED, STOP, Loop
 from training.engine.protocol import DONE, FAILED, STOPPED, Inputs, Reason
 from training.engine.recomputing import recompute
 from training.engine.registry import net_module, task_module
-from training.engine.search import STATE_FILE, Search
+from training.engine.search import Search
 from training.engine.searching import until_step
 from training.engine.spec import Spec
 from training.engine.strict import SpecError
@@ -369,7 +369,7 @@ def _read(path: Path, kind: Any, message: str) -> Any:
 
 def _last_step(folder: Path) -> int:
     """Step of the newest finished checkpoint, or 0."""
-    if (table := folder / STATE_FILE).exists():  # of a search: the steps of all trials
+    if (table := folder / protocol.SEARCH_FILE).exists():  # of a search: the steps of all trials
         return sum(trial["step"] for trial in json.loads(table.read_bytes())["trials"])
     known = checkpoint.found(folder / protocol.CHECKPOINT_DIR)
     return checkpoint.step_of(known[0]) if known else 0

@@ -21,12 +21,10 @@ from training.engine.catalogue import LOWER, TASKS
 from training.engine.checkpoint import fsync
 from training.engine.errors import EngineError, Stop, StopRequestedError
 from training.engine.events import EventLog
-from training.engine.protocol import DONE, STOPPED, Inputs, Reason
+from training.engine.protocol import DONE, SEARCH_FILE, STOPPED, TRIALS_DIR, Inputs, Reason
 from training.engine.searching import rungs, share_learnt, trial_spec, values_of
 from training.engine.spec import Spec, canonical_json
 
-STATE_FILE = "search.json"
-TRIALS_DIR = "trials"
 POLL_S = 0.1
 WAITING, RUNNING, FINISHED, FAILED, LEFT = "waiting", "running", "done", "failed", "left"
 # What ends one trial, where the next may do better. Everything else would end the next in the same way.
@@ -94,7 +92,7 @@ class Search:
         return sorted(there, key=lambda t: (t["scores"][rung] * (1 if self.lower else -1), t["number"]))
 
     def _open(self) -> None:
-        path = self.folder / STATE_FILE
+        path = self.folder / SEARCH_FILE
         if not self.inputs.resume:
             path.unlink(missing_ok=True)
             shutil.rmtree(self.folder / TRIALS_DIR, ignore_errors=True)
@@ -121,10 +119,10 @@ class Search:
             "seconds": round(self.seconds, 1),
             "trials": self.trials,
         }
-        temporary = self.folder / f"{STATE_FILE}.tmp"
+        temporary = self.folder / f"{SEARCH_FILE}.tmp"
         temporary.write_text(json.dumps(table, indent=1, allow_nan=False) + "\n")
         fsync(temporary)
-        temporary.replace(self.folder / STATE_FILE)
+        temporary.replace(self.folder / SEARCH_FILE)
 
     def _place(self, trial: dict[str, Any]) -> Path:
         return self.folder / TRIALS_DIR / f"{trial['number']:02}"
@@ -255,7 +253,7 @@ class Search:
         temporary, final = self.folder / f"{protocol.PACKAGE_DIR}.tmp", self.folder / protocol.PACKAGE_DIR
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.copytree(place / protocol.PACKAGE_DIR, temporary)
-        shutil.copy(self.folder / STATE_FILE, temporary / STATE_FILE)
+        shutil.copy(self.folder / SEARCH_FILE, temporary / SEARCH_FILE)
         card = temporary / "README.md"
         card.write_text(card.read_text().replace("\n## Intended use\n", f"{self._section(best)}\n## Intended use\n"))
         package.seal(temporary)
@@ -271,7 +269,7 @@ class Search:
         """What the card says of the search."""
         said = ", ".join(f"{path} = {value}" for path, value in best["values"].items())
         text = f"Trial {best['number']} of {len(self.trials)} ({self.kind}), the best by {self.spec.primary}"
-        return f"\n## Search\n\n{text} on the validation part: {said}. All trials stand in {STATE_FILE}.\n"
+        return f"\n## Search\n\n{text} on the validation part: {said}. All trials stand in {SEARCH_FILE}.\n"
 
 
 def _judged(event: dict[str, Any], primary: str) -> bool:

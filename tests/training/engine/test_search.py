@@ -83,7 +83,7 @@ def stop_search() -> None:
 
 
 def test_better_trials_go_on_whatever_happens_between(make_run: MakeRun) -> None:
-    """Successive halving, of rates in some order: all to a third, the best to the end; stopped, killed, and gone on with the same result."""
+    """Successive halving: all to a third, the best to the end; stopped, killed, gone on with, and the same result."""
     whole, broken = make_run("whole", searching("halving")), make_run("broken", searching("halving"))
     assert whole.go() == DONE, whole.log
     found = table(whole)
