@@ -45,6 +45,19 @@ class EventLog:
         os.close(self._file)
 
 
+class NoEvents(EventLog):
+    """The log of a process that is not the first of several: it tells nothing."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def emit(self, kind: str, /, **fields: Any) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
 def _line_of(kind: str, fields: dict[str, Any]) -> str:
     """What the log of a run says of an event: milestones in one line, and nothing of the data. Empty for the rest."""
     step = fields.get("step")

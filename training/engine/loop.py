@@ -22,6 +22,7 @@ LOSS, COUNT, STREAK, BAD, DIVERGED = range(5)
 MAX_STREAK = 3
 DONE, STOP, LIMIT, REACHED = "done", "stop", "limit", "reached"
 STEP, JUDGE = range(2)
+LEAVE = -1
 
 
 @dataclasses.dataclass
@@ -81,7 +82,7 @@ class Loop:
                 self.leave = STOP
             if self.leave is None:
                 self.orders[0] = STEP
-                self.team.meet()
+                self.team.tell(self.orders)
                 self.step()
             else:
                 save(self)
@@ -89,14 +90,28 @@ class Loop:
 
     def split(self) -> None:
         """Start the other members of the team; they follow the orders of this one until it ends."""
+        if self.team.wired:
+            self._align()
         self.team.split(self._help)
+
+    def _align(self) -> None:
+        """Let all processes begin where the first does, after a resume too."""
+        told = torch.tensor([self.state.step, self.dtype == "bf16"])
+        self.team.share(told)
+        self.state.step, self.dtype = int(told[0]), ("fp32", "bf16")[int(told[1])]
+        for tensor in self.optimizer.tensors():
+            self.team.share(tensor)
+        for buffer in self.net.buffers():
+            self.team.share(buffer)
 
     def _help(self) -> None:
         self.net.train()
         self.optimizer.join()
         while True:
-            self.team.meet()
+            self.team.tell(self.orders)
             order, part, limit = self.orders.tolist()
+            if order == LEAVE:
+                return
             if order == STEP:
                 self.step()
             else:
@@ -109,11 +124,12 @@ class Loop:
         for buffer in self.net.buffers():
             self._buffers[start : start + buffer.numel()] = buffer.flatten()
             start += buffer.numel()
-        self.team.meet()
+        self.team.tell(self.orders)
         return self._measure(part, limit or 0)
 
     def _measure(self, part: str, limit: int) -> Judged:
         items = spaced(self.task.count(part), limit or None)
+        self.team.share(self._buffers)
         if self.team.rank:
             # Running means of norms are the leader's.
             start = 0

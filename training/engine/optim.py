@@ -43,7 +43,7 @@ class FlatOptimizer:
         size = sum(_padded(p.numel()) for _, p in named)
         device = named[0][1].device
         self.weights = self.team.zeros(size).to(device)
-        self.all_grads = self.team.zeros(self.team.ranks, size).to(device)
+        self.all_grads = self.team.zeros(1 if self.team.wired else self.team.ranks, size).to(device)
         self.mean, self.square = self.team.zeros(size).to(device), self.team.zeros(size).to(device)
         self.norms = self.team.zeros(self.team.ranks, 2).to(device)
         self.steps = torch.zeros((), device=device)
@@ -69,7 +69,12 @@ class FlatOptimizer:
         """Let gradients go into the buffer of this member, and step this member's share."""
         team, size = self.team, len(self.weights)
         for p, part in self._places():
-            p.grad = self.all_grads[team.rank][part].view(p.shape)
+            p.grad = self.all_grads[0 if team.wired else team.rank][part].view(p.shape)
+        if team.wired:  # gradients are summed, and every process makes the same step of all weights
+            self._mine = slice(0, size)
+            parts = [(0, self._edge, self._decay), (self._edge, size, 0.0)]
+            self._parts = [(slice(a, b), decay) for a, b, decay in parts if a < b]
+            return
         share = -(-size // (team.ranks * ALIGN)) * ALIGN
         low, high = min(size, team.rank * share), min(size, (team.rank + 1) * share)
         parts = [(low, min(high, self._edge), self._decay), (max(low, self._edge), high, 0.0)]
@@ -83,14 +88,20 @@ class FlatOptimizer:
         tensors: reading them would wait for the device.
         """
         team, mine = self.team, self._mine
-        team.meet()
         grads = self.all_grads[0]
-        for other in self.all_grads[1:]:
-            grads[mine] += other[mine]
-        self.norms[team.rank, 0] = torch.linalg.vector_norm(grads[mine])
-        self.norms[team.rank, 1] = loss.detach()
-        team.meet()
-        norm, total = torch.linalg.vector_norm(self.norms[:, 0]), self.norms[:, 1].sum()
+        if team.wired:
+            total = loss.detach().clone()
+            team.sum(grads)
+            team.sum(total)
+            norm = torch.linalg.vector_norm(grads)
+        else:
+            team.meet()
+            for other in self.all_grads[1:]:
+                grads[mine] += other[mine]
+            self.norms[team.rank, 0] = torch.linalg.vector_norm(grads[mine])
+            self.norms[team.rank, 1] = loss.detach()
+            team.meet()
+            norm, total = torch.linalg.vector_norm(self.norms[:, 0]), self.norms[:, 1].sum()
         good = torch.isfinite(norm + total)
         scale = (norm / clip).clamp_(min=1.0) if clip is not None else None
         self.steps += good
@@ -100,9 +111,10 @@ class FlatOptimizer:
         if self.average is not None:
             self._follow(self.average[mine], self.weights[mine], good)
         grads[mine].zero_()
-        if team.rank:
-            self.all_grads[team.rank].zero_()
-        team.meet()
+        if not team.wired:
+            if team.rank:
+                self.all_grads[team.rank].zero_()
+            team.meet()
         return good, total
 
     def _follow(self, average: Tensor, weights: Tensor, good: Tensor) -> None:
@@ -141,6 +153,11 @@ class FlatOptimizer:
         step: Any = torch._fused_adamw_ if self.kind == "adamw" else torch._fused_adam_
         moments: dict[str, Any] = {"beta1": BETA1, "beta2": BETA2, "eps": EPS, "amsgrad": False}
         step(weights, [grads], means, [self.square[part]], [], [self.steps], **moments, maximize=False, **words)
+
+    def tensors(self) -> list[Tensor]:
+        """Everything that changes with a step."""
+        found = [self.weights, self.mean, self.square, self.steps]
+        return found if self.average is None else [*found, self.average]
 
     def state(self) -> dict[str, Any]:
         """What a resume needs, as tensors and plain types."""

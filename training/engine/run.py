@@ -28,8 +28,8 @@ from training.engine import (
     start,
 )
 from training.engine.checkpoint import Owner
-from training.engine.errors import EngineError, ReachedError, Stop, StopRequestedError
-from training.engine.events import EventLog, finite
+from training.engine.errors import DismissedError, EngineError, ReachedError, Stop, StopRequestedError
+from training.engine.events import EventLog, NoEvents, finite
 from training.engine.loop import LIMIT, REACHED, STOP, Loop
 from training.engine.protocol import DONE, FAILED, STOPPED, Inputs, Reason
 from training.engine.recomputing import recompute
@@ -50,6 +50,8 @@ def run(folder: Path) -> int:
     stop = Stop()
     stop.listen()
     device.be_a_good_neighbour()
+    if device.rank_of_start():
+        return _help(folder, stop)
     events = EventLog(folder)
     try:
         with _as_engine_errors():
@@ -66,6 +68,17 @@ def run(folder: Path) -> int:
         return FAILED
     finally:
         events.close()
+
+
+def _help(folder: Path, stop: Stop) -> int:
+    """A process of torchrun that is not the first: it follows, and writes nothing. Its code is no outcome."""
+    try:
+        _Attempt(folder, NoEvents(), stop).go()
+    except DismissedError:
+        return DONE
+    except Exception:  # whatever it was: the first process learns of it when they next meet
+        log.exception("process %s", device.rank_of_start())
+    return FAILED
 
 
 def _report(folder: Path, events: EventLog, error: EngineError) -> None:
@@ -118,10 +131,12 @@ class _Attempt:
     def go(self) -> None:
         """All phases, or all trials."""
         if self.spec.search is not None:
+            if device.ranks_started() > 1:
+                raise EngineError(Reason.BAD_SPEC, "search_alone")
             self._search()
             return
         self.device, self.team = device.choose_device(self.spec)
-        found = self._look_for_checkpoint()
+        found = None if self.team.rank else self._look_for_checkpoint()
         self.events.emit("phase", phase="prepare", total=None)
         self.task: Task = task_module(self.spec.task).Task(self.spec, self.stop)
         self.task.device = self.device
@@ -129,7 +144,11 @@ class _Attempt:
         if self.start is not None and self.start.tokenizer.exists():
             self.task.start_tokenizer = self.start.tokenizer
         cache = Path(os.environ.get(CACHE_VARIABLE) or self.folder / "prepared")
+        if self.team.rank:  # the first process prepares, and the others find what it has made
+            self.team.meet()
         folder, self.prepared = prepare.prepared_folder(self.spec, self.inputs.data, self.task, cache)
+        if self.team.wired and not self.team.rank:
+            self.team.meet()
         self.stop.check()
         self.task.open(folder, self.prepared["facts"])
         if self.prepared["facts"].get("skipped"):
