@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -79,6 +80,9 @@ TASKS = {
 LOWER_IS_BETTER = frozenset({"loss", "perplexity", "bits_per_byte", "rmse", "mae", "mase", "wer", "cer"})
 
 
+TRIAL = re.compile(r"trial (\d+)/valid")  # of a search
+
+
 def plain(name: str) -> str:
     """`accuracy` of `test/accuracy`."""
     return name.rpartition("/")[2]
@@ -93,6 +97,8 @@ def metric_label(name: str) -> str:
     """`Test: accuracy` of `test/accuracy`; unknown names stay as they are."""
     part, _slash, own = name.rpartition("/")
     said = str(NAMES.get(own, own.replace("_", " ")))
+    if (trial := TRIAL.fullmatch(part)) is not None:
+        return _("Trial %(number)s: %(metric)s") % {"number": trial[1], "metric": said}
     return f"{PARTS[part]}: {said}" if part in PARTS else said[:1].upper() + said[1:]
 
 

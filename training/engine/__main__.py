@@ -1,4 +1,4 @@
-"""`python -m training.engine run DIR | predict OUT INPUT | validate SPEC PROFILE | default TASK PROFILE | schema`."""
+"""`python -m training.engine run DIR | predict OUT INPUT | export OUT TARGET | validate | default | schema`."""
 
 import argparse
 import json
@@ -23,6 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
         "input", type=Path, help="texts by line, JSON lines, an image, a recording or a folder of them"
     )
     _add_sampling(command.add_argument_group("how a language model writes on"))
+    command = commands.add_parser("export", help="write a package as ONNX, compared with the net, into a new folder")
+    command.add_argument("package", type=Path)
+    command.add_argument("target", type=Path)
     command = commands.add_parser("validate", help="say what is wrong with a spec for a dataset of this profile")
     command.add_argument("spec", type=Path)
     command.add_argument("profile", type=Path)
@@ -32,7 +35,14 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--dataset-version", default=NO_VERSION)
     commands.add_parser("schema", help="print the JSON Schema of a spec")
     chosen = parser.parse_args(arguments)
-    words = {"run": _run, "predict": _predict, "validate": _validate, "default": _default, "schema": _schema}
+    words = {
+        "run": _run,
+        "predict": _predict,
+        "export": _export,
+        "validate": _validate,
+        "default": _default,
+        "schema": _schema,
+    }
     return words[chosen.command](chosen)
 
 
@@ -87,6 +97,17 @@ def _stream(predictor: Any, inputs: list[Any]) -> None:
         for _, piece in predictor.stream([text]):
             print(piece, end="", flush=True)
     print()
+
+
+def _export(chosen: argparse.Namespace) -> int:
+    from training.engine.export import to_onnx  # loads torch
+
+    try:
+        print(json.dumps(to_onnx(chosen.package, chosen.target)))
+    except (OSError, ValueError) as error:
+        print(f"This cannot be exported: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _validate(chosen: argparse.Namespace) -> int:

@@ -67,6 +67,7 @@ class Arch:
     head: bool = True  # what it answers with has weights of its own, so that they can learn alone
     parts: Callable[[Shape], int] = lambda shape: shape.layers  # of which the last ones can learn while others do not
     least_image: Callable[[Shape], int] = lambda shape: 1
+    layered: bool = True  # whether its layers can be computed again while gradients flow back
 
     @property
     def lora(self) -> bool:
@@ -389,6 +390,7 @@ ARCHS: dict[str, Arch] = {
         core_flops=4.5e10,
         lr=3e-3,
         parts=lambda shape: 0,
+        layered=False,
     ),
     "bert": Arch(
         title="BERT (encoder)",
@@ -471,6 +473,7 @@ ARCHS: dict[str, Arch] = {
         core_flops=1.8e10,
         lr=3e-3,
         parts=lambda shape: 3,
+        layered=False,
     ),
     "vit": Arch(
         title="Vision transformer",

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from training.engine.catalogue import ARCHS, TASKS
 from training.engine.labelling import label_sets
+from training.engine.searching import trial_specs
 from training.engine.sizing import (
     chars_of,
     chars_per_token,
@@ -29,6 +30,8 @@ def validate(spec: Spec, profile: Profile, start: Spec | None = None) -> list[Is
 
     `start`: the spec of the model version that `spec.model.start` names.
     """
+    if spec.search is not None:
+        return _search(spec, profile, start)
     issues = contradictions(spec)
     if start is not None:
         issues += start_issues(spec, start)
@@ -48,6 +51,18 @@ def validate(spec: Spec, profile: Profile, start: Spec | None = None) -> list[Is
             issues += _text_length(spec, profile) if task.packed else _rows(spec, profile)
         issues += _fit(spec, profile) + (_sounds(spec, profile) if kind == "audio" else [])
     return _sorted(issues)
+
+
+def _search(spec: Spec, profile: Profile, start: Spec | None) -> list[Issue]:
+    """What is wrong with the space, or else with any of the trials, each once; the time is that of all."""
+    issues = contradictions(spec)
+    if any(issue.level == "error" for issue in issues):
+        return _sorted(issues)
+    found = {(i.path, i.code): i for trial in trial_specs(spec) for i in validate(trial, profile, start)}
+    found.pop(("limits.minutes", "limit_short"), None)
+    if any(issue.level == "error" for issue in found.values()):
+        return _sorted(list(found.values()))
+    return _sorted([*found.values(), *_minutes(spec, profile)])
 
 
 def start_issues(spec: Spec, start: Spec) -> list[Issue]:
@@ -251,8 +266,12 @@ def _fit(spec: Spec, profile: Profile) -> list[Issue]:
         if parameters > 20 * tokens:
             params = {"parameters": f"{parameters:,}", "tokens": f"{tokens:,}"}
             issues.append(make_issue("model.size", "model_large", "warning", **params))
+    return issues + _minutes(spec, profile)
+
+
+def _minutes(spec: Spec, profile: Profile) -> list[Issue]:
     minutes = estimate(spec, profile).seconds_cpu / 60
-    if not spec.resources.gpus and minutes > spec.limits.minutes:
-        params = {"minutes": f"{minutes:.0f}", "limit": f"{spec.limits.minutes:g}"}
-        issues.append(make_issue("limits.minutes", "limit_short", "warning", **params))
-    return issues
+    if spec.resources.gpus or minutes <= spec.limits.minutes:
+        return []
+    params = {"minutes": f"{minutes:.0f}", "limit": f"{spec.limits.minutes:g}"}
+    return [make_issue("limits.minutes", "limit_short", "warning", **params)]

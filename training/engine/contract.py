@@ -21,6 +21,7 @@ from training.engine.protocol import (
     PHASES,
     RESULT_FILE,
     RETRYABLE,
+    SEARCH_FILE,
     SPEC_FILE,
     STOPPED,
     InputData,
@@ -29,6 +30,7 @@ from training.engine.protocol import (
     Reason,
     parse_event,
 )
+from training.engine.searching import SEARCHABLE, trial_spec
 from training.engine.sizing import Estimate, default_spec, estimate, guess_columns
 from training.engine.spec import (
     LEARNT,
@@ -70,6 +72,8 @@ __all__ = [
     "PHASES",
     "RESULT_FILE",
     "RETRYABLE",
+    "SEARCHABLE",
+    "SEARCH_FILE",
     "SPEC_FILE",
     "SPEC_VERSION",
     "STOPPED",
@@ -101,5 +105,6 @@ __all__ = [
     "parse_event",
     "parse_json",
     "spec_schema",
+    "trial_spec",
     "validate",
 ]

@@ -32,15 +32,37 @@ def choose_device(spec: Spec) -> tuple[torch.device, Team]:
     Raises EngineError(device_missing).
     """
     threads = min(spec.train.threads or spec.resources.cpus, os.cpu_count() or 1)
+    together = ranks_started() > 1
     if spec.resources.gpus:
         if not torch.cuda.is_available():
             raise EngineError(Reason.DEVICE_MISSING, "device_missing")
         torch.set_num_threads(threads)
         torch.backends.cuda.matmul.allow_tf32 = True
-        return torch.device("cuda", 0), Team()
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) if together else 0)
+        torch.cuda.set_device(device)
+        return device, _wire(device) if together else Team()
+    if together:
+        torch.set_num_threads(max(1, threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
+        return torch.device("cpu"), _wire(torch.device("cpu"))
     ranks = min(threads, MAX_RANKS, spec.train.batch) if hasattr(os, "fork") else 1
     torch.set_num_threads(max(1, threads // ranks))
     return torch.device("cpu"), Team(ranks)
+
+
+def ranks_started() -> int:
+    """How many processes torchrun or Slurm started together; 1 without them."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def rank_of_start() -> int:
+    """Which of them this is."""
+    return int(os.environ.get("RANK", "0")) if ranks_started() > 1 else 0
+
+
+def _wire(device: torch.device) -> Team:
+    from training.engine.wire import Wire  # torch.distributed takes its time
+
+    return Wire(device)
 
 
 def device_name(device: torch.device) -> str:

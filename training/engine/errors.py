@@ -33,6 +33,14 @@ class StopRequestedError(Exception):
     """Somebody asked the run to stop; raised only at places where nothing is half done."""
 
 
+class ReachedError(StopRequestedError):
+    """The run came to the share of it that was asked for, and waits there."""
+
+
+class DismissedError(Exception):
+    """The work of a process that is not the first of several is over."""
+
+
 class Stop:
     """The flag that SIGTERM and SIGINT set. Every loop longer than a second looks at it."""
 

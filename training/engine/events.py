@@ -45,6 +45,19 @@ class EventLog:
         os.close(self._file)
 
 
+class NoEvents(EventLog):
+    """The log of a process that is not the first of several: it tells nothing."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def emit(self, kind: str, /, **fields: Any) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
 def _line_of(kind: str, fields: dict[str, Any]) -> str:
     """What the log of a run says of an event: milestones in one line, and nothing of the data. Empty for the rest."""
     step = fields.get("step")
@@ -56,6 +69,9 @@ def _line_of(kind: str, fields: dict[str, Any]) -> str:
         return f"step {step}: " + ", ".join(f"{name} {value:.4g}" for name, value in fields["values"].items())
     if kind == "checkpoint":
         return f"step {step}: checkpoint saved{', the best so far' if fields.get('best') else ''}"
+    if kind == "trial":
+        said = ", ".join(f"{path} = {value}" for path, value in fields["values"].items())
+        return f"trial {fields['number']} {fields['state']}: {said}, score {fields['score']}"
     if kind == "warning":
         return str(fields["text"])
     if kind in {"resume", "stopped"}:

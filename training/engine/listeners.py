@@ -17,7 +17,7 @@ from training.engine.catalogue import LOWER, TASKS
 from training.engine.checkpoint import Owner
 from training.engine.errors import EngineError
 from training.engine.events import EventLog
-from training.engine.loop import BAD, COUNT, DIVERGED, DONE, LIMIT, LOSS, STOP, STREAK, Loop
+from training.engine.loop import BAD, COUNT, DIVERGED, DONE, LIMIT, LOSS, REACHED, STOP, STREAK, Loop
 from training.engine.protocol import Reason
 from training.engine.spec import Spec
 
@@ -123,8 +123,8 @@ class Evaluator:
 class Ender:
     """Says when to leave: at the last step, when patience is over, on request, or at the limit of minutes."""
 
-    def __init__(self, minutes: float) -> None:
-        self.seconds = minutes * 60
+    def __init__(self, minutes: float, until: int | None = None) -> None:
+        self.seconds, self.until = minutes * 60, until
 
     def __call__(self, loop: Loop) -> None:
         if loop.state.step >= loop.steps or loop.state.ended_early:
@@ -133,6 +133,8 @@ class Ender:
             loop.leave = STOP
         elif loop.tick() >= self.seconds:
             loop.leave = LIMIT
+        elif self.until is not None and loop.state.step >= self.until:
+            loop.leave = REACHED
 
 
 class Checkpointer:

@@ -20,8 +20,9 @@ from training.engine.team import Team
 # Places in the statistics tensor. It stays on the device, so that no step waits for a number.
 LOSS, COUNT, STREAK, BAD, DIVERGED = range(5)
 MAX_STREAK = 3
-DONE, STOP, LIMIT = "done", "stop", "limit"
+DONE, STOP, LIMIT, REACHED = "done", "stop", "limit", "reached"
 STEP, JUDGE = range(2)
+LEAVE = -1
 
 
 @dataclasses.dataclass
@@ -53,7 +54,10 @@ class Loop:
     ) -> None:
         self.spec, self.task, self.net, self.stop = spec, task, net, stop
         self.device, self.dtype, self.team = device, dtype, team or Team()
-        self.optimizer = FlatOptimizer(net, spec.train.weight_decay, self.team, kind=spec.train.optimizer)
+        train = spec.train
+        self.optimizer = FlatOptimizer(
+            net, train.weight_decay, self.team, kind=train.optimizer, ema_decay=train.ema_decay
+        )
         self.state = TrainState()
         self.orders = self.team.zeros(3, dtype=torch.int64)
         self._buffers = self.team.zeros(sum(b.numel() for b in net.buffers()), dtype=torch.float64)
@@ -78,7 +82,7 @@ class Loop:
                 self.leave = STOP
             if self.leave is None:
                 self.orders[0] = STEP
-                self.team.meet()
+                self.team.tell(self.orders)
                 self.step()
             else:
                 save(self)
@@ -86,14 +90,28 @@ class Loop:
 
     def split(self) -> None:
         """Start the other members of the team; they follow the orders of this one until it ends."""
+        if self.team.wired:
+            self._align()
         self.team.split(self._help)
+
+    def _align(self) -> None:
+        """Let all processes begin where the first does, after a resume too."""
+        told = torch.tensor([self.state.step, self.dtype == "bf16"])
+        self.team.share(told)
+        self.state.step, self.dtype = int(told[0]), ("fp32", "bf16")[int(told[1])]
+        for tensor in self.optimizer.tensors():
+            self.team.share(tensor)
+        for buffer in self.net.buffers():
+            self.team.share(buffer)
 
     def _help(self) -> None:
         self.net.train()
         self.optimizer.join()
         while True:
-            self.team.meet()
+            self.team.tell(self.orders)
             order, part, limit = self.orders.tolist()
+            if order == LEAVE:
+                return
             if order == STEP:
                 self.step()
             else:
@@ -106,11 +124,12 @@ class Loop:
         for buffer in self.net.buffers():
             self._buffers[start : start + buffer.numel()] = buffer.flatten()
             start += buffer.numel()
-        self.team.meet()
+        self.team.tell(self.orders)
         return self._measure(part, limit or 0)
 
     def _measure(self, part: str, limit: int) -> Judged:
         items = spaced(self.task.count(part), limit or None)
+        self.team.share(self._buffers)
         if self.team.rank:
             # Running means of norms are the leader's.
             start = 0
@@ -165,10 +184,10 @@ class Loop:
 
     @contextlib.contextmanager
     def judging(self) -> Any:
-        """The net as it is used: no dropout, no gradients."""
+        """The net as it is used: no dropout, no gradients, the averaged weights where they are asked for."""
         self.net.eval()
         try:
-            with torch.inference_mode(), self.autocast():
+            with self.optimizer.averaged(), torch.inference_mode(), self.autocast():
                 yield self.net
         finally:
             self.net.train()

@@ -3,6 +3,7 @@
 torch.optim is avoided on purpose: its first step imports torch._dynamo, which costs seconds at every start.
 """
 
+import contextlib
 import hashlib
 import math
 from collections.abc import Iterator
@@ -26,15 +27,23 @@ class FlatOptimizer:
     Matrices decay; vectors (norms, biases) do not, and come second. Padding between parameters stays zero.
     """
 
-    def __init__(self, net: nn.Module, weight_decay: float, team: Team | None = None, *, kind: str = "adamw") -> None:
-        self.team, self.kind = team or Team(), kind
+    def __init__(
+        self,
+        net: nn.Module,
+        weight_decay: float,
+        team: Team | None = None,
+        *,
+        kind: str = "adamw",
+        ema_decay: float | None = None,
+    ) -> None:
+        self.team, self.kind, self.ema_decay = team or Team(), kind, ema_decay
         named = [(name, p) for name, p in net.named_parameters() if p.requires_grad]
         groups = [[(n, p) for n, p in named if p.dim() >= 2], [(n, p) for n, p in named if p.dim() < 2]]
         self.layout = _layout(groups)
         size = sum(_padded(p.numel()) for _, p in named)
         device = named[0][1].device
         self.weights = self.team.zeros(size).to(device)
-        self.all_grads = self.team.zeros(self.team.ranks, size).to(device)
+        self.all_grads = self.team.zeros(1 if self.team.wired else self.team.ranks, size).to(device)
         self.mean, self.square = self.team.zeros(size).to(device), self.team.zeros(size).to(device)
         self.norms = self.team.zeros(self.team.ranks, 2).to(device)
         self.steps = torch.zeros((), device=device)
@@ -44,6 +53,10 @@ class FlatOptimizer:
         for p, part in self._places():
             self.weights[part] = p.data.reshape(-1)
             p.data = self.weights[part].view(p.shape)
+        self.average: Tensor | None = None
+        if ema_decay is not None:
+            self.average = self.team.zeros(size).to(device)
+            self.average.copy_(self.weights)
         self.join()
 
     def _places(self) -> Iterator[tuple[nn.Parameter, slice]]:
@@ -56,7 +69,12 @@ class FlatOptimizer:
         """Let gradients go into the buffer of this member, and step this member's share."""
         team, size = self.team, len(self.weights)
         for p, part in self._places():
-            p.grad = self.all_grads[team.rank][part].view(p.shape)
+            p.grad = self.all_grads[0 if team.wired else team.rank][part].view(p.shape)
+        if team.wired:  # gradients are summed, and every process makes the same step of all weights
+            self._mine = slice(0, size)
+            parts = [(0, self._edge, self._decay), (self._edge, size, 0.0)]
+            self._parts = [(slice(a, b), decay) for a, b, decay in parts if a < b]
+            return
         share = -(-size // (team.ranks * ALIGN)) * ALIGN
         low, high = min(size, team.rank * share), min(size, (team.rank + 1) * share)
         parts = [(low, min(high, self._edge), self._decay), (max(low, self._edge), high, 0.0)]
@@ -70,25 +88,61 @@ class FlatOptimizer:
         tensors: reading them would wait for the device.
         """
         team, mine = self.team, self._mine
-        team.meet()
         grads = self.all_grads[0]
-        for other in self.all_grads[1:]:
-            grads[mine] += other[mine]
-        self.norms[team.rank, 0] = torch.linalg.vector_norm(grads[mine])
-        self.norms[team.rank, 1] = loss.detach()
-        team.meet()
-        norm, total = torch.linalg.vector_norm(self.norms[:, 0]), self.norms[:, 1].sum()
+        if team.wired:
+            total = loss.detach().clone()
+            team.sum(grads)
+            team.sum(total)
+            norm = torch.linalg.vector_norm(grads)
+        else:
+            team.meet()
+            for other in self.all_grads[1:]:
+                grads[mine] += other[mine]
+            self.norms[team.rank, 0] = torch.linalg.vector_norm(grads[mine])
+            self.norms[team.rank, 1] = loss.detach()
+            team.meet()
+            norm, total = torch.linalg.vector_norm(self.norms[:, 0]), self.norms[:, 1].sum()
         good = torch.isfinite(norm + total)
         scale = (norm / clip).clamp_(min=1.0) if clip is not None else None
         self.steps += good
         bad = (~good).float()
         for part, decay in self._parts:
             self._update(part, grads[part], lr=lr, weight_decay=decay, grad_scale=scale, found_inf=bad)
+        if self.average is not None:
+            self._follow(self.average[mine], self.weights[mine], good)
         grads[mine].zero_()
-        if team.rank:
-            self.all_grads[team.rank].zero_()
-        team.meet()
+        if not team.wired:
+            if team.rank:
+                self.all_grads[team.rank].zero_()
+            team.meet()
         return good, total
+
+    def _follow(self, average: Tensor, weights: Tensor, good: Tensor) -> None:
+        """Move the average towards the weights. In the first steps it forgets sooner, for the beginning is far off."""
+        assert self.ema_decay is not None
+        stays = ((1 + self.steps) / (10 + self.steps)).clamp(max=self.ema_decay)
+        average.lerp_(weights, (1 - stays) * good)
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The net with the averaged weights, where there are any; learning goes on from its own."""
+        if self.average is None:
+            yield
+            return
+        try:
+            self._show(self.average)
+            yield
+        finally:
+            self._show(self.weights)
+
+    def _show(self, source: Tensor) -> None:
+        for p, part in self._places():
+            p.data = source[part].view(p.shape)
+
+    def take_average(self) -> None:
+        """Make the averaged weights those of the net, at the end of learning."""
+        if self.average is not None:
+            self.weights.copy_(self.average)
 
     def _update(self, part: slice, grads: Tensor, **words: Any) -> None:
         weights, means = [self.weights[part]], [self.mean[part]]
@@ -100,9 +154,15 @@ class FlatOptimizer:
         moments: dict[str, Any] = {"beta1": BETA1, "beta2": BETA2, "eps": EPS, "amsgrad": False}
         step(weights, [grads], means, [self.square[part]], [], [self.steps], **moments, maximize=False, **words)
 
+    def tensors(self) -> list[Tensor]:
+        """Everything that changes with a step."""
+        found = [self.weights, self.mean, self.square, self.steps]
+        return found if self.average is None else [*found, self.average]
+
     def state(self) -> dict[str, Any]:
         """What a resume needs, as tensors and plain types."""
-        return {"layout": self.layout, "mean": self.mean, "square": self.square, "steps": self.steps}
+        state = {"layout": self.layout, "mean": self.mean, "square": self.square, "steps": self.steps}
+        return state if self.average is None else state | {"average": self.average}
 
     def load(self, state: dict[str, Any]) -> bool:
         """Take over a saved state; False when it belongs to a net with other parameters."""
@@ -111,6 +171,8 @@ class FlatOptimizer:
         self.mean.copy_(state["mean"])
         self.square.copy_(state["square"])
         self.steps.copy_(state["steps"])
+        if self.average is not None:
+            self.average.copy_(state["average"])
         return True
 
 

@@ -78,14 +78,19 @@ def write_package(
     _write_json(temporary / "metrics.json", finite(results))
     _write_json(temporary / REPORT, finite(report))
     (temporary / "README.md").write_text(card(spec, resolved, results), encoding="utf-8")
-    _write_json(temporary / MANIFEST, manifest(temporary))
-    for path in temporary.iterdir():
-        fsync(path)
-    fsync(temporary)
+    seal(temporary)
     shutil.rmtree(final, ignore_errors=True)
     temporary.rename(final)
     fsync(run_dir)
     return PACKAGE_DIR
+
+
+def seal(folder: Path) -> None:
+    """Write the manifest of a folder, and make all of it outlive a power cut."""
+    _write_json(folder / MANIFEST, manifest(folder))
+    for path in folder.iterdir():
+        fsync(path)
+    fsync(folder)
 
 
 def manifest(folder: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from training.engine.strict import option, parse_json, read
 INPUTS_VERSION = 1
 SPEC_FILE, INPUTS_FILE = "spec.json", "inputs.json"
 EVENTS_FILE, LOG_FILE, RESULT_FILE = "events.jsonl", "log.txt", "result.json"
+SEARCH_FILE, TRIALS_DIR = "search.json", "trials"
 CHECKPOINT_DIR, PACKAGE_DIR = "ckpt", "out"
 
 # Exit codes. The truth is the last event and result.json: a launcher may change the code on the way.
@@ -85,6 +86,15 @@ EVENTS: dict[str, dict[str, str]] = {
         "baseline": "{name, metrics}: what the trivial answer scores on the same test part",
         "package": "folder of the package relative to the run folder",
     },
+    # Of a search: how one of its trials stands. Its curve is in metrics named "trial <number>/valid/<metric>".
+    "trial": {
+        "number": "number of the trial, from 1",
+        "values": "value by setting",
+        "state": "done, failed, or left behind",
+        "step": "steps done",
+        "steps": "steps of the whole trial",
+        "score": "best value of the primary metric on the validation part, or null",
+    },
     "stopped": {"step": "step of the checkpoint that a resume will start from"},
     "error": {
         "code": "one of Reason",
@@ -126,6 +136,7 @@ class Inputs:
     data: InputData = option("Dataset blob")
     resume: bool = option("Whether to go on from a checkpoint in the folder", False)
     start: InputStart | None = option("Package of the model that the spec starts from", None)
+    until: float = option("Share of the run after which it pauses, as trials of a search do", 1.0, gt=0, le=1)
 
     @classmethod
     def from_json(cls, obj: Any) -> "Inputs":

@@ -28,11 +28,14 @@ from training.engine import (
     start,
 )
 from training.engine.checkpoint import Owner
-from training.engine.errors import EngineError, Stop, StopRequestedError
-from training.engine.events import EventLog, finite
-from training.engine.loop import LIMIT, STOP, Loop
+from training.engine.errors import DismissedError, EngineError, ReachedError, Stop, StopRequestedError
+from training.engine.events import EventLog, NoEvents, finite
+from training.engine.loop import LIMIT, REACHED, STOP, Loop
 from training.engine.protocol import DONE, FAILED, STOPPED, Inputs, Reason
+from training.engine.recomputing import recompute
 from training.engine.registry import net_module, task_module
+from training.engine.search import Search
+from training.engine.searching import until_step
 from training.engine.spec import Spec
 from training.engine.strict import SpecError
 from training.engine.tasks.base import Task
@@ -47,15 +50,17 @@ def run(folder: Path) -> int:
     stop = Stop()
     stop.listen()
     device.be_a_good_neighbour()
+    if device.rank_of_start():
+        return _help(folder, stop)
     events = EventLog(folder)
     try:
         with _as_engine_errors():
             attempt = _Attempt(folder, events, stop)
             attempt.go()
             return DONE
-    except StopRequestedError:
+    except StopRequestedError as stopped:
         step = _last_step(folder)
-        events.emit("stopped", step=step)
+        events.emit("stopped", step=step, **{"reached": True} if isinstance(stopped, ReachedError) else {})
         _write_result(folder, {"outcome": "stopped", "step": step})
         return STOPPED
     except EngineError as error:
@@ -63,6 +68,17 @@ def run(folder: Path) -> int:
         return FAILED
     finally:
         events.close()
+
+
+def _help(folder: Path, stop: Stop) -> int:
+    """A process of torchrun that is not the first: it follows, and writes nothing. Its code is no outcome."""
+    try:
+        _Attempt(folder, NoEvents(), stop).go()
+    except DismissedError:
+        return DONE
+    except Exception:  # whatever it was: the first process learns of it when they next meet
+        log.exception("process %s", device.rank_of_start())
+    return FAILED
 
 
 def _report(folder: Path, events: EventLog, error: EngineError) -> None:
@@ -113,9 +129,14 @@ class _Attempt:
         self.inputs = _read(folder / protocol.INPUTS_FILE, Inputs, "bad_inputs")
 
     def go(self) -> None:
-        """All phases."""
+        """All phases, or all trials."""
+        if self.spec.search is not None:
+            if device.ranks_started() > 1:
+                raise EngineError(Reason.BAD_SPEC, "search_alone")
+            self._search()
+            return
         self.device, self.team = device.choose_device(self.spec)
-        found = self._look_for_checkpoint()
+        found = None if self.team.rank else self._look_for_checkpoint()
         self.events.emit("phase", phase="prepare", total=None)
         self.task: Task = task_module(self.spec.task).Task(self.spec, self.stop)
         self.task.device = self.device
@@ -123,7 +144,11 @@ class _Attempt:
         if self.start is not None and self.start.tokenizer.exists():
             self.task.start_tokenizer = self.start.tokenizer
         cache = Path(os.environ.get(CACHE_VARIABLE) or self.folder / "prepared")
+        if self.team.rank:  # the first process prepares, and the others find what it has made
+            self.team.meet()
         folder, self.prepared = prepare.prepared_folder(self.spec, self.inputs.data, self.task, cache)
+        if self.team.wired and not self.team.rank:
+            self.team.meet()
         self.stop.check()
         self.task.open(folder, self.prepared["facts"])
         if self.prepared["facts"].get("skipped"):
@@ -146,6 +171,12 @@ class _Attempt:
             self._finish(loop)
         finally:
             loop.team.dismiss()
+
+    def _search(self) -> None:
+        words: dict[str, Any] = {"events": self.events, "stop": self.stop, "run": run, "cache_variable": CACHE_VARIABLE}
+        final = Search(self.folder, self.spec, self.inputs, **words).go()
+        _write_result(self.folder, {"outcome": "done", **final})
+        self.events.emit("done", **final)
 
     def _owner(self) -> Owner:
         return Owner(
@@ -187,6 +218,8 @@ class _Attempt:
             start.freeze(net, self.spec.model.arch, self.spec.model.learn_layers)
             if self.spec.model.lora is not None:
                 adapting.adapt(net, self.spec.model.arch, self.spec.model.lora)
+        if self.spec.train.gradient_checkpointing:
+            recompute(net)
         net = net.to(self.device)
         self.dtype = device.choose_dtype(self.spec, self.device)
         loop = Loop(
@@ -226,22 +259,29 @@ class _Attempt:
             saver.resumed(loop.state.step)
         around: list[Callable[[Loop], None]] = [
             listeners.Logger(self.events, loop.steps),
-            listeners.Evaluator(self.events, spec.eval.every_steps, loop.steps),
-            listeners.Ender(spec.limits.minutes),
+            judge := listeners.Evaluator(self.events, spec.eval.every_steps, loop.steps),
+            listeners.Ender(spec.limits.minutes, self._until(loop.steps, judge.every)),
             saver,
         ]
         left = loop.run(around, saver.save)
         if left == STOP:
             raise StopRequestedError
+        if left == REACHED:
+            raise ReachedError
         if left == LIMIT:
             minutes = f"{spec.limits.minutes:g}"
             raise EngineError(Reason.LIMIT_MINUTES, "limit_minutes", step=loop.state.step, minutes=minutes)
+
+    def _until(self, steps: int, every: int) -> int | None:
+        """The step to wait at, or None: on to the end."""
+        return until_step(steps, every, self.inputs.until) if self.inputs.until < 1 else None
 
     def _finish(self, loop: Loop) -> None:
         """Judge the best weights on the test part, write the package, say done."""
         spec, state = self.spec, loop.state
         self.events.emit("phase", phase="evaluate", total=self.task.count("test"))
         weights_step = self._take_best(loop)
+        loop.optimizer.take_average()
         judged = loop.judge("test")
         loop.team.dismiss()
         test = self.task.report(judged, final=True)
@@ -308,6 +348,8 @@ class _Attempt:
             self.events.warn("best_lost")
             return step
         loop.net.load_state_dict(package.read_tensors(path / checkpoint.WEIGHTS))
+        if self.spec.train.ema_decay is not None:
+            loop.optimizer.load(listeners.read_state(path)["optimizer"])
         return best
 
     def _resolved(self, loop: Loop) -> dict[str, Any]:
@@ -351,6 +393,8 @@ def _read(path: Path, kind: Any, message: str) -> Any:
 
 def _last_step(folder: Path) -> int:
     """Step of the newest finished checkpoint, or 0."""
+    if (table := folder / protocol.SEARCH_FILE).exists():  # of a search: the steps of all trials
+        return sum(trial["step"] for trial in json.loads(table.read_bytes())["trials"])
     known = checkpoint.found(folder / protocol.CHECKPOINT_DIR)
     return checkpoint.step_of(known[0]) if known else 0
 

@@ -7,6 +7,7 @@ from typing import Any
 from training.engine.catalogue import ARCHS, TASKS, Figures, Sizes
 from training.engine.labelling import label_sets
 from training.engine.notation import notation_of
+from training.engine.searching import GRID, share_learnt, trial_specs
 from training.engine.spec import (
     LEARNT,
     DataSpec,
@@ -24,6 +25,7 @@ from training.engine.spec import (
 Profile = dict[str, Any]
 STARTUP_S = 6.0
 GPU_FLOPS = 2e13
+KEPT_SHARE = 0.35  # of the activations, where layers are computed again
 HEADS = {"extractive-qa": "span", "sentence-embedding": "vector"}
 
 
@@ -144,6 +146,8 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
     gradient and two AdamW moments in fp32) and the activations of one batch. Speed: FLOP a second of one processor
     core per architecture, measured on a two-core machine without matrix units; expect a factor of two either way.
     """
+    if spec.search is not None:
+        return _estimate_search(spec, profile)
     arch, facts = ARCHS[spec.model.arch], figures(spec, profile)
     items, units_each = train_units(spec, profile)
     per_epoch = max(1, math.ceil(items / spec.train.batch))
@@ -157,8 +161,10 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
     batch = min(spec.train.batch, max(1, items))
     flops = float(facts.flops) * per_item * batch * steps
     # Ten evaluations of at most a tenth of the data add about a tenth of the forward passes.
-    flops *= 1.1
-    memory = 16 * facts.parameters + facts.activation_bytes * per_item * min(batch, spec.train.micro or batch) + 350e6
+    flops *= 1.1 * (4 / 3 if spec.train.gradient_checkpointing else 1)
+    kept = facts.activation_bytes * (KEPT_SHARE if spec.train.gradient_checkpointing else 1)
+    each = 16 if spec.train.ema_decay is None else 20
+    memory = each * facts.parameters + kept * per_item * min(batch, spec.train.micro or batch) + 350e6
     threads = spec.train.threads or spec.resources.cpus
     rate = arch.core_flops * min(threads, 16) ** 0.9
     seconds = STARTUP_S + flops / rate + steps * 0.002
@@ -170,6 +176,21 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
         flops=flops,
         memory_bytes=int(memory),
         seconds_cpu=round(seconds, 1),
+    )
+
+
+def _estimate_search(spec: Spec, profile: Profile) -> Estimate:
+    """All trials one after the other, as long as each of them is on average; the largest says what memory it takes."""
+    each = [estimate(trial, profile) for trial in trial_specs(spec)]
+    share = share_learnt(spec.search.kind if spec.search else GRID, len(each)) / len(each)
+    return Estimate(
+        parameters=max(one.parameters for one in each),
+        units=round(share * sum(one.units for one in each)),
+        unit=each[0].unit,
+        steps=round(share * sum(one.steps for one in each)),
+        flops=share * sum(one.flops for one in each),
+        memory_bytes=max(one.memory_bytes for one in each),
+        seconds_cpu=round(share * sum(one.seconds_cpu for one in each), 1),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from training.engine.catalogue import ARCHS, MELS, METRICS, ROLES, SETTINGS, SIZES, TASKS, Shape
 from training.engine.languages import LANGUAGES
+from training.engine.searching import GRID, HALVING, MAX_TRIALS, RANDOM, SEARCHABLE, search_issues
 from training.engine.strict import Issue, SpecError, make_issue, option, parse_json, plain, read, schema
 
 SPEC_VERSION = 1
@@ -124,6 +125,12 @@ class TrainSpec:
     optimizer: str = option(
         "What steps the weights; sgd has a momentum of 0.9", "adamw", choices=("adamw", "adam", "sgd")
     )
+    ema_decay: float | None = option(
+        "Judge and keep a moving average of the weights, of which so much stays at each step", None, gt=0, lt=1
+    )
+    gradient_checkpointing: bool = option(
+        "Keep only what goes into each layer, and compute the rest again: less memory, about a third more time", False
+    )
     weight_decay: float = option("Decay of weight matrices; with adam and sgd part of the gradient", 0.1, ge=0, le=10)
     clip: float | None = option("Largest gradient norm", 1.0, gt=0, le=1_000)
     seed: int = option("Draws the first weights, the order and the dropout", 1, ge=0, le=MAX_SEED)
@@ -168,6 +175,23 @@ class ResourcesSpec:
 
 
 @dataclasses.dataclass(frozen=True)
+class SearchSpec:
+    """Which settings are tried; the best trial on the validation part is the result."""
+
+    kind: str = option(
+        "Every combination, draws, or draws of which the best third goes on (successive halving)",
+        choices=(GRID, RANDOM, HALVING),
+    )
+    space: dict[str, str] = option(
+        "By setting: values parted by commas, or a range such as 0.0001..0.01, drawn by its logarithm",
+        factory=dict,
+        choices=SEARCHABLE,
+    )
+    trials: int = option("Draws; a grid has as many as combinations", 9, ge=2, le=MAX_TRIALS)
+    seed: int = option("Draws the trials", 1, ge=0, le=MAX_SEED)
+
+
+@dataclasses.dataclass(frozen=True)
 class Spec:
     """One run, completely: the same spec on the same data gives the same weights on the same kind of processor."""
 
@@ -181,6 +205,7 @@ class Spec:
     keep: KeepSpec = option("Checkpoints", factory=KeepSpec)
     limits: LimitsSpec = option("Limits", factory=LimitsSpec)
     resources: ResourcesSpec = option("Resources", factory=ResourcesSpec)
+    search: SearchSpec | None = option("Search over a few settings", None)
 
     @classmethod
     def from_json(cls, obj: Any) -> "Spec":
@@ -219,11 +244,16 @@ class Spec:
         for part in ("keep", "limits", "resources"):
             del obj[part]
         obj["train"].pop("threads")
+        if self.search is None:
+            del obj["search"]
         obj["eval"].pop("slices")
         if self.train.micro is None:
             del obj["train"]["micro"]
         if self.train.optimizer == "adamw":
             del obj["train"]["optimizer"]
+        if self.train.ema_decay is None:
+            del obj["train"]["ema_decay"]
+        del obj["train"]["gradient_checkpointing"]  # the gradients are the same
         if self.data.clean == CleanSpec():
             del obj["data"]["clean"]
         else:
@@ -283,6 +313,7 @@ def contradictions(spec: Spec) -> list[Issue]:
         issues.append(make_issue("train.epochs", "length_missing"))
     if spec.train.warmup > 0.5:
         issues.append(make_issue("train.warmup", "warmup_whole", "warning", warmup=_percent(spec.train.warmup)))
+    issues += search_issues(spec)
     share = spec.data.split.valid + spec.data.split.test
     if share >= 0.95:
         issues.append(make_issue("data.split", "split_whole", share=_percent(share)))
@@ -338,6 +369,8 @@ def contradictions(spec: Spec) -> list[Issue]:
             issues.append(make_issue("model.lora", "lora_with_layers"))
         elif not arch.lora:
             issues.append(make_issue("model.lora", "lora_unfit", arch=spec.model.arch))
+    if spec.train.gradient_checkpointing and not arch.layered:
+        issues.append(make_issue("train.gradient_checkpointing", "layers_missing", arch=spec.model.arch))
     if shape.heads is not None and shape.width % shape.heads:
         issues.append(make_issue("model.heads", "heads_width", width=shape.width, heads=shape.heads))
     if shape.patch is not None and shape.image is not None and shape.image % shape.patch:

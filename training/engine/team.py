@@ -30,6 +30,8 @@ class LostMemberError(RuntimeError):
 class Team:
     """`ranks` processes; this one is number 0, the leader, until `split` makes the others. Alone it does nothing."""
 
+    wired = False  # whether its members share nothing in memory
+
     def __init__(self, ranks: int = 1) -> None:
         self.ranks, self.rank = ranks, 0
         self._others: list[tuple[int, socket.socket]] = []
@@ -78,6 +80,16 @@ class Team:
             with contextlib.suppress(OSError):
                 self._leader.send(last)
             os._exit(0)
+
+    def tell(self, orders: Tensor) -> None:
+        """Let all see the orders of the leader."""
+        self.meet()
+
+    def share(self, tensor: Tensor) -> None:
+        """Let all have what the leader has: they see it already."""
+
+    def sum(self, tensor: Tensor) -> None:
+        """Add up what all have, where memory is not shared."""
 
     def meet(self) -> None:
         """Wait until every member is here. Raises LostMemberError, or MemoryError when a member ran out of it."""

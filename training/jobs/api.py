@@ -31,6 +31,7 @@ from registry.catalog.api import DatasetVersionRef, ModelVersionRef, TermRef
 from registry.datasets.models import DatasetVersion
 from registry.uses.api import StatementInput
 from training.engine.contract import EVENTS_FILE, LOG_FILE, TASKS, estimate, spec_schema
+from training.jobs.findings import search_of
 from training.jobs.models import Attempt, Job
 from training.jobs.purposes import question_of
 from training.jobs.services import (
@@ -109,6 +110,7 @@ class JobDetail(JobRow):
     spec = serializers.DictField(read_only=True)
     purpose = serializers.DictField(read_only=True)
     waits_for = serializers.SerializerMethodField()
+    search = serializers.SerializerMethodField()
     metrics = serializers.DictField(read_only=True)
     baseline = serializers.SerializerMethodField()
     baseline_name = serializers.SerializerMethodField()
@@ -122,6 +124,7 @@ class JobDetail(JobRow):
             "spec_sha256",
             "purpose",
             "waits_for",
+            "search",
             "reason_detail",
             "metrics",
             "baseline",
@@ -138,6 +141,12 @@ class JobDetail(JobRow):
         """Whose answer a waiting job needs, and the request in the inbox."""
         question = question_of(job)
         return WaitsForSerializer(question).data if question else None
+
+    @extend_schema_field(serializers.DictField(allow_null=True))
+    def get_search(self, job: Job) -> dict[str, Any] | None:
+        """The trials of a search: number, values, state, steps, and the best value of the primary metric on the
+        validation part; null for a job that searches nothing."""
+        return search_of(run_dir(job.pk))
 
     def get_baseline(self, job: Job) -> dict[str, float]:
         """What the trivial answer scores, by the same names as `metrics`."""

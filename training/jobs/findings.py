@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from registry.catalog.metrics import metric_label
-from training.engine.contract import EVENTS_FILE, PACKAGE_DIR
+from training.engine.contract import EVENTS_FILE, PACKAGE_DIR, SEARCH_FILE
 from training.runner.events import read_events
 
 SAMPLES_SHOWN = 8
@@ -54,6 +54,7 @@ class Findings:
     slices: list[dict[str, Any]] = field(default_factory=list)
     cleaned: dict[str, Any] | None = None
     calibration: dict[str, Any] | None = None
+    search: dict[str, Any] | None = None  # the trials of a search
     probe: float | None = None  # primary metric of a linear answer to the frozen features of the start
 
 
@@ -74,9 +75,24 @@ def findings_of(run_dir: Path, *, samples: bool) -> Findings:
             {"column": column, "label": metric_label(found["metric"]), **found}
             for column, found in (results.get("slices") or {}).items()
         ],
+        search=search_of(run_dir),
         probe=((results.get("probe") or {}).get("metrics") or {}).get(results.get("primary")),
         interval=(interval[0], interval[1]) if isinstance(interval, list) and len(interval) == 2 else None,
     )
+
+
+def search_of(run_dir: Path) -> dict[str, Any] | None:
+    """The trials of a search, the best first, then as they were tried; None for a job that searches nothing."""
+    found = _results(run_dir / SEARCH_FILE)
+    if not isinstance(found.get("trials"), list):
+        return None
+    trials = [trial | {"best": trial["number"] == found["best"]} for trial in found["trials"]]
+    return {
+        "kind": found["kind"],
+        "metric": f"valid/{found['primary']}",
+        "label": metric_label(f"valid/{found['primary']}"),
+        "trials": sorted(trials, key=lambda trial: not trial["best"]),
+    }
 
 
 def _results(path: Path) -> dict[str, Any]:

@@ -286,6 +286,25 @@ class EssentialForm(_DraftForm):
     )
     clean_min_chars = forms.IntegerField(label=_("Leave out texts of fewer characters"), required=False)
     clean_max_chars = forms.IntegerField(label=_("Leave out texts of more characters"), required=False)
+    search_kind = forms.ChoiceField(
+        label=_("Search"),
+        required=False,
+        choices=[
+            ("", _("none: train once")),
+            ("grid", _("every combination of the values")),
+            ("random", _("random draws")),
+            ("halving", _("random draws, of which the better ones go on")),
+        ],
+        help_text=_("Tries several settings one after the other and registers the best."),
+    )
+    search_trials = forms.IntegerField(label=_("Draws"), required=False, help_text=_("Only for random draws."))
+    search_space = forms.CharField(
+        label=_("Settings to try"),
+        required=False,
+        max_length=2_000,
+        widget=forms.Textarea(attrs={"rows": 3, "class": "mono", "spellcheck": "false"}),
+        help_text=_("One on a line: train.lr = 0.0001..0.01 draws from a range, train.batch = 16, 32 lists values."),
+    )
     base = forms.CharField(widget=forms.HiddenInput, max_length=100_000)
 
     def __init__(
@@ -304,6 +323,11 @@ class EssentialForm(_DraftForm):
         for name in ESSENTIALS.keys() & self.fields.keys():
             value = _at(base, ESSENTIALS[name])
             self.initial[name] = int(value) if isinstance(value, float) and value.is_integer() else value
+        search = base.get("search") or {}
+        self.initial |= {"search_kind": search.get("kind", ""), "search_trials": search.get("trials")}
+        self.initial["search_space"] = "\n".join(
+            f"{path} = {text}" for path, text in (search.get("space") or {}).items()
+        )
 
     def _fit(self, task: str, profile: dict[str, Any]) -> None:
         """Leave out what this task or data has no use for, and offer what it has."""
@@ -375,6 +399,7 @@ class EssentialForm(_DraftForm):
         spec = copy.deepcopy(_parsed(self.cleaned_data["base"]))
         for name in ESSENTIALS.keys() & self.fields.keys():
             _put(spec, ESSENTIALS[name], self.cleaned_data[name])
+        spec["search"] = self._search(spec.get("search") or {})
         if "tokenizer" in self.fields and self.cleaned_data["tokenizer"] not in LEARNT:
             _put(spec, ESSENTIALS["vocab"], None)
         if "arch" in self.fields:
@@ -383,7 +408,28 @@ class EssentialForm(_DraftForm):
             spec["model"] = {k: v for k, v in model.items() if k in {"arch", "size"} or k in arch.settings}
         return spec
 
+    def clean_search_space(self) -> dict[str, str]:
+        """What is tried by its setting."""
+        lines = [line for line in self.cleaned_data["search_space"].splitlines() if line.strip()]
+        parted = [line.partition("=") for line in lines]
+        for line, (name, _sign, text) in zip(lines, parted, strict=True):
+            if not name.strip() or not text.strip():
+                raise forms.ValidationError(
+                    gettext("Write a setting, an equals sign and values, not “%(line)s”.") % {"line": line.strip()[:80]}
+                )
+        return {name.strip(): text.strip() for name, _sign, text in parted}
+
+    def _search(self, base: dict[str, Any]) -> dict[str, Any] | None:
+        asked = self.cleaned_data
+        if not asked["search_kind"]:
+            return None
+        trials = {} if asked["search_trials"] is None else {"trials": asked["search_trials"]}
+        return base | {"kind": asked["search_kind"], "space": asked["search_space"]} | trials
+
     def place_of(self, fault: Fault, field: str | None) -> str | None:
+        for name in ("space", "trials", "kind"):
+            if fault.path.startswith(f"spec.search.{name}"):
+                return f"search_{name}"
         path = tuple(fault.path.removeprefix("spec.").split("."))
         found = next(
             (name for name, place in ESSENTIALS.items() if path[: len(place)] == place and name in self.fields), None

@@ -13,7 +13,7 @@ from collab.kernel.errors import Fault, FaultyInputError
 from collab.projects.models import Project
 from registry.catalog.models import ModelVersion, ModelVersionQuerySet
 from registry.datasets.models import Dataset
-from training.engine.contract import ARCHS, TASKS, EvalSpec, ModelSpec, Spec
+from training.engine.contract import ARCHS, TASKS, EvalSpec, ModelSpec, Spec, trial_spec
 
 OFFERED = 50  # the newest ones a form offers
 CALMER = 0.3  # of the rate that suits a net which knows nothing yet
@@ -48,8 +48,10 @@ def behind(start: ModelVersion | None) -> QuerySet[Dataset]:
 
 
 def spec_of(start: ModelVersion) -> Spec:
-    """The spec by which the version was trained."""
-    return Spec.from_json(start.job.spec)
+    """The spec by which the version was trained; after a search that of the best trial."""
+    spec = Spec.from_json(start.job.spec)
+    chosen = (start.job.progress or {}).get("search")
+    return trial_spec(spec, chosen["values"]) if spec.search is not None and chosen else spec
 
 
 def going_on(spec: Spec, start: ModelVersion) -> Spec:

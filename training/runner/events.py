@@ -38,11 +38,15 @@ def all_events(path: Path, offset: int = 0, end: int | None = None) -> Iterator[
 def without_superseded(events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Events as if nothing had been interrupted: what a resumed attempt did again replaces what was done before."""
     kept: list[dict[str, Any]] = []
+    resumed = False
     for event in events:
         if event["e"] == "resume":
+            resumed = True
             kept = [e for e in kept if (e.get("step") or 0) <= event["step"] and e["e"] not in LAST_EVENTS]
-        elif event["e"] == "start" and (not kept or kept[-1]["e"] != "resume"):
-            kept = []  # an attempt that found no checkpoint began anew
+        elif event["e"] == "start":
+            if not resumed:
+                kept = []  # an attempt that looked for no checkpoint began anew
+            resumed = False
         kept.append(event)
     return kept
 

@@ -44,6 +44,9 @@ class Watch:
         kind = event["e"]
         if kind in {"done", "stopped", "error"}:
             self.last = event
+            if event.get("search"):  # the net of the best trial, and the settings that made it
+                self.parameters = event["parameters"]
+                self.progress |= {"search": event["search"]}
         elif kind in {"resume", "start"}:
             self.last = None  # an ending of an earlier attempt ends nothing now
             self.parameters = event.get("parameters", self.parameters)

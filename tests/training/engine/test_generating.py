@@ -50,7 +50,7 @@ def test_greedy_tokens_are_those_of_transformers(wide: None) -> None:
     assert written(ours, PROMPTS, Sampling(tokens=30, temperature=0), end) == expected
 
 
-@pytest.mark.parametrize("arch", ["gpt", "lstm"])
+@pytest.mark.parametrize("arch", ["gpt", "lstm", "llama"])
 def test_a_row_is_written_the_same_alone_and_among_others(arch: str) -> None:
     """Far beyond the room of the context, where rows forget their older half at different times."""
     net = scrambled(arch)
@@ -63,9 +63,10 @@ def test_a_row_is_written_the_same_alone_and_among_others(arch: str) -> None:
     assert together[0] != together[3]  # the same prompt, but another row: another chance
 
 
-def test_what_is_kept_is_what_would_be_read_again() -> None:
+@pytest.mark.parametrize("arch", ["gpt", "llama"])
+def test_what_is_kept_is_what_would_be_read_again(arch: str) -> None:
     """Greedy, with everything of the window read anew for every token."""
-    net = scrambled("gpt")
+    net = scrambled(arch)
     room = SHAPES["gpt"][0].context or 0
     read, expected, kept = [3, 4, 5], [], 3
     for _ in range(40):

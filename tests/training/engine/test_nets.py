@@ -12,6 +12,7 @@ from training.engine.registry import net_module
 
 SHAPES = {
     "gpt": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23)),
+    "llama": (Shape(layers=2, heads=2, width=16, context=12), Sizes(vocab=23)),
     "lstm": (Shape(layers=2, width=16, context=12, dropout=0.1), Sizes(vocab=23)),
     "bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23, classes=3)),
     "masked-bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23)),

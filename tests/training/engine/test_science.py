@@ -1,11 +1,15 @@
 """Molecules and proteins: the tasks on text, with tokenizers of their own."""
 
 import json
+from pathlib import Path
 
 import numpy as np
+import pytest
 
-from tests.training.engine.conftest import MakeRun, csv_blob, tiny
+from tests.training.engine.conftest import MakeRun, Run, csv_blob, profile_of, tiny
 from training.engine.contract import DONE
+from training.engine.generating import Sampling
+from training.engine.predict import Predictor
 
 NET = {"arch": "lstm", "size": "nano", "width": 32, "context": 48}
 LEARN = {"train__max_steps": 200, "train__lr": 4e-3, "train__batch": 16, "eval__every_steps": 100, "model": NET}
@@ -65,3 +69,52 @@ def test_labels_of_residues_are_learnt_without_spaces_between_them(make_run: Mak
     (prepared,) = (run.folder / "prepared").iterdir()
     edges = np.load(prepared / "edges.npy")
     assert edges[1] - edges[0] == len(rows[0][0].split()) + 2
+
+
+def test_mutations_within_a_family_are_likely_and_others_are_not(tmp_path: Path) -> None:
+    """Chains of A and D, of E and G, and of K alone. Scores come from the package alone."""
+    chance = np.random.default_rng(26)
+    rows = [("".join(chance.choice(list(("AD", "EG", "K")[n % 3]), size=60)),) for n in range(120)]
+    net = {"arch": "bert", "size": "nano", "layers": 1, "width": 32, "context": 24, "dropout": 0.0}
+    learn = LEARN | {"model": net, "train__max_steps": 150, "train__lr": 5e-3, "eval__every_steps": 150}
+    spec = tiny("masked-lm", tokenizer={"kind": "protein"}, **learn)
+    spec["data"]["columns"] = {"text": "body"}
+    blob = csv_blob(["body"], rows)
+    run = Run(tmp_path / "run", spec, blob, "csv", profile_of("csv", blob))
+    assert run.go() == DONE, run.log
+    ask = Predictor(run.folder / "out")
+    asked = ["A1D", "A1E", "A1E:D2G"]
+    chain = "ADDADAADADDA"
+    whole, some, long, same = ask(
+        [{"scan": chain.lower()}, {"scan": chain, "mutations": asked}, {"scan": "EGGE" * 12}, {"scan": "K" * 15}]
+    )
+    assert whole["residues"] == "ACDEFGHIKLMNPQRSTVWY" and len(whole["scores"]) == len(chain)
+    own = [whole["residues"].index(residue) for residue in chain]
+    assert [row[n] for row, n in zip(whole["scores"], own, strict=True)] == [0.0] * len(chain)
+    near, far, both = some["scores"].values()
+    assert abs(near) < 0.7 and far < -2 and both < far - 2
+    assert (near, far) == (whole["scores"][0][2], whole["scores"][0][3])
+    names = [one["mutation"] for one in whole["best"]]
+    assert {name[0] + name[-1] for name in names[: len(chain)]} == {"AD", "DA"}
+    assert max(same["entropy"]) < 0.6 < min(whole["entropy"])  # a residue that is certain has none
+    assert len(long["entropy"]) == 48 and long["scores"][25][5] - long["scores"][25][0] > 2  # longer than the context
+    for bad in ({"scan": "AXB"}, {"scan": ""}, {"mutations": ["A1E"]}, {"scan": "ADHW", "mutations": ["K1E"]}):
+        with pytest.raises(ValueError, match=r"residues|write|does not fit"):
+            list(ask([bad]))
+
+
+def test_molecules_are_written_by_their_rules(tmp_path: Path) -> None:
+    """Behind every N stands a Cl, and nowhere else: a language model of SMILES writes new chains that keep to it."""
+    chance, rows = np.random.default_rng(27), []
+    for _ in range(300):
+        rows.append(("".join(chance.choice(["C", "O", "NCl", "Br"], size=chance.integers(3, 8))),))
+    learn = LEARN | {"model": NET | {"context": 16}}
+    spec = tiny("causal-lm", tokenizer={"kind": "smiles"}, **learn)
+    blob = csv_blob(["body"], rows)
+    spec["data"]["columns"] = {"text": "body"}
+    run = Run(tmp_path / "run", spec, blob, "csv", profile_of("csv", blob))
+    assert run.go() == DONE, run.log
+    written = [a["text"] for a in Predictor(run.folder / "out", Sampling(tokens=12, temperature=1.0))(["C"] * 40)]
+    together = " ".join(written)
+    assert together.count("N") > 15 and together.count("NCl") > 0.8 * max(together.count("N"), together.count("Cl"))
+    assert len(set(written)) > 20

@@ -293,6 +293,37 @@ def test_figures_and_confusion_come_from_the_run(covered, job):
     assert "frozen features of the model it starts from: 61.5" in text(response)
 
 
+def test_a_search_is_submitted_and_its_trials_are_shown(covered, version):
+    client = as_(covered.engineer)
+    space = "train.lr = 0.001..0.01\r\ntrain.batch = 8, 16"
+    asked = {"search_kind": "random", "search_trials": "3"}
+    bad = client.post(new(version), filled(client, new(version), **asked, search_space="train.lr: 3"))
+    assert (bad.status_code, list(bad.context["form"].errors)) == (422, ["search_space"])
+    bad = client.post(new(version), filled(client, new(version), **asked, search_space="train.lr = much"))
+    assert (bad.status_code, list(bad.context["form"].errors)) == (422, ["search_space"])
+    client.post(new(version), filled(client, new(version), **asked, search_space=space))
+    job = Job.objects.get()
+    assert job.spec["search"]["space"] == {"train.lr": "0.001..0.01", "train.batch": "8, 16"}
+    again = client.get(f"/jobs/new/?from={job.pk}").context["form"]
+    assert again["search_space"].value() == space.replace("\r", "")
+
+    assert client.get(page(job)).context["findings"].search is None
+    one = {"number": 1, "values": {"train.lr": 0.01}, "state": "left", "step": 30, "steps": 90, "score": 9.5}
+    two = one | {"number": 2, "values": {"train.lr": 0.003}, "state": "done", "step": 90, "score": 7.25}
+    table = {"v": 1, "kind": "halving", "primary": "perplexity", "best": 2, "trials": [one, two]}
+    folder = run_dir(job.pk)
+    folder.mkdir(parents=True)
+    (folder / "search.json").write_text(json.dumps(table))
+    events(job, {"e": "metric", "step": 9, "values": {"trial 2/valid/perplexity": 8.5}})
+    seen = text(client.get(page(job)))
+    assert "train.lr = 0.003" in seen and "left behind" in seen and seen.index("7.25") < seen.index("9.5")
+    assert client.get(f"/api/v1/jobs/{job.pk}/").json()["search"]["trials"][0]["number"] == 2
+    (series,) = client.get(f"{page(job)}series/").json()["series"]
+    assert (series["label"], series["group"]) == ("Trial 2: perplexity", "Perplexity")
+    (folder / "search.json").write_text('{"trials": 3}')
+    assert client.get(page(job)).context["findings"].search is None
+
+
 def test_curves_and_slices_come_from_the_run(covered, job):
     folder = run_dir(job.pk) / "out"
     folder.mkdir(parents=True)

@@ -50,6 +50,7 @@ def test_a_resume_takes_back_what_came_after_its_checkpoint():
         *({"e": "metric", "step": step, "values": {"train/loss": step}} for step in (1, 2, 3)),
         {"e": "stopped", "step": 3},
         {"e": "resume", "step": 2},
+        {"e": "phase", "phase": "prepare"},
         {"e": "start"},
         {"e": "metric", "step": 3, "values": {"train/loss": 33}},
     ]

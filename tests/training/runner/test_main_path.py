@@ -88,13 +88,18 @@ def test_a_submitted_job_becomes_a_registered_version_with_lineage(covered, mach
 
 
 def test_a_job_goes_on_from_a_registered_version(covered, machine):
-    first = submit(covered, steps=40, name="First")
+    """The first is the best of a search, so that its net is another than its spec says."""
+    spec = tiny_spec(covered.dataset().latest(), steps=20)
+    spec["search"] = {"kind": "grid", "space": {"train.lr": "0.00001, 0.003", "model.width": "48"}}
+    first = submit_job(project=covered.project, name="First", spec=spec, by=covered.engineer)
     machine.dispatch()
     machine.wait_for(first, "done", "failed")
+    assert (first.state, first.progress["search"]["trial"]) == ("done", 1 + 1), machine.said(first)
     start = first.model_version
+    assert "search.json" in start.manifest["files"]
     version = covered.dataset(name="More letters").latest()
     spec = tiny_spec(version, steps=5)
-    spec["model"]["start"] = str(start.pk)
+    spec["model"] |= {"start": str(start.pk), "width": 48}
     job = submit_job(project=covered.project, name="Second", spec=spec, by=covered.engineer)
     machine.dispatch()
     machine.wait_for(job, "done", "failed")

@@ -36,11 +36,11 @@ def _causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 class Memory:
     """Keys and values of all tokens that were read, in room for a whole context that is claimed once."""
 
-    def __init__(self, net: "GPT", rows: int) -> None:
-        heads, width, self.room = net.shape.heads or 1, net.shape.width, len(net.places)
-        size = (2, rows, heads, self.room, width // heads)
+    def __init__(self, layers: int, rows: int, *, heads: int, width: int, room: int, device: torch.device) -> None:
+        self.room = room
+        size = (2, rows, heads, room, width // heads)
         # Zeros, because what lies past the end of a row is masked, but must be numbers.
-        self.layers = [torch.zeros(size, device=net.places.device) for _ in net.blocks]
+        self.layers = [torch.zeros(size, device=device) for _ in range(layers)]
         self.lengths = [0] * rows
 
     def keep(self, rows: Tensor) -> None:
@@ -99,24 +99,15 @@ class GPT(nn.Module):
 
     def memory(self, rows: int) -> Memory:
         """Room for what so many rows will read."""
-        return Memory(self, rows)
+        heads, room, device = self.shape.heads or 1, len(self.places), self.places.device
+        return Memory(len(self.blocks), rows, heads=heads, width=self.shape.width, room=room, device=device)
 
     def begin(self, ids: Tensor, lengths: Sequence[int], memory: Memory, rows: Sequence[int]) -> Tensor:
         """Read the first `lengths` of ids (rows, tokens) into these rows -> logits after the last token of each."""
-        tokens = ids.shape[1]
-        where = slice(None) if len(rows) == len(memory.lengths) else torch.tensor(rows, device=ids.device)
-
-        def into(layer: Tensor) -> Attend:
-            def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-                layer[0, where, :, :tokens], layer[1, where, :, :tokens] = k.to(layer.dtype), v.to(layer.dtype)
-                # A shorter row is filled up at its end, which no earlier place looks at.
-                return _causal(q, k, v)
-
-            return attend
-
-        x = F.embedding(ids, self.tokens) + self.places[:tokens]
+        attend = first_read(memory, rows, ids)
+        x = F.embedding(ids, self.tokens) + self.places[: ids.shape[1]]
         for block, layer in zip(self.blocks, memory.layers, strict=True):
-            x = block(x, into(layer))
+            x = block(x, attend(layer))
         for row, length in zip(rows, lengths, strict=True):
             memory.lengths[row] = length
         last = torch.tensor(lengths, device=ids.device) - 1
@@ -124,15 +115,37 @@ class GPT(nn.Module):
 
     def go_on(self, ids: Tensor, memory: Memory) -> Tensor:
         """Read one more token of each row (rows, 1) -> logits after it. A full row reads over its last place."""
-        places = [min(length, memory.room - 1) for length in memory.lengths]
-        longest = max(places) + 1
-        attend = _same_place(places[0]) if len(set(places)) == 1 else _own_places(places, longest, ids.device)
+        places, attend = next_read(memory, ids.device)
         at = self.places[places[0]] if len(set(places)) == 1 else self.places[places].unsqueeze(1)
         x = F.embedding(ids, self.tokens) + at
         for block, layer in zip(self.blocks, memory.layers, strict=True):
             x = block(x, attend(layer))
         memory.lengths = [place + 1 for place in places]
         return F.linear(self.norm(x[:, -1]), self.tokens)
+
+
+def first_read(memory: Memory, rows: Sequence[int], ids: Tensor) -> Callable[[Tensor], Attend]:
+    """Attention of what is read into these rows at first, which keeps keys and values in the layer it is given."""
+    tokens = ids.shape[1]
+    where = slice(None) if len(rows) == len(memory.lengths) else torch.tensor(rows, device=ids.device)
+
+    def into(layer: Tensor) -> Attend:
+        def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            layer[0, where, :, :tokens], layer[1, where, :, :tokens] = k.to(layer.dtype), v.to(layer.dtype)
+            # A shorter row is filled up at its end, which no earlier place looks at.
+            return _causal(q, k, v)
+
+        return attend
+
+    return into
+
+
+def next_read(memory: Memory, device: torch.device) -> tuple[list[int], Callable[[Tensor], Attend]]:
+    """(place of the next token of each row, attention of it to all that its row has read)."""
+    places = [min(length, memory.room - 1) for length in memory.lengths]
+    if len(set(places)) == 1:
+        return places, _same_place(places[0])
+    return places, _own_places(places, max(places) + 1, device)
 
 
 def _attention(q: Tensor, layer: Tensor, mask: Tensor | None = None) -> Tensor:

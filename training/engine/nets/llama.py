@@ -1,12 +1,13 @@
 """Llama, `LlamaForCausalLM` of transformers: turned places, norms without means, gated perceptrons (Touvron 2023)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from training.engine.catalogue import Shape, Sizes, gated_of
+from training.engine.nets.gpt import Attend, Memory, first_read, next_read
 from training.engine.nets.hf import Wrapped, export
 
 __all__ = ["HEAD", "LAYERS", "build", "export"]
@@ -15,45 +16,52 @@ HEAD: tuple[str, ...] = ()  # the last matrix is the token table
 LAYERS = "layers"
 
 
-class Memory:
-    """What each row has read: tokens, which are all read again for the next one. Keys and values are not kept."""
-
-    def __init__(self, rows: int, room: int) -> None:
-        self.room = room
-        self.read: list[list[int]] = [[] for _row in range(rows)]
-
-    def keep(self, rows: Tensor) -> None:
-        """Go on with these rows only."""
-        self.read = [self.read[row] for row in rows.tolist()]
-
-
 class Llama(Wrapped):
-    """A Llama that writes (see generating.py)."""
+    """A Llama that writes (see generating.py): its layers, with keys and values kept as those of gpt.py are."""
 
     def memory(self, rows: int) -> Memory:
         """Room for what so many rows will read."""
-        return Memory(rows, self.model.config.max_position_embeddings)
+        config = self.model.config
+        heads, width, room = config.num_attention_heads, config.hidden_size, config.max_position_embeddings
+        device = self.model.lm_head.weight.device
+        return Memory(len(self.layers), rows, heads=heads, width=width, room=room, device=device)
 
     def begin(self, ids: Tensor, lengths: Sequence[int], memory: Memory, rows: Sequence[int]) -> Tensor:
         """Read the first `lengths` of ids (rows, tokens) into these rows -> logits after the last token of each."""
-        for row, told, length in zip(rows, ids.tolist(), lengths, strict=True):
-            memory.read[row] = told[:length]
-        return self._last([memory.read[row] for row in rows], ids)
+        attend = first_read(memory, rows, ids)
+        x = self._read(ids, torch.arange(ids.shape[1], device=ids.device)[None], memory, attend)
+        for row, length in zip(rows, lengths, strict=True):
+            memory.lengths[row] = length
+        last = torch.tensor(lengths, device=ids.device) - 1
+        return self._told(x[torch.arange(len(x), device=ids.device), last])
 
     def go_on(self, ids: Tensor, memory: Memory) -> Tensor:
-        """Read one more token (rows, 1) -> logits after it. Of a full row the last place is written over."""
-        for read, (token,) in zip(memory.read, ids.tolist(), strict=True):
-            del read[memory.room - 1 :]
-            read.append(token)
-        return self._last(memory.read, ids)
+        """Read one more token of each row (rows, 1) -> logits after it. A full row reads over its last place."""
+        places, attend = next_read(memory, ids.device)
+        x = self._read(ids, torch.tensor(places, device=ids.device)[:, None], memory, attend)
+        memory.lengths = [place + 1 for place in places]
+        return self._told(x[:, -1])
 
-    def _last(self, texts: list[list[int]], like: Tensor) -> Tensor:
-        # A shorter row is filled up at its end, which no earlier place looks at.
-        filled = like.new_zeros(len(texts), max(map(len, texts)))
-        for row, text in enumerate(texts):
-            filled[row, : len(text)] = like.new_tensor(text)
-        last = torch.tensor([len(text) - 1 for text in texts], device=like.device)
-        return self(filled)[torch.arange(len(texts), device=like.device), last]
+    def _read(self, ids: Tensor, places: Tensor, memory: Memory, attend: Callable[[Tensor], Attend]) -> Tensor:
+        """(rows, tokens) at these places, through all layers -> (rows, tokens, width)."""
+        from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+
+        body, heads = self.model.model, self.model.config.num_attention_heads
+        x = body.embed_tokens(ids)
+        turns = body.rotary_emb(x, places)
+        for layer, kept in zip(self.layers, memory.layers, strict=True):
+            mix, normed = layer.self_attn, layer.input_layernorm(x)
+            q, k, v = (
+                project(normed).unflatten(-1, (heads, -1)).transpose(1, 2)
+                for project in (mix.q_proj, mix.k_proj, mix.v_proj)
+            )
+            q, k = apply_rotary_pos_emb(q, k, *turns)
+            x = x + mix.o_proj(attend(kept)(q, k, v).transpose(1, 2).flatten(2))
+            x = x + layer.mlp(layer.post_attention_layernorm(x))
+        return x
+
+    def _told(self, x: Tensor) -> Tensor:
+        return self.model.lm_head(self.model.model.norm(x))
 
 
 def build(shape: Shape, sizes: Sizes) -> Llama:

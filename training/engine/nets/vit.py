@@ -91,7 +91,7 @@ class ViT(nn.Module):
         x = self.patches(pixels).flatten(2).transpose(1, 2) + self.places[:, 1:]
         if order is not None:
             x = x.gather(1, order[:, :shown, None].expand(-1, -1, x.shape[2]))
-        x = torch.cat([(self.first + self.places[:, :1]).expand(len(x), -1, -1), x], 1)
+        x = torch.cat([(self.first + self.places[:, :1]).expand(x.shape[0], -1, -1), x], 1)
         x = F.dropout(x, self.dropout, self.training)
         for layer in self.layers:
             x = layer(x)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from training.engine import metrics, ordering
+from training.engine import metrics, mutations, ordering
 from training.engine.catalogue import Sizes
 from training.engine.tasks import base
 from training.engine.tasks.packed import PackedText
@@ -127,9 +127,12 @@ class Task(PackedText):
         return "unigram", metrics.text_scores(float(-logs[target].sum()), len(target), None, hits)
 
     def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
-        """Each text with the likeliest tokens where it says [MASK]."""
+        """Each text with the likeliest tokens where it says [MASK]; of a protein, {"scan": sequence}: its mutations."""
         answers = []
         for text in inputs:
+            if isinstance(text, dict):
+                answers.append(self._scan(net, text))
+                continue
             if not isinstance(text, str):
                 raise ValueError("this model reads texts")
             pieces = [self.tokenizer.encode(piece) for piece in self.cleaner.form(text).split("[MASK]")]
@@ -142,6 +145,17 @@ class Task(PackedText):
             filled = np.where(ids == MASK, guesses[:-1], ids)[1:]
             answers.append({"text": self.tokenizer.decode(filled.tolist())})
         return answers
+
+    def _scan(self, net: nn.Module, asked: dict[str, Any]) -> dict[str, Any]:
+        """Scores of exchanges of residues: of all single ones, or of those that `mutations` lists."""
+        sequence, wanted = asked.get("scan"), asked.get("mutations")
+        if self.spec.tokenizer is None or self.spec.tokenizer.kind != "protein":
+            raise ValueError("only a language model of proteins tells how likely mutations are")
+        if not isinstance(sequence, str) or not (wanted is None or isinstance(wanted, list)):
+            raise ValueError('write {"scan": "MKT…"}, and beside it {"mutations": ["K2R", …]} where only some count')
+        sequence = "".join(sequence.split()).upper()
+        scores = mutations.scan(net, self.tokenizer, sequence, context=self.context, ends=(CLS, SEP, MASK))
+        return mutations.answer(scores, sequence, wanted)
 
     def samples(self, net: nn.Module, judged: base.Judged, count: int, step: int) -> Iterator[dict[str, Any]]:
         """A block with its gaps, and the same with the guesses in them."""

@@ -134,7 +134,7 @@ def test_what_was_left_out_is_computed_with_the_tiers_and_carried_on(books: Book
 
 
 def test_less_than_the_threshold_and_nothing_found(books: Books) -> None:
-    first, second = closed(books, "100000.00", "100000.00")
+    _first, second = closed(books, "100000.00", "100000.00")
     terms(books, late_interest_percent=Decimal(0), audit_cost_percent=Decimal(5))
     audit = told(books, begun(books), {"report": second, "product": "Reader", "gross": "1000.00"}, cost="900.00")
     assert (audit.underpaid, audit.cost, audit.cost_borne, audit.to_pay) == (5_000, 90_000, 0, 5_000)

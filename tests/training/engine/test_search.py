@@ -1,0 +1,164 @@
+"""A search: what is tried, who goes on, and that a stop or a kill changes nothing of what is found."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.training.engine.conftest import MakeRun, Run, tiny
+from training.engine.contract import DONE, STOPPED, Spec, SpecError, estimate, validate
+from training.engine.package import load_net
+from training.engine.searching import rungs, trial_specs, until_step, values_of
+
+RATES = {"train.lr": "0.00001, 0.01, 0.0001", "train.ema_decay": "0.5"}
+PROFILE = {"kind": "text", "rows": 1, "chars": 100_000, "bytes": 100_000}
+
+
+def searching(kind: str, space: dict[str, str] = RATES, **changes: Any) -> dict[str, Any]:
+    search = {"kind": kind, "space": space, "trials": 3, "seed": 5}
+    words = {"train__max_steps": 9, "eval__every_steps": 3, "model__dropout": 0.1} | changes
+    return tiny("causal-lm", search=search, **words)
+
+
+def table(run: Run) -> dict[str, Any]:
+    found = json.loads((run.folder / "search.json").read_text())
+    del found["seconds"]
+    return found
+
+
+def test_a_grid_tries_every_combination_and_packs_the_best(make_run: MakeRun) -> None:
+    run = make_run("run", searching("grid"))
+    assert run.go() == DONE, run.log
+    found = table(run)
+    assert [trial["state"] for trial in found["trials"]] == ["done"] * 3
+    scores = [trial["score"] for trial in found["trials"]]
+    assert found["best"] == 2 == scores.index(min(scores)) + 1
+    # Each trial is a run that anybody could do alone, …
+    alone = make_run("alone", tiny("causal-lm", train__max_steps=9, eval__every_steps=3, model__dropout=0.1))
+    alone.write_spec(json.loads((run.folder / "trials" / "02" / "spec.json").read_text()))
+    assert alone.go() == DONE, alone.log
+    assert alone.weights == run.weights
+    # … and what they did is told: their curves, the best package with the table, and one last event.
+    curves = {f"{e['step']} {name}": v for e in run.of("metric") for name, v in e["values"].items()}
+    own = {k: v for k, v in alone.curve.items() if k.endswith("valid/perplexity")}
+    assert {k.replace("trial 2/", ""): v for k, v in curves.items() if "trial 2/" in k} == own
+    done = run.of("done")[0]
+    assert done["search"] == {"trial": 2, "trials": 3, "values": {"train.ema_decay": 0.5, "train.lr": 0.01}}
+    assert done["metrics"] == alone.of("done")[0]["metrics"]
+    assert [(e["number"], e["state"]) for e in run.of("trial")] == [(1, "done"), (2, "done"), (3, "done")]
+    load_net(run.folder / "out")  # which holds every file to the manifest
+    assert table(run)["trials"] == json.loads((run.folder / "out" / "search.json").read_text())["trials"]
+    assert "Trial 2 of 3 (grid), the best by perplexity" in (run.folder / "out" / "README.md").read_text()
+
+
+def at_trial(number: int, step: int, what: Callable[[], None]) -> Callable[[], None]:
+    """A hook that does something when a trial arrives at a step."""
+
+    def before() -> None:
+        from training.engine import listeners
+
+        judge = listeners.Ender.__call__
+
+        def call(self: Any, loop: Any) -> None:
+            if loop.state.step == step and loop.spec.train.lr == float(RATES["train.lr"].split(",")[number - 1]):
+                what()
+            judge(self, loop)
+
+        listeners.Ender.__call__ = call  # type: ignore[method-assign]
+
+    return before
+
+
+def kill_search() -> None:
+    os.kill(os.getppid(), signal.SIGKILL)
+
+
+def stop_search() -> None:
+    os.kill(os.getppid(), signal.SIGTERM)
+    time.sleep(0.4)  # the search hears it and asks this trial
+
+
+def test_better_trials_go_on_whatever_happens_between(make_run: MakeRun) -> None:
+    """Successive halving: all to a third, the best to the end; stopped, killed, gone on with, and the same result."""
+    whole, broken = make_run("whole", searching("halving")), make_run("broken", searching("halving"))
+    assert whole.go() == DONE, whole.log
+    found = table(whole)
+    assert [(t["state"], len(t["scores"])) for t in found["trials"]] == [("left", 1), ("done", 2), ("left", 1)], found
+    assert [t["step"] for t in found["trials"]] == [3, 9, 3]
+    plain = make_run("plain", searching("grid"))
+    plain.write_spec(json.loads((whole.folder / "trials" / "02" / "spec.json").read_text()))
+    assert plain.go() == DONE, plain.log
+    assert plain.weights == whole.weights  # a rung is a stop and a resume, which change nothing
+    assert not (whole.folder / "trials" / "01" / "ckpt").exists()
+
+    broken.write_inputs(fence=1, resume=True)
+    assert broken.go(at_trial(1, 2, stop_search)) == STOPPED, broken.log
+    assert broken.of("stopped")[0]["step"] == 2
+    broken.write_inputs(fence=2, resume=True)
+    assert broken.go(at_trial(2, 6, kill_search)) == -signal.SIGKILL
+    assert broken.resume(fence=3) == DONE, broken.log
+    assert table(broken) == found
+    assert broken.weights == whole.weights
+
+
+def test_draws_are_those_of_the_seed_and_spread_by_logarithm() -> None:
+    space = {"train.lr": "0.0001..0.1", "train.batch": "4..64", "train.schedule": "cosine, linear", "model.lora": "2"}
+    spec = Spec.from_json(searching("random", {k: v for k, v in space.items() if k != "model.lora"}))
+    drawn = values_of(spec)
+    assert drawn == values_of(spec)
+    more = Spec.from_json(spec.to_json() | {"search": spec.to_json()["search"] | {"trials": 64}})
+    assert values_of(more)[:3] == drawn
+    rates = [values["train.lr"] for values in values_of(more)]
+    assert all(0.0001 <= rate <= 0.1 for rate in rates)
+    assert 15 < sum(rate < 0.00316 for rate in rates) < 49  # the middle of the logarithms
+    assert {values["train.schedule"] for values in values_of(more)} == {"cosine", "linear"}
+    other = spec.to_json() | {"search": spec.to_json()["search"] | {"seed": 6}}
+    assert values_of(Spec.from_json(other)) != drawn
+    assert trial_specs(spec)[0].search is None
+    few = Spec.from_json(searching("random", {"train.schedule": "cosine, linear"}))
+    assert sorted(values["train.schedule"] for values in values_of(few)) == ["cosine", "linear"]  # none is tried twice
+
+
+@pytest.mark.parametrize(
+    ("kind", "space", "path", "code"),
+    [
+        ("grid", {}, "search.space", "search_empty"),
+        ("grid", {"train.lr": "0.1..1"}, "search.space.train.lr", "search_range"),
+        ("random", {"train.lr": "a few"}, "search.space.train.lr", "search_unread"),
+        ("random", {"train.lr": "1..0.1"}, "search.space.train.lr", "search_unread"),
+        ("random", {"train.lr": "nan"}, "search.space.train.lr", "search_unread"),
+        ("random", {"train.batch": "1.5"}, "search.space.train.batch", "search_unread"),
+        ("grid", {"train.lr": "-1"}, "search.space.train.lr", "search_value"),
+        ("grid", {"model.heads": "3"}, "search.space.model.heads", "search_value"),
+        ("grid", {"train.batch": ",".join(map(str, range(1, 66)))}, "search.space", "search_many"),
+        ("grid", {"data.split": "1"}, "search.space.data.split", "unknown_key"),
+    ],
+)
+def test_a_space_that_cannot_be_is_told_at_its_place(kind: str, space: dict[str, str], path: str, code: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        Spec.from_json(searching(kind, space))
+    assert [(issue.path, issue.code) for issue in caught.value.issues] == [(path, code)]
+
+
+def test_a_search_takes_what_its_trials_take() -> None:
+    one = estimate(Spec.from_json(tiny("causal-lm", train__max_steps=9)), PROFILE)
+    three = estimate(Spec.from_json(searching("grid")), PROFILE)
+    some = estimate(Spec.from_json(searching("halving")), PROFILE)
+    assert three.steps == 3 * one.steps == 27
+    assert some.steps == 15  # three times a third, and two thirds
+    assert three.memory_bytes > one.memory_bytes  # that of the average
+    assert validate(Spec.from_json(searching("grid")), PROFILE) == []
+    long = Spec.from_json(searching("grid", {"train.batch": "8, 60000"}))
+    assert [(i.path, i.level) for i in validate(long, PROFILE)] == [("model.context", "error")]
+    assert Spec.from_json(tiny("causal-lm")).recipe_sha256 != Spec.from_json(searching("grid")).recipe_sha256
+
+
+def test_rungs_end_at_evaluations() -> None:
+    assert rungs("grid", 9) == [(9, 1.0)]
+    assert [count for count, _ in rungs("halving", 27)] == [27, 9, 3]
+    assert [until_step(100, 10, share) for _, share in rungs("halving", 27)] == [10, 30, 100]
+    assert until_step(7, 4, 0.1) == 4
