@@ -136,6 +136,18 @@ def test_nothing_is_left_running_and_nothing_had_to_be_killed(variables, first, 
             assert probe.connect_ex(("127.0.0.1", int(variables[name]))) != 0
 
 
+def test_the_history_of_a_new_installation_is_whole(variables, second):
+    told = subprocess.run(
+        [sys.executable, "manage.py", "verify_audit"],
+        cwd=ROOT,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert told.returncode == 0 and "whole" in told.stdout, told.stdout + told.stderr
+
+
 def test_the_logs_hold_no_trace_and_no_token(variables, first):
     logs = Path(variables["TANDEM_DATA_DIR"]) / "log"
 

@@ -26,12 +26,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self._step("folders", self._folders)
         self._step("database", lambda: call_command("migrate", interactive=False, verbosity=0))
-        self._step("rules", self._rules)
         self._step("tracking", self._tracking)
-        self._step("questionnaires", lambda: call_command("load_ethics_forms", stdout=StringIO()))
         self._step("static files", lambda: call_command("collectstatic", interactive=False, verbosity=0))
-        if not options["no_demo"]:
+        if not options["no_demo"]:  # its story begins two years ago, and the history is a chain that knows no yesterday
             self._step("demo", lambda: call_command("seed_demo", verbosity=0))
+        self._step("rules", self._rules)
+        self._step("questionnaires", lambda: call_command("load_ethics_forms", stdout=StringIO()))
 
     def _step(self, name: str, work: Callable[[], Any]) -> None:
         begun = time.monotonic()
