@@ -34,6 +34,7 @@ from collab.graph.api import GraphViewSet
 from collab.inbox.api import DelegationViewSet, NotificationViewSet, ObligationViewSet, RequestViewSet
 from collab.internships.api import (
     ApplicationViewSet,
+    CheckPointViewSet,
     CohortViewSet,
     PairRuleViewSet,
     PlacementViewSet,
@@ -119,6 +120,7 @@ router.register("ethics-assessments", EthicsAssessmentViewSet, basename="ethics-
 router.register("publications", PublicationViewSet, basename="publication")
 router.register("programmes", ProgrammeViewSet, basename="programme")
 router.register("cohorts", CohortViewSet, basename="cohort")
+router.register("check-points", CheckPointViewSet, basename="check-point")
 router.register("pair-rules", PairRuleViewSet, basename="pair-rule")
 router.register("postings", PostingViewSet, basename="posting")
 router.register("applications", ApplicationViewSet, basename="application")

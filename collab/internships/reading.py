@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.db.models import Avg, Case, Count, Exists, F, OuterRef, Q, QuerySet,
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from collab.accounts.models import Organisation, User
 from collab.internships.applications.states import GOING_ON, Outcome
 from collab.internships.models import Application, CheckPoint, Cohort, Evaluation, LogEntry, Placement, PlacementNote
 from collab.internships.placements.models import Side
@@ -36,6 +38,8 @@ def board_rows(cohort: Cohort, points: Sequence[CheckPoint], today: date) -> Que
             check_ins=Count("notes", filter=Q(notes__kind="check_in"), distinct=True),
             feedbacks=Count("notes", filter=Q(notes__kind="feedback"), distinct=True),
             evaluated=Count("evaluations", distinct=True),
+            by_intern=Exists(Evaluation.objects.filter(placement=OuterRef("pk"), side=Side.INTERN)),
+            by_mentor=Exists(Evaluation.objects.filter(placement=OuterRef("pk"), side=Side.MENTOR)),
             **{f"due_{kind}": due_by(kind, list(points), today) for kind in CheckKind},
         )
         .order_by("starts_on", "student__name", "pk")
@@ -43,27 +47,45 @@ def board_rows(cohort: Cohort, points: Sequence[CheckPoint], today: date) -> Que
 
 
 def tell_late(rows: Sequence[Any], today: date) -> None:
-    """Put what is late on each row of `board_rows`, from what it loaded."""
+    """Put what is late, and whom to remind, on each row of `board_rows`, from what it loaded."""
     for row in rows:
         row.late = _late(row, today)
+        row.waits_for = list(dict.fromkeys(whom for one in row.late for whom in one.whom))
 
 
-def _late(row: Any, today: date) -> list[str]:
+@dataclass(frozen=True)
+class Late:
+    """Something that is due, and those who are to do it: people, or an organisation whose offices are."""
+
+    what: str
+    whom: tuple[User | Organisation, ...]
+
+    def __str__(self) -> str:
+        return self.what
+
+
+def _late(row: Any, today: date) -> list[Late]:
+    mentor = row.mentor or row.host
     if row.state in BEFORE_SIGNATURE and row.starts_on <= today:
-        return [_("should have begun, and is not signed")]
+        whom = {
+            PlacementState.PROPOSED: (row.host,),
+            PlacementState.OUT_FOR_SIGNATURE: (row.student, row.host, row.university),
+        }.get(row.state, (row.university,))
+        return [Late(_("should have begun, and is not signed"), whom)]
     if row.state not in UNDER_WAY:
         return []
     found = []
     if row.check_ins < row.due_check_in:
-        found.append(_("check-in"))
+        found.append(Late(_("check-in"), (row.student,)))
     if row.feedbacks < row.due_feedback:
-        found.append(_("feedback"))
+        found.append(Late(_("feedback"), (mentor,)))
     if row.evaluated < 2 and (row.due_evaluation or row.ends_on < today):
-        found.append(_("evaluation"))
+        sides = ((row.by_intern, row.student), (row.by_mentor, mentor))
+        found.append(Late(_("evaluation"), tuple(person for given, person in sides if not given)))
     if row.log_waits:
-        found.append(_("log book to confirm"))
+        found.append(Late(_("log book to confirm"), (mentor,)))
     if row.incident:
-        found.append(_("open incident"))
+        found.append(Late(_("open incident"), (row.university,)))
     return found
 
 

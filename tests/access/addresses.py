@@ -36,6 +36,7 @@ from collab.internships.models import (
     Application,
     CheckPoint,
     Cohort,
+    Interview,
     LogEntry,
     PairRule,
     Placement,
@@ -762,6 +763,11 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:cohort-move POST": lambda s: Sent({"move": "close"}),
     "api:cohort-check-points POST": lambda s: Sent({"kind": "feedback", "name": "Halfway", "due_on": _day(30)}),
     "api:cohort-confirm POST": lambda s: Sent({"number": 1}),
+    "api:check-point-detail PATCH": lambda s: Sent({"name": "Second talk"}),
+    "api:check-point-detail DELETE": _NOTHING,
+    "api:programme-list POST": lambda s: Sent(
+        {"university": s.joint.university.slug, "name": f"New {s.canary}"}, about=s.joint.university
+    ),
     "api:programme-detail PATCH": lambda s: Sent({"about": "Much to learn."}, headers=_FRESH),
     "api:pair-rule-list POST": lambda s: Sent(
         {"application": str(s.applications["applied"].pk), "forced": True, "reason": f"Why {s.canary}"},
@@ -792,7 +798,11 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:application-submit POST": _NOTHING,
     "api:application-withdraw POST": lambda s: Sent({"reason": f"Reason {s.canary}"}),
     "api:application-answer POST": lambda s: Sent({"accept": True}),
-    "api:application-decide POST": lambda s: Sent({"move": "shortlist"}),
+    "api:application-content DELETE": _NOTHING,
+    "api:application-decide POST": lambda s: Sent({"move": "reject", "reason": f"Reason {s.canary}"}),
+    "api:application-reviewers POST": lambda s: Sent({"people": [str(s.joint.researcher.pk)]}),
+    "api:application-interviews POST": lambda s: Sent({"times": [f"{_day(3)}T09:00:00Z"], "where": f"Room {s.canary}"}),
+    "api:application-choose POST": lambda s: Sent({"moment": s.object(Interview).times[0]}),  # type: ignore[attr-defined]
     "api:application-review POST": lambda s: Sent({"score": 8, "comment": f"Good {s.canary}"}),
     "api:placement-detail PATCH": lambda s: Sent({}, headers=_FRESH),
     "api:placement-approve POST": lambda s: Sent({"organisation": s.joint.university.slug, "approve": True}),
@@ -810,6 +820,14 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:placement-move POST": lambda s: Sent({"move": "suspend", "reason": f"Reason {s.canary}"}),
     "api:placement-log POST": lambda s: Sent({"day": _day(-1), "hours": "7", "text": f"Read {s.canary}"}),
     "api:placement-notes POST": lambda s: Sent({"kind": "check_in", "text": f"Well {s.canary}"}),
+    "api:placement-answer-log POST": lambda s: Sent({"day": _day(0), "confirm": True}),
+    "api:placement-settle POST": lambda s: Sent(
+        {"note": str(s.object(PlacementNote).pk), "settlement": f"Talked {s.canary}"}
+    ),
+    "api:placement-remind POST": _NOTHING,
+    "api:placement-agreement POST": lambda s: Sent({"governing_law": "Scotland"}),
+    "api:placement-change POST": lambda s: Sent({"hours": 30, "reason": f"Exams {s.canary}"}),
+    "api:placement-sign POST": lambda s: Sent({"typed_name": s.joint.observer.name, "document_sha256": "0" * 64}),
     "api:placement-evaluate POST": lambda s: Sent({"scores": {"guidance": 4, "tasks": 4, "conditions": 4}}),
     "api:licence-list POST": lambda s: Sent(
         {

@@ -866,7 +866,7 @@ def _internships(here: Side) -> None:
             starts_on=cohort.starts_on, ends_on=cohort.ends_on, place="Here", state="published", **by,
         )  # fmt: skip
         posting.universities.set([made.university])
-        state = {"onboarded": "placed", "proposed": "accepted"}.get(name, name)
+        state = {"onboarded": "placed", "proposed": "accepted", "applied": "interviewing"}.get(name, name)
         seat = None if name in {"draft", "applied"} else 1
         owner = {"candidate": made.observer if name != "proposed" else made.former}
         if name == "offered":  # in another cohort: one accepts one place in each
@@ -907,7 +907,10 @@ def _internships(here: Side) -> None:
         ),
         ApplicationEvent: ApplicationEvent.objects.create(application=applied, state="applied", reason=f"Why {canary}"),
         BoardReview: BoardReview.objects.create(application=applied, reviewer=made.lead),
-        Interview: Interview.objects.create(application=applied, where=f"Room {canary}", proposed_by=made.lead),
+        Interview: Interview.objects.create(
+            application=applied, where=f"Room {canary}", proposed_by=made.lead,
+            times=[(now + timedelta(days=2)).isoformat()],
+        ),
         PairRule: PairRule.objects.create(
             cohort=cohort, posting=applied.posting, candidate=made.observer, forced=False, reason=f"Why {canary}", **by
         ),

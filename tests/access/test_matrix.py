@@ -11,19 +11,24 @@ import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.models import Model
+from django.utils import timezone
 
 from collab.access.policy import SCOPES
-from collab.access.roles import PERSONAL_WORDS, READ_WORDS, SESSION_WORDS
+from collab.access.roles import PERSONAL_WORDS, READ_WORDS, SESSION_WORDS, Role
 from collab.access.rules import PUBLIC, SIGNED_IN, STAFF
 from collab.accounts.models import User
 from collab.audit.models import AuditEvent
-from collab.internships.models import Cohort
+from collab.internships.models import Application, Cohort, Placement, Posting
+from collab.internships.placements.services import onboard
 from collab.transfer.models import DeadlineRuleSet, Offer
 from collab.web.api import etag_of
 from registry.datasets.models import Dataset
@@ -50,6 +55,7 @@ from tests.access.addresses import (
 )
 from tests.access.personas import FOREIGN, NAMES, NOT_LET_IN, Persona, Visitor
 from tests.access.scene import Scene, Side
+from tests.cast import employ, person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 GOOD = {*range(200, 400), 400, 409, 410, 412, 415, 422, 428}
@@ -354,6 +360,9 @@ def test_bodies_work(scene: Scene, visitors: dict[str, Visitor]) -> None:
         "api:transfer-criterion-retire POST",  # it is the only one
         "api:application-detail PATCH",  # it was sent
         "api:placement-onboard POST",  # it is onboarded
+        "api:placement-agreement POST",  # it is not approved
+        "api:placement-change POST",  # nothing is signed
+        "api:placement-sign POST",
         "api:project-begin POST",
         "api:project-resume POST",
         "api:project-close POST",
@@ -389,3 +398,64 @@ def test_bodies_work(scene: Scene, visitors: dict[str, Visitor]) -> None:
             if key not in impossible_now | FOR_ONE_ADDRESS:
                 wrong.append(f"{key}: nobody got through: {statuses}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_an_intern_is_let_in_from_the_first_second_of_the_placement_to_its_last(scene: Scene) -> None:
+    """The second before it begins, its first and last seconds, and the second after: as the roles say, and no job ran.
+
+    Asked is some of what the role opens; in the first second also of what a member does there and an intern does not.
+    `make matrix` asks for all of it.
+    """
+    wrong: list[str] = []
+    with rolled_back():
+        placement = onboarded(scene.a)
+        posts = ((scene.a.joint.university.pk, Role.STUDENT),)
+        outside = Persona("student", placement.student, posts=posts)
+        inside = replace(outside, name="intern", roles={scene.a.canary: (Role.INTERN,)})
+        researcher = Persona(
+            "member", scene.a.joint.researcher, roles={scene.a.canary: (Role.RESEARCHER,)}, posts=posts
+        )
+        opened, members = [], []
+        for visit in visits(scene, scene.a):
+            address, method, _what, about = visit
+            turn = zlib.crc32(f"{address.route.pattern} {method}".encode())
+            if method not in address.route.rule.methods or not (FULL or turn % 4 == 0):  # type: ignore[union-attr]
+                continue
+            in_, out, member = (wanted(one, address, method, scene.a, about) for one in (inside, outside, researcher))
+            if method == "GET" and in_ != out:
+                opened.append(visit)
+            elif member == OK and in_ != OK and (FULL or turn % 8 == 0):
+                members.append(visit)
+        assert len(opened) > 20 and len(members) > 5, (len(opened), len(members))
+        second = timedelta(seconds=1)
+        for at, persona, asked_then in (
+            (placement.begins_at - second, outside, opened),
+            (placement.begins_at, inside, [*opened, *members]),
+            (placement.is_over_at - second, inside, opened),
+            (placement.is_over_at, outside, opened),
+        ):
+            with time_machine.travel(at, tick=False):
+                visitor, known = Visitor(persona), colleagues(persona)
+                for visit in asked_then:
+                    found = faults(visitor, scene, scene.a, *visit, known)[1]
+                    wrong += [f"{at}: {one}" for one in found]
+    assert not wrong, "\n".join([f"{len(wrong)} faults", *wrong[:40]])
+
+
+def onboarded(side: Side) -> Placement:
+    """Somebody's placement in the project, from tomorrow for three days, that has everything and was let begin."""
+    made, today = side.joint, timezone.localdate()
+    student = employ(person("Intern"), made.university, Role.STUDENT)
+    posting: Any = side.object(Posting)
+    facts = {"posting": posting, "cohort": posting.cohort, "university": made.university}
+    application = Application.objects.create(
+        candidate=student, state="placed", seat=1, submitted_at=timezone.now(), **facts
+    )
+    placement = Placement.objects.create(
+        application=application, student=student, host=made.university, state="signed", project=made.project,
+        gives_access=True, mentor=made.researcher, supervisor=made.lead, approved_by_host=made.lead,
+        approved_by_university=side.organisation_admin, starts_on=today + timedelta(days=1),
+        ends_on=today + timedelta(days=3), host_agreement=side.versions["executed"].agreement, insurer="Mutual",
+        insured_until=today + timedelta(days=9), contact_name="A parent", contact_phone="+44 20 123", **facts,
+    )  # fmt: skip
+    return onboard(placement=placement, by=side.organisation_admin)

@@ -8,11 +8,11 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from collab.access.policy import Missing
+from collab.access.policy import Missing, allowed
 from collab.accounts.models import Membership, Organisation, User
 from collab.agreements.models import AgreementVersion
 from collab.internships.placements.models import LogEntry, Placement
-from collab.internships.placements.states import LogState
+from collab.internships.placements.states import NEXT_MOVE, LogState, PlacementState
 from collab.internships.programmes.models import CheckKind, CheckPoint
 
 
@@ -20,6 +20,16 @@ def missing_for(move: str, placement: Placement) -> list[Missing]:
     """What is not there yet before `move`; empty when it may be done."""
     url = f"{placement.get_absolute_url()}edit/"
     return [Missing(code, text, url) for check in _NEEDS.get(move, ()) for code, text in check(placement)]
+
+
+def next_for(placement: Placement, user: User) -> tuple[str, list[Missing]]:
+    """The move that comes next, empty when none does, and what is missing before it.
+
+    What completion lacks, the coordinators are told alone: it says who has evaluated.
+    """
+    move = NEXT_MOVE.get(PlacementState(placement.state), "")
+    told = move and (move != "complete" or bool(allowed(user, placement, "placement.manage")))
+    return move, missing_for(move, placement) if told else []
 
 
 Found = list[tuple[str, str]]

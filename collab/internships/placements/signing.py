@@ -77,7 +77,8 @@ def propose_change(*, placement: Placement, reason: str, by: User, **changes: An
         raise InvalidError(_("There is no such field."), field=unknown[0])
     if not reason.strip():
         raise InvalidError(_("Give the reason."), field="reason")
-    assert locked.agreement is not None
+    if locked.agreement is None:
+        raise ConflictError(_("There is no learning agreement yet."))
     changes = {name: value for name, value in changes.items() if value != getattr(locked, name)}
     if not changes:
         raise InvalidError(_("Nothing would change."), field="reason")

@@ -44,6 +44,15 @@ PLACEMENT_MOVES = Moves(
     }
 )
 
+# The step that everybody waits for, by the state before it.
+NEXT_MOVE = {
+    _P.PROPOSED: "approve_host",
+    _P.HOST_APPROVED: "approve_university",
+    _P.APPROVED: "send",
+    _P.SIGNED: "onboard",
+    _P.ONBOARDED: "complete",
+}
+
 
 class LogState(StrEnum):
     SUBMITTED = "submitted"

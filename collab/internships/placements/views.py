@@ -36,7 +36,7 @@ from collab.internships.placements.caring import answer_log, evaluate, settle_no
 from collab.internships.placements.framing import open_frame
 from collab.internships.placements.points import move_check_point, points_of
 from collab.internships.placements.reminding import remind
-from collab.internships.placements.required import belongs, missing_for
+from collab.internships.placements.required import belongs, next_for
 from collab.internships.placements.services import (
     change_mentor,
     change_supervisor,
@@ -60,13 +60,6 @@ from collab.kernel.errors import ConflictError, NotFoundError
 from collab.web.forms import act, sent, show, submit
 from collab.web.history import timeline
 
-NEXT = {
-    PlacementState.PROPOSED: "approve_host",
-    PlacementState.HOST_APPROVED: "approve_university",
-    PlacementState.APPROVED: "send",
-    PlacementState.SIGNED: "onboard",
-    PlacementState.ONBOARDED: "complete",
-}
 MOVE_WORDS = {
     "suspend": gettext_lazy("Suspend it: the access ends now, until it is resumed"),
     "resume": gettext_lazy("Resume it"),
@@ -89,7 +82,6 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
     manages, guides = "placement.manage" in may, "placement.guide" in may
     version = version_to_sign(row)
     signature = StudentSignature.objects.filter(version_signed=version).first() if version else None
-    move = NEXT.get(PlacementState(row.state), "")
     given = row.evaluations.filter(author=user).exists()
     begun = row.state == PlacementState.ONBOARDED and timezone.now() >= row.begins_at
     asked = [one for one in (row.host, row.university) if "placement.approve" in may and belongs(user, one)]
@@ -97,7 +89,7 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
     context = {
         "placement": row,
         "posting_seen": seen,
-        "missing": missing_for(move, row) if (move and move != "complete") or (move and manages) else [],
+        "missing": next_for(row, user)[1],
         "version": version,
         "signature": signature,
         "signed": signed_version(row),

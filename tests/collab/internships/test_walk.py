@@ -1,5 +1,6 @@
-"""Applications and placements walked at random, by students, hosts, coordinators and days that pass: each moves along
-its table only, seats are never exceeded, an intern reads the project only while the placement runs, and refusals leave
+"""Postings, applications with interviews, placements with log book, notes and learning agreements, walked at random by
+students, hosts, coordinators and days that pass: each moves along its table only, seats are never exceeded, signed
+terms change by three signatures alone, an intern reads the project only while the placement runs, and refusals leave
 nothing. WALK_STEPS=10000 for the long walk.
 """
 
@@ -32,48 +33,65 @@ from collab.internships.applications.deciding import decide_application, expire_
 from collab.internships.applications.services import (
     answer_offer,
     begin_application,
+    choose_time,
     submit_application,
     withdraw_application,
     write_application,
 )
 from collab.internships.applications.states import APPLICATION_MOVES, HOLDS_SEAT
-from collab.internships.models import Application, Evaluation, LogEntry, Placement, Posting
+from collab.internships.models import (
+    Application,
+    Evaluation,
+    Interview,
+    LogEntry,
+    Placement,
+    PlacementNote,
+    Posting,
+    StudentSignature,
+)
 from collab.internships.placements.approving import answer_placement
 from collab.internships.placements.attesting import attest_placement
-from collab.internships.placements.caring import answer_log, evaluate, write_log
-from collab.internships.placements.services import edit_placement, move_placement, onboard
+from collab.internships.placements.caring import answer_log, evaluate, settle_note, write_log, write_note
+from collab.internships.placements.services import change_mentor, edit_placement, move_placement, onboard
 from collab.internships.placements.signing import (
     draft_learning_agreement,
     propose_change,
     sign_as_student,
     version_to_sign,
 )
-from collab.internships.placements.states import PLACEMENT_MOVES
+from collab.internships.placements.states import LOG_MOVES, PLACEMENT_MOVES
+from collab.internships.programmes.services import move_posting, write_posting
+from collab.internships.programmes.states import POSTING_MOVES
 from collab.kernel.errors import DomainError
-from tests.collab.internships.season import Season, season, sign_parties
+from tests.collab.internships.season import Season, posting_facts, season, sign_parties
 
 pytestmark = pytest.mark.django_db
-STEPS = int(os.environ.get("WALK_STEPS", "20"))
-TOGETHER = 90 if STEPS > 1000 else 20  # steps of one walk
+STEPS = int(os.environ.get("WALK_STEPS", "60"))
+TOGETHER = 90 if STEPS > 1000 else 60  # steps of one walk
 EDGES = {
     table: {(source, target) for sources, target in moves.table.values() for source in sources}
-    for table, moves in ((Application, APPLICATION_MOVES), (Placement, PLACEMENT_MOVES))
-}
+    for table, moves in (
+        (Posting, POSTING_MOVES), (Application, APPLICATION_MOVES), (Placement, PLACEMENT_MOVES), (LogEntry, LOG_MOVES)
+    )
+}  # fmt: skip
 ACTS = ("apply", "send", "withdraw", "decide", "interview", "offer", "answer", "expire", "describe", "approve",
         "send_back", "draft", "sign", "decline", "contact", "onboard", "log", "confirm", "evaluate", "move", "change",
-        "attest", "wait")  # fmt: skip
-APPLYING = ("apply", "apply", "send", "send", "offer", "offer", "answer", "answer", "decide", "interview")
+        "attest", "wait", "choose", "note", "settle", "mentor", "places")  # fmt: skip
+APPLYING = ("apply", "apply", "send", "send", "offer", "offer", "answer", "answer", "decide", "interview",
+            "choose", "places")  # fmt: skip
 MOVES = ("suspend", "resume", "resume", "complete", "complete", "fail", "cancel", "terminate")
+TERMS = ("starts_on", "ends_on", "hours", "pay", "credits", "tasks", "outcomes", "monitoring")
 ONWARD = {
     "proposed": ("describe", "approve", "approve", "approve"),
     "host_approved": ("approve", "approve", "send_back"),
     "approved": ("draft", "draft", "describe"),
     "out_for_signature": ("sign", "sign", "sign", "decline"),
     "signed": ("contact", "onboard", "onboard"),
-    "onboarded": ("log", "confirm", "evaluate", "evaluate", "move", "change", "sign", "wait"),
-    "suspended": ("move", "move", "wait"),
+    "onboarded": ("log", "confirm", "evaluate", "evaluate", "move", "change", "sign", "wait", "note", "settle",
+                  "mentor"),
+    "suspended": ("move", "move", "wait", "note", "settle"),
     "completed": ("attest", "attest"),
-}
+}  # fmt: skip
 
 
 class Walk:
@@ -91,23 +109,47 @@ class Walk:
     def step(self) -> None:
         onward = [act for state in self.placements().values_list("state", flat=True) for act in ONWARD.get(state, ())]
         act = self.chance.choice(ACTS if self.chance.random() < 0.3 else [*onward, *APPLYING][:10])
-        acts, states, rows = AuditEvent.objects.count(), self.states(), self.rows()
+        acts, states, rows, signed = AuditEvent.objects.count(), self.states(), self.rows(), self.signed()
         try:
             getattr(self, act)()
         except DomainError:
             assert AuditEvent.objects.count() == acts, f"{act} was refused, yet it is in the history"
             assert self.rows() == rows, f"{act} was refused, yet something changed"
         self.check(act, states)
+        self.check_terms(act, signed)
 
     def states(self) -> dict[Any, str]:
-        return {row.pk: row.state for table in (Application, Placement) for row in table.objects.all()}
+        return {row.pk: row.state for table in EDGES for row in table.objects.all()}
+
+    def signed(self) -> dict[Any, tuple[Any, ...]]:
+        """The terms of the placements that are signed and go on, with how many versions all three have signed."""
+        return {
+            row.pk: (*(getattr(row, name) for name in TERMS), self.versions(row))
+            for row in Placement.objects.filter(state__in=["signed", "onboarded", "suspended"])
+        }
+
+    def versions(self, placement: Placement) -> int:
+        own = StudentSignature.objects.filter(placement=placement)
+        return own.filter(version_signed__executed_at__isnull=False).count()
+
+    def check_terms(self, act: str, before: dict[Any, tuple[Any, ...]]) -> None:
+        now = self.signed()
+        for key in before.keys() & now.keys():
+            assert before[key] == now[key] or before[key][-1] < now[key][-1], (act, "changed without three signatures")
+        assert all(terms[-1] >= 1 for terms in now.values()), (act, "signed, and not by three")
+        for row in Interview.objects.exclude(chosen_at=None):
+            assert row.chosen_at in row.moments, act
+        for note in PlacementNote.objects.exclude(settled_at=None):
+            assert note.kind in {"incident", "feedback"} and note.settlement, act
 
     def rows(self) -> list[Any]:
-        tables: list[Any] = [Application, Placement, Membership, Request, LogEntry, Evaluation, Certificate]
+        tables: list[Any] = [
+            *EDGES, Membership, Request, Evaluation, Certificate, Interview, PlacementNote, StudentSignature
+        ]  # fmt: skip
         return [list(table.objects.order_by("pk").values()) for table in tables]
 
     def check(self, act: str, before: dict[Any, str]) -> None:
-        for row in [*Application.objects.all(), *Placement.objects.select_related("student", "project")]:
+        for row in [row for table in EDGES for row in table.objects.all()]:
             was = before.get(row.pk, row.state)
             # accepting withdraws the others; a changed term sends back, and is asked for anew
             assert was == row.state or (was, row.state) in EDGES[type(row)], (act, type(row).__name__, was, row.state)
@@ -151,6 +193,23 @@ class Walk:
     def interview(self) -> None:
         soon = timezone.now() + timedelta(days=self.chance.choice([-1, 1, 2]))
         propose_times(application=self.an_application(), times=[soon], by=self.of_host())
+
+    def choose(self) -> None:
+        found = Interview.objects.filter(application__posting=self.posting).select_related("application__candidate")
+        row = self.one_of(found.order_by("pk"))
+        moment = self.chance.choice([*row.moments, *row.moments, row.moments[0] + timedelta(hours=1)])
+        choose_time(interview=row, moment=moment, by=row.application.candidate)
+
+    def places(self) -> None:
+        """Another posting is written, or moves on."""
+        others = list(Posting.objects.filter(title="More").order_by("pk"))
+        if not others:
+            facts = posting_facts(title="More")
+            write_posting(cohort=self.summer.cohort, organisation=self.summer.company, by=self.summer.host, **facts)
+            return
+        move = self.chance.choice(["submit", "publish", "publish", "return", "close", "withdraw"])
+        by = self.summer.coordinator if move in {"publish", "return"} else self.summer.host
+        move_posting(posting=self.chance.choice(others), move=move, reason="R", by=by)
 
     def offer(self) -> None:
         make_offer(application=self.an_application(), by=self.of_host())
@@ -221,6 +280,22 @@ class Walk:
         if entry is not None:
             by = self.chance.choice([self.summer.mentor, self.summer.mentor, self.summer.supervisor])
             answer_log(entry=entry, confirm=self.chance.random() < 0.8, remark="More", by=by)
+
+    def note(self) -> None:
+        row, kind = self.a_placement(), self.chance.choice(["check_in", "feedback", "feedback", "incident"])
+        verdict = self.chance.choice(["continue", "extend", "end"]) if kind == "feedback" else ""
+        weeks = self.chance.choice([1, 1, None]) if verdict == "extend" else None
+        by = self.chance.choice([self.summer.mentor, self.summer.mentor, row.student])
+        write_note(placement=row, kind=kind, text="Well", verdict=verdict, weeks=weeks, by=by)
+
+    def settle(self) -> None:
+        notes = PlacementNote.objects.filter(placement=self.a_placement()).select_related("placement", "author")
+        settle_note(note=self.one_of(notes.order_by("pk")), settlement="Done", by=self.coordinator())
+
+    def mentor(self) -> None:
+        row = self.a_placement()
+        other = self.chance.choice([self.summer.mentor, self.summer.host, row.student])
+        change_mentor(placement=row, mentor=other, reason="R", by=self.coordinator())
 
     def evaluate(self) -> None:
         row = self.a_placement()
