@@ -1,6 +1,7 @@
 """`python -m training.engine run DIR | predict OUT INPUT | export OUT TARGET | validate | default | schema`."""
 
 import argparse
+import base64
 import json
 import logging
 import os
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+FILED = {"png", "wav"}  # parts of an answer that are files, in base64
 NO_VERSION = "00000000-0000-0000-0000-000000000000"
 
 
@@ -22,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument(
         "input", type=Path, help="texts by line, JSON lines, an image, a recording or a folder of them"
     )
+    command.add_argument("--out", type=Path, metavar="FOLDER", help="put drawn images and spoken sounds there as files")
     _add_sampling(command.add_argument_group("how a language model writes on"))
     command = commands.add_parser("export", help="write a package as ONNX, compared with the net, into a new folder")
     command.add_argument("package", type=Path)
@@ -82,12 +85,25 @@ def _predict(chosen: argparse.Namespace) -> int:
         if chosen.stream:
             _stream(predictor, inputs)
         else:
-            for answer in predictor(inputs):
-                print(json.dumps(answer, ensure_ascii=False))
+            for number, answer in enumerate(predictor(inputs)):
+                print(json.dumps(_filed(answer, chosen.out, number), ensure_ascii=False))
     except (OSError, ValueError) as error:
         print(f"This cannot be answered: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _filed(answer: dict[str, Any], folder: Path | None, number: int) -> dict[str, Any]:
+    """An answer with its image or sound as a file of `folder`, instead of in itself."""
+    if folder is None:
+        return answer
+    folder.mkdir(parents=True, exist_ok=True)
+    told = dict(answer)
+    for kind in FILED & answer.keys():
+        path = folder / f"{number + 1:04}.{kind}"
+        path.write_bytes(base64.b64decode(told.pop(kind)))
+        told["file"] = str(path)
+    return told
 
 
 def _stream(predictor: Any, inputs: list[Any]) -> None:

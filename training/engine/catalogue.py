@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 BUCKETS = 32  # of distances in a T5
 MELS = 64  # bands of a sound that an AST reads
+WHISPER_BANDS = 80
 POSITIONS, POSITION_GROUPS = 64, 8  # of the convolution that tells places in a wav2vec 2.0
+CODE_GROUPS, CODES = 2, 64  # of what is heard, that a wav2vec 2.0 learns to tell where it is hidden
 DECODER_LAYERS = 1  # of a vision transformer that tells hidden patches
 LOWER, HIGHER = "lower", "higher"
 
@@ -34,7 +36,8 @@ class Sizes:
     """What the data decides about a net: vocabulary and padding token, image channels, classes.
 
     `each`: every token has a class, not the whole. `head`: what a BERT answers with beside classes and hidden tokens:
-    "span", where something begins and ends; "vector", the mean of its tokens.
+    "span", where something begins and ends; "vector", the mean of its tokens. A wav2vec 2.0 with
+    "codes" tells hidden stretches apart.
     """
 
     vocab: int = 0
@@ -68,6 +71,9 @@ class Arch:
     parts: Callable[[Shape], int] = lambda shape: shape.layers  # of which the last ones can learn while others do not
     least_image: Callable[[Shape], int] = lambda shape: 1
     layered: bool = True  # whether its layers can be computed again while gradients flow back
+    image_step: int = 1  # that the side of its images is a multiple of
+    width_step: int = 1  # that its width is a multiple of
+    weights: str = "model.safetensors"  # the file of weights that `from_pretrained` looks for
 
     @property
     def lora(self) -> bool:
@@ -352,15 +358,89 @@ def _wav2vec2(shape: Shape, sizes: Sizes) -> Figures:
     hears = 10 * conv + 4 * 3 * conv * conv + 2 * 2 * conv * conv + 7 * 3 * conv
     joins = 2 * conv + conv * width + width + width * (width // POSITION_GROUPS) * POSITIONS + POSITIONS + width
     body, head = layers * (_block(width) + 13 * width), width * vocab + vocab
+    if sizes.head == "codes":
+        books = CODE_GROUPS * CODES
+        head = CODES * width + conv * books + books + 2 * (width * width + width) + width
     # Of the seven convolutions the first works 64 times as often as the last, the second 32 times, and so on.
     products = 64 * 10 * conv + 3 * conv * conv * (32 + 16 + 8 + 4) + 2 * conv * conv * (2 + 1) + joins + body + head
     flops = places * (6 * products + 12 * layers * places * width)
     return Figures(hears + joins + body + 2 * width + head, flops, 4 * places * (layers * 34 * width + 500 * conv))
 
 
+def _whisper(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, context, vocab = shape.width, shape.layers, shape.context or 1, sizes.vocab
+    places = 50 * (shape.seconds or 1)
+    hears = 3 * WHISPER_BANDS * width + width + 3 * width * width + width
+    reads = layers * (_block(width) + 12 * width) + 2 * width
+    writes = layers * (_block(width) + 4 * width * width + 17 * width) + 2 * width
+    flops = 6 * (places * (hears + reads) + context * (writes + vocab * width))
+    flops += 12 * layers * (places**2 + context**2 + places * context) * width
+    parameters = hears + reads + (vocab + context) * width + writes
+    return Figures(parameters, flops, 4 * ((places + context) * layers * 40 * width + 3 * context * vocab))
+
+
 def conv_of(width: int) -> int:
     """Channels of the convolutions that hear, as many as fit a body of this width."""
     return max(16, 2 * width // 3 // 8 * 8)
+
+
+UNET_WIDTHS, UNET_GROUPS = (1, 2, 2), 8
+DIFFUSION_WEIGHTS = "diffusion_pytorch_model.safetensors"  # the name that diffusers gives them
+
+
+def _unet(shape: Shape, sizes: Sizes) -> Figures:
+    width, channels, side = shape.width, sizes.channels, shape.image or 32
+    widths, time, last = [times * shape.width for times in UNET_WIDTHS], 4 * shape.width, len(UNET_WIDTHS) - 1
+    parameters = 9 * channels * width + width + width * time + time + time * time + time
+    parameters += (sizes.classes + 1) * time if sizes.classes else 0
+    products, values = float(9 * channels * width * side * side), 0.0
+
+    def block(source: int, after: int, attends: bool) -> None:
+        nonlocal parameters, products, values
+        maps = 9 * source * after + 9 * after * after + (source * after if source != after else 0)
+        attention = 4 * after * after if attends else 0
+        parameters += maps + 2 * source + time * after + 5 * after + (after if source != after else 0)
+        parameters += attention + (6 * after if attends else 0)
+        products += side * side * (maps + attention + (2 * side * side * after if attends else 0))
+        values += side * side * (source + after) * 6 + (side**4 if attends else 0)
+
+    def resample(own: int) -> None:
+        nonlocal parameters, products
+        parameters += 9 * own * own + own
+        products += side * side * 9 * own * own
+
+    skips, before = [width], width
+    for stage, own in enumerate(widths):
+        for _ in range(shape.layers):
+            block(before, own, stage == last)
+            before = own
+            skips.append(own)
+        if stage < last:
+            side = side // 2
+            resample(own)
+            skips.append(own)
+    block(before, before, True)
+    block(before, before, False)
+    for stage, own in reversed(list(enumerate(widths))):
+        for _ in range(shape.layers + 1):
+            block(before + skips.pop(), own, stage == last)
+            before = own
+        if stage:
+            side = side * 2
+            resample(own)
+    parameters += 2 * width + 9 * width * channels + channels
+    products += 9 * width * channels * side * side
+    return Figures(parameters, 6 * products, 4 * values)
+
+
+def _dit(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, patch = shape.width, shape.layers, shape.patch or 4
+    numbers, places = sizes.channels * patch * patch, ((shape.image or 32) // patch) ** 2
+    maps, once = layers * (_block(width) + 9 * width), layers * (256 * width + 7 * width * width + 8 * width)
+    table = layers * (max(1, sizes.classes) + 1) * width
+    ends = numbers * width + width + 2 * width * width + 2 * width + width * numbers + numbers
+    flops = 6 * once + places * (6 * (maps + 2 * numbers * width) + 12 * layers * places * width)
+    return Figures(maps + once + table + ends, flops, 4 * places * layers * 40 * width)
 
 
 ARCHS: dict[str, Arch] = {
@@ -573,6 +653,7 @@ ARCHS: dict[str, Arch] = {
     ),
     "wav2vec2": Arch(
         title="wav2vec 2.0 (convolutions and encoder)",
+        width_step=POSITION_GROUPS,
         settings=("layers", "heads", "width", "seconds", "dropout"),
         sizes={
             "nano": Shape(layers=2, heads=2, width=64, seconds=10, dropout=0.0),
@@ -583,6 +664,52 @@ ARCHS: dict[str, Arch] = {
         figures=_wav2vec2,
         core_flops=2.5e10,
         lr=1e-3,
+    ),
+    "whisper": Arch(
+        title="Whisper (encoder and decoder)",
+        settings=("layers", "heads", "width", "context", "seconds", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, context=64, seconds=10, dropout=0.0),
+            "mini": Shape(layers=4, heads=4, width=128, context=128, seconds=15, dropout=0.1),
+            "small": Shape(layers=6, heads=6, width=384, context=256, seconds=20, dropout=0.1),
+            "base": Shape(layers=12, heads=12, width=768, context=448, seconds=30, dropout=0.1),
+        },
+        figures=_whisper,
+        core_flops=2.5e10,
+        lr=1e-3,
+    ),
+    "unet": Arch(
+        title="Diffusion U-Net (convolutions)",
+        settings=("layers", "width", "image"),
+        sizes={
+            "nano": Shape(layers=1, width=32, image=32),
+            "mini": Shape(layers=2, width=48, image=32),
+            "small": Shape(layers=2, width=96, image=64),
+            "base": Shape(layers=2, width=128, image=128),
+        },
+        figures=_unet,
+        core_flops=1.5e10,
+        lr=1e-3,
+        parts=lambda shape: 0,
+        least_image=lambda shape: 8,
+        image_step=4,
+        width_step=UNET_GROUPS,
+        weights=DIFFUSION_WEIGHTS,
+    ),
+    "dit": Arch(
+        title="Diffusion transformer (DiT)",
+        settings=("layers", "heads", "width", "image", "patch", "dropout"),
+        sizes={
+            "nano": Shape(layers=3, heads=2, width=64, image=32, patch=4, dropout=0.0),
+            "mini": Shape(layers=6, heads=4, width=128, image=32, patch=4, dropout=0.0),
+            "small": Shape(layers=8, heads=6, width=384, image=64, patch=4, dropout=0.0),
+            "base": Shape(layers=12, heads=12, width=768, image=128, patch=8, dropout=0.0),
+        },
+        figures=_dit,
+        core_flops=2.5e10,
+        lr=1e-3,
+        width_step=4,
+        weights=DIFFUSION_WEIGHTS,
     ),
     "patchtst": Arch(
         title="PatchTST (patches of time)",
@@ -755,12 +882,23 @@ TASKS: dict[str, Task] = {
         title="Speech to text",
         kinds=("audio",),
         roles=(),
-        archs=("wav2vec2",),
+        archs=("wav2vec2", "whisper"),
         metrics={"wer": LOWER, "cer": LOWER, "loss": LOWER},
         primary="wer",
         unit="recordings",
         tokenizer=False,
-        starts=("speech-to-text",),
+        starts=("masked-audio", "speech-to-text"),
+    ),
+    "masked-audio": Task(
+        title="Masked audio (tell hidden stretches apart)",
+        kinds=("audio",),
+        roles=(),
+        archs=("wav2vec2",),
+        metrics={"accuracy": HIGHER, "code_perplexity": HIGHER, "loss": LOWER},
+        primary="accuracy",
+        unit="recordings",
+        tokenizer=False,
+        starts=("masked-audio",),
     ),
     "masked-image": Task(
         title="Masked images (tell hidden patches)",
@@ -772,6 +910,17 @@ TASKS: dict[str, Task] = {
         unit="images",
         tokenizer=False,
         starts=("masked-image",),
+    ),
+    "image-generation": Task(
+        title="Image generation (draw images like these)",
+        kinds=("images",),
+        roles=(),
+        archs=("unet", "dit"),
+        metrics={"loss": LOWER, "explained": HIGHER},
+        primary="loss",
+        unit="images",
+        tokenizer=False,
+        starts=("image-generation",),
     ),
     "image-segmentation": Task(
         title="Image segmentation (a class for each pixel)",

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from training.engine.catalogue import ARCHS, TASKS, Sizes
+from training.engine.catalogue import ARCHS, DIFFUSION_WEIGHTS, TASKS, Sizes
 from training.engine.checkpoint import file_sha256, fsync
 from training.engine.events import finite
 from training.engine.protocol import PACKAGE_DIR
@@ -36,8 +36,10 @@ PIPELINES = {
     "sentence-embedding": "sentence-similarity",
     "audio-classification": "audio-classification",
     "speech-to-text": "automatic-speech-recognition",
+    "masked-audio": "feature-extraction",
     "forecasting": "time-series-forecasting",
     "masked-image": "image-feature-extraction",
+    "image-generation": "unconditional-image-generation",
     "image-classification": "image-classification",
     "image-text": "zero-shot-image-classification",
     "image-captioning": "image-to-text",
@@ -62,10 +64,11 @@ def write_package(
     temporary.mkdir()
     tensors, config = net_module(spec.model.arch).export(net)
     config |= task.package(temporary)
-    config |= {"dtype": "float32", "transformers_version": resolved["versions"]["transformers"]}
-    write_tensors(temporary / "model.safetensors", tensors)
+    if ARCHS[spec.model.arch].weights != DIFFUSION_WEIGHTS:
+        config |= {"dtype": "float32", "transformers_version": resolved["versions"]["transformers"]}
+    write_tensors(temporary / ARCHS[spec.model.arch].weights, tensors)
     _write_json(temporary / "config.json", config)
-    if (temporary / "tokenizer.json").exists():
+    if (temporary / "tokenizer.json").exists() and not (temporary / "tokenizer_config.json").exists():
         _write_json(temporary / "tokenizer_config.json", _tokenizer_config(spec))
     if spec.task == "causal-lm":
         _write_json(temporary / "generation_config.json", {"bos_token_id": 0, "eos_token_id": 0, "do_sample": True})
@@ -157,7 +160,7 @@ def card(spec: Spec, resolved: dict[str, Any], results: dict[str, Any]) -> str:
     low, high = results.get("interval") or (float("nan"), float("nan"))
     return f"""---
 language: und
-library_name: transformers
+library_name: {"diffusers" if arch.weights == DIFFUSION_WEIGHTS else "transformers"}
 pipeline_tag: {PIPELINES[spec.task]}
 tags:
   - tandem
@@ -242,7 +245,7 @@ def load_net(folder: Path) -> nn.Module:
     sizes = Sizes(**json.loads((folder / "resolved.json").read_bytes())["sizes"])
     module = net_module(spec.model.arch)
     net = module.build(spec.shape, sizes)
-    import_tensors(net, module.export, read_tensors(folder / "model.safetensors"))
+    import_tensors(net, module.export, read_tensors(folder / ARCHS[spec.model.arch].weights))
     return net.eval()
 
 

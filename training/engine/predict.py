@@ -34,8 +34,7 @@ class Predictor:
     def __call__(self, inputs: list[Any]) -> Iterator[dict[str, Any]]:
         """An answer for each input, in order: texts, paths of files, or series of numbers, whatever the task reads."""
         for start in range(0, len(inputs), AT_ONCE):
-            if self.writes:
-                self.task.first_input = start  # type: ignore[attr-defined]
+            self.task.first_input = start
             with torch.inference_mode():
                 answers = self.task.predict(self.net, inputs[start : start + AT_ONCE])
             yield from answers
@@ -47,7 +46,7 @@ class Predictor:
         """
         self._must_write()
         for start in range(0, len(inputs), AT_ONCE):
-            self.task.first_input = start  # type: ignore[attr-defined]
+            self.task.first_input = start
             for row, piece in self.task.stream(self.net, inputs[start : start + AT_ONCE]):  # type: ignore[attr-defined]
                 yield start + row, piece
 

@@ -75,7 +75,12 @@ EVENTS: dict[str, dict[str, str]] = {
         "size_bytes": "size of the folder",
         "best": "whether it is the best so far",
     },
-    "sample": {"step": "step", "kind": "text, row or image", "prompt": "what was given", "text": "what came back"},
+    "sample": {
+        "step": "step",
+        "kind": "text, row, image or picture",
+        "prompt": "what was given",
+        "text": "what came back",
+    },
     "warning": {"code": "message code", "params": "its parameters", "text": "sentence"},
     "done": {
         "step": "steps done",

@@ -10,6 +10,7 @@ NETS = {
     "bart": "training.engine.nets.bart",
     "ast": "training.engine.nets.ast",
     "wav2vec2": "training.engine.nets.wav2vec2",
+    "whisper": "training.engine.nets.whisper",
     "lstm": "training.engine.nets.lstm",
     "bert": "training.engine.nets.bert",
     "t5": "training.engine.nets.t5",
@@ -20,6 +21,8 @@ NETS = {
     "clip": "training.engine.nets.clip",
     "vit-gpt2": "training.engine.nets.vit_gpt2",
     "segformer": "training.engine.nets.segformer",
+    "unet": "training.engine.nets.unet",
+    "dit": "training.engine.nets.dit",
     "yolos": "training.engine.nets.yolos",
 }
 
@@ -35,8 +38,10 @@ TASK_MODULES = {
     "sentence-embedding": "training.engine.tasks.sentence_embedding",
     "audio-classification": "training.engine.tasks.audio_classification",
     "speech-to-text": "training.engine.tasks.speech_to_text",
+    "masked-audio": "training.engine.tasks.masked_audio",
     "forecasting": "training.engine.tasks.forecasting",
     "masked-image": "training.engine.tasks.masked_image",
+    "image-generation": "training.engine.tasks.image_generation",
     "image-classification": "training.engine.tasks.image_classification",
     "image-text": "training.engine.tasks.image_text",
     "image-captioning": "training.engine.tasks.image_captioning",

@@ -26,7 +26,7 @@ Profile = dict[str, Any]
 STARTUP_S = 6.0
 GPU_FLOPS = 2e13
 KEPT_SHARE = 0.35  # of the activations, where layers are computed again
-HEADS = {"extractive-qa": "span", "sentence-embedding": "vector"}
+HEADS = {"masked-audio": "codes", "extractive-qa": "span", "sentence-embedding": "vector"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +113,8 @@ def sizes_of(spec: Spec, profile: Profile) -> Sizes:
     each = spec.task in ("token-classification", "extractive-qa")
     head = HEADS.get(spec.task, "")
     if spec.task == "speech-to-text":
-        return Sizes(vocab=int((profile.get("audio") or {}).get("characters") or 30) + 3)
+        specials = 4 if spec.model.arch == "whisper" else 3
+        return Sizes(vocab=int((profile.get("audio") or {}).get("characters") or 30) + specials)
     return Sizes(vocab_of(spec, profile), channels=channels, classes=_answers(spec, profile), each=each, head=head)
 
 
@@ -128,6 +129,8 @@ def _answers(spec: Spec, profile: Profile) -> int:
         return len({label for labels in label_sets(cells) for label in labels}) or 8
     if spec.task == "token-classification":
         return len({tag for cell in cells for tag in cell.split()}) or 8
+    if spec.task == "image-generation":
+        return len(cells) if len(cells) > 1 else 0
     if TASKS[spec.task].beside:
         return (profile.get("image") or {}).get("classes") or 8
     return len(cells) or 2 if TASKS[spec.task].classes else 0
@@ -241,12 +244,14 @@ def default_spec(task: str, profile: Profile, dataset_version: str) -> Spec:
         "forecasting": _default_series,
         "masked-image": _default_masked_images,
         "image-classification": _default_images,
+        "image-generation": _default_drawing,
         "image-segmentation": _default_masks,
         "object-detection": _default_boxes,
         "image-text": _default_captions,
         "image-captioning": _default_writing,
         "audio-classification": _default_sounds,
         "speech-to-text": _default_speech,
+        "masked-audio": _default_masked_sounds,
     }[task]
     return build(profile, dataset_version)
 
@@ -372,6 +377,20 @@ def _default_masked_images(profile: Profile, dataset_version: str) -> Spec:
     return dataclasses.replace(like, task="masked-image", model=model, train=train)
 
 
+def _default_drawing(profile: Profile, dataset_version: str) -> Spec:
+    """Many passes: each image is seen with other noise every time, so they are not soon known by heart."""
+    rows = int(profile.get("rows") or 0)
+    size, image = _picture_size(profile)
+    epochs = max(10, min(500, round(100_000 / max(1, rows))))
+    return Spec(
+        v=1,
+        task="image-generation",
+        data=DataSpec(dataset_version=dataset_version, split=_split(rows)),
+        model=ModelSpec(arch="unet", size=size, image=min(64, image)),
+        train=TrainSpec(epochs=epochs, batch=16, lr=1e-3, warmup=0.05, weight_decay=0.01),
+    )
+
+
 def _default_masks(profile: Profile, dataset_version: str) -> Spec:
     """Many passes: a mask teaches more than a label, but few images have one."""
     rows = int(profile.get("rows") or 0)
@@ -452,6 +471,12 @@ def _default_speech(profile: Profile, dataset_version: str) -> Spec:
     model = ModelSpec(arch="wav2vec2", size=like.model.size, seconds=max(1, min(30, longest)))
     train = dataclasses.replace(like.train, epochs=min(200, 4 * (like.train.epochs or 1)), batch=8)
     return dataclasses.replace(like, task="speech-to-text", model=model, train=train)
+
+
+def _default_masked_sounds(profile: Profile, dataset_version: str) -> Spec:
+    """As for writing down what is said, but in larger batches: codes are told apart by what is in them."""
+    like = _default_speech(profile, dataset_version)
+    return dataclasses.replace(like, task="masked-audio", train=dataclasses.replace(like.train, batch=16))
 
 
 def _split(rows: int) -> SplitSpec:

@@ -14,6 +14,7 @@ MAX_CHANNELS = 8
 MAX_SECONDS = 600
 MAX_VALUES = 60_000_000  # of all channels
 WINDOW, HOP, FFT = 400, 160, 512  # of a spectrum: 25 ms, each 10 ms
+WHISPER_FFT = 400
 LOWEST, FLOOR, EMPHASIS = 20.0, 1.192092955078125e-07, 0.97
 
 
@@ -123,3 +124,33 @@ def log_mels(waves: Tensor, bands: Tensor) -> Tensor:
     window = torch.hann_window(WINDOW, periodic=False, device=waves.device)
     power = torch.fft.rfft(frames * window, FFT).abs() ** 2
     return (power @ bands.to(waves.device)).clamp(min=FLOOR).log()
+
+
+def slaney_bands(count: int, fft: int, low: float, high: float) -> Tensor:
+    """(bins of a spectrum of `fft` values, bands): triangles on the mel scale of Slaney 1998, each of the same area.
+
+    That scale is straight up to 1,000 hertz and a logarithm above. Its edges lie from `low` to `high` hertz.
+    """
+    step = math.log(6.4) / 27
+
+    def mel(hertz: float) -> float:
+        return 3 * hertz / 200 if hertz < 1_000 else 15 + math.log(hertz / 1_000) / step
+
+    mels = np.linspace(mel(low), mel(high), count + 2)
+    edges = np.where(mels < 15, 200 * mels / 3, 1_000 * np.exp(step * (mels - 15)))
+    bins = np.linspace(0, RATE / 2, fft // 2 + 1)[:, None]
+    up = (bins - edges[None, :-2]) / np.diff(edges)[None, :-1]
+    down = (edges[None, 2:] - bins) / np.diff(edges)[None, 1:]
+    return torch.from_numpy(np.maximum(0, np.minimum(up, down)) * 2 / (edges[2:] - edges[:-2])).float()
+
+
+def whisper_mels(waves: Tensor, bands: Tensor) -> Tensor:
+    """(recordings, values) -> (recordings, bands, values / HOP), as transformers' WhisperFeatureExtractor has it.
+
+    Radford et al. 2022: what is a hundred million times weaker than the strongest is as weak as that.
+    """
+    window = torch.hann_window(WHISPER_FFT, device=waves.device)
+    power = torch.stft(waves, WHISPER_FFT, HOP, window=window, return_complex=True)[..., :-1].abs() ** 2
+    found = (bands.to(waves.device).T @ power).clamp(min=1e-10).log10()
+    found = torch.maximum(found, found.amax((1, 2), keepdim=True) - 8)
+    return (found + 4) / 4

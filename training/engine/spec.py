@@ -373,6 +373,10 @@ def contradictions(spec: Spec) -> list[Issue]:
         issues.append(make_issue("train.gradient_checkpointing", "layers_missing", arch=spec.model.arch))
     if shape.heads is not None and shape.width % shape.heads:
         issues.append(make_issue("model.heads", "heads_width", width=shape.width, heads=shape.heads))
+    if shape.width % arch.width_step:
+        issues.append(make_issue("model.width", "width_step", width=shape.width, step=arch.width_step))
+    if shape.image is not None and shape.image % arch.image_step:
+        issues.append(make_issue("model.image", "image_step", image=shape.image, step=arch.image_step))
     if shape.patch is not None and shape.image is not None and shape.image % shape.patch:
         issues.append(make_issue("model.patch", "patch_image", image=shape.image, patch=shape.patch))
     if shape.patch is not None and shape.seconds is not None and MELS % shape.patch:

@@ -4,12 +4,15 @@ Errors are the fewest words, or characters, that must be put in, taken out or re
 Japanese are written without spaces, so there each character counts as a word, as in `overlap.py`.
 """
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from training.engine.overlap import WORD
 
+SPACE = "|"
 COLUMNS = 4  # wrong words, words, wrong characters, characters
 
 
@@ -36,3 +39,28 @@ def error_rates(sums: np.ndarray) -> dict[str, np.ndarray]:
         "wer": sums[..., 0] / np.maximum(sums[..., 1], 1),
         "cer": sums[..., 2] / np.maximum(sums[..., 3], 1),
     }
+
+
+def write_tokenizer(letters: list[str], folder: Path, *, unknown: str, pad: str, end: str) -> None:
+    """A tokenizer that transformers reads: each letter is a token, a space is SPACE, and `end` ends a text."""
+    from tokenizers import (  # only packages need it
+        Regex,
+        Tokenizer,
+        decoders,
+        models,
+        normalizers,
+        pre_tokenizers,
+        processors,
+    )
+
+    number = {letter: n for n, letter in enumerate(letters)}
+    tokenizer = Tokenizer(models.WordLevel(number, unk_token=unknown))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace(" ", SPACE)])
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    tokenizer.decoder = decoders.Sequence([decoders.Fuse(), decoders.Replace(SPACE, " ")])
+    tokenizer.post_processor = processors.TemplateProcessing(single=f"$A {end}", special_tokens=[(end, number[end])])
+    tokenizer.add_special_tokens([pad, unknown, end])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    names = {"pad_token": pad, "unk_token": unknown, "eos_token": end, "clean_up_tokenization_spaces": False}
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": ["input_ids", "attention_mask"]}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config | names, indent=2) + "\n")

@@ -321,6 +321,8 @@ COLUMN_PROFILES: dict[str, dict[str, Any]] = {
 
 def profile_for(task: str) -> dict[str, Any]:
     """What the registry would say about the data of a task."""
+    if task == "masked-audio":
+        return {"kind": "audio", "rows": 80, "audio": {"seconds": [0.3, 0.5], "top": ""}}
     if task == "audio-classification":
         classes = {"label": {"down": 40, "up": 40}}
         return {"kind": "audio", "rows": 80, "classes": classes, "audio": {"seconds": [0.3, 0.5], "top": ""}}
@@ -366,12 +368,15 @@ def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
         "keep": {"checkpoint_every_s": 3600},
         "resources": {"cpus": 1},
     }
+    if task == "image-generation":
+        model = {"arch": "dit", "size": "nano", "layers": 1, "width": 16, "image": 8, "patch": 4}
+        return tiny("image-classification", **{"task": task, "model": model} | changes)
     if task == "masked-image":
         model = {"arch": "vit", "size": "nano", "layers": 1, "width": 16, "image": 16, "patch": 4}
         return tiny("image-classification", **{"task": task, "model": model} | changes)
-    if task in ("audio-classification", "speech-to-text"):
+    if KINDS[task] == "audio":
         spec["model"] = {"arch": "ast", "size": "nano", "layers": 1, "width": 16, "seconds": 1}
-        if task == "speech-to-text":
+        if task != "audio-classification":
             spec["model"]["arch"] = "wav2vec2"
     elif task == "causal-lm":
         spec["tokenizer"] = {"kind": "char"}
@@ -438,17 +443,24 @@ KINDS = (
         "image-classification": "images",
         "audio-classification": "audio",
         "speech-to-text": "audio",
+        "masked-audio": "audio",
         "masked-image": "images",
+        "image-generation": "images",
     }
     | dict.fromkeys(ANSWERS, "csv")
     | dict.fromkeys(BESIDE, "images")
 )
 BORROWED = {
-    "vit-gpt2": "vision_encoder_decoder",
-    "clip": "clip",
-    "convnext": "convnextv2",
-    "segformer": "segformer",
-    "yolos": "yolos",
+    "vit-gpt2": "transformers.models.vision_encoder_decoder.modeling_vision_encoder_decoder",
+    "clip": "transformers.models.clip.modeling_clip",
+    "convnext": "transformers.models.convnextv2.modeling_convnextv2",
+    "segformer": "transformers.models.segformer.modeling_segformer",
+    "yolos": "transformers.models.yolos.modeling_yolos",
+    "wav2vec2": "transformers.models.wav2vec2.modeling_wav2vec2",
+    "whisper": "transformers.models.whisper.modeling_whisper",
+    "ast": "transformers.models.audio_spectrogram_transformer.modeling_audio_spectrogram_transformer",
+    "unet": "diffusers.models.unets.unet_2d",
+    "dit": "diffusers.models.transformers.dit_transformer_2d",
 }
 BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob, "audio": sounds_blob}
 OWN_BLOBS = {
@@ -474,9 +486,9 @@ def blob_of(task: str) -> bytes:
 
 
 def warm(spec: dict[str, Any]) -> None:
-    """Import what transformers builds here, once, so that not every run imports it anew."""
+    """Import what other libraries build here, once, so that not every run imports it anew."""
     if module := BORROWED.get((spec.get("model") or {}).get("arch")):
-        importlib.import_module(f"transformers.models.{module}.modeling_{module}")
+        importlib.import_module(module)
 
 
 class Run:
@@ -556,7 +568,8 @@ class Run:
     @property
     def weights(self) -> str:
         """Hash of the packaged weights."""
-        return hashlib.sha256((self.folder / "out" / "model.safetensors").read_bytes()).hexdigest()
+        (path,) = (self.folder / "out").glob("*.safetensors")
+        return hashlib.sha256(path.read_bytes()).hexdigest()
 
     @property
     def result(self) -> dict[str, Any]:

@@ -309,6 +309,8 @@ ARCHS += [
     ("text-to-text", "t5"),
     ("masked-image", "vit"),
     ("image-classification", "convnext"),
+    ("image-generation", "unet"),
+    ("image-generation", "dit"),
     ("image-segmentation", "segformer"),
     ("object-detection", "yolos"),
     ("image-text", "clip"),
@@ -326,13 +328,14 @@ ARCHS += [
     ("token-classification", "modernbert"),
     ("text-to-text", "bart"),
     ("speech-to-text", "wav2vec2"),
+    ("masked-audio", "wav2vec2"),
 ]
 HEADS = {"text-classification": 3, "image-classification": 2, "multi-label-classification": 3, "text-regression": 1}
 HEADS["token-classification"] = 8  # what is supposed where the profile does not list the tags
-HEADS |= {"image-segmentation": 8, "object-detection": 8}
+HEADS |= {"image-generation": 2, "image-segmentation": 8, "object-detection": 8}
 HEADS["extractive-qa"] = 2
 HEADS["audio-classification"] = 2
-ANSWERS = {"extractive-qa": "span", "sentence-embedding": "vector"}
+ANSWERS = {"masked-audio": "codes", "extractive-qa": "span", "sentence-embedding": "vector"}
 EACH = {"token-classification", "extractive-qa"}
 
 

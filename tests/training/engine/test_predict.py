@@ -31,6 +31,7 @@ INPUTS: dict[str, list[Any]] = {
     ],
     "sentence-embedding": ["cat runs here", "kitten races near"],
     "forecasting": [SERIES, SERIES[3:]],
+    "image-generation": ["left", {"label": "right", "steps": 10}],
 }
 FIELDS = {
     "causal-lm": {"text"},
@@ -42,6 +43,7 @@ FIELDS = {
     "text-to-text": {"text"},
     "image-classification": {"label", "probabilities"},
     "masked-image": {"explained"},
+    "image-generation": {"label", "png"},
     "image-segmentation": {"shares", "mask"},
     "object-detection": {"boxes"},
     "image-text": {"embedding"},
@@ -50,6 +52,7 @@ FIELDS = {
     "sentence-embedding": {"vector"},
     "audio-classification": {"label", "probabilities"},
     "speech-to-text": {"text"},
+    "masked-audio": {"accuracy"},
     "forecasting": {"values"},
 }
 

@@ -20,7 +20,8 @@ from training.engine.package import load_net
 from training.engine.predict import Predictor
 from training.engine.sounds import RATE, decode_sound, log_mels, mel_bands, resampled
 from training.engine.speech import edits_of, error_rates
-from training.engine.tasks.speech_to_text import _needed, shortest, steps_of
+from training.engine.tasks.speech_to_text import _needed
+from training.engine.tasks.waves import shortest, steps_of
 
 SPEECH = {"arch": "wav2vec2", "size": "nano", "layers": 1, "width": 32, "seconds": 1}
 

@@ -126,7 +126,7 @@ def test_what_lies_beside_images_says_what_can_be_learnt():
     def offered(labels_from: str) -> list[str]:
         return tasks_for(DatasetVersion(kind="images", profile={"image": {"labels_from": labels_from}}))
 
-    assert offered("folders") == ["image-classification", "masked-image"]
-    assert offered("masks") == ["image-segmentation", "masked-image"]
-    assert offered("captions") == ["image-text", "image-captioning", "masked-image"]
-    assert offered("boxes") == ["object-detection", "masked-image"]
+    assert offered("folders") == ["image-classification", "masked-image", "image-generation"]
+    assert offered("masks") == ["image-segmentation", "masked-image", "image-generation"]
+    assert offered("captions") == ["image-text", "image-captioning", "masked-image", "image-generation"]
+    assert offered("boxes") == ["object-detection", "masked-image", "image-generation"]

@@ -1,23 +1,64 @@
 """wav2vec 2.0 with a letter for each 20 ms, `Wav2Vec2ForCTC` of transformers (Baevski et al. 2020).
 
+Or, to learn without letters, with codes of what is heard: `Wav2Vec2ForPreTraining`.
+
 Norms lie over channels and not over time, so that what is heard does not depend on how far a recording is padded.
 """
 
 from typing import Any
 
-from training.engine.catalogue import POSITION_GROUPS, POSITIONS, Shape, Sizes, conv_of
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from training.engine.catalogue import CODE_GROUPS, CODES, POSITION_GROUPS, POSITIONS, Shape, Sizes, conv_of
 from training.engine.nets.hf import Wrapped, export
 
 __all__ = ["HEAD", "LAYERS", "build", "export"]
 
-HEAD = ("model.lm_head.",)
+HEAD = ("model.lm_head.", "model.quantizer.", "model.project_hid.", "model.project_q.")
 LAYERS = "layers"
+HEARING_SHARE = 0.1  # of its gradient that the convolutions learn from, so that codes do not move under their net
+
+
+class Guesser(Wrapped):
+    """Hears a recording of which stretches are hidden, and tells what is there; what is there it hears by itself."""
+
+    temperature = 2.0  # of the draw of codes while it learns (Jang et al. 2017)
+
+    def forward(self, values: Tensor, mask: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
+        """Recordings, where they are real, which steps are hidden (rows, steps) -> (told, there, how codes are shared).
+
+        The first two are (rows, steps, width), the last (rows, steps, groups, codes): how likely each code is while it
+        learns, and else which it is.
+        """
+        found = self.model.wav2vec2(values, attention_mask=mask, mask_time_indices=hidden)
+        quantizer = self.model.quantizer
+        scores = quantizer.weight_proj(found.extract_features).unflatten(-1, (CODE_GROUPS, CODES)).float()
+        if self.training:
+            shares = scores.softmax(-1)
+            chosen = F.gumbel_softmax(scores, tau=self.temperature, hard=True)
+        else:
+            shares = chosen = F.one_hot(scores.argmax(-1), CODES).float()
+        books = quantizer.codevectors.view(CODE_GROUPS, CODES, -1).float()
+        there = torch.einsum("btgc,gcd->btgd", chosen, books).flatten(2)
+        return self.model.project_hid(found.last_hidden_state), self.model.project_q(there), shares
+
+
+def _quieten(module: Any, given: Any, found: Tensor) -> Tensor:
+    if found.requires_grad:
+        found.register_hook(_less)
+    return found
+
+
+def _less(gradient: Tensor) -> Tensor:
+    return HEARING_SHARE * gradient
 
 
 def build(shape: Shape, sizes: Sizes) -> Wrapped:
     """A wav2vec 2.0 with fresh weights from torch's random generator."""
     from transformers.models.wav2vec2.configuration_wav2vec2 import Wav2Vec2Config  # costs seconds
-    from transformers.models.wav2vec2.modeling_wav2vec2 import Wav2Vec2ForCTC
+    from transformers.models.wav2vec2.modeling_wav2vec2 import Wav2Vec2ForCTC, Wav2Vec2ForPreTraining
 
     dropout = shape.dropout or 0.0
     fields: dict[str, Any] = {
@@ -46,4 +87,17 @@ def build(shape: Shape, sizes: Sizes) -> Wrapped:
         "bos_token_id": None,
         "eos_token_id": None,
     }
+    if sizes.head == "codes":
+        fields |= {
+            "apply_spec_augment": True,  # or nothing would be hidden
+            "mask_time_prob": 0.65,
+            "num_codevector_groups": CODE_GROUPS,
+            "num_codevectors_per_group": CODES,
+            "codevector_dim": shape.width,
+            "proj_codevector_dim": shape.width,
+            "feat_quantizer_dropout": 0.0,
+        }
+        net = Guesser(Wav2Vec2ForPreTraining(Wav2Vec2Config(**fields)), "wav2vec2.encoder")
+        net.model.wav2vec2.feature_extractor.register_forward_hook(_quieten)
+        return net
     return Wrapped(Wav2Vec2ForCTC(Wav2Vec2Config(**fields)), "wav2vec2.encoder")

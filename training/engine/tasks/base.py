@@ -49,6 +49,7 @@ class Task(abc.ABC):
     """
 
     unit: str
+    first_input = 0  # the number of the first of the inputs that are answered; what is drawn hangs on it
     probe: str | None = None  # what a linear answer to frozen features tells: "class", "labels" or "number"
 
     def __init__(self, spec: Spec, stop: Stop) -> None:

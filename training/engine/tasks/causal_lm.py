@@ -24,7 +24,6 @@ class Task(PackedText):
     specials = LM_SPECIALS
     between = 0
     sampling: Sampling | None = None  # of `predict`, where asked for
-    first_input = 0  # of the texts that are gone on from, whose numbers draw their chance
 
     def count(self, part: str) -> int:
         if part == "train":

@@ -27,8 +27,8 @@ class Recordings(base.Task):
     def prepare_key(self) -> dict[str, Any]:
         return {"seconds": self.shape.seconds}
 
-    def write_sounds(self, data: InputData, folder: Path, column: str, *, cut: bool) -> list[str]:
-        """Write all recordings of which the dataset tells `column`; returns what it tells.
+    def write_sounds(self, data: InputData, folder: Path, column: str | None, *, cut: bool) -> list[str]:
+        """Write all recordings of which the dataset tells `column`, or all there are; returns what it tells.
 
         Longer ones than there is room for are `cut`, or else named as an error.
         """
@@ -47,7 +47,7 @@ class Recordings(base.Task):
                 names.append(name)
                 told.append(answer)
         if not names:
-            raise DataError("data_shape", problem=f"it holds no recording with a {column}")
+            raise DataError("data_shape", problem=f"it holds no recording{f' with a {column}' if column else ''}")
         np.save(folder / "edges.npy", np.array(ends, dtype=np.int64))
         (folder / "names.json").write_text(json.dumps(names))
         return told

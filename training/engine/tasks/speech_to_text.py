@@ -1,4 +1,7 @@
-"""Speech to text: a letter, or none, for each 20 ms of a recording; repeats are one (CTC, Graves et al. 2006)."""
+"""Speech to text: a letter, or none, for each 20 ms of a recording; repeats are one (CTC, Graves et al. 2006).
+
+A Whisper hears the whole recording instead, and then writes letter by letter, until it writes that it has ended.
+"""
 
 import json
 import unicodedata
@@ -13,26 +16,35 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from training.engine import metrics, ordering
-from training.engine.catalogue import Sizes
+from training.engine.catalogue import WHISPER_BANDS, Sizes
 from training.engine.errors import DataError
 from training.engine.protocol import InputData
-from training.engine.sounds import RATE
-from training.engine.speech import COLUMNS, edits_of, error_rates
+from training.engine.sounds import HOP, RATE, WHISPER_FFT, slaney_bands, whisper_mels
+from training.engine.speech import COLUMNS, edits_of, error_rates, write_tokenizer
 from training.engine.tasks import base
-from training.engine.tasks.recordings import Recordings
 from training.engine.tasks.rows import Strings, write_strings
+from training.engine.tasks.waves import WaveNet, steps_of
 
 NOTHING, UNKNOWN, SPACE = 0, 1, 2
 SPECIALS = ("<pad>", "<unk>", "|")
+END = "</s>"
+NONE = -100
 MAX_LETTERS = 10_000
 EVAL_ROWS = 16
-STRIDES = ((10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2))  # of the convolutions: kernel and step
 
 
-class Task(Recordings):
+class Task(WaveNet):
     """Letters are those of the transcripts to learn from; what is written has no capitals where they have none."""
 
     letters: list[str]
+
+    @property
+    def writes(self) -> bool:
+        """Whether its net writes letter by letter, and does not tell one for each step."""
+        return self.spec.model.arch == "whisper"
+
+    def prepare_key(self) -> dict[str, Any]:
+        return super().prepare_key() | ({"context": self.shape.context} if self.writes else {})
 
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
         texts = [_formed(text) for text in self.write_sounds(data, folder, "text", cut=False)]
@@ -50,8 +62,12 @@ class Task(Recordings):
         letters = sorted({letter for item in train for letter in texts[item]} - {" "})
         if len(letters) > MAX_LETTERS:
             raise DataError("data_shape", problem=f"its transcripts have more than {MAX_LETTERS:,} different letters")
-        self.letters = [*SPECIALS, *letters]
-        for item in train:
+        self._set_letters(letters)
+        for item in range(len(texts)) if self.writes else ():
+            if len(texts[item]) >= (self.shape.context or 1):
+                problem = f"its transcript of {len(texts[item])} letters is longer than the context of the model"
+                raise DataError("data_file", name=self.names[item], problem=problem)
+        for item in () if self.writes else train:
             steps, needed = steps_of(int(self.edges[item + 1] - self.edges[item])), _needed(texts[item])
             if steps < needed:
                 problem = f"its transcript of {len(texts[item])} letters is too long for how short it is"
@@ -69,7 +85,7 @@ class Task(Recordings):
         self._set_letters(facts["letters"])
 
     def _set_letters(self, letters: list[str]) -> None:
-        self.letters = [*SPECIALS, *letters]
+        self.letters = [*SPECIALS, END, *letters] if self.writes else [*SPECIALS, *letters]
         self.number = {letter: i for i, letter in enumerate(self.letters)} | {" ": SPACE}
 
     @property
@@ -80,42 +96,40 @@ class Task(Recordings):
     def sizes(self) -> Sizes:
         return Sizes(vocab=len(self.letters))
 
-    def count(self, part: str) -> int:
-        return len(self.parts[part])
-
-    def units(self, batch: base.Batch) -> int:
-        return len(batch["values"])
-
-    def batches(self, epoch: int) -> list[np.ndarray]:
-        train, items = self.spec.train, self.parts["train"]
-        lengths = (self.edges[items + 1] - self.edges[items]) // RATE
-        return ordering.bucketed_batches(lengths, train.batch, train.seed, epoch)
-
     def train_batch(self, rows: np.ndarray, epoch: int, seed: int) -> base.Batch:
         return self._batch(self.parts["train"][rows])
 
     def _batch(self, items: np.ndarray) -> base.Batch:
         texts = [self.texts[item] for item in items]
+        if self.writes:
+            return self._spectra([self.wave(item) for item in items]) | {"target": self._letters(texts)}
         target = [self.number.get(letter, UNKNOWN) for text in texts for letter in text]
         told = {"target": torch.tensor(target), "lengths": torch.tensor([len(text) for text in texts])}
-        batch = self._heard([self.wave(item) for item in items])
+        batch = self.heard([self.wave(item) for item in items])
         return batch | {name: tensor.to(self.device) for name, tensor in told.items()}
 
-    def _heard(self, waves: list[np.ndarray]) -> base.Batch:
-        """Each at mean 0 and deviation 1, as transformers' Wav2Vec2FeatureExtractor has it; zeros behind."""
-        width = max(*(len(wave) for wave in waves), shortest())
-        values, mask = np.zeros((2, len(waves), width), dtype=np.float32)
+    def _letters(self, texts: list[str]) -> Tensor:
+        """(texts, letters), with the end behind each, and NONE behind that."""
+        rows = [[*(self.number.get(letter, UNKNOWN) for letter in text), self.number[END]] for text in texts]
+        width = max(map(len, rows))
+        return torch.tensor([row + [NONE] * (width - len(row)) for row in rows], device=self.device)
+
+    def _spectra(self, waves: list[np.ndarray]) -> base.Batch:
+        """What a Whisper hears: always of as many seconds, with silence behind."""
+        if not hasattr(self, "_bands"):
+            self._bands = slaney_bands(WHISPER_BANDS, WHISPER_FFT, 0, RATE / 2)
+        together = np.zeros((len(waves), self.room), dtype=np.float32)
         for row, wave in enumerate(waves):
-            values[row, : len(wave)] = (wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)
-            mask[row, : max(len(wave), shortest())] = 1
-        return {
-            "values": torch.from_numpy(values).to(self.device, non_blocking=True),
-            "mask": torch.from_numpy(mask).long().to(self.device, non_blocking=True),
-            "steps": torch.tensor([steps_of(max(len(wave), shortest())) for wave in waves], device=self.device),
-        }
+            together[row, : len(wave)] = wave
+        return {"values": whisper_mels(torch.from_numpy(together).to(self.device), self._bands)}
 
     def _nats(self, net: nn.Module, batch: base.Batch) -> tuple[Tensor, Tensor]:
-        """(surprise of each transcript, log probabilities (recordings, steps, letters))."""
+        """(surprise of each transcript, log probabilities (recordings, steps or letters, letters))."""
+        if self.writes:
+            target = batch["target"]
+            before = torch.cat([torch.full_like(target[:, :1], NOTHING), target[:, :-1].clamp(min=0)], 1)
+            logs = net(batch["values"], before).float().log_softmax(-1)
+            return F.nll_loss(logs.transpose(1, 2), target, ignore_index=NONE, reduction="none").sum(1), logs
         logs = net(batch["values"], batch["mask"]).float().log_softmax(-1)
         nats = F.ctc_loss(
             logs.transpose(0, 1),
@@ -131,6 +145,18 @@ class Task(Recordings):
     def loss(self, net: nn.Module, batch: base.Batch) -> Tensor:
         """Summed over letters and divided by what the rows have on average, so that all letters weigh alike."""
         return self._nats(net, batch)[0].mean() / self.facts["length"]
+
+    def _texts(self, net: Any, batch: base.Batch, logs: Tensor | None = None) -> list[str]:
+        """What it writes of each recording; `logs`: what `_nats` found already."""
+        if not self.writes:
+            return self._written(net(batch["values"], batch["mask"]) if logs is None else logs, batch["steps"])
+        end = self.number[END]
+        texts = []
+        for row in net.write(batch["values"], (self.shape.context or 1) - 1).tolist():
+            own = row[: row.index(end)] if end in row else row
+            told = "".join(" " if i == SPACE else self.letters[i] for i in own if i not in (NOTHING, UNKNOWN))
+            texts.append(" ".join(told.split()))
+        return texts
 
     def _written(self, logs: Tensor, steps: Tensor) -> list[str]:
         """The likeliest letter of each step, repeats as one, without the steps that say nothing."""
@@ -152,7 +178,7 @@ class Task(Recordings):
             places = order[start : start + EVAL_ROWS]
             batch = self._batch(numbers[places])
             nats, logs = self._nats(net, batch)
-            written = self._written(logs, batch["steps"])
+            written = self._texts(net, batch, logs)
             for place, text in zip(places, written, strict=True):
                 rows[place, :-1] = edits_of(text, self.texts[numbers[place]])
             rows[places, -1] = nats.double().cpu().numpy()
@@ -169,11 +195,13 @@ class Task(Recordings):
     def baseline(self) -> tuple[str, dict[str, float]]:
         """The commonest transcript of the training part, whatever is heard; each letter by its frequency."""
         counts = Counter(letter for item in self.parts["train"] for letter in self.texts[item])
+        if self.writes:
+            counts[END] = len(self.parts["train"])
         total = counts.total() + len(self.letters)
         rows = []
         for item in self.parts["test"]:
             text = self.texts[item]
-            nats = -sum(np.log((counts[letter] + 1) / total) for letter in text)
+            nats = -sum(np.log((counts[letter] + 1) / total) for letter in [*text, *([END] if self.writes else [])])
             rows.append([*edits_of(self.facts["commonest"], text), nats])
         return "commonest transcript", {name: float(value) for name, value in _scores(np.sum(rows, 0)).items()}
 
@@ -185,12 +213,14 @@ class Task(Recordings):
     def show(self, net: nn.Module, judged: base.Judged, place: int) -> dict[str, Any]:
         item = self.parts[judged.part][judged.items[place]]
         batch = self._batch(np.array([item]))
-        (text,) = self._written(net(batch["values"], batch["mask"]), batch["steps"])
+        (text,) = self._texts(net, batch)
         return {"kind": "row", "prompt": self.describe(int(item)), "text": text, "label": self.texts[item]}
 
     def open_package(self, folder: Path, config: dict[str, Any]) -> None:
         vocab = json.loads((folder / "vocab.json").read_text())
-        self._set_letters([letter for letter, _ in sorted(vocab.items(), key=lambda one: one[1])][len(SPECIALS) :])
+        self._set_letters(
+            [letter for letter, _ in sorted(vocab.items(), key=lambda one: one[1])][len(SPECIALS) + self.writes :]
+        )
 
     def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
         """What is said in each recording."""
@@ -200,43 +230,39 @@ class Task(Recordings):
                 raise ValueError(
                     f"{Path(path).name}: it is longer than the {self.shape.seconds} seconds that are heard"
                 )
-            batch = self._heard([wave])
-            answers += [{"text": text} for text in self._written(net(batch["values"], batch["mask"]), batch["steps"])]
+            batch = self._spectra([wave]) if self.writes else self.heard([wave])
+            answers += [{"text": text} for text in self._texts(net, batch)]
         return answers
 
     def package(self, folder: Path) -> dict[str, Any]:
         vocab = {letter: i for i, letter in enumerate(self.letters)}
         (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        if self.writes:
+            return self._whisper_package(folder)
         names = dict(zip(("pad_token", "unk_token", "word_delimiter_token"), SPECIALS, strict=True))
         nothing = {"bos_token": None, "eos_token": None, "do_lower_case": False}
         tokenizer = {"tokenizer_class": "Wav2Vec2CTCTokenizer"} | names | nothing
-        processor = {
-            "feature_extractor_type": "Wav2Vec2FeatureExtractor",
-            "processor_class": "Wav2Vec2Processor",
-            "sampling_rate": RATE,
-            "feature_size": 1,
-            "padding_value": 0.0,
-            "do_normalize": True,
-            "return_attention_mask": True,
-        }
-        for name, value in (("tokenizer_config", tokenizer), ("preprocessor_config", processor)):
-            (folder / f"{name}.json").write_text(json.dumps(value, indent=2) + "\n")
+        (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer, indent=2) + "\n")
+        self.write_processor(folder, processor_class="Wav2Vec2Processor")
         return {}
 
-
-def steps_of(values: int) -> int:
-    """Letters, or none, that are told of so many values."""
-    for kernel, step in STRIDES:
-        values = (values - kernel) // step + 1
-    return max(0, values)
-
-
-def shortest() -> int:
-    """Values of which one step is told."""
-    values = 1
-    for kernel, step in reversed(STRIDES):
-        values = (values - 1) * step + kernel
-    return values
+    def _whisper_package(self, folder: Path) -> dict[str, Any]:
+        pad, unknown, _ = SPECIALS
+        write_tokenizer(self.letters, folder, unknown=unknown, pad=pad, end=END)
+        self.write_processor(
+            folder,
+            feature_extractor_type="WhisperFeatureExtractor",
+            feature_size=WHISPER_BANDS,
+            hop_length=HOP,
+            n_fft=WHISPER_FFT,
+            chunk_length=self.shape.seconds,
+            do_normalize=False,
+            return_attention_mask=False,
+        )
+        ends = {"decoder_start_token_id": NOTHING, "pad_token_id": NOTHING, "eos_token_id": self.number[END]}
+        most = {"max_length": self.shape.context}
+        (folder / "generation_config.json").write_text(json.dumps(ends | most, indent=2) + "\n")
+        return {}
 
 
 def _formed(text: str) -> str:
