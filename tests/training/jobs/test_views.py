@@ -310,6 +310,15 @@ def test_curves_and_slices_come_from_the_run(covered, job):
     assert "Widest gap: 0.125." in shown and "2 rows have values that are too rare" in shown
 
 
+def test_what_was_cleaned_comes_from_the_report(covered, job):
+    folder = run_dir(job.pk) / "out"
+    folder.mkdir(parents=True)
+    cleaned = {"near_duplicates": 5, "masked": 2, "rows": {"near_duplicates": [4, 9]}, "pii_found": {"phone": 3}}
+    (folder / "report.json").write_text(json.dumps({"cleaned": cleaned}))
+    shown = text(as_(covered.observer).get(page(job)))
+    assert "Nearly repeat an earlier row" in shown and "4, 9" in shown and "phone numbers 3" in shown
+
+
 @pytest.mark.parametrize("broken", ["", "{", "[]", '{"detail": {"labels": ["a"], "confusion": []}}'])
 def test_a_broken_results_file_breaks_no_page(covered, job, broken):
     folder = run_dir(job.pk) / "out"
