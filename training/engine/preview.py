@@ -140,8 +140,7 @@ def _answer(task: Any, batch: Batch, number: int) -> str:
     if task.probe == "labels":
         return ", ".join(label for label, on in zip(task.answers, target[number].tolist(), strict=True) if on)
     if task.probe == "number":
-        deviations = float(target[number])
-        return f"{deviations:.4g}"
+        return f"{float(target[number]) * task.deviation + task.mean:.4g}"
     return ""
 
 

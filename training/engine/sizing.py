@@ -24,6 +24,12 @@ from training.engine.spec import (
 Profile = dict[str, Any]
 STARTUP_S = 6.0
 GPU_FLOPS = 2e13
+PROCESS_BYTES, TRANSFORMERS_BYTES = 370e6, 270e6  # resident, each; measured
+MAX_PROCESSES = 8
+# Nets that transformers builds.
+BORROWED = frozenset(
+    {"ast", "bart", "clip", "convnext", "llama", "modernbert", "segformer", "vit-gpt2", "wav2vec2", "yolos"}
+)
 HEADS = {"extractive-qa": "span", "sentence-embedding": "vector"}
 
 
@@ -141,8 +147,10 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
 
     FLOP: 6 for each weight and token (2 forward, 4 backward) and 12 L T d for attention, as in Kaplan et al. 2020,
     "Scaling Laws for Neural Language Models", appendix B and table 1. Memory: 16 bytes for each parameter (weight,
-    gradient and two AdamW moments in fp32) and the activations of one batch. Speed: FLOP a second of one processor
-    core per architecture, measured on a two-core machine without matrix units; expect a factor of two either way.
+    gradient and two AdamW moments in fp32) and the activations of one batch. Each process has besides what torch takes,
+    and transformers where it builds the net; pages that processes share count for each of them, as the platform counts
+    them (measured by benchmarks/memory.py). Speed: FLOP a second of one processor core per architecture, measured on a
+    two-core machine without matrix units; expect a factor of two either way.
     """
     arch, facts = ARCHS[spec.model.arch], figures(spec, profile)
     items, units_each = train_units(spec, profile)
@@ -158,8 +166,10 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
     flops = float(facts.flops) * per_item * batch * steps
     # Ten evaluations of at most a tenth of the data add about a tenth of the forward passes.
     flops *= 1.1
-    memory = 16 * facts.parameters + facts.activation_bytes * per_item * min(batch, spec.train.micro or batch) + 350e6
+    memory: float = 16 * facts.parameters + facts.activation_bytes * per_item * min(batch, spec.train.micro or batch)
     threads = spec.train.threads or spec.resources.cpus
+    processes = 1 if spec.resources.gpus else min(threads, MAX_PROCESSES, spec.train.batch)
+    memory += processes * (PROCESS_BYTES + (TRANSFORMERS_BYTES if spec.model.arch in BORROWED else 0))
     rate = arch.core_flops * min(threads, 16) ** 0.9
     seconds = STARTUP_S + flops / rate + steps * 0.002
     return Estimate(

@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from collab.agreements.models import AgreementVersion
 from collab.projects.services import move_project
-from tests.cast import Joint
+from tests.cast import Joint, person
 from tests.pages import as_, queries, text
 from training.engine.contract import default_spec
 from training.jobs.models import Attempt, Job
+from training.jobs.previewing import preview_of
 from training.jobs.services import submit_job
 from training.jobs.states import JobState
 from training.runner.dispatch import run_dir
@@ -410,3 +411,25 @@ def test_resuming_needs_the_terms_of_today(covered, job):
     response = as_(covered.researcher).post(page(job, "resume/"))
     assert response.status_code == 403
     assert "The agreement DUA-1 expired" in text(response)
+
+
+# --- what the model will see
+def test_a_preview_shows_the_first_items_to_those_who_may_read_the_data(covered, version):
+    where = f"?version={version.pk}&task=causal-lm"
+    client = as_(covered.researcher)
+    drafted = text(client.get(f"/jobs/new/{where}"))
+    assert "/jobs/new/preview/" in drafted
+    form = client.get(f"/jobs/new/{where}").context["form"]
+    filled = {name: value for name in form.fields if (value := form[name].value()) is not None} | {"name": "Mine"}
+    seen = text(client.post(f"/jobs/new/preview/{where}", filled))
+    assert "<mark>" in seen and "different tokens" in seen
+    assert "These settings do not fit yet" in text(client.post(f"/jobs/new/preview/{where}", filled | {"batch": "0"}))
+    assert "Fill in the fields" in text(client.post(f"/jobs/new/preview/{where}", {}))
+    assert as_(covered.observer).post(f"/jobs/new/preview/{where}", filled).status_code == 403
+    assert as_(person("Nobody")).post(f"/jobs/new/preview/{where}", filled).status_code == 404
+    assert not Job.objects.exists()
+
+
+def test_a_preview_that_takes_too_long_is_ended(covered, version, spec, settings):
+    settings.PREVIEW_SECONDS = 0.05
+    assert "too long" in preview_of(spec, version, None).problem
