@@ -9,6 +9,7 @@ urlpatterns = [
     route("jobs/", jobs.job_list, rule(SIGNED_IN), name="jobs"),
     route("jobs/new/", jobs.job_new, rule(SIGNED_IN, "GET", "POST"), name="job_new"),
     route("jobs/new/advice/", jobs.job_advice, rule("dataset.view", "POST"), name="job_advice"),
+    route("jobs/new/preview/", jobs.job_preview, rule("dataset.read", "POST"), name="job_preview"),
     route("jobs/running/", jobs.running, rule(SIGNED_IN), name="running"),
     route("jobs/attention/", jobs.attention, rule(SIGNED_IN), name="attention"),
     route("jobs/<uuid:pk>/", jobs.job_page, rule("job.view"), name="job"),

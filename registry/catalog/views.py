@@ -21,6 +21,7 @@ from registry.catalog.disclosing import MODEL_VERSION
 from registry.catalog.forms import CardForm, ModelFilter
 from registry.catalog.metrics import compared, metric_label
 from registry.catalog.models import ModelVersion, RegisteredModel
+from registry.catalog.reporting import Found, reported
 from registry.catalog.services import edit_card
 
 PANEL_ROWS = 8
@@ -89,6 +90,7 @@ def version_page(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
         "others": model.versions.only("number", "model_id").order_by("-number"),
         "card": render_card(version.card),
         "figures": compared(metrics, version.baseline, version.primary_metric),
+        "findings": reported(version) if may & {"model.download", "job.view"} else Found(),
         "files": sorted((version.manifest.get("files") or {}).items()),
         "datasets": list(version.dataset_versions.all()),
         "lineage": _lineage(version),

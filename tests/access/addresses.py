@@ -1296,6 +1296,7 @@ QUERIES: dict[str, Callable[[Side], Query]] = {
     "api:access-explain GET": lambda s: (f"?word=job.submit&object=project:{s.joint.project.slug}", s.object(Project)),
     "api:decide-list GET": lambda s: (f"?word=job.submit&type=project&id={s.joint.project.slug}", s.object(Project)),
     "training:job_advice POST": _draft,
+    "training:job_preview POST": _draft,
 }
 # … and those that are also asked so.
 MORE_QUERIES: dict[str, Callable[[Side], Query]] = {

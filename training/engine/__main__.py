@@ -1,4 +1,7 @@
-"""`python -m training.engine run DIR | predict OUT INPUT | export OUT TARGET | validate | default | schema`."""
+"""Runs, looks and answers: `python -m training.engine COMMAND`.
+
+run DIR | preview DIR | predict OUT INPUT | export OUT TARGET | validate SPEC PROFILE | default TASK PROFILE | schema
+"""
 
 import argparse
 import base64
@@ -19,6 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("run", help="train what DIR/spec.json and DIR/inputs.json say")
     command.add_argument("dir", type=Path)
+    command = commands.add_parser("preview", help="print what the net will see of DIR's data, without training")
+    command.add_argument("dir", type=Path)
+    command.add_argument("--images", type=Path, metavar="FOLDER", help="put images here as PNG instead of base64")
     command = commands.add_parser("predict", help="answer INPUT with a package, one JSON object a line")
     command.add_argument("package", type=Path)
     command.add_argument(
@@ -40,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     words = {
         "run": _run,
+        "preview": _preview,
         "predict": _predict,
         "export": _export,
         "validate": _validate,
@@ -59,6 +66,28 @@ def _run(chosen: argparse.Namespace) -> int:
     from training.engine.run import run  # loads torch, which the other commands do without
 
     return run(chosen.dir.resolve())
+
+
+def _preview(chosen: argparse.Namespace) -> int:
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    from training.engine.contract import INPUTS_FILE, SPEC_FILE, Inputs, Spec, SpecError
+    from training.engine.errors import DataError, EngineError
+    from training.engine.preview import preview, write_images  # loads torch
+
+    try:
+        spec = Spec.from_text((chosen.dir / SPEC_FILE).read_bytes())
+        told = preview(spec, Inputs.from_text((chosen.dir / INPUTS_FILE).read_bytes()))
+        if chosen.images is not None:
+            write_images(told, chosen.images)
+    except SpecError as error:
+        problem: Any = "; ".join(f"{issue.path}: {issue.text}" for issue in error.issues)
+    except (DataError, EngineError, OSError) as error:
+        problem = error
+    else:
+        print(json.dumps(told, ensure_ascii=False))
+        return 0
+    print(f"This cannot be shown: {problem}", file=sys.stderr)
+    return 1
 
 
 def _add_sampling(group: Any) -> None:

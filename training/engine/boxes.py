@@ -24,6 +24,7 @@ from training.engine.readers import (
     named_image,
     open_table,
     open_zip,
+    some_of,
 )
 
 LISTS = ("annotations.json", "boxes.csv")
@@ -155,7 +156,8 @@ def read_boxed(
     """(file name, pixels, [(label, box)]) of each image that counts, sorted by name; boxes are cut at its edges."""
     with open_zip(path, profile) as archive:
         members = members_of(archive)
-        for number, (name, boxes) in enumerate(sorted(boxed.images.items())):
+        for number, name in enumerate(some_of(sorted(boxed.images), profile)):
+            boxes = boxed.images[name]
             if number % 50 == 0:
                 stop.check()
             pixels = decode_member(archive, members[name], side, channels)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from training.engine.errors import DataError
-from training.engine.readers import is_image, member_bytes, members_of, named_image, open_table, open_zip
+from training.engine.readers import is_image, member_bytes, members_of, named_image, open_table, open_zip, some_of
 
 CAPTIONS_FILE = "captions.csv"
 
@@ -45,4 +45,4 @@ def read_captions(path: Path, profile: dict[str, Any]) -> dict[str, list[str]]:
             captions.setdefault(name, []).append(text)
     except csv.Error:
         raise fault("its quotes do not match") from None
-    return dict(sorted(captions.items()))
+    return {name: captions[name] for name in some_of(sorted(captions), profile)}

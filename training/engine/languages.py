@@ -4,6 +4,7 @@ A text is told apart only by what is plain to see; a few words, a list of names 
 related languages that share small words (Danish and Norwegian) and those not listed are not told.
 """
 
+import functools
 import re
 import unicodedata
 from collections import Counter
@@ -70,6 +71,7 @@ def language_of(text: str) -> str | None:
     return SCRIPTS.get(script, OTHER)
 
 
+@functools.cache
 def _script(letter: str) -> str:
     """The first word of the letter's name, which is its script."""
     return unicodedata.name(letter, "").split(" ")[0]

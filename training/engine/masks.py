@@ -19,6 +19,7 @@ from training.engine.readers import (
     member_bytes,
     members_of,
     open_zip,
+    some_of,
 )
 
 UNLABELLED = 255  # a pixel that nobody gave a class
@@ -59,7 +60,9 @@ def read_masked(
         for stem, name in masks.items():
             if stem not in images:
                 raise DataError("data_file", name=name, problem="there is no image of this name in the folder images")
-        for number, (stem, name) in enumerate(sorted(images.items(), key=lambda pair: pair[1])):
+        stems = {name: stem for stem, name in images.items()}
+        for number, name in enumerate(some_of(sorted(stems), profile)):
+            stem = stems[name]
             if number % 50 == 0:
                 stop.check()
             if stem not in masks:

@@ -4,6 +4,7 @@ import codecs
 import contextlib
 import csv
 import io
+import itertools
 import json
 import re
 import struct
@@ -28,6 +29,7 @@ IMAGE_FORMATS = ("PNG", "JPEG", "WEBP")
 DELIMITERS = ",;\t|"
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, ArithmeticError, struct.error)
 EVERY = 1_000
+PREVIEW_ROWS = "preview_rows"  # in a profile: how many rows or files to read, for a look at them
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -42,7 +44,7 @@ def read_text(path: Path) -> str:
 def read_rows(path: Path, kind: str, columns: list[str], profile: dict[str, Any], stop: Stop) -> Iterator[list[str]]:
     """The chosen columns of each row as text; a value that is absent or blank is an empty text. Rows count from 1."""
     rows = _csv_rows(path, profile) if kind == "csv" else _json_rows(path)
-    for number, row in rows:
+    for number, row in itertools.islice(rows, profile.get(PREVIEW_ROWS)):
         if number % EVERY == 0:
             stop.check()
         yield [_as_text(row.get(name), number) for name in columns]
@@ -141,10 +143,16 @@ def read_members(
             told = _table_labels(archive, members, top, facts.get("labels_file") or f"{top}labels.csv", column)
         else:
             told = _folder_labels(members, top, endings)
-        for number, name in enumerate(sorted(told)):
+        for number, name in enumerate(some_of(sorted(told), profile)):
             if number % 50 == 0:
                 stop.check()
             yield name, told[name], member_bytes(archive, members[name])
+
+
+def some_of(names: list[str], profile: dict[str, Any]) -> list[str]:
+    """All names, or for a preview some of them, evenly spaced."""
+    most = profile.get(PREVIEW_ROWS) or len(names)
+    return [names[n * len(names) // most] for n in range(most)] if most < len(names) else names
 
 
 def open_zip(path: Path, profile: dict[str, Any]) -> zipfile.ZipFile:

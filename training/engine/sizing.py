@@ -26,6 +26,12 @@ Profile = dict[str, Any]
 STARTUP_S = 6.0
 GPU_FLOPS = 2e13
 KEPT_SHARE = 0.35  # of the activations, where layers are computed again
+PROCESS_BYTES, TRANSFORMERS_BYTES = 370e6, 270e6  # resident, each; measured
+MAX_PROCESSES = 8
+# Nets that transformers builds.
+BORROWED = frozenset(
+    {"ast", "bart", "clip", "convnext", "llama", "modernbert", "segformer", "vit-gpt2", "wav2vec2", "yolos"}
+)
 HEADS = {"masked-audio": "codes", "extractive-qa": "span", "sentence-embedding": "vector"}
 
 
@@ -146,8 +152,10 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
 
     FLOP: 6 for each weight and token (2 forward, 4 backward) and 12 L T d for attention, as in Kaplan et al. 2020,
     "Scaling Laws for Neural Language Models", appendix B and table 1. Memory: 16 bytes for each parameter (weight,
-    gradient and two AdamW moments in fp32) and the activations of one batch. Speed: FLOP a second of one processor
-    core per architecture, measured on a two-core machine without matrix units; expect a factor of two either way.
+    gradient and two AdamW moments in fp32) and the activations of one batch. Each process has besides what torch takes,
+    and transformers where it builds the net; pages that processes share count for each of them, as the platform counts
+    them (measured by benchmarks/memory.py). Speed: FLOP a second of one processor core per architecture, measured on a
+    two-core machine without matrix units; expect a factor of two either way.
     """
     if spec.search is not None:
         return _estimate_search(spec, profile)
@@ -167,8 +175,10 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
     flops *= 1.1 * (4 / 3 if spec.train.gradient_checkpointing else 1)
     kept = facts.activation_bytes * (KEPT_SHARE if spec.train.gradient_checkpointing else 1)
     each = 16 if spec.train.ema_decay is None else 20
-    memory = each * facts.parameters + kept * per_item * min(batch, spec.train.micro or batch) + 350e6
+    memory: float = each * facts.parameters + kept * per_item * min(batch, spec.train.micro or batch)
     threads = spec.train.threads or spec.resources.cpus
+    processes = 1 if spec.resources.gpus else min(threads, MAX_PROCESSES, spec.train.batch)
+    memory += processes * (PROCESS_BYTES + (TRANSFORMERS_BYTES if spec.model.arch in BORROWED else 0))
     rate = arch.core_flops * min(threads, 16) ** 0.9
     seconds = STARTUP_S + flops / rate + steps * 0.002
     return Estimate(

@@ -28,6 +28,7 @@ from training.jobs.findings import findings_of
 from training.jobs.following import progress_of
 from training.jobs.forms import JobFilter, PurposeForm
 from training.jobs.models import Job
+from training.jobs.previewing import Preview, preview_of
 from training.jobs.purposes import PurposeRefusedError, at_its_question, datasets_of, question_of
 from training.jobs.series import curves_after
 from training.jobs.services import resume_job, stop_job, submit_job, terms_for
@@ -123,6 +124,23 @@ def job_advice(request: HttpRequest) -> HttpResponse:
     return show(request, "training/jobs/_advice.html", {"advice": _advice(draft, form)})
 
 
+def job_preview(request: HttpRequest) -> HttpResponse:
+    """The first items that a model would see of the data: for who may read the data and train on it."""
+    draft = draft_of(request)
+    if draft is None:
+        raise NotFoundError
+    get_or_404(request.user, "dataset.read", DatasetVersion.objects.all(), pk=draft.version.pk)
+    missing = draft.missing(request.user)
+    if missing:
+        return show(request, "training/jobs/_preview.html", {"preview": Preview(problem=str(missing[0].sentence))})
+    form = draft.form(request.POST, whole=request.POST.get("mode") == WHOLE)
+    try:
+        preview = preview_of(form.spec(), draft.version, draft.start) if form.is_valid() else None
+    except FaultyInputError as error:
+        return show(request, "training/jobs/_preview.html", {"faults": error.faults})
+    return show(request, "training/jobs/_preview.html", {"preview": preview})
+
+
 def _advice(draft: Draft, form: Any) -> Any:
     """On the form as it is; faults of a form that cannot be read yet are shown at its fields."""
     if not form.is_bound:
@@ -147,6 +165,7 @@ def _draft_page(request: HttpRequest, draft: Draft, form: Any, whole: bool, to: 
         "form": form,
         "whole": whole,
         "advice": advice,
+        "may_read": can(request.user, "dataset.read", draft.version),
         "terms": terms_for(draft.version, request.user),
         "tasks": [(task, task_label(task)) for task in tasks_for(draft.version)],
         "task": task_label(draft.task),

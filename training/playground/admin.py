@@ -10,7 +10,7 @@ from training.playground.models import Trial
 
 @admin.register(Trial)
 class TrialAdmin(ScopedModelAdmin):
-    hidden = (*ScopedModelAdmin.hidden, "text", "image", "answer", "reason_detail")
+    hidden = (*ScopedModelAdmin.hidden, "text", "file", "answer", "reason_detail")
     list_display = ["version", "asked_by", "kind", "state", "reason", "created_at", "started_at", "ended_at"]
     list_filter = ["state", "reason", "kind"]
     search_fields = ["version__model__name"]

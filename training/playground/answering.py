@@ -15,11 +15,12 @@ from registry.catalog.models import ModelVersion
 from training.engine.contract import SPEC_FILE
 from training.playground import services
 from training.playground.access import missing_for
-from training.playground.child import Limits, NoAnswerError, predict
+from training.playground.child import NoAnswerError, predict
 from training.playground.doorbell import ring
-from training.playground.inputs import suffix_of
+from training.playground.inputs import FILES, suffix_of
 from training.playground.models import Trial
 from training.playground.states import InputKind
+from training.runner.confined import Limits
 from training.runner.publish import MANIFEST
 
 log = logging.getLogger("tandem.playground")
@@ -85,13 +86,17 @@ def lay_out(version: ModelVersion, folder: Path) -> Path:
 
 
 def write_input(trial: Trial, folder: Path) -> Path:
-    """The input as the engine reads it: an image by its ending, everything else as one line of JSON."""
-    if trial.kind == InputKind.IMAGE:
-        image = bytes(trial.image or b"")
-        path = folder / f"image{suffix_of(image)}"
-        path.write_bytes(image)
-        return path
+    """The input as the engine reads it: a file by its ending, everything else as one line of JSON."""
+    file = None
+    if trial.kind in FILES:
+        data = bytes(trial.file or b"")
+        file = folder / f"file{suffix_of(data)}"
+        file.write_bytes(data)
+    if file is not None and trial.kind != InputKind.CAPTIONS:
+        return file
+    line = json.dumps(trial.text) if trial.kind == InputKind.TEXT else trial.text
+    if file is not None:
+        line = json.dumps({"image": str(file), "texts": json.loads(trial.text)})
     path = folder / "input.jsonl"
-    line = trial.text if trial.kind == InputKind.NUMBERS else json.dumps(trial.text)
     path.write_text(f"{line}\n", encoding="utf-8")
     return path

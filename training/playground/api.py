@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from django.conf import settings
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -18,7 +17,8 @@ from collab.web.api import ScopedRelatedField, ScopedViewSet, StrictSerializer, 
 from collab.web.parsers import WholeMultiPartParser
 from registry.catalog.api import ModelVersionRef
 from registry.catalog.models import ModelVersion
-from training.playground.inputs import NUMBERS_MAX, Given, given_for
+from training.playground.forms import read_files
+from training.playground.inputs import CAPTIONS_MAX, NUMBERS_MAX, Given, given_for
 from training.playground.models import Trial
 from training.playground.services import ask_licensed, ask_model, eta_s, licensed_version
 from training.playground.states import InputKind, TrialState
@@ -54,11 +54,20 @@ class TrialDetail(TrialRow):
 
 
 class GivenInput(StrictSerializer):
-    """One of `text`, `numbers` and `image`, whichever the model reads; an image comes as a form with a file."""
+    """What the model reads; files come as a form.
+
+    One of `text`, `numbers`, `image` and `audio`; or `question` with `context`, `text` with `other`, or `image` with
+    `texts`.
+    """
 
     text = serializers.CharField(required=False, trim_whitespace=False)
     numbers = serializers.ListField(child=serializers.FloatField(), required=False, max_length=NUMBERS_MAX)
     image = serializers.FileField(required=False, allow_empty_file=True)
+    audio = serializers.FileField(required=False, allow_empty_file=True)
+    question = serializers.CharField(required=False, trim_whitespace=False)
+    context = serializers.CharField(required=False, trim_whitespace=False)
+    other = serializers.CharField(required=False, trim_whitespace=False)
+    texts = serializers.ListField(child=serializers.CharField(), required=False, max_length=CAPTIONS_MAX)
 
 
 class TrialInput(GivenInput):
@@ -112,6 +121,4 @@ class TrialViewSet(ScopedViewSet):
 
 
 def _given(version: ModelVersion, sent: dict[str, Any]) -> Given:
-    if "image" in sent:
-        sent["image"] = sent["image"].read(settings.PLAYGROUND_IMAGE_MAX_BYTES + 1)
-    return given_for(version, **sent)
+    return given_for(version, **read_files(sent))

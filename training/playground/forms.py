@@ -1,4 +1,4 @@
-"""One field, for what the model reads."""
+"""One field or two, for what the model reads."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 
 from collab.web.forms import OnceForm
 from registry.catalog.models import ModelVersion
-from training.playground.inputs import Given, given_for, kind_of, shortest_series
-from training.playground.states import InputKind
+from training.playground.inputs import CAPTIONS_MAX, Given, given_for, kind_of, shortest_series
+from training.playground.states import FIELDS, InputKind
 
-ACCEPTED = "image/png,image/jpeg,image/webp"
+IMAGES = "image/png,image/jpeg,image/webp"
+SOUNDS = "audio/wav,audio/x-wav,audio/flac,.wav,.flac"
 
 
 class TryForm(OnceForm):
@@ -23,28 +24,56 @@ class TryForm(OnceForm):
         super().__init__(*args, **kwargs)
         self.version = version
         self.kind = kind_of(version)
-        self.fields[self.kind.value] = self._field()
+        for name in FIELDS[self.kind]:
+            self.fields[name] = self._field(name)
 
-    def _field(self) -> forms.Field:
-        if self.kind == InputKind.IMAGE:
-            most = round(settings.PLAYGROUND_IMAGE_MAX_BYTES / 1e6, 1)
-            help_text = _("PNG, JPEG or WebP, at most %(n)s MB.") % {"n": most}
-            widget = forms.ClearableFileInput(attrs={"accept": ACCEPTED})
-            return forms.FileField(label=_("Image"), help_text=help_text, widget=widget, allow_empty_file=True)
-        if self.kind == InputKind.NUMBERS:
+    def _field(self, name: str) -> forms.Field:
+        if name == "image":
+            help_text = _("PNG, JPEG or WebP, at most %(n)s MB.") % {"n": _mb(settings.PLAYGROUND_IMAGE_MAX_BYTES)}
+            return _file(_("Image"), help_text, IMAGES)
+        if name == "audio":
+            help_text = _("WAV or FLAC, at most %(n)s MB.") % {"n": _mb(settings.PLAYGROUND_AUDIO_MAX_BYTES)}
+            return _file(_("Recording"), help_text, SOUNDS)
+        if name == "numbers":
             help_text = _("At least %(n)d, the latest last, divided by spaces, commas or lines.")
             help_text %= {"n": shortest_series(self.version)}
             widget = forms.Textarea(attrs={"rows": 6, "inputmode": "decimal"})
             return forms.CharField(label=_("Numbers"), help_text=help_text, widget=widget, max_length=400_000)
+        if name == "texts":
+            help_text = _("Each on a line of its own, 2 to %(n)d of them: which one fits the image?") % {
+                "n": CAPTIONS_MAX
+            }
+            return _lines(_("Texts"), help_text, rows=4)
         help_text = _("At most %(n)d characters.") % {"n": settings.PLAYGROUND_TEXT_MAX_CHARS}
         if self.version.model.task == "masked-lm":
             help_text = _("Write [MASK] where the model is to fill a gap.") + " " + help_text
-        widget = forms.Textarea(attrs={"rows": 6})
-        return forms.CharField(label=_("Text"), help_text=help_text, widget=widget, strip=False)
+        if name == "question":
+            return _lines(_("Question"), "", rows=2)
+        if name == "context":
+            return _lines(_("Text that holds the answer"), help_text, rows=8)
+        if name == "other":
+            return _lines(_("Another text"), help_text, rows=3)
+        return _lines(_("Text"), help_text, rows=3 if self.kind == InputKind.PAIR else 6)
 
     def given(self) -> Given:
         """What was sent, as the model reads it."""
-        value = self.cleaned_data[self.kind.value]
-        if self.kind == InputKind.IMAGE:
-            value = value.read(settings.PLAYGROUND_IMAGE_MAX_BYTES + 1)
-        return given_for(self.version, **{self.kind.value: value})
+        return given_for(self.version, **read_files({name: self.cleaned_data[name] for name in FIELDS[self.kind]}))
+
+
+def read_files(sent: dict[str, Any]) -> dict[str, Any]:
+    """With the bytes of files, one more than is allowed at most."""
+    most = {"image": settings.PLAYGROUND_IMAGE_MAX_BYTES, "audio": settings.PLAYGROUND_AUDIO_MAX_BYTES}
+    return {name: value.read(most[name] + 1) if name in most and value else value for name, value in sent.items()}
+
+
+def _mb(size: int) -> float:
+    return round(size / 1e6, 1)
+
+
+def _lines(label: str, help_text: str, rows: int) -> forms.CharField:
+    return forms.CharField(label=label, help_text=help_text, widget=forms.Textarea(attrs={"rows": rows}), strip=False)
+
+
+def _file(label: str, help_text: str, accept: str) -> forms.FileField:
+    widget = forms.ClearableFileInput(attrs={"accept": accept})
+    return forms.FileField(label=label, help_text=help_text, widget=widget, allow_empty_file=True)

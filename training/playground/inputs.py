@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -16,20 +17,24 @@ from collab.kernel.blobs import blob_path
 from collab.kernel.errors import InvalidError, NotReadyError, TooLargeError, UnsupportedKindError
 from registry.catalog.models import ModelVersion
 from training.engine.contract import SPEC_FILE, Spec, SpecError
-from training.playground.states import INPUT_LABELS, READS, InputKind
+from training.playground.states import FIELDS, INPUT_LABELS, READS, InputKind
 
 NUMBERS_MAX = 10_000
+CAPTIONS_MAX = 20
+FILES = (InputKind.IMAGE, InputKind.AUDIO, InputKind.CAPTIONS)
 _BETWEEN = re.compile(r"[\s,;]+")
-_IMAGES = ((b"\x89PNG\r\n\x1a\n", ".png"), (b"\xff\xd8\xff", ".jpg"))
+_STARTS = ((b"\x89PNG\r\n\x1a\n", ".png"), (b"\xff\xd8\xff", ".jpg"), (b"fLaC", ".flac"))
+_RIFF = {b"WEBP": ".webp", b"WAVE": ".wav"}
+_SOUNDS = (".wav", ".flac")
 
 
 @dataclass(frozen=True)
 class Given:
-    """One input as it is kept until it is answered; numbers as JSON."""
+    """One input as it is kept until it is answered: a text, or everything beside the file as JSON."""
 
     kind: InputKind
     text: str = ""
-    image: bytes | None = None
+    file: bytes | None = None
 
 
 def kind_of(version: ModelVersion) -> InputKind:
@@ -60,33 +65,36 @@ def shortest_series(version: ModelVersion) -> int:
         return 1
 
 
-def given_for(
-    version: ModelVersion,
-    *,
-    text: str | None = None,
-    numbers: str | Sequence[float] | None = None,
-    image: bytes | None = None,
-) -> Given:
-    """The input that suits the task. Raises InvalidError at its field, TooLargeError, UnsupportedKindError."""
+def given_for(version: ModelVersion, **sent: Any) -> Given:
+    """The input that suits the task, from the fields of `FIELDS`.
+
+    Raises InvalidError at its field, TooLargeError, UnsupportedKindError.
+    """
     kind = kind_of(version)
-    sent = {InputKind.TEXT: text, InputKind.NUMBERS: numbers, InputKind.IMAGE: image}
-    for other, value in sent.items():
-        if (other == kind) != (value is not None):
-            raise InvalidError(_("This model reads %(what)s.") % {"what": INPUT_LABELS[kind]}, field=str(other))
-    if kind == InputKind.TEXT:
-        return Given(kind, _text(text or ""))
+    sent = {name: value for name, value in sent.items() if value is not None}
+    for name in sorted(sent.keys() ^ set(FIELDS[kind])):
+        raise InvalidError(_("This model reads %(what)s.") % {"what": INPUT_LABELS[kind]}, field=name)
     if kind == InputKind.NUMBERS:
-        return Given(kind, json.dumps(_numbers(numbers or "", shortest_series(version))))
-    return Given(kind, image=_image(image or b""))
+        return Given(kind, json.dumps(_numbers(sent["numbers"], shortest_series(version))))
+    if kind == InputKind.IMAGE:
+        return Given(kind, file=_image(sent["image"]))
+    if kind == InputKind.AUDIO:
+        return Given(kind, file=_audio(sent["audio"]))
+    if kind == InputKind.CAPTIONS:
+        return Given(kind, json.dumps(_captions(sent["texts"]), ensure_ascii=False), _image(sent["image"]))
+    texts = {name: _text(sent[name], name) for name in FIELDS[kind]}
+    if kind == InputKind.TEXT:
+        return Given(kind, texts["text"])
+    return Given(kind, json.dumps(texts, ensure_ascii=False))
 
 
-def _text(text: str) -> str:
+def _text(text: str, field: str = "text") -> str:
     text = text.replace("\r\n", "\n").replace("\x00", "")
     if not text.strip():
-        raise InvalidError(_("Write a text."), field="text")
+        raise InvalidError(_("Write a text."), field=field)
     most = settings.PLAYGROUND_TEXT_MAX_CHARS
     if len(text) > most:
-        raise TooLargeError(_("Write at most %(n)d characters.") % {"n": most}, field="text")
+        raise TooLargeError(_("Write at most %(n)d characters.") % {"n": most}, field=field)
     return text
 
 
@@ -113,14 +121,35 @@ def _image(image: bytes) -> bytes:
     most = settings.PLAYGROUND_IMAGE_MAX_BYTES
     if len(image) > most:
         raise TooLargeError(_("The image is larger than %(n)s MB.") % {"n": round(most / 1e6, 1)}, field="image")
-    if not suffix_of(image):
+    if suffix_of(image) in ("", *_SOUNDS):
         raise UnsupportedKindError(_("Send a PNG, JPEG or WebP image."), field="image")
     return image
 
 
-def suffix_of(image: bytes) -> str:
+def _audio(audio: bytes) -> bytes:
+    most = settings.PLAYGROUND_AUDIO_MAX_BYTES
+    if len(audio) > most:
+        raise TooLargeError(_("The recording is larger than %(n)s MB.") % {"n": round(most / 1e6, 1)}, field="audio")
+    if suffix_of(audio) not in _SOUNDS:
+        raise UnsupportedKindError(_("Send a WAV or FLAC recording."), field="audio")
+    return audio
+
+
+def _captions(texts: str | Sequence[str]) -> list[str]:
+    found = [text.strip() for text in (texts.splitlines() if isinstance(texts, str) else texts)]
+    found = list(dict.fromkeys(_text(text, "texts") for text in found if text))
+    if len(found) < 2:
+        raise InvalidError(_("Write at least two different texts, each on a line of its own."), field="texts")
+    if len(found) > CAPTIONS_MAX or sum(map(len, found)) > settings.PLAYGROUND_TEXT_MAX_CHARS:
+        text = _("Send at most %(n)d texts, of %(chars)d characters together.")
+        facts = {"n": CAPTIONS_MAX, "chars": settings.PLAYGROUND_TEXT_MAX_CHARS}
+        raise TooLargeError(text % facts, field="texts")
+    return found
+
+
+def suffix_of(file: bytes) -> str:
     """The ending by content, whatever the file is called; empty for anything else."""
-    for start, suffix in _IMAGES:
-        if image.startswith(start):
+    for start, suffix in _STARTS:
+        if file.startswith(start):
             return suffix
-    return ".webp" if image[:4] == b"RIFF" and image[8:12] == b"WEBP" else ""
+    return _RIFF.get(file[8:12], "") if file[:4] == b"RIFF" else ""

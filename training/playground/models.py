@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -23,9 +24,9 @@ class TrialQuerySet(models.QuerySet["Trial"]):
         return visible_to(user, word, self)  # type: ignore[return-value]
 
     def with_names(self) -> TrialQuerySet:
-        """What a page shows, without the bytes of images."""
+        """What a page shows, without the bytes of files."""
         rows = self.select_related("version__model__project", "asked_by", "asset__licence__agreement")
-        return rows.defer("image")
+        return rows.defer("file")
 
     def waiting(self) -> TrialQuerySet:
         return self.filter(state=TrialState.WAITING).order_by("created_at", "pk")
@@ -50,7 +51,7 @@ class Trial(Record):
     asked_by = models.ForeignKey("collab.User", models.CASCADE, related_name="trials", verbose_name=_("asked by"))
     kind = models.CharField(_("kind"), max_length=10, choices=[(kind.value, INPUT_LABELS[kind]) for kind in InputKind])
     text = models.TextField(_("text"), blank=True)
-    image = models.BinaryField(_("image"), null=True, blank=True, editable=False)
+    file = models.BinaryField(_("file"), null=True, blank=True, editable=False)
     state = models.CharField(
         _("state"), max_length=10, choices=[(s.value, s.name) for s in TrialState], default=TrialState.WAITING
     )
@@ -92,6 +93,14 @@ class Trial(Record):
     @property
     def remedy(self) -> str:
         return str(REASONS.get(self.reason, REASONS["broke"])[1])
+
+    @property
+    def asked(self) -> str:
+        """What was asked in a line or more of text; empty for a file alone."""
+        if self.kind in (InputKind.TEXT, InputKind.NUMBERS) or not self.text:
+            return self.text
+        found = json.loads(self.text)
+        return "\n".join(found.values() if isinstance(found, dict) else found)
 
     @property
     def seconds(self) -> float | None:

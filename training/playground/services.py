@@ -74,7 +74,7 @@ def _asked(version: ModelVersion, given: Given, by: User, asset: LicensedAsset |
         text = _("You asked %(n)d times within an hour, which is the limit. Go on in a while.")
         raise QuotaExceededError(text % {"n": most})
     trial = Trial.objects.create(
-        version=version, asset=asset, asked_by=by, kind=given.kind, text=given.text, image=given.image
+        version=version, asset=asset, asked_by=by, kind=given.kind, text=given.text, file=given.file
     )
     ring_after_commit()
     return trial
@@ -100,7 +100,7 @@ def claim() -> Trial | None:
 
 
 def finish(trial: Trial, answer: dict[str, Any]) -> bool:
-    """Keep the answer; the image is not needed any more. False: somebody else ended it."""
+    """Keep the answer; the file is not needed any more. False: somebody else ended it."""
     return _end(trial, "answer", answer=answer)
 
 
@@ -112,12 +112,12 @@ def fail(trial: Trial, reason: str, detail: str = "") -> bool:
 def _end(trial: Trial, move: str, **facts: Any) -> bool:
     state = TRIAL_MOVES.require(move, trial.state, what=str(trial))
     mine = Trial.objects.filter(pk=trial.pk, state=trial.state)
-    return bool(mine.update(state=state, ended_at=timezone.now(), image=None, **facts))
+    return bool(mine.update(state=state, ended_at=timezone.now(), file=None, **facts))
 
 
 def give_up() -> int:
     """Fail what a worker began that is no more. Returns how many."""
-    return sum(fail(trial, "lost") for trial in Trial.objects.overdue(timezone.now()).defer("image"))
+    return sum(fail(trial, "lost") for trial in Trial.objects.overdue(timezone.now()).defer("file"))
 
 
 def forget() -> int:

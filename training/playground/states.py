@@ -31,12 +31,31 @@ class InputKind(StrEnum):
     TEXT = "text"
     NUMBERS = "numbers"
     IMAGE = "image"
+    AUDIO = "audio"
+    QUESTION = "question"
+    PAIR = "pair"
+    CAPTIONS = "captions"
 
 
 INPUT_LABELS = {
     InputKind.TEXT: _("a text"),
     InputKind.NUMBERS: _("a series of numbers"),
     InputKind.IMAGE: _("an image"),
+    InputKind.AUDIO: _("a recording"),
+    InputKind.QUESTION: _("a question and a text that holds its answer"),
+    InputKind.PAIR: _("two texts"),
+    InputKind.CAPTIONS: _("an image and texts that may belong to it"),
+}
+
+# What is sent for each kind: the names of the fields of the form and of the API.
+FIELDS = {
+    InputKind.TEXT: ("text",),
+    InputKind.NUMBERS: ("numbers",),
+    InputKind.IMAGE: ("image",),
+    InputKind.AUDIO: ("audio",),
+    InputKind.QUESTION: ("question", "context"),
+    InputKind.PAIR: ("text", "other"),
+    InputKind.CAPTIONS: ("image", "texts"),
 }
 
 READS = {
@@ -52,6 +71,12 @@ READS = {
     "masked-image": InputKind.IMAGE,
     "image-captioning": InputKind.IMAGE,
     "object-detection": InputKind.IMAGE,
+    "image-segmentation": InputKind.IMAGE,
+    "image-text": InputKind.CAPTIONS,
+    "audio-classification": InputKind.AUDIO,
+    "speech-to-text": InputKind.AUDIO,
+    "extractive-qa": InputKind.QUESTION,
+    "sentence-embedding": InputKind.PAIR,
 }
 
 # code -> what happened, and what to do about it
@@ -77,6 +102,22 @@ REASONS = {
     "unreadable_image": (
         _("This is not a readable PNG, JPEG or WebP, or it has too many pixels."),
         _("Save it again with an image program, smaller, and send it."),
+    ),
+    "unreadable_audio": (
+        _("This is not a readable WAV or FLAC, or it is longer than the model hears."),
+        _("Send a shorter recording as WAV of whole numbers or as FLAC."),
+    ),
+    "unreadable_question": (
+        _("The model cannot read this question or this text."),
+        _("Write both in the language it learnt."),
+    ),
+    "unreadable_pair": (
+        _("The model cannot read these texts."),
+        _("Write at least a word in each, in the language it learnt."),
+    ),
+    "unreadable_captions": (
+        _("The model cannot read this image or these texts."),
+        _("Save the image again with an image program, smaller, and write at least a word in each text."),
     ),
     "too_slow": (
         _("The model did not answer in the time it is given here."),

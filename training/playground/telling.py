@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from training.playground.models import Trial
+from training.playground.states import InputKind
 
 MOST = 12  # shares shown; a model may know thousands of labels
 
@@ -31,7 +33,19 @@ def shown_answer(trial: Trial) -> dict[str, Any]:
         told["boxes"] = sorted(answer["boxes"], key=lambda box: -box["probability"])[:MOST]
     if "values" in answer:  # `answer.values` would be the method of a dictionary in a template
         told["following"] = answer["values"]
-    for name in ("text", "value", "explained"):
+    if "overlay" in answer:
+        told["overlay"] = f"data:image/jpeg;base64,{answer['overlay']}"
+        areas = sorted((answer.get("shares") or {}).items(), key=lambda row: -row[1])
+        told["areas"] = [
+            {"label": label, "percent": 100 * share, "colour": (answer.get("colours") or {}).get(label)}
+            for label, share in areas[:MOST]
+            if share
+        ]
+    if trial.kind == InputKind.QUESTION and "start" in answer:
+        context = json.loads(trial.text)["context"]
+        told["before"], told["behind"] = context[: answer["start"]], context[answer["end"] :]
+        told["surety"] = answer.get("probability")
+    for name in ("text", "value", "explained", "likeness"):
         if name in answer:
             told[name] = answer[name]
     return told

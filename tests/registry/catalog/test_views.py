@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import uuid
 
 import pytest
 from django.utils import timezone
 
 from collab.agreements.models import AgreementVersion
+from collab.kernel.blobs import put_blob
 from registry.catalog.models import ModelVersion
 from registry.catalog.services import TrainedModel, edit_card, register_version
 from tests.cast import Joint
@@ -128,6 +131,36 @@ def test_the_page_tells_where_it_comes_from_and_how_good_it_is(aurora):
     ):
         assert part in seen
     assert "<script>alert" not in seen
+
+
+REPORT = {
+    "primary": {"name": "accuracy", "value": 0.9, "interval": [0.8125, 0.96875]},
+    "probe": {"metrics": {"accuracy": 0.84375}},
+    "slices": {"region": {"metric": "accuracy", "values": [{"value": "north", "rows": 9, "metric": 0.5}], "gap": None}},
+    "cleaned": {"duplicates": 3, "pii": 2, "rows": {"duplicates": [7, 8, 11]}, "pii_found": {"email": 4}},
+    "detail": {
+        "labels": ["a", "b"],
+        "confusion": [[4, 1], [0, 5]],
+        "calibration": {"ece": 0.0625, "bins": [{"rows": 0}, {"rows": 8, "surety": 0.15, "accuracy": 0.25}]},
+    },
+}
+
+
+def test_the_page_tells_what_the_report_found(aurora, tmp_path):
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(REPORT))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    put_blob(path, digest)
+    version = registered(aurora, manifest={"files": {"report.json": {"sha256": digest, "size_bytes": 9}}})
+    seen = text(as_(aurora.engineer).get(version.get_absolute_url()))
+    assert "95 % interval by bootstrap 0.8125 to 0.9688" in seen
+    assert "frozen features of the model it starts from: 0.8438" in seen
+    assert "By “region”" in seen and "What it takes for what" in seen
+    assert "Expected calibration error: 0.0625" in seen
+    assert '<rect x="11" y="75.0" width="8" height="25.0"/>' in seen and seen.count("<rect x=") == 1
+    assert "Point to a person" in seen and "7, 8, 11" in seen and "e-mail addresses 4" in seen
+    version = registered(aurora, manifest={"files": {"report.json": {"sha256": "0" * 64, "size_bytes": 9}}})
+    assert "By “region”" not in text(as_(aurora.engineer).get(version.get_absolute_url()))
 
 
 def test_terms_are_shown_as_they_stand_today(aurora):

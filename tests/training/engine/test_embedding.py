@@ -51,6 +51,10 @@ def test_texts_find_their_pairs(make_run: MakeRun) -> None:
     ours = np.array([answer["vector"] for answer in Predictor(out)(texts)])
     assert np.linalg.norm(ours, axis=1) == pytest.approx(1, abs=1e-4)
     assert ours[0] @ ours[1] > ours[0] @ ours[2] + 0.2
+    (pair,) = Predictor(out)([{"text": texts[0], "other": texts[1]}])
+    assert pair["likeness"] == pytest.approx(ours[0] @ ours[1], abs=1e-4)
+    with pytest.raises(ValueError, match="either all inputs"):
+        list(Predictor(out)([{"text": "a", "other": "b"}, "c"]))
     theirs = AutoModel.from_pretrained(out, local_files_only=True).eval()
     batch = AutoTokenizer.from_pretrained(out, local_files_only=True)(texts[:1], return_tensors="pt")
     with torch.no_grad():

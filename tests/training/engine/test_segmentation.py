@@ -52,6 +52,9 @@ def test_the_mask_of_a_new_image_has_its_size(learnt: Run, tmp_path: Path) -> No
     Image.fromarray(pixels.astype(np.uint8)).resize((48, 64), Image.Resampling.NEAREST).save(tmp_path / "x.png")
     (answer,) = Predictor(learnt.folder / "out")([tmp_path / "x.png"])
     mask = Image.open(io.BytesIO(base64.b64decode(answer["mask"])))
+    overlay = Image.open(io.BytesIO(base64.b64decode(answer["overlay"])))
+    assert overlay.format == "JPEG" and overlay.size == (48, 64)
+    assert len(set(answer["colours"].values())) == len(answer["shares"])
     assert mask.size == (48, 64) and sum(answer["shares"].values()) == pytest.approx(1, abs=1e-5)
     _, x, y, width, height = boxes[1]  # the dark one lies on top
     middle = (round((x + width / 2) * 48 / 32), round((y + height / 2) * 64 / 32))

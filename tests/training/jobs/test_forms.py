@@ -46,6 +46,21 @@ def test_fields_change_their_place_in_the_spec_and_nothing_else(table):
     assert spec["eval"] == base["eval"] and spec["data"] == base["data"]
 
 
+def test_cleaning_is_said_in_the_form(table, version):
+    said = {"clean_near_duplicates": "on", "clean_languages": ["zh", "en"], "clean_pii": "mask", "clean_min_chars": "3"}
+    form = filled(table, "text-classification", **said)
+    clean = Spec.from_json(form.spec()).data.clean
+    assert (clean.near_duplicates, clean.languages, clean.pii, clean.min_chars) == (True, ("zh", "en"), "mask", 3)
+    assert form.cleaning_is_said and not clean.duplicates
+    assert dict(form.fields["clean_languages"].choices)["zh"] == "Chinese"
+    assert form.place_of(Fault("spec.data.clean.pii", ""), None) == "clean_pii"
+    tags = EssentialForm(task="token-classification", version=table, base={})
+    assert [value for value, _label in tags.fields["clean_pii"].choices] == ["", "drop"]
+    whole = EssentialForm(task="causal-lm", version=version, base={})
+    assert [field.name for field in whole.cleaning] == ["clean_unicode", "clean_pii"]
+    assert [value for value, _label in whole.fields["clean_pii"].choices] == ["", "mask"]
+
+
 def test_another_architecture_drops_settings_it_does_not_read(table):
     spec = filled(table, "text-classification", arch="lstm", size="nano").spec()
     assert Spec.from_json(spec).model.arch == "lstm"

@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from collab.agreements.models import AgreementVersion
 from collab.projects.services import move_project
-from tests.cast import Joint
+from tests.cast import Joint, person
 from tests.pages import as_, queries, text
 from training.engine.contract import default_spec
 from training.jobs.models import Attempt, Job
+from training.jobs.previewing import preview_of
 from training.jobs.services import submit_job
 from training.jobs.states import JobState
 from training.runner.dispatch import run_dir
@@ -341,6 +342,15 @@ def test_curves_and_slices_come_from_the_run(covered, job):
     assert "Widest gap: 0.125." in shown and "2 rows have values that are too rare" in shown
 
 
+def test_what_was_cleaned_comes_from_the_report(covered, job):
+    folder = run_dir(job.pk) / "out"
+    folder.mkdir(parents=True)
+    cleaned = {"near_duplicates": 5, "masked": 2, "rows": {"near_duplicates": [4, 9]}, "pii_found": {"phone": 3}}
+    (folder / "report.json").write_text(json.dumps({"cleaned": cleaned}))
+    shown = text(as_(covered.observer).get(page(job)))
+    assert "Nearly repeat an earlier row" in shown and "4, 9" in shown and "phone numbers 3" in shown
+
+
 @pytest.mark.parametrize("broken", ["", "{", "[]", '{"detail": {"labels": ["a"], "confusion": []}}'])
 def test_a_broken_results_file_breaks_no_page(covered, job, broken):
     folder = run_dir(job.pk) / "out"
@@ -432,3 +442,25 @@ def test_resuming_needs_the_terms_of_today(covered, job):
     response = as_(covered.researcher).post(page(job, "resume/"))
     assert response.status_code == 403
     assert "The agreement DUA-1 expired" in text(response)
+
+
+# --- what the model will see
+def test_a_preview_shows_the_first_items_to_those_who_may_read_the_data(covered, version):
+    where = f"?version={version.pk}&task=causal-lm"
+    client = as_(covered.researcher)
+    drafted = text(client.get(f"/jobs/new/{where}"))
+    assert "/jobs/new/preview/" in drafted
+    form = client.get(f"/jobs/new/{where}").context["form"]
+    filled = {name: value for name in form.fields if (value := form[name].value()) is not None} | {"name": "Mine"}
+    seen = text(client.post(f"/jobs/new/preview/{where}", filled))
+    assert "<mark>" in seen and "different tokens" in seen
+    assert "These settings do not fit yet" in text(client.post(f"/jobs/new/preview/{where}", filled | {"batch": "0"}))
+    assert "Fill in the fields" in text(client.post(f"/jobs/new/preview/{where}", {}))
+    assert as_(covered.observer).post(f"/jobs/new/preview/{where}", filled).status_code == 403
+    assert as_(person("Nobody")).post(f"/jobs/new/preview/{where}", filled).status_code == 404
+    assert not Job.objects.exists()
+
+
+def test_a_preview_that_takes_too_long_is_ended(covered, version, spec, settings):
+    settings.PREVIEW_SECONDS = 0.05
+    assert "too long" in preview_of(spec, version, None).problem

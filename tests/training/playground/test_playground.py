@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import time_machine
@@ -28,10 +30,11 @@ from registry.catalog.models import ModelVersion
 from tests.cast import person, token_for
 from tests.licensing import asset
 from training.playground import answering, services
-from training.playground.child import Limits, NoAnswerError, predict
+from training.playground.child import NoAnswerError, predict
 from training.playground.inputs import given_for
 from training.playground.models import Trial
 from training.playground.services import ask_licensed, ask_model, eta_s
+from training.runner.confined import Limits
 
 pytestmark = pytest.mark.django_db
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
@@ -78,6 +81,12 @@ def test_a_question_is_answered_by_the_model_itself(version, aurora, client):
         ({"text": "and so on"}, "and so on", "The numbers that follow"),
         ({"values": [1.5, 2.25]}, "2.25", "None of its labels"),
         ({"boxes": [{"label": "cat", "probability": 0.9, "box": [1, 2, 30, 40]}]}, "1, 2, 30, 40", "found nothing"),
+        ({"likeness": 0.5}, "Likeness", "found nothing"),
+        (
+            {"shares": {"sky": 0.75, "sea": 0.25}, "colours": {"sky": "#e63939", "sea": "#39e6a1"}, "overlay": "QQ=="},
+            'src="data:image/jpeg;base64,QQ=="',
+            "found nothing",
+        ),
         ({"boxes": []}, "It found nothing of what it knows", "The numbers that follow"),
         ({"labels": [], "probabilities": {"a": 0.1}}, "None of its labels", "found nothing"),
     ],
@@ -95,7 +104,7 @@ def test_an_answer_is_shown_as_what_it_is(version, aurora, client, answer, shown
 def test_what_cannot_be_tried_here_is_not_offered(version, aurora, client):
     client.force_login(aurora.engineer)
     url = reverse("training:model_try", args=[version.model_id, version.number])
-    version.model.task = "audio-classification"
+    version.model.task = "audio-generation"
     version.model.save()
     assert url not in client.get(version.get_absolute_url()).content.decode()
     assert client.get(url).status_code == 409
@@ -142,7 +151,7 @@ def test_what_is_sent_suits_the_task_and_the_limits(keep, aurora, settings):
         given_for(image, image=PNG * 2)
     with pytest.raises(UnsupportedKindError):
         given_for(image, image=b"GIF89a")
-    assert given_for(image, image=PNG).image == PNG
+    assert given_for(image, image=PNG).file == PNG
     least = given_for(numbers, numbers="1, 2;3 " * 20)
     assert least.text.startswith("[1.0, 2.0, 3.0")
     with pytest.raises(InvalidError, match="“x” is no number"):
@@ -151,6 +160,60 @@ def test_what_is_sent_suits_the_task_and_the_limits(keep, aurora, settings):
         given_for(numbers, numbers="1 2")
     with pytest.raises(NotReadyError, match="cannot be tried"):
         given_for(keep(aurora, "protein"), text="x")
+
+
+WAV, FLAC = b"RIFF\x00\x00\x00\x00WAVEfmt ", b"fLaC" + b"0" * 20
+
+
+def test_recordings_questions_pairs_and_captions_are_read_within_the_limits(keep, aurora, settings, tmp_path):
+    sound, asked = keep(aurora, "speech-to-text"), keep(aurora, "extractive-qa")
+    pair, both = keep(aurora, "sentence-embedding"), keep(aurora, "image-text")
+    assert given_for(sound, audio=WAV).file == WAV and given_for(sound, audio=FLAC).kind == "audio"
+    for wrong in (PNG, b"ID3", b"RIFF\x00\x00\x00\x00WEBP"):
+        with pytest.raises(UnsupportedKindError, match="WAV or FLAC"):
+            given_for(sound, audio=wrong)
+    with pytest.raises(UnsupportedKindError, match="PNG, JPEG"):
+        given_for(keep(aurora, "image-segmentation"), image=WAV)
+    settings.PLAYGROUND_AUDIO_MAX_BYTES = 20
+    with pytest.raises(TooLargeError):
+        given_for(sound, audio=FLAC)
+    with pytest.raises(InvalidError) as refused:
+        given_for(asked, question="who?")
+    assert refused.value.field == "context"
+    with pytest.raises(InvalidError, match="Write a text") as refused:
+        given_for(pair, text="a", other=" ")
+    assert refused.value.field == "other"
+    with pytest.raises(InvalidError, match="at least two different"):
+        given_for(both, image=PNG, texts="a cat\n\na cat\n")
+    with pytest.raises(TooLargeError, match="at most 20 texts"):
+        given_for(both, image=PNG, texts="\n".join(map(str, range(21))))
+
+    def asks(version: ModelVersion, **sent) -> tuple[Trial, str]:
+        trial = ask_model(version=version, given=given_for(version, **sent), by=aurora.engineer)
+        folder = tmp_path / str(trial.pk)
+        folder.mkdir()
+        return trial, answering.write_input(trial, folder).read_text()
+
+    trial, line = asks(both, image=PNG, texts="a cat\na dog\n")
+    found = json.loads(line)
+    assert found["texts"] == ["a cat", "a dog"] and Path(found["image"]).read_bytes() == PNG
+    assert trial.asked == "a cat\na dog"
+    trial, line = asks(asked, question="谁?", context="It was Ada.")
+    assert json.loads(line) == {"question": "谁?", "context": "It was Ada."} and trial.asked == "谁?\nIt was Ada."
+    assert json.loads(asks(pair, text="a", other="b")[1]) == {"text": "a", "other": "b"}
+
+
+def test_a_question_shows_its_answer_in_the_text(keep, aurora, client):
+    version = keep(aurora, "extractive-qa")
+    client.force_login(aurora.engineer)
+    url = reverse("training:model_try", args=[version.model_id, version.number])
+    page = client.get(url).content.decode()
+    assert 'name="question"' in page and 'name="context"' in page
+    assert client.post(url, {"question": "who?", "context": "It was <b>Ada</b> then."}).status_code == 302
+    answer = {"text": "Ada", "start": 10, "end": 13, "probability": 0.5}
+    Trial.objects.update(state="answered", answer=answer, ended_at=timezone.now())
+    panel = client.get(reverse("training:trial_panel", args=[Trial.objects.get().pk])).content.decode()
+    assert "It was &lt;b&gt;<mark>Ada</mark>&lt;/b&gt; then." in panel
 
 
 def test_who_asks_too_often_waits(version, aurora, settings):

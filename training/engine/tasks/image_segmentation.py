@@ -1,6 +1,7 @@
 """Image segmentation: a class for each pixel, judged by how far what is told and what is true overlap."""
 
 import base64
+import colorsys
 import io
 import json
 from pathlib import Path
@@ -16,13 +17,14 @@ from training.engine.catalogue import Sizes
 from training.engine.errors import DataError
 from training.engine.masks import UNLABELLED, class_names, read_masked
 from training.engine.protocol import InputData
-from training.engine.readers import image_size
+from training.engine.readers import IMAGE_FORMATS, image_size
 from training.engine.tasks import base
 from training.engine.tasks.images import Images, channels_of, moved, moves, split_evenly
 
 EVAL_ROWS = 16
 MAX_UNNAMED = 64
 MIN_SHARE = 0.0005
+OVERLAY_SIDE = 512
 
 
 class Task(Images):
@@ -177,13 +179,18 @@ class Task(Images):
         self.labels = base.labels_of(config)
 
     def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
-        """The share of each class, and a mask as PNG in base64: at the size of the image, its pixels are classes."""
+        """The share of each class, and a mask as PNG in base64: at the size of the image, its pixels are classes.
+
+        `overlay` is a small JPEG of the image under the colours of the classes, which are `colours`.
+        """
         told = self._logits(net, self.new_pixels(inputs)).argmax(1).to(torch.uint8).cpu().numpy()
         answers = []
         for path, mask in zip(inputs, told, strict=True):
             counts = np.bincount(mask.ravel(), minlength=len(self.labels))
             shares = {label: round(n / mask.size, 6) for label, n in zip(self.labels, counts.tolist(), strict=True)}
-            answers.append({"shares": shares, "mask": _png(mask, image_size(Path(path).read_bytes()))})
+            data = Path(path).read_bytes()
+            answer = {"shares": shares, "mask": _png(mask, image_size(data)), "overlay": _overlay(mask, data)}
+            answers.append(answer | {"colours": {label: colour_of(n) for n, label in enumerate(self.labels)}})
         return answers
 
 
@@ -212,4 +219,24 @@ def _png(mask: np.ndarray, size: tuple[int, int]) -> str:
 
     file = io.BytesIO()
     Image.fromarray(mask).resize(size, Image.Resampling.NEAREST).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def colour_of(number: int) -> str:
+    """A colour for a class, as far as may be from those before it: hues by the golden angle."""
+    red, green, blue = (round(255 * part) for part in colorsys.hsv_to_rgb(number * 0.381966 % 1, 0.75, 0.9))
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def _overlay(mask: np.ndarray, image: bytes) -> str:
+    """The image, at most OVERLAY_SIDE pixels wide or high, half covered by the colours of its classes."""
+    from PIL import Image  # as above
+
+    with Image.open(io.BytesIO(image), formats=IMAGE_FORMATS) as opened:
+        plain = opened.convert("RGB")
+    plain.thumbnail((OVERLAY_SIDE, OVERLAY_SIDE))
+    table = np.array([list(bytes.fromhex(colour_of(number)[1:])) for number in range(int(mask.max()) + 1)], np.uint8)
+    colours = Image.fromarray(table[mask]).resize(plain.size, Image.Resampling.NEAREST)
+    file = io.BytesIO()
+    Image.blend(plain, colours, 0.45).save(file, "JPEG", quality=80)
     return base64.b64encode(file.getvalue()).decode()

@@ -133,9 +133,22 @@ class Task(TextRows):
             }
 
     def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
-        """The vector of each text, at length one: how alike two texts are is the product of their vectors."""
+        """The vector of each text, at length one: how alike two texts are is the product of their vectors.
+
+        Of two texts, {"text": …, "other": …}, that product itself, from -1 to 1.
+        """
+        pairs = [one for one in inputs if isinstance(one, dict)]
+        if pairs:
+            if len(pairs) < len(inputs):
+                raise ValueError("either all inputs are pairs of texts, or none is")
+            return self._likeness(net, pairs)
         vectors = net(*self.new_batch([self.encode_row(text) for text in self.texts_of(inputs)]))
         return [{"vector": [round(number, 6) for number in vector]} for vector in vectors.float().tolist()]
+
+    def _likeness(self, net: nn.Module, pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        texts = self.texts_of([pair.get(side) for pair in pairs for side in ("text", "other")])
+        vectors = net(*self.new_batch([self.encode_row(text) for text in texts])).float()
+        return [{"likeness": round(value, 6)} for value in (vectors[::2] * vectors[1::2]).sum(1).tolist()]
 
 
 def groups_of(count: int) -> list[np.ndarray]:
