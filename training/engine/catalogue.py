@@ -681,6 +681,7 @@ ARCHS: dict[str, Arch] = {
     "unet": Arch(
         title="Diffusion U-Net (convolutions)",
         settings=("layers", "width", "image"),
+        layered=False,
         sizes={
             "nano": Shape(layers=1, width=32, image=32),
             "mini": Shape(layers=2, width=48, image=32),

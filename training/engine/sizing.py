@@ -30,7 +30,10 @@ PROCESS_BYTES, TRANSFORMERS_BYTES = 370e6, 270e6  # resident, each; measured
 MAX_PROCESSES = 8
 # Nets that transformers builds.
 BORROWED = frozenset(
-    {"ast", "bart", "clip", "convnext", "llama", "modernbert", "segformer", "vit-gpt2", "wav2vec2", "yolos"}
+    (
+        *("ast", "bart", "clip", "convnext", "dit", "llama", "modernbert"),
+        *("segformer", "unet", "vit-gpt2", "wav2vec2", "whisper", "yolos"),
+    )
 )
 HEADS = {"masked-audio": "codes", "extractive-qa": "span", "sentence-embedding": "vector"}
 
