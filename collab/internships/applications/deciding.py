@@ -26,7 +26,7 @@ from collab.internships.programmes.services import (
     register_closing,
     register_withdrawn,
 )
-from collab.internships.telling import tell, tell_each
+from collab.internships.telling import tell, tell_each, who_run_each
 from collab.kernel.errors import ConflictError, InvalidError
 
 TIMES_MAX = 10
@@ -145,11 +145,22 @@ def _expire(postings: Iterable[Posting], at: datetime) -> int:
     late = Application.objects.select_for_update(of=("self",)).filter(
         posting__in=list(postings), state=ApplicationState.OFFERED, offer_ends_at__lt=at
     )
-    rows = list(late.select_related("posting").order_by("pk"))
-    for row in rows:
-        move_to(row, ApplicationState.OFFER_EXPIRED, None)
-        note("expire", row, None)
+    rows = list(late.select_related("posting", "candidate").order_by("pk"))
+    _write_expired(rows)
     return len(rows)
+
+
+def _write_expired(rows: Sequence[Application]) -> None:
+    """These offers are over: their seats are free, and both sides are told."""
+    move_all([(row, ApplicationState.OFFER_EXPIRED) for row in rows], None)
+    offices = who_run_each({row.posting.organisation_id for row in rows}, "posting.manage") if rows else {}
+    news: list[tuple[Any, Any, User]] = []
+    for row in rows:
+        note("expire", row, None)
+        news.append((row, gettext_lazy("Your offer has expired: {row}"), row.candidate))
+        title = gettext_lazy("An offer has expired, and its seat is free: {row}")
+        news += [(row, title, person) for person in offices.get(row.posting.organisation_id, [])]
+    tell_each(news)
 
 
 def expire_offers() -> int:
@@ -227,10 +238,7 @@ def applications_end(cohort: Cohort, by: User) -> None:
     rows = Application.objects.select_for_update(of=("self",)).filter(cohort=cohort).order_by("pk")
     open_ones = rows.filter(state__in=[*_UNDECIDED, ApplicationState.OFFERED]).select_related("candidate", "posting")
     going_on = list(open_ones)
-    expired = [row for row in going_on if row.state == ApplicationState.OFFERED]
-    move_all([(row, ApplicationState.OFFER_EXPIRED) for row in expired], None)
-    for row in expired:
-        note("expire", row, None)
+    _write_expired([row for row in going_on if row.state == ApplicationState.OFFERED])
     title = gettext_lazy("The cohort was closed, and your application ends: {row}")
     _end([row for row in going_on if row.state in _UNDECIDED], "cohort_closed", title, by)
 

@@ -145,6 +145,8 @@ def test_the_last_seat_goes_once_and_an_expired_offer_frees_it(summer):
             answer_offer(application=first, accept=True, by=one)
         assert late.value.code == "offer_expired"
         assert expire_offers() == 1
+        told = Notification.objects.filter(title__contains="expired")
+        assert {row.person_id for row in told} == {one.pk, summer.host.pk}
         second = make_offer(application=second, by=summer.host)
         with time_machine.travel(second.offer_ends_at, tick=False):
             assert answer_offer(application=second, accept=True, by=two).state == "accepted"
