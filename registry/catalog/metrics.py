@@ -35,6 +35,8 @@ NAMES = {
     "recall_at_1": gettext_lazy("found first"),
     "mrr": gettext_lazy("mean reciprocal rank"),
     "code_perplexity": gettext_lazy("codes in use"),
+    "spoken_l1": gettext_lazy("error of what is said"),
+    "mel_l1": gettext_lazy("error of the next frame"),
     "wer": gettext_lazy("word error rate"),
     "cer": gettext_lazy("character error rate"),
     "chrf": gettext_lazy("chrF"),
@@ -71,6 +73,7 @@ TASKS = {
     "audio-classification": gettext_lazy("Audio classification"),
     "speech-to-text": gettext_lazy("Speech to text"),
     "masked-audio": gettext_lazy("Masked audio"),
+    "text-to-speech": gettext_lazy("Text to speech"),
     "forecasting": gettext_lazy("Forecasting"),
     "masked-image": gettext_lazy("Masked images"),
     "image-classification": gettext_lazy("Image classification"),
@@ -80,7 +83,9 @@ TASKS = {
     "object-detection": gettext_lazy("Object detection"),
     "image-segmentation": gettext_lazy("Image segmentation"),
 }
-LOWER_IS_BETTER = frozenset({"loss", "perplexity", "bits_per_byte", "rmse", "mae", "mase", "wer", "cer"})
+LOWER_IS_BETTER = frozenset(
+    {"loss", "perplexity", "bits_per_byte", "rmse", "mae", "mase", "wer", "cer", "spoken_l1", "mel_l1"}
+)
 
 
 TRIAL = re.compile(r"trial (\d+)/valid")  # of a search

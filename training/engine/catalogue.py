@@ -10,6 +10,8 @@ from collections.abc import Callable
 BUCKETS = 32  # of distances in a T5
 MELS = 64  # bands of a sound that an AST reads
 WHISPER_BANDS = 80
+SPEECH_BANDS, SPEECH_TOGETHER = 80, 2  # of a frame that a SpeechT5 says, and frames that it says at once
+SPEECH_VOICE, SPEECH_LETTERS, SPEECH_FAR = 16, 600, 160  # numbers of a voice, letters of a text, letters apart
 POSITIONS, POSITION_GROUPS = 64, 8  # of the convolution that tells places in a wav2vec 2.0
 CODE_GROUPS, CODES = 2, 64  # of what is heard, that a wav2vec 2.0 learns to tell where it is hidden
 DECODER_LAYERS = 1  # of a vision transformer that tells hidden patches
@@ -92,7 +94,8 @@ class Task:
 
     `headless`: it answers with what the body says. `packed`: it reads text as blocks of `context` tokens, whatever the
     rows. `classes`: each item has one label of a list. `starts`: tasks whose models it can go on from. `reads`: roles
-    whose texts the net sees together. `beside`: what a zip of images must hold beside them.
+    whose texts the net sees together. `beside`: what a zip of images must hold beside them. `transcribed`: it
+    needs what is said in recordings.
     """
 
     title: str
@@ -109,6 +112,7 @@ class Task:
     beside: str | None = None
     reads: tuple[str, ...] = ("text",)
     headless: bool = False
+    transcribed: bool = False
 
 
 def _block(width: int) -> int:
@@ -377,6 +381,31 @@ def _whisper(shape: Shape, sizes: Sizes) -> Figures:
     flops += 12 * layers * (places**2 + context**2 + places * context) * width
     parameters = hears + reads + (vocab + context) * width + writes
     return Figures(parameters, flops, 4 * ((places + context) * layers * 40 * width + 3 * context * vocab))
+
+
+def speech_steps(shape: Shape) -> int:
+    """Steps in which a SpeechT5 says `seconds`: a frame each 16 ms."""
+    return math.ceil(1_000 * (shape.seconds or 1) / 16 / SPEECH_TOGETHER)
+
+
+def speech_units(shape: Shape) -> int:
+    """Width of what lies between spectra and the body of a SpeechT5."""
+    return min(256, 2 * shape.width)
+
+
+def _speecht5(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, units, bands = shape.width, shape.layers, speech_units(shape), SPEECH_BANDS
+    reads = layers * (_block(width) + 13 * width) + 2 * width
+    says = layers * (_block(width) + 4 * width * width + 19 * width)
+    far = 2 * SPEECH_FAR * width // (shape.heads or 1)
+    hears = bands * units + units + units * units + units + units * width + width
+    hears += (SPEECH_VOICE + width) * width + width
+    told = (width + 1) * SPEECH_TOGETHER * (bands + 1)
+    mends = 5 * (2 * bands * units + 3 * units * units) + 8 * units + 2 * bands
+    steps = speech_steps(shape)
+    flops = 6 * steps * (reads + says + hears + told + SPEECH_TOGETHER * mends) + 36 * layers * steps * steps * width
+    parameters = sizes.vocab * width + reads + far + says + hears + told + mends + 2
+    return Figures(parameters, flops, 4 * steps * (layers * 80 * width + 20 * units))
 
 
 def conv_of(width: int) -> int:
@@ -678,6 +707,19 @@ ARCHS: dict[str, Arch] = {
         core_flops=2.5e10,
         lr=1e-3,
     ),
+    "speecht5": Arch(
+        title="SpeechT5 (encoder and decoder)",
+        settings=("layers", "heads", "width", "seconds", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, seconds=10, dropout=0.0),
+            "mini": Shape(layers=4, heads=4, width=128, seconds=15, dropout=0.1),
+            "small": Shape(layers=6, heads=6, width=384, seconds=20, dropout=0.1),
+            "base": Shape(layers=6, heads=12, width=768, seconds=30, dropout=0.1),
+        },
+        figures=_speecht5,
+        core_flops=2.5e10,
+        lr=1e-3,
+    ),
     "unet": Arch(
         title="Diffusion U-Net (convolutions)",
         settings=("layers", "width", "image"),
@@ -889,6 +931,19 @@ TASKS: dict[str, Task] = {
         unit="recordings",
         tokenizer=False,
         starts=("masked-audio", "speech-to-text"),
+        transcribed=True,
+    ),
+    "text-to-speech": Task(
+        title="Text to speech (read a text aloud)",
+        kinds=("audio",),
+        roles=(),
+        archs=("speecht5",),
+        metrics={"spoken_l1": LOWER, "mel_l1": LOWER, "loss": LOWER},
+        primary="spoken_l1",
+        unit="recordings",
+        tokenizer=False,
+        starts=("text-to-speech",),
+        transcribed=True,
     ),
     "masked-audio": Task(
         title="Masked audio (tell hidden stretches apart)",

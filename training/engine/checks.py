@@ -220,7 +220,7 @@ def _rows(spec: Spec, profile: Profile) -> list[Issue]:
 
 def _sounds(spec: Spec, profile: Profile) -> list[Issue]:
     facts, seconds = profile.get("audio") or {}, spec.shape.seconds or 1
-    speech = spec.task == "speech-to-text"
+    speech = TASKS[spec.task].transcribed
     issues = []
     if speech and not facts.get("transcripts_file"):
         issues.append(make_issue("data.dataset_version", "transcripts_missing"))

@@ -36,6 +36,7 @@ PIPELINES = {
     "sentence-embedding": "sentence-similarity",
     "audio-classification": "audio-classification",
     "speech-to-text": "automatic-speech-recognition",
+    "text-to-speech": "text-to-speech",
     "masked-audio": "feature-extraction",
     "forecasting": "time-series-forecasting",
     "masked-image": "image-feature-extraction",

@@ -121,8 +121,8 @@ def sizes_of(spec: Spec, profile: Profile) -> Sizes:
     channels = 1 if set(modes) <= {"1", "L", "LA", "I;16"} else 3
     each = spec.task in ("token-classification", "extractive-qa")
     head = HEADS.get(spec.task, "")
-    if spec.task == "speech-to-text":
-        specials = 4 if spec.model.arch == "whisper" else 3
+    if TASKS[spec.task].transcribed:
+        specials = 3 if spec.model.arch == "wav2vec2" else 4
         return Sizes(vocab=int((profile.get("audio") or {}).get("characters") or 30) + specials)
     return Sizes(vocab_of(spec, profile), channels=channels, classes=_answers(spec, profile), each=each, head=head)
 
@@ -265,6 +265,7 @@ def default_spec(task: str, profile: Profile, dataset_version: str) -> Spec:
         "audio-classification": _default_sounds,
         "speech-to-text": _default_speech,
         "masked-audio": _default_masked_sounds,
+        "text-to-speech": _default_speaking,
     }[task]
     return build(profile, dataset_version)
 
@@ -484,6 +485,15 @@ def _default_speech(profile: Profile, dataset_version: str) -> Spec:
     model = ModelSpec(arch="wav2vec2", size=like.model.size, seconds=max(1, min(30, longest)))
     train = dataclasses.replace(like.train, epochs=min(200, 4 * (like.train.epochs or 1)), batch=8)
     return dataclasses.replace(like, task="speech-to-text", model=model, train=train)
+
+
+def _default_speaking(profile: Profile, dataset_version: str) -> Spec:
+    """Which letter is being said is found out late: many steps."""
+    like = _default_speech(profile, dataset_version)
+    model = dataclasses.replace(like.model, arch="speecht5")
+    return dataclasses.replace(
+        like, task="text-to-speech", model=model, train=dataclasses.replace(like.train, batch=16)
+    )
 
 
 def _default_masked_sounds(profile: Profile, dataset_version: str) -> Spec:

@@ -15,6 +15,8 @@ MAX_SECONDS = 600
 MAX_VALUES = 60_000_000  # of all channels
 WINDOW, HOP, FFT = 400, 160, 512  # of a spectrum: 25 ms, each 10 ms
 WHISPER_FFT = 400
+SPEECH_FFT, SPEECH_HOP, SPEECH_LOW, SPEECH_HIGH, SPEECH_FLOOR = 1_024, 256, 80, 7_600, 1e-5
+TURNS, MOMENTUM = 40, 0.99  # of what finds phases for a spectrum
 LOWEST, FLOOR, EMPHASIS = 20.0, 1.192092955078125e-07, 0.97
 
 
@@ -154,3 +156,39 @@ def whisper_mels(waves: Tensor, bands: Tensor) -> Tensor:
     found = (bands.to(waves.device).T @ power).clamp(min=1e-10).log10()
     found = torch.maximum(found, found.amax((1, 2), keepdim=True) - 8)
     return (found + 4) / 4
+
+
+def speech_mels(waves: Tensor, bands: Tensor) -> Tensor:
+    """(recordings, values) -> (recordings, frames, bands): as transformers' SpeechT5FeatureExtractor has it.
+
+    But what is weaker than SPEECH_FLOOR is as weak as that, or silence would be most of what there is to tell.
+    """
+    window = torch.hann_window(SPEECH_FFT, device=waves.device)
+    found = torch.stft(waves, SPEECH_FFT, SPEECH_HOP, window=window, return_complex=True).abs()
+    return (found.transpose(1, 2) @ bands.to(waves.device)).clamp(min=SPEECH_FLOOR).log10()
+
+
+def sound_of(spectra: Tensor, bands: Tensor) -> np.ndarray:
+    """What sounds like `speech_mels` (frames, bands): phases are changed until they fit each other.
+
+    Griffin and Lim 1984, “Signal Estimation from Modified Short-Time Fourier Transform”, with the momentum of Perraudin
+    et al. 2013.
+    """
+    bands = bands.to(spectra.device)
+    # What lies at the floor is silence. Bands are spread over what they were made of.
+    power = torch.where(spectra <= math.log10(SPEECH_FLOOR) + 0.01, 0.0, 10.0 ** spectra.clamp(max=4))
+    wanted = (power @ torch.linalg.pinv(bands)).clamp(min=0).T
+    window = torch.hann_window(SPEECH_FFT, device=spectra.device)
+    turns = torch.rand(wanted.shape, generator=torch.Generator().manual_seed(1)).to(spectra.device)
+    phase, before = torch.polar(torch.ones_like(wanted), 2 * math.pi * turns), torch.zeros_like(wanted) + 0j
+
+    def heard(spectrum: Tensor) -> Tensor:
+        return torch.istft(spectrum, SPEECH_FFT, SPEECH_HOP, window=window)
+
+    if wanted.shape[1] < 2:
+        return np.zeros(SPEECH_HOP, dtype=np.float32)
+    for _ in range(TURNS):
+        found = torch.stft(heard(wanted * phase), SPEECH_FFT, SPEECH_HOP, window=window, return_complex=True)
+        moved = found - MOMENTUM / (1 + MOMENTUM) * before
+        phase, before = moved / moved.abs().clamp(min=1e-12), found
+    return heard(wanted * phase).clamp(-1, 1).cpu().numpy()

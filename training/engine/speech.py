@@ -5,6 +5,7 @@ Japanese are written without spaces, so there each character counts as a word, a
 """
 
 import json
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,6 +40,11 @@ def error_rates(sums: np.ndarray) -> dict[str, np.ndarray]:
         "wer": sums[..., 0] / np.maximum(sums[..., 1], 1),
         "cer": sums[..., 2] / np.maximum(sums[..., 3], 1),
     }
+
+
+def formed(text: str) -> str:
+    """A transcript in the one form of its characters, words parted by single spaces."""
+    return " ".join(unicodedata.normalize("NFC", text).replace("|", " ").split())
 
 
 def write_tokenizer(letters: list[str], folder: Path, *, unknown: str, pad: str, end: str) -> None:

@@ -121,7 +121,7 @@ def tasks_for(version: DatasetVersion) -> list[str]:
         key=lambda name: (
             not TASKS[name].beside,
             ("label" in TASKS[name].roles) != labelled,
-            (name == "speech-to-text") != told,
+            TASKS[name].transcribed != told,
         ),
     )
 

@@ -40,6 +40,7 @@ ARCH_WORDS = {
     "ast": _("Audio spectrogram transformer"),
     "wav2vec2": _("wav2vec 2.0 (convolutions and encoder)"),
     "whisper": _("Whisper (encoder and decoder)"),
+    "speecht5": _("SpeechT5 (encoder and decoder)"),
     "patchtst": _("PatchTST (patches of time)"),
     "resnet": _("ResNet (convolutions)"),
     "vit": _("Vision transformer"),

@@ -268,7 +268,7 @@ def sounds_blob() -> bytes:
     return zip_blob(files)
 
 
-def speech_blob() -> bytes:
+def speech_blob(noise: float = 0.005) -> bytes:
     """Words of three letters; each letter is a tone of its own, and between words there is silence."""
     chance, files, said = np.random.default_rng(28), {}, []
     for n in range(160):
@@ -277,7 +277,7 @@ def speech_blob() -> bytes:
         )
         parts = [tone(TONES[c], 0.08) if c in TONES else np.zeros(640) for c in text]
         values = np.concatenate(parts)
-        files[f"clips/{n:03}.wav"] = wav_of(values + chance.normal(0, 0.005, len(values)))
+        files[f"clips/{n:03}.wav"] = wav_of(values + chance.normal(0, noise, len(values)))
         said.append((f"clips/{n:03}.wav", text))
     return zip_blob(files | {"transcripts.csv": csv_blob(["file", "text"], said)})
 
@@ -326,7 +326,7 @@ def profile_for(task: str) -> dict[str, Any]:
     if task == "audio-classification":
         classes = {"label": {"down": 40, "up": 40}}
         return {"kind": "audio", "rows": 80, "classes": classes, "audio": {"seconds": [0.3, 0.5], "top": ""}}
-    if task == "speech-to-text":
+    if task in ("speech-to-text", "text-to-speech"):
         facts = {"seconds": [0.1, 0.9], "top": "", "transcripts_file": "transcripts.csv", "characters": 4}
         return {"kind": "audio", "rows": 160, "audio": facts}
     if task == "forecasting":
@@ -377,7 +377,7 @@ def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
     if KINDS[task] == "audio":
         spec["model"] = {"arch": "ast", "size": "nano", "layers": 1, "width": 16, "seconds": 1}
         if task != "audio-classification":
-            spec["model"]["arch"] = "wav2vec2"
+            spec["model"]["arch"] = "speecht5" if task == "text-to-speech" else "wav2vec2"
     elif task == "causal-lm":
         spec["tokenizer"] = {"kind": "char"}
         spec["model"] = {"arch": "gpt", "size": "nano", "layers": 1, "width": 16, "context": 16, "dropout": 0.1}
@@ -444,6 +444,7 @@ KINDS = (
         "audio-classification": "audio",
         "speech-to-text": "audio",
         "masked-audio": "audio",
+        "text-to-speech": "audio",
         "masked-image": "images",
         "image-generation": "images",
     }
@@ -458,6 +459,7 @@ BORROWED = {
     "yolos": "transformers.models.yolos.modeling_yolos",
     "wav2vec2": "transformers.models.wav2vec2.modeling_wav2vec2",
     "whisper": "transformers.models.whisper.modeling_whisper",
+    "speecht5": "transformers.models.speecht5.modeling_speecht5",
     "ast": "transformers.models.audio_spectrogram_transformer.modeling_audio_spectrogram_transformer",
     "unet": "diffusers.models.unets.unet_2d",
     "dit": "diffusers.models.transformers.dit_transformer_2d",
@@ -468,6 +470,7 @@ OWN_BLOBS = {
     "sentence-embedding": likes_blob,
     "audio-classification": sounds_blob,
     "speech-to-text": speech_blob,
+    "text-to-speech": speech_blob,
     "forecasting": series_blob,
     "image-segmentation": masks_blob,
     "object-detection": boxes_blob,

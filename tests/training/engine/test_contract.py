@@ -328,7 +328,9 @@ ARCHS += [
     ("token-classification", "modernbert"),
     ("text-to-text", "bart"),
     ("speech-to-text", "wav2vec2"),
+    ("speech-to-text", "whisper"),
     ("masked-audio", "wav2vec2"),
+    ("text-to-speech", "speecht5"),
 ]
 HEADS = {"text-classification": 3, "image-classification": 2, "multi-label-classification": 3, "text-regression": 1}
 HEADS["token-classification"] = 8  # what is supposed where the profile does not list the tags
@@ -351,7 +353,7 @@ def test_estimated_parameters_are_exact(task: str, arch: str, size: str) -> None
         obj["tokenizer"] = {"kind": "bpe", "vocab": 500}
     spec = Spec.from_json(obj)
     sizes = Sizes(
-        vocab=7 if task == "speech-to-text" else 500,
+        vocab={"wav2vec2": 7, "whisper": 8, "speecht5": 8}.get(arch, 500),
         channels=1,
         classes=HEADS.get(task, 0),
         each=task in EACH,

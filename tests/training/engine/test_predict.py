@@ -31,6 +31,7 @@ INPUTS: dict[str, list[Any]] = {
     ],
     "sentence-embedding": ["cat runs here", "kitten races near"],
     "forecasting": [SERIES, SERIES[3:]],
+    "text-to-speech": ["cab", "d"],
     "image-generation": ["left", {"label": "right", "steps": 10}],
 }
 FIELDS = {
@@ -53,6 +54,7 @@ FIELDS = {
     "audio-classification": {"label", "probabilities"},
     "speech-to-text": {"text"},
     "masked-audio": {"accuracy"},
+    "text-to-speech": {"seconds", "wav"},
     "forecasting": {"values"},
 }
 

@@ -29,6 +29,7 @@ VARIANTS = {
     "speech": tiny("speech-to-text", train__max_steps=11, model__dropout=0.1),
     "series": tiny("forecasting"),
     "unheard": tiny("masked-audio"),
+    "spoken": tiny("text-to-speech"),
     "t5": tiny("text-to-text"),
     "resnet": tiny("image-classification"),
     "convnext": tiny(
@@ -56,6 +57,7 @@ BASELINES = {
     "speech": "commonest transcript",
     "series": "last number",
     "unheard": "chance",
+    "spoken": "median spectrum",
     "t5": "commonest answer",
     "resnet": "majority",
     "segformer": "commonest class",

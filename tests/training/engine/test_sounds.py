@@ -18,7 +18,7 @@ from tests.training.engine.conftest import TONES, MakeRun, csv_blob, sounds_blob
 from training.engine.contract import DONE, FAILED
 from training.engine.package import load_net
 from training.engine.predict import Predictor
-from training.engine.sounds import RATE, decode_sound, log_mels, mel_bands, resampled
+from training.engine.sounds import RATE, decode_sound, log_mels, mel_bands, resampled, slaney_bands
 from training.engine.speech import edits_of, error_rates
 from training.engine.tasks.speech_to_text import _needed
 from training.engine.tasks.waves import shortest, steps_of
@@ -199,6 +199,61 @@ def test_package_of_speech_loads_in_transformers(make_run: MakeRun) -> None:
             found, load_net(out)(batch["input_values"], batch["attention_mask"]), rtol=1e-4, atol=1e-5
         )
     assert processor.batch_decode(torch.tensor([[3, 3, 0, 3, 2, 4, 4, 0]])) == ["aa b"]
+
+
+WHISPER = {"arch": "whisper", "size": "nano", "layers": 1, "width": 64, "seconds": 1, "context": 16}
+
+
+def test_speech_is_written_letter_by_letter_and_loads_in_transformers(make_run: MakeRun, tmp_path: Path) -> None:
+    from transformers import AutoFeatureExtractor, AutoModelForSpeechSeq2Seq, AutoTokenizer
+
+    changes = {"train__max_steps": 240, "train__lr": 6e-3, "train__batch": 16, "eval__every_steps": 240}
+    run = make_run("run", tiny("speech-to-text", model=WHISPER, **changes))
+    assert run.go() == DONE, run.log
+    last = run.of("done")[0]
+    assert last["metrics"]["test/cer"] < 0.7 * last["baseline"]["metrics"]["test/cer"]
+    assert last["metrics"]["test/wer"] < last["baseline"]["metrics"]["test/wer"]
+    assert last["metrics"]["test/loss"] < 0.5 * last["baseline"]["metrics"]["test/loss"]
+    out = run.folder / "out"
+    theirs = AutoModelForSpeechSeq2Seq.from_pretrained(out, local_files_only=True).eval()
+    extractor = AutoFeatureExtractor.from_pretrained(out, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(out, local_files_only=True)
+    assert tokenizer("ab c").input_ids == [4, 5, 2, 6, 3]
+    paths, waves = [], []
+    for n, text in enumerate(("cab", "d ba")):
+        parts = [tone(TONES[c], 0.08, RATE) if c in TONES else np.zeros(1_280) for c in text]
+        paths.append(tmp_path / f"{n}.wav")
+        paths[-1].write_bytes(wav_of(np.concatenate(parts), RATE))
+        waves.append((np.concatenate(parts) * 32_767).round().astype(np.int16).astype(np.float32) / 32_768)
+    batch = extractor(waves, sampling_rate=RATE, return_tensors="pt")
+    found = theirs.generate(batch["input_features"], do_sample=False)
+    said = [" ".join(text.split()) for text in tokenizer.batch_decode(found, skip_special_tokens=True)]
+    assert [answer["text"] for answer in Predictor(out)(paths)] == said
+    before = torch.tensor([[0, 4, 5], [0, 6, 2]])
+    with torch.no_grad():
+        ours = load_net(out)(batch["input_features"], before)
+        theirs_too = theirs(input_features=batch["input_features"], decoder_input_ids=before).logits
+    torch.testing.assert_close(ours, theirs_too, rtol=1e-4, atol=1e-5)
+
+
+def test_a_transcript_longer_than_the_context_is_named(make_run: MakeRun) -> None:
+    waves = {f"{n}.wav": wav_of(np.zeros(2_000)) for n in range(12)}
+    table = csv_blob(["file", "text"], [(name, "a" * 20 if name == "7.wav" else "b") for name in waves])
+    run = make_run("run", tiny("speech-to-text", model=WHISPER), blob=zip_blob(waves | {"transcripts.csv": table}))
+    assert run.go() == FAILED
+    assert (
+        "“7.wav” in the dataset cannot be used: its transcript of 20 letters is longer than the context of the model"
+        in run.of("error")[0]["text"]
+    )
+
+
+@pytest.mark.parametrize("kind", ["whisper", "speecht5"])
+def test_bands_are_those_of_transformers(kind: str) -> None:
+    from transformers.audio_utils import mel_filter_bank
+
+    bins, low, high = (201, 0.0, 8_000.0) if kind == "whisper" else (513, 80.0, 7_600.0)
+    theirs = mel_filter_bank(bins, 80, low, high, RATE, norm="slaney", mel_scale="slaney")
+    torch.testing.assert_close(slaney_bands(80, 2 * (bins - 1), low, high), torch.from_numpy(theirs).float())
 
 
 @pytest.mark.parametrize(

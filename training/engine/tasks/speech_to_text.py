@@ -4,7 +4,6 @@ A Whisper hears the whole recording instead, and then writes letter by letter, u
 """
 
 import json
-import unicodedata
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +19,7 @@ from training.engine.catalogue import WHISPER_BANDS, Sizes
 from training.engine.errors import DataError
 from training.engine.protocol import InputData
 from training.engine.sounds import HOP, RATE, WHISPER_FFT, slaney_bands, whisper_mels
-from training.engine.speech import COLUMNS, edits_of, error_rates, write_tokenizer
+from training.engine.speech import COLUMNS, edits_of, error_rates, formed, write_tokenizer
 from training.engine.tasks import base
 from training.engine.tasks.rows import Strings, write_strings
 from training.engine.tasks.waves import WaveNet, steps_of
@@ -47,7 +46,7 @@ class Task(WaveNet):
         return super().prepare_key() | ({"context": self.shape.context} if self.writes else {})
 
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
-        texts = [_formed(text) for text in self.write_sounds(data, folder, "text", cut=False)]
+        texts = [formed(text) for text in self.write_sounds(data, folder, "text", cut=False)]
         self.open_sounds(folder)
         for name, text in zip(self.names, texts, strict=True):
             if not text:
@@ -263,11 +262,6 @@ class Task(WaveNet):
         most = {"max_length": self.shape.context}
         (folder / "generation_config.json").write_text(json.dumps(ends | most, indent=2) + "\n")
         return {}
-
-
-def _formed(text: str) -> str:
-    """A transcript in the one form of its characters, words parted by single spaces."""
-    return " ".join(unicodedata.normalize("NFC", text).replace("|", " ").split())
 
 
 def _needed(text: str) -> int:
