@@ -99,7 +99,7 @@ class Evaluator:
             limit = max(8, EVAL_TOKENS // (loop.task.shape.context or 1))
         judged = loop.judge("valid", limit)
         values = loop.task.report(judged).values
-        with loop.judging() as net:
+        with loop.judging(alone=True) as net:
             samples = list(loop.task.samples(net, judged, 1, state.step)) if loop.spec.eval.samples else []
         if not math.isfinite(values["loss"]):
             raise EngineError(Reason.DIVERGED, "diverged_valid", step=state.step)
@@ -178,10 +178,11 @@ def writer(loop: Loop) -> Callable[[Path], None]:
     """A function that writes weights and state of the loop into a folder."""
 
     def write(folder: Path) -> None:
-        package.write_tensors(folder / checkpoint.WEIGHTS, loop.net.state_dict())
+        weights, optimizer = loop.collect()
+        package.write_tensors(folder / checkpoint.WEIGHTS, weights)
         # Through Python's own file, whose errors say that the disk is full.
         with (folder / checkpoint.STATE).open("wb") as file:
-            torch.save(loop.snapshot(), file)
+            torch.save(loop.snapshot(optimizer), file)
 
     return write
 

@@ -21,7 +21,7 @@ from training.engine.team import Team
 LOSS, COUNT, STREAK, BAD, DIVERGED = range(5)
 MAX_STREAK = 3
 DONE, STOP, LIMIT, REACHED = "done", "stop", "limit", "reached"
-STEP, JUDGE = range(2)
+STEP, JUDGE, GATHER, LEND = range(4)
 LEAVE = -1
 
 
@@ -55,7 +55,8 @@ class Loop:
         self.spec, self.task, self.net, self.stop = spec, task, net, stop
         self.device, self.dtype, self.team = device, dtype, team or Team()
         train = spec.train
-        self.optimizer = FlatOptimizer(
+        self.sharded = False
+        self.optimizer: Any = FlatOptimizer(
             net, train.weight_decay, self.team, kind=train.optimizer, ema_decay=train.ema_decay
         )
         self.state = TrainState()
@@ -92,6 +93,10 @@ class Loop:
         """Start the other members of the team; they follow the orders of this one until it ends."""
         if self.team.wired:
             self._align()
+            if self.spec.train.shard:
+                from training.engine.sharding import ShardedOptimizer  # torch.distributed takes its time
+
+                self.optimizer, self.sharded = ShardedOptimizer(self.net, self.optimizer, self.team), True
         self.team.split(self._help)
 
     def _align(self) -> None:
@@ -114,6 +119,11 @@ class Loop:
                 return
             if order == STEP:
                 self.step()
+            elif order == GATHER:
+                self.optimizer.collect()
+            elif order == LEND:
+                with self.optimizer.reading(self.net):
+                    pass
             else:
                 self._measure(PARTS[part], limit)
 
@@ -153,11 +163,15 @@ class Loop:
         # All chance comes from (seed, step, member): a resume needs no memory of the generator.
         torch.manual_seed(ordering.seed_of(self.spec.train.seed, step, rank))
         at_once = -(-(self.spec.train.micro or len(rows)) // self.team.ranks)
-        for place, start in enumerate(range(0, len(mine), at_once), 1):
+        most = -(-len(rows) // self.team.ranks) if self.sharded else len(mine)
+        for place, start in enumerate(range(0, most, at_once), 1):
             part = mine[start : start + at_once]
+            share_of_batch = len(part) / len(rows)
+            if not len(part):  # weights are gathered together, so who has no row reads one for nothing
+                part = rows[:1]
             batch = self.task.train_batch(part, epoch, ordering.seed_of(self.spec.train.seed, step, rank, place))
             with self.autocast():
-                share = self.task.loss(self.net, batch) * (len(part) / len(rows))
+                share = self.task.loss(self.net, batch) * share_of_batch
             share.backward()
             loss += share.detach()
             units += self.task.units(batch)
@@ -183,12 +197,18 @@ class Loop:
         return contextlib.nullcontext()
 
     @contextlib.contextmanager
-    def judging(self) -> Any:
-        """The net as it is used: no dropout, no gradients, the averaged weights where they are asked for."""
+    def judging(self, *, alone: bool = False) -> Any:
+        """The net as it is used: no dropout, no gradients, the averaged weights where they are asked for.
+
+        `alone`: the leader by itself, while the others wait.
+        """
+        if alone and self.sharded:
+            self.orders[0] = LEND
+            self.team.tell(self.orders)
         self.net.eval()
         try:
-            with self.optimizer.averaged(), torch.inference_mode(), self.autocast():
-                yield self.net
+            with self.optimizer.reading(self.net) as net, torch.inference_mode(), self.autocast():
+                yield net
         finally:
             self.net.train()
 
@@ -199,14 +219,31 @@ class Loop:
         self._clock = now
         return self.state.elapsed_s
 
-    def snapshot(self) -> dict[str, Any]:
+    def collect(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """(weights by name, state of the optimizer), whole, at the leader."""
+        if not self.sharded:
+            return self.net.state_dict(), self.optimizer.state()
+        self.orders[0] = GATHER
+        self.team.tell(self.orders)
+        return self.optimizer.collect()
+
+    def go_on_alone(self, net: nn.Module) -> None:
+        """Put the whole weights into `net`, and go on with it without the others."""
+        weights, state = self.collect()
+        self.team.dismiss()
+        net.load_state_dict(weights)
+        train, self.net, self.sharded, self.team = self.spec.train, net.to(self.device), False, Team()
+        self.optimizer = FlatOptimizer(net, train.weight_decay, kind=train.optimizer)
+        self.optimizer.load(state)
+
+    def snapshot(self, optimizer: dict[str, Any]) -> dict[str, Any]:
         """Everything a bit-exact resume needs beside the weights: tensors and plain types only.
 
         No generator state: all chance comes from seed and step.
         """
         self.tick()
         return {
-            "optimizer": self.optimizer.state(),
+            "optimizer": optimizer,
             "state": dataclasses.asdict(self.state),
             "stats": self.stats,
             "dtype": self.dtype,

@@ -40,7 +40,7 @@ class FlatOptimizer:
         named = [(name, p) for name, p in net.named_parameters() if p.requires_grad]
         groups = [[(n, p) for n, p in named if p.dim() >= 2], [(n, p) for n, p in named if p.dim() < 2]]
         self.layout = _layout(groups)
-        size = sum(_padded(p.numel()) for _, p in named)
+        self.size = size = sum(_padded(p.numel()) for _, p in named)
         device = named[0][1].device
         self.weights = self.team.zeros(size).to(device)
         self.all_grads = self.team.zeros(1 if self.team.wired else self.team.ranks, size).to(device)
@@ -49,7 +49,8 @@ class FlatOptimizer:
         self.steps = torch.zeros((), device=device)
         self._parameters = [p for group in groups for _, p in group]
         self._edge = sum(_padded(p.numel()) for _, p in groups[0])
-        self._decay = weight_decay
+        self.decay = weight_decay
+        self._names = [name for group in groups for name, _ in group]
         for p, part in self._places():
             self.weights[part] = p.data.reshape(-1)
             p.data = self.weights[part].view(p.shape)
@@ -65,6 +66,11 @@ class FlatOptimizer:
             yield p, slice(place, place + p.numel())
             place += _padded(p.numel())
 
+    def named_places(self) -> Iterator[tuple[str, torch.Size, slice, bool]]:
+        """(name, shape, place in the buffers, whether it decays) of each parameter."""
+        for name, (p, part) in zip(self._names, self._places(), strict=True):
+            yield name, p.shape, part, part.start < self._edge
+
     def join(self) -> None:
         """Let gradients go into the buffer of this member, and step this member's share."""
         team, size = self.team, len(self.weights)
@@ -72,12 +78,12 @@ class FlatOptimizer:
             p.grad = self.all_grads[0 if team.wired else team.rank][part].view(p.shape)
         if team.wired:  # gradients are summed, and every process makes the same step of all weights
             self._mine = slice(0, size)
-            parts = [(0, self._edge, self._decay), (self._edge, size, 0.0)]
+            parts = [(0, self._edge, self.decay), (self._edge, size, 0.0)]
             self._parts = [(slice(a, b), decay) for a, b, decay in parts if a < b]
             return
         share = -(-size // (team.ranks * ALIGN)) * ALIGN
         low, high = min(size, team.rank * share), min(size, (team.rank + 1) * share)
-        parts = [(low, min(high, self._edge), self._decay), (max(low, self._edge), high, 0.0)]
+        parts = [(low, min(high, self._edge), self.decay), (max(low, self._edge), high, 0.0)]
         self._mine = slice(low, high)
         self._parts = [(slice(a, b), decay) for a, b, decay in parts if a < b]
 
@@ -124,14 +130,14 @@ class FlatOptimizer:
         average.lerp_(weights, (1 - stays) * good)
 
     @contextlib.contextmanager
-    def averaged(self) -> Iterator[None]:
+    def reading(self, net: nn.Module) -> Iterator[nn.Module]:
         """The net with the averaged weights, where there are any; learning goes on from its own."""
         if self.average is None:
-            yield
+            yield net
             return
         try:
             self._show(self.average)
-            yield
+            yield net
         finally:
             self._show(self.weights)
 
@@ -145,14 +151,8 @@ class FlatOptimizer:
             self.weights.copy_(self.average)
 
     def _update(self, part: slice, grads: Tensor, **words: Any) -> None:
-        weights, means = [self.weights[part]], [self.mean[part]]
-        if self.kind == "sgd":  # the mean is its momentum, which begins at nothing
-            momentum: dict[str, Any] = {"momentum": MOMENTUM, "dampening": 0.0, "nesterov": False}
-            torch._fused_sgd_(weights, [grads], means, **momentum, is_first_step=False, maximize=False, **words)
-            return
-        step: Any = torch._fused_adamw_ if self.kind == "adamw" else torch._fused_adam_
-        moments: dict[str, Any] = {"beta1": BETA1, "beta2": BETA2, "eps": EPS, "amsgrad": False}
-        step(weights, [grads], means, [self.square[part]], [], [self.steps], **moments, maximize=False, **words)
+        lists = [[self.weights[part]], [grads], [self.mean[part]], [self.square[part]]]
+        update(self.kind, lists, self.steps, **words)
 
     def tensors(self) -> list[Tensor]:
         """Everything that changes with a step."""
@@ -174,6 +174,18 @@ class FlatOptimizer:
         if self.average is not None:
             self.average.copy_(state["average"])
         return True
+
+
+def update(kind: str, lists: list[list[Tensor]], steps: Tensor, **words: Any) -> None:
+    """One fused step of weights by gradients, means and squares: lists of tensors of the same sizes."""
+    weights, grads, means, squares = lists
+    if kind == "sgd":  # the mean is its momentum, which begins at nothing
+        momentum: dict[str, Any] = {"momentum": MOMENTUM, "dampening": 0.0, "nesterov": False}
+        torch._fused_sgd_(weights, grads, means, **momentum, is_first_step=False, maximize=False, **words)
+        return
+    step: Any = torch._fused_adamw_ if kind == "adamw" else torch._fused_adam_
+    moments: dict[str, Any] = {"beta1": BETA1, "beta2": BETA2, "eps": EPS, "amsgrad": False}
+    step(weights, grads, means, squares, [], [steps] * len(weights), **moments, maximize=False, **words)
 
 
 def _padded(count: int) -> int:

@@ -13,18 +13,19 @@ def recompute(net: nn.Module) -> int:
 
     A layer that counts what it reads, as batch norm does, would count it twice and stays as it is.
     """
-    layers = [layer for layer in _layers(net) if not any(map(_counts, layer.modules()))]
+    layers = [layer for layer in layers_of(net) if not any(map(_counts, layer.modules()))]
     for layer in layers:
         layer.forward = functools.partial(_again, layer, layer.forward)  # type: ignore[method-assign]
     return len(layers)
 
 
-def _layers(net: nn.Module) -> Iterator[nn.Module]:
+def layers_of(net: nn.Module) -> Iterator[nn.Module]:
+    """The layers of every stack of a net."""
     for child in net.children():
         if isinstance(child, nn.ModuleList):
             yield from (layer for layer in child if not isinstance(layer, nn.ModuleList))
         else:
-            yield from _layers(child)
+            yield from layers_of(child)
 
 
 def _counts(module: nn.Module) -> bool:

@@ -220,7 +220,8 @@ class _Attempt:
                 adapting.adapt(net, self.spec.model.arch, self.spec.model.lora)
         if self.spec.train.gradient_checkpointing:
             recompute(net)
-        net = net.to(self.device)
+        # What is divided between processes never stands whole on a device.
+        net = net.to("cpu" if self.team.wired and self.spec.train.shard else self.device)
         self.dtype = device.choose_dtype(self.spec, self.device)
         loop = Loop(
             spec=self.spec,
@@ -280,6 +281,8 @@ class _Attempt:
         """Judge the best weights on the test part, write the package, say done."""
         spec, state = self.spec, loop.state
         self.events.emit("phase", phase="evaluate", total=self.task.count("test"))
+        if loop.sharded:
+            loop.go_on_alone(net_module(spec.model.arch).build(spec.shape, self.task.sizes))
         weights_step = self._take_best(loop)
         loop.optimizer.take_average()
         judged = loop.judge("test")

@@ -131,6 +131,9 @@ class TrainSpec:
     gradient_checkpointing: bool = option(
         "Keep only what goes into each layer, and compute the rest again: less memory, about a third more time", False
     )
+    shard: bool = option(
+        "Started by torchrun: divide weights, gradients and moments between the processes (FSDP2)", False
+    )
     weight_decay: float = option("Decay of weight matrices; with adam and sgd part of the gradient", 0.1, ge=0, le=10)
     clip: float | None = option("Largest gradient norm", 1.0, gt=0, le=1_000)
     seed: int = option("Draws the first weights, the order and the dropout", 1, ge=0, le=MAX_SEED)
@@ -253,7 +256,8 @@ class Spec:
             del obj["train"]["optimizer"]
         if self.train.ema_decay is None:
             del obj["train"]["ema_decay"]
-        del obj["train"]["gradient_checkpointing"]  # the gradients are the same
+        for name in ("gradient_checkpointing", "shard"):  # the gradients are the same
+            del obj["train"][name]
         if self.data.clean == CleanSpec():
             del obj["data"]["clean"]
         else:
@@ -371,6 +375,10 @@ def contradictions(spec: Spec) -> list[Issue]:
             issues.append(make_issue("model.lora", "lora_unfit", arch=spec.model.arch))
     if spec.train.gradient_checkpointing and not arch.layered:
         issues.append(make_issue("train.gradient_checkpointing", "layers_missing", arch=spec.model.arch))
+    if spec.train.shard:
+        parts = spec.model.learn_layers is not None or spec.model.lora is not None
+        if parts or spec.train.ema_decay is not None or not arch.layered:
+            issues.append(make_issue("train.shard", "shard_unfit"))
     if shape.heads is not None and shape.width % shape.heads:
         issues.append(make_issue("model.heads", "heads_width", width=shape.width, heads=shape.heads))
     if shape.width % arch.width_step:

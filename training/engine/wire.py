@@ -3,6 +3,7 @@
 Process 0 leads: it alone prepares, judges what to do, saves and writes the package; the others follow its orders.
 """
 
+import contextlib
 import datetime
 import signal
 from collections.abc import Callable
@@ -80,6 +81,6 @@ class Wire(Team):
     def dismiss(self) -> None:
         """Let the others go."""
         if self._leaving is not None and not self.rank:
-            dist.broadcast(self._leaving, 0)
+            with contextlib.suppress(RuntimeError):  # they may be gone already
+                dist.broadcast(self._leaving, 0)
             self._leaving = None
-        self.ranks = 1

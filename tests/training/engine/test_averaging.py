@@ -35,7 +35,7 @@ def test_average_by_hand() -> None:
             if step != 3:
                 expected[name] = stays * expected[name] + (1 - stays) * tensor
     own = copy.deepcopy(net.state_dict())
-    with flat.averaged():
+    with flat.reading(net):
         for name, tensor in net.state_dict().items():
             torch.testing.assert_close(tensor, expected[name])
             assert not torch.equal(tensor, own[name])

@@ -1,14 +1,17 @@
 """Processes that torchrun started: the same losses as one process, and going on with another number of them."""
 
+import importlib
 import os
 import signal
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import pytest
 
 from tests.training.engine.conftest import MakeRun, Run, kill_at, tiny
-from training.engine.contract import DONE, FAILED, STOPPED
+from training.engine.contract import DONE, FAILED, STOPPED, Spec, SpecError
 
 CALM = {"model__dropout": 0.0, "eval__samples": 1}
 
@@ -58,3 +61,45 @@ def test_what_the_first_process_cannot_do_ends_both(make_run: MakeRun) -> None:
     run = make_run("run", tiny("causal-lm", search={"kind": "grid", "space": {"train.lr": "0.1"}}))
     assert run.go(together()) == FAILED
     assert run.of("error")[0]["message"] == "search_alone"
+
+
+@pytest.mark.parametrize("arch", ["gpt", "llama"])
+def test_a_net_divided_between_processes_learns_the_same(arch: str, make_run: MakeRun) -> None:
+    """FSDP2: equal losses to one process, checkpoints that one process goes on from, and a whole package."""
+    for name in ("torch._dynamo", "training.engine.sharding"):  # once, rather than in every run
+        importlib.import_module(name)
+    model = {"arch": arch, "size": "nano", "layers": 2, "width": 16, "context": 16}
+    calm = {"model": model, "train__micro": 3, "train__gradient_checkpointing": arch == "gpt"}
+    one = make_run("one", tiny("causal-lm", **calm | {"train__micro": None}))
+    two, moved = (make_run(name, tiny("causal-lm", **calm, train__shard=True)) for name in ("two", "moved"))
+    assert one.go() == DONE, one.log
+    assert two.go(together(is_divided)) == DONE, two.log
+    same(one, two)
+    assert two.result["metrics"] == pytest.approx(one.result["metrics"], rel=1e-3)
+    if arch == "gpt":
+        assert moved.go(together(kill_at(5, signal.SIGTERM))) == STOPPED, moved.log
+        moved.write_inputs(fence=2, resume=True)
+        assert moved.go(kill_at(8, signal.SIGTERM)) == STOPPED, moved.log  # one process goes on,
+        assert moved.resume(fence=3) == DONE, moved.log
+        same(one, moved)
+
+
+def is_divided() -> None:
+    """Hold that a process has half of each weight and moment while it learns."""
+    from training.engine import sharding
+
+    step = sharding.ShardedOptimizer.step
+
+    def call(self: Any, *words: Any) -> Any:
+        whole = sum(p.numel() for p in self.net.parameters())
+        assert sum(p.to_local().numel() for p in self.net.parameters()) <= 0.55 * whole
+        assert sum(mean.numel() for mean in self.mean) <= 0.55 * whole
+        return step(self, *words)
+
+    sharding.ShardedOptimizer.step = call  # type: ignore[method-assign]
+
+
+def test_what_cannot_be_divided_is_told_at_its_place() -> None:
+    with pytest.raises(SpecError) as caught:
+        Spec.from_json(tiny("causal-lm", train__shard=True, train__ema_decay=0.9))
+    assert [(issue.path, issue.code) for issue in caught.value.issues] == [("train.shard", "shard_unfit")]
