@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -42,6 +43,7 @@ from registry.catalog.models import ModelVersion
 from tests.cast import employ, person, token_for
 from tests.collab.transfer.royalties.test_services import balance, reconcile
 from tests.licensing import Office, asset, trained
+from tests.pages import as_, queries
 from tests.royalties import FIRST, case_of
 
 pytestmark = pytest.mark.django_db
@@ -383,3 +385,43 @@ def test_figures_count_money_once_for_whoever_reads_them(shared):
         span = Span((house.pk,), TODAY().year)
         assert METRICS["other"].value(span)["EUR"] == income
         assert METRICS["passed_on"].value(span) == passed
+
+
+def test_pages_of_money_take_the_same_queries_for_more_rows(shared):
+    house = shared.licence.licensor
+    program = Client(headers={"Authorization": f"Bearer {token_for(shared.officer)}"})
+    mine, theirs = as_(shared.officer), as_(shared.partner_officer)
+    money = reverse("collab:licence_royalties", args=[shared.licence.pk])
+    urls = [
+        (mine, reverse("collab:royalties")),
+        (mine, money),
+        (mine, reverse("collab:royalty_policy", args=[house.slug])),
+        (mine, reverse("collab:distribution_new", args=[house.slug])),
+        (program, "/api/v1/licensor-payments/"),
+        (program, "/api/v1/receipts/"),
+        (theirs, reverse("collab:royalties")),
+        (theirs, money),
+    ]
+
+    def more() -> None:
+        shared.licence.payments.create(
+            kind="other", source=f"other:{Receipt.objects.count()}", title="Fee", due_on=TODAY(), amount=100_00,
+            currency="EUR",
+        )  # fmt: skip
+        shared.receive("100.00", reference=f"R {Receipt.objects.count()}")
+        shared.distribute()
+        shared.pay(amount=Decimal("1.00"))
+        shared.book(shared.pay(amount=Decimal("1.00")))
+        shared.licence.payments.create(
+            kind="other", source=f"open:{Receipt.objects.count()}", title="Fee", due_on=TODAY(), amount=100_00,
+            currency="EUR",
+        )  # fmt: skip
+        shared.receive("100.00")  # waits to be distributed
+
+    shared.receive()
+    more()
+    queries(*urls[4])  # the first use of a token is noted
+    few = [queries(*one) for one in urls]
+    more()
+    more()
+    assert [queries(*one) for one in urls] == few
