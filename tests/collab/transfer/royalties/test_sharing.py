@@ -214,11 +214,16 @@ def test_a_part_is_owed_paid_and_booked_where_it_is_distributed(shared):
 
 
 def test_the_part_of_an_asset_goes_to_the_case_of_its_owner_alone(shared):
-    """What the university brings with its own case is not cut by the asset that is another's case too."""
+    """One's part is cut by what one has disclosed, not by the asset behind which only the partner's case is."""
+    second, model = shared.office.joint.researcher, shared.office.model
+    case = case_of(shared.licence.licensor, "RU-2", shared.officer, (second, "100"))
+    DisclosedResult.objects.create(
+        case=case, subject_type="registry.modelversion", subject_id=str(model.pk), label=str(model)
+    )
     shared.receive()
     shared.distribute()
     cases = set(LedgerEntry.objects.exclude(case=None).values_list("case__docket", flat=True))
-    assert cases == {"RU-1"}
+    assert cases == {"RU-2"}
 
 
 def test_corrections_are_reversals(shared):
