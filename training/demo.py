@@ -52,6 +52,10 @@ ACCOUNTS = [
     ("Signatory of the university", "amara.osei@lakeside.example"),
     ("Signatory of the company, has one to sign", "wei.zhang@northwind.example"),
     ("Technology-transfer officer of the university", "elin.berg@lakeside.example"),
+    (
+        "Technology-transfer officer of the company, has a part to book",
+        "maya.lin@northwind.example",
+    ),
     ("Professor at the second university, whose projects are on their way", "ines.duarte@meridian.example"),
     ("Coordinator of internships, courses and certificates", "nora.lind@lakeside.example"),
     ("Student, applies for an internship", STUDENT_EMAIL),
@@ -104,6 +108,7 @@ def seed() -> bool:
             _person("Omar Haddad", "omar.haddad@lakeside.example", university, Role.TRANSFER_OFFICER),
             _person("Ingrid Solberg", "ingrid.solberg@lakeside.example", university),
         ]
+        _person("Maya Lin", "maya.lin@northwind.example", company, Role.TRANSFER_OFFICER)
         coordinator = _person("Nora Lind", "nora.lind@lakeside.example", university, Role.COORDINATOR)
 
     with days_ago(45):

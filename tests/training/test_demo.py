@@ -19,6 +19,7 @@ from collab.audit.models import AuditEvent
 from collab.audit.services import first_break
 from collab.courses.certificates.checking import check
 from collab.courses.certificates.models import Certificate
+from collab.inbox.models import Notification
 from collab.inbox.services import decide_request
 from collab.inbox.standing import Standing
 from collab.internships.models import Cohort
@@ -119,6 +120,10 @@ def test_a_model_goes_the_whole_way_from_disclosure_to_money(story):
         ("Northwind Robotics", 50),
     ]
     assert (first.passed_on, shared.partner_payments.not_booked().get().amount) == (3000_00, 3000_00)
+    payment = shared.partner_payments.get()
+    assert Notification.objects.filter(
+        person__email="maya.lin@northwind.example", url=payment.get_absolute_url()
+    ).exists()
     startup = StartUp.objects.get()
     assert (startup.state, startup.own_said) == ("active", "8.5")
     founded = Span((case.organisation_id,), startup.founded_on.year)

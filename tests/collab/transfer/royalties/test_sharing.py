@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -42,6 +43,7 @@ from registry.catalog.models import ModelVersion
 from tests.cast import employ, person, token_for
 from tests.collab.transfer.royalties.test_services import balance, reconcile
 from tests.licensing import Office, asset, trained
+from tests.pages import as_, queries
 from tests.royalties import FIRST, case_of
 
 pytestmark = pytest.mark.django_db
@@ -212,11 +214,16 @@ def test_a_part_is_owed_paid_and_booked_where_it_is_distributed(shared):
 
 
 def test_the_part_of_an_asset_goes_to_the_case_of_its_owner_alone(shared):
-    """What the university brings with its own case is not cut by the asset that is another's case too."""
+    """One's part is cut by what one has disclosed, not by the asset behind which only the partner's case is."""
+    second, model = shared.office.joint.researcher, shared.office.model
+    case = case_of(shared.licence.licensor, "RU-2", shared.officer, (second, "100"))
+    DisclosedResult.objects.create(
+        case=case, subject_type="registry.modelversion", subject_id=str(model.pk), label=str(model)
+    )
     shared.receive()
     shared.distribute()
     cases = set(LedgerEntry.objects.exclude(case=None).values_list("case__docket", flat=True))
-    assert cases == {"RU-1"}
+    assert cases == {"RU-2"}
 
 
 def test_corrections_are_reversals(shared):
@@ -383,3 +390,43 @@ def test_figures_count_money_once_for_whoever_reads_them(shared):
         span = Span((house.pk,), TODAY().year)
         assert METRICS["other"].value(span)["EUR"] == income
         assert METRICS["passed_on"].value(span) == passed
+
+
+def test_pages_of_money_take_the_same_queries_for_more_rows(shared):
+    house = shared.licence.licensor
+    program = Client(headers={"Authorization": f"Bearer {token_for(shared.officer)}"})
+    mine, theirs = as_(shared.officer), as_(shared.partner_officer)
+    money = reverse("collab:licence_royalties", args=[shared.licence.pk])
+    urls = [
+        (mine, reverse("collab:royalties")),
+        (mine, money),
+        (mine, reverse("collab:royalty_policy", args=[house.slug])),
+        (mine, reverse("collab:distribution_new", args=[house.slug])),
+        (program, "/api/v1/licensor-payments/"),
+        (program, "/api/v1/receipts/"),
+        (theirs, reverse("collab:royalties")),
+        (theirs, money),
+    ]
+
+    def more() -> None:
+        shared.licence.payments.create(
+            kind="other", source=f"other:{Receipt.objects.count()}", title="Fee", due_on=TODAY(), amount=100_00,
+            currency="EUR",
+        )  # fmt: skip
+        shared.receive("100.00", reference=f"R {Receipt.objects.count()}")
+        shared.distribute()
+        shared.pay(amount=Decimal("1.00"))
+        shared.book(shared.pay(amount=Decimal("1.00")))
+        shared.licence.payments.create(
+            kind="other", source=f"open:{Receipt.objects.count()}", title="Fee", due_on=TODAY(), amount=100_00,
+            currency="EUR",
+        )  # fmt: skip
+        shared.receive("100.00")  # waits to be distributed
+
+    shared.receive()
+    more()
+    queries(*urls[4])  # the first use of a token is noted
+    few = [queries(*one) for one in urls]
+    more()
+    more()
+    assert [queries(*one) for one in urls] == few
