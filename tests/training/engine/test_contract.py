@@ -2,19 +2,22 @@
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
 from tests.training.engine.conftest import COLUMN_PROFILES, VERSION, profile_for, tiny
-from training.engine import messages
+from training.engine import messages, sizing
 from training.engine.contract import (
     TASKS,
     Inputs,
     Issue,
+    ModelSpec,
     Spec,
     SpecError,
     default_spec,
@@ -386,3 +389,28 @@ def test_torn_line_is_no_event() -> None:
     assert parse_event(b'{"t":1.0,"n":0,"e":"stop') is None
     assert parse_event(b'{"t":1.0,"n":0,"e":"stopped","step":3}\n') == {"t": 1.0, "n": 0, "e": "stopped", "step": 3}
     assert parse_event(b'{"e":"unknown"}') is None
+
+
+def test_memory_counts_every_process_and_the_library_that_builds_the_net() -> None:
+    """Against what such runs took; `python -m benchmarks.memory` measures them anew."""
+    text = {"kind": "text", "rows": 1, "chars": 330_000, "bytes": 330_000}
+    took = {("gpt", "mini"): 830e6, ("gpt", "small"): 1_335e6, ("lstm", "mini"): 776e6, ("llama", "mini"): 1_344e6}
+    for (arch, size), truth in took.items():
+        spec = default_spec("causal-lm", text, VERSION)
+        spec = dataclasses.replace(spec, model=ModelSpec(arch=arch, size=size))
+        assert 0.8 < estimate(spec, text).memory_bytes / truth < 1.6, arch
+        alone = dataclasses.replace(spec, resources=dataclasses.replace(spec.resources, cpus=1))
+        library = 2.7e8 if arch == "llama" else 0
+        saved = estimate(spec, text).memory_bytes - estimate(alone, text).memory_bytes
+        assert saved == pytest.approx(3.7e8 + library), arch
+
+
+def test_nets_that_transformers_builds_are_known() -> None:
+    """Told apart by what their files take weights from."""
+    folder = Path(sizing.__file__).parent / "nets"
+    found = {
+        arch
+        for arch in sizing.ARCHS
+        if re.search(r"nets\.(hf|borrowed) import", (folder / f"{arch.replace('-', '_')}.py").read_text())
+    }
+    assert found == sizing.BORROWED

@@ -3,8 +3,6 @@
 import base64
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +12,9 @@ from PIL import Image
 
 from tests.training.engine.conftest import JOB, KINDS, MakeRun, blob_of, profile_for, tiny
 from training.engine import preview as looking
+from training.engine.__main__ import main
 from training.engine.contract import InputData, Inputs, Spec
 from training.engine.errors import DataError
-
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -82,11 +79,15 @@ def test_only_a_little_is_read_and_a_broken_row_is_named(tmp_path: Path) -> None
         shown("text-classification", tmp_path, b"".join([*lines[:6], b"x,y,z\r\n", *lines[6:]]))
 
 
-def test_the_command_prints_json_and_writes_images(make_run: MakeRun, tmp_path: Path) -> None:
+def test_the_command_prints_json_and_writes_images(
+    make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     run = make_run("run", tiny("image-classification"))
-    words = [sys.executable, "-m", "training.engine", "preview", str(run.folder), "--images", str(tmp_path / "png")]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    assert main(["preview", str(run.folder), "--images", str(tmp_path / "png")]) == 0
+    told = json.loads(capsys.readouterr().out)
     assert (tmp_path / "png" / told["items"][0]["images"][0]).read_bytes().startswith(b"\x89PNG")
     assert not (run.folder / "events.jsonl").exists()
+    (run.folder / "spec.json").write_text("{}")
+    assert main(["preview", str(run.folder)]) == 1
+    assert capsys.readouterr().err.startswith("This cannot be shown: v: This field is required.")
