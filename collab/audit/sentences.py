@@ -254,6 +254,11 @@ ACTS = {
         "arrow-repeat",
         "warn",
     ),
+    "royalty.late": (
+        gettext_lazy("%(what)s is %(days)s days late; a step was taken about it"),
+        "bell",
+        "warn",
+    ),
     "royalty.accept": (
         gettext_lazy("accepted the report on %(first)s to %(last)s under %(reference)s: %(amount)s is owed"),
         "check-circle",

@@ -26,6 +26,7 @@ from collab.transfer.royalties.policies import DISTRIBUTED, RETAINED, SHARED, Ac
 from collab.transfer.royalties.states import (
     DistributionState,
     InvoiceState,
+    LateStage,
     PaymentKind,
     PaymentState,
     ReportState,
@@ -401,6 +402,41 @@ class InvoiceLine(Titled):
     @property
     def money(self) -> Decimal:
         return from_minor(self.amount, self.invoice.currency)
+
+
+class LateStep(Record):
+    """A step that was taken about a report or an invoice that was late, each once."""
+
+    licence = models.ForeignKey("collab.Licence", models.PROTECT, related_name="late_steps", verbose_name=_("licence"))
+    report = models.ForeignKey(
+        RoyaltyReport, models.CASCADE, null=True, blank=True, related_name="late_steps", verbose_name=_("report")
+    )
+    invoice = models.ForeignKey(
+        Invoice, models.PROTECT, null=True, blank=True, related_name="late_steps", verbose_name=_("invoice")
+    )
+    stage = models.PositiveSmallIntegerField(_("step"), choices=LateStage.choices)
+    told_on = models.DateField(_("told on"))
+
+    class Meta:
+        verbose_name = _("step about what is late")
+        verbose_name_plural = _("steps about what is late")
+        ordering = ["told_on", "stage"]
+        constraints = [
+            models.UniqueConstraint(fields=["report", "stage"], name="late_step_once_per_report"),
+            models.UniqueConstraint(fields=["invoice", "stage"], name="late_step_once_per_invoice"),
+            models.CheckConstraint(
+                condition=Q(report=None, invoice__isnull=False) | Q(report__isnull=False, invoice=None),
+                name="late_step_is_about_one_thing",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.get_stage_display())
+
+    def get_absolute_url(self) -> str:
+        row = self.report or self.invoice
+        assert row is not None  # held by the constraint
+        return row.get_absolute_url()
 
 
 # --- rates, entered by hand

@@ -1,5 +1,6 @@
 """The verbs on royalties, by what they are about. Each is one transaction with one row of history."""
 
+from collab.transfer.royalties.chasing import chase
 from collab.transfer.royalties.distributing import (
     decide_distribution,
     propose_distribution,
@@ -23,6 +24,7 @@ __all__ = [
     "add_payment",
     "add_third_party",
     "cancel_invoice",
+    "chase",
     "decide_distribution",
     "edit_receipt",
     "end_third_party",

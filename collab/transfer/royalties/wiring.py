@@ -24,6 +24,7 @@ from collab.transfer.royalties.models import (
     InterestRule,
     Invoice,
     InvoiceLine,
+    LateStep,
     LedgerEntry,
     PolicyVersion,
     Receipt,
@@ -57,11 +58,12 @@ for table, path in (
     (Distribution, "organisation"),
     (CostRepayment, "distribution__organisation"),
     (LedgerEntry, "distribution__organisation"),
+    (LateStep, "licence__licensor"),  # what the licensor thinks of doing is not for the licensee
 ):
     register_scope(table, Scope(view="royalty.view", organisation=path))
 register_scope(Statement, Scope(view="statement.view", person="person", grants=as_officer))
 register_requirement(ONLY_THE_LICENSEE_REPORTS)
-tell_dates_to(RoyaltyReport, ScheduledPayment, Invoice, words=("royalty.view", "royalty.report"))
+tell_dates_to(RoyaltyReport, ScheduledPayment, Invoice, LateStep, words=("royalty.view", "royalty.report"))
 
 register_kind(Kind("royalty", gettext_lazy("Reports, invoices and statements under licences"), "receipt", Mail.NOW))
 register_executed("royalties", licence_moved)
