@@ -202,6 +202,18 @@ ACTS = {
         "slash-circle",
         "bad",
     ),
+    "sublicence.register": (
+        gettext_lazy("registered a sublicence to %(name)s under %(reference)s"),
+        "plus-circle",
+        "accent",
+    ),
+    "sublicence.consent": (
+        gettext_lazy("consented to the sublicence to %(name)s under %(reference)s"),
+        "check-circle",
+        "ok",
+    ),
+    "sublicence.refuse": (gettext_lazy("refused the sublicence to %(name)s under %(reference)s"), "x-octagon", "bad"),
+    "sublicence.end": (gettext_lazy("The sublicence to %(name)s under %(reference)s ended"), "slash-circle", "warn"),
     "licence.cure": (gettext_lazy("found the breach of %(reference)s cured"), "check-circle", "ok"),
     "licence.end": (gettext_lazy("ended the licence %(reference)s: %(reason)s"), "slash-circle", "bad"),
     "licence.convert": (gettext_lazy("made %(reference)s non-exclusive: %(reason)s"), "arrow-repeat", "warn"),

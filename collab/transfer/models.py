@@ -23,6 +23,7 @@ from collab.transfer.licences.models import (
     LicensedThing,
     MilestonePayment,
     RoyaltyTier,
+    Sublicence,
 )
 from collab.transfer.licences.places import FieldOfUse, Territory
 from collab.transfer.portfolio.models import EquityHolding, StartUp
@@ -98,6 +99,7 @@ __all__ = [
     "ScheduledPayment",
     "StartUp",
     "Statement",
+    "Sublicence",
     "Territory",
     "ThirdPartyShare",
     "TransferCase",

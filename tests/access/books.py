@@ -19,6 +19,7 @@ from collab.transfer.models import (
     Inventor,
     Invoice,
     InvoiceLine,
+    LateStep,
     LedgerEntry,
     Licence,
     PolicyVersion,
@@ -37,7 +38,7 @@ from collab.transfer.royalties.policies import EXAMPLES
 OF_LICENCE = (ScheduledPayment, RoyaltyReport, ReportLine, Invoice, InvoiceLine)
 OF_BOOKS = (
     Receipt, ReceiptMatch, ExchangeRate, InterestRule, RoyaltyPolicy, PolicyVersion, ThirdPartyShare, Distribution,
-    CostRepayment, LedgerEntry,
+    CostRepayment, LedgerEntry, LateStep,
 )  # fmt: skip
 
 # What each act needs: the row of that name.
@@ -88,6 +89,8 @@ def words_on(obj: Model, posts: Any, words: Any, person: Any) -> set[str]:
 
 def house_of(obj: Any) -> Any:
     """The organisation in whose books the row stands."""
+    if isinstance(obj, LateStep):
+        return obj.licence.licensor_id
     for name in ("organisation_id", "receipt", "policy", "case", "distribution"):
         part = getattr(obj, name, None)
         if name == "organisation_id" and part is not None:
@@ -221,6 +224,7 @@ def keep_books(here: Any) -> None:
         CostRepayment: CostRepayment.objects.create(distribution=posted, cost=cost, booked=1, amount=Decimal("0.01")),
         Statement: statement,
         LedgerEntry: entry,
+        LateStep: LateStep.objects.create(licence=licence, invoice=books["invoice other"], stage=2, told_on=today),
     }
     here.objects.setdefault(Licence, licence)
     for row in books.values():

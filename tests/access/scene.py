@@ -206,6 +206,7 @@ from collab.transfer.models import (
     ProtectionCost,
     RoyaltyTier,
     StartUp,
+    Sublicence,
     Territory,
     TransferCase,
 )
@@ -936,6 +937,7 @@ def _licences(here: Side) -> None:
         "exclusivity": "exclusive",
         "fields": ["health"],
         "territories": ["EU"],
+        "sublicensing": "free",
         "field_note": f"Field {canary}",
         "assets": [{"kind": "model_version", "subject_type": "registry.modelversion", "subject_id": str(model.pk)}],
         "currency": "EUR",
@@ -960,6 +962,10 @@ def _licences(here: Side) -> None:
     for licence in here.licences.values():
         licence.refresh_from_db()
     licence = here.licences["active"]
+    sublicence = Sublicence.objects.create(
+        licence=licence, name=f"Under {canary}", starts_on=licence.starts_on, ends_on=licence.ends_on, state="granted",
+        registered_by=made.company_signatory,
+    )  # fmt: skip
     here.objects |= {
         Breach: breach,
         Diligence: licence.diligence.get(),
@@ -969,6 +975,7 @@ def _licences(here: Side) -> None:
         LicensedThing: licence.assets.get().thing,
         MilestonePayment: licence.milestones.get(),
         RoyaltyTier: licence.tiers.get(),
+        Sublicence: sublicence,
         Territory: Territory.objects.get(code="EU"),
     }
 
