@@ -53,7 +53,7 @@ from collab.projects.work_api import (
 )
 from collab.publications.api import PublicationViewSet
 from collab.terms.api import AcceptanceViewSet
-from collab.transfer.licences.api import FieldOfUseViewSet, LicenceViewSet, TerritoryViewSet
+from collab.transfer.licences.api import FieldOfUseViewSet, LicenceViewSet, SublicenceViewSet, TerritoryViewSet
 from collab.transfer.protection.api import (
     CostViewSet,
     CounselViewSet,
@@ -126,6 +126,7 @@ router.register("postings", PostingViewSet, basename="posting")
 router.register("applications", ApplicationViewSet, basename="application")
 router.register("placements", PlacementViewSet, basename="placement")
 router.register("licences", LicenceViewSet, basename="licence")
+router.register("sublicences", SublicenceViewSet, basename="sublicence")
 router.register("fields-of-use", FieldOfUseViewSet, basename="field-of-use")
 router.register("territories", TerritoryViewSet, basename="territory")
 router.register("releases", ReleaseViewSet, basename="release")

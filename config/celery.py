@@ -22,7 +22,6 @@ app.conf.beat_schedule = {
     "anchor-history": {"task": "collab.audit.anchor", "schedule": 86_400.0, "options": {"expires": 3600}},
     "seal-agreements": {"task": "collab.agreements.seal", "schedule": 60.0, "options": {"expires": 60}},
     "schedule-royalties": {"task": "collab.royalties.schedule", "schedule": 3600.0, "options": {"expires": 3600}},
-    "escalate-royalties": {"task": "collab.royalties.escalate", "schedule": 3600.0, "options": {"expires": 3600}},
     "close-notices": {"task": "collab.publications.close_ended", "schedule": 600.0, "options": {"expires": 600}},
     "pass-dates": {"task": "collab.internships.pass_dates", "schedule": 3600.0, "options": {"expires": 3600}},
     "expire-offers": {"task": "collab.internships.expire_offers", "schedule": 300.0, "options": {"expires": 300}},

@@ -144,6 +144,7 @@ WORDS = {
     "licence.draft": _("draft options and licences, and lead their negotiation"),
     "licence.end": _("call out a breach, and end licences"),
     "licence.exercise": _("exercise an option"),
+    "sublicence.register": _("register sublicences under a licence that one's organisation holds"),
     "release.view": _("see what is licensed to one's organisation"),
     "release.download": _("have the files that are licensed to one's organisation"),
     "release.try": _("try the models that are licensed to one's organisation"),
@@ -211,7 +212,7 @@ PERSONAL_WORDS = frozenset(
     | {"placement.intern", "placement.guide", "placement.sign"}
     | {"placement.confirm", "placement.evaluate"}
     | {"course.take", "training.submit", "library.view"}
-    | {"licence.exercise", "release.view", "release.download", "release.try", "trial.view"}
+    | {"licence.exercise", "sublicence.register", "release.view", "release.download", "release.try", "trial.view"}
     | {f"ethics.{what}" for what in ("chair", "decide", "deliberate", "review")}
     | {f"request.{what}" for what in ("view", "answer", "direct", "advise", "comment", "meet", "withdraw")}
 )

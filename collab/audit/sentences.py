@@ -202,6 +202,18 @@ ACTS = {
         "slash-circle",
         "bad",
     ),
+    "sublicence.register": (
+        gettext_lazy("registered a sublicence to %(name)s under %(reference)s"),
+        "plus-circle",
+        "accent",
+    ),
+    "sublicence.consent": (
+        gettext_lazy("consented to the sublicence to %(name)s under %(reference)s"),
+        "check-circle",
+        "ok",
+    ),
+    "sublicence.refuse": (gettext_lazy("refused the sublicence to %(name)s under %(reference)s"), "x-octagon", "bad"),
+    "sublicence.end": (gettext_lazy("The sublicence to %(name)s under %(reference)s ended"), "slash-circle", "warn"),
     "licence.cure": (gettext_lazy("found the breach of %(reference)s cured"), "check-circle", "ok"),
     "licence.end": (gettext_lazy("ended the licence %(reference)s: %(reason)s"), "slash-circle", "bad"),
     "licence.convert": (gettext_lazy("made %(reference)s non-exclusive: %(reason)s"), "arrow-repeat", "warn"),
@@ -265,11 +277,6 @@ ACTS = {
         "slash-circle",
         "warn",
     ),
-    "royalty.escalate": (
-        gettext_lazy("told both sides that what was due on %(day)s under %(reference)s is still open"),
-        "exclamation-triangle",
-        "warn",
-    ),
     "royalty.waive": (gettext_lazy("waived %(amount)s under %(reference)s"), "slash-circle", "warn"),
     "royalty.report": (
         gettext_lazy("reported on %(first)s to %(last)s under %(reference)s: %(amount)s is owed"),
@@ -279,6 +286,11 @@ ACTS = {
     "royalty.return": (
         gettext_lazy("returned the report on %(first)s to %(last)s under %(reference)s"),
         "arrow-repeat",
+        "warn",
+    ),
+    "royalty.late": (
+        gettext_lazy("%(what)s is %(days)s days late; a step was taken about it"),
+        "bell",
         "warn",
     ),
     "royalty.accept": (

@@ -24,7 +24,7 @@ def guard_again(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('collab', '0027_audits_and_sublicences'),
+        ('collab', '0027_audits'),
     ]
 
     operations = [

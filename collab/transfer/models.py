@@ -24,6 +24,7 @@ from collab.transfer.licences.models import (
     LicensorShare,
     MilestonePayment,
     RoyaltyTier,
+    Sublicence,
 )
 from collab.transfer.licences.places import FieldOfUse, Territory
 from collab.transfer.portfolio.models import EquityHolding, StartUp
@@ -38,6 +39,7 @@ from collab.transfer.royalties.models import (
     InterestRule,
     Invoice,
     InvoiceLine,
+    LateStep,
     LedgerEntry,
     PartnerPayment,
     PolicyVersion,
@@ -81,6 +83,7 @@ __all__ = [
     "Inventor",
     "Invoice",
     "InvoiceLine",
+    "LateStep",
     "LedgerEntry",
     "Licence",
     "LicensedAsset",
@@ -104,6 +107,7 @@ __all__ = [
     "ScheduledPayment",
     "StartUp",
     "Statement",
+    "Sublicence",
     "Territory",
     "ThirdPartyShare",
     "TransferCase",

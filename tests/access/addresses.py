@@ -86,6 +86,7 @@ from collab.transfer.models import (
     ScheduledPayment,
     StartUp,
     Statement,
+    Sublicence,
     ThirdPartyShare,
     TransferCase,
 )
@@ -273,6 +274,7 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
         r"transfer/licences/<uuid:pk>/milestones/<uuid:milestone>/",
         lambda s, n: (s.object(Licence), (s.object(Licence).pk, s.object(MilestonePayment).pk)),
     ),
+    (r"transfer/sublicences/<uuid:pk>/", lambda s, n: _row(s, Sublicence)),
     (r"transfer/licences/<uuid:pk>/", lambda s, n: (_licence(s, n), (_licence(s, n).pk,))),
     (
         r"licensed/<uuid:pk>/files/<str:sha256>/",
@@ -863,6 +865,17 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:licence-end POST": lambda s: Sent({"reason": f"Over {s.canary}"}),
     "api:licence-convert POST": lambda s: Sent({"reason": f"Idle {s.canary}"}),
     "api:licence-exercise POST": _NOTHING,
+    "api:sublicence-list POST": lambda s: Sent(
+        {
+            "licence": str(s.licences["active"].pk),
+            "name": f"New {s.canary}",
+            "fields_of_use": ["health"],
+            "territories": ["EU"],
+            "starts_on": _day(0),
+        },
+        about=s.licences["active"],
+    ),
+    "api:sublicence-end POST": _NOTHING,
     "api:licence-meet POST": lambda s: Sent({"diligence": str(s.object(Diligence).pk), "version": 1}),
     "api:family-list POST": lambda s: Sent(
         {"case": str(s.cases["decided"].pk), "title": f"New {s.canary}"}, about=s.cases["decided"]

@@ -19,6 +19,7 @@ from collab.transfer.models import (
     Inventor,
     Invoice,
     InvoiceLine,
+    LateStep,
     LedgerEntry,
     Licence,
     PartnerPayment,
@@ -41,7 +42,7 @@ OF_LICENCE = (
 )  # fmt: skip
 OF_BOOKS = (
     Receipt, ReceiptMatch, ExchangeRate, InterestRule, RoyaltyPolicy, PolicyVersion, ThirdPartyShare, Distribution,
-    CostRepayment, LedgerEntry, PartnerPayment,
+    CostRepayment, LedgerEntry, PartnerPayment, LateStep,
 )  # fmt: skip
 
 # What each act needs: the row of that name.
@@ -98,6 +99,8 @@ def words_on(obj: Model, posts: Any, words: Any, person: Any) -> set[str]:
 
 def house_of(obj: Any) -> Any:
     """The organisation in whose books the row stands."""
+    if isinstance(obj, LateStep):
+        return obj.licence.licensor_id
     for name in ("organisation_id", "receipt", "policy", "case", "distribution"):
         part = getattr(obj, name, None)
         if name == "organisation_id" and part is not None:
@@ -276,6 +279,7 @@ def keep_books(here: Any) -> None:
             note=f"Passed {canary}",
             entered_by=officer,
         ),
+        LateStep: LateStep.objects.create(licence=licence, invoice=books["invoice other"], stage=2, told_on=today),
     }
     here.objects.setdefault(Licence, licence)
     for row in books.values():

@@ -163,7 +163,7 @@ class Persona:
         if isinstance(obj, Licence) and obj.state == "term_sheet":
             return held  # it was not laid before the licensee
         held |= words & {"licence.view", "royalty.report", "agreement.draft"}
-        return held | {"licence.exercise"} if "agreement.sign" in words else held
+        return held | {"licence.exercise", "sublicence.register"} if "agreement.sign" in words else held
 
     def _words_on_a_case(self, obj: Model, side: Side) -> set[str]:
         """In the scene the researcher is the inventor, and the lead assesses."""

@@ -207,6 +207,7 @@ from collab.transfer.models import (
     ProtectionCost,
     RoyaltyTier,
     StartUp,
+    Sublicence,
     Territory,
     TransferCase,
 )
@@ -940,6 +941,7 @@ def _licences(here: Side) -> None:
         "exclusivity": "exclusive",
         "fields": ["health"],
         "territories": ["EU"],
+        "sublicensing": "free",
         "field_note": f"Field {canary}",
         "assets": [{"kind": "model_version", "subject_type": "registry.modelversion", "subject_id": str(model.pk)}],
         "currency": "EUR",
@@ -964,6 +966,10 @@ def _licences(here: Side) -> None:
     for licence in here.licences.values():
         licence.refresh_from_db()
     licence = here.licences["active"]
+    sublicence = Sublicence.objects.create(
+        licence=licence, name=f"Under {canary}", starts_on=licence.starts_on, ends_on=licence.ends_on, state="granted",
+        registered_by=made.company_signatory,
+    )  # fmt: skip
     here.objects |= {
         Breach: breach,
         Diligence: licence.diligence.get(),
@@ -974,6 +980,7 @@ def _licences(here: Side) -> None:
         MilestonePayment: licence.milestones.get(),
         LicensorShare: LicensorShare.objects.create(licence=licence, organisation=made.university, percent=100),
         RoyaltyTier: licence.tiers.get(),
+        Sublicence: sublicence,
         Territory: Territory.objects.get(code="EU"),
     }
 

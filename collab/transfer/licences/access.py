@@ -36,7 +36,7 @@ def licence_grants(path: str) -> Callable[[User, str, datetime], Q]:
     """What a licence lets people of the licensee and of further licensors do; `path` leads to the licence."""
 
     def grants(user: User, word: str, at: datetime) -> Q:
-        if word == "licence.exercise":
+        if word in {"licence.exercise", "sublicence.register"}:
             return Q(_acts_for(user, at, f"{path}licensee", roles_with("agreement.sign")))
         if word not in {"licence.view", "royalty.report", "agreement.draft"}:
             return NEVER

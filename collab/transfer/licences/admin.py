@@ -18,6 +18,7 @@ from collab.transfer.licences.models import (
     LicensorShare,
     MilestonePayment,
     RoyaltyTier,
+    Sublicence,
 )
 from collab.transfer.licences.places import FieldOfUse, Territory
 from collab.transfer.licences.services import add_place
@@ -95,6 +96,14 @@ class DiligenceAdmin(ScopedModelAdmin):
 class BreachAdmin(ScopedModelAdmin):
     list_display = ["licence", "reason", "noticed_on", "cure_by", "cured_on"]
     search_fields = ["licence__agreement__reference"]
+    list_select_related = ["licence__agreement"]
+
+
+@admin.register(Sublicence)
+class SublicenceAdmin(ScopedModelAdmin):
+    list_display = ["name", "licence", "starts_on", "ends_on", "state"]
+    list_filter = ["state"]
+    search_fields = ["name", "licence__agreement__reference"]
     list_select_related = ["licence__agreement"]
 
 

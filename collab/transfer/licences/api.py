@@ -27,6 +27,7 @@ from collab.transfer.licences.models import (
     LicensorShare,
     MilestonePayment,
     RoyaltyTier,
+    Sublicence,
 )
 from collab.transfer.licences.places import FieldOfUse, Territory
 from collab.transfer.licences.services import (
@@ -42,7 +43,8 @@ from collab.transfer.licences.services import (
     open_obstacles,
     see_obstacles,
 )
-from collab.transfer.licences.states import Exclusivity, LicenceState
+from collab.transfer.licences.states import Exclusivity, LicenceState, SublicenceState
+from collab.transfer.licences.sublicensing import end_sublicence, register_sublicence
 from collab.web.api import (
     IF_MATCH,
     DayField,
@@ -348,6 +350,75 @@ class LicenceViewSet(ScopedViewSet):
     def _told(self, licence: Licence, status: int = 200) -> Response:
         row = self.rows.with_state().get(pk=licence.pk)
         return tagged(self.shown(row, LicenceSerializer, status), etag_of(row.pk, row.version))
+
+
+class SublicenceSerializer(serializers.ModelSerializer):
+    organisation = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    fields_of_use = serializers.SlugRelatedField(slug_field="code", read_only=True, many=True)
+    territories = serializers.SlugRelatedField(slug_field="code", read_only=True, many=True)
+    state = serializers.ChoiceField(choices=choices_of(SublicenceState), read_only=True)
+    registered_by = PersonSerializer(read_only=True)
+
+    class Meta:
+        model = Sublicence
+        fields = [
+            "id", "licence", "organisation", "name", "fields_of_use", "territories", "starts_on", "ends_on", "state",
+            "registered_by", "version",
+        ]  # fmt: skip
+
+
+class SublicenceInput(StrictSerializer):
+    """Whom the licensee grants what: an `organisation` of Tandem, or a `name`."""
+
+    licence = ScopedRelatedField(word="sublicence.register", model=Licence)
+    organisation = ScopedRelatedField(
+        word="organisation.view", model=Organisation, slug_field="slug", required=False, allow_null=True
+    )
+    name = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    fields_of_use = ScopedRelatedField(
+        word="organisation.view", model=FieldOfUse, slug_field="code", many=True, source="fields"
+    )
+    territories = ScopedRelatedField(word="organisation.view", model=Territory, slug_field="code", many=True)
+    starts_on = DayField()
+    ends_on = DayField(required=False, allow_null=True)
+
+
+class SublicenceFilter(django_filters.FilterSet):
+    licence = django_filters.UUIDFilter()
+    state = django_filters.ChoiceFilter(choices=choices_of(SublicenceState))
+
+
+@extend_schema_view(list=extend_schema(summary="Sublicences"), retrieve=extend_schema(summary="One sublicence"))
+class SublicenceViewSet(ScopedViewSet):
+    words = {
+        "list": "licence.view",
+        "retrieve": "licence.view",
+        "create": "sublicence.register",
+        "end": "sublicence.register",
+    }
+    rows = Sublicence.objects.with_all()
+    serializer_class = SublicenceSerializer
+    filterset_class = SublicenceFilter
+
+    def list(self, request: Request) -> Response:
+        return self.listed(self.filtered(), SublicenceSerializer)
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        return self._told(self.get_object())
+
+    @extend_schema(summary="Register a sublicence", request=SublicenceInput, responses={201: SublicenceSerializer})
+    def create(self, request: Request) -> Response:
+        given = self.parsed(SublicenceInput)
+        return self._told(register_sublicence(by=request.user, **given), 201)  # type: ignore[arg-type]
+
+    @extend_schema(summary="End a sublicence", request=None, responses=SublicenceSerializer)
+    @action(detail=True, methods=["post"])
+    def end(self, request: Request, pk: str) -> Response:
+        return self._told(end_sublicence(sublicence=self.get_object(), by=request.user))  # type: ignore[arg-type]
+
+    def _told(self, row: Sublicence, status: int = 200) -> Response:
+        row = self.rows.get(pk=row.pk)
+        return tagged(self.shown(row, SublicenceSerializer, status), etag_of(row.pk, row.version))
 
 
 class PlaceSerializer(serializers.Serializer):

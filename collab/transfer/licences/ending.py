@@ -17,6 +17,7 @@ from collab.transfer.disclosures.states import CaseState
 from collab.transfer.licences.calendar import settle_all
 from collab.transfer.licences.models import Licence
 from collab.transfer.licences.states import BINDING, LicenceState
+from collab.transfer.licences.sublicensing import end_all
 from collab.transfer.protection.models import Protection
 from collab.transfer.protection.offers import Offer
 
@@ -56,6 +57,7 @@ def _end(licence: Licence, first_day_without: date, by: User | None) -> None:
         licence.version += 1
         licence.save(update_fields=["ends_on", "version"])
     settle_all(licence)
+    end_all(licence, first_day_without, by)
     if licence.case is not None:
         _step_back(licence.case, by)
 

@@ -345,6 +345,49 @@ class BreachForm(ReasonForm):
     cure_by = forms.DateField(label=_("To be cured by"), widget=DayInput)
 
 
+class SublicenceForm(OnceForm):
+    """An organisation of Tandem, or somebody by name; offered is only what lies within the licence."""
+
+    organisation = forms.ModelChoiceField(
+        Organisation.objects.none(), label=_("Organisation"), required=False, help_text=_("If it is in Tandem.")
+    )
+    name = forms.CharField(
+        label=_("Name of another sublicensee"), max_length=200, required=False, validators=[DisplayNameValidator()]
+    )
+    fields_ = PlaceField(FieldOfUse.objects.none(), label=_("Fields of use"))
+    territories = PlaceField(Territory.objects.none(), label=_("Territories"))
+    starts_on = forms.DateField(label=_("In force from"), widget=DayInput, initial=timezone.localdate)
+    ends_on = forms.DateField(
+        label=_("Ends on"), widget=DayInput, required=False,
+        help_text=_("The first day without effect. Empty: it ends with the licence."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, licence: Licence, houses: QuerySet[Organisation], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        organisation: Any = self.fields["organisation"]
+        organisation.queryset = houses
+        for name, model, held in (
+            ("fields_", FieldOfUse, licence.fields_of_use.all()), ("territories", Territory, licence.territories.all())
+        ):  # fmt: skip
+            inside = Q(pk__in=[])
+            for one in held:
+                inside |= Q(path__startswith=one.path)
+            field: Any = self.fields[name]
+            field.queryset = model.objects.filter(inside)
+
+    def place_of(self, fault: Fault, field: str | None) -> str | None:
+        return "fields_" if fault.path == "fields" else super().place_of(fault, field)
+
+    def values(self) -> dict[str, Any]:
+        data = dict(self.cleaned_data)
+        return {
+            "fields": list(data["fields_"]),
+            "territories": list(data["territories"]),
+            **{name: data.get(name) for name in ("organisation", "starts_on", "ends_on")},
+            "name": data.get("name") or "",
+        }
+
+
 class MeetForm(PageForm):
     met_on = forms.DateField(label=_("Reached on"), widget=DayInput, initial=timezone.localdate)
     note = forms.CharField(label=_("Remark"), max_length=500, required=False, validators=[PlainTextValidator()])

@@ -35,6 +35,7 @@ from collab.transfer.licences.states import (
     RoyaltyBasis,
     SharesBy,
     Span,
+    SublicenceState,
     Sublicensing,
 )
 
@@ -508,3 +509,55 @@ class Breach(Record):
 
     def __str__(self) -> str:
         return self.reason
+
+
+class SublicenceQuerySet(models.QuerySet["Sublicence"]):
+    def visible_to(self, user: Person, word: str = "licence.view") -> SublicenceQuerySet:
+        return visible_to(user, word, self)  # type: ignore[return-value]
+
+    def with_all(self) -> SublicenceQuerySet:
+        return self.select_related("licence__agreement", "organisation", "registered_by").prefetch_related(
+            "fields_of_use", "territories"
+        )
+
+
+class Sublicence(Record):
+    """Whom the licensee grants a part of what it holds."""
+
+    licence = models.ForeignKey(Licence, models.PROTECT, related_name="sublicences", verbose_name=_("licence"))
+    organisation = models.ForeignKey(
+        "collab.Organisation", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("organisation")
+    )
+    name = models.CharField(_("sublicensee"), max_length=200, validators=[DisplayNameValidator()])
+    fields_of_use = models.ManyToManyField(FieldOfUse, related_name="+", verbose_name=_("fields of use"))
+    territories = models.ManyToManyField(Territory, related_name="+", verbose_name=_("territories"))
+    starts_on = models.DateField(_("in force from"))
+    ends_on = models.DateField(_("ends on"), null=True, blank=True, help_text=_("The first day without effect."))
+    state = models.CharField(
+        _("state"), max_length=20, choices=[(s.value, s.value) for s in SublicenceState], editable=False
+    )
+    registered_by = models.ForeignKey(
+        "collab.User", models.PROTECT, related_name="+", verbose_name=_("registered by"), editable=False
+    )
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    objects = SublicenceQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("sublicence")
+        verbose_name_plural = _("sublicences")
+        ordering = ["licence", "-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ends_on=None) | Q(ends_on__gt=F("starts_on")), name="sublicence_ends_after_its_start"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=[state.value for state in SublicenceState]), name="sublicence_state_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return f"{self.licence.get_absolute_url()}#sublicences"

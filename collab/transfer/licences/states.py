@@ -6,6 +6,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from collab.kernel.tables import Moves
+
 
 class LicenceState(StrEnum):
     TERM_SHEET = "term_sheet"
@@ -51,6 +53,22 @@ class Sublicensing(models.TextChoices):
     NONE = "none", _("not allowed")
     CONSENT = "consent", _("with the licensor's written consent")
     FREE = "free", _("allowed")
+
+
+class SublicenceState(StrEnum):
+    ASKED = "asked"  # the licensor has not consented yet
+    GRANTED = "granted"
+    REFUSED = "refused"
+    ENDED = "ended"
+
+
+SUBLICENCE_MOVES = Moves(
+    {
+        "consent": ({SublicenceState.ASKED}, SublicenceState.GRANTED),
+        "refuse": ({SublicenceState.ASKED}, SublicenceState.REFUSED),
+        "end": ({SublicenceState.ASKED, SublicenceState.GRANTED}, SublicenceState.ENDED),
+    }
+)
 
 
 class RoyaltyBasis(models.TextChoices):

@@ -25,11 +25,12 @@ from collab.transfer.licences.forms import (
     LicenceFilter,
     MeetForm,
     ReasonForm,
+    SublicenceForm,
     TermsForm,
     shown_terms,
 )
 from collab.transfer.licences.licensable import Licensable, licensables_named, licensables_of
-from collab.transfer.licences.models import Diligence, Licence
+from collab.transfer.licences.models import Diligence, Licence, Sublicence
 from collab.transfer.licences.own import closed_to
 from collab.transfer.licences.reading import glance_of, way_of
 from collab.transfer.licences.services import (
@@ -47,7 +48,8 @@ from collab.transfer.licences.services import (
     see_obstacles,
     terms_now,
 )
-from collab.transfer.licences.states import BINDING, LicenceState
+from collab.transfer.licences.states import BINDING, LicenceState, SublicenceState, Sublicensing
+from collab.transfer.licences.sublicensing import end_sublicence, register_sublicence
 from collab.transfer.licences.terms import say_terms
 from collab.transfer.rooms import rooms_of
 from collab.web.forms import act, sent, show, submit
@@ -110,7 +112,9 @@ def licence_new(request: HttpRequest) -> HttpResponse:
 def licence(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What is granted, where it stands, and what stands in the way."""
     row = _licence(request, "licence.view", pk)
-    may = allowed(request.user, row, "licence.draft", "licence.end", "licence.exercise", "royalty.manage")
+    may = allowed(
+        request.user, row, "licence.draft", "licence.end", "licence.exercise", "royalty.manage", "sublicence.register"
+    )
     of_agreement = allowed(request.user, row.agreement, "agreement.view", "agreement.draft")
     version = current_version(row)
     standing = version is not None and version.state in STANDING
@@ -135,6 +139,12 @@ def licence(request: HttpRequest, pk: UUID) -> HttpResponse:
         and version is not None
         and (version.state in OPEN_TO_EDITS or (standing and in_force)),
         "may_see": "licence.draft" in may and bool(obstacles),
+        "sublicences": list(Sublicence.objects.visible_to(request.user).filter(licence=row).with_all()),
+        "may_sublicense": "sublicence.register" in may
+        and not row.is_option
+        and row.sublicensing != Sublicensing.NONE
+        and row.state == LicenceState.ACTIVE,
+        "may_end_sublicence": "sublicence.register" in may,
         "may_breach": "licence.end" in may and row.state in {LicenceState.ACTIVE, LicenceState.SUSPENDED},
         "may_cure": "licence.end" in may and row.state == LicenceState.IN_BREACH,
         "may_end": "licence.end" in may and in_force,
@@ -201,6 +211,34 @@ def licence_breach(request: HttpRequest, pk: UUID) -> HttpResponse:
         return row.get_absolute_url()
 
     return _form(request, row, form, call, _("Call out a breach"), tone="danger")
+
+
+def sublicence_new(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The licensee says whom it grants what, within its licence."""
+    row = _licence(request, "sublicence.register", pk)
+    houses = visible_to(request.user, "organisation.view", Organisation.objects.all())
+    houses = houses.exclude(pk__in=[row.licensee_id, *(one.pk for one in row.licensors())]).order_by("name")
+    form = SublicenceForm(sent(request), licence=row, houses=houses)
+
+    def register() -> str:
+        made = register_sublicence(licence=row, by=request.user, **form.values())
+        asked = made.state == SublicenceState.ASKED
+        messages.success(
+            request, _("The licensor is asked for its consent.") if asked else _("The sublicence is registered.")
+        )
+        return made.get_absolute_url()
+
+    return _form(request, row, form, register, _("Register a sublicence"))
+
+
+def sublicence_end(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = get_or_404(request.user, "sublicence.register", Sublicence.objects.with_all(), pk=pk)
+    return act(
+        request,
+        lambda: end_sublicence(sublicence=row, by=request.user),
+        to=row.get_absolute_url(),
+        said=_("The sublicence is ended."),
+    )
 
 
 def licence_cure(request: HttpRequest, pk: UUID) -> HttpResponse:

@@ -12,6 +12,7 @@ from collab.transfer.royalties.models import (
     InterestRule,
     Invoice,
     InvoiceLine,
+    LateStep,
     LedgerEntry,
     PartnerPayment,
     PolicyVersion,
@@ -99,6 +100,14 @@ class ThirdPartyShareAdmin(ScopedModelAdmin):
     list_display = ["name", "case", "percent", "from_on", "until_on"]
     search_fields = ["name", "case__docket"]
     list_select_related = ["case__disclosure"]
+
+
+@admin.register(LateStep)
+class LateStepAdmin(ScopedModelAdmin):
+    list_display = ["told_on", "stage", "report", "invoice"]
+    list_filter = ["stage"]
+    list_select_related = ["report__licence__agreement__project", "invoice__organisation"]
+    date_hierarchy = "told_on"
 
 
 @admin.register(Receipt)

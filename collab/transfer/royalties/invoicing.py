@@ -22,6 +22,7 @@ from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, InvalidError
 from collab.transfer.licences.models import Licence, MilestonePayment
 from collab.transfer.royalties.acts import next_number, note, require_version, said
+from collab.transfer.royalties.chasing import settle_late
 from collab.transfer.royalties.computing import late_interest
 from collab.transfer.royalties.models import Invoice, InvoiceLine, RoyaltyReport, ScheduledPayment
 from collab.transfer.royalties.reimbursing import require_unmixed
@@ -148,6 +149,7 @@ def cancel_invoice(*, invoice: Invoice, reason: str, by: User, version: int | No
     locked.version += 1
     locked.save(update_fields=["state", "version"])
     settle_obligation(source=locked, kind=ObligationKind.PAYMENT)
+    settle_late(locked)
     lines: list[Said] = []
     for row in locked.lines.select_related("payment__licence__agreement", "payment__licence__licensee"):
         lines.append((row.title, row.title_zh, -row.amount, None))

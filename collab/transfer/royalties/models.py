@@ -35,6 +35,7 @@ from collab.transfer.royalties.policies import (
 from collab.transfer.royalties.states import (
     DistributionState,
     InvoiceState,
+    LateStage,
     PaymentKind,
     PaymentState,
     ReportState,
@@ -195,7 +196,6 @@ class RoyaltyReport(Record):
     checked_by = _by(_("checked by"), null=True, blank=True)
     checked_at = models.DateTimeField(_("checked"), null=True, blank=True)
     reminded_on = models.DateField(_("last reminder"), null=True, blank=True, editable=False)
-    escalated_on = models.DateField(_("told to the next in line"), null=True, blank=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
 
     objects = ReportQuerySet.as_manager()
@@ -318,7 +318,6 @@ class Invoice(Record):
         _("state"), max_length=20, choices=[(s.value, s.value) for s in InvoiceState], default=InvoiceState.OPEN
     )
     issued_by = _by(_("issued by the person"))
-    escalated_on = models.DateField(_("told to the next in line"), null=True, blank=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
 
     objects = InvoiceQuerySet.as_manager()
@@ -413,6 +412,41 @@ class InvoiceLine(Titled):
     @property
     def money(self) -> Decimal:
         return from_minor(self.amount, self.invoice.currency)
+
+
+class LateStep(Record):
+    """A step that was taken about a report or an invoice that was late, each once."""
+
+    licence = models.ForeignKey("collab.Licence", models.PROTECT, related_name="late_steps", verbose_name=_("licence"))
+    report = models.ForeignKey(
+        RoyaltyReport, models.CASCADE, null=True, blank=True, related_name="late_steps", verbose_name=_("report")
+    )
+    invoice = models.ForeignKey(
+        Invoice, models.PROTECT, null=True, blank=True, related_name="late_steps", verbose_name=_("invoice")
+    )
+    stage = models.PositiveSmallIntegerField(_("step"), choices=LateStage.choices)
+    told_on = models.DateField(_("told on"))
+
+    class Meta:
+        verbose_name = _("step about what is late")
+        verbose_name_plural = _("steps about what is late")
+        ordering = ["told_on", "stage"]
+        constraints = [
+            models.UniqueConstraint(fields=["report", "stage"], name="late_step_once_per_report"),
+            models.UniqueConstraint(fields=["invoice", "stage"], name="late_step_once_per_invoice"),
+            models.CheckConstraint(
+                condition=Q(report=None, invoice__isnull=False) | Q(report__isnull=False, invoice=None),
+                name="late_step_is_about_one_thing",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.get_stage_display())
+
+    def get_absolute_url(self) -> str:
+        row = self.report or self.invoice
+        assert row is not None  # held by the constraint
+        return row.get_absolute_url()
 
 
 # --- rates, entered by hand

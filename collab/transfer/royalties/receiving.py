@@ -24,6 +24,7 @@ from collab.transfer.disclosures.services import advance_case
 from collab.transfer.disclosures.states import PIPELINE, PURSUED, CaseState
 from collab.transfer.licences.models import Licence
 from collab.transfer.royalties.acts import note_books, require_version, said
+from collab.transfer.royalties.chasing import reopen_late, settle_late
 from collab.transfer.royalties.models import Invoice, Receipt, ReceiptMatch
 from collab.transfer.royalties.money import to_minor
 from collab.transfer.royalties.rates import booked, policy_of
@@ -251,7 +252,9 @@ def _pay(invoice: Invoice, part: int) -> None:
     invoice.save(update_fields=["paid", "state", "version"])
     if invoice.state == InvoiceState.PAID:
         settle_obligation(source=invoice, kind=ObligationKind.PAYMENT)
+        settle_late(invoice)
     elif part < 0:
+        reopen_late(invoice)
         set_obligation(
             source=invoice, kind=ObligationKind.PAYMENT, organisation=invoice.licence.licensee, title=invoice.reference,
             title_zh=invoice.reference, due_on=invoice.due_on, url=invoice.get_absolute_url(),

@@ -20,6 +20,7 @@ from collab.inbox.services import notify
 from collab.kernel.errors import ConflictError, Fault, FaultyInputError, InvalidError, RefusedError
 from collab.transfer.licences.models import Licence
 from collab.transfer.royalties.acts import note, require_version, said
+from collab.transfer.royalties.chasing import reopen_late, settle_late
 from collab.transfer.royalties.computing import Computed, Sale, compute
 from collab.transfer.royalties.models import ReportLine, ReportQuerySet, RoyaltyReport
 from collab.transfer.royalties.money import to_minor
@@ -78,6 +79,7 @@ def submit_report(
         row.report, row.position = locked, position
     ReportLine.objects.bulk_create(rows)
     settle_report(locked)
+    settle_late(locked)
     note("royalty.report", locked, by, locked.licence, amount=said(locked.due, currency), **_period(locked))
     _tell(locked, locked.licence.licensor, "royalty.manage", gettext_lazy("A royalty report came in: {what}"), by)
     return locked
@@ -97,6 +99,7 @@ def return_report(*, report: RoyaltyReport, reason: str, by: User, version: int 
     locked.require_clean()
     locked.save()
     enter_report(locked)
+    reopen_late(locked)
     note("royalty.return", locked, by, locked.licence, **_period(locked))
     _tell(locked, locked.licence.licensee, "royalty.report", gettext_lazy("A royalty report came back: {what}"), by)
     return locked

@@ -23,6 +23,7 @@ from collab.transfer.licences.models import Licence, MilestonePayment
 from collab.transfer.licences.states import BINDING, Frequency, LicenceState
 from collab.transfer.protection.models import CostKind, ProtectionCost
 from collab.transfer.royalties.acts import note, require_version, said
+from collab.transfer.royalties.chasing import settle_late
 from collab.transfer.royalties.models import RoyaltyReport, ScheduledPayment
 from collab.transfer.royalties.money import from_minor, to_minor
 from collab.transfer.royalties.reimbursing import SOURCE as REIMBURSED
@@ -319,6 +320,7 @@ def _cut(row: RoyaltyReport, licence: Licence, day: date) -> int:
     if last is not None and row.starts_on > last:
         settle_report(row)
         settle_check(row)
+        settle_late(row)
         row.delete()
         return 1
     period = period_of(licence, max(row.starts_on, min(day, last) if last else day)) if row.ends_on >= day else None

@@ -1,5 +1,6 @@
 """The verbs on royalties, by what they are about. Each is one transaction with one row of history."""
 
+from collab.transfer.royalties.chasing import chase
 from collab.transfer.royalties.distributing import (
     decide_distribution,
     propose_distribution,
@@ -25,6 +26,7 @@ __all__ = [
     "add_third_party",
     "book_partner_payment",
     "cancel_invoice",
+    "chase",
     "decide_distribution",
     "edit_receipt",
     "end_third_party",

@@ -54,6 +54,14 @@ REPORT_MOVES = Moves(
 )
 
 
+class LateStage(models.IntegerChoices):
+    """What is done, one after the other, about a report or an invoice that is late."""
+
+    REMIND = 1, _("the licensee was reminded")
+    ESCALATE = 2, _("the licensor's officers were told")
+    BREACH = 3, _("the licensor was asked whether it is a breach")
+
+
 class InvoiceState(StrEnum):
     OPEN = "open"
     PART_PAID = "part_paid"

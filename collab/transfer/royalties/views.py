@@ -51,6 +51,7 @@ from collab.transfer.royalties.models import (
     ExchangeRate,
     InterestRule,
     Invoice,
+    LateStep,
     LedgerEntry,
     PartnerPayment,
     Receipt,
@@ -256,6 +257,7 @@ def royalty_report(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What was sold, what is owed for it, and how that was computed."""
     report = _report(request, "royalty.view", pk)
     may = allowed(request.user, report, "royalty.report", "royalty.manage")
+    office = allowed(request.user, report.licence, "royalty.view")
     submitted, mine = report.state == ReportState.SUBMITTED, report.submitted_by_id == request.user.pk
     live = [row for row in report.invoices.all() if row.credits_id is None and row.state != InvoiceState.CANCELLED]
     context = {
@@ -263,12 +265,12 @@ def royalty_report(request: HttpRequest, pk: UUID) -> HttpResponse:
         "licence": report.licence,
         "lines": say_lines(report.computed, report.currency),
         "invoice": live[0] if live else None,
+        "late_steps": LateStep.objects.filter(report=report) if "royalty.view" in office else [],
         "may_write": "royalty.report" in may
         and report.state in {ReportState.DUE, ReportState.RETURNED}
         and report.ends_on < timezone.localdate(),
         "may_check": "royalty.manage" in may and submitted and not mine,
         "may_invoice": "royalty.manage" in may and report.state == ReportState.ACCEPTED and not live and report.due > 0,
-        "may_call_out": report.is_late and "licence.end" in allowed(request.user, report.licence, "licence.end"),
         "corrections": report.corrections.filter(audit__state=AuditState.AGREED).select_related(
             "audit__licence__agreement"
         ),
@@ -350,6 +352,7 @@ def invoice(request: HttpRequest, pk: UUID) -> HttpResponse:
         "licence": row.licence,
         "lines": row.lines.all(),
         "matches": matches,
+        "late_steps": row.late_steps.all() if may else [],
         "interest": interest if asked is None else [],
         "interest_sum": sum(part["amount"] for part in interest),
         "interest_fault": fault,

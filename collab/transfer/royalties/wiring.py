@@ -26,6 +26,7 @@ from collab.transfer.royalties.models import (
     InterestRule,
     Invoice,
     InvoiceLine,
+    LateStep,
     LedgerEntry,
     PartnerPayment,
     PolicyVersion,
@@ -69,6 +70,7 @@ for table, path in (
     (Distribution, "organisation"),
     (CostRepayment, "distribution__organisation"),
     (LedgerEntry, "distribution__organisation"),
+    (LateStep, "licence__licensor"),  # what the licensor thinks of doing is not for the licensee
 ):
     register_scope(table, Scope(view="royalty.view", organisation=path))
 register_scope(PartnerPayment, Scope(view="royalty.view", organisation="organisation", grants=as_partner))
@@ -81,6 +83,7 @@ tell_dates_to(
     ScheduledPayment,
     Invoice,
     LicensorShare,
+    LateStep,
     words=("royalty.view", "royalty.report"),
 )
 

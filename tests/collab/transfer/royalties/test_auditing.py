@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import pytest
 import time_machine
-from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
@@ -25,7 +24,6 @@ from collab.transfer.royalties.auditing import (
     dispute_audit,
     report_audit,
 )
-from collab.transfer.royalties.escalating import escalate_late
 from collab.transfer.royalties.models import RoyaltyReport, ScheduledPayment
 from collab.transfer.royalties.services import accept_report, invoice_payments, schedule
 from collab.transfer.royalties.states import PaymentState
@@ -212,15 +210,3 @@ def test_both_sides_do_it_on_their_pages(books: Books, client) -> None:
     assert {"royalty.announce_audit", "royalty.begin_audit", "royalty.report_audit", "royalty.agree_audit"} == set(
         verbs
     )
-
-
-def test_what_is_late_for_long_is_told_to_both_sides_once(books: Books, client) -> None:
-    report = RoyaltyReport.objects.order_by("starts_on").first()
-    late = report.due_on + timedelta(days=settings.ESCALATE_AFTER_DAYS)
-    assert escalate_late(late - timedelta(days=1)) == 0
-    assert escalate_late(late) == 1 and escalate_late(late) == 0
-    people = Notification.objects.filter(url=report.get_absolute_url(), title__startswith="Still not reported")
-    told = set(people.values_list("person", flat=True))
-    assert {books.officer.pk, books.second.pk, books.office.firm_signatory.pk} <= told
-    client.force_login(books.officer)
-    assert "The report is late" in client.get(report.get_absolute_url()).content.decode()

@@ -88,19 +88,9 @@ class Migration(migrations.Migration):
             name='licence_percentages_are_sound',
         ),
         migrations.AddField(
-            model_name='invoice',
-            name='escalated_on',
-            field=models.DateField(blank=True, editable=False, null=True, verbose_name='told to the next in line'),
-        ),
-        migrations.AddField(
             model_name='licence',
             name='audit_cost_percent',
             field=models.DecimalField(blank=True, decimal_places=4, max_digits=7, null=True, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)], verbose_name='the licensee bears the cost of an audit that finds more than, per cent'),
-        ),
-        migrations.AddField(
-            model_name='royaltyreport',
-            name='escalated_on',
-            field=models.DateField(blank=True, editable=False, null=True, verbose_name='told to the next in line'),
         ),
         migrations.AlterField(
             model_name='scheduledpayment',
