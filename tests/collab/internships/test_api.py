@@ -86,11 +86,11 @@ def test_from_the_interview_to_the_explained_offer(summer):
     for one in (row, other):
         asks(one.candidate, "POST", f"cohorts/{summer.cohort.pk}/rank/", {"order": [str(one.pk)]})
     asks(summer.host, "POST", f"postings/{summer.posting.pk}/rank/", {"order": [str(row.pk), str(other.pk)]})
-    assert asks(ann, "GET", f"{path}/")["explanation"] == ""
     with time_machine.travel(summer.cohort.ranking_ends_at + timedelta(seconds=1)):
         cohort = f"cohorts/{summer.cohort.pk}"
         number = asks(summer.coordinator, "POST", f"{cohort}/match/", status=201)["number"]
         assert asks(summer.coordinator, "GET", f"{cohort}/stages/")["matching"]["confirmed_at"] is None
+        assert asks(ann, "GET", f"{path}/")["explanation"] == ""  # nobody is told before it is confirmed
         asks(summer.coordinator, "POST", f"{cohort}/confirm/", {"number": number})
         stages = asks(summer.coordinator, "GET", f"{cohort}/stages/")
         assert stages["applications"] == {"offered": 1, "applied": 2} and stages["matching"]["confirmed_at"]
