@@ -225,7 +225,10 @@ class _Attempt:
             listeners.Ender(spec.limits.minutes),
             saver,
         ]
-        left = loop.run(around, saver.save)
+        try:
+            left = loop.run(around, saver.save)
+        finally:
+            saver.settle()
         if left == STOP:
             raise StopRequestedError
         if left == LIMIT:
