@@ -5,12 +5,14 @@ duty at that step was already done, so that nothing is lost or done twice.
 """
 
 import math
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from training.engine import checkpoint, package
 from training.engine.catalogue import LOWER, TASKS
@@ -138,53 +140,106 @@ class Ender:
 
 
 class Checkpointer:
-    """Saves by time, by steps, at every new best, and whenever the loop leaves."""
+    """Saves by time, by steps, at every new best, and whenever the loop leaves.
+
+    The loop waits only while weights and state are copied; a thread writes the copy, and what it wrote counts, and is
+    told, once it is whole. `save` and `settle` wait for it.
+    """
 
     def __init__(self, events: EventLog, folder: Path, owner: Owner, spec: Spec, facts: dict[str, Any]) -> None:
         self.events, self.folder, self.owner, self.keep, self.facts = events, folder, owner, spec.keep, facts
         self._time = time.monotonic()
         self._saved_step: int | None = None
+        self._copy = Copy()
+        self._writing: threading.Thread | None = None
+        self._written: dict[str, Any] | BaseException | None = None
 
     def __call__(self, loop: Loop) -> None:
         """Save when due; the loop's end is handled by `save`."""
+        if self._writing is not None and not self._writing.is_alive():
+            self.settle()
         if loop.leave is not None or not loop.state.step:
             return
         every = self.keep.checkpoint_every_steps
         best = bool(self.keep.best) and loop.state.best_step == loop.state.step
         timed = time.monotonic() - self._time >= self.keep.checkpoint_every_s
         if best or timed or (every is not None and loop.state.step % every == 0):
-            self.save(loop)
+            self.begin(loop)
 
     def save(self, loop: Loop) -> None:
-        """Write a checkpoint of this step, unless it is there or the net is in trouble."""
+        """Write a checkpoint of this step, unless it is there or the net is in trouble, and wait for it."""
+        self.begin(loop)
+        self.settle()
+
+    def begin(self, loop: Loop) -> None:
+        """Copy what is to be saved, and let a thread write it, unless it is saved or the net is in trouble."""
         step = loop.state.step
         if step == self._saved_step or loop.stats[STREAK].item() or loop.stats[DIVERGED].item():
             return
+        self.settle()
         facts = self.facts | {"best": loop.state.best_step == step, "values": {loop.spec.primary: loop.state.best}}
-        saved = checkpoint.save(self.folder, step, self.owner, writer(loop), facts)
         best_step = loop.state.best_step if self.keep.best else None
-        checkpoint.prune(self.folder, keep_last=self.keep.last, best_step=best_step)
-        path = f"{self.folder.name}/{saved.path.name}"
-        fields = {"step": step, "path": path, "sha256": saved.sha256, "size_bytes": saved.size_bytes}
-        self.events.emit("checkpoint", **fields, best=facts["best"])
+        write = self._copy.of(loop)
+
+        def work() -> None:
+            try:
+                saved = checkpoint.save(self.folder, step, self.owner, write, facts)
+                checkpoint.prune(self.folder, keep_last=self.keep.last, best_step=best_step)
+                path = f"{self.folder.name}/{saved.path.name}"
+                fields = {"step": step, "path": path, "sha256": saved.sha256, "size_bytes": saved.size_bytes}
+                self._written = {**fields, "best": facts["best"]}
+            except BaseException as error:  # raised again by the loop's own thread
+                self._written = error
+
+        self._writing = threading.Thread(target=work, name="checkpoint")
+        self._writing.start()
         self._time, self._saved_step = time.monotonic(), step
+
+    def settle(self) -> None:
+        """Wait until what was begun is written, and tell of it. Raises what went wrong with it."""
+        if self._writing is None:
+            return
+        self._writing.join()
+        written, self._writing, self._written = self._written, None, None
+        if isinstance(written, BaseException):
+            raise written
+        assert written is not None
+        self.events.emit("checkpoint", **written)
 
     def resumed(self, step: int) -> None:
         """Nothing to save at the step that was just loaded."""
         self._saved_step = step
 
 
-def writer(loop: Loop) -> Callable[[Path], None]:
-    """A function that writes weights and state of the loop into a folder."""
+class Copy:
+    """Weights and state of a loop as they were, in memory that is claimed once."""
 
-    def write(folder: Path) -> None:
+    def __init__(self) -> None:
+        self._kept: dict[str, Tensor] = {}
+
+    def of(self, loop: Loop) -> Callable[[Path], None]:
+        """A function that writes weights and state of this step into a folder."""
         weights, optimizer = loop.collect()
-        package.write_tensors(folder / checkpoint.WEIGHTS, weights)
-        # Through Python's own file, whose errors say that the disk is full.
-        with (folder / checkpoint.STATE).open("wb") as file:
-            torch.save(loop.snapshot(optimizer), file)
+        tensors = {name: self._keep(f"net {name}", tensor) for name, tensor in weights.items()}
+        state = loop.snapshot(optimizer)
+        state["optimizer"] = {name: self._keep(f"optimizer {name}", part) for name, part in state["optimizer"].items()}
+        state["stats"] = self._keep("stats", state["stats"])
 
-    return write
+        def write(folder: Path) -> None:
+            package.write_tensors(folder / checkpoint.WEIGHTS, tensors)
+            # Through Python's own file, whose errors say that the disk is full.
+            with (folder / checkpoint.STATE).open("wb") as file:
+                torch.save(state, file)
+
+        return write
+
+    def _keep(self, name: str, value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        kept = self._kept.get(name)
+        if kept is None or kept.shape != value.shape:
+            kept = self._kept[name] = torch.empty(value.shape, dtype=value.dtype)
+        return kept.copy_(value)
 
 
 def read_state(folder: Path) -> dict[str, Any]:

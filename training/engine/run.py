@@ -264,7 +264,10 @@ class _Attempt:
             listeners.Ender(spec.limits.minutes, self._until(loop.steps, judge.every)),
             saver,
         ]
-        left = loop.run(around, saver.save)
+        try:
+            left = loop.run(around, saver.save)
+        finally:
+            saver.settle()
         if left == STOP:
             raise StopRequestedError
         if left == REACHED:

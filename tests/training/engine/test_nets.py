@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from training.engine.catalogue import Shape, Sizes
+from training.engine.nets.attention import attention
 from training.engine.package import import_tensors
 from training.engine.registry import net_module
 
@@ -210,3 +211,19 @@ def test_padding_does_not_change_an_answer() -> None:
         padded = torch.cat([row, torch.zeros(1, 4, dtype=torch.long)], 1)
         mask = torch.tensor([[True] * 5 + [False] * 4])
         torch.testing.assert_close(net(row, None), net(padded, mask), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("mask", ["none", "padding", "causal"])
+def test_attention_of_products_is_the_fused_one(mask: str) -> None:
+    """In bf16 a processor learns with products; values and gradients are those of the fused operator in fp32."""
+    torch.manual_seed(1)
+    qkv, seen = torch.randn(3, 2, 2, 6, 8), torch.arange(6) < torch.tensor([[6], [4]])
+    words: dict[str, Any] = {"mask": seen[:, None, None, :]} if mask == "padding" else {"causal": mask == "causal"}
+    found = []
+    for dtype in (torch.float32, torch.bfloat16):
+        q, k, v = (each.to(dtype).requires_grad_() for each in qkv)
+        mixed = attention(q, k, v, **words)
+        found.append([mixed, *torch.autograd.grad((mixed.float() ** 2).sum(), (q, k, v))])
+    for fused, products in zip(*found, strict=True):
+        assert products.dtype == torch.bfloat16
+        torch.testing.assert_close(products.float(), fused, atol=0.1, rtol=0.05)

@@ -77,8 +77,11 @@ def test_stop_and_kill_change_nothing(variant: str, make_run: MakeRun) -> None:
     assert broken.of("stopped")[-1]["step"] == 5
     broken.write_inputs(fence=2, resume=True)
     assert broken.go(kill_at(10)) == -signal.SIGKILL
+    told = broken.of("checkpoint")[-1]["step"]
     assert broken.resume(fence=3) == DONE, broken.log
-    assert [event["step"] for event in broken.of("resume")] == [5, 9]
+    # What is told is whole. That of step 9 may be: a thread was writing it when the kill came.
+    first, second = (event["step"] for event in broken.of("resume"))
+    assert first == 5 <= told <= second <= 9
     assert broken.curve == whole.curve
     assert broken.weights == whole.weights
     assert broken.of("done")[0]["metrics"] == whole.of("done")[0]["metrics"]

@@ -9,6 +9,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from training.engine.catalogue import Shape, Sizes
+from training.engine.nets.attention import attention
 
 EPS = 1e-12
 HEAD = ("pooler.", "classifier.", "transform.", "transform_norm.", "head_bias")
@@ -33,7 +34,7 @@ class Layer(nn.Module):
         batch, tokens, width = x.shape
         qkv = self.qkv(x).view(batch, tokens, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        mixed = attention(q, k, v, mask)
         mixed = self.out(mixed.transpose(1, 2).reshape(batch, tokens, width))
         x = self.norm1(x + F.dropout(mixed, self.dropout, self.training))
         hidden = self.down(F.gelu(self.up(x)))

@@ -8,6 +8,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from training.engine.catalogue import Shape, Sizes
+from training.engine.nets.attention import attention
 
 EPS = 1e-5
 HEAD: tuple[str, ...] = ()  # the last matrix is the token table
@@ -30,7 +31,7 @@ Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 def _causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     # No dropout on attention weights: it would leave the fused kernel, and the residual paths have theirs.
-    return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    return attention(q, k, v, causal=True)
 
 
 class Memory:

@@ -7,6 +7,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from training.engine.catalogue import DECODER_LAYERS, Shape, Sizes
+from training.engine.nets.attention import attention
 
 EPS = 1e-12
 HEAD = ("classifier.", "shown.", "gap", "decoder", "told.")
@@ -31,7 +32,7 @@ class Layer(nn.Module):
         batch, places, width = x.shape
         qkv = self.qkv(self.norm1(x)).view(batch, places, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        mixed = F.scaled_dot_product_attention(q, k, v)
+        mixed = attention(q, k, v)
         mixed = self.out(mixed.transpose(1, 2).reshape(batch, places, width))
         x = x + F.dropout(mixed, self.dropout, self.training)
         hidden = self.down(F.gelu(self.up(self.norm2(x))))
