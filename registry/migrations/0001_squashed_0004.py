@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('collab', '0026_transfer_gaps'),
+        ('collab', '0006_projects_life_cycle'),
     ]
 
     operations = [

@@ -47,7 +47,7 @@ def backwards(apps, schema_editor):
 
 class Migration(migrations.Migration):
 
-    replaces = [('collab', '0001_initial'), ('collab', '0002_audit_is_append_only'), ('collab', '0003_language_may_be_the_browsers'), ('collab', '0004_once_also_where_a_column_is_empty'), ('collab', '0005_terms_acceptance'), ('collab', '0006_projects_life_cycle'), ('collab', '0007_accounts_organisations'), ('collab', '0008_agreements_life_cycle'), ('collab', '0009_inbox_requests'), ('collab', '0010_evidence_anchors_and_sealed_documents'), ('collab', '0011_anchors_are_append_only'), ('collab', '0012_publications_notices'), ('collab', '0013_transfer_from_disclosure_to_royalties'), ('collab', '0014_ethics_cases'), ('collab', '0015_courses_and_certificates'), ('collab', '0016_internships'), ('collab', '0017_startups_and_equity'), ('collab', '0018_answered_requests'), ('collab', '0019_change_of_supervisor'), ('collab', '0020_withdrawn_payments'), ('collab', '0021_entries_of_cases'), ('collab', '0022_names_as_they_were_sent'), ('collab', '0023_party_lead'), ('collab', '0024_own_templates'), ('collab', '0025_internship_gaps'), ('collab', '0026_transfer_gaps')]
+    replaces = [('collab', '0001_initial'), ('collab', '0002_audit_is_append_only'), ('collab', '0003_language_may_be_the_browsers'), ('collab', '0004_once_also_where_a_column_is_empty'), ('collab', '0005_terms_acceptance'), ('collab', '0006_projects_life_cycle'), ('collab', '0007_accounts_organisations'), ('collab', '0008_agreements_life_cycle'), ('collab', '0009_inbox_requests'), ('collab', '0010_evidence_anchors_and_sealed_documents'), ('collab', '0011_anchors_are_append_only'), ('collab', '0012_publications_notices'), ('collab', '0013_transfer_from_disclosure_to_royalties'), ('collab', '0014_ethics_cases'), ('collab', '0015_courses_and_certificates'), ('collab', '0016_internships'), ('collab', '0017_startups_and_equity'), ('collab', '0018_answered_requests'), ('collab', '0019_change_of_supervisor'), ('collab', '0020_withdrawn_payments'), ('collab', '0021_entries_of_cases'), ('collab', '0022_names_as_they_were_sent'), ('collab', '0023_party_lead'), ('collab', '0024_own_templates'), ('collab', '0025_internship_gaps'), ('collab', '0026_transfer_gaps'), ('collab', '0027_audits'), ('collab', '0028_split_of_receipts'), ('collab', '0029_late_steps_and_sublicences')]
 
     initial = True
 
@@ -381,6 +381,24 @@ class Migration(migrations.Migration):
                     'constraints': [models.CheckConstraint(condition=models.Q(('event_id__gt', 0)), name='audit_anchor_names_an_event')],
                 },
             ), migrations.CreateModel(
+                name='AuditCorrection',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('base', models.DecimalField(decimal_places=4, default=Decimal('0'), max_digits=20, verbose_name='basis')),
+                    ('royalty', models.BigIntegerField(default=0, verbose_name='royalty')),
+                    ('minimum', models.BigIntegerField(default=0, verbose_name='to make up the minimum')),
+                    ('sublicence_share', models.BigIntegerField(default=0, verbose_name='share of sublicence income')),
+                    ('report', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='corrections', to='collab.royaltyreport', verbose_name='report')),
+                    ('audit', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='corrections', to='collab.royaltyaudit', verbose_name='audit')),
+                ],
+                options={
+                    'verbose_name': 'correction of a royalty report',
+                    'verbose_name_plural': 'corrections of royalty reports',
+                    'ordering': ['audit', 'report__starts_on'],
+                    'constraints': [models.UniqueConstraint(fields=('audit', 'report'), name='audit_correction_once')],
+                },
+            ), migrations.CreateModel(
                 name='AuditEvent',
                 fields=[
                     ('id', models.BigIntegerField(primary_key=True, serialize=False)),
@@ -400,6 +418,26 @@ class Migration(migrations.Migration):
                     'verbose_name_plural': 'audit events',
                     'ordering': ['-id'],
                     'indexes': [models.Index(fields=['project_id', '-id'], name='audit_by_project'), models.Index(fields=['subject_type', 'subject_id'], name='audit_by_subject'), models.Index(fields=['organisation_id', '-id'], name='audit_by_organisation')],
+                },
+            ), migrations.CreateModel(
+                name='AuditFinding',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('position', models.PositiveSmallIntegerField(default=0)),
+                    ('product', models.CharField(max_length=200, validators=[collab.kernel.names.DisplayNameValidator()], verbose_name='product')),
+                    ('units', models.DecimalField(decimal_places=4, default=0, max_digits=18, verbose_name='units not reported')),
+                    ('gross', models.BigIntegerField(default=0, verbose_name='gross sales not reported')),
+                    ('disallowed', models.BigIntegerField(default=0, verbose_name='deductions not allowed')),
+                    ('sublicence_income', models.BigIntegerField(default=0, verbose_name='sublicence income not reported')),
+                    ('report', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='findings', to='collab.royaltyreport', verbose_name='report')),
+                    ('audit', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='findings', to='collab.royaltyaudit', verbose_name='audit')),
+                ],
+                options={
+                    'verbose_name': 'finding of an audit',
+                    'verbose_name_plural': 'findings of audits',
+                    'ordering': ['audit', 'position'],
+                    'constraints': [models.UniqueConstraint(fields=('audit', 'position'), name='audit_finding_once'), models.CheckConstraint(condition=models.Q(('disallowed__gte', 0), ('gross__gte', 0), ('sublicence_income__gte', 0), ('units__gte', 0), ('disallowed__lte', 10000000000000000), ('gross__lte', 10000000000000000), ('sublicence_income__lte', 10000000000000000)), name='audit_finding_is_sound')],
                 },
             ), migrations.CreateModel(
                 name='BackgroundItem',
@@ -1103,12 +1141,13 @@ class Migration(migrations.Migration):
                     ('proposed_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='proposed by')),
                     ('reverses', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reversals', to='collab.distribution', verbose_name='reverses')),
                     ('policy', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collab.policyversion', verbose_name='version of the policy')),
+                    ('passed_on', models.BigIntegerField(default=0, verbose_name='passed on')),
                 ],
                 options={
                     'verbose_name': 'distribution',
                     'verbose_name_plural': 'distributions',
                     'ordering': ['-number'],
-                    'constraints': [models.UniqueConstraint(fields=('organisation', 'number'), name='distribution_number_once'), models.UniqueConstraint(condition=models.Q(('state__in', ['proposed', 'posted'])), fields=('reverses',), name='distribution_reversed_once'), models.CheckConstraint(condition=models.Q(('amount', django.db.models.expressions.CombinedExpression(models.F('distributed'), '+', models.F('retained')))), name='distribution_is_whole_to_the_cent'), models.CheckConstraint(condition=models.Q(models.Q(('amount__gte', 0), ('distributed__gte', 0), ('retained__gte', 0), ('reverses', None)), models.Q(('amount__lte', 0), ('distributed__lte', 0), ('retained__lte', 0), ('reverses__isnull', False)), _connector='OR'), name='distribution_has_one_sign'), models.CheckConstraint(condition=models.Q(('state__in', ['proposed', 'posted', 'rejected', 'withdrawn'])), name='distribution_state_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'posted'), _negated=True), models.Q(('decided_by__isnull', False), ('posted_at__isnull', False), models.Q(('decided_by', models.F('proposed_by')), _negated=True)), _connector='OR'), name='distribution_approved_by_another')],
+                    'constraints': [models.UniqueConstraint(fields=('organisation', 'number'), name='distribution_number_once'), models.UniqueConstraint(condition=models.Q(('state__in', ['proposed', 'posted'])), fields=('reverses',), name='distribution_reversed_once'), models.CheckConstraint(condition=models.Q(('state__in', ['proposed', 'posted', 'rejected', 'withdrawn'])), name='distribution_state_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'posted'), _negated=True), models.Q(('decided_by__isnull', False), ('posted_at__isnull', False), models.Q(('decided_by', models.F('proposed_by')), _negated=True)), _connector='OR'), name='distribution_approved_by_another'), models.CheckConstraint(condition=models.Q(('amount', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('distributed'), '+', models.F('retained')), '+', models.F('passed_on')))), name='distribution_is_whole_to_the_cent'), models.CheckConstraint(condition=models.Q(models.Q(('amount__gte', 0), ('distributed__gte', 0), ('passed_on__gte', 0), ('retained__gte', 0), ('reverses', None)), models.Q(('amount__lte', 0), ('distributed__lte', 0), ('passed_on__lte', 0), ('retained__lte', 0), ('reverses__isnull', False)), _connector='OR'), name='distribution_has_one_sign')],
                 },
             ), migrations.CreateModel(
                 name='Enrolment',
@@ -1728,11 +1767,28 @@ class Migration(migrations.Migration):
                     'ordering': ['created_at'],
                 },
             ), migrations.CreateModel(
+                name='LateStep',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('stage', models.PositiveSmallIntegerField(choices=[(1, 'the licensee was reminded'), (2, "the licensor's officers were told"), (3, 'the licensor was asked whether it is a breach')], verbose_name='step')),
+                    ('told_on', models.DateField(verbose_name='told on')),
+                    ('invoice', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='late_steps', to='collab.invoice', verbose_name='invoice')),
+                    ('licence', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='late_steps', to='collab.licence', verbose_name='licence')),
+                    ('report', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='late_steps', to='collab.royaltyreport', verbose_name='report')),
+                ],
+                options={
+                    'verbose_name': 'step about what is late',
+                    'verbose_name_plural': 'steps about what is late',
+                    'ordering': ['told_on', 'stage'],
+                    'constraints': [models.UniqueConstraint(fields=('report', 'stage'), name='late_step_once_per_report'), models.UniqueConstraint(fields=('invoice', 'stage'), name='late_step_once_per_invoice'), models.CheckConstraint(condition=models.Q(models.Q(('invoice__isnull', False), ('report', None)), models.Q(('invoice', None), ('report__isnull', False)), _connector='OR'), name='late_step_is_about_one_thing')],
+                },
+            ), migrations.CreateModel(
                 name='LedgerEntry',
                 fields=[
                     ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                     ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
-                    ('account', models.CharField(choices=[('undistributed', 'Undistributed'), ('inventors', 'Inventors'), ('unit', 'Unit'), ('school', 'School'), ('third_parties', 'Third parties'), ('central', 'Central administration'), ('office', 'Transfer office'), ('costs', 'Costs repaid')], max_length=20, verbose_name='account')),
+                    ('account', models.CharField(choices=[('undistributed', 'Undistributed'), ('inventors', 'Inventors'), ('unit', 'Unit'), ('school', 'School'), ('third_parties', 'Third parties'), ('central', 'Central administration'), ('office', 'Transfer office'), ('costs', 'Costs repaid'), ('licensors', 'Further licensors')], max_length=20, verbose_name='account')),
                     ('amount', models.BigIntegerField(verbose_name='amount')),
                     ('rule', models.CharField(blank=True, max_length=200, verbose_name='by the rule')),
                     ('distribution', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='collab.distribution', verbose_name='distribution')),
@@ -1741,12 +1797,13 @@ class Migration(migrations.Migration):
                     ('statement', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='collab.statement', verbose_name='statement')),
                     ('third_party', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collab.thirdpartyshare', verbose_name='third party')),
                     ('case', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collab.transfercase', verbose_name='case')),
+                    ('licensor', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collab.organisation', verbose_name='further licensor')),
                 ],
                 options={
                     'verbose_name': 'entry of the ledger',
                     'verbose_name_plural': 'entries of the ledger',
                     'ordering': ['created_at'],
-                    'constraints': [models.CheckConstraint(condition=models.Q(('account__in', ['undistributed', 'inventors', 'unit', 'school', 'third_parties', 'central', 'office', 'costs'])), name='entry_account_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('amount', 0), _negated=True), ('amount__gte', -10000000000000000), ('amount__lte', 10000000000000000)), name='entry_is_something'), models.CheckConstraint(condition=models.Q(models.Q(('account', 'inventors'), ('inventor__isnull', False), ('statement__isnull', False)), models.Q(models.Q(('account', 'inventors'), _negated=True), ('inventor', None), ('statement', None)), _connector='OR'), name='entry_of_an_inventor_names_them')],
+                    'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('amount', 0), _negated=True), ('amount__gte', -10000000000000000), ('amount__lte', 10000000000000000)), name='entry_is_something'), models.CheckConstraint(condition=models.Q(models.Q(('account', 'inventors'), ('inventor__isnull', False), ('statement__isnull', False)), models.Q(models.Q(('account', 'inventors'), _negated=True), ('inventor', None), ('statement', None)), _connector='OR'), name='entry_of_an_inventor_names_them'), models.CheckConstraint(condition=models.Q(('account__in', ['undistributed', 'inventors', 'unit', 'school', 'third_parties', 'central', 'office', 'costs', 'licensors'])), name='entry_account_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('account', 'licensors'), ('licensor__isnull', False)), models.Q(models.Q(('account', 'licensors'), _negated=True), ('licensor', None)), _connector='OR'), name='entry_of_a_licensor_names_it')],
                 },
             ), migrations.CreateModel(
                 name='Licence',
@@ -1799,13 +1856,16 @@ class Migration(migrations.Migration):
                     ('costs_days', models.PositiveSmallIntegerField(default=30, verbose_name='days to repay a cost')),
                     ('costs_of', models.CharField(choices=[('cases', 'of every right of the licensed cases'), ('assets', 'of the licensed rights alone')], default='cases', max_length=20, verbose_name='costs are those')),
                     ('costs_percent', models.DecimalField(blank=True, decimal_places=4, max_digits=7, null=True, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)], verbose_name='part of the costs that is repaid, per cent')),
+                    ('audit_cost_percent', models.DecimalField(blank=True, decimal_places=4, max_digits=7, null=True, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)], verbose_name='the licensee bears the cost of an audit that finds more than, per cent')),
+                    ('share_days', models.PositiveSmallIntegerField(default=30, verbose_name='days to pass on the part of another licensor')),
+                    ('shares_by', models.CharField(choices=[('assets', 'by the parts of the assets, each to its owners'), ('agreed', 'as agreed')], default='assets', max_length=20, verbose_name='receipts are shared')),
                 ],
                 options={
                     'verbose_name': 'licence',
                     'verbose_name_plural': 'licences',
                     'ordering': ['-created_at'],
                     'indexes': [models.Index(fields=['licensee'], name='licence_by_licensee'), models.Index(fields=['licensor', '-created_at'], name='licence_by_licensor')],
-                    'constraints': [models.CheckConstraint(condition=models.Q(('licensor', models.F('licensee')), _negated=True), name='licence_is_between_two'), models.CheckConstraint(condition=models.Q(('exclusivity__in', ['exclusive', 'sole', 'non_exclusive'])), name='licence_exclusivity_is_known'), models.CheckConstraint(condition=models.Q(('ends_on', None), ('ends_on__gt', models.F('starts_on')), _connector='OR'), name='licence_ends_after_its_start'), models.CheckConstraint(condition=models.Q(models.Q(('currency', ''), _negated=True), models.Q(('annual_minimum', None), ('issue_fee', None), ('royalty_basis', 'none'), ('royalty_cap', None)), _connector='OR'), name='licence_money_has_its_currency'), models.CheckConstraint(condition=models.Q(models.Q(('issue_fee', None), models.Q(('issue_fee__gte', 0), ('issue_fee__lte', 1000000000000)), _connector='OR'), models.Q(('annual_minimum', None), models.Q(('annual_minimum__gte', 0), ('annual_minimum__lte', 1000000000000)), _connector='OR'), models.Q(('royalty_cap', None), models.Q(('royalty_cap__gte', 0), ('royalty_cap__lte', 1000000000000)), _connector='OR'), models.Q(('costs_cap', None), models.Q(('costs_cap__gte', 0), ('costs_cap__lte', 1000000000000)), _connector='OR')), name='licence_money_is_sound'), models.CheckConstraint(condition=models.Q(models.Q(('sublicence_percent', None), models.Q(('sublicence_percent__gte', 0), ('sublicence_percent__lte', 100)), _connector='OR'), models.Q(('equity_percent', None), models.Q(('equity_percent__gte', 0), ('equity_percent__lte', 100)), _connector='OR'), models.Q(('late_interest_percent', None), models.Q(('late_interest_percent__gte', 0), ('late_interest_percent__lte', 100)), _connector='OR'), models.Q(('costs_percent', None), models.Q(('costs_percent__gte', 0), ('costs_percent__lte', 100)), _connector='OR')), name='licence_percentages_are_sound')],
+                    'constraints': [models.CheckConstraint(condition=models.Q(('licensor', models.F('licensee')), _negated=True), name='licence_is_between_two'), models.CheckConstraint(condition=models.Q(('exclusivity__in', ['exclusive', 'sole', 'non_exclusive'])), name='licence_exclusivity_is_known'), models.CheckConstraint(condition=models.Q(('ends_on', None), ('ends_on__gt', models.F('starts_on')), _connector='OR'), name='licence_ends_after_its_start'), models.CheckConstraint(condition=models.Q(models.Q(('currency', ''), _negated=True), models.Q(('annual_minimum', None), ('issue_fee', None), ('royalty_basis', 'none'), ('royalty_cap', None)), _connector='OR'), name='licence_money_has_its_currency'), models.CheckConstraint(condition=models.Q(models.Q(('issue_fee', None), models.Q(('issue_fee__gte', 0), ('issue_fee__lte', 1000000000000)), _connector='OR'), models.Q(('annual_minimum', None), models.Q(('annual_minimum__gte', 0), ('annual_minimum__lte', 1000000000000)), _connector='OR'), models.Q(('royalty_cap', None), models.Q(('royalty_cap__gte', 0), ('royalty_cap__lte', 1000000000000)), _connector='OR'), models.Q(('costs_cap', None), models.Q(('costs_cap__gte', 0), ('costs_cap__lte', 1000000000000)), _connector='OR')), name='licence_money_is_sound'), models.CheckConstraint(condition=models.Q(models.Q(('sublicence_percent', None), models.Q(('sublicence_percent__gte', 0), ('sublicence_percent__lte', 100)), _connector='OR'), models.Q(('equity_percent', None), models.Q(('equity_percent__gte', 0), ('equity_percent__lte', 100)), _connector='OR'), models.Q(('late_interest_percent', None), models.Q(('late_interest_percent__gte', 0), ('late_interest_percent__lte', 100)), _connector='OR'), models.Q(('costs_percent', None), models.Q(('costs_percent__gte', 0), ('costs_percent__lte', 100)), _connector='OR'), models.Q(('audit_cost_percent', None), models.Q(('audit_cost_percent__gte', 0), ('audit_cost_percent__lte', 100)), _connector='OR')), name='licence_percentages_are_sound')],
                 },
             ), migrations.CreateModel(
                 name='LicensedAsset',
@@ -1821,6 +1881,7 @@ class Migration(migrations.Migration):
                     ('licence', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assets', to='collab.licence', verbose_name='licence')),
                     ('thing', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assets', to='collab.licensedthing', verbose_name='thing')),
                     ('project', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collab.project', verbose_name='other project it came out of')),
+                    ('label_zh', models.CharField(blank=True, max_length=200, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='asset in Chinese')),
                 ],
                 options={
                     'verbose_name': 'licensed asset',
@@ -1836,11 +1897,28 @@ class Migration(migrations.Migration):
                     ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
                     ('name', models.CharField(max_length=140, unique=True, verbose_name='key')),
                     ('label', models.CharField(max_length=200, verbose_name='name')),
+                    ('label_zh', models.CharField(blank=True, max_length=200, verbose_name='Chinese name')),
                 ],
                 options={
                     'verbose_name': 'licensed thing',
                     'verbose_name_plural': 'licensed things',
                     'ordering': ['name'],
+                },
+            ), migrations.CreateModel(
+                name='LicensorShare',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('percent', models.DecimalField(decimal_places=4, max_digits=7, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)], verbose_name='part of the receipts, per cent')),
+                    ('position', models.PositiveSmallIntegerField(default=0)),
+                    ('licence', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='shares', to='collab.licence', verbose_name='licence')),
+                    ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collab.organisation', verbose_name='licensor')),
+                ],
+                options={
+                    'verbose_name': 'part of a licensor',
+                    'verbose_name_plural': 'parts of licensors',
+                    'ordering': ['licence', 'position'],
+                    'constraints': [models.UniqueConstraint(fields=('licence', 'organisation'), name='licensor_share_once'), models.CheckConstraint(condition=models.Q(('percent__gte', 0), ('percent__lte', 100)), name='licensor_share_is_sound')],
                 },
             ), migrations.CreateModel(
                 name='LogEntry',
@@ -2208,6 +2286,28 @@ class Migration(migrations.Migration):
                     'verbose_name_plural': 'rules for pairs',
                     'ordering': ['created_at'],
                     'constraints': [models.UniqueConstraint(fields=('posting', 'candidate'), name='pair_rule_once')],
+                },
+            ), migrations.CreateModel(
+                name='PartnerPayment',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('paid_on', models.DateField(verbose_name='paid on')),
+                    ('amount', models.BigIntegerField(verbose_name='amount')),
+                    ('currency', models.CharField(max_length=3, verbose_name='currency')),
+                    ('reference', models.CharField(blank=True, max_length=80, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='bank reference')),
+                    ('note', models.CharField(blank=True, max_length=500, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='note')),
+                    ('entered_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='entered by')),
+                    ('licence', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='partner_payments', to='collab.licence', verbose_name='licence')),
+                    ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collab.organisation', verbose_name='paid by')),
+                    ('partner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collab.organisation', verbose_name='paid to')),
+                    ('reverses', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reversed_by', to='collab.partnerpayment', verbose_name='reverses')),
+                ],
+                options={
+                    'verbose_name': 'payment to a licensor',
+                    'verbose_name_plural': 'payments to licensors',
+                    'ordering': ['-paid_on', '-created_at'],
+                    'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('amount__gt', 0), ('amount__lte', 10000000000000000), ('reverses', None)), models.Q(('amount__gte', -10000000000000000), ('amount__lt', 0), ('reverses__isnull', False)), _connector='OR'), name='partner_payment_has_one_sign'), models.CheckConstraint(condition=models.Q(('organisation', models.F('partner')), _negated=True), name='partner_payment_is_between_two'), models.CheckConstraint(condition=models.Q(('currency', ''), _negated=True), name='partner_payment_currency_is_known'), models.UniqueConstraint(condition=models.Q(models.Q(('reference', ''), _negated=True), ('reverses', None)), fields=('organisation', 'reference'), name='partner_payment_reference_once')],
                 },
             ), migrations.CreateModel(
                 name='PartyApproval',
@@ -2683,13 +2783,15 @@ class Migration(migrations.Migration):
                     ('licence', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='receipts', to='collab.licence', verbose_name='licence')),
                     ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collab.organisation', verbose_name='in the books of')),
                     ('reverses', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reversed_by', to='collab.receipt', verbose_name='reverses')),
+                    ('passed_on', models.BigIntegerField(default=0, verbose_name='passed on')),
+                    ('partner_payment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='receipts', to='collab.partnerpayment', verbose_name='passed on by')),
                 ],
                 options={
                     'verbose_name': 'receipt',
                     'verbose_name_plural': 'receipts',
                     'ordering': ['-received_on', '-created_at'],
                     'indexes': [models.Index(fields=['organisation', 'received_on'], name='receipt_by_day')],
-                    'constraints': [models.CheckConstraint(condition=models.Q(('booked', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('distributed'), '+', models.F('retained')), '+', models.F('undistributed')))), name='receipt_is_somewhere_to_the_cent'), models.CheckConstraint(condition=models.Q(models.Q(('amount__gt', 0), ('booked__gte', 0), ('distributed__gte', 0), ('reverses', None), ('matched__gte', 0), ('matched__lte', models.F('amount')), ('retained__gte', 0), ('undistributed__gte', 0)), models.Q(('amount__lt', 0), ('booked__lte', 0), ('distributed', 0), ('matched', 0), ('retained', 0), ('reverses__isnull', False)), _connector='OR'), name='receipt_has_one_sign'), models.CheckConstraint(condition=models.Q(('amount__gte', -10000000000000000), ('amount__lte', 10000000000000000), ('booked__gte', -10000000000000000), ('booked__lte', 10000000000000000)), name='receipt_is_sound'), models.CheckConstraint(condition=models.Q(models.Q(('currency', ''), _negated=True), models.Q(('book_currency', ''), _negated=True)), name='receipt_currency_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('booked', models.F('amount')), ('currency', models.F('book_currency')), ('rate', None)), models.Q(models.Q(('currency', models.F('book_currency')), _negated=True), ('rate__gt', 0)), _connector='OR'), name='receipt_converted_by_a_rate'), models.UniqueConstraint(condition=models.Q(models.Q(('reference', ''), _negated=True), ('reverses', None)), fields=('organisation', 'reference'), name='receipt_reference_once')],
+                    'constraints': [models.CheckConstraint(condition=models.Q(('amount__gte', -10000000000000000), ('amount__lte', 10000000000000000), ('booked__gte', -10000000000000000), ('booked__lte', 10000000000000000)), name='receipt_is_sound'), models.CheckConstraint(condition=models.Q(models.Q(('currency', ''), _negated=True), models.Q(('book_currency', ''), _negated=True)), name='receipt_currency_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('booked', models.F('amount')), ('currency', models.F('book_currency')), ('rate', None)), models.Q(models.Q(('currency', models.F('book_currency')), _negated=True), ('rate__gt', 0)), _connector='OR'), name='receipt_converted_by_a_rate'), models.UniqueConstraint(condition=models.Q(models.Q(('reference', ''), _negated=True), ('reverses', None)), fields=('organisation', 'reference'), name='receipt_reference_once'), models.CheckConstraint(condition=models.Q(('booked', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('distributed'), '+', models.F('retained')), '+', models.F('passed_on')), '+', models.F('undistributed')))), name='receipt_is_somewhere_to_the_cent'), models.CheckConstraint(condition=models.Q(models.Q(('amount__gt', 0), ('booked__gte', 0), ('distributed__gte', 0), ('reverses', None), ('passed_on__gte', 0), ('retained__gte', 0), ('undistributed__gte', 0), ('matched__gte', 0), ('matched__lte', models.F('amount'))), models.Q(('amount__lt', 0), ('booked__lte', 0), ('reverses__isnull', False), ('distributed', 0), ('matched', 0), ('passed_on', 0), ('retained', 0)), _connector='OR'), name='receipt_has_one_sign')],
                 },
             ), migrations.CreateModel(
                 name='ReceiptMatch',
@@ -2899,6 +3001,42 @@ class Migration(migrations.Migration):
                     'constraints': [models.UniqueConstraint(fields=('request', 'user'), name='reviewer_once'), models.CheckConstraint(condition=models.Q(models.Q(('advised_at', None), ('opinion', '')), models.Q(models.Q(('opinion', ''), _negated=True), ('advised_at__isnull', False)), _connector='OR'), name='reviewer_advice_has_when')],
                 },
             ), migrations.CreateModel(
+                name='RoyaltyAudit',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('number', models.PositiveSmallIntegerField(verbose_name='number')),
+                    ('starts_on', models.DateField(verbose_name='examined from')),
+                    ('ends_on', models.DateField(verbose_name='examined until')),
+                    ('auditor', models.CharField(max_length=200, validators=[collab.kernel.names.DisplayNameValidator()], verbose_name='auditor')),
+                    ('announced_on', models.DateField(default=django.utils.timezone.localdate, verbose_name='announced on')),
+                    ('begins_on', models.DateField(verbose_name='begins on')),
+                    ('note', models.TextField(blank=True, max_length=4000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='what is to be made ready')),
+                    ('currency', models.CharField(max_length=3, verbose_name='currency')),
+                    ('state', models.CharField(choices=[('announced', 'announced'), ('under_way', 'under_way'), ('reported', 'reported'), ('disputed', 'disputed'), ('agreed', 'agreed'), ('cancelled', 'cancelled')], default=collab.transfer.royalties.states.AuditState['ANNOUNCED'], max_length=20, verbose_name='state')),
+                    ('summary', models.TextField(blank=True, max_length=8000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='what was found')),
+                    ('cost', models.BigIntegerField(default=0, verbose_name='cost of the audit')),
+                    ('reported', models.BigIntegerField(default=0, verbose_name='owed as reported')),
+                    ('underpaid', models.BigIntegerField(default=0, verbose_name='paid too little')),
+                    ('interest', models.BigIntegerField(default=0, verbose_name='late interest')),
+                    ('cost_borne', models.BigIntegerField(default=0, verbose_name='cost that the licensee bears')),
+                    ('answer_by', models.DateField(blank=True, null=True, verbose_name='to be answered by')),
+                    ('reason', models.TextField(blank=True, max_length=4000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='objection or reason')),
+                    ('reported_at', models.DateTimeField(blank=True, null=True, verbose_name='findings entered')),
+                    ('answered_at', models.DateTimeField(blank=True, null=True, verbose_name='answered')),
+                    ('version', models.PositiveIntegerField(default=1, editable=False)),
+                    ('announced_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='announced by')),
+                    ('answered_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='answered by')),
+                    ('licence', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='audits', to='collab.licence', verbose_name='licence')),
+                    ('reported_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='findings entered by')),
+                ],
+                options={
+                    'verbose_name': 'royalty audit',
+                    'verbose_name_plural': 'royalty audits',
+                    'ordering': ['-announced_on', '-number'],
+                    'constraints': [models.UniqueConstraint(fields=('licence', 'number'), name='royalty_audit_number_once'), models.UniqueConstraint(condition=models.Q(('state__in', ['announced', 'under_way', 'reported', 'disputed'])), fields=('licence',), name='royalty_audit_one_at_a_time'), models.CheckConstraint(condition=models.Q(('state__in', ['announced', 'under_way', 'reported', 'disputed', 'agreed', 'cancelled'])), name='royalty_audit_state_is_known'), models.CheckConstraint(condition=models.Q(('begins_on__gte', models.F('announced_on')), ('ends_on__gte', models.F('starts_on'))), name='royalty_audit_days_in_order'), models.CheckConstraint(condition=models.Q(('cost__gte', 0), ('cost__lte', 10000000000000000), ('interest__gte', 0), ('interest__lte', 10000000000000000), ('cost_borne__gte', 0), ('cost_borne__lte', models.F('cost')), ('underpaid__gte', -10000000000000000), ('underpaid__lte', 10000000000000000)), name='royalty_audit_money_is_sound'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'agreed'), _negated=True), models.Q(('answered_by__isnull', False), ('reported_by__isnull', False), models.Q(('reported_by', models.F('answered_by')), _negated=True)), _connector='OR'), name='royalty_audit_agreed_by_the_other')],
+                },
+            ), migrations.CreateModel(
                 name='RoyaltyPolicy',
                 fields=[
                     ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
@@ -2968,7 +3106,7 @@ class Migration(migrations.Migration):
                     ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
                     ('title', models.CharField(max_length=300, validators=[collab.kernel.names.DisplayNameValidator()], verbose_name='title')),
                     ('title_zh', models.CharField(blank=True, max_length=300, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='Chinese title')),
-                    ('kind', models.CharField(choices=[('issue_fee', 'Issue fee'), ('minimum', 'Annual minimum'), ('milestone', 'Milestone payment'), ('costs', 'Repayment of protection costs'), ('other', 'Other payment')], max_length=20, verbose_name='kind')),
+                    ('kind', models.CharField(choices=[('issue_fee', 'Issue fee'), ('minimum', 'Annual minimum'), ('milestone', 'Milestone payment'), ('costs', 'Repayment of protection costs'), ('audit', 'Found by an audit'), ('other', 'Other payment')], max_length=20, verbose_name='kind')),
                     ('source', models.CharField(max_length=60, verbose_name='follows from')),
                     ('due_on', models.DateField(verbose_name='due on')),
                     ('amount', models.BigIntegerField(verbose_name='amount')),
@@ -3081,6 +3219,28 @@ class Migration(migrations.Migration):
                     'verbose_name': 'signature of a student',
                     'verbose_name_plural': 'signatures of students',
                     'ordering': ['created_at'],
+                },
+            ), migrations.CreateModel(
+                name='Sublicence',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('name', models.CharField(max_length=200, validators=[collab.kernel.names.DisplayNameValidator()], verbose_name='sublicensee')),
+                    ('starts_on', models.DateField(verbose_name='in force from')),
+                    ('ends_on', models.DateField(blank=True, help_text='The first day without effect.', null=True, verbose_name='ends on')),
+                    ('state', models.CharField(choices=[('asked', 'asked'), ('granted', 'granted'), ('refused', 'refused'), ('ended', 'ended')], editable=False, max_length=20, verbose_name='state')),
+                    ('version', models.PositiveIntegerField(default=1, editable=False)),
+                    ('fields_of_use', models.ManyToManyField(related_name='+', to='collab.fieldofuse', verbose_name='fields of use')),
+                    ('licence', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sublicences', to='collab.licence', verbose_name='licence')),
+                    ('organisation', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collab.organisation', verbose_name='organisation')),
+                    ('registered_by', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='registered by')),
+                    ('territories', models.ManyToManyField(related_name='+', to='collab.territory', verbose_name='territories')),
+                ],
+                options={
+                    'verbose_name': 'sublicence',
+                    'verbose_name_plural': 'sublicences',
+                    'ordering': ['licence', '-created_at'],
+                    'constraints': [models.CheckConstraint(condition=models.Q(('ends_on', None), ('ends_on__gt', models.F('starts_on')), _connector='OR'), name='sublicence_ends_after_its_start'), models.CheckConstraint(condition=models.Q(('state__in', ['asked', 'granted', 'refused', 'ended'])), name='sublicence_state_is_known')],
                 },
             ), migrations.CreateModel(
                 name='SurvivingDuty',

@@ -14,13 +14,13 @@ from collab.kernel.migrating import CreateTables
 
 class Migration(migrations.Migration):
 
-    replaces = [('training', '0001_initial'), ('training', '0002_purpose'), ('training', '0003_waiting'), ('training', '0004_job_start_version'), ('training', '0005_playground')]
+    replaces = [('training', '0001_initial'), ('training', '0002_purpose'), ('training', '0003_waiting'), ('training', '0004_job_start_version'), ('training', '0005_playground'), ('training', '0006_playground_inputs')]
 
     initial = True
 
     dependencies = [
-        ('collab', '0026_transfer_gaps'),
-        ('registry', '0004_audio_kind'),
+        ('collab', '0022_names_as_they_were_sent'),
+        ('registry', '0003_modelversion_started_from'),
     ]
 
     operations = [
@@ -99,9 +99,8 @@ class Migration(migrations.Migration):
                 fields=[
                     ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                     ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
-                    ('kind', models.CharField(choices=[('text', 'a text'), ('numbers', 'a series of numbers'), ('image', 'an image')], max_length=10, verbose_name='kind')),
+                    ('kind', models.CharField(choices=[('text', 'a text'), ('numbers', 'a series of numbers'), ('image', 'an image'), ('audio', 'a recording'), ('question', 'a question and a text that holds its answer'), ('pair', 'two texts'), ('captions', 'an image and texts that may belong to it')], max_length=10, verbose_name='kind')),
                     ('text', models.TextField(blank=True, verbose_name='text')),
-                    ('image', models.BinaryField(blank=True, null=True, verbose_name='image')),
                     ('state', models.CharField(choices=[('waiting', 'WAITING'), ('running', 'RUNNING'), ('answered', 'ANSWERED'), ('failed', 'FAILED')], default=training.playground.states.TrialState['WAITING'], max_length=10, verbose_name='state')),
                     ('reason', models.CharField(blank=True, max_length=20, verbose_name='reason')),
                     ('reason_detail', models.TextField(blank=True, verbose_name='in detail')),
@@ -112,6 +111,7 @@ class Migration(migrations.Migration):
                     ('asked_by', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='trials', to=settings.AUTH_USER_MODEL, verbose_name='asked by')),
                     ('asset', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='collab.licensedasset', verbose_name='licensed as')),
                     ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='trials', to='registry.modelversion', verbose_name='model version')),
+                    ('file', models.BinaryField(blank=True, null=True, verbose_name='file')),
                 ],
                 options={
                     'verbose_name': 'question to a model',
