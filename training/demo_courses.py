@@ -8,6 +8,7 @@ from collab.courses.editing import create_course, publish_version, save_module, 
 from collab.courses.library.services import add_resource, attach_resource
 from collab.courses.models import Course, Enrolment
 from collab.courses.taking import answer_quiz, begin_quiz, enrol, finish_module, left_to_study
+from collab.internships.models import Posting
 from collab.projects.models import Project
 from registry.datasets.models import Dataset
 from training.demo_neighbours import Cast
@@ -72,6 +73,7 @@ def tell_the_courses(cast: Cast, project: Project, coordinator: User) -> None:
     interviews = Dataset.objects.filter(project=project).order_by("created_at").first()
     assert interviews is not None
     set_condition(project=project, course=course, needed_for="data", asset=interviews.pk, by=cast.lead)
+    posting = Posting.objects.filter(organisation=cast.lakeside).order_by("-created_at").first()
     for kind, title, title_zh, authors, year, link, topics in _LIBRARY:
         resource = add_resource(
             organisation=cast.lakeside, kind=kind, title=title, title_zh=title_zh, authors=authors, year=year,
@@ -79,6 +81,8 @@ def tell_the_courses(cast: Cast, project: Project, coordinator: User) -> None:
         )  # fmt: skip
         if kind in {"book", "paper"}:
             attach_resource(resource=resource, subject=project, note="", by=cast.lead)
+        elif posting is not None:
+            attach_resource(resource=resource, subject=posting, note="", by=coordinator)
 
 
 def _course(cast: Cast, coordinator: User) -> Course:

@@ -32,6 +32,7 @@ KINDS = {
     "offer": gettext_lazy("Technology offers"),
     "rule_set": gettext_lazy("Rules for deadlines"),
     "licence": gettext_lazy("Licences"),
+    "sublicence": gettext_lazy("Sublicences"),
     "startup": gettext_lazy("Start-ups"),
     "ethics": gettext_lazy("Ethics"),
     "approval_step": gettext_lazy("Steps of approval"),
