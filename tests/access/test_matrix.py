@@ -62,8 +62,8 @@ GOOD = {*range(200, 400), 400, 409, 410, 412, 415, 422, 428}
 # How many personas ask for each answer of an address.
 FULL = os.environ.get("TANDEM_MATRIX") == "full"
 EACH = len(NAMES) if FULL else 2
-# Of those who find nothing one is asked, because test_foreign.py asks there as well; of those who are let in one, because
-# whatever they do there has tests of its own. Of those who are refused two.
+# Of those who find nothing one is asked, because test_foreign.py asks there as well, and of those who are let in one,
+# because whatever they do there has tests of its own. Of those who are refused two.
 CHECKED_ELSEWHERE = {OK, 404}
 # A method that no rule names is answered before anything of the person counts, so a few are enough to try.
 TRY_EVERY_METHOD = {"anonymous", "lead", "read token", "expired token"}

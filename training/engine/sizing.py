@@ -32,7 +32,7 @@ MAX_PROCESSES = 8
 BORROWED = frozenset(
     (
         *("ast", "bart", "clip", "convnext", "dit", "llama", "modernbert"),
-        *("segformer", "unet", "vit-gpt2", "wav2vec2", "whisper", "yolos"),
+        *("segformer", "speecht5", "unet", "vit-gpt2", "wav2vec2", "whisper", "yolos"),
     )
 )
 HEADS = {"masked-audio": "codes", "extractive-qa": "span", "sentence-embedding": "vector"}

@@ -6,7 +6,7 @@ import wave
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 RATE = 16_000
 RATES = (4_000, 192_000)
@@ -178,6 +178,11 @@ def sound_of(spectra: Tensor, bands: Tensor) -> np.ndarray:
     # What lies at the floor is silence. Bands are spread over what they were made of.
     power = torch.where(spectra <= math.log10(SPEECH_FLOOR) + 0.01, 0.0, 10.0 ** spectra.clamp(max=4))
     wanted = (power @ torch.linalg.pinv(bands)).clamp(min=0).T
+    frames = wanted.shape[1]
+    if frames < 2:
+        return np.zeros(SPEECH_HOP, dtype=np.float32)
+    # Windows reach half their length over both ends, for which a few frames alone are too short: silence follows.
+    wanted = nn.functional.pad(wanted, (0, max(0, SPEECH_FFT // 2 // SPEECH_HOP + 2 - frames)))
     window = torch.hann_window(SPEECH_FFT, device=spectra.device)
     turns = torch.rand(wanted.shape, generator=torch.Generator().manual_seed(1)).to(spectra.device)
     phase, before = torch.polar(torch.ones_like(wanted), 2 * math.pi * turns), torch.zeros_like(wanted) + 0j
@@ -185,10 +190,8 @@ def sound_of(spectra: Tensor, bands: Tensor) -> np.ndarray:
     def heard(spectrum: Tensor) -> Tensor:
         return torch.istft(spectrum, SPEECH_FFT, SPEECH_HOP, window=window)
 
-    if wanted.shape[1] < 2:
-        return np.zeros(SPEECH_HOP, dtype=np.float32)
     for _ in range(TURNS):
         found = torch.stft(heard(wanted * phase), SPEECH_FFT, SPEECH_HOP, window=window, return_complex=True)
         moved = found - MOMENTUM / (1 + MOMENTUM) * before
         phase, before = moved / moved.abs().clamp(min=1e-12), found
-    return heard(wanted * phase).clamp(-1, 1).cpu().numpy()
+    return heard(wanted * phase)[: (frames - 1) * SPEECH_HOP].clamp(-1, 1).cpu().numpy()

@@ -24,7 +24,8 @@ def loop_of(step: int) -> Any:
     state = SimpleNamespace(step=step, best=None, best_step=None)
     loop = SimpleNamespace(net=net, optimizer=optimizer, state=state, leave=None, spec=SimpleNamespace(primary="loss"))
     loop.stats = torch.zeros(5, dtype=torch.float64)
-    loop.snapshot = lambda: {"optimizer": optimizer.state(), "state": {"step": state.step}, "stats": loop.stats}
+    loop.collect = lambda: (net.state_dict(), optimizer.state())
+    loop.snapshot = lambda told: {"optimizer": told, "state": {"step": state.step}, "stats": loop.stats}
     return loop
 
 

@@ -411,6 +411,6 @@ def test_nets_that_transformers_builds_are_known() -> None:
     found = {
         arch
         for arch in sizing.ARCHS
-        if re.search(r"nets\.(hf|borrowed) import", (folder / f"{arch.replace('-', '_')}.py").read_text())
+        if re.search(r"nets\.(hf|borrowed|diffusion) import", (folder / f"{arch.replace('-', '_')}.py").read_text())
     }
     assert found == sizing.BORROWED

@@ -45,7 +45,7 @@ FIELDS = {
     "image-classification": {"label", "probabilities"},
     "masked-image": {"explained"},
     "image-generation": {"label", "png"},
-    "image-segmentation": {"shares", "mask"},
+    "image-segmentation": {"shares", "mask", "overlay", "colours"},
     "object-detection": {"boxes"},
     "image-text": {"embedding"},
     "image-captioning": {"text"},
