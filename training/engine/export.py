@@ -70,8 +70,8 @@ def to_onnx(folder: Path, target: Path) -> dict[str, Any]:
         _write(Named(net, list(traced.tensors)), traced, temporary / ONNX_FILE)
         quiet = onnxruntime.SessionOptions()
         quiet.log_severity_level = 3
-        path = str(temporary / ONNX_FILE)
-        session = onnxruntime.InferenceSession(path, quiet, providers=["CPUExecutionProvider"])
+        graph = str(temporary / ONNX_FILE)
+        session = onnxruntime.InferenceSession(graph, quiet, providers=["CPUExecutionProvider"])
         far = max(_difference(session, net, reading) for reading in _others(spec, sizes))
         if far > FAR:
             raise ValueError(f"the exported graph answers otherwise than the net: {far:.2g} of the largest answer")

@@ -123,7 +123,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for array in arrays.values():
-            file.write(array.reshape(-1).view("uint8"))
+            file.write(array.reshape(-1).view("uint8"))  # type: ignore[arg-type]
 
 
 def _write_json(path: Path, value: Any) -> None:

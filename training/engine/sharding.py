@@ -25,8 +25,8 @@ class ShardedOptimizer:
     def __init__(self, net: nn.Module, flat: FlatOptimizer, team: Team) -> None:
         self.net, self.team, self.flat = net, team, flat
         places = list(flat.named_places())
-        for p in net.parameters():
-            p.data, p.grad = p.data.clone(), None
+        for whole in net.parameters():
+            whole.data, whole.grad = whole.data.clone(), None
         self.reader = copy.deepcopy(net)  # whole while it reads, and without weights otherwise
         self._empty()
         for layer in layers_of(net):
@@ -40,8 +40,10 @@ class ShardedOptimizer:
         for name, shape, part, decays in places:
             p: Any = sharded[name]
             self._parts.append((name, p, part, decays))
-            for own, whole in ((self.mean, flat.mean), (self.square, flat.square)):
-                divided = distribute_tensor(whole[part].view(shape), p.device_mesh, p.placements, src_data_rank=None)
+            for own, all_of_it in ((self.mean, flat.mean), (self.square, flat.square)):
+                divided = distribute_tensor(
+                    all_of_it[part].view(shape), p.device_mesh, p.placements, src_data_rank=None
+                )
                 own.append(divided.to_local().clone().to(p.to_local().device))
         # Only what is needed to make it whole again is kept.
         flat.weights = flat.mean = flat.square = flat.all_grads = torch.zeros(0)
@@ -54,7 +56,7 @@ class ShardedOptimizer:
         """As that of FlatOptimizer, each process its part of every weight."""
         # The loss of each process is its share already, and torch takes the mean.
         grads = [
-            torch.zeros_like(mean) if p.grad is None else p.grad.to_local() * self.team.ranks
+            torch.zeros_like(mean) if p.grad is None else p.grad.to_local() * self.team.ranks  # type: ignore[attr-defined]
             for (_, p, _, _), mean in zip(self._parts, self.mean, strict=True)
         ]
         squares = torch.stack([grad.square().sum() for grad in grads]).sum()

@@ -1,6 +1,7 @@
 """What text and image classification share: loss, figures, the majority baseline, examples."""
 
 import abc
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class Classifier(base.Task):
     def describe(self, item: int) -> str:
         """An item as words, for the examples."""
 
-    def encode_labels(self, labels: list[str], folder: Path) -> list[str]:
+    def encode_labels(self, labels: Sequence[str], folder: Path) -> list[str]:
         """Write the class numbers and the split of all items; return the class names in order."""
         names = sorted(set(labels))
         if len(names) < 2:

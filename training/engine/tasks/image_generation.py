@@ -211,8 +211,7 @@ class Task(Images):
         """A PNG, in base64, for each label; {"label", "seed", "steps", "eta", "guidance"} says how it is drawn."""
         asked = [self._asked(one, self.first_input + number) for number, one in enumerate(inputs)]
         return [
-            ({"label": self.labels[label]} if self.labels else {}) | {"png": self._drawn(net, label, *how)}
-            for label, *how in asked
+            ({"label": self.labels[how[0]]} if self.labels else {}) | {"png": self._drawn(net, *how)} for how in asked
         ]
 
     def _asked(self, one: Any, number: int) -> tuple[int, int, int, float, float]:

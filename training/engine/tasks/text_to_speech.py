@@ -168,7 +168,7 @@ class Task(WaveNet):
                 _apart(own, true[:count]) * count
                 for own, true, count in zip(said, batch["values"], batch["lengths"].tolist(), strict=True)
             ]
-            found = [batch["lengths"], sums[0], sum(sums), torch.tensor(freely, device=self.device)]
+            found = [batch["lengths"], sums[0], sums[0] + sums[1] + sums[2], torch.tensor(freely, device=self.device)]
             rows[places] = torch.stack([each.double() for each in found], 1).cpu().numpy()
         return rows
 
