@@ -146,8 +146,8 @@ def facts_of_consent(request: Request) -> list[tuple[str, str]]:
     return [
         (_("Licence"), str(row.licence)),
         (_("Sublicensee"), row.name),
-        (_("Field of use"), ", ".join(map(str, row.fields_of_use.all()))),
-        (_("Territory"), ", ".join(map(str, row.territories.all()))),
+        (_("Field of use"), _(", ").join(map(str, row.fields_of_use.all()))),
+        (_("Territory"), _(", ").join(map(str, row.territories.all()))),
         (_("Term"), f"{date_format(row.starts_on)} – {last}"),
     ]
 
@@ -167,7 +167,7 @@ def _require_within(
         for one in wanted:
             if not any(outer.holds(one) for outer in held):
                 text = _("“%(what)s” is outside of what the licence grants: %(held)s.")
-                faults.append(Fault(path, text % {"what": one, "held": ", ".join(map(str, held))}))
+                faults.append(Fault(path, text % {"what": one, "held": _(", ").join(map(str, held))}))
     if starts_on < licence.starts_on:
         text = _("The licence begins only on %(day)s.") % {"day": date_format(licence.starts_on)}
         faults.append(Fault("starts_on", text))

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.text import format_lazy
@@ -26,6 +26,7 @@ from django.utils.translation import gettext_lazy
 from collab.access.policy import Missing, require
 from collab.access.roles import roles_with
 from collab.accounts.models import Membership, Organisation, User
+from collab.agreements.months import add_months
 from collab.inbox.notices import both
 from collab.inbox.services import notify, set_obligation, settle_obligation
 from collab.inbox.states import ObligationKind
@@ -408,7 +409,7 @@ def _require_seldom(licence: Licence, today: date) -> None:
         raise ConflictError(_("Another audit of this licence is open: %(audit)s.") % {"audit": known})
     months = settings.AUDIT_MONTHS_BETWEEN
     last = rows.filter(state=AuditState.AGREED).order_by("-begins_on").first()
-    if last is not None and (again := last.begins_on + timedelta(days=30 * months)) > today:
+    if last is not None and (again := add_months(last.begins_on, months)) > today:
         raise ConflictError(
             _("The books were examined from %(last)s on; the next audit can be announced on %(day)s.")
             % {"last": date_format(last.begins_on), "day": date_format(again)},
@@ -449,8 +450,9 @@ def _settle(audit: RoyaltyAudit) -> None:
 
 
 def _tell(audit: RoyaltyAudit, organisation: Organisation, title: Any, by: User) -> None:
-    words = Q(role__in=roles_with("royalty.report")) | Q(role__in=roles_with("royalty.manage"))
-    rows = Membership.objects.filter(words, organisation=organisation, project=None).active()
+    """Of the licensor its officers; of the licensee only those who report for it, who alone may open it."""
+    word = "royalty.manage" if organisation == audit.licence.licensor else "royalty.report"
+    rows = Membership.objects.filter(organisation=organisation, project=None, role__in=roles_with(word)).active()
     notify(
         people=User.objects.filter(pk__in=rows.values("user"), is_active=True).exclude(pk=by.pk).order_by("pk"),
         kind="royalty",

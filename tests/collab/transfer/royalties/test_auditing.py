@@ -10,6 +10,7 @@ import time_machine
 from django.urls import reverse
 from django.utils import timezone
 
+from collab.access.roles import Role
 from collab.accounts.models import User
 from collab.audit.models import AuditEvent
 from collab.inbox.models import Notification, Obligation
@@ -27,6 +28,7 @@ from collab.transfer.royalties.auditing import (
 from collab.transfer.royalties.models import RoyaltyReport, ScheduledPayment
 from collab.transfer.royalties.services import accept_report, invoice_payments, schedule
 from collab.transfer.royalties.states import PaymentState
+from tests.cast import employ, person
 from tests.royalties import FIRST, Books
 
 pytestmark = pytest.mark.django_db
@@ -89,6 +91,10 @@ def test_it_is_announced_under_the_licence_and_in_time(books: Books) -> None:
     dates = Obligation.objects.open().filter(source_id=str(row.pk))
     assert {one.organisation for one in dates} == {books.licence.licensor, books.licence.licensee}
     assert Notification.objects.filter(person=books.office.firm_signatory, url=row.get_absolute_url()).exists()
+    officer = employ(person("Theo Theirs"), books.licence.licensee, Role.TRANSFER_OFFICER)
+    cancel_audit(audit=row, reason="Another day.", by=books.officer)
+    row = announced(books)
+    assert not Notification.objects.filter(person=officer).exists(), "whoever may not open it is not told of it"
     with pytest.raises(ConflictError):
         announced(books)  # one at a time
     with pytest.raises(ConflictError):
