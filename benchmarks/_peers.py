@@ -277,7 +277,7 @@ def litgpt(order: dict[str, Any], gate: Gate) -> None:
 
     def seen(*words: Any, **more: Any) -> Tensor:
         loss = inner(*words, **more)
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() and not loss.is_meta:  # before it begins, FLOP are counted with an empty net
             gate.see(loss)
         return loss
 

@@ -71,7 +71,8 @@ ENTRIES = (
     entry("Trainer, bf16, compile", "trainer", "bf16", compile=True),
     entry("Lightning, default", "lightning", default=True),
     entry("Lightning, fused, compile", "lightning", fused=True, compile=True),
-    entry("Lightning, bf16, fused, compile", "lightning", "bf16", fused=True, compile=True),
+    # Lightning refuses to clip gradients in mixed precision where the optimizer is fused.
+    entry("Lightning, bf16, compile", "lightning", "bf16", compile=True),
     entry("LitGPT, default (bf16-mixed, compile)", "litgpt", "bf16", default=True),
     entry("LitGPT, fp32, compile", "litgpt"),
     entry("LitGPT, bf16-true, compile", "litgpt", "bf16-true", quick=False),
