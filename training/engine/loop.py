@@ -2,18 +2,21 @@
 
 import contextlib
 import dataclasses
+import functools
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training.engine import ordering
+from training.engine import compiling, ordering
+from training.engine.catalogue import TASKS
 from training.engine.errors import Stop, StopRequestedError
 from training.engine.optim import FlatOptimizer, learning_rate
-from training.engine.spec import Spec
+from training.engine.spec import COMPILED, Spec
 from training.engine.tasks.base import PARTS, Judged, Task, spaced
 from training.engine.team import Team
 
@@ -64,6 +67,8 @@ class Loop:
         self._buffers = self.team.zeros(sum(b.numel() for b in net.buffers()), dtype=torch.float64)
         self.stats = torch.zeros(5, dtype=torch.float64, device=device)
         self.steps = task.steps
+        self.learn: compiling.Learn = functools.partial(task.loss, net)
+        self.compiled = False
         self.lr = 0.0
         self.units = 0
         self.leave: str | None = None
@@ -88,6 +93,37 @@ class Loop:
             else:
                 save(self)
         return self.leave
+
+    def compile(self, folder: Path) -> None:
+        """Learn with compiled code where it pays back, or where the run did before; `folder` keeps what is compiled.
+
+        To be called before `split`, so that all members do the same. Raises StopRequestedError.
+        """
+        if not self.state.step:
+            self.compiled = self._compiling_pays(folder)
+        if self.compiled:
+            self.learn = compiling.compiled(self.learn, folder)
+
+    def _compiling_pays(self, folder: Path) -> bool:
+        spec, here = self.spec, self.device.type == "cpu" and not self.team.wired
+        if not (TASKS[spec.task].packed and spec.model.arch in COMPILED and here):
+            return False
+        steps = self.steps - self.state.step
+        try:
+            return compiling.pays(
+                self.learn, self._rehearse, wanted=spec.train.compile, steps=steps, folder=folder, stop=self.stop
+            )
+        finally:
+            self.optimizer.all_grads.zero_()
+
+    def _rehearse(self, learn: compiling.Learn) -> None:
+        """Forward and backward of this member's share of the next batch, of which nothing stays but gradients."""
+        epoch, rows = self.task.rows_at(self.state.step)
+        mine = rows[self.team.rank :: self.team.ranks][: -(-(self.spec.train.micro or len(rows)) // self.team.ranks)]
+        batch = self.task.train_batch(mine, epoch, ordering.seed_of(self.spec.train.seed, self.state.step))
+        with self.autocast():
+            share = learn(batch)
+        share.backward()
 
     def split(self) -> None:
         """Start the other members of the team; they follow the orders of this one until it ends."""
@@ -171,7 +207,7 @@ class Loop:
                 part = rows[:1]
             batch = self.task.train_batch(part, epoch, ordering.seed_of(self.spec.train.seed, step, rank, place))
             with self.autocast():
-                share = self.task.loss(self.net, batch) * share_of_batch
+                share = self.learn(batch) * share_of_batch
             share.backward()
             loss += share.detach()
             units += self.task.units(batch)
@@ -247,6 +283,7 @@ class Loop:
             "state": dataclasses.asdict(self.state),
             "stats": self.stats,
             "dtype": self.dtype,
+            "compiled": self.compiled,
         }
 
     def restore(self, snapshot: dict[str, Any]) -> bool:
@@ -256,4 +293,5 @@ class Loop:
         self.state = TrainState(**snapshot["state"])
         self.stats.copy_(snapshot["stats"])
         self.dtype = snapshot["dtype"]
+        self.compiled = snapshot.get("compiled", False)
         return True

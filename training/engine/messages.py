@@ -62,6 +62,8 @@ MESSAGES: dict[str, str] = {
     "search_value": "With %(values)s: %(problem)s",
     "search_alone": "A search starts the processes of its trials itself.",
     "search_failed": "Not one of the %(count)s trials came to its end.",
+    "not_compiled": "What it learns with could not be compiled; it goes on uncompiled.",
+    "compile_unfit": "Only language models of %(choices)s in one piece are compiled; leave this setting away.",
     "shard_unfit": "Only a net with layers that learns whole, without an average of its weights, can be divided.",
     "layers_missing": "The architecture “%(arch)s” has no layers that can be computed again.",
     "slices_unfit": "The task “%(task)s” has no rows to tell apart by a column.",

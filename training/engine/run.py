@@ -36,7 +36,7 @@ from training.engine.recomputing import recompute
 from training.engine.registry import net_module, task_module
 from training.engine.search import Search
 from training.engine.searching import until_step
-from training.engine.spec import Spec
+from training.engine.spec import ON, Spec
 from training.engine.strict import SpecError
 from training.engine.tasks.base import Task
 
@@ -165,6 +165,9 @@ class _Attempt:
         loop = self._build()
         if found is not None:
             self._restore(loop, found)
+        loop.compile(self.folder)
+        if self.spec.train.compile == ON and not loop.compiled:
+            self.events.warn("not_compiled")
         loop.split()
         try:
             self._train(loop, found)
@@ -372,6 +375,7 @@ class _Attempt:
             "threads": torch.get_num_threads() * self.team.ranks,
             "processes": self.team.ranks,
             "dtype": loop.dtype,
+            "compiled": loop.compiled,
             "seed": self.spec.train.seed,
             "steps": loop.steps,
             "steps_per_epoch": self.task.steps_per_epoch,

@@ -9,7 +9,12 @@ from training.engine.labelling import label_sets
 from training.engine.notation import notation_of
 from training.engine.searching import GRID, share_learnt, trial_specs
 from training.engine.spec import (
+    AUTO,
+    COMPILE_GAIN,
+    COMPILE_S,
+    COMPILED,
     LEARNT,
+    ON,
     DataSpec,
     EvalSpec,
     KeepSpec,
@@ -27,6 +32,7 @@ STARTUP_S = 6.0
 GPU_FLOPS = 2e13
 KEPT_SHARE = 0.35  # of the activations, where layers are computed again
 PROCESS_BYTES, TRANSFORMERS_BYTES = 370e6, 270e6  # resident, each; measured
+COMPILER_BYTES = 300e6  # torch's compiler in each process, once it is imported
 MAX_PROCESSES = 8
 # Nets that transformers builds.
 BORROWED = frozenset(
@@ -184,6 +190,9 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
     memory += processes * (PROCESS_BYTES + (TRANSFORMERS_BYTES if spec.model.arch in BORROWED else 0))
     rate = arch.core_flops * min(threads, 16) ** 0.9
     seconds = STARTUP_S + flops / rate + steps * 0.002
+    if TASKS[spec.task].packed and spec.model.arch in COMPILED and not spec.resources.gpus:
+        hoped = spec.train.compile == AUTO and seconds * COMPILE_GAIN > COMPILE_S
+        memory += processes * COMPILER_BYTES if hoped or spec.train.compile == ON else 0
     return Estimate(
         parameters=int(facts.parameters),
         units=batch * units_each * steps,

@@ -22,6 +22,10 @@ MAX_SEED = 2**63 - 1
 MIN_BPE = 300
 UNMASKED = frozenset({"token-classification", "extractive-qa"})  # their answers are places in the text as it is
 LEARNT = frozenset({"bpe", "wordpiece", "unigram"})  # tokenizers whose pieces are learnt from the text
+AUTO, ON, OFF = "auto", "on", "off"
+COMPILED = ("gpt", "bert")  # whose plain nets are compiled, in tasks that learn from batches of one form
+COMPILE_S = 60.0  # what compiling costs, and what share of the run it is hoped to gain
+COMPILE_GAIN = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,6 +142,11 @@ class TrainSpec:
     clip: float | None = option("Largest gradient norm", 1.0, gt=0, le=1_000)
     seed: int = option("Draws the first weights, the order and the dropout", 1, ge=0, le=MAX_SEED)
     dtype: str = option("Number format of the products", "auto", choices=("auto", "fp32", "bf16"))
+    compile: str = option(
+        "Compile what language models learn with (torch.compile); auto tries it where it pays back within the run",
+        AUTO,
+        choices=(AUTO, ON, OFF),
+    )
     patience: int | None = option("Stop after this many evaluations without a better result", None, ge=1, le=1_000)
     threads: int | None = option("Processor threads; otherwise one for each processor asked for", None, ge=1, le=256)
 
@@ -256,7 +265,8 @@ class Spec:
             del obj["train"]["optimizer"]
         if self.train.ema_decay is None:
             del obj["train"]["ema_decay"]
-        for name in ("gradient_checkpointing", "shard"):  # the gradients are the same
+        # The gradients are the same, up to rounding; which way a run went stands in its checkpoints.
+        for name in ("gradient_checkpointing", "shard", "compile"):
             del obj["train"][name]
         if self.data.clean == CleanSpec():
             del obj["data"]["clean"]
@@ -375,6 +385,8 @@ def contradictions(spec: Spec) -> list[Issue]:
             issues.append(make_issue("model.lora", "lora_unfit", arch=spec.model.arch))
     if spec.train.gradient_checkpointing and not arch.layered:
         issues.append(make_issue("train.gradient_checkpointing", "layers_missing", arch=spec.model.arch))
+    if spec.train.compile == ON and not (task.packed and spec.model.arch in COMPILED and not spec.train.shard):
+        issues.append(make_issue("train.compile", "compile_unfit", choices=", ".join(COMPILED)))
     if spec.train.shard:
         parts = spec.model.learn_layers is not None or spec.model.lora is not None
         if parts or spec.train.ema_decay is not None or not arch.layered:
