@@ -95,7 +95,7 @@ class Task:
     `headless`: it answers with what the body says. `packed`: it reads text as blocks of `context` tokens, whatever the
     rows. `classes`: each item has one label of a list. `starts`: tasks whose models it can go on from. `reads`: roles
     whose texts the net sees together. `beside`: what a zip of images must hold beside them. `transcribed`: it
-    needs what is said in recordings.
+    needs what is said in recordings. `writes`: the role whose text is written from those that it reads.
     """
 
     title: str
@@ -113,6 +113,7 @@ class Task:
     reads: tuple[str, ...] = ("text",)
     headless: bool = False
     transcribed: bool = False
+    writes: str = ""
 
 
 def _block(width: int) -> int:
@@ -776,6 +777,7 @@ _CLASSIFIER_METRICS = {
     "loss": LOWER,
 }
 
+_WRITERS = ("text-to-text", "summarization", "generative-qa")  # with the same nets, so each can go on from each
 _REGRESSION_METRICS = {"rmse": LOWER, "mae": LOWER, "r2": HIGHER, "spearman": HIGHER, "loss": LOWER}
 
 TASKS: dict[str, Task] = {
@@ -855,7 +857,7 @@ TASKS: dict[str, Task] = {
         starts=("masked-lm", "token-classification"),
     ),
     "text-to-text": Task(
-        title="Text to text (translate, summarise, answer)",
+        title="Text to text (translate, rewrite)",
         kinds=("csv", "jsonl"),
         roles=("text", "target"),
         archs=("t5", "bart"),
@@ -871,7 +873,41 @@ TASKS: dict[str, Task] = {
         primary="perplexity",
         unit="rows",
         tokenizer=True,
-        starts=("text-to-text",),
+        starts=_WRITERS,
+        writes="target",
+    ),
+    "summarization": Task(
+        title="Summarization (write what a document says in short)",
+        kinds=("csv", "jsonl"),
+        roles=("document", "summary"),
+        archs=("t5", "bart"),
+        metrics={
+            "rouge_l": HIGHER,
+            "rouge_1": HIGHER,
+            "rouge_2": HIGHER,
+            "perplexity": LOWER,
+            "token_accuracy": HIGHER,
+            "loss": LOWER,
+        },
+        primary="rouge_l",
+        unit="rows",
+        tokenizer=True,
+        starts=_WRITERS,
+        reads=("document",),
+        writes="summary",
+    ),
+    "generative-qa": Task(
+        title="Generative question answering (write the answer)",
+        kinds=("csv", "jsonl"),
+        roles=("question", "context", "answer"),
+        archs=("t5", "bart"),
+        metrics={"f1": HIGHER, "exact_match": HIGHER, "perplexity": LOWER, "token_accuracy": HIGHER, "loss": LOWER},
+        primary="f1",
+        unit="rows",
+        tokenizer=True,
+        starts=_WRITERS,
+        reads=("question", "context"),
+        writes="answer",
     ),
     "extractive-qa": Task(
         title="Extractive question answering (find the answer in a text)",

@@ -35,6 +35,8 @@ TASK_MODULES = {
     "text-regression": "training.engine.tasks.text_regression",
     "token-classification": "training.engine.tasks.token_classification",
     "text-to-text": "training.engine.tasks.text_to_text",
+    "summarization": "training.engine.tasks.summarization",
+    "generative-qa": "training.engine.tasks.generative_qa",
     "extractive-qa": "training.engine.tasks.extractive_qa",
     "sentence-embedding": "training.engine.tasks.sentence_embedding",
     "audio-classification": "training.engine.tasks.audio_classification",

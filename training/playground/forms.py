@@ -50,7 +50,7 @@ class TryForm(OnceForm):
         if name == "question":
             return _lines(_("Question"), "", rows=2)
         if name == "context":
-            return _lines(_("Text that holds the answer"), help_text, rows=8)
+            return _lines(_("Text that the question is about"), help_text, rows=8)
         if name == "other":
             return _lines(_("Another text"), help_text, rows=3)
         return _lines(_("Text"), help_text, rows=3 if self.kind == InputKind.PAIR else 6)

@@ -66,6 +66,7 @@ READS = {
     "text-regression": InputKind.TEXT,
     "token-classification": InputKind.TEXT,
     "text-to-text": InputKind.TEXT,
+    "summarization": InputKind.TEXT,
     "forecasting": InputKind.NUMBERS,
     "image-classification": InputKind.IMAGE,
     "masked-image": InputKind.IMAGE,
@@ -76,6 +77,7 @@ READS = {
     "audio-classification": InputKind.AUDIO,
     "speech-to-text": InputKind.AUDIO,
     "extractive-qa": InputKind.QUESTION,
+    "generative-qa": InputKind.QUESTION,
     "sentence-embedding": InputKind.PAIR,
 }
 

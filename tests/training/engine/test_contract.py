@@ -330,6 +330,8 @@ ARCHS += [
     ("text-classification", "modernbert"),
     ("token-classification", "modernbert"),
     ("text-to-text", "bart"),
+    ("summarization", "t5"),
+    ("generative-qa", "bart"),
     ("speech-to-text", "wav2vec2"),
     ("speech-to-text", "whisper"),
     ("masked-audio", "wav2vec2"),
