@@ -357,6 +357,7 @@ CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
         "img-src": ["'self'", "data:"],
+        "media-src": ["'self'", "data:"],  # what a model reads aloud
         "style-src": ["'self'"],
         # element.style from script (uPlot sizes its canvas) is CSSOM and allowed; style attributes in markup are not
         "script-src": ["'self'"],
