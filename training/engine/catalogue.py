@@ -1090,6 +1090,15 @@ TASKS: dict[str, Task] = {
     ),
 }
 
+# Tasks whose packages can be written as ONNX: those that read tokens with a mask, those that read images, and others.
+ONNX_MASKED = frozenset(
+    (
+        *("masked-lm", "text-classification", "multi-label-classification", "text-regression"),
+        *("token-classification", "sentence-embedding"),
+    )
+)
+ONNX_IMAGES = frozenset({"image-classification", "image-segmentation"})
+EXPORTABLE = (*sorted(ONNX_MASKED | ONNX_IMAGES), "causal-lm", "extractive-qa", "forecasting")
 ROLES = tuple(sorted({role for task in TASKS.values() for role in task.roles}))
 SIZES = tuple(dict.fromkeys(size for arch in ARCHS.values() for size in arch.sizes))
 SETTINGS = tuple(dict.fromkeys(setting for arch in ARCHS.values() for setting in arch.settings))
