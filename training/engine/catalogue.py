@@ -366,6 +366,8 @@ def _wav2vec2(shape: Shape, sizes: Sizes) -> Figures:
     if sizes.head == "codes":
         books = CODE_GROUPS * CODES
         head = CODES * width + conv * books + books + 2 * (width * width + width) + width
+    elif sizes.classes:
+        head = width * width + width + width * sizes.classes + sizes.classes
     # Of the seven convolutions the first works 64 times as often as the last, the second 32 times, and so on.
     products = 64 * 10 * conv + 3 * conv * conv * (32 + 16 + 8 + 4) + 2 * conv * conv * (2 + 1) + joins + body + head
     flops = places * (6 * products + 12 * layers * places * width)
@@ -949,12 +951,12 @@ TASKS: dict[str, Task] = {
         title="Audio classification (sounds, speakers, languages)",
         kinds=("audio",),
         roles=(),
-        archs=("ast",),
+        archs=("ast", "wav2vec2"),
         metrics=_CLASSIFIER_METRICS,
         primary="accuracy",
         unit="recordings",
         tokenizer=False,
-        starts=("audio-classification",),
+        starts=("masked-audio", "audio-classification"),
         classes=True,
     ),
     "speech-to-text": Task(

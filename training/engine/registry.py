@@ -9,7 +9,7 @@ NETS = {
     "modernbert": "training.engine.nets.modernbert",
     "bart": "training.engine.nets.bart",
     "ast": "training.engine.nets.ast",
-    "wav2vec2": "training.engine.nets.wav2vec2",
+    "wav2vec2": "training.engine.nets.listening",
     "whisper": "training.engine.nets.whisper",
     "speecht5": "training.engine.nets.speecht5",
     "lstm": "training.engine.nets.lstm",
