@@ -84,6 +84,7 @@ from registry.catalog.api import ModelVersionViewSet, ModelViewSet
 from registry.datasets.api import DatasetVersionViewSet, DatasetViewSet
 from registry.releases.api import ReleaseViewSet
 from registry.uses.api import UseCodeViewSet, UsesViewSet
+from training.exports.api import LicensedOnnxExportViewSet, OnnxExportViewSet
 from training.jobs.api import JobViewSet, SpecViewSet
 from training.playground.api import TrialViewSet
 
@@ -170,6 +171,8 @@ router.register("dataset-uses", UsesViewSet, basename="dataset-uses")
 router.register("specs", SpecViewSet, basename="spec")
 router.register("jobs", JobViewSet, basename="job")
 router.register("trials", TrialViewSet, basename="trial")
+router.register("onnx-exports", OnnxExportViewSet, basename="onnx-export")
+router.register("licensed-onnx-exports", LicensedOnnxExportViewSet, basename="licensed-onnx-export")
 router.register("models", ModelViewSet, basename="model")
 router.register("model-versions", ModelVersionViewSet, basename="model-version")
 register_transfer(router)

@@ -18,6 +18,7 @@ app.conf.beat_schedule = {
     "remind": {"task": "collab.inbox.remind", "schedule": 300.0, "options": {"expires": 300}},
     "send-mail": {"task": "collab.inbox.send_mail", "schedule": 60.0, "options": {"expires": 60}},
     "sweep-jobs": {"task": "training.runner.sweep", "schedule": 5.0, "options": {"expires": 5}},
+    "sweep-exports": {"task": "training.exports.sweep", "schedule": 15.0, "options": {"expires": 15}},
     "sweep-playground": {"task": "training.playground.sweep", "schedule": 15.0, "options": {"expires": 15}},
     "anchor-history": {"task": "collab.audit.anchor", "schedule": 86_400.0, "options": {"expires": 3600}},
     "seal-agreements": {"task": "collab.agreements.seal", "schedule": 60.0, "options": {"expires": 60}},

@@ -38,6 +38,8 @@ VARIABLES: dict[str, tuple[Any, Any, str]] = {
     "TANDEM_PLAYGROUND_SECONDS": (int, 45, "seconds that a model may take for an answer, 1 to 50"),
     "TANDEM_PLAYGROUND_MEMORY_BYTES": (int, 4 * 1024**3, "address space of the process in which a model answers"),
     "TANDEM_PLAYGROUND_KEEP_HOURS": (int, 24, "hours after which what was asked and answered is deleted, at least 1"),
+    "TANDEM_EXPORT_SECONDS": (int, 600, "seconds that writing a model as ONNX may take"),
+    "TANDEM_EXPORT_MEMORY_BYTES": (int, 8 * 1024**3, "address space of the process that writes a model as ONNX"),
     "TANDEM_REMIND_BEFORE_DAYS": (int, 3, "days before it is due that people are reminded of something"),
     "TANDEM_REMIND_REPEAT_DAYS": (int, 3, "days after which they are reminded again of what is overdue"),
     "TANDEM_ESCALATE_AFTER_DAYS": (int, 7, "days overdue after which the next in line are told"),

@@ -1,6 +1,7 @@
 """Pages of training."""
 
 from collab.access.rules import SIGNED_IN, route, rule
+from training.exports import views as exports
 from training.jobs import views as jobs
 from training.playground import views as playground
 
@@ -25,6 +26,25 @@ urlpatterns = [
     ),
     route("licensed/<uuid:pk>/try/", playground.release_try, rule("release.try", "GET", "POST"), name="release_try"),
     route("trials/<uuid:pk>/panel/", playground.trial_panel, rule("trial.view"), name="trial_panel"),
+    # packages as ONNX
+    route(
+        "models/<uuid:pk>/v<int:number>/onnx/",
+        exports.model_onnx,
+        rule("model.download", "GET", "POST"),
+        name="model_onnx",
+    ),
+    route(
+        "models/<uuid:pk>/v<int:number>/onnx/file/",
+        exports.model_onnx_file,
+        rule("model.download"),
+        name="model_onnx_file",
+    ),
+    route(
+        "licensed/<uuid:pk>/onnx/", exports.release_onnx, rule("release.download", "GET", "POST"), name="release_onnx"
+    ),
+    route(
+        "licensed/<uuid:pk>/onnx/file/", exports.release_onnx_file, rule("release.download"), name="release_onnx_file"
+    ),
     # panels of other rooms' pages
     route("projects/<slug:slug>/jobs/", jobs.project_jobs, rule("job.view"), name="project_jobs"),
     route("datasets/<uuid:pk>/jobs/", jobs.dataset_jobs, rule("job.view"), name="dataset_jobs"),

@@ -13,6 +13,7 @@ from collab.transfer.disclosures.prefill import register_contributors
 from registry.catalog.trying import register_tried
 from registry.tracking import fence_checks
 from registry.uses.services import after_set_uses
+from training.exports.models import OnnxExport
 from training.jobs.costs import end_jobs, report_facts
 from training.jobs.disclosing import trained_by
 from training.jobs.models import Attempt, Job
@@ -43,6 +44,7 @@ register_case_table(
     )
 )
 register_tried(READS)
+register_scope(OnnxExport, Scope(view="model.download", project="version__model__project"))
 register_scope(Trial, Scope(view="trial.view", project="version__model__project", person="asked_by"))
 register_requirement(
     Requirement(

@@ -222,6 +222,7 @@ ACTS = {
     "licence.exercise": (gettext_lazy("exercised the option %(reference)s"), "play-circle", "accent"),
     "licence.add_place": (gettext_lazy("added “%(name)s” to the fields and territories"), "plus-circle", "accent"),
     "licence.download": (gettext_lazy("took “%(file)s” of %(asset)s under %(reference)s"), "download", "quiet"),
+    "licence.export": (gettext_lazy("asked for %(asset)s under %(reference)s as ONNX"), "box-seam", "quiet"),
     "licence.try": (gettext_lazy("tried %(asset)s under %(reference)s"), "play-circle", "quiet"),
     "agreement.seal_document": (gettext_lazy("made the sealed document of %(reference)s"), "patch-check", "ok"),
     "agreement.download_sealed": (gettext_lazy("downloaded the sealed document of %(reference)s"), "download", "quiet"),
@@ -248,6 +249,8 @@ ACTS = {
     "job.requeue": (gettext_lazy("A job was queued again after an interruption"), "arrow-repeat", "warn"),
     "model.register": (gettext_lazy("registered “%(model)s” version %(number)s"), "box-seam", "ok"),
     "model.try": (gettext_lazy("tried “%(model)s” version %(number)s"), "play-circle", "quiet"),
+    "model.export": (gettext_lazy("asked for “%(model)s” version %(number)s as ONNX"), "box-seam", "quiet"),
+    "model.take_export": (gettext_lazy("downloaded “%(model)s” version %(number)s as ONNX"), "download", "accent"),
     "model.edit_card": (gettext_lazy("changed a model card"), "pencil", "quiet"),
     "royalty.schedule": (
         gettext_lazy("entered %(count)s dates from the terms of %(reference)s"),

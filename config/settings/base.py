@@ -265,6 +265,8 @@ PLAYGROUND_AT_ONCE = read("TANDEM_PLAYGROUND_AT_ONCE")
 PLAYGROUND_SECONDS = read("TANDEM_PLAYGROUND_SECONDS")
 if not 1 <= PLAYGROUND_SECONDS <= 50:
     raise SettingError("TANDEM_PLAYGROUND_SECONDS must be from 1 to 50: a task of the worker ends within a minute.")
+EXPORT_SECONDS = max(1, read("TANDEM_EXPORT_SECONDS"))
+EXPORT_MEMORY_BYTES = read("TANDEM_EXPORT_MEMORY_BYTES")
 PLAYGROUND_MEMORY_BYTES = read("TANDEM_PLAYGROUND_MEMORY_BYTES")
 PLAYGROUND_KEEP_HOURS = read("TANDEM_PLAYGROUND_KEEP_HOURS")
 
@@ -327,6 +329,7 @@ SPECTACULAR_SETTINGS = {
         "AccessCondition": "collab.agreements.ip.AccessCondition",
         "AccessRight": "collab.agreements.ip.AccessRight",
         "JobState": "training.jobs.states.JobState",
+        "OnnxExportState": "training.exports.states.ExportState",
         "TrialState": "training.playground.states.TrialState",
         "TrialInputKind": "training.playground.states.InputKind",
         "ApprovalState": "collab.projects.states.ApprovalState",
@@ -357,6 +360,7 @@ CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
         "img-src": ["'self'", "data:"],
+        "media-src": ["'self'", "data:"],  # what a model reads aloud
         "style-src": ["'self'"],
         # element.style from script (uPlot sizes its canvas) is CSSOM and allowed; style attributes in markup are not
         "script-src": ["'self'"],

@@ -1203,6 +1203,8 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:trial-licensed POST": lambda s: Sent(
         {"release": str(s.object(LicensedAsset).pk), "text": f"Say {s.canary}"}, about=s.object(LicensedAsset)
     ),
+    "api:onnx-export-ask POST": _NOTHING,
+    "api:licensed-onnx-export-ask POST": _NOTHING,
     "api:job-stop POST": _NOTHING,
     "api:job-kill POST": _NOTHING,
     "api:job-resume POST": _NOTHING,
@@ -1240,6 +1242,7 @@ FOR_ONE_ADDRESS = {
 }
 # What a word for reading opens, but a token that only reads does not do; and what one for a single project does not.
 NEEDS_WRITE_TOKEN = {"api:organisation-list POST", "api:organisation-leave POST", "api:project-leave POST"}
+NEEDS_WRITE_TOKEN |= {"api:onnx-export-ask POST", "api:licensed-onnx-export-ask POST"}
 NEEDS_WHOLE_TOKEN = {"api:organisation-list POST", "api:organisation-leave POST"}
 
 OK = "let in"

@@ -13,11 +13,16 @@ ARTICLES = frozenset({"a", "an", "the"})
 
 
 def words_of(answer: str) -> list[str]:
-    """The words that count: small letters, wide forms made narrow, without marks and English articles."""
-    plain = unicodedata.normalize("NFKC", answer).lower()
+    """The words that count: those of `plain_words` without English articles."""
+    return [word for word in plain_words(answer) if word not in ARTICLES]
+
+
+def plain_words(text: str) -> list[str]:
+    """Words in small letters, wide forms made narrow, without marks."""
+    plain = unicodedata.normalize("NFKC", text).lower()
     kept = "".join(" " if unicodedata.category(c) in ("Pd", "Pc") else c for c in plain)
     kept = "".join(c for c in kept if unicodedata.category(c)[0] != "P")
-    return [word for word in WORD.findall(kept) if word not in ARTICLES]
+    return WORD.findall(kept)
 
 
 def answer_scores(found: str, wanted: str) -> tuple[float, float]:

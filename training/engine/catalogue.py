@@ -95,7 +95,7 @@ class Task:
     `headless`: it answers with what the body says. `packed`: it reads text as blocks of `context` tokens, whatever the
     rows. `classes`: each item has one label of a list. `starts`: tasks whose models it can go on from. `reads`: roles
     whose texts the net sees together. `beside`: what a zip of images must hold beside them. `transcribed`: it
-    needs what is said in recordings.
+    needs what is said in recordings. `writes`: the role whose text is written from those that it reads.
     """
 
     title: str
@@ -113,6 +113,7 @@ class Task:
     reads: tuple[str, ...] = ("text",)
     headless: bool = False
     transcribed: bool = False
+    writes: str = ""
 
 
 def _block(width: int) -> int:
@@ -365,6 +366,8 @@ def _wav2vec2(shape: Shape, sizes: Sizes) -> Figures:
     if sizes.head == "codes":
         books = CODE_GROUPS * CODES
         head = CODES * width + conv * books + books + 2 * (width * width + width) + width
+    elif sizes.classes:
+        head = width * width + width + width * sizes.classes + sizes.classes
     # Of the seven convolutions the first works 64 times as often as the last, the second 32 times, and so on.
     products = 64 * 10 * conv + 3 * conv * conv * (32 + 16 + 8 + 4) + 2 * conv * conv * (2 + 1) + joins + body + head
     flops = places * (6 * products + 12 * layers * places * width)
@@ -776,6 +779,7 @@ _CLASSIFIER_METRICS = {
     "loss": LOWER,
 }
 
+_WRITERS = ("text-to-text", "summarization", "generative-qa")  # with the same nets, so each can go on from each
 _REGRESSION_METRICS = {"rmse": LOWER, "mae": LOWER, "r2": HIGHER, "spearman": HIGHER, "loss": LOWER}
 
 TASKS: dict[str, Task] = {
@@ -855,7 +859,7 @@ TASKS: dict[str, Task] = {
         starts=("masked-lm", "token-classification"),
     ),
     "text-to-text": Task(
-        title="Text to text (translate, summarise, answer)",
+        title="Text to text (translate, rewrite)",
         kinds=("csv", "jsonl"),
         roles=("text", "target"),
         archs=("t5", "bart"),
@@ -871,7 +875,41 @@ TASKS: dict[str, Task] = {
         primary="perplexity",
         unit="rows",
         tokenizer=True,
-        starts=("text-to-text",),
+        starts=_WRITERS,
+        writes="target",
+    ),
+    "summarization": Task(
+        title="Summarization (write what a document says in short)",
+        kinds=("csv", "jsonl"),
+        roles=("document", "summary"),
+        archs=("t5", "bart"),
+        metrics={
+            "rouge_l": HIGHER,
+            "rouge_1": HIGHER,
+            "rouge_2": HIGHER,
+            "perplexity": LOWER,
+            "token_accuracy": HIGHER,
+            "loss": LOWER,
+        },
+        primary="rouge_l",
+        unit="rows",
+        tokenizer=True,
+        starts=_WRITERS,
+        reads=("document",),
+        writes="summary",
+    ),
+    "generative-qa": Task(
+        title="Generative question answering (write the answer)",
+        kinds=("csv", "jsonl"),
+        roles=("question", "context", "answer"),
+        archs=("t5", "bart"),
+        metrics={"f1": HIGHER, "exact_match": HIGHER, "perplexity": LOWER, "token_accuracy": HIGHER, "loss": LOWER},
+        primary="f1",
+        unit="rows",
+        tokenizer=True,
+        starts=_WRITERS,
+        reads=("question", "context"),
+        writes="answer",
     ),
     "extractive-qa": Task(
         title="Extractive question answering (find the answer in a text)",
@@ -913,12 +951,12 @@ TASKS: dict[str, Task] = {
         title="Audio classification (sounds, speakers, languages)",
         kinds=("audio",),
         roles=(),
-        archs=("ast",),
+        archs=("ast", "wav2vec2"),
         metrics=_CLASSIFIER_METRICS,
         primary="accuracy",
         unit="recordings",
         tokenizer=False,
-        starts=("audio-classification",),
+        starts=("masked-audio", "audio-classification"),
         classes=True,
     ),
     "speech-to-text": Task(
@@ -1054,6 +1092,15 @@ TASKS: dict[str, Task] = {
     ),
 }
 
+# Tasks whose packages can be written as ONNX: those that read tokens with a mask, those that read images, and others.
+ONNX_MASKED = frozenset(
+    (
+        *("masked-lm", "text-classification", "multi-label-classification", "text-regression"),
+        *("token-classification", "sentence-embedding"),
+    )
+)
+ONNX_IMAGES = frozenset({"image-classification", "image-segmentation"})
+EXPORTABLE = (*sorted(ONNX_MASKED | ONNX_IMAGES), "causal-lm", "extractive-qa", "forecasting")
 ROLES = tuple(sorted({role for task in TASKS.values() for role in task.roles}))
 SIZES = tuple(dict.fromkeys(size for arch in ARCHS.values() for size in arch.sizes))
 SETTINGS = tuple(dict.fromkeys(setting for arch in ARCHS.values() for setting in arch.settings))

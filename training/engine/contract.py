@@ -3,10 +3,11 @@
 The web reads and checks specs, the supervisor writes inputs and reads events; nothing else of the engine is imported.
 """
 
-from training.engine.catalogue import ARCHS, TASKS
+from training.engine.catalogue import ARCHS, EXPORTABLE, SPEECH_LETTERS, TASKS
 from training.engine.checks import validate
 from training.engine.languages import LANGUAGES
 from training.engine.messages import HINTS, MESSAGES
+from training.engine.notation import RESIDUES
 from training.engine.protocol import (
     CHECKPOINT_DIR,
     DONE,
@@ -59,6 +60,7 @@ __all__ = [
     "DONE",
     "EVENTS",
     "EVENTS_FILE",
+    "EXPORTABLE",
     "FAILED",
     "HINTS",
     "INPUTS_FILE",
@@ -70,12 +72,14 @@ __all__ = [
     "MESSAGES",
     "PACKAGE_DIR",
     "PHASES",
+    "RESIDUES",
     "RESULT_FILE",
     "RETRYABLE",
     "SEARCHABLE",
     "SEARCH_FILE",
     "SPEC_FILE",
     "SPEC_VERSION",
+    "SPEECH_LETTERS",
     "STOPPED",
     "TASKS",
     "UNMASKED",

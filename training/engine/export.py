@@ -15,23 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from training.engine import package
-from training.engine.catalogue import Shape, Sizes
+from training.engine.catalogue import EXPORTABLE, ONNX_IMAGES, ONNX_MASKED, Shape, Sizes
 from training.engine.spec import Spec
 
 ONNX_FILE = "model.onnx"
 OPSET = 18
-WITH_MASK = frozenset(
-    {
-        "masked-lm",
-        "text-classification",
-        "multi-label-classification",
-        "text-regression",
-        "token-classification",
-        "sentence-embedding",
-    }
-)
-IMAGES = frozenset({"image-classification", "image-segmentation"})
-EXPORTABLE = (*sorted(WITH_MASK | IMAGES), "causal-lm", "extractive-qa", "forecasting")
 NEVER_COPIED = frozenset({"model.safetensors", package.MANIFEST})
 FAR = 1e-3  # of the largest answer, at most
 
@@ -96,7 +84,7 @@ def reading_of(task: str, shape: Shape, sizes: Sizes, *, rows: int, tokens: int)
     """Something a net of this task can read, drawn at random; of two rows the second is shorter."""
     chance = torch.Generator().manual_seed(rows)
     tokens = min(tokens, shape.context or tokens)
-    if task in IMAGES:
+    if task in ONNX_IMAGES:
         side = shape.image or 32
         pixels = torch.randn(rows, sizes.channels, side, side, generator=chance)
         return Reading({"pixel_values": pixels}, {"pixel_values": {0: "rows"}})
@@ -105,7 +93,7 @@ def reading_of(task: str, shape: Shape, sizes: Sizes, *, rows: int, tokens: int)
         return Reading({"past_values": series}, {"past_values": {0: "rows"}})
     ids = torch.randint(0, sizes.vocab, (rows, tokens), generator=chance)
     tensors = {"input_ids": ids}
-    if task in WITH_MASK or task == "extractive-qa":
+    if task in ONNX_MASKED or task == "extractive-qa":
         mask = torch.ones_like(ids)
         mask[1:, -(tokens // 3) or tokens :] = 0
         tensors["attention_mask"] = mask

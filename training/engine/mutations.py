@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from training.engine.notation import RESIDUES
 from training.engine.tokenizing import Tokenizer
 
-RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
 MUTATION = re.compile(r"([A-Z])(\d+)([A-Z])")
 MAX_RESIDUES = 5_000
 SHOWN = 20

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+RESIDUES = "ACDEFGHIKLMNPQRSTVWY"  # the twenty amino acids
 LEAST = 3  # values; fewer tell nothing
 # An atom with its brackets, one without, a ring, a bond, a branch, or the point between molecules.
 _SMILES = re.compile(r"(?:\[[^\[\]\s]+\]|Br|Cl|[BCNOPSFI]|[bcnops]|%\d\d|\d|[-=#$:/\\.()])+")

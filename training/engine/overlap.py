@@ -28,7 +28,7 @@ def counts_of(written: str, wanted: str) -> list[float]:
             found[place].append(count)
     own, other = WORD.findall(written), WORD.findall(wanted)
     words = [_shared(own, other, size) for size in range(1, WORDS + 1)]
-    longest = _longest(own, other)
+    longest = longest_common(own, other)
     rouge = 2 * longest / max(1, len(own) + len(other))
     bleu = [*(row[0] for row in words), *(row[2] for row in words), len(own), len(other)]
     return [float(value) for part in found for value in part] + [*map(float, bleu), rouge, float(own == other), 1.0]
@@ -69,7 +69,7 @@ def _shared(ours: Sequence[str], theirs: Sequence[str], size: int) -> tuple[int,
     return first.total(), second.total(), (first & second).total()
 
 
-def _longest(ours: Sequence[str], theirs: Sequence[str]) -> int:
+def longest_common(ours: Sequence[str], theirs: Sequence[str]) -> int:
     """Length of the longest common subsequence."""
     row = [0] * (len(theirs) + 1)
     for word in ours:

@@ -32,6 +32,8 @@ PIPELINES = {
     "text-regression": "text-classification",
     "token-classification": "token-classification",
     "text-to-text": "text2text-generation",
+    "summarization": "summarization",
+    "generative-qa": "question-answering",
     "extractive-qa": "question-answering",
     "sentence-embedding": "sentence-similarity",
     "audio-classification": "audio-classification",
@@ -73,7 +75,7 @@ def write_package(
         _write_json(temporary / "tokenizer_config.json", _tokenizer_config(spec))
     if spec.task == "causal-lm":
         _write_json(temporary / "generation_config.json", {"bos_token_id": 0, "eos_token_id": 0, "do_sample": True})
-    if spec.task == "text-to-text":
+    if TASKS[spec.task].writes:
         ends = {"decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": config["eos_token_id"]}
         most = {"max_length": spec.shape.context}
         _write_json(temporary / "generation_config.json", ends | most)
@@ -139,7 +141,7 @@ def _tokenizer_config(spec: Spec) -> dict[str, Any]:
     if spec.task == "causal-lm":
         ends = {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}
         return config | ends | {"model_input_names": ["input_ids", "attention_mask"]}
-    if spec.task in ("text-to-text", "image-text", "image-captioning"):
+    if TASKS[spec.task].writes or spec.task in ("image-text", "image-captioning"):
         names = {"pad_token": "<pad>", "unk_token": "<unk>", "eos_token": "</s>"}
         return config | names | {"model_input_names": ["input_ids", "attention_mask"]}
     names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}

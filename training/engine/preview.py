@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from training.engine import ordering, start
+from training.engine.catalogue import TASKS
 from training.engine.errors import Stop
 from training.engine.protocol import InputData, Inputs
 from training.engine.readers import PREVIEW_ROWS
@@ -75,7 +76,7 @@ def _item(task: Any, batch: Batch, number: int) -> dict[str, Any]:
         told["tokens"] = _tokens(task, batch, number)
     if "pair_ids" in batch:
         told["other"] = _words(task, _kept(batch["pair_ids"], batch.get("pair_mask"), number), False)
-    if task.spec.task == "text-to-text":
+    if TASKS[task.spec.task].writes:
         wanted = batch["target"][number]
         told["other"] = _words(task, wanted[wanted >= 0].tolist(), True)
     if "pixels" in batch:

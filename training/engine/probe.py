@@ -71,7 +71,10 @@ def embed(task: Any, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray
             mask = batch.get("mask")
             caught.clear()
             with torch.inference_mode():
-                net(batch["pixels"]) if "pixels" in batch else net(batch["ids"], mask)
+                read = next(batch[name] for name in ("pixels", "values", "ids") if name in batch)
+                net(read) if mask is None else net(read, mask)
+            if "steps" in batch:  # of a recording, in which each step is told of many values
+                mask = torch.arange(caught[-1].shape[1], device=caught[-1].device) < batch["steps"][:, None]
             for place, row in zip(places, _means(caught[-1].float(), mask).cpu().numpy(), strict=True):
                 rows[place] = row
     finally:

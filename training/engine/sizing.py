@@ -244,12 +244,14 @@ def guess_columns(task: str, profile: Profile) -> dict[str, str]:
         # Of the two longest texts the one that stands first is read.
         both = {c["name"] for c in texts[:2]}
         chosen["text"], chosen[second] = [c["name"] for c in columns if c.get("name") in both]
-    if "context" in roles:
+    if {"context", "document"} & set(roles):
         named = {c["name"].strip().lower(): c["name"] for c in columns}
         chosen |= {role: named[role] for role in roles if role in named}
         left = [c["name"] for c in texts if c["name"] not in chosen.values()]
-        # The text is longer than the question, and the question than its answer.
-        chosen |= dict(zip([r for r in ("context", "question", "answer") if r not in chosen], left, strict=False))
+        # The text is longer than the question or the summary, and the question than its answer.
+        orders = ("document", "context", "question", "summary", "answer")
+        wanted = [role for role in orders if role in roles and role not in chosen]
+        chosen |= dict(zip(wanted, left, strict=False))
     numbers = [c for c in columns if c.get("type") in ("number", "integer")]
     if "value" in roles and numbers:
         chosen["value"] = max(numbers, key=lambda c: (c["type"] == "number", c.get("distinct") or 0))["name"]

@@ -186,6 +186,8 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "context_column": ("data", "columns", "context"),
     "answer_column": ("data", "columns", "answer"),
     "pair_column": ("data", "columns", "pair"),
+    "document_column": ("data", "columns", "document"),
+    "summary_column": ("data", "columns", "summary"),
     "arch": ("model", "arch"),
     "size": ("model", "size"),
     "tokenizer": ("tokenizer", "kind"),
@@ -226,9 +228,11 @@ class EssentialForm(_DraftForm):
     value_column = forms.ChoiceField(label=_("Column of the number"))
     target_column = forms.ChoiceField(label=_("Column of the text to write"))
     question_column = forms.ChoiceField(label=_("Column of the question"))
-    context_column = forms.ChoiceField(label=_("Column of the text that holds the answer"))
+    context_column = forms.ChoiceField(label=_("Column of the text that the question is about"))
     answer_column = forms.ChoiceField(label=_("Column of the answer"))
     pair_column = forms.ChoiceField(label=_("Column of the text that belongs to it"))
+    document_column = forms.ChoiceField(label=_("Column of the document"))
+    summary_column = forms.ChoiceField(label=_("Column of the summary"))
     arch = forms.ChoiceField(label=_("Architecture"))
     size = forms.ChoiceField(label=_("Size"))
     tokenizer = forms.ChoiceField(
@@ -365,6 +369,11 @@ class EssentialForm(_DraftForm):
         if "clean_languages" in self.fields:
             named = [(code, language_name(code)) for code in LANGUAGES]
             self._choices("clean_languages", sorted(named, key=lambda one: one[1]))
+
+    @property
+    def columns(self) -> list[Any]:
+        """The fields that say which column is what."""
+        return [self[name] for name in ROLE_FIELDS if name in self.fields]
 
     @property
     def cleaning(self) -> list[Any]:

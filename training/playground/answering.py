@@ -6,6 +6,7 @@ import json
 import logging
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.utils import translation
@@ -94,9 +95,19 @@ def write_input(trial: Trial, folder: Path) -> Path:
         file.write_bytes(data)
     if file is not None and trial.kind != InputKind.CAPTIONS:
         return file
-    line = json.dumps(trial.text) if trial.kind == InputKind.TEXT else trial.text
+    lines = [json.dumps(trial.text) if trial.kind == InputKind.TEXT else trial.text]
     if file is not None:
-        line = json.dumps({"image": str(file), "texts": json.loads(trial.text)})
+        lines = [json.dumps({"image": str(file), "texts": json.loads(trial.text)})]
+    if trial.kind == InputKind.DRAWING:
+        lines = [json.dumps(one) for one in _drawings(json.loads(trial.text))]
+    if trial.kind == InputKind.SPEECH and "voice" not in (said := json.loads(trial.text)):
+        lines = [json.dumps(said["text"])]
     path = folder / "input.jsonl"
-    path.write_text(f"{line}\n", encoding="utf-8")
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return path
+
+
+def _drawings(asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """One input for each image, each with a seed of its own."""
+    label = {"label": asked["label"]} if asked["label"] else {}
+    return [label | {"seed": asked["seed"] + number} for number in range(asked["count"])]

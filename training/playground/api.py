@@ -18,7 +18,15 @@ from collab.web.parsers import WholeMultiPartParser
 from registry.catalog.api import ModelVersionRef
 from registry.catalog.models import ModelVersion
 from training.playground.forms import read_files
-from training.playground.inputs import CAPTIONS_MAX, NUMBERS_MAX, Given, given_for
+from training.playground.inputs import (
+    CAPTIONS_MAX,
+    DRAWINGS_MAX,
+    MUTATIONS_MAX,
+    NUMBERS_MAX,
+    SEED_MAX,
+    Given,
+    given_for,
+)
 from training.playground.models import Trial
 from training.playground.services import ask_licensed, ask_model, eta_s, licensed_version
 from training.playground.states import InputKind, TrialState
@@ -57,7 +65,8 @@ class GivenInput(StrictSerializer):
     """What the model reads; files come as a form.
 
     One of `text`, `numbers`, `image` and `audio`; or `question` with `context`, `text` with `other`, or `image` with
-    `texts`.
+    `texts`; of what draws `label`, `seed` and `count`; of what reads aloud `text` and, where it has several, `voice`;
+    of a language model of proteins `sequence` with or without `mutations`.
     """
 
     text = serializers.CharField(required=False, trim_whitespace=False)
@@ -68,6 +77,12 @@ class GivenInput(StrictSerializer):
     context = serializers.CharField(required=False, trim_whitespace=False)
     other = serializers.CharField(required=False, trim_whitespace=False)
     texts = serializers.ListField(child=serializers.CharField(), required=False, max_length=CAPTIONS_MAX)
+    label = serializers.CharField(required=False)
+    seed = serializers.IntegerField(required=False, min_value=0, max_value=SEED_MAX)
+    count = serializers.IntegerField(required=False, min_value=1, max_value=DRAWINGS_MAX)
+    voice = serializers.CharField(required=False)
+    sequence = serializers.CharField(required=False)
+    mutations = serializers.ListField(child=serializers.CharField(), required=False, max_length=MUTATIONS_MAX)
 
 
 class TrialInput(GivenInput):

@@ -16,11 +16,16 @@ from collab.access.policy import Missing
 from collab.kernel.blobs import blob_path
 from collab.kernel.errors import InvalidError, NotReadyError, TooLargeError, UnsupportedKindError
 from registry.catalog.models import ModelVersion
-from training.engine.contract import SPEC_FILE, Spec, SpecError
-from training.playground.states import FIELDS, INPUT_LABELS, READS, InputKind
+from training.engine.contract import RESIDUES, SPEC_FILE, SPEECH_LETTERS, Spec, SpecError
+from training.playground.states import FIELDS, INPUT_LABELS, OPTIONAL, READS, InputKind
 
 NUMBERS_MAX = 10_000
 CAPTIONS_MAX = 20
+DRAWINGS_MAX, SEED_MAX = 4, 2**31 - 1
+MUTATIONS_MAX = 200
+CONFIG, PROCESSOR = "config.json", "preprocessor_config.json"
+GAP = "[MASK]"
+_MUTATION = re.compile(r"([A-Z])([1-9]\d{0,4})([A-Z])")
 FILES = (InputKind.IMAGE, InputKind.AUDIO, InputKind.CAPTIONS)
 _BETWEEN = re.compile(r"[\s,;]+")
 _STARTS = ((b"\x89PNG\r\n\x1a\n", ".png"), (b"\xff\xd8\xff", ".jpg"), (b"fLaC", ".flac"))
@@ -43,7 +48,7 @@ def kind_of(version: ModelVersion) -> InputKind:
     if kind is None:
         sentence = _("Models of the task “%(task)s” cannot be tried here.") % {"task": version.model.task_label}
         raise NotReadyError([Missing("task_not_tried", sentence, version.get_absolute_url())])
-    return kind
+    return InputKind.SCAN if version.model.task == "masked-lm" and _is_of_proteins(version) else kind
 
 
 def require_kept(version: ModelVersion) -> None:
@@ -58,11 +63,48 @@ def require_kept(version: ModelVersion) -> None:
 
 def shortest_series(version: ModelVersion) -> int:
     """How many numbers a forecast needs at least; 1 where that is not known."""
-    facts = ((version.manifest or {}).get("files") or {}).get(SPEC_FILE)
+    spec = _spec_of(version)
+    return (spec.shape.context or 1) if spec else 1
+
+
+def labels_of(version: ModelVersion) -> list[str]:
+    """What the model knows by name, in order; nothing where it knows no labels or they are not known here."""
+    named = _json_of(version, CONFIG).get("id2label") or {}
+    return [str(named[key]) for key in sorted(named, key=int)]
+
+
+def voices_of(version: ModelVersion) -> list[str]:
+    """The voices of what reads aloud; nothing where it has one."""
+    return [str(name) for name in _json_of(version, PROCESSOR).get("voices") or []]
+
+
+def _is_of_proteins(version: ModelVersion) -> bool:
+    spec = _spec_of(version)
+    return spec is not None and spec.tokenizer is not None and spec.tokenizer.kind == "protein"
+
+
+def _spec_of(version: ModelVersion) -> Spec | None:
     try:
-        return Spec.from_text(blob_path(facts["sha256"]).read_bytes()).shape.context or 1 if facts else 1
-    except (OSError, SpecError):
-        return 1
+        return Spec.from_text(_bytes_of(version, SPEC_FILE))
+    except SpecError:
+        return None
+
+
+def _json_of(version: ModelVersion, name: str) -> dict[str, Any]:
+    try:
+        found = json.loads(_bytes_of(version, name))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _bytes_of(version: ModelVersion, name: str) -> bytes:
+    """A small file of the package; empty where it is not kept here."""
+    facts = ((version.manifest or {}).get("files") or {}).get(name)
+    try:
+        return blob_path(facts["sha256"]).read_bytes() if facts else b""
+    except OSError:
+        return b""
 
 
 def given_for(version: ModelVersion, **sent: Any) -> Given:
@@ -72,7 +114,10 @@ def given_for(version: ModelVersion, **sent: Any) -> Given:
     """
     kind = kind_of(version)
     sent = {name: value for name, value in sent.items() if value is not None}
-    for name in sorted(sent.keys() ^ set(FIELDS[kind])):
+    if kind == InputKind.SCAN and sent.keys() == {"text"}:
+        kind = InputKind.TEXT  # whose gaps are filled, as of every masked language model
+    fields = set(FIELDS[kind])
+    for name in sorted((sent.keys() - fields) | (fields - OPTIONAL.get(kind, set()) - sent.keys())):
         raise InvalidError(_("This model reads %(what)s.") % {"what": INPUT_LABELS[kind]}, field=name)
     if kind == InputKind.NUMBERS:
         return Given(kind, json.dumps(_numbers(sent["numbers"], shortest_series(version))))
@@ -80,6 +125,12 @@ def given_for(version: ModelVersion, **sent: Any) -> Given:
         return Given(kind, file=_image(sent["image"]))
     if kind == InputKind.AUDIO:
         return Given(kind, file=_audio(sent["audio"]))
+    if kind == InputKind.DRAWING:
+        return Given(kind, json.dumps(_drawing(labels_of(version), **sent), ensure_ascii=False))
+    if kind == InputKind.SPEECH:
+        return Given(kind, json.dumps(_speech(voices_of(version), **sent), ensure_ascii=False))
+    if kind == InputKind.SCAN:
+        return _scan(**sent)
     if kind == InputKind.CAPTIONS:
         return Given(kind, json.dumps(_captions(sent["texts"]), ensure_ascii=False), _image(sent["image"]))
     texts = {name: _text(sent[name], name) for name in FIELDS[kind]}
@@ -145,6 +196,57 @@ def _captions(texts: str | Sequence[str]) -> list[str]:
         facts = {"n": CAPTIONS_MAX, "chars": settings.PLAYGROUND_TEXT_MAX_CHARS}
         raise TooLargeError(text % facts, field="texts")
     return found
+
+
+def _drawing(labels: list[str], label: str = "", seed: int = 1, count: int = 1) -> dict[str, Any]:
+    if labels and label not in labels:
+        known = ", ".join(labels[:20])
+        text = _("This model draws %(labels)s.") if label else _("Say what to draw: %(labels)s.")
+        raise InvalidError(text % {"labels": known}, field="label")
+    if label and not labels:
+        raise InvalidError(_("This model knows no labels."), field="label")
+    if not 0 <= seed <= SEED_MAX:
+        raise InvalidError(_("A seed is from 0 to %(n)d.") % {"n": SEED_MAX}, field="seed")
+    if not 1 <= count <= DRAWINGS_MAX:
+        raise InvalidError(_("From 1 to %(n)d images are drawn at once.") % {"n": DRAWINGS_MAX}, field="count")
+    return {"label": label, "seed": seed, "count": count}
+
+
+def _speech(voices: list[str], text: str, voice: str = "") -> dict[str, str]:
+    text = " ".join(_text(text).split())
+    if len(text) >= SPEECH_LETTERS:
+        raise TooLargeError(_("Write at most %(n)d characters.") % {"n": SPEECH_LETTERS - 1}, field="text")
+    if voice and voice not in voices:
+        known = ", ".join(voices[:20])
+        raise InvalidError(
+            _("Its voices are %(voices)s.") % {"voices": known} if voices else _("This model has one voice."),
+            field="voice",
+        )
+    return {"text": text} | ({"voice": voice or voices[0]} if voices else {})
+
+
+def _scan(sequence: str, mutations: str | Sequence[str] = "") -> Given:
+    """A protein whose exchanges are told, all of them or those that are listed; with gaps, what belongs there."""
+    if GAP in sequence:
+        return Given(InputKind.TEXT, _text(sequence, "sequence"))
+    sequence = "".join(_text(sequence, "sequence").split()).upper()
+    for place, residue in enumerate(sequence, 1):
+        if residue not in RESIDUES:
+            text = _("“%(what)s” at place %(place)d is no residue; they are %(residues)s.")
+            facts = {"what": residue, "place": place, "residues": RESIDUES}
+            raise InvalidError(text % facts, field="sequence")
+    asked = [one for one in _BETWEEN.split(mutations) if one] if isinstance(mutations, str) else list(mutations)
+    if len(asked) > MUTATIONS_MAX:
+        raise TooLargeError(_("Send at most %(n)d mutations.") % {"n": MUTATIONS_MAX}, field="mutations")
+    for name in (part for one in asked for part in one.split(":")):
+        found = _MUTATION.fullmatch(name)
+        if found is None or found[3] not in RESIDUES:
+            text = _("“%(what)s” is no mutation; write A24G, and join several by colons.") % {"what": name[:40]}
+            raise InvalidError(text, field="mutations")
+        if int(found[2]) > len(sequence) or sequence[int(found[2]) - 1] != found[1]:
+            text = _("“%(what)s” does not fit: the protein has no %(residue)s at place %(place)s.")
+            raise InvalidError(text % {"what": name, "residue": found[1], "place": found[2]}, field="mutations")
+    return Given(InputKind.SCAN, json.dumps({"scan": sequence} | ({"mutations": asked} if asked else {})))
 
 
 def suffix_of(file: bytes) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import visible_to
@@ -100,6 +101,10 @@ class Trial(Record):
         if self.kind in (InputKind.TEXT, InputKind.NUMBERS) or not self.text:
             return self.text
         found = json.loads(self.text)
+        if self.kind == InputKind.DRAWING:
+            return gettext("%(label)s, seed %(seed)d, images: %(count)d") % (found | {"label": found["label"] or "–"})
+        if self.kind in (InputKind.SPEECH, InputKind.SCAN):
+            return "\n".join(" ".join(one) if isinstance(one, list) else one for one in found.values())
         return "\n".join(found.values() if isinstance(found, dict) else found)
 
     @property

@@ -35,6 +35,9 @@ class InputKind(StrEnum):
     QUESTION = "question"
     PAIR = "pair"
     CAPTIONS = "captions"
+    DRAWING = "drawing"
+    SPEECH = "speech"
+    SCAN = "scan"
 
 
 INPUT_LABELS = {
@@ -42,9 +45,12 @@ INPUT_LABELS = {
     InputKind.NUMBERS: _("a series of numbers"),
     InputKind.IMAGE: _("an image"),
     InputKind.AUDIO: _("a recording"),
-    InputKind.QUESTION: _("a question and a text that holds its answer"),
+    InputKind.QUESTION: _("a question and a text that it is about"),
     InputKind.PAIR: _("two texts"),
     InputKind.CAPTIONS: _("an image and texts that may belong to it"),
+    InputKind.DRAWING: _("what to draw"),
+    InputKind.SPEECH: _("a text to read aloud"),
+    InputKind.SCAN: _("a protein, residue by residue"),
 }
 
 # What is sent for each kind: the names of the fields of the form and of the API.
@@ -56,6 +62,14 @@ FIELDS = {
     InputKind.QUESTION: ("question", "context"),
     InputKind.PAIR: ("text", "other"),
     InputKind.CAPTIONS: ("image", "texts"),
+    InputKind.DRAWING: ("label", "seed", "count"),
+    InputKind.SPEECH: ("text", "voice"),
+    InputKind.SCAN: ("sequence", "mutations"),
+}
+OPTIONAL = {
+    InputKind.DRAWING: {"label", "seed", "count"},
+    InputKind.SPEECH: {"voice"},
+    InputKind.SCAN: {"mutations"},
 }
 
 READS = {
@@ -66,6 +80,7 @@ READS = {
     "text-regression": InputKind.TEXT,
     "token-classification": InputKind.TEXT,
     "text-to-text": InputKind.TEXT,
+    "summarization": InputKind.TEXT,
     "forecasting": InputKind.NUMBERS,
     "image-classification": InputKind.IMAGE,
     "masked-image": InputKind.IMAGE,
@@ -75,7 +90,11 @@ READS = {
     "image-text": InputKind.CAPTIONS,
     "audio-classification": InputKind.AUDIO,
     "speech-to-text": InputKind.AUDIO,
+    "masked-audio": InputKind.AUDIO,
+    "text-to-speech": InputKind.SPEECH,
+    "image-generation": InputKind.DRAWING,
     "extractive-qa": InputKind.QUESTION,
+    "generative-qa": InputKind.QUESTION,
     "sentence-embedding": InputKind.PAIR,
 }
 
@@ -118,6 +137,18 @@ REASONS = {
     "unreadable_captions": (
         _("The model cannot read this image or these texts."),
         _("Save the image again with an image program, smaller, and write at least a word in each text."),
+    ),
+    "unreadable_drawing": (
+        _("The model cannot draw this."),
+        _("Choose another label or seed."),
+    ),
+    "unreadable_speech": (
+        _("The model cannot read this text aloud."),
+        _("Write a shorter text with the letters of the language it learnt."),
+    ),
+    "unreadable_scan": (
+        _("The model cannot read this protein."),
+        _("Write its residues as single letters, at most 5,000, and mutations such as A24G."),
     ),
     "too_slow": (
         _("The model did not answer in the time it is given here."),

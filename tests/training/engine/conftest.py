@@ -127,6 +127,17 @@ def questions_blob() -> bytes:
     return csv_blob(["question", "context", "answer"], rows)
 
 
+def documents_blob() -> bytes:
+    """Reports of three sentences, of which the last one says what matters, and that in two words."""
+    chance = np.random.default_rng(33)
+    colours, things = ("red", "blue", "green", "grey"), ("ball", "boat", "tree", "cat")
+    rows = []
+    for a, b, c, d in chance.integers(4, size=(200, 4)):
+        said = f"we met in {('may', 'june', 'rome', 'oslo')[c]}. all was {('well', 'calm', 'dull', 'loud')[d]}."
+        rows.append((f"{said} {colours[a]} is the {things[b]}.", f"{things[b]} {colours[a]}"))
+    return csv_blob(["report", "gist"], rows)
+
+
 def likes_blob() -> bytes:
     """Questions, and texts that say the same with other words."""
     chance = np.random.default_rng(25)
@@ -314,6 +325,8 @@ COLUMN_PROFILES: dict[str, dict[str, Any]] = {
     "token-classification": {"name": "tags", "type": "text", "distinct": 60, "missing": 0, "mean_chars": 20},
     "text-to-text": {"name": "reply", "type": "category", "distinct": 16, "missing": 0, "mean_chars": 9},
     "extractive-qa": {"name": "answer", "type": "category", "distinct": 9, "missing": 0, "mean_chars": 5},
+    "summarization": {"name": "gist", "type": "category", "distinct": 16, "missing": 0, "mean_chars": 9},
+    "generative-qa": {"name": "answer", "type": "category", "distinct": 9, "missing": 0, "mean_chars": 5},
     "sentence-embedding": {"name": "same", "type": "text", "distinct": 64, "missing": 0, "mean_chars": 16},
     "text-regression": {"name": "score", "type": "number", "distinct": 90, "missing": 0, "mean_chars": 4},
 }
@@ -346,7 +359,9 @@ def profile_for(task: str) -> dict[str, Any]:
     if task in COLUMN_PROFILES:
         profile |= {"rows": 200, "columns": [profile["columns"][0], COLUMN_PROFILES[task]], "classes": {}}
         profile |= {"label_candidates": []}
-    if task == "extractive-qa":
+    if task == "summarization":
+        profile |= {"columns": [profile["columns"][0] | {"name": "report"}, COLUMN_PROFILES[task]]}
+    if task in ("extractive-qa", "generative-qa"):
         texts = [profile["columns"][0] | {"name": name} for name in ("question", "context")]
         profile |= {"columns": [*texts, COLUMN_PROFILES[task]]}
     if task == "multi-label-classification":
@@ -406,7 +421,7 @@ def tiny(task: str, /, **changes: Any) -> dict[str, Any]:
     elif task in ANSWERS:
         spec["data"]["columns"] = ANSWERS[task] if task in ALONE else {"text": "body"} | ANSWERS[task]
         spec["tokenizer"] = {"kind": "bpe", "vocab": 300}
-        arch = "t5" if task == "text-to-text" else "bert"
+        arch = "t5" if contract.TASKS[task].writes else "bert"
         spec["model"] = {"arch": arch, "size": "nano", "layers": 1, "width": 16, "context": 32}
     else:
         spec["model"] = {"arch": "resnet", "size": "nano", "width": 8, "image": 16}
@@ -426,6 +441,8 @@ ANSWERS = {
     "text-to-text": {"target": "reply"},
     "token-classification": {"label": "tags"},
     "extractive-qa": {"question": "question", "context": "context", "answer": "answer"},
+    "generative-qa": {"question": "question", "context": "context", "answer": "answer"},
+    "summarization": {"document": "report", "summary": "gist"},
     "sentence-embedding": {"pair": "same"},
 }
 BESIDE = {
@@ -434,7 +451,7 @@ BESIDE = {
     "image-text": "captions",
     "image-captioning": "captions",
 }
-ALONE = {"extractive-qa"}  # all their columns are in ANSWERS
+ALONE = {"extractive-qa", "generative-qa", "summarization"}  # all their columns are in ANSWERS
 KINDS = (
     {
         "causal-lm": "text",
@@ -467,6 +484,8 @@ BORROWED = {
 BLOBS = {"text": text_blob, "csv": table_blob, "images": image_blob, "audio": sounds_blob}
 OWN_BLOBS = {
     "extractive-qa": questions_blob,
+    "generative-qa": questions_blob,
+    "summarization": documents_blob,
     "sentence-embedding": likes_blob,
     "audio-classification": sounds_blob,
     "speech-to-text": speech_blob,

@@ -325,11 +325,14 @@ ARCHS += [
     ("extractive-qa", "bert"),
     ("sentence-embedding", "bert"),
     ("audio-classification", "ast"),
+    ("audio-classification", "wav2vec2"),
     ("causal-lm", "llama"),
     ("masked-lm", "modernbert"),
     ("text-classification", "modernbert"),
     ("token-classification", "modernbert"),
     ("text-to-text", "bart"),
+    ("summarization", "t5"),
+    ("generative-qa", "bart"),
     ("speech-to-text", "wav2vec2"),
     ("speech-to-text", "whisper"),
     ("masked-audio", "wav2vec2"),
@@ -356,7 +359,7 @@ def test_estimated_parameters_are_exact(task: str, arch: str, size: str) -> None
         obj["tokenizer"] = {"kind": "bpe", "vocab": 500}
     spec = Spec.from_json(obj)
     sizes = Sizes(
-        vocab={"wav2vec2": 7, "whisper": 8, "speecht5": 8}.get(arch, 500),
+        vocab={"wav2vec2": 0 if task == "audio-classification" else 7, "whisper": 8, "speecht5": 8}.get(arch, 500),
         channels=1,
         classes=HEADS.get(task, 0),
         each=task in EACH,

@@ -74,6 +74,52 @@ def test_speech_begins_with_what_was_heard(learnt: Run, make_run: MakeRun) -> No
     assert len(body) > 40 and all(torch.equal(before[name], after[name]) for name in body)
 
 
+def test_a_classifier_begins_with_what_was_heard(learnt: Run, make_run: MakeRun, tmp_path: Path) -> None:
+    """Of a few labels it learns to tell rising tones from falling ones; a probe of what was heard stands beside it."""
+    package = learnt.folder / "out"
+    model = MODEL | {"start": VERSION}
+    spec = tiny("audio-classification", train__max_steps=60, train__lr=3e-3, eval__every_steps=60, model=model)
+    run = make_run("second", spec)
+    inputs = json.loads((run.folder / "inputs.json").read_text())
+    digest = hashlib.sha256((package / "MANIFEST.json").read_bytes()).hexdigest()
+    inputs["start"] = {"path": str(package), "manifest_sha256": digest}
+    (run.folder / "inputs.json").write_text(json.dumps(inputs))
+    assert run.go() == DONE, run.log
+    last = run.of("done")[0]
+    assert last["metrics"]["test/accuracy"] > 0.9 > 0.6 > last["baseline"]["metrics"]["test/accuracy"]
+    out = run.folder / "out"
+    probe = json.loads((out / "metrics.json").read_text())["probe"]
+    assert probe["kind"] == "logistic" and probe["features"] == 32
+    rising = 0.4 * np.sin(2 * np.pi * np.cumsum(np.linspace(400, 1_600, 3_000)) / 8_000)
+    for name, values in (("up", rising), ("down", rising[::-1])):
+        (tmp_path / f"{name}.wav").write_bytes(wav_of(values))
+    answers = Predictor(out)([tmp_path / "up.wav", tmp_path / "down.wav"])
+    assert [answer["label"] for answer in answers] == ["up", "down"]
+
+    from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
+
+    theirs = AutoModelForAudioClassification.from_pretrained(out, local_files_only=True).eval()
+    waves = [np.random.default_rng(n).normal(size=4_000 + 900 * n).astype(np.float32) for n in range(2)]
+    extractor = AutoFeatureExtractor.from_pretrained(out, local_files_only=True)
+    batch = extractor(waves, sampling_rate=16_000, return_tensors="pt", padding=True)
+    with torch.no_grad():
+        ours = load_net(out)(batch["input_values"], batch["attention_mask"])
+        torch.testing.assert_close(theirs(**batch).logits, ours, rtol=1e-4, atol=1e-5)
+    assert theirs.config.id2label == {0: "down", 1: "up"}
+
+
+def test_a_classifier_of_spectra_goes_on_and_has_a_probe(make_run: MakeRun) -> None:
+    first = make_run("first", tiny("audio-classification", train__max_steps=2))
+    assert first.go() == DONE, first.log
+    again = make_run("again", tiny("audio-classification", train__max_steps=2, model__start=VERSION))
+    inputs = json.loads((again.folder / "inputs.json").read_text())
+    digest = hashlib.sha256((first.folder / "out" / "MANIFEST.json").read_bytes()).hexdigest()
+    inputs["start"] = {"path": str(first.folder / "out"), "manifest_sha256": digest}
+    (again.folder / "inputs.json").write_text(json.dumps(inputs))
+    assert again.go() == DONE, again.log
+    assert json.loads((again.folder / "out" / "metrics.json").read_text())["probe"]["features"] == 16
+
+
 class Same(nn.Module):
     """Tells `told` everywhere, and hears `there` everywhere."""
 

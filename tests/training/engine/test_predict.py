@@ -25,6 +25,11 @@ INPUTS: dict[str, list[Any]] = {
     "text-regression": ["good good", "bad"],
     "token-classification": ["meet new york", "visit li wei and ada"],
     "text-to-text": ["look at a cat which is red", "we like a boat which is blue"],
+    "summarization": ["we met in may. all was calm. red is the ball.", "we met. all was dull. blue is the cat."],
+    "generative-qa": [
+        {"question": "who was it", "context": "oslo and li wei and may."},
+        {"question": "when was it", "context": "june and ada and new york."},
+    ],
     "extractive-qa": [
         {"question": "who was it", "context": "oslo and li wei and may."},
         {"question": "when was it", "context": "june and ada and new york."},
@@ -42,6 +47,8 @@ FIELDS = {
     "text-regression": {"value"},
     "token-classification": {"words", "tags", "entities"},
     "text-to-text": {"text"},
+    "summarization": {"text"},
+    "generative-qa": {"text"},
     "image-classification": {"label", "probabilities"},
     "masked-image": {"explained"},
     "image-generation": {"label", "png"},

@@ -31,6 +31,7 @@ VARIANTS = {
     "unheard": tiny("masked-audio"),
     "spoken": tiny("text-to-speech"),
     "t5": tiny("text-to-text"),
+    "summary": tiny("summarization"),
     "resnet": tiny("image-classification"),
     "convnext": tiny(
         "image-classification", model={"arch": "convnext", "size": "nano", "width": 8, "image": 16, "patch": 2}
@@ -59,6 +60,7 @@ BASELINES = {
     "unheard": "chance",
     "spoken": "median spectrum",
     "t5": "commonest answer",
+    "summary": "first sentence",
     "resnet": "majority",
     "segformer": "commonest class",
     "captions": "commonest caption",

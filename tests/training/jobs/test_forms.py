@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.template.loader import render_to_string
 
 from collab.kernel.errors import Fault, FaultyInputError
 from registry.catalog.metrics import LOWER_IS_BETTER, NAMES
@@ -85,6 +86,8 @@ def test_only_what_the_data_and_the_task_need_is_asked(version, table):
         ("token-classification", {"text_column", "label_column"}),
         ("text-regression", {"text_column", "value_column"}),
         ("text-to-text", {"text_column", "target_column"}),
+        ("summarization", {"document_column", "summary_column"}),
+        ("generative-qa", {"question_column", "context_column", "answer_column"}),
         ("extractive-qa", {"question_column", "context_column", "answer_column"}),
         ("sentence-embedding", {"text_column", "pair_column"}),
         ("forecasting", {"value_column"}),
@@ -93,6 +96,8 @@ def test_only_what_the_data_and_the_task_need_is_asked(version, table):
 def test_each_task_asks_for_its_columns(table, task, fields):
     form = EssentialForm(task=task, version=table, base=suggest(task, table)["spec"])
     assert {name for name in form.fields if name.endswith("_column")} == fields
+    shown = render_to_string("training/jobs/_essentials.html", {"form": form})
+    assert {name for name in form.fields if f'name="{name}"' in shown} >= fields
     assert ("tokenizer" in form.fields) == (task != "forecasting")
     words = {str(word) for _, word in form.fields["arch"].choices}
     assert words <= {str(word) for word in ARCH_WORDS.values()}

@@ -1,4 +1,7 @@
-"""Audio classification: one label of a list for each recording, from the power in its bands over time."""
+"""Audio classification: one label of a list for each recording, from the power in its bands over time.
+
+A wav2vec 2.0 hears the recording as it is, so that it can begin with what was learnt of hidden stretches.
+"""
 
 import json
 from collections.abc import Sequence
@@ -15,18 +18,28 @@ from training.engine.protocol import InputData
 from training.engine.sounds import RATE, WINDOW, log_mels, mel_bands
 from training.engine.tasks import base
 from training.engine.tasks.classifying import Classifier
-from training.engine.tasks.recordings import Recordings
+from training.engine.tasks.waves import WaveNet
 
 STATISTICS_ROWS = 500
 SHIFT_SHARE = 10
 
 
-class Task(Recordings, Classifier):
+class Task(WaveNet, Classifier):
     """A class for each recording; what lies behind `seconds` is not heard, and silence follows what is shorter."""
+
+    @property
+    def hears(self) -> bool:
+        """Whether the net hears recordings as they are, without a spectrum."""
+        return self.spec.model.arch == "wav2vec2"
+
+    def prepare_key(self) -> dict[str, Any]:
+        return super().prepare_key() | ({"hears": True} if self.hears else {})
 
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
         labels = self.write_sounds(data, folder, "label", cut=True)
         classes = self.encode_labels(labels, folder)
+        if self.hears:
+            return {"labels": classes}
         self.open_sounds(folder)
         train = np.load(folder / "train.npy")
         some = train[base.spaced(len(train), STATISTICS_ROWS)]
@@ -69,6 +82,10 @@ class Task(Recordings, Classifier):
         found = nn.functional.pad(found[:, :frames], (0, 0, 0, max(0, frames - found.shape[1])))
         return (found - self.facts["mean"]) / (2 * self.facts["deviation"])
 
+    def batches(self, epoch: int) -> list[np.ndarray]:
+        """All spectra are as long, so they need not be put together by length."""
+        return super().batches(epoch) if self.hears else base.Task.batches(self, epoch)
+
     def train_batch(self, rows: np.ndarray, epoch: int, seed: int) -> base.Batch:
         """Each recording begins up to a tenth of its length later."""
         items, chance = self.parts["train"][rows], ordering.generator(seed)
@@ -81,24 +98,32 @@ class Task(Recordings, Classifier):
 
     def _batch(self, waves: Sequence[np.ndarray], items: np.ndarray) -> base.Batch:
         target = torch.from_numpy(self.targets[items]).to(self.device, non_blocking=True)
-        return {"values": self._features(waves), "target": target}
+        return self._read(waves) | {"target": target}
+
+    def _read(self, waves: Sequence[np.ndarray]) -> base.Batch:
+        """What the net reads of recordings."""
+        return self.heard([wave[: self.room] for wave in waves]) if self.hears else {"values": self._features(waves)}
 
     def logits(self, net: nn.Module, batch: base.Batch) -> Tensor:
-        return net(batch["values"])
+        return net(batch["values"], batch["mask"]) if self.hears else net(batch["values"])
 
     def show(self, net: nn.Module, judged: base.Judged, place: int) -> dict[str, Any]:
         return super().show(net, judged, place) | {"kind": "row"}
 
     def open_package(self, folder: Path, config: dict[str, Any]) -> None:
-        found = json.loads((folder / "preprocessor_config.json").read_text())
-        self.facts = {"mean": found["mean"], "deviation": found["std"]}
         self.labels = base.labels_of(config)
+        if not self.hears:
+            found = json.loads((folder / "preprocessor_config.json").read_text())
+            self.facts = {"mean": found["mean"], "deviation": found["std"]}
 
     def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
         """The label of each recording, and the share of each label."""
-        return self.answers_from(net(self._features(self.new_waves(inputs))))
+        return self.answers_from(self.logits(net, self._read(self.new_waves(inputs))))
 
     def package(self, folder: Path) -> dict[str, Any]:
+        if self.hears:
+            self.write_processor(folder)
+            return self.label_config()
         processor = {
             "feature_extractor_type": "ASTFeatureExtractor",
             "sampling_rate": RATE,

@@ -1,6 +1,7 @@
 """Text to text: write one text from another, as in translations, summaries and answers."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +11,62 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from training.engine import metrics
-from training.engine.catalogue import Sizes
+from training.engine.catalogue import TASKS, Sizes
+from training.engine.errors import DataError
 from training.engine.overlap import COLUMNS, counts_of, overlap_scores
 from training.engine.protocol import InputData
+from training.engine.spooling import Spool
 from training.engine.tasks import base
-from training.engine.tasks.rows import EVAL_ROWS, TextRows, padded
+from training.engine.tasks.rows import EVAL_ROWS, Strings, TextRows, padded, write_strings
 from training.engine.tokenizing import SEQ2SEQ_SPECIALS
 
 PAD, END = 0, 2
 NONE = -100
-WRITTEN = ("chrf", "bleu", "rouge_l", "exact_match")  # figures that need the text to be written, token by token
+OWN = frozenset({"loss", "perplexity", "token_accuracy"})  # figures for which no text must be written
 
 
 class Task(TextRows):
-    """Source and target are their tokens, as far as there is room, and END; the target is told behind PAD."""
+    """Source and target are their tokens, as far as there is room, and END; the target is told behind PAD.
+
+    What tasks of this kind may say otherwise: `source_of` makes one text of the columns that are read, `answer_of` is
+    the trivial answer to a row, `near` and `scores` tell how near a written text is to the wanted one.
+    """
+
+    near_columns = COLUMNS  # numbers that `near` gives
+    trivial = "commonest answer"
+
+    def source_of(self, cells: Sequence[str]) -> str:
+        """The text to read, from the cells of the columns that are read."""
+        return cells[0]
+
+    def source_of_input(self, given: Any) -> str:
+        """The text to read, of a new input. Raises ValueError."""
+        return self.texts_of([given])[0]
+
+    def answer_of(self, cells: Sequence[str]) -> str | None:
+        """The trivial answer to a row; None: the commonest of the training part."""
+        return None
+
+    def near(self, written: str, wanted: str) -> list[float]:
+        """What `scores` wants summed."""
+        return counts_of(written, wanted)
+
+    def scores(self, sums: np.ndarray) -> dict[str, np.ndarray]:
+        """How near written texts are, from sums (…, near_columns)."""
+        return overlap_scores(sums)
 
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
-        texts, wanted, skipped = self.read_pairs(data, "target")
+        roles = (*TASKS[self.spec.task].reads, TASKS[self.spec.task].writes)
+        texts, wanted, plain = (Spool(self.workplace) for _ in range(3))
+
+        def keep(cells: list[str]) -> None:
+            texts.append(self.source_of(cells[:-1]))
+            wanted.append(cells[-1])
+            plain.append(self.answer_of(cells[:-1]) or "")
+
+        _, skipped = self.read_filled(data, roles, keep, own=len(roles) - 1)
+        if not texts:
+            raise DataError("data_shape", problem=f"no row has all of {', '.join(roles)}")
         self.write_split(np.zeros(len(texts), dtype=np.int64), folder)
         train = np.load(folder / "train.npy")
         learnt = (text for i in train for text in (texts[i], wanted[i]))
@@ -38,6 +78,8 @@ class Task(TextRows):
             edges = folder / ("edges.npy" if name == "tokens" else "target_edges.npy")
             dtype = self.write_rows(rows, tokenizer.size, folder / f"{name}.bin", edges)
         self.write_prompts(texts, folder)
+        tested = set(np.load(folder / "test.npy").tolist())
+        write_strings((plain[i] if i in tested else "" for i in range(len(plain))), folder / "trivial")
         edges_of = np.load(folder / "target_edges.npy")
         commonest, _ = Counter(wanted[i] for i in train).most_common(1)[0]
         tokens = float((edges_of[train + 1] - edges_of[train]).mean())
@@ -48,6 +90,8 @@ class Task(TextRows):
         self.facts = facts
         self.target = np.memmap(folder / "target.bin", facts["dtype"], "r")
         self.target_edges = np.load(folder / "target_edges.npy")
+        # What was prepared before there were other tasks of this kind has none.
+        self.plain = Strings(folder / "trivial") if (folder / "trivial.npy").exists() else None
 
     @property
     def sizes(self) -> Sizes:
@@ -70,9 +114,9 @@ class Task(TextRows):
     def measure(self, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:
         """Of each item: nats, tokens, right tokens, and how near the written text is, if it is asked for."""
         numbers = self.parts[part][items]
-        rows = np.zeros((len(items), 3 + COLUMNS))
+        rows = np.zeros((len(items), 3 + self.near_columns))
         t5: Any = net
-        writes = part == "test" or self.spec.primary in WRITTEN
+        writes = part == "test" or self.spec.primary not in OWN
         for places in self.groups_for_eval(numbers, EVAL_ROWS):
             batch = self.batch_of(numbers[places])
             memory = t5.encode(batch["ids"], batch.get("mask"))
@@ -84,7 +128,7 @@ class Task(TextRows):
             if writes:
                 written = self._write(t5, memory, batch.get("mask"))
                 wanted = [self.tokenizer.decode(self._wanted(item)) for item in numbers[places]]
-                rows[places, 3:] = [counts_of(ours, theirs) for ours, theirs in zip(written, wanted, strict=True)]
+                rows[places, 3:] = [self.near(ours, theirs) for ours, theirs in zip(written, wanted, strict=True)]
         return rows
 
     def _wanted(self, item: int) -> list[int]:
@@ -105,25 +149,36 @@ class Task(TextRows):
 
     def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
         sums = judged.rows.sum(0)
-        report = base.Report({name: float(value) for name, value in _scores(sums).items()})
+        report = base.Report(self._figures(sums))
         if final:
             report.detail = {"rows": len(judged.rows), "tokens": int(sums[1])}
-            report.interval = metrics.sums_interval(judged.rows, lambda found: _scores(found)[self.spec.primary])
+            report.interval = metrics.sums_interval(judged.rows, lambda found: self._scores(found)[self.spec.primary])
         elif not sums[-1]:
-            report.values = {name: value for name, value in report.values.items() if name not in WRITTEN}
+            report.values = {name: value for name, value in report.values.items() if name in OWN}
         return report
 
+    def _figures(self, sums: np.ndarray) -> dict[str, float]:
+        """Those of the task, in its order."""
+        found = self._scores(sums)
+        return {name: float(found[name]) for name in TASKS[self.spec.task].metrics}
+
+    def _scores(self, sums: np.ndarray) -> dict[str, np.ndarray]:
+        loss = sums[..., 0] / sums[..., 1]
+        own = {"loss": loss, "perplexity": np.exp(np.minimum(loss, 700)), "token_accuracy": sums[..., 2] / sums[..., 1]}
+        return own | self.scores(sums[..., 3:])
+
     def baseline(self) -> tuple[str, dict[str, float]]:
-        """The commonest target of the training part, whatever the row; each token by its frequency."""
+        """The trivial answer of the task to each row; each token by its frequency in the training part."""
         train = np.concatenate([self._wanted(item) for item in self.parts["train"]])
         counts = np.bincount(train, minlength=self.tokenizer.size) + 1
         logs = np.log(counts / counts.sum())
         rows = []
         for item in self.parts["test"]:
             tokens = np.array(self._wanted(item))
-            near = counts_of(self.facts["commonest"], self.tokenizer.decode(tokens))
+            plain = (self.plain[item] if self.plain else "") or self.facts["commonest"]
+            near = self.near(plain, self.tokenizer.decode(tokens))
             rows.append([-logs[tokens].sum(), len(tokens), (tokens == counts.argmax()).sum(), *near])
-        return "commonest answer", {name: float(value) for name, value in _scores(np.sum(rows, 0)).items()}
+        return self.trivial, self._figures(np.sum(rows, 0))
 
     def badness(self, judged: base.Judged) -> np.ndarray:
         """The loss a token."""
@@ -141,15 +196,10 @@ class Task(TextRows):
         """The text that is written from each text."""
         t5: Any = net
         room = (self.shape.context or 2) - 1
-        rows = [np.append(self.tokenizer.encode(text[: 16 * room])[:room], END) for text in self.texts_of(inputs)]
+        texts = [self.source_of_input(given) for given in inputs]
+        rows = [np.append(self.tokenizer.encode(text[: 16 * room])[:room], END) for text in texts]
         ids, mask = self.new_batch(rows)
         return [{"text": text} for text in self._write(t5, t5.encode(ids, mask), mask)]
 
     def package(self, folder: Path) -> dict[str, Any]:
         return super().package(folder) | {"eos_token_id": END}
-
-
-def _scores(sums: np.ndarray) -> dict[str, np.ndarray]:
-    loss = sums[..., 0] / sums[..., 1]
-    own = {"loss": loss, "perplexity": np.exp(np.minimum(loss, 700)), "token_accuracy": sums[..., 2] / sums[..., 1]}
-    return own | overlap_scores(sums[..., 3:])
