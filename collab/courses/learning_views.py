@@ -27,8 +27,10 @@ from collab.courses.taking import (
     finish_module,
     grant_attempt,
     leave_course,
+    move_to_newer_version,
 )
 from collab.courses.trainings import open_training, submit_training, submit_training_again, withdraw_training
+from collab.courses.versions import compare, newer_version
 from collab.kernel.blobs import blob_path
 from collab.kernel.errors import ConflictError, NotFoundError
 from collab.web.downloads import resumable
@@ -71,6 +73,7 @@ def enrolment(request: HttpRequest, pk: UUID) -> HttpResponse:
     going_on = mine and row.state == EnrolmentState.ENROLLED
     questions = row.edition.questions.count()
     left = attempts_left(row)
+    newer = newer_version(row) if mine else None
     context = {
         "enrolment": row,
         "course": row.course,
@@ -82,6 +85,8 @@ def enrolment(request: HttpRequest, pk: UUID) -> HttpResponse:
         "questions": questions,
         "left": left,
         "mine": mine,
+        "news": compare(row.edition, newer) if newer else None,
+        "moved_to": Enrolment.objects.filter(moved_from=row).select_related("edition").first(),
         "may_study": going_on,
         "may_begin": going_on and questions > 0 and len(done) == len(modules) and left != 0,
         "may_grant": not mine and left == 0 and row.state == EnrolmentState.ENROLLED
@@ -98,6 +103,17 @@ def enrolment_leave(request: HttpRequest, pk: UUID) -> HttpResponse:
         to=row.course.get_absolute_url(),
         said=_("You have left the course."),
     )
+
+
+def enrolment_move(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _enrolment(request, "course.take", pk)
+    try:
+        moved = move_to_newer_version(enrolment=row, by=request.user)
+    except ConflictError as error:
+        messages.error(request, str(error))
+        return redirect(row.get_absolute_url())
+    messages.success(request, _("You take the newer version now. What is the same in both stays done."))
+    return redirect(moved.get_absolute_url())
 
 
 def enrolment_grant(request: HttpRequest, pk: UUID) -> HttpResponse:

@@ -33,6 +33,7 @@ urlpatterns = [
     route("learning/", learning.learning, rule(SIGNED_IN), name="learning"),
     route("learning/<uuid:pk>/", learning.enrolment, rule("enrolment.view"), name="enrolment"),
     route("learning/<uuid:pk>/leave/", learning.enrolment_leave, rule("course.take", "POST"), name="enrolment_leave"),
+    route("learning/<uuid:pk>/move/", learning.enrolment_move, rule("course.take", "POST"), name="enrolment_move"),
     route("learning/<uuid:pk>/grant/", learning.enrolment_grant, _POST, name="enrolment_grant"),
     route(
         "learning/<uuid:pk>/modules/<uuid:module>/",

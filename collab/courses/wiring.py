@@ -59,6 +59,7 @@ register_scope(IssuerKey, Scope(view="organisation.view", everyone=True))  # pub
 register_scope(Resource, Scope(view="library.view", organisation="organisation", everyone=True))
 register_scope(ResourceLink, Scope(view="project.view", project="project", also=attached_in_public, grants=takes_off))
 
+register_kind(Kind("course", gettext_lazy("A course that I take has a new version"), "journal-text", Mail.DAILY))
 register_kind(Kind("certificate", gettext_lazy("A certificate of mine is issued or taken back"), "award", Mail.NOW))
 register_topic(
     Topic(
