@@ -29,6 +29,7 @@ from collab.courses.editing import (
     save_question,
     set_terms,
 )
+from collab.courses.expiring import ends_soon
 from collab.courses.learning_views import in_order, questions_of
 from collab.courses.models import (
     MONTHS_MAX,
@@ -251,6 +252,7 @@ class EnrolmentSerializer(serializers.ModelSerializer):
     person = PersonSerializer(read_only=True)
     state = serializers.ChoiceField(choices=choices_of(EnrolmentState), read_only=True)
     shown_state = serializers.CharField(read_only=True)
+    expires_soon = serializers.SerializerMethodField()
     modules_count = serializers.IntegerField(read_only=True)
     done_count = serializers.IntegerField(read_only=True)
 
@@ -258,8 +260,11 @@ class EnrolmentSerializer(serializers.ModelSerializer):
         model = Enrolment
         fields = [
             "id", "course", "number", "person", "state", "shown_state", "created_at", "passed_at", "valid_until",
-            "score", "certificate", "moved_from", "modules_count", "done_count",
+            "score", "certificate", "moved_from", "expires_soon", "modules_count", "done_count",
         ]  # fmt: skip
+
+    def get_expires_soon(self, row: Enrolment) -> bool:
+        return row.state == EnrolmentState.PASSED and ends_soon(row.last_day)
 
 
 class CourseFilter(django_filters.FilterSet):
@@ -619,13 +624,17 @@ class TrainingSerializer(serializers.ModelSerializer):
     course = serializers.SlugField(source="course.slug", read_only=True, allow_null=True)
     state = serializers.ChoiceField(choices=choices_of(TrainingState), read_only=True)
     shown_state = serializers.CharField(read_only=True)
+    expires_soon = serializers.SerializerMethodField()
 
     class Meta:
         model = TrainingRecord
         fields = [
             "id", "person", "organisation", "course", "title", "provider", "completed_on", "expires_on", "file_name",
-            "sha256", "size_bytes", "state", "shown_state", "reviewed_at", "reason", "version",
+            "sha256", "size_bytes", "state", "shown_state", "expires_soon", "reviewed_at", "reason", "version",
         ]  # fmt: skip
+
+    def get_expires_soon(self, row: TrainingRecord) -> bool:
+        return row.state == TrainingState.ACCEPTED and ends_soon(row.expires_on)
 
 
 class TrainingAgain(StrictSerializer):

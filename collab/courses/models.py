@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -375,6 +375,11 @@ class Enrolment(Record):
     @property
     def has_expired(self) -> bool:
         return self.valid_until is not None and self.valid_until <= timezone.now()
+
+    @property
+    def last_day(self) -> date | None:
+        """The day on which its validity ends; None while it has none, or never ends."""
+        return timezone.localdate(self.valid_until) if self.valid_until is not None else None
 
     @property
     def shown_state(self) -> str:

@@ -11,9 +11,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
-from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, override
+from django.utils.translation import override
 
 from collab.access.policy import Missing, require
 from collab.accounts.models import User
@@ -21,11 +20,10 @@ from collab.agreements.months import add_months
 from collab.audit.services import record
 from collab.courses.certificates.models import CertificateKind
 from collab.courses.certificates.services import Achievement, issue_certificate
+from collab.courses.expiring import keep_last_end
 from collab.courses.models import Course, CourseModule, Enrolment, ModuleDone, QuizAttempt, QuizQuestion
 from collab.courses.states import ATTEMPT_MOVES, ENROLMENT_MOVES, AttemptState, CourseState, EnrolmentState
 from collab.courses.versions import compare, newer_version
-from collab.inbox.services import set_obligation, settle_obligation
-from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, ExpiredError, InvalidError, NotReadyError
 from collab.kernel.paper import LANGUAGES
 
@@ -244,18 +242,7 @@ def _pass(enrolment: Enrolment, by: User, *, score: Decimal | None) -> None:
     )
     enrolment.save()
     _record("pass", enrolment, by, number=enrolment.edition.number)
-    earlier = Enrolment.objects.filter(course=enrolment.course, person=enrolment.person).exclude(pk=enrolment.pk)
-    for row in earlier:
-        settle_obligation(source=row, kind=ObligationKind.EXPIRY)
-    if enrolment.valid_until is not None:
-        set_obligation(
-            source=enrolment,
-            kind=ObligationKind.EXPIRY,
-            title=format_lazy(gettext_lazy("Your course “{title}” expires"), title=enrolment.course),
-            due_on=timezone.localdate(enrolment.valid_until),
-            url=enrolment.course.get_absolute_url(),
-            person=enrolment.person,
-        )
+    keep_last_end(enrolment.person, enrolment.course)
 
 
 def _end(at: datetime, months: int | None) -> datetime | None:
