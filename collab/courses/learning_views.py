@@ -93,6 +93,7 @@ def enrolment(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_again": mine and _may_take_again(request, row),
         "moved_to": Enrolment.objects.filter(moved_from=row).select_related("edition").first(),
         "may_study": going_on,
+        "opened": row.attempts.filter(state=AttemptState.OPEN).exists(),
         "may_begin": going_on and questions > 0 and len(done) == len(modules) and left != 0,
         "may_grant": not mine and left == 0 and row.state == EnrolmentState.ENROLLED
         and "course.edit" in allowed(request.user, row.course, "course.edit"),
@@ -154,6 +155,7 @@ def learn_module(request: HttpRequest, pk: UUID, module: UUID) -> HttpResponse:
         "number": place + 1,
         "count": len(rows),
         "before": rows[place - 1] if place else None,
+        "after": after,
         "done": row.done.filter(module=part).exists(),
         "may_study": row.state == EnrolmentState.ENROLLED,
     }

@@ -93,6 +93,12 @@ urlpatterns = [
     route("library/<uuid:pk>/", library.resource, rule("library.view"), name="resource"),
     route("library/<uuid:pk>/edit/", library.resource_edit, rule("library.edit", "GET", "POST"), name="resource_edit"),
     route(
+        "library/<uuid:pk>/attach/",
+        library.resource_attach_to,
+        rule("library.view", "POST"),
+        name="resource_attach_to",
+    ),
+    route(
         "library/<uuid:pk>/archive/", library.resource_archive, rule("library.edit", "POST"), name="resource_archive"
     ),
     # certificates
