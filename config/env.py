@@ -55,6 +55,7 @@ VARIABLES: dict[str, tuple[Any, Any, str]] = {
     "TANDEM_MANUSCRIPT_MAX_BYTES": (int, 50 * 1024**2, "largest manuscript that may be laid before the parties"),
     "TANDEM_APPLICATION_FILE_MAX_BYTES": (int, 10 * 1024**2, "largest document of an application for an internship"),
     "TANDEM_COURSE_FILE_MAX_BYTES": (int, 20 * 1024**2, "largest file of a course, and largest document of a training"),
+    "TANDEM_COURSE_REMIND_DAYS": (int, 30, "days before a course or a training expires that its holder is told"),
     "TANDEM_ISSUER_KEY_FILE": (
         str,
         "",

@@ -569,6 +569,7 @@ ACTS = {
     "course.retire": (gettext_lazy("retired the course “%(title)s”"), "archive", "quiet"),
     "course.enrol": (gettext_lazy("began to take the course “%(title)s”"), "play-circle", "accent"),
     "course.leave": (gettext_lazy("left the course “%(title)s”"), "box-arrow-right", "quiet"),
+    "course.move": (gettext_lazy("moved to version %(number)s of the course “%(title)s”"), "arrow-repeat", "accent"),
     "course.study": (gettext_lazy("studied “%(module)s” of the course “%(title)s”"), "check-circle", "quiet"),
     "course.begin_quiz": (gettext_lazy("began attempt %(number)s at the quiz of “%(title)s”"), "play-circle", "quiet"),
     "course.answer_quiz": (gettext_lazy("answered the quiz of “%(title)s”: %(score)s %%"), "list-check", "quiet"),

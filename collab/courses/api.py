@@ -29,6 +29,7 @@ from collab.courses.editing import (
     save_question,
     set_terms,
 )
+from collab.courses.expiring import ends_soon
 from collab.courses.learning_views import in_order, questions_of
 from collab.courses.models import (
     MONTHS_MAX,
@@ -47,13 +48,16 @@ from collab.courses.models import (
 from collab.courses.states import AttemptState, CourseState, EnrolmentState, TrainingState
 from collab.courses.taking import (
     answer_quiz,
+    attempts_left,
     begin_quiz,
     enrol,
     finish_module,
     grant_attempt,
     leave_course,
+    move_to_newer_version,
 )
 from collab.courses.trainings import open_training, submit_training, submit_training_again, withdraw_training
+from collab.courses.versions import compare, newer_version
 from collab.kernel.blobs import blob_path
 from collab.kernel.errors import ConflictError, NotFoundError
 from collab.projects.models import Project
@@ -88,7 +92,7 @@ class ModuleSerializer(serializers.ModelSerializer):
         model = CourseModule
         fields = [
             "id", "position", "kind", "title", "title_zh", "body", "body_zh", "link", "file_name", "media_type",
-            "sha256", "size_bytes",
+            "sha256", "size_bytes", "version",
         ]  # fmt: skip
 
 
@@ -113,7 +117,7 @@ class QuestionSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = QuizQuestion
-        fields = ["id", "position", "text", "text_zh", "options", "why"]
+        fields = ["id", "position", "text", "text_zh", "options", "why", "why_zh", "version"]
 
 
 class EditionSerializer(serializers.ModelSerializer):
@@ -124,8 +128,21 @@ class EditionSerializer(serializers.ModelSerializer):
         model = CourseVersion
         fields = [
             "id", "number", "state", "pass_mark", "asked_max", "attempts_max", "minutes", "valid_months", "note",
-            "published_at", "modules",
+            "note_zh", "published_at", "modules",
         ]  # fmt: skip
+
+
+class VersionSerializer(serializers.ModelSerializer):
+    """A published version with how many take it now, have passed it, and hold it today."""
+
+    state = serializers.ChoiceField(choices=choices_of(CourseState), read_only=True)
+    under_way = serializers.IntegerField(read_only=True)
+    passed = serializers.IntegerField(read_only=True)
+    holding = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = CourseVersion
+        fields = ["number", "state", "note", "note_zh", "published_at", "under_way", "passed", "holding"]
 
 
 class CourseRow(serializers.ModelSerializer):
@@ -191,13 +208,15 @@ class TermsInput(StrictSerializer):
     minutes = _number(1, 600)
     valid_months = _number(1, MONTHS_MAX)
     note = _words(500)
+    note_zh = _words(500)
     version = serializers.IntegerField(help_text="That of the draft as you read it.")
 
 
 class ModuleInput(StrictSerializer):
-    """JSON, or a form with `file`. With the id of a module in `module` that one is changed."""
+    """JSON, or a form with `file`. With the id of a module in `module` that one is changed, as read in `version`."""
 
     module = serializers.UUIDField(required=False)
+    version = serializers.IntegerField(required=False, help_text="That of the module as you read it.")
     kind = serializers.ChoiceField(choices=ModuleKind.choices)
     title = _words(needed=True)
     title_zh = _words()
@@ -209,12 +228,14 @@ class ModuleInput(StrictSerializer):
 
 
 class QuestionInput(StrictSerializer):
-    """With the id of a question in `question` that one is changed."""
+    """With the id of a question in `question` that one is changed, as read in `version`."""
 
     question = serializers.UUIDField(required=False)
+    version = serializers.IntegerField(required=False, help_text="That of the question as you read it.")
     text = _words(2000, needed=True)
     text_zh = _words(2000)
     why = _words(2000)
+    why_zh = _words(2000)
     position = _number(1, 500, null=False)
     options = OptionSerializer(many=True)
 
@@ -231,21 +252,31 @@ class EnrolmentSerializer(serializers.ModelSerializer):
     person = PersonSerializer(read_only=True)
     state = serializers.ChoiceField(choices=choices_of(EnrolmentState), read_only=True)
     shown_state = serializers.CharField(read_only=True)
+    expires_soon = serializers.SerializerMethodField()
+    modules_count = serializers.IntegerField(read_only=True)
+    done_count = serializers.IntegerField(read_only=True)
 
     class Meta:
         model = Enrolment
         fields = [
             "id", "course", "number", "person", "state", "shown_state", "created_at", "passed_at", "valid_until",
-            "score", "certificate",
+            "score", "certificate", "moved_from", "expires_soon", "modules_count", "done_count",
         ]  # fmt: skip
+
+    def get_expires_soon(self, row: Enrolment) -> bool:
+        return row.state == EnrolmentState.PASSED and ends_soon(row.last_day)
 
 
 class CourseFilter(django_filters.FilterSet):
+    q = django_filters.CharFilter(method="search")
     organisation = django_filters.CharFilter(field_name="organisation__slug")
 
     class Meta:
         model = Course
         fields: list[str] = []
+
+    def search(self, rows: Any, name: str, value: str) -> Any:
+        return rows.matching(value)
 
 
 @extend_schema_view(
@@ -268,6 +299,7 @@ class CourseViewSet(ScopedViewSet):
         "publish": "course.edit",
         "retire": "course.edit",
         "enrol": "course.take",
+        "numbers": "enrolment.view",
     }
     rows = Course.objects.with_versions().prefetch_related("versions__modules")
     serializer_class = CourseSerializer
@@ -373,7 +405,14 @@ class CourseViewSet(ScopedViewSet):
     @action(detail=True, methods=["post"])
     def enrol(self, request: Request, slug: str) -> Response:
         made = enrol(course=self.get_object(), by=request.user)
-        return self.shown(Enrolment.objects.with_names().get(pk=made.pk), EnrolmentSerializer, 201)
+        made = Enrolment.objects.with_names().with_progress().get(pk=made.pk)
+        return self.shown(made, EnrolmentSerializer, 201)
+
+    @extend_schema(summary="How many take which version", responses=VersionSerializer(many=True))
+    @action(detail=True, methods=["get"], url_path="versions")
+    def numbers(self, request: Request, slug: str) -> Response:
+        rows = self.get_object().versions.exclude(published_at=None).with_takers()
+        return Response(VersionSerializer(rows, many=True).data)
 
     def _told(self, course: Course, status: int = 200) -> Response:
         course = self.rows.get(pk=course.pk)
@@ -401,7 +440,10 @@ def _part(rows: Any, key: UUID | None) -> Any:
 
 # --- enrolments
 class AttemptSerializer(serializers.ModelSerializer):
-    """An attempt with what it asks. Answers are numbered as `options` lists them; the right ones are not told here."""
+    """An attempt with what it asks. Answers are numbered as `options` lists them.
+
+    Once it is passed each question tells `chosen`, the `right` numbers and `why`; before that nothing does.
+    """
 
     state = serializers.ChoiceField(choices=choices_of(AttemptState), read_only=True)
     questions = serializers.SerializerMethodField()
@@ -419,17 +461,59 @@ class AttemptSerializer(serializers.ModelSerializer):
                 "text": str(question),
                 "several": len(question.right) > 1,
                 "options": [{"number": n, "text": in_order(question, n)} for n in orders[key]],
+                **(_told(question, attempt.answers.get(key, [])) if attempt.passed else {}),
             }
             for key, question in questions_of(attempt).items()
         ]
 
 
+def _told(question: QuizQuestion, chosen: list[int]) -> dict[str, Any]:
+    return {"chosen": chosen, "right": sorted(question.right), "why": question.why, "why_zh": question.why_zh}
+
+
+class AttemptRow(serializers.ModelSerializer):
+    """How an attempt went."""
+
+    state = serializers.ChoiceField(choices=choices_of(AttemptState), read_only=True)
+
+    class Meta:
+        model = QuizAttempt
+        fields = ["number", "state", "due_at", "submitted_at", "score", "passed"]
+
+
+class NewsSerializer(serializers.Serializer):
+    """A newer version, and what is new in it beside the one that is taken."""
+
+    number = serializers.IntegerField(source="edition.number")
+    note = serializers.CharField(source="edition.note")
+    note_zh = serializers.CharField(source="edition.note_zh")
+    added = ModuleName(many=True)
+    changed = ModuleName(many=True)
+    removed = ModuleName(many=True)
+    questions_new = serializers.IntegerField()
+    terms = serializers.ListField(child=serializers.CharField())
+
+
 class EnrolmentDetail(EnrolmentSerializer):
+    """`newer`: null, or the version to which its learner may move; told to the learner alone."""
+
     modules = ModuleSerializer(source="edition.modules", many=True, read_only=True)
     done = serializers.SerializerMethodField()
+    attempts = AttemptRow(many=True, read_only=True)
+    attempts_left = serializers.SerializerMethodField()
+    newer = serializers.SerializerMethodField()
 
     class Meta(EnrolmentSerializer.Meta):
-        fields = [*EnrolmentSerializer.Meta.fields, "modules", "done"]
+        fields = [*EnrolmentSerializer.Meta.fields, "modules", "done", "attempts", "attempts_left", "newer"]
+
+    @extend_schema_field(serializers.IntegerField(allow_null=True))
+    def get_attempts_left(self, row: Enrolment) -> int | None:
+        return attempts_left(row)
+
+    @extend_schema_field(NewsSerializer(allow_null=True))
+    def get_newer(self, row: Enrolment) -> dict[str, Any] | None:
+        newer = newer_version(row) if row.person_id == self.context["request"].user.pk else None
+        return NewsSerializer(compare(row.edition, newer)).data if newer else None
 
     @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
     def get_done(self, row: Enrolment) -> list[str]:
@@ -449,6 +533,7 @@ class AnswersInput(StrictSerializer):
 
 class EnrolmentFilter(django_filters.FilterSet):
     course = django_filters.CharFilter(field_name="course__slug")
+    number = django_filters.NumberFilter(field_name="edition__number")
     state = django_filters.ChoiceFilter(choices=choices_of(EnrolmentState))
 
     class Meta:
@@ -466,11 +551,13 @@ class EnrolmentViewSet(ScopedViewSet):
         "retrieve": "enrolment.view",
         "study": "course.take",
         "leave": "course.take",
+        "move": "course.take",
+        "attempts": "course.take",
         "begin_quiz": "course.take",
         "answer": "course.take",
         "grant": "course.edit",
     }
-    rows = Enrolment.objects.with_names()
+    rows = Enrolment.objects.with_names().with_progress()
     serializer_class = EnrolmentSerializer
     filterset_class = EnrolmentFilter
 
@@ -494,11 +581,23 @@ class EnrolmentViewSet(ScopedViewSet):
         row = leave_course(enrolment=self.get_object(), by=request.user)
         return self.shown(self.rows.get(pk=row.pk), EnrolmentSerializer)
 
+    @extend_schema(summary="Go on in the newer version", request=None, responses={201: EnrolmentDetail})
+    @action(detail=True, methods=["post"])
+    def move(self, request: Request, pk: str) -> Response:
+        moved = move_to_newer_version(enrolment=self.get_object(), by=request.user)
+        return self.shown(self.rows.get(pk=moved.pk), EnrolmentDetail, 201)
+
     @extend_schema(summary="Begin an attempt at the quiz, or go on with the open one", request=None,
                    responses={201: AttemptSerializer})  # fmt: skip
     @action(detail=True, methods=["post"], url_path="quiz")
     def begin_quiz(self, request: Request, pk: str) -> Response:
         return self.shown(begin_quiz(enrolment=self.get_object(), by=request.user), AttemptSerializer, 201)
+
+    @extend_schema(summary="One's attempts; the one that passed with the right answers",
+                   responses=AttemptSerializer(many=True))  # fmt: skip
+    @begin_quiz.mapping.get
+    def attempts(self, request: Request, pk: str) -> Response:
+        return Response(AttemptSerializer(self.get_object().attempts.all(), many=True).data)
 
     @extend_schema(summary="Answer an attempt; answers are taken once", request=AnswersInput,
                    responses=AttemptSerializer)  # fmt: skip
@@ -525,13 +624,17 @@ class TrainingSerializer(serializers.ModelSerializer):
     course = serializers.SlugField(source="course.slug", read_only=True, allow_null=True)
     state = serializers.ChoiceField(choices=choices_of(TrainingState), read_only=True)
     shown_state = serializers.CharField(read_only=True)
+    expires_soon = serializers.SerializerMethodField()
 
     class Meta:
         model = TrainingRecord
         fields = [
             "id", "person", "organisation", "course", "title", "provider", "completed_on", "expires_on", "file_name",
-            "sha256", "size_bytes", "state", "shown_state", "reviewed_at", "reason", "version",
+            "sha256", "size_bytes", "state", "shown_state", "expires_soon", "reviewed_at", "reason", "version",
         ]  # fmt: skip
+
+    def get_expires_soon(self, row: TrainingRecord) -> bool:
+        return row.state == TrainingState.ACCEPTED and ends_soon(row.expires_on)
 
 
 class TrainingAgain(StrictSerializer):

@@ -6,6 +6,7 @@ elsewhere was accepted in its place. Rooms above register the requirement for th
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -129,6 +130,13 @@ def holds_course(user: User, course: Course, at: datetime | None = None) -> bool
         Enrolment.objects.filter(course=course, person=user).valid(at).exists()
         or TrainingRecord.objects.filter(course=course, person=user).valid(at).exists()
     )
+
+
+def held_courses(user: User, courses: Collection[UUID]) -> set[UUID]:
+    """Which of these courses count for the person now; the same two queries for any number."""
+    passed = Enrolment.objects.filter(course__in=courses, person=user).valid()
+    elsewhere = TrainingRecord.objects.filter(course__in=courses, person=user).valid()
+    return {*passed.values_list("course", flat=True), *elsewhere.values_list("course", flat=True)}
 
 
 def missing_course(user: User, course: Course, at: datetime) -> Missing:

@@ -9,8 +9,9 @@ from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from collab.access.policy import Missing, require
 from collab.accounts.models import Organisation, User
@@ -22,16 +23,21 @@ from collab.courses.models import (
     CourseCondition,
     CourseModule,
     CourseVersion,
+    Enrolment,
     ModuleKind,
     QuizQuestion,
 )
-from collab.courses.states import COURSE_MOVES, CourseState
+from collab.courses.states import COURSE_MOVES, CourseState, EnrolmentState
+from collab.inbox.services import notify_each
 from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, StaleError
 from collab.kernel.names import slug_of
 from collab.projects.models import Project
 
 OPTIONS_MAX = 12
-_TERMS = ("pass_mark", "asked_max", "attempts_max", "minutes", "valid_months", "note")
+_TERMS = ("pass_mark", "asked_max", "attempts_max", "minutes", "valid_months", "note", "note_zh")
+_NEWS = frozenset({"note", "note_zh"})  # of one version alone
+_MODULE = ("kind", "title", "title_zh", "position", "body", "body_zh", "link")
+_QUESTION = ("text", "text_zh", "why", "why_zh", "position")
 _FACTS = ("title", "title_zh", "summary", "summary_zh", "audience")
 
 
@@ -85,10 +91,12 @@ def draft_version(*, course: Course, by: User) -> CourseVersion:
     newest = locked.versions.order_by("-number").first()
     if newest is None or newest.state == CourseState.DRAFT:
         raise ConflictError(_("There is a draft already."))
-    terms = {name: getattr(newest, name) for name in _TERMS if name != "note"}
+    terms = {name: getattr(newest, name) for name in _TERMS if name not in _NEWS}
     draft = CourseVersion.objects.create(course=locked, number=newest.number + 1, **terms)
     for row in (*newest.modules.all(), *newest.questions.all()):
-        row.pk, row._state.adding, row.edition = None, True, draft
+        if isinstance(row, CourseModule):
+            row.origin = row.stem
+        row.pk, row._state.adding, row.edition, row.version = None, True, draft, 1
         row.pk = row._meta.pk.get_default()
         row.save(force_insert=True)
     _record("draft", locked, by, number=draft.number)
@@ -121,13 +129,18 @@ def save_module(
     module: CourseModule | None = None,
     position: int | None = None,
     file: TemporaryUploadedFile | None = None,
+    version: int | None = None,
     **facts: Any,
 ) -> CourseModule:
-    """Add a module to a draft, or change one of it. An image or file that is there already stays without a new one."""
+    """Add a module to a draft, or change one of it. An image or file that is there already stays without a new one.
+
+    `version`: that of the module as it was read. Raises StaleError when somebody was faster.
+    """
     locked = _draft(edition, by)
-    row = module or CourseModule(edition=locked, position=_last(locked.modules) + 1)
-    if row.edition_id != locked.pk:
-        raise ConflictError(_("The module belongs to another version."))
+    if module is None:
+        row = CourseModule(edition=locked, position=_last(locked.modules) + 1)
+    else:
+        row = _as_read(locked.modules, module, version, _MODULE)
     row.kind, row.title = kind, title
     row.position = row.position if position is None else position
     for name in ("title_zh", "body", "body_zh", "link"):
@@ -139,6 +152,7 @@ def save_module(
         row.sha256, row.size_bytes = kept.sha256, kept.size_bytes
     _check_module(row)
     row.require_clean()
+    row.version += module is not None
     row.save()
     _touch(locked)
     _record("module", locked.course, by, number=locked.number, module=row.title)
@@ -147,6 +161,7 @@ def save_module(
 
 @transaction.atomic
 def remove_module(*, module: CourseModule, by: User) -> None:
+    """Take a module out of a draft."""
     locked = _draft(module.edition, by)
     _record("remove_module", locked.course, by, number=locked.number, module=module.title)
     module.delete()
@@ -163,17 +178,25 @@ def save_question(
     question: QuizQuestion | None = None,
     text_zh: str = "",
     why: str = "",
+    why_zh: str = "",
     position: int | None = None,
+    version: int | None = None,
 ) -> QuizQuestion:
-    """Add a question to the bank of a draft, or change one. `options`: `{text, text_zh, right}`, at least one right."""
+    """Add a question to the bank of a draft, or change one. `options`: `{text, text_zh, right}`, at least one right.
+
+    `version`: that of the question as it was read. Raises StaleError when somebody was faster.
+    """
     locked = _draft(edition, by)
-    row = question or QuizQuestion(edition=locked, position=_last(locked.questions) + 1)
-    if row.edition_id != locked.pk:
-        raise ConflictError(_("The question belongs to another version."))
-    row.text, row.text_zh, row.why = text.strip(), text_zh.strip(), why.strip()
+    if question is None:
+        row = QuizQuestion(edition=locked, position=_last(locked.questions) + 1)
+    else:
+        row = _as_read(locked.questions, question, version, _QUESTION)
+    row.text, row.text_zh = text.strip(), text_zh.strip()
+    row.why, row.why_zh = why.strip(), why_zh.strip()
     row.options = _options(options)
     row.position = row.position if position is None else position
     row.require_clean()
+    row.version += question is not None
     row.save()
     _touch(locked)
     _record("question", locked.course, by, number=locked.number)
@@ -211,6 +234,10 @@ def publish_version(*, edition: CourseVersion, by: User) -> CourseVersion:
     locked.version += 1
     locked.save()
     _record("publish", locked.course, by, number=locked.number)
+    text = gettext_lazy("Version {number} of the course “{title}” is out: see what is new")
+    title = format_lazy(text, number=locked.number, title=locked.course)
+    under_way = Enrolment.objects.filter(course=locked.course, state=EnrolmentState.ENROLLED).select_related("person")
+    notify_each(kind="course", news=[(row.person, title, row.get_absolute_url()) for row in under_way])
     return locked
 
 
@@ -265,6 +292,17 @@ def _touch(edition: CourseVersion) -> None:
     edition.save(update_fields=["version"])
 
 
+def _as_read(rows: Any, part: Any, version: int | None, names: Sequence[str]) -> Any:
+    """A module or question of the draft as it is now, which must be as it was read."""
+    row = rows.filter(pk=part.pk).first()
+    if row is None:
+        raise ConflictError(_("It is no longer in this draft: somebody removed it, or the version is another one."))
+    if version is None:
+        raise InvalidError(_("Say which version of it you read."), field="version")
+    _require_fresh(row, version, names)
+    return row
+
+
 def _require_fresh(row: Any, version: int, names: Sequence[str]) -> None:
     if row.version != version:
         now = {name: getattr(row, name) for name in names}
@@ -284,6 +322,8 @@ def _check_module(row: CourseModule) -> None:
         raise InvalidError(_("Write the text of the module."), field="body")
     if row.kind == ModuleKind.VIDEO and not row.link:
         raise InvalidError(_("Give the link of the video."), field="link")
+    if row.link and not row.link.lower().startswith("https://"):
+        raise InvalidError(_("The link of a video begins with https://."), field="link")
     if row.kind in {ModuleKind.IMAGE, ModuleKind.FILE} and not row.sha256:
         raise InvalidError(_("Choose a file."), field="file")
     if row.kind == ModuleKind.IMAGE and row.media_type not in IMAGES:

@@ -6,7 +6,7 @@ from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import visible_to
@@ -20,13 +20,15 @@ from collab.courses.models import (
     Course,
     CourseModule,
     CourseVersion,
+    Enrolment,
     ModuleKind,
     QuizAttempt,
     QuizQuestion,
 )
-from collab.courses.states import CourseState
+from collab.courses.states import CourseState, EnrolmentState
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.projects.models import Project
+from collab.web.badges import badge_of
 from collab.web.forms import DayInput, ListFilter, OnceForm, PageForm, SearchInput
 
 ANSWERS = 6  # lines for answers in the form; the API takes more
@@ -69,12 +71,27 @@ class CourseFilter(ListFilter):
         fields: list[str] = []
 
     def search(self, rows: Any, name: str, value: str) -> Any:
-        for word in value.split()[:8]:
-            found = Q()
-            for field in ("title", "title_zh", "summary", "summary_zh"):
-                found |= Q(**{f"{field}__icontains": word})
-            rows = rows.filter(found)
-        return rows
+        return rows.matching(value)
+
+
+class TakersFilter(ListFilter):
+    """Above the list of those who take a course."""
+
+    version = django_filters.ChoiceFilter(
+        field_name="edition__number", label=_("Version"), empty_label=_("every version")
+    )
+    state = django_filters.ChoiceFilter(
+        choices=[(state.value, badge_of(state).word) for state in EnrolmentState],
+        label=_("State"), empty_label=_("every state"),
+    )  # fmt: skip
+
+    class Meta:
+        model = Enrolment
+        fields: list[str] = []
+
+    def __init__(self, *args: Any, numbers: list[int], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.filters["version"].extra["choices"] = [(n, n) for n in numbers]
 
 
 class CourseForm(OnceForm):
@@ -113,6 +130,7 @@ class TermsForm(PageForm):
         help_text=_("Empty: it never expires."),
     )  # fmt: skip
     note = line(_("What is new in this version"), 500, required=False)
+    note_zh = line(_("What is new in this version, in Chinese"), 500, required=False)
     version = forms.IntegerField(widget=forms.HiddenInput)
 
 
@@ -132,17 +150,23 @@ class ModuleForm(OnceForm):
         help_text=_("An image as PNG or JPEG; a file as PDF, PNG, JPEG or ZIP."),
     )  # fmt: skip
 
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
     def __init__(self, *args: Any, module: CourseModule | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if module is not None:
-            for name in ("kind", "title", "title_zh", "position", "body", "body_zh", "link"):
-                self.fields[name].initial = getattr(module, name)
+        if module is None:
+            del self.fields["version"]
+            return
+        for name in ("kind", "title", "title_zh", "position", "body", "body_zh", "link", "version"):
+            self.fields[name].initial = getattr(module, name)
 
 
 class QuestionForm(OnceForm):
     text = prose(_("Question"), rows=3)
     text_zh = prose(_("Question in Chinese"), rows=3, required=False)
     why = prose(_("Explanation, shown after a passed quiz"), rows=2, required=False)
+    why_zh = prose(_("Explanation in Chinese"), rows=2, required=False)
+    version = forms.IntegerField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, question: QuizQuestion | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -159,9 +183,11 @@ class QuestionForm(OnceForm):
             self.fields[f"right_{n}"] = forms.BooleanField(
                 label=_("Answer %(n)d is right") % number, required=False, initial=told.get("right", False)
             )
-        if question is not None:
-            for name in ("text", "text_zh", "why"):
-                self.fields[name].initial = getattr(question, name)
+        if question is None:
+            del self.fields["version"]
+            return
+        for name in ("text", "text_zh", "why", "why_zh", "version"):
+            self.fields[name].initial = getattr(question, name)
 
     def place_of(self, fault: Any, field: str | None) -> str | None:
         return "answer_0" if field == "options" else super().place_of(fault, field)
@@ -174,7 +200,8 @@ class QuestionForm(OnceForm):
             for n in lines
             if given[f"answer_{n}"].strip()
         ]
-        return {name: given[name] for name in ("text", "text_zh", "why")} | {"options": options}
+        names = ("text", "text_zh", "why", "why_zh", "version")
+        return {name: given[name] for name in names if name in given} | {"options": options}
 
 
 class QuizForm(PageForm):

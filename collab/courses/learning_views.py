@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,14 +11,16 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from collab.access.policy import allowed, get_or_404
 from collab.courses.certificates.models import Certificate
+from collab.courses.expiring import ends_soon, remind_days
 from collab.courses.files import IMAGES
 from collab.courses.forms import QuizForm, TrainingForm, in_tongue
 from collab.courses.models import Course, CourseModule, Enrolment, QuizAttempt, QuizQuestion, TrainingRecord
-from collab.courses.states import AttemptState, EnrolmentState, TrainingState
+from collab.courses.states import AttemptState, CourseState, EnrolmentState, TrainingState
 from collab.courses.tabs import tabs_of
 from collab.courses.taking import (
     answer_quiz,
@@ -27,8 +30,10 @@ from collab.courses.taking import (
     finish_module,
     grant_attempt,
     leave_course,
+    move_to_newer_version,
 )
 from collab.courses.trainings import open_training, submit_training, submit_training_again, withdraw_training
+from collab.courses.versions import compare, newer_version
 from collab.kernel.blobs import blob_path
 from collab.kernel.errors import ConflictError, NotFoundError
 from collab.web.downloads import resumable
@@ -44,6 +49,7 @@ def learning(request: HttpRequest) -> HttpResponse:
     trainings = TrainingRecord.objects.filter(person=request.user).with_names()
     certificates = Certificate.objects.filter(person=request.user, issued_at__isnull=False).with_names()
     context = {
+        "soon": timezone.localdate() + timedelta(days=remind_days()),
         "tabs": tabs_of("learning"),
         "page": page_of(request, enrolments),
         "trainings": trainings[:SHOWN],
@@ -71,6 +77,7 @@ def enrolment(request: HttpRequest, pk: UUID) -> HttpResponse:
     going_on = mine and row.state == EnrolmentState.ENROLLED
     questions = row.edition.questions.count()
     left = attempts_left(row)
+    newer = newer_version(row) if mine else None
     context = {
         "enrolment": row,
         "course": row.course,
@@ -82,7 +89,11 @@ def enrolment(request: HttpRequest, pk: UUID) -> HttpResponse:
         "questions": questions,
         "left": left,
         "mine": mine,
+        "news": compare(row.edition, newer) if newer else None,
+        "may_again": mine and _may_take_again(request, row),
+        "moved_to": Enrolment.objects.filter(moved_from=row).select_related("edition").first(),
         "may_study": going_on,
+        "opened": row.attempts.filter(state=AttemptState.OPEN).exists(),
         "may_begin": going_on and questions > 0 and len(done) == len(modules) and left != 0,
         "may_grant": not mine and left == 0 and row.state == EnrolmentState.ENROLLED
         and "course.edit" in allowed(request.user, row.course, "course.edit"),
@@ -98,6 +109,17 @@ def enrolment_leave(request: HttpRequest, pk: UUID) -> HttpResponse:
         to=row.course.get_absolute_url(),
         said=_("You have left the course."),
     )
+
+
+def enrolment_move(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _enrolment(request, "course.take", pk)
+    try:
+        moved = move_to_newer_version(enrolment=row, by=request.user)
+    except ConflictError as error:
+        messages.error(request, str(error))
+        return redirect(row.get_absolute_url())
+    messages.success(request, _("You take the newer version now. What is the same in both stays done."))
+    return redirect(moved.get_absolute_url())
 
 
 def enrolment_grant(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -133,6 +155,7 @@ def learn_module(request: HttpRequest, pk: UUID, module: UUID) -> HttpResponse:
         "number": place + 1,
         "count": len(rows),
         "before": rows[place - 1] if place else None,
+        "after": after,
         "done": row.done.filter(module=part).exists(),
         "may_study": row.state == EnrolmentState.ENROLLED,
     }
@@ -186,7 +209,9 @@ def quiz(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
 
 
 def training_new(request: HttpRequest) -> HttpResponse:
-    form = TrainingForm(sent(request), request.FILES or None, user=request.user)
+    """Hand in a document; `?course=` fills in the course for which it is to count."""
+    course = Course.objects.visible_to(request.user).filter(slug=request.GET.get("course", "")).first()
+    form = TrainingForm(sent(request), request.FILES or None, user=request.user, initial={"course": course})
 
     def hand_in() -> str:
         row = submit_training(by=request.user, **form.values())
@@ -199,9 +224,11 @@ def training_new(request: HttpRequest) -> HttpResponse:
 def training_record(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = _training(request, "training.view", pk)
     mine = row.person_id == request.user.pk
+    accepted = row.state == TrainingState.ACCEPTED
     context = {
         "training": row,
         "mine": mine,
+        "renew": mine and accepted and ends_soon(row.expires_on),
         "may_withdraw": mine and row.state in {TrainingState.SUBMITTED, TrainingState.RETURNED},
         "may_send": mine and row.state == TrainingState.RETURNED,
     }
@@ -242,6 +269,15 @@ def training_document(request: HttpRequest, pk: UUID) -> HttpResponseBase:
 
 
 # --- what the pages share
+def _may_take_again(request: HttpRequest, row: Enrolment) -> bool:
+    """Whether a course that was passed has ended or soon does, and can be begun anew."""
+    if row.state != EnrolmentState.PASSED or not ends_soon(row.last_day):
+        return False
+    under_way = Enrolment.objects.filter(course=row.course_id, person=request.user, state=EnrolmentState.ENROLLED)
+    published = row.course.versions.filter(state=CourseState.PUBLISHED)
+    return not under_way.exists() and published.exists() and bool(allowed(request.user, row.course, "course.take"))
+
+
 def questions_of(attempt: QuizAttempt) -> dict[str, QuizQuestion]:
     """The questions drawn for an attempt, in its order."""
     keys = [one["id"] for one in attempt.asked]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.core.validators import URLValidator
 from django.db import models
@@ -39,6 +40,16 @@ class CourseQuerySet(models.QuerySet["Course"]):
 
     def with_versions(self) -> CourseQuerySet:
         return self.select_related("organisation").prefetch_related("versions")
+
+    def matching(self, text: str) -> CourseQuerySet:
+        """Those in which every word of the text occurs somewhere, in either language."""
+        rows = self
+        for word in text.split()[:8]:
+            found = Q()
+            for name in ("title", "title_zh", "summary", "summary_zh"):
+                found |= Q(**{f"{name}__icontains": word})
+            rows = rows.filter(found)
+        return rows
 
 
 class Course(Record):
@@ -99,6 +110,21 @@ def open_to(user: Any, at: datetime, path: str = "") -> Q:
     return offered | Q(Exists(taken))
 
 
+class CourseVersionQuerySet(models.QuerySet["CourseVersion"]):
+    def with_takers(self, at: datetime | None = None) -> CourseVersionQuerySet:
+        """Adds how many take it now (`under_way`), have passed it (`passed`), and hold it today (`holding`)."""
+        taken = Enrolment.objects.filter(edition=OuterRef("pk")).order_by()
+
+        def many(rows: models.QuerySet[Enrolment]) -> Coalesce:
+            return Coalesce(Subquery(rows.values("edition").annotate(n=Count("pk")).values("n")), 0)
+
+        return self.annotate(
+            under_way=many(taken.filter(state=EnrolmentState.ENROLLED)),
+            passed=many(taken.filter(state=EnrolmentState.PASSED)),
+            holding=many(taken.valid(at)),
+        )
+
+
 class CourseVersion(Record):
     """One edition. Whoever begins it stays with it, whatever is published later."""
 
@@ -121,11 +147,16 @@ class CourseVersion(Record):
         _("months for which it is valid"), null=True, blank=True, help_text=_("Empty: it never expires.")
     )
     note = models.CharField(_("what is new"), max_length=500, blank=True, validators=[PlainTextValidator()])
+    note_zh = models.CharField(
+        _("what is new, in Chinese"), max_length=500, blank=True, validators=[PlainTextValidator()]
+    )
     published_at = models.DateTimeField(_("published"), null=True, blank=True)
     published_by = models.ForeignKey(
         "collab.User", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("published by")
     )
     version = models.PositiveIntegerField(default=1, editable=False)
+
+    objects = CourseVersionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("version of a course")
@@ -153,6 +184,11 @@ class CourseVersion(Record):
     def __str__(self) -> str:
         return f"{self.course} v{self.number}"
 
+    @property
+    def news(self) -> str:
+        """What is new in this version."""
+        return in_language(self.note, self.note_zh)
+
 
 class ModuleKind(models.TextChoices):
     TEXT = "text", _("Text")
@@ -162,7 +198,10 @@ class ModuleKind(models.TextChoices):
 
 
 class CourseModule(Record):
-    """One thing to study: a text, an image, a video elsewhere, or a file."""
+    """One thing to study: a text, an image, a video elsewhere, or a file.
+
+    `origin`: the id of the module of the first version that it was copied from; empty where it began.
+    """
 
     edition = models.ForeignKey(
         CourseVersion, models.CASCADE, related_name="modules", verbose_name=_("version of the course")
@@ -178,6 +217,8 @@ class CourseModule(Record):
     media_type = models.CharField(_("kind of file"), max_length=80, blank=True)
     sha256 = models.CharField(_("hash"), max_length=64, blank=True)
     size_bytes = models.PositiveIntegerField(_("size in bytes"), default=0)
+    origin = models.UUIDField(_("copied from"), null=True, blank=True, editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
 
     class Meta:
         verbose_name = _("module")
@@ -199,6 +240,16 @@ class CourseModule(Record):
     def text(self) -> str:
         return in_language(self.body, self.body_zh)
 
+    @property
+    def stem(self) -> UUID:
+        """What the copies of one module in several versions have in common."""
+        return self.origin or self.pk
+
+    @property
+    def content(self) -> tuple[str, ...]:
+        """What one studies: two modules with the same content are one and the same to a learner."""
+        return (self.kind, self.title, self.title_zh, self.body, self.body_zh, self.link, self.sha256)
+
 
 class QuizQuestion(Record):
     """One question of the bank: `options` are `{text, text_zh, right}`; with several right ones all must be chosen."""
@@ -213,6 +264,10 @@ class QuizQuestion(Record):
     why = models.TextField(
         _("explanation, shown after a passed quiz"), max_length=2000, blank=True, validators=[PlainTextValidator()]
     )
+    why_zh = models.TextField(
+        _("explanation in Chinese"), max_length=2000, blank=True, validators=[PlainTextValidator()]
+    )
+    version = models.PositiveIntegerField(default=1, editable=False)
 
     class Meta:
         verbose_name = _("question of a quiz")
@@ -221,6 +276,11 @@ class QuizQuestion(Record):
 
     def __str__(self) -> str:
         return in_language(self.text, self.text_zh)
+
+    @property
+    def reason(self) -> str:
+        """Why the right answers are right."""
+        return in_language(self.why, self.why_zh)
 
     @property
     def right(self) -> frozenset[int]:
@@ -244,17 +304,22 @@ class EnrolmentQuerySet(models.QuerySet["Enrolment"]):
         return self.select_related("course__organisation", "edition", "person", "certificate")
 
     def with_progress(self) -> EnrolmentQuerySet:
-        """Adds `modules_count` and `done_count`."""
+        """Adds `modules_count`, `done_count`, and `newest`: the number of the version that is published now."""
+        newest = CourseVersion.objects.filter(course=OuterRef("course"), state=CourseState.PUBLISHED)
         modules = CourseModule.objects.filter(edition=OuterRef("edition")).order_by().values("edition")
         done = ModuleDone.objects.filter(enrolment=OuterRef("pk")).order_by().values("enrolment")
         return self.annotate(
             modules_count=Coalesce(Subquery(modules.annotate(n=Count("pk")).values("n")), 0),
             done_count=Coalesce(Subquery(done.annotate(n=Count("pk")).values("n")), 0),
+            newest=Subquery(newest.values("number")[:1]),
         )
 
 
 class Enrolment(Record):
-    """A person takes a version of a course. Passing again, after it expired, is a further enrolment."""
+    """A person takes a version of a course. Passing again, after it expired, is a further enrolment.
+
+    So is moving to a newer version: `moved_from` is the one that was ended by it.
+    """
 
     course = models.ForeignKey(Course, models.PROTECT, related_name="enrolments", verbose_name=_("course"))
     edition = models.ForeignKey(
@@ -268,6 +333,9 @@ class Enrolment(Record):
     valid_until = models.DateTimeField(_("valid until"), null=True, blank=True, help_text=_("Empty: it never expires."))
     score = models.DecimalField(_("score in percent"), max_digits=5, decimal_places=2, null=True, blank=True)
     attempts_extra = models.PositiveSmallIntegerField(_("further attempts granted"), default=0)
+    moved_from = models.OneToOneField(
+        "self", models.PROTECT, null=True, blank=True, related_name="moved_to", verbose_name=_("goes on from")
+    )
     certificate = models.OneToOneField(
         "collab.Certificate", models.PROTECT, null=True, blank=True, related_name="enrolment",
         verbose_name=_("certificate"),
@@ -307,6 +375,11 @@ class Enrolment(Record):
     @property
     def has_expired(self) -> bool:
         return self.valid_until is not None and self.valid_until <= timezone.now()
+
+    @property
+    def last_day(self) -> date | None:
+        """The day on which its validity ends; None while it has none, or never ends."""
+        return timezone.localdate(self.valid_until) if self.valid_until is not None else None
 
     @property
     def shown_state(self) -> str:

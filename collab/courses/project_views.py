@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from collab.access.policy import allowed, get_or_404, require
 from collab.agreements.assets import assets_named
-from collab.courses.conditions import end_condition, holds_course, set_condition
+from collab.courses.conditions import end_condition, held_courses, set_condition
 from collab.courses.forms import ConditionForm
 from collab.courses.library.forms import AttachForm
 from collab.courses.library.models import ResourceLink
@@ -79,7 +79,7 @@ def _room(request: HttpRequest, project: Project, *, condition: Any = None, atta
     may = allowed(user, project, "course.require", "library.attach", *TAB_WORDS)
     rows = list(CourseCondition.objects.filter(project=project, ended_at=None).select_related("course", "set_by"))
     names = assets_named(user, [row.asset for row in rows])
-    held = {course.pk: holds_course(user, course) for course in {row.course for row in rows}}
+    held = held_courses(user, {row.course_id for row in rows})
     links = links_of(project)
     if "course.require" in may and condition is None:
         condition = ConditionForm(project=project, user=user)
@@ -89,7 +89,7 @@ def _room(request: HttpRequest, project: Project, *, condition: Any = None, atta
         "project": project,
         "tabs": tabs_of(project, "project_training", may),
         "conditions": [
-            {"row": row, "asset": names[row.asset].name if row.asset in names else "", "held": held[row.course_id]}
+            {"row": row, "asset": names[row.asset].name if row.asset in names else "", "held": row.course_id in held}
             for row in rows
         ],
         "links": links,

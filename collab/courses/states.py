@@ -25,15 +25,19 @@ COURSE_MOVES = Moves(
 
 
 class EnrolmentState(StrEnum):
+    """`moved`: the person goes on in a newer version, with an enrolment of its own."""
+
     ENROLLED = "enrolled"
     PASSED = "passed"
     LEFT = "left"
+    MOVED = "moved"
 
 
 ENROLMENT_MOVES = Moves(
     {
         "pass": ({EnrolmentState.ENROLLED}, EnrolmentState.PASSED),
         "leave": ({EnrolmentState.ENROLLED}, EnrolmentState.LEFT),
+        "move": ({EnrolmentState.ENROLLED}, EnrolmentState.MOVED),
         "study": ({EnrolmentState.ENROLLED}, EnrolmentState.ENROLLED),
     }
 )

@@ -11,9 +11,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
-from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, override
+from django.utils.translation import override
 
 from collab.access.policy import Missing, require
 from collab.accounts.models import User
@@ -21,10 +20,10 @@ from collab.agreements.months import add_months
 from collab.audit.services import record
 from collab.courses.certificates.models import CertificateKind
 from collab.courses.certificates.services import Achievement, issue_certificate
+from collab.courses.expiring import keep_last_end
 from collab.courses.models import Course, CourseModule, Enrolment, ModuleDone, QuizAttempt, QuizQuestion
 from collab.courses.states import ATTEMPT_MOVES, ENROLMENT_MOVES, AttemptState, CourseState, EnrolmentState
-from collab.inbox.services import set_obligation, settle_obligation
-from collab.inbox.states import ObligationKind
+from collab.courses.versions import compare, newer_version
 from collab.kernel.errors import ConflictError, ExpiredError, InvalidError, NotReadyError
 from collab.kernel.paper import LANGUAGES
 
@@ -33,7 +32,7 @@ _CENT = Decimal("0.01")
 
 @transaction.atomic
 def enrol(*, course: Course, by: User) -> Enrolment:
-    """Begin the published version. Raises ConflictError while one takes it, or holds it without an end."""
+    """Begin the published version. Raises ConflictError while one takes it, or holds this version without an end."""
     require(by, "course.take", course)
     locked = Course.objects.select_for_update(of=("self",)).get(pk=course.pk)
     edition = locked.versions.filter(state=CourseState.PUBLISHED).first()
@@ -42,8 +41,8 @@ def enrol(*, course: Course, by: User) -> Enrolment:
     mine = locked.enrolments.filter(person=by)
     if mine.filter(state=EnrolmentState.ENROLLED).exists():
         raise ConflictError(_("You take this course already."))
-    if mine.valid().filter(valid_until=None).exists():
-        raise ConflictError(_("You have passed this course, and that never expires."))
+    if mine.valid().filter(valid_until=None, edition=edition).exists():
+        raise ConflictError(_("You have passed this version of the course, and that never expires."))
     enrolment = Enrolment.objects.create(course=locked, edition=edition, person=by)
     _record("enrol", enrolment, by, number=edition.number)
     return enrolment
@@ -58,6 +57,36 @@ def leave_course(*, enrolment: Enrolment, by: User) -> Enrolment:
     locked.save()
     _record("leave", locked, by)
     return locked
+
+
+@transaction.atomic
+def move_to_newer_version(*, enrolment: Enrolment, by: User) -> Enrolment:
+    """Go on in the published version, with an enrolment of its own.
+
+    Modules with the same content stay done; what is new or changed is still to study. The quiz is the new version's:
+    an open attempt lapses, results do not carry over, and attempts are counted for each version by itself. Raises
+    ConflictError when there is no newer version.
+    """
+    require(by, "course.take", enrolment)
+    Course.objects.select_for_update(of=("self",)).get(pk=enrolment.course_id)  # as `enrol` and `retire_course` do
+    locked = _locked(enrolment, by)
+    state = ENROLMENT_MOVES.require("move", locked.state, what=str(locked.course))
+    edition = newer_version(locked)
+    if edition is None:
+        raise ConflictError(_("There is no newer version of this course."))
+    locked.attempts.filter(state=AttemptState.OPEN).update(state=AttemptState.LAPSED)
+    locked.state = state
+    locked.save()
+    moved = Enrolment.objects.create(course=locked.course, edition=edition, person=locked.person, moved_from=locked)
+    same = compare(locked.edition, edition).same
+    kept = [row for row in locked.done.all() if row.module_id in same]
+    ModuleDone.objects.bulk_create(
+        ModuleDone(enrolment=moved, module=same[row.module_id], created_at=row.created_at) for row in kept
+    )
+    _record("move", moved, by, number=edition.number, kept=len(kept))
+    if kept and not left_to_study(moved) and not edition.questions.exists():
+        _pass(moved, by, score=None)
+    return moved
 
 
 @transaction.atomic
@@ -213,18 +242,7 @@ def _pass(enrolment: Enrolment, by: User, *, score: Decimal | None) -> None:
     )
     enrolment.save()
     _record("pass", enrolment, by, number=enrolment.edition.number)
-    earlier = Enrolment.objects.filter(course=enrolment.course, person=enrolment.person).exclude(pk=enrolment.pk)
-    for row in earlier:
-        settle_obligation(source=row, kind=ObligationKind.EXPIRY)
-    if enrolment.valid_until is not None:
-        set_obligation(
-            source=enrolment,
-            kind=ObligationKind.EXPIRY,
-            title=format_lazy(gettext_lazy("Your course “{title}” expires"), title=enrolment.course),
-            due_on=timezone.localdate(enrolment.valid_until),
-            url=enrolment.course.get_absolute_url(),
-            person=enrolment.person,
-        )
+    keep_last_end(enrolment.person, enrolment.course)
 
 
 def _end(at: datetime, months: int | None) -> datetime | None:

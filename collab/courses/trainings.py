@@ -16,12 +16,13 @@ from django.utils.translation import gettext_lazy
 from collab.access.policy import require, require_for_oneself
 from collab.accounts.models import Membership, Organisation, User
 from collab.audit.services import record
+from collab.courses.expiring import keep_last_end, show_end
 from collab.courses.files import DOCUMENTS, keep_file
 from collab.courses.models import Course, TrainingRecord
 from collab.courses.states import TRAINING_MOVES
 from collab.inbox.models import Request
-from collab.inbox.services import ask, lapse_requests, set_obligation
-from collab.inbox.states import ObligationKind, RequestState
+from collab.inbox.services import ask, lapse_requests
+from collab.inbox.states import RequestState
 from collab.kernel.errors import InvalidError
 
 TRAINING = "training_record"
@@ -99,15 +100,10 @@ def training_decided(request: Request, by: User) -> None:
     row.version += 1
     row.save()
     _record(move, row, by)
-    if move == "accept" and row.expires_on is not None:
-        set_obligation(
-            source=row,
-            kind=ObligationKind.EXPIRY,
-            title=format_lazy(gettext_lazy("Your training “{title}” expires"), title=row.title),
-            due_on=row.expires_on,
-            url=row.get_absolute_url(),
-            person=row.person,
-        )
+    if move == "accept" and row.course is not None:
+        keep_last_end(row.person, row.course)
+    elif move == "accept":
+        show_end(row)
 
 
 def training_withdrawn(request: Request, by: User) -> None:

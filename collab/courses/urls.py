@@ -33,6 +33,7 @@ urlpatterns = [
     route("learning/", learning.learning, rule(SIGNED_IN), name="learning"),
     route("learning/<uuid:pk>/", learning.enrolment, rule("enrolment.view"), name="enrolment"),
     route("learning/<uuid:pk>/leave/", learning.enrolment_leave, rule("course.take", "POST"), name="enrolment_leave"),
+    route("learning/<uuid:pk>/move/", learning.enrolment_move, rule("course.take", "POST"), name="enrolment_move"),
     route("learning/<uuid:pk>/grant/", learning.enrolment_grant, _POST, name="enrolment_grant"),
     route(
         "learning/<uuid:pk>/modules/<uuid:module>/",
@@ -91,6 +92,12 @@ urlpatterns = [
     route("library/new/", library.resource_new, rule(SIGNED_IN, "GET", "POST"), name="resource_new"),
     route("library/<uuid:pk>/", library.resource, rule("library.view"), name="resource"),
     route("library/<uuid:pk>/edit/", library.resource_edit, rule("library.edit", "GET", "POST"), name="resource_edit"),
+    route(
+        "library/<uuid:pk>/attach/",
+        library.resource_attach_to,
+        rule("library.view", "POST"),
+        name="resource_attach_to",
+    ),
     route(
         "library/<uuid:pk>/archive/", library.resource_archive, rule("library.edit", "POST"), name="resource_archive"
     ),

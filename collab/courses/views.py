@@ -26,14 +26,15 @@ from collab.courses.editing import (
     save_question,
     set_terms,
 )
-from collab.courses.forms import CourseFilter, CourseForm, ModuleForm, QuestionForm, TermsForm
+from collab.courses.forms import CourseFilter, CourseForm, ModuleForm, QuestionForm, TakersFilter, TermsForm
 from collab.courses.models import Course, CourseModule, CourseVersion, Enrolment, QuizQuestion
+from collab.courses.states import EnrolmentState
 from collab.courses.tabs import tabs_of
 from collab.kernel.errors import ConflictError, NotFoundError
 from collab.web.forms import act, sent, show, submit
 from collab.web.pagination import page_of
 
-TERMS = ("pass_mark", "asked_max", "attempts_max", "minutes", "valid_months", "note", "version")
+TERMS = ("pass_mark", "asked_max", "attempts_max", "minutes", "valid_months", "note", "note_zh", "version")
 
 
 def course_list(request: HttpRequest) -> HttpResponse:
@@ -70,13 +71,16 @@ def course(request: HttpRequest, slug: str) -> HttpResponse:
     may = allowed(request.user, row, "course.edit", "course.take", "enrolment.view")
     mine = list(Enrolment.objects.filter(course=row, person=request.user).with_names())
     edition = row.published
+    under_way = next((one for one in mine if one.state == EnrolmentState.ENROLLED), None)
+    outdated = under_way is not None and edition is not None and edition.number > under_way.edition.number
     context = {
         "course": row,
         "edition": edition,
         "modules": edition.modules.all() if edition else [],
         "questions": edition.questions.count() if edition else 0,
         "mine": mine,
-        "under_way": next((one for one in mine if one.state == "enrolled"), None),
+        "under_way": under_way,
+        "outdated": outdated,
         "holds": holds_course(request.user, row),  # type: ignore[arg-type]
         "may_edit": "course.edit" in may,
         "may_take": "course.take" in may and edition is not None,
@@ -188,12 +192,16 @@ def course_retire(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def course_people(request: HttpRequest, slug: str) -> HttpResponse:
-    """Who takes it, how far they are, and whose validity ends when."""
+    """Who takes it, how far they are, whose validity ends when, and how many take which version."""
     row = _course(request, "enrolment.view", slug)
+    versions = list(CourseVersion.objects.filter(course=row).exclude(published_at=None).with_takers())
     rows = Enrolment.objects.filter(course=row).visible_to(request.user).with_names().with_progress()
+    found = TakersFilter(request.GET, rows, numbers=[one.number for one in versions])
     context = {
         "course": row,
-        "page": page_of(request, rows),
+        "versions": versions,
+        "filter": found,
+        "page": page_of(request, found.qs),
         "may_edit": "course.edit" in allowed(request.user, row, "course.edit"),
     }
     return show(request, "collab/courses/people.html", context)

@@ -4,8 +4,15 @@ from django.utils.translation import gettext_lazy
 
 from collab.access.policy import Scope, register_scope
 from collab.courses.certificates.models import Certificate, CertificateBatch, IssuerKey, own
-from collab.courses.certificates.services import BATCH, batch_decided, batch_withdrawn, facts_of_batch
+from collab.courses.certificates.services import (
+    BATCH,
+    batch_decided,
+    batch_withdrawn,
+    facts_of_batch,
+    register_on_change,
+)
 from collab.courses.conditions import needs_course
+from collab.courses.expiring import certificate_changed, remind_days
 from collab.courses.library.attaching import Attachable, register_attachable
 from collab.courses.library.models import Resource, ResourceLink
 from collab.courses.models import (
@@ -31,6 +38,7 @@ from collab.courses.standing import (
 )
 from collab.courses.trainings import TRAINING, facts_of_training, training_decided, training_withdrawn
 from collab.inbox.kinds import Kind, register_kind
+from collab.inbox.reminding import register_ending
 from collab.inbox.states import Decision, Mail
 from collab.inbox.topics import Topic, register_topic
 from collab.projects.models import Project
@@ -59,6 +67,7 @@ register_scope(IssuerKey, Scope(view="organisation.view", everyone=True))  # pub
 register_scope(Resource, Scope(view="library.view", organisation="organisation", everyone=True))
 register_scope(ResourceLink, Scope(view="project.view", project="project", also=attached_in_public, grants=takes_off))
 
+register_kind(Kind("course", gettext_lazy("A course that I take has a new version"), "journal-text", Mail.DAILY))
 register_kind(Kind("certificate", gettext_lazy("A certificate of mine is issued or taken back"), "award", Mail.NOW))
 register_topic(
     Topic(
@@ -85,5 +94,8 @@ register_topic(
     )
 )
 
+register_ending(Enrolment, remind_days)
+register_ending(TrainingRecord, remind_days)
+register_on_change(certificate_changed)
 needs_course(Project, "job.submit", needed_for=ConditionScope.JOBS, project="pk")
 register_attachable(Attachable(Project, "library.attach", gettext_lazy("Project"), project=lambda project: project))

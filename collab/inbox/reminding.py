@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -107,21 +108,41 @@ def _escalate(request: Request, standing: Standing, now: datetime) -> bool:
 
 
 # --- obligations
+_ENDINGS: dict[str, Callable[[], int]] = {}
+
+
+def register_ending(model: type[Model], before_days: Callable[[], int]) -> None:
+    """Dates that rows of this table set are ends by themselves, such as of a validity: nobody has to do anything.
+
+    They are told `before_days` ahead and once more when they are near; when the day is past that is said once, and
+    the date is settled.
+    """
+    _ENDINGS[model._meta.label_lower] = before_days
+
+
 def _remind_of_obligations(today: date) -> int:
     """The same for the calendar, once a day at most."""
-    before = today + timedelta(days=settings.REMIND_BEFORE_DAYS)
+    near = timedelta(days=settings.REMIND_BEFORE_DAYS)
     again = today - timedelta(days=settings.REMIND_REPEAT_DAYS)
-    rows = Obligation.objects.open().filter(due_on__lte=before).with_names().order_by("due_on", "pk")
-    fresh = rows.filter(reminded_on=None)
-    repeated = rows.filter(due_on__lt=today, reminded_on__lte=again)
+    every = Obligation.objects.open().with_names().order_by("due_on", "pk")
+    rows = every.filter(due_on__lte=today + near).exclude(source_type__in=_ENDINGS)
+    found = [*rows.filter(reminded_on=None)[:BATCH], *rows.filter(due_on__lt=today, reminded_on__lte=again)[:BATCH]]
+    for name, before_days in _ENDINGS.items():
+        ends = every.filter(source_type=name)
+        ahead = ends.filter(due_on__gte=today)
+        found += ahead.filter(due_on__lte=today + timedelta(days=before_days()), reminded_on=None)[:BATCH]
+        found += ahead.filter(due_on__lte=today + near, reminded_on__lt=today - near)[:BATCH]
+        found += ends.filter(due_on__lt=today)[:BATCH]
     count = 0
-    for row in [*fresh[:BATCH], *repeated[:BATCH]]:
+    for row in found:
+        late = row.due_on < today
+        over = late and row.source_type in _ENDINGS
         with transaction.atomic():
             mine = Obligation.objects.open().filter(pk=row.pk, reminded_on=row.reminded_on)
-            if not mine.update(reminded_on=today):
+            if not mine.update(reminded_on=today, settled_at=timezone.now() if over else None):
                 continue  # another sweep was faster
-            late = row.due_on < today
             text = _("Overdue since %(day)s: %(title)s") if late else _("Due on %(day)s: %(title)s")
+            text = _("It was on %(day)s: %(title)s") if over else text
             people = [person for person in whom_it_concerns(row) if can(person, "obligation.view", row)]
             notify(people=people, kind="reminder", **of_row(row, text, day=row.due_on.isoformat()))
         count += 1

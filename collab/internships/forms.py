@@ -122,6 +122,7 @@ class CheckPointForm(OnceForm):
 class CheckPointEditForm(PageForm):
     name = line(_("Name"))
     due_on = day(_("Due on"))
+    version = forms.IntegerField(widget=forms.HiddenInput)
 
     def values(self) -> dict[str, Any]:
         return dict(self.cleaned_data)

@@ -58,6 +58,7 @@ STATES: dict[str, Badge] = {
     "closed": Badge(pgettext_lazy("state", "Closed"), "quiet", "lock"),
     "ended": Badge(pgettext_lazy("state", "Ended"), "quiet", "dash-circle"),
     "left": Badge(pgettext_lazy("state", "Left"), "quiet", "box-arrow-right"),
+    "moved": Badge(pgettext_lazy("state", "Moved on"), "quiet", "arrow-repeat"),
     "revoked": Badge(pgettext_lazy("state", "Revoked"), "bad", "slash-circle"),
     "uploading": Badge(pgettext_lazy("state", "Uploading"), "accent", "cloud-arrow-up", live=True),
     "validating": Badge(pgettext_lazy("state", "Checking"), "accent", "search", live=True),

@@ -765,7 +765,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:cohort-move POST": lambda s: Sent({"move": "close"}),
     "api:cohort-check-points POST": lambda s: Sent({"kind": "feedback", "name": "Halfway", "due_on": _day(30)}),
     "api:cohort-confirm POST": lambda s: Sent({"number": 1}),
-    "api:check-point-detail PATCH": lambda s: Sent({"name": "Second talk"}),
+    "api:check-point-detail PATCH": lambda s: Sent({"name": "Second talk"}, headers=_FRESH),
     "api:check-point-detail DELETE": _NOTHING,
     "api:programme-list POST": lambda s: Sent(
         {"university": s.joint.university.slug, "name": f"New {s.canary}"}, about=s.joint.university
@@ -1136,6 +1136,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:course-enrol POST": _NOTHING,
     "api:enrolment-study POST": lambda s: Sent({"module": str(s.learning["study"].edition.modules.get().pk)}),
     "api:enrolment-leave POST": _NOTHING,
+    "api:enrolment-move POST": _NOTHING,
     "api:enrolment-begin-quiz POST": _NOTHING,
     "api:enrolment-answer POST": lambda s: Sent({"number": 1, "answers": {}}),
     "api:enrolment-grant POST": _NOTHING,

@@ -1017,6 +1017,11 @@ def _courses(here: Side) -> None:
         if name == "grant":
             answer_quiz(attempt=attempt, answers={}, by=user)
         courses[name], enrolments[name] = course, taken
+    aged = editing.create_course(organisation=made.university, title="Course move", summary="Learn.", by=admin)
+    editing.save_module(edition=aged.versions.get(), kind="text", title="One", body="Read.", by=admin)
+    editing.publish_version(edition=aged.versions.get(), by=admin)
+    enrolments["move"] = enrol(course=aged, by=user)
+    editing.publish_version(edition=editing.draft_version(course=aged, by=admin), by=admin)
     here.open_course = editing.create_course(
         organisation=made.university, title="Course for all", summary="Learn.", audience="everyone", by=admin
     )

@@ -7,7 +7,7 @@ asked the policy for its own word.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -272,7 +272,18 @@ def _change(move: str, certificate: Certificate, reason: str, by: User) -> Certi
         data={"title": locked.title},
     )  # fmt: skip
     _tell(locked, SAID[move])
+    for changed in _ON_CHANGE:
+        changed(locked)
     return locked
+
+
+_ON_CHANGE: list[Callable[[Certificate], None]] = []
+
+
+def register_on_change(effect: Callable[[Certificate], None]) -> None:
+    """Let `effect(certificate)` run in the transaction in which one is suspended, reinstated or revoked."""
+    if effect not in _ON_CHANGE:
+        _ON_CHANGE.append(effect)
 
 
 SAID: dict[str, Any] = {

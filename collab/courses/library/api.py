@@ -90,10 +90,14 @@ class LinkInput(StrictSerializer):
 class ResourceFilter(django_filters.FilterSet):
     q = django_filters.CharFilter(method="search")
     kind = django_filters.ChoiceFilter(choices=ResourceKind.choices)
+    topic = django_filters.CharFilter(method="about")
 
     class Meta:
         model = Resource
         fields: list[str] = []
+
+    def about(self, rows: Any, name: str, value: str) -> Any:
+        return rows.about(value)
 
     def search(self, rows: Any, name: str, value: str) -> Any:
         return rows.matching(value)
@@ -102,6 +106,8 @@ class ResourceFilter(django_filters.FilterSet):
 class LinkFilter(django_filters.FilterSet):
     project = ProjectFilter()
     resource = django_filters.UUIDFilter()
+    subject_type = django_filters.CharFilter()
+    subject = django_filters.UUIDFilter(field_name="subject_id")
 
     class Meta:
         model = ResourceLink

@@ -15,16 +15,29 @@ from collab.courses.library.models import Resource, ResourceKind
 from collab.courses.library.services import FIELDS
 from collab.web.forms import ListFilter, OnceForm, PageForm, SearchInput
 
+TOPICS = 60  # as many as one finds one's way in
+
 
 class ResourceFilter(ListFilter):
     q = django_filters.CharFilter(
         method="search", label=_("Search"), widget=SearchInput(_("Title, author, topic, text"))
     )
     kind = django_filters.ChoiceFilter(choices=ResourceKind.choices, label=_("Kind"), empty_label=_("every kind"))
+    topic = django_filters.ChoiceFilter(method="about", label=_("Topic"), empty_label=_("every topic"))
 
     class Meta:
         model = Resource
         fields: list[str] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        topics = self.queryset.known_topics()
+        chosen = self.data.get("topic", "") if self.data else ""
+        offered = topics[:TOPICS] if chosen in topics[:TOPICS] or chosen not in topics else [chosen, *topics[:TOPICS]]
+        self.filters["topic"].extra["choices"] = [(topic, topic) for topic in offered]
+
+    def about(self, rows: Any, name: str, value: str) -> Any:
+        return rows.about(value)
 
     def search(self, rows: Any, name: str, value: str) -> Any:
         return rows.matching(value)
@@ -54,6 +67,16 @@ class ResourceForm(OnceForm):
         del self.fields["organisation"]
         for name in (*FIELDS, "version"):
             self.fields[name].initial = getattr(resource, name)
+
+
+class AttachToForm(PageForm):
+    subject = forms.ChoiceField(label=_("Attach to"))
+    note = line(_("Why"), 300, required=False)
+
+    def __init__(self, *args: Any, groups: list[tuple[str, list[tuple[str, str]]]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        subject: Any = self.fields["subject"]
+        subject.choices = groups
 
 
 class AttachForm(PageForm):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Concat, Replace
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -26,6 +29,12 @@ class ResourceKind(models.TextChoices):
     TOOL = "tool", _("Tool")
 
 
+def topics_in(text: str) -> list[str]:
+    """Topics with commas between, Chinese ones too, each once and in order."""
+    parts = (" ".join(part.split()) for part in re.split("[,，、;；]", text))
+    return list(dict.fromkeys(part for part in parts if part))
+
+
 class ResourceQuerySet(models.QuerySet["Resource"]):
     def visible_to(self, user: Person, word: str = "library.view") -> ResourceQuerySet:
         return visible_to(user, word, self)  # type: ignore[return-value]
@@ -35,10 +44,23 @@ class ResourceQuerySet(models.QuerySet["Resource"]):
         rows = self
         for word in text.split()[:8]:
             found = Q()
-            for name in ("title", "title_zh", "authors", "description", "description_zh", "topics"):
+            for name in ("title", "title_zh", "authors", "description", "description_zh", "topics", "identifier"):
                 found |= Q(**{f"{name}__icontains": word})
             rows = rows.filter(found)
         return rows
+
+    def about(self, topic: str) -> ResourceQuerySet:
+        """Those that have this very topic, however it is written in capitals."""
+        between = Replace(F("topics"), Value(", "), Value(","))
+        listed = Concat(Value(","), between, Value(","), output_field=models.TextField())
+        return self.annotate(listed=listed).filter(listed__icontains=f",{topic.strip()},")
+
+    def known_topics(self) -> list[str]:
+        """Every topic once, those of the most resources first."""
+        found: Counter[str] = Counter()
+        for text in self.exclude(topics="").order_by().values_list("topics", flat=True):
+            found.update(topics_in(text))
+        return [topic for topic, _count in sorted(found.items(), key=lambda one: (-one[1], one[0]))]
 
 
 class Resource(Record):
@@ -95,7 +117,7 @@ class Resource(Record):
 
     @property
     def topic_list(self) -> list[str]:
-        return [topic.strip() for topic in self.topics.split(",") if topic.strip()]
+        return topics_in(self.topics)
 
 
 class ResourceLink(Record):

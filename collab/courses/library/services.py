@@ -8,13 +8,14 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from collab.access.policy import require
+from collab.access.policy import SCOPES, require, visible_to
 from collab.accounts.models import Organisation, User
 from collab.audit.services import record
 from collab.courses.library.attaching import ATTACHABLE
-from collab.courses.library.models import Resource, ResourceLink
+from collab.courses.library.models import Resource, ResourceLink, topics_in
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError, StaleError
 
+SHOWN, SHOWN_FROM, CHOICES = 20, 500, 100
 FIELDS = (
     "kind", "title", "title_zh", "authors", "year", "link", "identifier", "description", "description_zh", "topics",
 )  # fmt: skip
@@ -24,7 +25,7 @@ FIELDS = (
 def add_resource(*, organisation: Organisation, by: User, **facts: Any) -> Resource:
     require(by, "library.edit", organisation)
     row = Resource(organisation=organisation, added_by=by, **facts)
-    _require_place(row)
+    _tidy(row)
     row.require_clean()
     row.save()
     _record("add", row, by)
@@ -42,7 +43,7 @@ def edit_resource(*, resource: Resource, by: User, version: int, **facts: Any) -
         if name in facts:
             setattr(row, name, facts[name])
     row.version += 1
-    _require_place(row)
+    _tidy(row)
     row.require_clean()
     row.save()
     _record("edit", row, by)
@@ -109,6 +110,36 @@ def links_of(subject: models.Model) -> models.QuerySet[ResourceLink]:
 def _locked(resource: Resource, by: User) -> Resource:
     require(by, "library.edit", resource)
     return Resource.objects.select_for_update(of=("self",)).get(pk=resource.pk)
+
+
+def attached_to(resource: Resource, user: User) -> list[tuple[ResourceLink, models.Model]]:
+    """What it is attached to, as far as the person sees that: projects first, at most SHOWN of each kind."""
+    links = ResourceLink.objects.filter(resource=resource).order_by("created_at")
+    found: list[tuple[ResourceLink, models.Model]] = []
+    for name, kind in ATTACHABLE.items():
+        here = {row.subject_id: row for row in links.filter(subject_type=name)[:SHOWN_FROM]}
+        if here:
+            rows = kind.model._default_manager.filter(pk__in=here)
+            seen = visible_to(user, SCOPES[kind.model].view, rows)[:SHOWN]
+            found += [(here[str(subject.pk)], subject) for subject in seen]
+    return found
+
+
+def subjects_for(resource: Resource, user: User) -> list[tuple[str, list[tuple[str, str]]]]:
+    """To what the person may attach it and has not yet: choices `collab.project:<id>`, grouped by kind."""
+    groups = []
+    for name, kind in ATTACHABLE.items():
+        taken = ResourceLink.objects.filter(resource=resource, subject_type=name).values_list("subject_id", flat=True)
+        rows = visible_to(user, kind.word, kind.model._default_manager.exclude(pk__in=list(taken)))
+        options = [(f"{name}:{row.pk}", str(row)) for row in rows.order_by("-created_at")[:CHOICES]]
+        if options:
+            groups.append((str(kind.label), options))
+    return groups
+
+
+def _tidy(row: Resource) -> None:
+    row.topics = ", ".join(topics_in(row.topics))
+    _require_place(row)
 
 
 def _require_place(row: Resource) -> None:

@@ -12,9 +12,17 @@ from django.utils.translation import gettext as _
 
 from collab.access.policy import allowed, get_or_404, visible_to
 from collab.accounts.models import Organisation
-from collab.courses.library.forms import ResourceFilter, ResourceForm
-from collab.courses.library.models import Resource, ResourceLink
-from collab.courses.library.services import add_resource, archive_resource, edit_resource
+from collab.courses.library.attaching import ATTACHABLE
+from collab.courses.library.forms import AttachToForm, ResourceFilter, ResourceForm
+from collab.courses.library.models import Resource
+from collab.courses.library.services import (
+    add_resource,
+    archive_resource,
+    attach_resource,
+    attached_to,
+    edit_resource,
+    subjects_for,
+)
 from collab.courses.tabs import tabs_of
 from collab.web.forms import act, sent, show, submit
 from collab.web.pagination import page_of
@@ -44,13 +52,22 @@ def resource_new(request: HttpRequest) -> HttpResponse:
 
 def resource(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = _resource(request, "library.view", pk)
-    links = ResourceLink.objects.filter(resource=row, project__isnull=False)
-    context = {
-        "resource": row,
-        "links": visible_to(request.user, "project.view", links).select_related("project")[:20],
-        "may_edit": "library.edit" in allowed(request.user, row, "library.edit"),
-    }
-    return show(request, "collab/courses/library/page.html", context)
+    return _page(request, row, _attach_form(request, row))
+
+
+def resource_attach_to(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Attach what one has found to a project or a posting of one's own."""
+    row = _resource(request, "library.view", pk)
+    form = _attach_form(request, row)
+
+    def attach() -> str:
+        name, _colon, key = form.cleaned_data["subject"].partition(":")
+        subject = ATTACHABLE[name].model._default_manager.get(pk=key)
+        attach_resource(resource=row, subject=subject, by=request.user, note=form.cleaned_data["note"])
+        messages.success(request, _("It is attached to “%(what)s”.") % {"what": subject})
+        return row.get_absolute_url()
+
+    return submit(request, form, attach) or _page(request, row, form)
 
 
 def resource_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -74,6 +91,21 @@ def resource_archive(request: HttpRequest, pk: UUID) -> HttpResponse:
         to=reverse("collab:library"),
         said=_("It is no longer found in the library."),
     )
+
+
+def _attach_form(request: HttpRequest, row: Resource) -> AttachToForm:
+    return AttachToForm(sent(request), groups=[] if row.archived_at else subjects_for(row, request.user))
+
+
+def _page(request: HttpRequest, row: Resource, form: AttachToForm) -> HttpResponse:
+    offered: Any = form.fields["subject"]
+    context = {
+        "resource": row,
+        "attached": attached_to(row, request.user),
+        "attach_form": form if offered.choices or form.is_bound else None,
+        "may_edit": "library.edit" in allowed(request.user, row, "library.edit"),
+    }
+    return show(request, "collab/courses/library/page.html", context, form)
 
 
 def _resource(request: HttpRequest, word: str, pk: UUID) -> Resource:

@@ -106,7 +106,7 @@ class CheckPointSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = CheckPoint
-        fields = ["id", "kind", "name", "due_on"]
+        fields = ["id", "kind", "name", "due_on", "version"]
 
 
 class CheckPointInput(StrictSerializer):
@@ -355,12 +355,20 @@ class CheckPointViewSet(ScopedViewSet):
         return self.listed(self.filtered(), CheckPointSerializer)
 
     def retrieve(self, request: Request, pk: str) -> Response:
-        return self.shown(self.get_object(), CheckPointSerializer)
+        return self._told(self.get_object())
 
-    @extend_schema(summary="Move or rename a check-point", request=CheckPointEdit, responses=CheckPointSerializer)
+    @extend_schema(
+        summary="Move or rename a check-point", request=CheckPointEdit, responses=CheckPointSerializer,
+        parameters=[IF_MATCH],
+    )  # fmt: skip
     def partial_update(self, request: Request, pk: str) -> Response:
-        made = edit_check_point(point=self.get_object(), by=request.user, **self.parsed(CheckPointEdit))
-        return self.shown(made, CheckPointSerializer)
+        row = self.get_object()
+        require_match(request, etag_of(row.pk, row.version), now=standing(request, row))
+        given = self.parsed(CheckPointEdit)
+        return self._told(edit_check_point(point=row, by=request.user, version=row.version, **given))
+
+    def _told(self, row: CheckPoint) -> Response:
+        return tagged(self.shown(row, CheckPointSerializer), etag_of(row.pk, row.version))
 
     @extend_schema(summary="Take a check-point out", responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:

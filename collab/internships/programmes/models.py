@@ -144,6 +144,7 @@ class CheckPoint(Record):
     kind = models.CharField(_("kind"), max_length=20, choices=CheckKind.choices)
     name = models.CharField(_("name"), max_length=120, validators=[DisplayNameValidator()])
     due_on = models.DateField(_("due on"))
+    version = models.PositiveIntegerField(default=1, editable=False)
 
     class Meta:
         verbose_name = _("check-point")

@@ -143,13 +143,20 @@ def add_check_point(*, cohort: Cohort, kind: str, name: str, due_on: date, by: U
 
 
 @transaction.atomic
-def edit_check_point(*, point: CheckPoint, by: User, name: str | None = None, due_on: date | None = None) -> CheckPoint:
-    """Another name or day for the whole cohort; what was moved for an intern stays where it was moved."""
+def edit_check_point(
+    *, point: CheckPoint, by: User, version: int, name: str | None = None, due_on: date | None = None
+) -> CheckPoint:
+    """Another name or day for the whole cohort; what was moved for an intern stays where it was moved.
+
+    Raises StaleError when somebody was faster.
+    """
     cohort = _open_cohort_of(point, by)
     row = CheckPoint.objects.select_for_update().get(pk=point.pk)
+    _require_fresh(row, version, ("name", "due_on"))
     row.name, row.due_on = name if name is not None else row.name, due_on or row.due_on
     row.require_clean()
     _check_point(row, cohort)
+    row.version += 1
     row.save()
     enter_point(row, cohort)
     day = row.due_on.isoformat()
@@ -299,13 +306,17 @@ def locked_cohort(cohort: Cohort) -> Cohort:
     return rows.get(pk=cohort.pk)
 
 
+def _require_fresh(row: Any, version: int, known: Sequence[str]) -> None:
+    if row.version != version:
+        now = {name: getattr(row, name) for name in known}
+        raise StaleError(_("Somebody changed it since you opened it. Read it again and repeat your change."), now=now)
+
+
 def _changed(
     row: Any, changes: dict[str, Any], known: Sequence[str], version: int, check: Callable[[Any], None] | None = None
 ) -> None:
     """Write the changes into a locked row, checked."""
-    if row.version != version:
-        now = {name: getattr(row, name) for name in known}
-        raise StaleError(_("Somebody changed it since you opened it. Read it again and repeat your change."), now=now)
+    _require_fresh(row, version, known)
     for name, value in changes.items():
         if name not in known:
             raise InvalidError(_("There is no such field."), field=name)

@@ -209,7 +209,8 @@ def cohort_check_point(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def cohort_check_point_edit(request: HttpRequest, pk: UUID, point: UUID) -> HttpResponse:
     row, found = _point(request, pk, point)
-    form = CheckPointEditForm(sent(request), initial={"name": found.name, "due_on": found.due_on})
+    initial = {name: getattr(found, name) for name in ("name", "due_on", "version")}
+    form = CheckPointEditForm(sent(request), initial=initial)
 
     def change() -> str:
         edit_check_point(point=found, by=request.user, **form.values())

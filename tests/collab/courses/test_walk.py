@@ -45,6 +45,7 @@ from collab.courses.taking import (
     grant_attempt,
     leave_course,
     left_to_study,
+    move_to_newer_version,
 )
 from collab.inbox.models import Request
 from collab.inbox.services import decide_request, withdraw_request
@@ -63,7 +64,7 @@ EDGES = {
     for model, moves in TABLES.items()
 }
 ACTS = ("take", "take", "leave", "study", "study", "study", "begin", "begin", "answer", "answer", "answer", "again",
-        "grant", "publish", "change", "change", "propose", "decide", "take_back", "wait")  # fmt: skip
+        "grant", "publish", "move", "change", "change", "propose", "decide", "take_back", "wait")  # fmt: skip
 
 
 class Walk:
@@ -72,6 +73,7 @@ class Walk:
         self.people = [school.joint.engineer, school.joint.lead]
         self.reached: set[tuple[str, str]] = set()
         school.pass_course(self.people[0], school.course)  # further on than chance alone comes in few steps
+        enrol(course=school.course, by=self.people[1])
 
     def step(self) -> None:
         act = self.chance.choice(ACTS)
@@ -157,6 +159,10 @@ class Walk:
     def publish(self) -> None:
         if self.chance.random() < 0.3:
             publish_version(edition=draft_version(course=self.school.course, by=self.teacher()), by=self.teacher())
+
+    def move(self) -> None:
+        row = self.one_of(Enrolment.objects.filter(state="enrolled").select_related("person"))
+        move_to_newer_version(enrolment=row, by=self.chance.choice([row.person, row.person, self.person()]))
 
     def change(self) -> None:
         verb = self.chance.choice(

@@ -13,6 +13,7 @@ from django.utils import timezone
 from collab.inbox.models import Notification
 from collab.internships.models import Application, Placement, StudentSignature
 from collab.internships.placements.signing import version_to_sign
+from collab.web.api import etag_of
 from tests.collab.internships.season import PDF, Season, season, sign_parties
 from tests.pages import as_, queries
 
@@ -43,11 +44,18 @@ def test_programme_and_check_points(summer):
     day = summer.cohort.starts_on + timedelta(days=3)
     of_cohort = f"cohorts/{summer.cohort.pk}/check-points/"
     sent = {"kind": "feedback", "name": "Halfway", "due_on": str(day)}
-    point = asks(coordinator, "POST", of_cohort, sent, status=201)["id"]
+    made = asks(coordinator, "POST", of_cohort, sent, status=201)
+    point, seen = made["id"], {"If-Match": etag_of(made["id"], made["version"])}
     later = str(day + timedelta(days=2))
     asks(summer.student(), "PATCH", f"check-points/{point}/", {"due_on": later}, status=403)
-    asks(coordinator, "PATCH", f"check-points/{point}/", {"due_on": "2020-01-01"}, status=422)
-    asks(coordinator, "PATCH", f"check-points/{point}/", {"due_on": later})
+    asks(coordinator, "PATCH", f"check-points/{point}/", {"due_on": "2020-01-01"}, status=422, **seen)
+    asks(coordinator, "PATCH", f"check-points/{point}/", {"due_on": later}, status=428)
+    asks(coordinator, "PATCH", f"check-points/{point}/", {"due_on": later}, **seen)
+    stale = asks(coordinator, "PATCH", f"check-points/{point}/", {"due_on": str(day)}, status=412, **seen)
+    assert stale["now"] == {"due_on": later}
+    page = f"{summer.cohort.get_absolute_url()}check-points/{point}/"
+    sent = {"name": "Halfway", "due_on": str(day), "version": 1}
+    assert as_(coordinator).post(page, sent).status_code == 412
     assert [one["due_on"] for one in asks(coordinator, "GET", of_cohort)] == [later]
     asks(coordinator, "DELETE", f"check-points/{point}/", status=204)
     assert asks(coordinator, "GET", f"check-points/?cohort={summer.cohort.pk}")["results"] == []
