@@ -50,6 +50,7 @@ from collab.transfer.royalties.models import (
     RoyaltyReport,
     ScheduledPayment,
     Statement,
+    SublicenceIncome,
     ThirdPartyShare,
 )
 
@@ -108,6 +109,7 @@ __all__ = [
     "StartUp",
     "Statement",
     "Sublicence",
+    "SublicenceIncome",
     "Territory",
     "ThirdPartyShare",
     "TransferCase",

@@ -32,13 +32,16 @@ from collab.transfer.models import (
     RoyaltyReport,
     ScheduledPayment,
     Statement,
+    Sublicence,
+    SublicenceIncome,
     ThirdPartyShare,
 )
 from collab.transfer.royalties.audit_models import AuditCorrection, AuditFinding, RoyaltyAudit
 from collab.transfer.royalties.policies import EXAMPLES
 
 OF_LICENCE = (
-    ScheduledPayment, RoyaltyReport, ReportLine, Invoice, InvoiceLine, RoyaltyAudit, AuditFinding, AuditCorrection,
+    ScheduledPayment, RoyaltyReport, ReportLine, SublicenceIncome, Invoice, InvoiceLine, RoyaltyAudit, AuditFinding,
+    AuditCorrection,
 )  # fmt: skip
 OF_BOOKS = (
     Receipt, ReceiptMatch, ExchangeRate, InterestRule, RoyaltyPolicy, PolicyVersion, ThirdPartyShare, Distribution,
@@ -253,6 +256,13 @@ def keep_books(here: Any) -> None:
         ScheduledPayment: payment,
         RoyaltyReport: books["report submitted"],
         ReportLine: line,
+        SublicenceIncome: SublicenceIncome.objects.create(
+            report=line.report,
+            amount=0,
+            sublicence=Sublicence.objects.create(
+                licence=licence, name=f"Sub {canary}", starts_on=today, state="asked", registered_by=officer
+            ),
+        ),
         **audits,
         Invoice: books["invoice open"],
         InvoiceLine: invoice_line,

@@ -6,7 +6,7 @@ While a version is under way they follow it, from execution on the version that 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -515,6 +515,11 @@ class SublicenceQuerySet(models.QuerySet["Sublicence"]):
     def visible_to(self, user: Person, word: str = "licence.view") -> SublicenceQuerySet:
         return visible_to(user, word, self)  # type: ignore[return-value]
 
+    def in_force(self, first: date, last: date) -> SublicenceQuerySet:
+        """Those that were granted, and held on one day at least from the first to the last."""
+        began = self.filter(granted_on__isnull=False, starts_on__lte=last)
+        return began.filter(Q(ends_on=None) | Q(ends_on__gt=first))
+
     def with_all(self) -> SublicenceQuerySet:
         return self.select_related("licence__agreement", "organisation", "registered_by").prefetch_related(
             "fields_of_use", "territories"
@@ -536,6 +541,7 @@ class Sublicence(Record):
     state = models.CharField(
         _("state"), max_length=20, choices=[(s.value, s.value) for s in SublicenceState], editable=False
     )
+    granted_on = models.DateField(_("granted on"), null=True, blank=True, editable=False)  # never while it is asked
     registered_by = models.ForeignKey(
         "collab.User", models.PROTECT, related_name="+", verbose_name=_("registered by"), editable=False
     )

@@ -69,6 +69,7 @@ def register_sublicence(
         starts_on=starts_on,
         ends_on=ends_on,
         state=SublicenceState.ASKED if asks else SublicenceState.GRANTED,
+        granted_on=None if asks else timezone.localdate(),
         registered_by=by,
     )
     row.require_clean()
@@ -123,8 +124,9 @@ def consent_decided(request: Request, by: User) -> None:
         _require_within(locked.licence, fields, places, locked.starts_on, locked.ends_on)
     move = "refuse" if refused else "consent"
     locked.state = SUBLICENCE_MOVES.require(move, locked.state, what=str(locked))
+    locked.granted_on = None if refused else timezone.localdate()
     locked.version += 1
-    locked.save(update_fields=["state", "version"])
+    locked.save(update_fields=["state", "granted_on", "version"])
     _note(f"sublicence.{move}", locked, by)
     said = gettext_lazy("The licensor refused the sublicence to {name}: {licence}")
     if not refused:

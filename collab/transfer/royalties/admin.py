@@ -23,6 +23,7 @@ from collab.transfer.royalties.models import (
     RoyaltyReport,
     ScheduledPayment,
     Statement,
+    SublicenceIncome,
     ThirdPartyShare,
 )
 from collab.web.admin import ScopedModelAdmin
@@ -100,6 +101,13 @@ class ThirdPartyShareAdmin(ScopedModelAdmin):
     list_display = ["name", "case", "percent", "from_on", "until_on"]
     search_fields = ["name", "case__docket"]
     list_select_related = ["case__disclosure"]
+
+
+@admin.register(SublicenceIncome)
+class SublicenceIncomeAdmin(ScopedModelAdmin):
+    list_display = ["report", "sublicence", "amount"]
+    search_fields = ["sublicence__name"]
+    list_select_related = ["report__licence__agreement__project", "sublicence"]
 
 
 @admin.register(LateStep)

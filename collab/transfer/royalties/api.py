@@ -35,6 +35,7 @@ from collab.transfer.royalties.models import (
     RoyaltyReport,
     ScheduledPayment,
     Statement,
+    SublicenceIncome,
     ThirdPartyShare,
 )
 from collab.transfer.royalties.money import from_minor
@@ -251,6 +252,15 @@ class ReportRow(serializers.ModelSerializer):
         ]  # fmt: skip
 
 
+class SublicenceIncomeSerializer(serializers.ModelSerializer):
+    name = serializers.CharField(source="sublicence.name", read_only=True)
+    amount = MoneyField("report.currency")
+
+    class Meta:
+        model = SublicenceIncome
+        fields = ["sublicence", "name", "amount"]
+
+
 class StepSerializer(serializers.Serializer):
     """One step of the computation."""
 
@@ -263,10 +273,11 @@ class ReportSerializer(ReportRow):
 
     lines = LineSerializer(many=True, read_only=True)
     sublicence_income = MoneyField()
+    sublicences = SublicenceIncomeSerializer(many=True, read_only=True, source="sublicence_incomes")
     computation = serializers.SerializerMethodField()
 
     class Meta(ReportRow.Meta):
-        fields = [*ReportRow.Meta.fields, "lines", "sublicence_income", "note", "reason", "computation"]
+        fields = [*ReportRow.Meta.fields, "lines", "sublicence_income", "sublicences", "note", "reason", "computation"]
 
     @extend_schema_field(StepSerializer(many=True))
     def get_computation(self, report: RoyaltyReport) -> list[dict[str, Any]]:
@@ -286,10 +297,18 @@ class LineInput(StrictSerializer):
     deductions = serializers.DecimalField(required=False, **_SUM)
 
 
+class SublicenceIncomeInput(StrictSerializer):
+    sublicence = serializers.UUIDField()
+    amount = serializers.DecimalField(**_SUM)
+
+
 class ReportInput(StrictSerializer):
+    """`sublicences`: what each that was in force in the period brought, instead of the single `sublicence_income`."""
+
     lines = LineInput(many=True)
     currency = _currency()
     sublicence_income = serializers.DecimalField(required=False, **_SUM)
+    sublicences = SublicenceIncomeInput(many=True, required=False)
     note = serializers.CharField(max_length=4000, required=False, allow_blank=True, source="note_text")
 
 

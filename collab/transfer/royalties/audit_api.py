@@ -41,7 +41,7 @@ class FindingSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = AuditFinding
-        fields = ["report", "product", "units", "gross", "disallowed", "sublicence_income"]
+        fields = ["report", "product", "units", "gross", "disallowed", "sublicence_income", "sublicence"]
 
 
 class CorrectionSerializer(serializers.ModelSerializer):
@@ -104,6 +104,7 @@ class FindingInput(StrictSerializer):
     gross = serializers.DecimalField(required=False, **_SUM)
     disallowed = serializers.DecimalField(required=False, **_SUM)
     sublicence_income = serializers.DecimalField(required=False, **_SUM)
+    sublicence = serializers.UUIDField(required=False, allow_null=True)
 
 
 class FindingsInput(StrictSerializer):

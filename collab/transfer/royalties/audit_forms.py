@@ -54,6 +54,9 @@ class FindingsForm(VersionForm):
         self.names = ["report", "product", "units", "gross", "disallowed"]
         if audit.licence.sublicence_percent is not None:
             self.names.append("sublicence_income")
+            sublicences = list(audit.licence.sublicences.in_force(audit.starts_on, audit.ends_on).order_by("starts_on"))
+            if sublicences:
+                self.names.append("sublicence")
         for name, value in (
             ("version", audit.version), ("summary", audit.summary), ("cost", from_minor(audit.cost, audit.currency)),
         ):  # fmt: skip
@@ -70,6 +73,18 @@ class FindingsForm(VersionForm):
                     attrs={"class": "form-select form-select-sm", "aria-label": f"{_now('Report')} {n + 1}"}
                 ),
             )
+            if "sublicence" in self.names:
+                self.fields[f"sublicence_{n}"] = forms.ChoiceField(
+                    choices=[("", "–"), *((str(one.pk), one.name) for one in sublicences)],
+                    required=False,
+                    initial=str(row.sublicence_id or "") if row else "",
+                    widget=forms.Select(
+                        attrs={
+                            "class": "form-select form-select-sm",
+                            "aria-label": f"{_now('Of the sublicence')} {n + 1}",
+                        }
+                    ),
+                )
             self.fields[f"product_{n}"] = forms.CharField(
                 max_length=200, required=False, initial=row.product if row else "", widget=_cell(_now("Product"), n)
             )
@@ -98,6 +113,7 @@ class FindingsForm(VersionForm):
             "gross": _now("Gross sales not reported"),
             "disallowed": _now("Deductions not allowed"),
             "sublicence_income": _now("Sublicence income not reported"),
+            "sublicence": _now("Of the sublicence"),
         }
         return [titles[name] for name in self.names]
 

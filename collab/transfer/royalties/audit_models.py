@@ -115,6 +115,10 @@ class AuditFinding(Record):
     audit = models.ForeignKey(RoyaltyAudit, models.CASCADE, related_name="findings", verbose_name=_("audit"))
     position = models.PositiveSmallIntegerField(default=0)
     report = models.ForeignKey(RoyaltyReport, models.PROTECT, related_name="findings", verbose_name=_("report"))
+    sublicence = models.ForeignKey(
+        "collab.Sublicence", models.PROTECT, null=True, blank=True, related_name="findings",
+        verbose_name=_("income of the sublicence"),
+    )  # fmt: skip
     product = models.CharField(_("product"), max_length=200, validators=[DisplayNameValidator()])
     units = models.DecimalField(_("units not reported"), max_digits=18, decimal_places=4, default=0)
     gross = _money(_("gross sales not reported"), default=0)

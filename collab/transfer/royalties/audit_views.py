@@ -49,7 +49,7 @@ def royalty_audit(request: HttpRequest, pk: UUID) -> HttpResponse:
     context = {
         "audit": audit,
         "licence": audit.licence,
-        "findings": audit.findings.select_related("report").order_by("position"),
+        "findings": audit.findings.select_related("report", "sublicence").order_by("position"),
         "corrections": audit.corrections.select_related("report").order_by("report__starts_on"),
         "may_begin": manages and "begin" in moves and audit.begins_on <= timezone.localdate(),
         "may_report": manages and "report" in moves,

@@ -38,9 +38,10 @@ from collab.transfer.royalties.audit_models import AuditCorrection, AuditFinding
 from collab.transfer.royalties.computing import Computed, Sale, SoFar, compute, late_interest
 from collab.transfer.royalties.models import RoyaltyReport, ScheduledPayment
 from collab.transfer.royalties.money import to_minor
+from collab.transfer.royalties.reporting import SublicencesNamed
 from collab.transfer.royalties.scheduling import AUDITED, enter_payment
 from collab.transfer.royalties.states import AUDIT_MOVES, AUDIT_OPEN, AuditState, PaymentKind
-from collab.transfer.royalties.terms import closes_year, interest_rates, terms_of
+from collab.transfer.royalties.terms import PeriodTerms, TermsInForce, closes_year, interest_rates
 
 FINDINGS_MAX = 400
 
@@ -132,7 +133,8 @@ def report_audit(
     """Tell the licensee what was found, report by report; what that makes due is computed. No findings: all was right.
 
     A finding: `report` (a closed one of the examined time), `product`, and what was left out: `units`, `gross`,
-    `disallowed` deductions, `sublicence_income`. Again after an objection: it replaces what was told before.
+    `disallowed` deductions, `sublicence_income`, and of which `sublicence`, if it is known. Again after an objection:
+    it replaces what was told before.
     Raises FaultyInputError naming every finding at fault.
     """
     locked = _locked(audit, by, "royalty.manage", version)
@@ -242,13 +244,13 @@ class _Counted:
         self.royalty[year] += found.royalty
         self.minimum[year] += found.minimum
 
-    def so_far(self, report: RoyaltyReport) -> SoFar:
+    def so_far(self, report: RoyaltyReport, terms: PeriodTerms) -> SoFar:
         year = report.ends_on.year
         base = {Span.PERIOD: Decimal(0), Span.YEAR: self.base[year], Span.TOTAL: sum(self.base.values(), Decimal(0))}
         royalty = {Span.PERIOD: 0, Span.YEAR: self.royalty[year], Span.TOTAL: sum(self.royalty.values())}
         return SoFar(
-            base=base[Span(report.licence.tiers_by)],
-            royalty=royalty[Span(report.licence.cap_by)],
+            base=base[Span(terms.tiers_by)],
+            royalty=royalty[Span(terms.cap_by)],
             earned=self.royalty[year],
             minimum=self.minimum[year],
         )
@@ -257,8 +259,8 @@ class _Counted:
 def corrected(licence: Licence, findings: Iterable[AuditFinding]) -> list[AuditCorrection]:
     """What the findings change in each closed report, unsaved, in the order of the periods.
 
-    Every report is computed twice from the terms of today, with and without what was left out, in order, because
-    tiers, cap and minimum carry a finding on. What earlier audits agreed on is part of both.
+    Every report is computed twice from the terms that were in force in its period, with and without what was left
+    out, in order, because tiers, cap and minimum carry a finding on. What earlier audits agreed on is part of both.
     """
     agreed = AuditFinding.objects.filter(audit__licence=licence, audit__state=AuditState.AGREED)
     known = _by_report(agreed)
@@ -288,17 +290,18 @@ def _by_report(findings: Iterable[AuditFinding]) -> dict[Any, list[AuditFinding]
 def _recount(reports: Sequence[RoyaltyReport], more: Mapping[Any, Sequence[AuditFinding]]) -> list[Computed]:
     """What each of the reports of one licence owes, in their order, together with what it left out."""
     counted, made = _Counted.nothing(), []
-    terms = terms_of(reports[0].licence) if reports else None
+    by_day = TermsInForce(reports[0].licence) if reports else None
     for report in reports:
-        assert terms is not None
+        assert by_day is not None
+        terms = by_day.on(report.ends_on)
         extra = more.get(report.pk, [])
         sales = [Sale(row.product, row.units, row.gross, row.deductions) for row in report.lines.all()]
         sales += [Sale(row.product, row.units, row.gross, -row.disallowed) for row in extra]
         found = compute(
-            terms,
+            terms.running,
             sales,
-            so_far=counted.so_far(report),
-            closes_year=closes_year(report),
+            so_far=counted.so_far(report, terms),
+            closes_year=closes_year(report, terms),
             sublicence_income=report.sublicence_income + sum(row.sublicence_income for row in extra),
         )
         counted.add(report, found)
@@ -368,6 +371,8 @@ def _read_findings(audit: RoyaltyAudit, findings: Sequence[Mapping[str, Any]]) -
     if len(findings) > FINDINGS_MAX:
         raise InvalidError(_("An audit has at most %(n)d findings.") % {"n": FINDINGS_MAX}, field="findings")
     examined = {str(row.pk): row for row in _examined(audit.licence, audit.starts_on, audit.ends_on)}
+    known = SublicencesNamed(audit.licence)
+    by_day = TermsInForce(audit.licence)
     rows, faults = [], []
     for number, given in enumerate(findings, 1):
         report = examined.get(str(getattr(given.get("report"), "pk", given.get("report"))))
@@ -387,7 +392,12 @@ def _read_findings(audit: RoyaltyAudit, findings: Sequence[Mapping[str, Any]]) -
                 )
             if row.units < 0 or row.units > 10**12:
                 raise InvalidError(_("Units are not negative, and not more than anybody sells."), field="units")
-            if row.sublicence_income and audit.licence.sublicence_percent is None:
+            if given.get("sublicence"):
+                row.sublicence = known.named(given["sublicence"], report)
+                if not row.sublicence_income:
+                    text = _("Say what “%(name)s” brought that was not reported.")
+                    raise InvalidError(text % {"name": row.sublicence}, field="sublicence_income")
+            if row.sublicence_income and by_day.on(report.ends_on).running.sublicence_percent is None:
                 raise InvalidError(_("The licence names no share of sublicence income."), field="sublicence_income")
             if not (row.units or row.gross or row.disallowed or row.sublicence_income):
                 raise InvalidError(_("Say what was left out."), field="gross")

@@ -64,6 +64,14 @@ class Sale:
 
 
 @dataclass(frozen=True)
+class SublicenceSum:
+    """What one sublicence brought in the period, in minor units."""
+
+    name: str
+    amount: int
+
+
+@dataclass(frozen=True)
 class SoFar:
     """What the reports before this one said, over what tiers, cap and minimum count: a period, a year or the term."""
 
@@ -123,12 +131,19 @@ def check_tiers(tiers: Sequence[Tier], *, basis: str, field: str = "tiers") -> N
 
 
 def compute(
-    terms: Terms, sales: Iterable[Sale], *, so_far: SoFar, closes_year: bool = False, sublicence_income: int = 0
+    terms: Terms,
+    sales: Iterable[Sale],
+    *,
+    so_far: SoFar,
+    closes_year: bool = False,
+    sublicence_income: int = 0,
+    sublicences: Sequence[SublicenceSum] = (),
 ) -> Computed:
     """What is owed for a period. With the last period of a year the annual minimum is made up.
 
     Tiers and the cap count what `so_far` says of their span. A creditable minimum is asked only as far as the
-    royalties of the year do not reach it; one that is not creditable is asked in full beside them.
+    royalties of the year do not reach it; one that is not creditable is asked in full beside them. The share of
+    sublicence income is one percentage of the sum: of what each sublicence brought and what names none.
     """
     lines: list[Line] = []
     base = _base(terms, list(sales), lines)
@@ -150,9 +165,12 @@ def compute(
             minimum = max(0, terms.minimum - so_far.minimum)
             lines.append(Line("minimum_in_full", minimum, told={"minimum": terms.minimum}))
     shared = 0
-    if sublicence_income:
-        shared = part_of(sublicence_income, Fraction(terms.sublicence_percent or 0) / HUNDRED)
-        income = Decimal(sublicence_income)
+    for one in sublicences:
+        lines.append(Line("sublicence_income", 0, base=Decimal(one.amount), told={"name": one.name}))
+    total = sublicence_income + sum(one.amount for one in sublicences)
+    if total or sublicences:
+        shared = part_of(total, Fraction(terms.sublicence_percent or 0) / HUNDRED)
+        income = Decimal(total)
         lines.append(Line("sublicence", shared, base=income, rate=terms.sublicence_percent or Decimal(0)))
     lines.append(Line("due", royalty + minimum + shared))
     return Computed(lines, base, royalty, minimum, shared)

@@ -17,7 +17,9 @@ from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.royalties.models import Invoice, Receipt, RoyaltyReport, ScheduledPayment
 from collab.transfer.royalties.money import from_minor
 from collab.transfer.royalties.policies import EXAMPLES
+from collab.transfer.royalties.reporting import sublicences_to_report
 from collab.transfer.royalties.states import PaymentKind
+from collab.transfer.royalties.terms import TermsInForce
 from collab.web.forms import DayInput, OnceForm, PageForm
 
 SUM: dict[str, Any] = {"max_digits": 18, "decimal_places": 4}
@@ -59,8 +61,20 @@ class ReportForm(PageForm):
             ("sublicence_income", from_minor(report.sublicence_income, report.currency)),
         ):  # fmt: skip
             self.fields[name].initial = value
-        if report.licence.sublicence_percent is None:
+        self.sublicences = sublicences_to_report(report)
+        if self.sublicences or TermsInForce(report.licence).on(report.ends_on).running.sublicence_percent is None:
             del self.fields["sublicence_income"]
+        before = {row.sublicence_id: row.amount for row in report.sublicence_incomes.all()}
+        for n, sublicence in enumerate(self.sublicences):
+            told = before.get(sublicence.pk)
+            self.fields[f"income_{n}"] = forms.DecimalField(
+                label=_now("Income from the sublicence to %(name)s") % {"name": sublicence},
+                required=False,
+                min_value=0,
+                initial=None if told is None else from_minor(told, report.currency),
+                help_text=_now("0 if it was nothing."),
+                **SUM,
+            )
         for n in range(self.count):
             line = known[n] if n < len(known) else None
             self.fields[f"product_{n}"] = forms.CharField(
@@ -89,6 +103,10 @@ class ReportForm(PageForm):
             [self[f"{name}_{n}"] for name in ("product", "units", "gross", "deductions")] for n in range(self.count)
         ]
 
+    def incomes(self) -> list[Any]:
+        """The fields of the sublicences."""
+        return [self[f"income_{n}"] for n in range(len(self.sublicences))]
+
     def lines(self) -> list[dict[str, Any]]:
         data, found = self.cleaned_data, []
         for n in range(self.count):
@@ -103,6 +121,9 @@ class ReportForm(PageForm):
             "lines": self.lines(),
             "currency": data["currency"],
             "sublicence_income": data.get("sublicence_income") or Decimal(0),
+            "sublicences": [
+                {"sublicence": row, "amount": data.get(f"income_{n}")} for n, row in enumerate(self.sublicences)
+            ],
             "note_text": data["note"],
             "version": data["version"],
         }
@@ -118,6 +139,9 @@ class ReportForm(PageForm):
             ]
             number = int(parts[1]) - 1
             name = f"{parts[2]}_{filled[number]}" if number < len(filled) else ""
+            return name if name in self.fields else None
+        if len(parts) == 3 and parts[0] == "sublicences" and parts[1].isdigit():
+            name = f"income_{int(parts[1]) - 1}"
             return name if name in self.fields else None
         return super().place_of(fault, field)
 

@@ -166,7 +166,8 @@ class ReportQuerySet(models.QuerySet["RoyaltyReport"]):
         return self.select_related("licence__agreement__project", "licence__licensor", "licence__licensee")
 
     def with_all(self) -> ReportQuerySet:
-        return self.with_licence().select_related("submitted_by", "checked_by").prefetch_related("lines", "invoices")
+        rows = self.with_licence().select_related("submitted_by", "checked_by")
+        return rows.prefetch_related("lines", "invoices", "sublicence_incomes__sublicence")
 
     def closed(self) -> ReportQuerySet:
         return self.filter(state=ReportState.ACCEPTED)
@@ -278,6 +279,31 @@ class ReportLine(Record):
     @property
     def net(self) -> int:
         return self.gross - self.deductions
+
+
+class SublicenceIncome(Record):
+    """What the licensee took in from one sublicence in the period of a report."""
+
+    report = models.ForeignKey(
+        RoyaltyReport, models.CASCADE, related_name="sublicence_incomes", verbose_name=_("report")
+    )
+    position = models.PositiveSmallIntegerField(default=0)
+    sublicence = models.ForeignKey(
+        "collab.Sublicence", models.PROTECT, related_name="incomes", verbose_name=_("sublicence")
+    )
+    amount = _money(_("amount"))
+
+    class Meta:
+        verbose_name = _("income from a sublicence")
+        verbose_name_plural = _("income from sublicences")
+        ordering = ["report", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["report", "sublicence"], name="sublicence_income_once_per_report"),
+            models.CheckConstraint(condition=Q(amount__gte=0, amount__lte=MOST), name="sublicence_income_is_sound"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.sublicence)
 
 
 # --- what is asked for

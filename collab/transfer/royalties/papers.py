@@ -8,7 +8,7 @@ from django.utils.translation import override
 from collab.kernel.paper import LANGUAGES, Paper, both
 from collab.transfer.royalties.acts import said
 from collab.transfer.royalties.models import Invoice, Statement
-from collab.transfer.royalties.reading import say_line, say_rule
+from collab.transfer.royalties.reading import BASES, say_line, say_rule
 from collab.transfer.royalties.states import InvoiceState
 
 
@@ -38,7 +38,7 @@ def invoice_pdf(invoice: Invoice) -> bytes:
         paper.heading(both(_("How the royalty was computed")))
         steps = []
         for line in invoice.report.computed:
-            sum_said = "" if line["code"] == "units" else said(line["amount"], invoice.currency)
+            sum_said = "" if line["code"] in BASES else said(line["amount"], invoice.currency)
             steps.append((_line_in_both(line, invoice.currency), sum_said))
         paper.table([both(_("Step")), both(_("Amount"))], steps, widths=(0.74, 0.26))
     if invoice.credits_id is None:

@@ -22,6 +22,7 @@ EXAMPLE_WORDS = {
     "notre_dame": gettext_lazy("half of the first 100,000 net, then a quarter (as Notre Dame)"),
     "ncsu": gettext_lazy("first what sponsors and other institutions are owed (as NCSU)"),
 }
+BASES = frozenset({"units", "sublicence_income"})  # lines that say what the next is a part of, and owe nothing
 _OUTCOMES = frozenset({"net", "royalty", "due"})  # lines that sum up those above them
 
 
@@ -30,7 +31,7 @@ def say_lines(lines: list[dict[str, Any]], currency: str) -> list[dict[str, Any]
     return [
         {
             "text": say_line(line, currency),
-            "amount": None if line["code"] == "units" else line["amount"],
+            "amount": None if line["code"] in BASES else line["amount"],
             "sums": line["code"] in _OUTCOMES,
         }
         for line in lines
@@ -69,6 +70,11 @@ def say_line(line: dict[str, Any], currency: str) -> str:
         }
     if line["code"] == "minimum_in_full":
         return _("Annual minimum of %(minimum)s, beside the royalties") % {"minimum": said(told["minimum"], currency)}
+    if line["code"] == "sublicence_income":
+        return _("Income from the sublicence to %(name)s: %(income)s") % {
+            "name": told["name"],
+            "income": said(int(Decimal(base)), currency),
+        }
     if line["code"] == "sublicence":
         income = said(int(Decimal(base)), currency)
         return _("Share of sublicence income: %(rate)s %% of %(income)s") % {"rate": rate, "income": income}

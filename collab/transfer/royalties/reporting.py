@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -18,15 +19,15 @@ from collab.access.roles import roles_with
 from collab.accounts.models import Membership, Organisation, User
 from collab.inbox.services import notify
 from collab.kernel.errors import ConflictError, Fault, FaultyInputError, InvalidError, RefusedError
-from collab.transfer.licences.models import Licence
+from collab.transfer.licences.models import Licence, Sublicence
 from collab.transfer.royalties.acts import note, require_version, said
 from collab.transfer.royalties.chasing import reopen_late, settle_late
-from collab.transfer.royalties.computing import Computed, Sale, compute
-from collab.transfer.royalties.models import ReportLine, ReportQuerySet, RoyaltyReport
+from collab.transfer.royalties.computing import Computed, Sale, SublicenceSum, compute
+from collab.transfer.royalties.models import ReportLine, ReportQuerySet, RoyaltyReport, SublicenceIncome
 from collab.transfer.royalties.money import to_minor
 from collab.transfer.royalties.scheduling import enter_report, require_currency, settle_check, settle_report
 from collab.transfer.royalties.states import REPORT_MOVES, ReportState
-from collab.transfer.royalties.terms import closes_year, so_far, terms_of
+from collab.transfer.royalties.terms import TermsInForce, closes_year, so_far
 
 LINES_MAX = 200
 
@@ -39,11 +40,14 @@ def submit_report(
     currency: str,
     by: User,
     sublicence_income: Decimal = Decimal(0),
+    sublicences: Sequence[Mapping[str, Any]] = (),
     note_text: str = "",
     version: int | None = None,
 ) -> RoyaltyReport:
     """Say what was sold in the period; what is owed is computed at once. No lines: nothing was sold.
 
+    Where sublicences were in force in the period and the licence shares their income, `sublicences` names what each of
+    them brought (`sublicence`, `amount`; zero is an answer), instead of the single `sublicence_income`.
     Raises ConflictError for a report that is closed or with the licensor, or when an earlier one is missing, and
     FaultyInputError naming every line at fault.
     """
@@ -63,17 +67,17 @@ def submit_report(
             _("The period goes on until %(day)s; it is reported on after that.") % {"day": date_format(locked.ends_on)}
         )
     rows = _read_lines(lines, currency)
-    income = to_minor(sublicence_income, currency, field="sublicence_income")
-    if income and locked.licence.sublicence_percent is None:
-        raise InvalidError(_("The licence names no share of sublicence income."), field="sublicence_income")
-    locked.sublicence_income, locked.note = income, note_text.strip()
+    incomes = _read_incomes(locked, sublicence_income, sublicences)
+    locked.note = note_text.strip()
     locked.state, locked.reason = state, ""
     locked.submitted_by, locked.submitted_at = by, timezone.now()
     locked.checked_by = locked.checked_at = None
-    _apply(locked, _computed(locked, rows))
+    _apply(locked, _computed(locked, rows, incomes))
     locked.version += 1
     locked.require_clean()
     locked.save()
+    locked.sublicence_incomes.all().delete()
+    SublicenceIncome.objects.bulk_create(incomes)
     locked.lines.all().delete()
     for position, row in enumerate(rows, 1):
         row.report, row.position = locked, position
@@ -107,7 +111,7 @@ def return_report(*, report: RoyaltyReport, reason: str, by: User, version: int 
 
 @transaction.atomic
 def accept_report(*, report: RoyaltyReport, by: User, version: int | None = None) -> RoyaltyReport:
-    """Find it right and close it. What it says is computed once more from the terms of today; then it stays so.
+    """Find it right and close it. What it says is computed once more by the terms of its period; then it stays so.
 
     Raises ConflictError while an earlier one is not closed: this one counts on it.
     """
@@ -118,7 +122,8 @@ def accept_report(*, report: RoyaltyReport, by: User, version: int | None = None
         raise RefusedError([Missing("second_person", _("Whoever submitted it does not check it as well."))])
     earlier = RoyaltyReport.objects.filter(licence=locked.licence_id, starts_on__lt=locked.starts_on)
     _require_first(earlier.exclude(state=ReportState.ACCEPTED))
-    _apply(locked, _computed(locked, list(locked.lines.all())))
+    incomes = list(locked.sublicence_incomes.select_related("sublicence"))
+    _apply(locked, _computed(locked, list(locked.lines.all()), incomes))
     locked.checked_by, locked.checked_at = by, timezone.now()
     locked.version += 1
     locked.save()
@@ -128,23 +133,72 @@ def accept_report(*, report: RoyaltyReport, by: User, version: int | None = None
     return locked
 
 
-def preview_report(report: RoyaltyReport, lines: Sequence[Mapping[str, Any]], income: Decimal = Decimal(0)) -> Computed:
+def preview_report(
+    report: RoyaltyReport,
+    lines: Sequence[Mapping[str, Any]],
+    income: Decimal = Decimal(0),
+    sublicences: Sequence[Mapping[str, Any]] = (),
+) -> Computed:
     """What would be owed, before anything is submitted."""
     rows = _read_lines(lines, report.currency)
-    report.sublicence_income = to_minor(income, report.currency, field="sublicence_income")
-    return _computed(report, rows)
+    return _computed(report, rows, _read_incomes(report, income, sublicences))
+
+
+def sublicences_to_report(report: RoyaltyReport) -> list[Sublicence]:
+    """Those whose income the report names: in force in its period, where the licence shares what they bring."""
+    if TermsInForce(report.licence).on(report.ends_on).running.sublicence_percent is None:
+        return []
+    rows = report.licence.sublicences.in_force(report.starts_on, report.ends_on)
+    return list(rows.order_by("starts_on", "created_at", "pk"))
+
+
+class SublicencesNamed:
+    """The sublicences of a licence by their number, each asked whether it held in a period."""
+
+    def __init__(self, licence: Licence) -> None:
+        self.licence = licence
+        self.rows = {str(row.pk): row for row in licence.sublicences.all()}
+
+    def named(self, given: Any, report: RoyaltyReport) -> Sublicence:
+        """Raises InvalidError, naming it, for one of another licence or one that was not in force in the period."""
+        key = str(getattr(given, "pk", given))
+        row = self.rows.get(key)
+        if row is None:
+            # one of another licence of the same two is named; of anybody else's it is not said that it exists
+            text = _("There is no such sublicence.")
+            other = self._of_the_same_two(key)
+            if other is not None:
+                text = _("“%(name)s” is a sublicence of another licence: %(licence)s.")
+                text %= {"name": other, "licence": other.licence}
+            raise InvalidError(text, field="sublicence")
+        if not self.licence.sublicences.in_force(report.starts_on, report.ends_on).filter(pk=row.pk).exists():
+            raise InvalidError(
+                _("“%(name)s” was not in force between %(first)s and %(last)s.")
+                % {"name": row, "first": date_format(report.starts_on), "last": date_format(report.ends_on)},
+                field="sublicence",
+            )
+        return row
+
+    def _of_the_same_two(self, key: str) -> Sublicence | None:
+        try:
+            pk = UUID(key)
+        except ValueError:
+            return None
+        facts = {"licence__licensee": self.licence.licensee_id, "licence__licensor": self.licence.licensor_id}
+        return Sublicence.objects.select_related("licence__agreement").filter(pk=pk, **facts).first()
 
 
 # --- what they share
-def _computed(report: RoyaltyReport, rows: Sequence[ReportLine]) -> Computed:
-    terms = terms_of(report.licence)
+def _computed(report: RoyaltyReport, rows: Sequence[ReportLine], incomes: Sequence[SublicenceIncome]) -> Computed:
+    terms = TermsInForce(report.licence).on(report.ends_on)
     sales = [Sale(row.product, row.units, row.gross, row.deductions) for row in rows]
     return compute(
-        terms,
+        terms.running,
         sales,
-        so_far=so_far(report),
-        closes_year=closes_year(report),
-        sublicence_income=report.sublicence_income,
+        so_far=so_far(report, terms),
+        closes_year=closes_year(report, terms),
+        sublicence_income=0 if incomes else report.sublicence_income,
+        sublicences=[SublicenceSum(row.sublicence.name, row.amount) for row in incomes],
     )
 
 
@@ -152,6 +206,50 @@ def _apply(report: RoyaltyReport, found: Computed) -> None:
     report.computed = [line.as_dict() for line in found.lines]
     report.base, report.royalty = found.base, found.royalty
     report.minimum, report.sublicence_share = found.minimum, found.sublicence
+
+
+def _read_incomes(
+    report: RoyaltyReport, income: Decimal, sublicences: Sequence[Mapping[str, Any]]
+) -> list[SublicenceIncome]:
+    """Put the income from sublicences on the report; the rows that say of which, not saved.
+
+    Raises FaultyInputError with every fault by its line, InvalidError for a single sum where each is to be named.
+    """
+    wanted = sublicences_to_report(report)
+    whole = to_minor(income, report.currency, field="sublicence_income")
+    if not wanted and not sublicences:
+        if whole and TermsInForce(report.licence).on(report.ends_on).running.sublicence_percent is None:
+            raise InvalidError(_("The licence names no share of sublicence income."), field="sublicence_income")
+        report.sublicence_income = whole
+        return []
+    if whole:
+        text = _("Name the income from each sublicence: %(names)s.") % {"names": _(", ").join(map(str, wanted))}
+        raise InvalidError(text, field="sublicence_income")
+    known, missing = SublicencesNamed(report.licence), {row.pk: row for row in wanted}
+    rows: dict[UUID, SublicenceIncome] = {}
+    faults = []
+    for number, given in enumerate(sublicences, 1):
+        try:
+            sublicence = known.named(given.get("sublicence"), report)
+            missing.pop(sublicence.pk, None)
+            if sublicence.pk in rows:
+                raise InvalidError(_("“%(name)s” is named twice.") % {"name": sublicence}, field="sublicence")
+            if sublicence not in wanted:
+                raise InvalidError(_("The licence names no share of sublicence income."), field="amount")
+            if given.get("amount") in (None, ""):
+                text = _("Say what the sublicence to %(name)s brought; 0 if it was nothing.")
+                raise InvalidError(text % {"name": sublicence}, field="amount")
+            amount = to_minor(given["amount"], report.currency, field="amount")
+            rows[sublicence.pk] = SublicenceIncome(report=report, position=number, sublicence=sublicence, amount=amount)
+        except InvalidError as fault:
+            faults.append(Fault(f"sublicences.{number}.{fault.field}", str(fault)))
+    for sublicence in missing.values():
+        text = _("Say what the sublicence to %(name)s brought; 0 if it was nothing.") % {"name": sublicence}
+        faults.append(Fault("sublicences", text))
+    if faults:
+        raise FaultyInputError(faults, field="sublicences")
+    report.sublicence_income = sum(row.amount for row in rows.values())
+    return list(rows.values())
 
 
 def _read_lines(lines: Sequence[Mapping[str, Any]], currency: str) -> list[ReportLine]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,6 +12,7 @@ from django.db.models import Sum
 
 from collab.transfer.licences.models import Licence
 from collab.transfer.licences.states import Frequency, Span
+from collab.transfer.licences.terms import whole_terms
 from collab.transfer.royalties.audit_models import AuditCorrection
 from collab.transfer.royalties.computing import InterestRate, SoFar, Terms, Tier
 from collab.transfer.royalties.models import InterestRule, RoyaltyReport
@@ -40,11 +43,64 @@ def terms_of(licence: Licence) -> Terms:
     )
 
 
+@dataclass(frozen=True)
+class PeriodTerms:
+    """What holds for the report of a period: the running royalty, and over what tiers, cap and minimum count."""
+
+    running: Terms
+    tiers_by: str
+    cap_by: str
+    minimum_from: date
+
+
+class TermsInForce:
+    """The terms of a licence by day, from the versions that were signed; one query.
+
+    The terms that were in force on the last day of a period hold for all of it. Further terms take nothing back: a
+    period that ended before they began is reported, and examined, by those of its time.
+    """
+
+    def __init__(self, licence: Licence) -> None:
+        self.licence = licence
+        signed = licence.agreement.versions.filter(executed_at__isnull=False)
+        self.versions = list(signed.order_by("number").only("effective_on", "particulars"))
+
+    def on(self, day: date) -> PeriodTerms:
+        """The newest terms that had begun; before all of them the first, and of the last ones what the tables say."""
+        begun = [row for row in self.versions if row.effective_on <= day] or self.versions[:1]
+        licence = self.licence
+        if not begun or begun[-1] is self.versions[-1]:
+            first = licence.minimum_from or licence.starts_on
+            return PeriodTerms(terms_of(licence), licence.tiers_by, licence.cap_by, first)
+        said = whole_terms(begun[-1].particulars)
+        first = date.fromisoformat(said["minimum_from"]) if said["minimum_from"] else licence.starts_on
+        return PeriodTerms(_written(said), said["tiers_by"], said["cap_by"], first)
+
+
+def _written(said: Mapping[str, Any]) -> Terms:
+    """The running royalty as a version says it."""
+    rates = [Decimal(row["rate"] if row["rate"] is not None else row["per_unit"]) for row in said["tiers"]]
+    bounds: list[Decimal | None] = [*(Decimal(row["from"]) for row in said["tiers"][1:]), None]
+
+    def number(name: str) -> Decimal | None:
+        return None if said[name] is None else Decimal(said[name])
+
+    return Terms(
+        currency=said["currency"],
+        basis=said["royalty_basis"],
+        tiers=[Tier(rate, bound) for rate, bound in zip(rates, bounds, strict=bool(rates))],
+        cap=_minor(number("royalty_cap"), said["currency"]),
+        minimum=_minor(number("annual_minimum"), said["currency"]) or 0,
+        minimum_creditable=said["minimum_creditable"],
+        sublicence_percent=number("sublicence_percent"),
+    )
+
+
 def _minor(amount: Decimal | None, currency: str) -> int | None:
     return None if amount is None else to_minor(amount, currency, field="amount")
 
 
-def so_far(report: RoyaltyReport) -> SoFar:
+def so_far(report: RoyaltyReport, terms: PeriodTerms) -> SoFar:
     """What earlier reports of the licence count towards tiers, cap and minimum of this one."""
     licence = report.licence
     before = RoyaltyReport.objects.filter(licence=licence, starts_on__lt=report.starts_on).exclude(
@@ -52,7 +108,7 @@ def so_far(report: RoyaltyReport) -> SoFar:
     )
     year = before.filter(ends_on__year=report.ends_on.year)
     spans = {Span.PERIOD: before.none(), Span.YEAR: year, Span.TOTAL: before}
-    found = [(rows, _found(rows)) for rows in (spans[Span(licence.tiers_by)], spans[Span(licence.cap_by)], year)]
+    found = [(rows, _found(rows)) for rows in (spans[Span(terms.tiers_by)], spans[Span(terms.cap_by)], year)]
     (tiered, more_tiered), (capped, more_capped), (of_year, more_year) = found
     sums = of_year.aggregate(royalty=Sum("royalty"), minimum=Sum("minimum"))
     return SoFar(
@@ -70,11 +126,10 @@ def _found(reports: Any) -> dict[str, Any]:
     return {name: value or 0 for name, value in sums.items()}
 
 
-def closes_year(report: RoyaltyReport) -> bool:
+def closes_year(report: RoyaltyReport, terms: PeriodTerms) -> bool:
     """Whether the minimum of the year is asked with this report: it is the last of a year, or of the licence."""
     licence = report.licence
-    begins = licence.minimum_from or licence.starts_on
-    if report.ends_on < begins:
+    if report.ends_on < terms.minimum_from:
         return False
     is_last = licence.ends_on is not None and report.ends_on >= licence.ends_on - timedelta(days=1)
     return is_last or (report.ends_on.month, report.ends_on.day) == (12, 31)

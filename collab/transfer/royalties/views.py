@@ -288,7 +288,7 @@ def royalty_report_write(request: HttpRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST" and "compute" in request.POST and form.is_valid():
         given = form.values()
         try:
-            found = preview_report(report, given["lines"], given["sublicence_income"])
+            found = preview_report(report, given["lines"], given["sublicence_income"], given["sublicences"])
             context["lines"] = say_lines([line.as_dict() for line in found.lines], report.currency)
         except InvalidError as error:
             put_error(form, error)

@@ -37,6 +37,7 @@ from collab.transfer.royalties.models import (
     RoyaltyReport,
     ScheduledPayment,
     Statement,
+    SublicenceIncome,
     ThirdPartyShare,
 )
 from collab.transfer.royalties.scheduling import kept_titles
@@ -52,6 +53,7 @@ for table, path in (
     (ScheduledPayment, "licence__"),
     (RoyaltyReport, "licence__"),
     (ReportLine, "report__licence__"),
+    (SublicenceIncome, "report__licence__"),
     (Invoice, "licence__"),
     (InvoiceLine, "invoice__licence__"),
     (RoyaltyAudit, "licence__"),

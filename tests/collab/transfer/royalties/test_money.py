@@ -16,6 +16,7 @@ from collab.transfer.royalties.computing import (
     InterestRate,
     Sale,
     SoFar,
+    SublicenceSum,
     Terms,
     Tier,
     check_tiers,
@@ -365,6 +366,10 @@ def test_whatever_is_reported_in_a_year_what_is_owed_follows_from_the_terms(term
     for number, (sales, income) in enumerate(reports, 1):
         last = number == len(reports)
         found = compute(terms, sales, so_far=so_far, closes_year=last, sublicence_income=income)
+        by_name = [SublicenceSum("A", income // 3), SublicenceSum("B", 0), SublicenceSum("C", income - income // 3)]
+        named = compute(terms, sales, so_far=so_far, closes_year=last, sublicences=by_name)
+        assert (named.due, named.sublicence) == (found.due, found.sublicence)
+        assert [line.base for line in named.lines if line.code == "sublicence_income"] == [s.amount for s in by_name]
         lines = {line.code: line.amount for line in found.lines}
         tiers = [line for line in found.lines if line.code == "tier"]
         assert sum(line.amount for line in tiers) + lines.get("cap", 0) == found.royalty == lines["royalty"]

@@ -62,7 +62,7 @@ from collab.transfer.royalties.services import (
     unmatch_receipt,
     withdraw_distribution,
 )
-from collab.transfer.royalties.terms import closes_year
+from collab.transfer.royalties.terms import TermsInForce, closes_year
 from tests.cast import token_for
 from tests.licensing import asset, trained
 from tests.royalties import FIRST, case_of
@@ -268,7 +268,7 @@ def test_termination_ends_the_money(books, office, by_agreement):
         end_licence(licence=books.licence, by=books.officer, reason="Over")
     last = reports_of(books)[-1]
     assert last.ends_on == today and last.due_on == today + timedelta(days=30)  # the final report
-    assert closes_year(last)  # asks for the last minimum
+    assert closes_year(last, TermsInForce(last.licence).on(last.ends_on))  # asks for the last minimum
     found = {row.title: row.state for row in ScheduledPayment.objects.filter(licence=books.licence)}
     assert found == {"Issue fee": "planned", "First sale": "withdrawn"}  # the fee was due long before
     row = ScheduledPayment.objects.get(title="First sale")
