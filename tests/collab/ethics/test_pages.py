@@ -65,10 +65,19 @@ def test_a_case_goes_its_way_by_hand(panel):
         "monitor_months": 6, "text_1": "Ask the parents.", "blocks_1": ["jobs", "data"],
     }  # fmt: skip
     assert chair.post(decide, decision | {"valid_until": ""}).status_code == 422
+    forgotten = chair.post(decide, decision | {"blocks_9": ["jobs"]})
+    assert (forgotten.status_code, "Write what must be met." in forgotten.content.decode()) == (422, True)
     assert chair.post(decide, decision).status_code == 302
     room = lead.get(reverse("collab:project_ethics", args=[panel.joint.project.slug])).content.decode()
     assert "Stopped now: training jobs" in room
     assert "Ask the parents." in room
+    panel.joint.cover(reference="DUA-1")
+    version = panel.joint.dataset().latest()
+    job_new = f"{reverse('training:job_new')}?version={version.pk}&task=causal-lm"
+    for url in (version.get_absolute_url(), job_new):
+        page = lead.get(url).content.decode()
+        assert "Ask the parents." in page, url
+        assert f'href="{case.get_absolute_url()}#condition-1"' in page, url
     claim = reverse("collab:ethics_case_claim", args=[case.pk, 1])
     assert lead.post(claim, {"text": "Letters of June."}).status_code == 302
     confirm = reverse("collab:ethics_case_confirm", args=[case.pk, 1])
@@ -138,6 +147,8 @@ def test_the_api_writes_and_decides(panel):
     )
     condition = {"text": "Mask.", "blocks": ["jobs"], "due_on": day(3).isoformat()}
     sent = early | {"decision": "approved_with_conditions", "conditions": [condition]}
+    many = chair.post(f"{url}decide/", sent | {"conditions": [condition] * 11}, kind)
+    assert (many.status_code, many.json()["field"]) == (422, "conditions")
     done = chair.post(f"{url}decide/", sent, kind).json()
     assert (done["state"], done["conditions"][0]["met"], done["conditions"][0]["blocks_now"]) == (
         "approved",
