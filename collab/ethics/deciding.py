@@ -4,11 +4,12 @@ approval, close reports. Silence never decides: what is late is reminded of and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
@@ -191,15 +192,17 @@ def missing_to_decide(case: EthicsCase) -> list[Missing]:
     """What a decision still waits for: reviews on the full route, declared conflicts, a committee of a party."""
     url, missing = case.get_absolute_url(), []
     if gone := committee_gone(case.project, case.committee):
-        missing.append(gone)
+        missing.append(replace(gone, url=""))  # for others to mend
     rows = case.reviews.filter(round=case.round)
     given = rows.filter(state=ReviewState.SUBMITTED).count()
     least = case.committee.minimum_reviews if case.route == Route.FULL and case.appealed_at is None else 0
     if given < least:
         text = _("Only %(given)d of at least %(n)d reviews are there.") % {"given": given, "n": least}
-        missing.append(Missing("too_few_reviews", text, url))
+        missing.append(Missing("too_few_reviews", text, reverse("collab:ethics_case_assign", args=[case.pk])))
     if rows.filter(conflict_state=ConflictState.DECLARED).exists():
-        missing.append(Missing("conflict_open", _("A declared conflict of interest is not decided yet."), url))
+        missing.append(
+            Missing("conflict_open", _("A declared conflict of interest is not decided yet."), f"{url}#reviews")
+        )
     return missing
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from django.db import transaction
 from django.db.models import Max
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
@@ -568,9 +569,8 @@ def committee_gone(project: Project, committee: EthicsCommittee) -> Missing | No
     if _is_party(project, committee.organisation_id):
         return None
     text = _("%(organisation)s is not a party of the project, so its committee decides nothing about it.")
-    return Missing(
-        "committee_gone", text % {"organisation": committee.organisation}, project.get_absolute_url()
-    )  # fmt: skip
+    url = reverse("collab:ethics_case_new", args=[project.slug])
+    return Missing("committee_gone", text % {"organisation": committee.organisation}, url)
 
 
 def _require_committee(case: EthicsCase) -> None:
