@@ -40,7 +40,7 @@ from collab.ethics.models import (
     Purpose,
 )
 from collab.ethics.questions import scores
-from collab.ethics.reading import counts_of, figures_of
+from collab.ethics.reading import counts_of, figures_of, worklists_of
 from collab.ethics.services import (
     add_form_version,
     answer_question,
@@ -61,7 +61,7 @@ from collab.ethics.services import (
     withdraw_case,
     write_form,
 )
-from collab.ethics.states import Area, AssessmentState, CaseState, ReportState, ReviewState
+from collab.ethics.states import Area, AssessmentState, CaseState, ReportState, ReviewState, Route, Worklist
 from collab.inbox.states import Decision, Opinion
 from collab.kernel.errors import NotFoundError
 from collab.projects.models import ConflictOfInterest, Project
@@ -136,11 +136,42 @@ class TurnaroundSerializer(serializers.Serializer):
     late = serializers.IntegerField(read_only=True)
 
 
+class YearTurnaroundSerializer(TurnaroundSerializer):
+    """The same of the decisions of one year."""
+
+    year = serializers.IntegerField(read_only=True)
+
+
+class AgeSerializer(serializers.Serializer):
+    """Cases of one route that wait for a first decision, in days; `over`: longer than the committee gives itself."""
+
+    route = serializers.CharField(read_only=True)
+    open = serializers.IntegerField(read_only=True)
+    median_days = serializers.FloatField(read_only=True, allow_null=True)
+    oldest_days = serializers.IntegerField(read_only=True, allow_null=True)
+    over = serializers.IntegerField(read_only=True)
+
+
+class AppealsSerializer(serializers.Serializer):
+    """Appeals that wait and that are decided, in days; `won`: those that were right, wholly or in part."""
+
+    open = serializers.IntegerField(read_only=True)
+    oldest_days = serializers.IntegerField(read_only=True, allow_null=True)
+    decided = serializers.IntegerField(read_only=True)
+    median_days = serializers.FloatField(read_only=True, allow_null=True)
+    longest_days = serializers.IntegerField(read_only=True, allow_null=True)
+    won = serializers.IntegerField(read_only=True)
+
+
 class FiguresSerializer(serializers.Serializer):
-    """Of the cases that you may see."""
+    """Of the cases that you may see. `worklists`: how many cases each `?worklist=` of the applications has."""
 
     states = serializers.DictField(child=serializers.IntegerField(), read_only=True)
+    worklists = serializers.DictField(child=serializers.IntegerField(), read_only=True)
     turnaround = TurnaroundSerializer(many=True, read_only=True)
+    by_year = YearTurnaroundSerializer(many=True, read_only=True)
+    ages = AgeSerializer(many=True, read_only=True)
+    appeals = AppealsSerializer(read_only=True)
 
 
 class ReasonSerializer(serializers.Serializer):
@@ -532,7 +563,7 @@ class EthicsCommitteeViewSet(ScopedViewSet):
     def figures(self, request: Request, pk: str) -> Response:
         committee = self.get_object()
         rows = EthicsCase.objects.filter(committee=committee, submitted_at__isnull=False).visible_to(request.user)
-        told = {"states": counts_of(rows), "turnaround": figures_of(rows, committee)}
+        told = {"states": counts_of(rows), "worklists": worklists_of(rows), **vars(figures_of(rows, committee))}
         return self.shown(told, FiguresSerializer)
 
     def _told(self, row: EthicsCommittee, status: int = 200) -> Response:
@@ -543,6 +574,14 @@ class CaseFilter(django_filters.FilterSet):
     project = ProjectFilter()
     state = django_filters.ChoiceFilter(choices=choices_of(CaseState))
     committee = django_filters.CharFilter(field_name="committee__organisation__slug")
+    route = django_filters.ChoiceFilter(choices=choices_of(Route))
+    worklist = django_filters.ChoiceFilter(choices=choices_of(Worklist), method="in_worklist")
+    year = django_filters.NumberFilter(
+        field_name="first_decided_at", lookup_expr="year", min_value=1, max_value=9999, label="Of the first decision"
+    )
+
+    def in_worklist(self, rows: Any, name: str, value: str) -> Any:
+        return rows.in_worklist(value)
 
 
 @extend_schema_view(

@@ -78,7 +78,8 @@ def not_swayed(request: Request, user: User) -> list[Missing]:
     if user.pk in near_to(case):
         text = _("You belong to the project or wrote the application, so somebody else decides.")
         return [Missing("conflict_of_interest", text, request.url)]
-    if request.topic == APPEAL and case.decided_by_id == user.pk:
+    # once it is decided, `decided_by` is who decided the appeal, and confirms the conditions of their own decision
+    if request.topic == APPEAL and request.is_open and case.decided_by_id == user.pk:
         text = _("You gave the decision that is appealed, so somebody else decides.")
         return [Missing("own_decision", text, request.url)]
     return []

@@ -4,25 +4,26 @@ approval, close reports. Silence never decides: what is late is reminded of and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from collab.access.policy import Missing, require
-from collab.access.roles import Role
-from collab.accounts.models import Membership, User
+from collab.accounts.models import User
 from collab.audit.services import record
 from collab.ethics.asking import applicants, deciding, tell
 from collab.ethics.models import EthicsCase, EthicsCondition, EthicsQuestion, EthicsReport, EthicsReview
 from collab.ethics.services import (
     STALE,
     after_months,
+    committee_gone,
     lapse_reviews,
     locked_case,
     owe_monitoring,
@@ -31,7 +32,7 @@ from collab.ethics.services import (
     save_case,
     told,
 )
-from collab.ethics.standing import chairs_of, near_to
+from collab.ethics.standing import chairs_of, members_of, near_to
 from collab.ethics.states import (
     CASE_MOVES,
     MOVE_OF,
@@ -45,11 +46,12 @@ from collab.ethics.states import (
 )
 from collab.inbox.services import decide_request, meet_condition, set_obligation, settle_obligation
 from collab.inbox.states import Decision, ObligationKind, Opinion
-from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, RefusedError, StaleError
+from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, StaleError
 from collab.projects.models import ConflictOfInterest
 from collab.projects.states import CONFLICT_MOVES, ConflictState
 
 VALID_YEARS_MAX = 10
+CONDITIONS_MAX = 10  # of one decision: what its page has room for
 
 
 # --- reviewers
@@ -57,7 +59,6 @@ VALID_YEARS_MAX = 10
 def assign(*, case: EthicsCase, reviewers: Iterable[User], by: User, due_on: date | None = None) -> list[EthicsReview]:
     """Ask members of the committee for their review of this round. Nobody reviews a project of their own."""
     locked = locked_case(case, by, "ethics.chair")
-    _require_not_near(locked, by)
     state = CASE_MOVES.require("assign", locked.state, what=str(locked))
     people = list(dict.fromkeys(reviewers))
     if not people:
@@ -91,13 +92,7 @@ def assign(*, case: EthicsCase, reviewers: Iterable[User], by: User, due_on: dat
 
 def sits(person: User, case: EthicsCase) -> bool:
     """Whether somebody sits on the committee of the case."""
-    return person.is_active and members_of(case).filter(user=person).exists()
-
-
-def members_of(case: EthicsCase) -> Any:
-    return Membership.objects.active().filter(
-        organisation=case.committee.organisation_id, project=None, role__in=[Role.ETHICS_REVIEWER, Role.ETHICS_CHAIR]
-    )
+    return members_of(case).filter(user=person).exists()
 
 
 @transaction.atomic
@@ -194,16 +189,20 @@ class ConditionTerm:
 
 
 def missing_to_decide(case: EthicsCase) -> list[Missing]:
-    """What a decision still waits for: reviews on the full route, conflicts that were declared."""
+    """What a decision still waits for: reviews on the full route, declared conflicts, a committee of a party."""
     url, missing = case.get_absolute_url(), []
+    if gone := committee_gone(case.project, case.committee):
+        missing.append(replace(gone, url=""))  # for others to mend
     rows = case.reviews.filter(round=case.round)
     given = rows.filter(state=ReviewState.SUBMITTED).count()
     least = case.committee.minimum_reviews if case.route == Route.FULL and case.appealed_at is None else 0
     if given < least:
         text = _("Only %(given)d of at least %(n)d reviews are there.") % {"given": given, "n": least}
-        missing.append(Missing("too_few_reviews", text, url))
+        missing.append(Missing("too_few_reviews", text, reverse("collab:ethics_case_assign", args=[case.pk])))
     if rows.filter(conflict_state=ConflictState.DECLARED).exists():
-        missing.append(Missing("conflict_open", _("A declared conflict of interest is not decided yet."), url))
+        missing.append(
+            Missing("conflict_open", _("A declared conflict of interest is not decided yet."), f"{url}#reviews")
+        )
     return missing
 
 
@@ -234,6 +233,8 @@ def decide_case(
     if move != "return" and (missing := missing_to_decide(locked)):
         raise NotReadyError(missing)
     areas = _areas(blocks)
+    if len(conditions) > CONDITIONS_MAX:
+        raise InvalidError(_("Write at most %(n)d conditions.") % {"n": CONDITIONS_MAX}, field="conditions")
     if move == "approve":
         _check_approval(valid_until, monitor_months)
     elif valid_until is not None or monitor_months is not None:
@@ -378,7 +379,6 @@ def _supersede(before: EthicsCase, by: User) -> None:
 def confirm_condition(*, condition: EthicsCondition, by: User, evidence: str = "") -> EthicsCondition:
     """The committee confirms that a condition is met; what it blocked goes on with the next request."""
     case = locked_case(condition.case, by, "ethics.chair")
-    _require_not_near(case, by)
     mine = EthicsCondition.objects.select_related("condition__request").get(pk=condition.pk)
     meet_condition(condition=mine.condition, by=by, evidence=evidence.strip() or mine.evidence)
     settle_obligation(source=mine, kind=ObligationKind.CONDITION)
@@ -394,7 +394,6 @@ def hold_case(*, case: EthicsCase, move: str, by: User, reason: str) -> EthicsCa
     locked = locked_case(case, by, "ethics.chair")
     if move not in {"suspend", "resume", "revoke"}:
         raise InvalidError(_("Suspend, resume or revoke it."), field="move")
-    _require_not_near(locked, by)
     locked.state = CASE_MOVES.require(move, locked.state, what=str(locked))
     if not reason.strip():
         raise InvalidError(_("Say why, in a sentence."), field="reason")
@@ -439,12 +438,6 @@ def _locked_review(review: EthicsReview, by: User, word: str) -> EthicsReview:
         "case__committee__organisation", "case__project", "case__form_version__form"
     )
     return rows.get(pk=review.pk)
-
-
-def _require_not_near(case: EthicsCase, by: User) -> None:
-    if by.pk in near_to(case):
-        text = _("You belong to the project or wrote the application, so somebody else decides.")
-        raise RefusedError([Missing("conflict_of_interest", text, case.get_absolute_url())])
 
 
 def _require_pending(review: EthicsReview) -> None:

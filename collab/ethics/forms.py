@@ -13,11 +13,11 @@ from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import visible_to
 from collab.accounts.models import Organisation, User
-from collab.ethics.deciding import ConditionTerm, members_of
+from collab.ethics.deciding import CONDITIONS_MAX, ConditionTerm
 from collab.ethics.models import EthicsCase, EthicsCommittee, EthicsForm, EthicsReport, EthicsReview, Purpose
 from collab.ethics.questions import shown, text_of
 from collab.ethics.services import after_months
-from collab.ethics.standing import near_to
+from collab.ethics.standing import members_of, near_to
 from collab.ethics.states import AREA_WORDS, CaseState
 from collab.inbox.states import DECISION_WORDS, OPINION_WORDS, Decision
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
@@ -25,7 +25,6 @@ from collab.projects.models import ConflictOfInterest
 from collab.projects.questions import label_of
 from collab.web.forms import DayInput, OnceForm, PageForm
 
-CONDITIONS_SHOWN = 3
 AREAS = tuple(AREA_WORDS.items())
 
 
@@ -140,6 +139,10 @@ class CaseForm(OnceForm):
         questionnaires.queryset = rows.filter(organisation=None) | rows.filter(organisation__in=parties)
 
 
+class FollowForm(OnceForm):
+    title = forms.CharField(label=_("Title"), max_length=200, validators=[DisplayNameValidator()])
+
+
 class SubmitForm(PageForm):
     note = _text(_("What was changed"), 3, 4000, required=False)
 
@@ -191,7 +194,7 @@ class AssignForm(OnceForm):
         super().__init__(*args, **kwargs)
         asked = case.reviews.filter(round=case.round).values("reviewer")
         field: Any = self.fields["reviewers"]
-        people = User.objects.filter(pk__in=members_of(case).values("user"), is_active=True)
+        people = User.objects.filter(pk__in=members_of(case).values("user"))
         field.queryset = people.exclude(pk__in=near_to(case)).exclude(pk__in=asked).order_by("name")
 
 
@@ -242,7 +245,7 @@ class DecideForm(OnceForm):
             decision: Any = self.fields["decision"]
             words = DECISION_WORDS | (ON_CONDITIONS if case.appeals_conditions else {})
             decision.choices = [(d, w) for d, w in words.items() if d != Decision.RETURNED]
-        for n in range(1, CONDITIONS_SHOWN + 1):
+        for n in range(1, CONDITIONS_MAX + 1):
             self.fields[f"text_{n}"] = _text(_("Condition"), 2, 500, required=False)
             self.fields[f"blocks_{n}"] = _areas(_("Until it is met, this stops"))
             self.fields[f"due_{n}"] = forms.DateField(
@@ -250,13 +253,20 @@ class DecideForm(OnceForm):
                 help_text=_("It blocks after this day; without one it blocks at once."),
             )  # fmt: skip
 
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        for n in range(1, CONDITIONS_MAX + 1):
+            if not given.get(f"text_{n}") and (given.get(f"blocks_{n}") or given.get(f"due_{n}")):
+                self.add_error(f"text_{n}", _now("Write what must be met."))
+        return given
+
     def values(self) -> dict[str, Any]:
         given = super().values()
         decision = given["decision"]
         approves = decision in {Decision.APPROVED, Decision.APPROVED_WITH_CONDITIONS}
         terms = [
             ConditionTerm(given[f"text_{n}"], given[f"blocks_{n}"], given[f"due_{n}"])
-            for n in range(1, CONDITIONS_SHOWN + 1)
+            for n in range(1, CONDITIONS_MAX + 1)
             if given[f"text_{n}"]
         ]
         return {
@@ -273,7 +283,7 @@ class DecideForm(OnceForm):
         return [self[name] for name in names]
 
     def terms(self) -> Iterable[list[Any]]:
-        for n in range(1, CONDITIONS_SHOWN + 1):
+        for n in range(1, CONDITIONS_MAX + 1):
             yield [self[f"text_{n}"], self[f"blocks_{n}"], self[f"due_{n}"]]
 
 

@@ -6,7 +6,8 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, ExpressionWrapper, F, OuterRef, Q, Value
+from django.db.models.lookups import GreaterThan
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -19,11 +20,14 @@ from collab.ethics.states import (
     HOLDING,
     PENDING,
     ROUTE_WORDS,
+    WON,
     Area,
     AssessmentState,
     CaseState,
     ReportState,
     ReviewState,
+    Route,
+    Worklist,
 )
 from collab.inbox.states import OPINION_WORDS, Opinion
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
@@ -204,6 +208,51 @@ def blocking_q(area: str, at: datetime) -> Q:
     return Q(**{f"blocks_{area}": True}) & (Q(state__in=sorted(HOLDING)) & ~stands | expired)
 
 
+class Days(models.Func):
+    """A number of days as a span of time."""
+
+    function = "make_interval"
+    template = "%(function)s(days => (%(expressions)s)::integer)"
+    output_field = models.DurationField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(
+            compiler, connection, template="((%(expressions)s) * 86400000000)", **context
+        )  # microseconds
+
+
+# How long a committee gives itself.
+OWN_DAYS = Days(
+    models.Case(models.When(route=Route.FULL.value, then=F("committee__full_days")), default=F("committee__short_days"))
+)
+_TAKEN = ExpressionWrapper(F("first_decided_at") - F("submitted_at"), models.DurationField())
+
+
+def worklist_q(name: str, at: datetime) -> Q:
+    """The cases behind one figure of a committee, at a moment."""
+    today = timezone.localdate(at)
+    pending, undecided = Q(state__in=sorted(PENDING)), Q(state__in=sorted(PENDING), first_decided_at=None)
+    waits = ExpressionWrapper(Value(at, models.DateTimeField()) - F("submitted_at"), models.DurationField())
+    # an appeal is the last thing that is asked about a case, so the request of the case tells of it
+    appealed = Q(appealed_at__isnull=False, request__decided_at__isnull=False)
+    reports = EthicsReport.objects.filter(case=OuterRef("pk"), state=ReportState.OPEN)
+    lists = {
+        Worklist.WAITING: pending,
+        Worklist.UNDECIDED: undecided,
+        Worklist.OVERDUE: pending & Q(request__state="open", request__due_at__lt=at),
+        Worklist.OVER_ITS_DAYS: undecided & Q(GreaterThan(waits, OWN_DAYS)),
+        Worklist.DECIDED: Q(first_decided_at__isnull=False),
+        Worklist.LATE: Q(GreaterThan(_TAKEN, OWN_DAYS), first_decided_at__isnull=False),
+        Worklist.APPEALS: Q(state=CaseState.APPEALED),
+        Worklist.APPEALS_DECIDED: appealed,
+        Worklist.APPEALS_WON: appealed & Q(request__state__in=WON),
+        Worklist.CONDITIONS: Q(Exists(EthicsCondition.objects.open().filter(case=OuterRef("pk")))),
+        Worklist.REPORTS: Q(Exists(reports)),
+        Worklist.REPORTS_DUE: Q(state__in=sorted(GRANTED), monitor_on__lt=today, valid_until__gte=today),
+    }
+    return Q(submitted_at__isnull=False) & lists[Worklist(name)]
+
+
 class CaseQuerySet(models.QuerySet["EthicsCase"]):
     def visible_to(self, user: Person, word: str = "ethics.view") -> CaseQuerySet:
         return visible_to(user, word, self)  # type: ignore[return-value]
@@ -213,6 +262,9 @@ class CaseQuerySet(models.QuerySet["EthicsCase"]):
 
     def blocking(self, area: str, at: datetime) -> CaseQuerySet:
         return self.filter(blocking_q(area, at))
+
+    def in_worklist(self, name: str, at: datetime | None = None) -> CaseQuerySet:
+        return self.filter(worklist_q(name, at or timezone.now()))
 
     def with_names(self) -> CaseQuerySet:
         return self.select_related(
@@ -314,6 +366,13 @@ class EthicsCase(Answered):
     @property
     def block_words(self) -> list[Any]:
         return [AREA_WORDS[Area(area)] for area in self.blocks]
+
+    @property
+    def days(self) -> int | None:
+        """Whole days from the first submission to the first decision, or to now."""
+        if self.submitted_at is None or (self.first_decided_at is None and self.state not in PENDING):
+            return None
+        return ((self.first_decided_at or timezone.now()) - self.submitted_at).days
 
     @property
     def is_late(self) -> bool:
@@ -555,6 +614,3 @@ class EthicsAssessment(Answered):
 
     def get_absolute_url(self) -> str:
         return reverse("collab:ethics_assessment", args=[self.pk])
-
-
-TURNAROUND = F("first_decided_at") - F("submitted_at")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from statistics import median
 from typing import Any
 
@@ -14,10 +15,11 @@ from django.utils.translation import gettext as _
 
 from collab.accounts.models import User
 from collab.ethics.blocking import what_blocks
-from collab.ethics.models import EthicsCase, EthicsCommittee, EthicsCondition, EthicsQuestion, EthicsReview
+from collab.ethics.models import EthicsCase, EthicsCommittee, EthicsCondition, EthicsQuestion, EthicsReview, worklist_q
 from collab.ethics.questions import changed_keys, say, shown, text_of
-from collab.ethics.states import AREA_WORDS, PENDING, ROUTE_WORDS, Area, CaseState, ReviewState, Route
+from collab.ethics.states import AREA_WORDS, PENDING, ROUTE_WORDS, WON, Area, CaseState, ReviewState, Route, Worklist
 from collab.projects.questions import label_of
+from collab.web.badges import badge_of
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def answer_of(case: EthicsCase, conditions: Iterable[EthicsCondition] = ()) -> A
     held = [row for row in conditions if row.blocks_now]
     if case.is_expired:
         title = _("The approval ended on %(day)s") % {"day": date_format(case.valid_until)}
-        return Answer("bad", "calendar-x", title, _stops(case, _("Renew it, so that work can go on.")))
+        return Answer("bad", "calendar-event", title, _stops(case, _("Renew it, so that work can go on.")))
     if case.stands:
         title = _("Approved until %(day)s") % {"day": date_format(case.valid_until)}
         if case.state == CaseState.APPEALED:
@@ -129,39 +131,175 @@ def route_of(case: EthicsCase) -> Any:
 
 @dataclass(frozen=True)
 class Turnaround:
-    """How long the first decisions of a route took, in days."""
+    """How long the first decisions of a route took, in days; `year` of the decision, None for all of them."""
 
     route: str
-    label: Any
-    decided: int
-    median_days: float | None
-    longest_days: int | None
-    late: int
+    year: int | None
+    days: list[float]
+    limit: int
+
+    @property
+    def label(self) -> Any:
+        return ROUTE_WORDS[Route(self.route)]
+
+    @property
+    def decided(self) -> int:
+        return len(self.days)
+
+    @property
+    def median_days(self) -> float | None:
+        return _median(self.days)
+
+    @property
+    def longest_days(self) -> int | None:
+        return _longest(self.days)
+
+    @property
+    def late(self) -> int:
+        return sum(day > self.limit for day in self.days)
 
 
-def figures_of(rows: Any, committee: EthicsCommittee) -> list[Turnaround]:
-    """Turnaround by route, of the cases that the person may see: one query."""
-    taken: dict[str, list[float]] = {Route.SHORT: [], Route.FULL: []}
-    decided = rows.filter(first_decided_at__isnull=False).values_list("route", "submitted_at", "first_decided_at")
+@dataclass(frozen=True)
+class Age:
+    """How long the open cases of a route have been before the committee, in days since their first submission."""
+
+    route: str
+    days: list[float]
+    limit: int
+
+    @property
+    def label(self) -> Any:
+        return ROUTE_WORDS[Route(self.route)]
+
+    @property
+    def open(self) -> int:
+        return len(self.days)
+
+    @property
+    def median_days(self) -> float | None:
+        return _median(self.days)
+
+    @property
+    def oldest_days(self) -> int | None:
+        return _longest(self.days)
+
+    @property
+    def over(self) -> int:
+        return sum(day > self.limit for day in self.days)
+
+
+@dataclass(frozen=True)
+class Appeals:
+    """Appeals that wait, and how long those took that are decided; in days."""
+
+    waiting: list[float]
+    taken: list[float]
+    won: int
+
+    @property
+    def open(self) -> int:
+        return len(self.waiting)
+
+    @property
+    def oldest_days(self) -> int | None:
+        return _longest(self.waiting)
+
+    @property
+    def decided(self) -> int:
+        return len(self.taken)
+
+    @property
+    def median_days(self) -> float | None:
+        return _median(self.taken)
+
+    @property
+    def longest_days(self) -> int | None:
+        return _longest(self.taken)
+
+
+def _median(days: list[float]) -> float | None:
+    return round(median(days), 1) if days else None
+
+
+def _longest(days: list[float]) -> int | None:
+    return int(max(days)) if days else None
+
+
+def _days(since: datetime, until: datetime) -> float:
+    return (until - since) / timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a committee has done and has before it. `turnaround` by route, `by_year` by route and year, newest first."""
+
+    turnaround: list[Turnaround]
+    by_year: list[Turnaround]
+    ages: list[Age]
+    appeals: Appeals
+
+
+def figures_of(rows: Any, committee: EthicsCommittee, at: datetime | None = None) -> Figures:
+    """Of the cases that the person may see: three queries. Each number is that of `in_worklist`."""
+    at = at or timezone.now()
+    limits: dict[str, int] = {Route.SHORT: committee.short_days, Route.FULL: committee.full_days}
+    taken: dict[tuple[str, int | None], list[float]] = {}
+    decided = rows.in_worklist(Worklist.DECIDED).values_list("route", "submitted_at", "first_decided_at")
     for route, sent, done in decided:
-        taken[route].append((done - sent).total_seconds() / 86400)
-    limits = {Route.SHORT: committee.short_days, Route.FULL: committee.full_days}
-    return [
-        Turnaround(
-            route=route,
-            label=ROUTE_WORDS[Route(route)],
-            decided=len(days),
-            median_days=round(median(days), 1) if days else None,
-            longest_days=round(max(days)) if days else None,
-            late=sum(day > limits[Route(route)] for day in days),
-        )
-        for route, days in taken.items()
-    ]
+        for year in (None, timezone.localtime(done).year):
+            taken.setdefault((route, year), []).append(_days(sent, done))
+    open_ones = rows.in_worklist(Worklist.UNDECIDED).values_list("route", "submitted_at")
+    waits: dict[str, list[float]] = {}
+    for route, sent in open_ones:
+        waits.setdefault(route, []).append(_days(sent, at))
+    waiting: list[float] = []
+    over: list[float] = []
+    won = 0
+    appealed = rows.filter(appealed_at__isnull=False)
+    for since, until, answer in appealed.values_list("appealed_at", "request__decided_at", "request__state"):
+        (waiting if until is None else over).append(_days(since, until or at))
+        won += answer in WON
+    years = sorted({year for _route, year in taken if year is not None}, reverse=True)
+    return Figures(
+        turnaround=[Turnaround(route, None, taken.get((route, None), []), limits[route]) for route in limits],
+        by_year=[
+            Turnaround(route, year, taken[route, year], limits[route])
+            for year in years
+            for route in limits
+            if (route, year) in taken
+        ],
+        ages=[Age(route, waits.get(route, []), limits[route]) for route in limits],
+        appeals=Appeals(waiting, over, won),
+    )
+
+
+def lines_of(rows: Iterable[EthicsCase]) -> Iterator[list[Any]]:
+    """The cases as lines of a table with its head; days from the first submission to the first decision, or to now."""
+    yield [
+        _("Title"), _("Project"), _("Kind"), _("Route"), _("State"), _("Round"), _("Submitted"), _("First decided"),
+        _("Days"), _("Valid until"), _("Next report due"),
+    ]  # fmt: skip
+    for case in rows:
+        yield [
+            case.title, case.project, case.get_kind_display(), route_of(case), badge_of(case.shown_state).word,
+            case.round, _day(case.submitted_at), _day(case.first_decided_at), case.days, case.valid_until,
+            case.monitor_on,
+        ]  # fmt: skip
+
+
+def _day(at: datetime | None) -> date | None:
+    return timezone.localdate(at) if at else None
 
 
 def counts_of(rows: Any) -> dict[str, int]:
     """How many cases are in each state: one query."""
     return dict(rows.order_by().values_list("state").annotate(n=Count("pk")))
+
+
+def worklists_of(rows: Any) -> dict[str, int]:
+    """How many cases are in each list: one query."""
+    at = timezone.now()
+    return rows.order_by().aggregate(**{one.value: Count("pk", filter=worklist_q(one, at)) for one in Worklist})
 
 
 def loads_of(rows: Any) -> list[dict[str, Any]]:

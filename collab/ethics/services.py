@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from django.db import transaction
 from django.db.models import Max
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
@@ -33,7 +34,7 @@ from collab.ethics.models import (
     Purpose,
 )
 from collab.ethics.questions import carry, check_answers, check_form, triage
-from collab.ethics.standing import APPEAL, DECISION, chairs_of
+from collab.ethics.standing import APPEAL, DECISION, chairs_of, members_of, near_to
 from collab.ethics.states import (
     ASSESSMENT_MOVES,
     CASE_MOVES,
@@ -152,6 +153,8 @@ def begin_case(*, project: Project, committee: EthicsCommittee, form: EthicsForm
     _require_going_on(project)
     if form.purpose != Purpose.REVIEW:
         raise InvalidError(_("This questionnaire is not for a committee."), field="form")
+    if gone := committee_gone(project, committee):
+        raise InvalidError(gone.sentence, field="committee")
     if form.organisation_id not in (None, committee.organisation_id):
         raise InvalidError(_("This questionnaire is for another committee."), field="form")
     case = EthicsCase(project=project, committee=committee, form_version=newest(form), title=title, begun_by=by)
@@ -174,11 +177,8 @@ def follow_case(*, case: EthicsCase, by: User, title: str = "") -> EthicsCase:
     if open_one is not None:
         raise ConflictError(_("“%(title)s” follows it already.") % {"title": open_one})
     _require_going_on(before.project)
-    kind = Kind.AMENDMENT
-    if before.state in {CaseState.REJECTED, CaseState.REVOKED}:
-        kind = Kind.AGAIN
-    elif before.is_expired:
-        kind = Kind.RENEWAL
+    _require_committee(before)
+    kind = following(before)
     last = newest(before.form_version.form)
     carried = carry(before.questions, last.questions, before.answers)
     made = EthicsCase(
@@ -196,6 +196,13 @@ def follow_case(*, case: EthicsCase, by: User, title: str = "") -> EthicsCase:
     made.save()
     record(verb="ethics.follow", subject=made, by=by, project_id=made.project_id, data=told(made, kind=kind.value))
     return made
+
+
+def following(case: EthicsCase) -> Kind:
+    """What an application that follows this one is."""
+    if case.state in {CaseState.REJECTED, CaseState.REVOKED}:
+        return Kind.AGAIN
+    return Kind.RENEWAL if case.is_expired else Kind.AMENDMENT
 
 
 @transaction.atomic
@@ -240,6 +247,7 @@ def submit_case(*, case: EthicsCase, number: int, by: User, note: str = "") -> E
     again = locked.state == CaseState.CHANGES_REQUESTED
     state = CASE_MOVES.require("resubmit" if again else "submit", locked.state, what=str(locked))
     _require_going_on(locked.project)
+    _require_committee(locked)
     _require_number(locked, number)
     version = locked.form_version
     locked.answers = check_answers(version.questions, locked.answers, complete=True)
@@ -282,9 +290,12 @@ def submit_case(*, case: EthicsCase, number: int, by: User, note: str = "") -> E
 def _ask_reviewers_again(case: EthicsCase) -> None:
     """Whoever reviewed the last round, or had not yet, reads the changes; nobody waits for the last round any more.
 
-    Who declared a conflict that no chair has settled is not asked again by itself.
+    Who declared a conflict that no chair has settled is not asked again by itself; whoever has left the committee, or
+    joined the project, is not asked at all.
     """
-    last = case.reviews.filter(round=case.round - 1, state__in=[ReviewState.ASKED, ReviewState.SUBMITTED])
+    last = case.reviews.filter(reviewer__in=members_of(case).values("user"), reviewer__is_active=True)
+    last = last.exclude(reviewer__in=near_to(case))
+    last = last.filter(round=case.round - 1, state__in=[ReviewState.ASKED, ReviewState.SUBMITTED])
     assert case.request is not None  # it was submitted
     before = list(last.exclude(conflict_state=ConflictState.DECLARED).select_related("reviewer"))
     lapse_reviews(case)
@@ -446,6 +457,7 @@ def appeal_case(*, case: EthicsCase, text: str, by: User) -> EthicsCase:
         raise ConflictError(_("It was approved, and no condition is open that one could appeal against."))
     if locked.appealed_at is not None:
         raise ConflictError(_("An appeal was decided already; apply again on new grounds instead."))
+    _require_committee(locked)
     if not text.strip():
         raise InvalidError(_("Say on what ground you appeal."), field="text")
     locked.state, locked.appealed_at, locked.appeal_text = state, timezone.now(), text.strip()
@@ -464,6 +476,8 @@ def begin_assessment(*, project: Project, form: EthicsForm, by: User) -> EthicsA
     _require_going_on(project)
     if form.purpose == Purpose.REVIEW:
         raise InvalidError(_("This questionnaire is for a committee; begin an application with it."), field="form")
+    if form.organisation_id is not None and not _is_party(project, form.organisation_id):
+        raise InvalidError(_("This questionnaire belongs to an organisation that is no party."), field="form")
     last = newest(form)
     before = (
         EthicsAssessment.objects.filter(project=project, form_version__form=form)
@@ -544,6 +558,24 @@ def _require_going_on(project: Project) -> None:
     if project.state in PROJECT_ENDED:
         text = _("The project has ended.")
         raise NotReadyError([Missing("project_ended", text, project.get_absolute_url())])
+
+
+def _is_party(project: Project, organisation_id: Any) -> bool:
+    return project.parties.filter(organisation=organisation_id, left_on=None).exists()
+
+
+def committee_gone(project: Project, committee: EthicsCommittee) -> Missing | None:
+    """Why this committee has nothing to decide here: its organisation is no party of the project, or no longer."""
+    if _is_party(project, committee.organisation_id):
+        return None
+    text = _("%(organisation)s is not a party of the project, so its committee decides nothing about it.")
+    url = reverse("collab:ethics_case_new", args=[project.slug])
+    return Missing("committee_gone", text % {"organisation": committee.organisation}, url)
+
+
+def _require_committee(case: EthicsCase) -> None:
+    if gone := committee_gone(case.project, case.committee):
+        raise NotReadyError([gone])
 
 
 def told(row: Any, **more: Any) -> dict[str, Any]:

@@ -46,6 +46,8 @@ def grants(user: User, word: str, at: datetime, case: str = "") -> Q:
         return reviews
     sent = Q(**{f"{to}submitted_at__isnull": False})
     chairs = sent & Q(_sits(user, at, f"{to}committee__organisation", Role.ETHICS_CHAIR))
+    if word in {"ethics.chair", "ethics.deliberate"}:
+        chairs &= ~near_q(user, at, to)
     if word == "ethics.chair":
         return chairs
     open_to_all = sent & Q(**{f"{to}committee__reviewers_see_all": True})
@@ -69,10 +71,10 @@ def grants_through(path: str) -> Any:
 def review_grants(user: User, word: str, at: datetime) -> Q:
     """Reviews are read by their writers and the chairs; by the other reviewers of the case once they gave their own.
 
-    Where reviews are sealed, once all of the round are in; a chair who reviews waits with the others. Applicants read
-    them once it is decided, where the committee says so.
+    A chair of whose own project it is reads none. Where reviews are sealed, once all of the round are in; a chair who
+    reviews waits with the others. Applicants read them once it is decided, where the committee says so.
     """
-    chairs = Q(_sits(user, at, "case__committee__organisation", Role.ETHICS_CHAIR))
+    chairs = Q(_sits(user, at, "case__committee__organisation", Role.ETHICS_CHAIR)) & ~near_q(user, at, "case__")
     if word == "ethics.chair":
         return chairs
     seat = Q(_sits(user, at, "case__committee__organisation", *SEATS))
@@ -109,6 +111,19 @@ def chairs_of(case: EthicsCase) -> list[User]:
     return [user for pk, user in people.items() if pk not in near]
 
 
+def near_q(user: User, at: datetime, to: str) -> Q:
+    """`near_to` for one person, in SQL; `to` leads to the case."""
+    team = Membership.objects.active(at).filter(user=user, project=OuterRef(f"{to}project"))
+    return Q(Exists(team)) | Q(**{f"{to}begun_by": user.pk}) | Q(**{f"{to}submitted_by": user.pk})
+
+
+def members_of(case: EthicsCase) -> Any:
+    """The seats of the committee of the case."""
+    return Membership.objects.active().filter(
+        organisation=case.committee.organisation_id, project=None, role__in=SEATS, user__is_active=True
+    )
+
+
 def near_to(case: EthicsCase) -> set[Any]:
     """Those who have a stake: the project's own people, and whoever wrote or sent the application."""
     team = Membership.objects.active().filter(project=case.project_id).values_list("user", flat=True)
@@ -122,6 +137,9 @@ def explain(user: User, word: str, case: Any, at: datetime) -> Missing:
         return Missing("token_scope", _("Your token “%(name)s” may only read.") % {"name": token.name})
     if word == "ethics.review":
         return Missing("not_reviewer", _("You were not asked to review this."))
+    if word in {"ethics.chair", "ethics.deliberate"} and user.pk in near_to(getattr(case, "case", case)):
+        text = _("You belong to the project or wrote the application, so somebody else decides.")
+        return Missing("conflict_of_interest", text)
     if word in {"ethics.decide", "ethics.chair", "ethics.deliberate"}:
         committee = case.committee if isinstance(case, EthicsCase) else case.case.committee
         text = _("This is for “%(committee)s” of %(organisation)s.")

@@ -59,9 +59,46 @@ MOVE_OF = {
 }
 
 
+# An appeal that was right, wholly or in part: how its request in the inbox ended.
+WON = frozenset({"approved", "approved_with_conditions"})
+
+
 class Route(StrEnum):
     SHORT = "short"
     FULL = "full"
+
+
+class Worklist(StrEnum):
+    """A list behind a figure of the committee."""
+
+    WAITING = "waiting"
+    UNDECIDED = "undecided"
+    OVERDUE = "overdue"
+    OVER_ITS_DAYS = "over_its_days"
+    DECIDED = "decided"
+    LATE = "late"
+    APPEALS = "appeals"
+    APPEALS_DECIDED = "appeals_decided"
+    APPEALS_WON = "appeals_won"
+    CONDITIONS = "conditions"
+    REPORTS = "reports"
+    REPORTS_DUE = "reports_due"
+
+
+WORKLIST_WORDS = {
+    Worklist.WAITING: _("Waiting"),
+    Worklist.UNDECIDED: _("Waiting for a first decision"),
+    Worklist.OVERDUE: _("Answer overdue"),
+    Worklist.OVER_ITS_DAYS: _("Open longer than the committee's days"),
+    Worklist.DECIDED: _("Decided"),
+    Worklist.LATE: _("First decision later than the committee's days"),
+    Worklist.APPEALS: _("Appeals that wait"),
+    Worklist.APPEALS_DECIDED: _("Appeals decided"),
+    Worklist.APPEALS_WON: _("Appeals that were right"),
+    Worklist.CONDITIONS: _("With an open condition"),
+    Worklist.REPORTS: _("With a report to read"),
+    Worklist.REPORTS_DUE: _("Report overdue"),
+}
 
 
 ROUTE_WORDS = {Route.SHORT: _("Short route"), Route.FULL: _("Full route")}

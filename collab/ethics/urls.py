@@ -37,6 +37,12 @@ urlpatterns = [
     ),
     route("ethics/committees/<slug:slug>/", views.ethics_committee, rule("ethics.sit"), name="ethics_committee"),
     route(
+        "ethics/committees/<slug:slug>/cases.csv",
+        views.ethics_committee_file,
+        rule("ethics.sit"),
+        name="ethics_committee_file",
+    ),
+    route(
         "ethics/committees/<slug:slug>/edit/",
         views.ethics_committee_edit,
         rule("ethics.manage", "GET", "POST"),
@@ -49,7 +55,7 @@ urlpatterns = [
     ),
     route(f"{_CASE}carry/", views.ethics_case_carry, _APPLY, name="ethics_case_carry"),
     route(f"{_CASE}withdraw/", views.ethics_case_withdraw, _APPLY, name="ethics_case_withdraw"),
-    route(f"{_CASE}follow/", views.ethics_case_follow, _APPLY, name="ethics_case_follow"),
+    route(f"{_CASE}follow/", views.ethics_case_follow, rule("ethics.apply", "GET", "POST"), name="ethics_case_follow"),
     route(f"{_CASE}appeal/", views.ethics_case_appeal, rule("ethics.apply", "GET", "POST"), name="ethics_case_appeal"),
     route(f"{_CASE}report/", views.ethics_case_report, rule("ethics.apply", "GET", "POST"), name="ethics_case_report"),
     route(f"{_CASE}questions/<uuid:question>/", views.ethics_case_reply, _APPLY, name="ethics_case_reply"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +37,7 @@ from collab.ethics.forms import (
     ConflictForm,
     DecideForm,
     EditCommitteeForm,
+    FollowForm,
     HoldForm,
     MoveForm,
     NewCommitteeForm,
@@ -49,9 +52,9 @@ from collab.ethics.models import (
     EthicsAssessment,
     EthicsCase,
     EthicsCommittee,
-    EthicsCondition,
     EthicsForm,
     EthicsReview,
+    Kind,
     Purpose,
 )
 from collab.ethics.questions import scores, text_of
@@ -59,12 +62,14 @@ from collab.ethics.reading import (
     answer_of,
     counts_of,
     figures_of,
+    lines_of,
     loads_of,
     may_appeal,
     reasons_of,
     route_of,
     sections_of,
     stopped,
+    worklists_of,
 )
 from collab.ethics.services import (
     add_form_version,
@@ -78,6 +83,7 @@ from collab.ethics.services import (
     edit_committee,
     finish_assessment,
     follow_case,
+    following,
     found_committee,
     newest,
     reopen_assessment,
@@ -93,16 +99,20 @@ from collab.ethics.states import (
     CASE_MOVES,
     FOLLOWED,
     PENDING,
+    ROUTE_WORDS,
+    WORKLIST_WORDS,
     WRITABLE,
     AssessmentState,
     CaseState,
     ReviewState,
+    Route,
+    Worklist,
 )
-from collab.inbox.models import Request
 from collab.kernel.errors import InvalidError, NotFoundError
 from collab.projects.models import Project
 from collab.projects.questions import label_of
 from collab.projects.tabs import TAB_WORDS, tabs_of
+from collab.web.files import csv_file
 from collab.web.forms import act, sent, show, submit
 from collab.web.history import timeline
 from collab.web.pagination import page_of
@@ -304,13 +314,19 @@ def ethics_case_withdraw(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def ethics_case_follow(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Begin what comes after it; the title tells it from the one before."""
     case = _case(request, "ethics.apply", pk)
-    return act(
-        request,
-        lambda: follow_case(case=case, by=request.user),
-        to=reverse("collab:project_ethics", args=[case.project.slug]),
-        said=_("Begun, with the answers carried over. What holds now holds on until it is decided."),
-    )
+    form = FollowForm(sent(request), initial={"title": case.title})
+
+    def follow() -> str:
+        made = follow_case(case=case, by=request.user, **form.values())
+        messages.success(
+            request, _("Begun, with the answers carried over. What holds now holds on until it is decided.")
+        )
+        return reverse("collab:ethics_case_answers", args=[made.pk])
+
+    titles = {Kind.AMENDMENT: _("Amend"), Kind.RENEWAL: _("Renew"), Kind.AGAIN: _("Apply on new grounds")}
+    return _form(request, case, form, follow, titles[following(case)])
 
 
 def ethics_case_appeal(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -550,7 +566,8 @@ def ethics_assessment(request: HttpRequest, pk: UUID) -> HttpResponse:
 def ethics(request: HttpRequest) -> HttpResponse:
     """What waits for me, and the committees on which I sit."""
     user: Any = request.user
-    mine = EthicsReview.objects.filter(reviewer=user).exclude(state=ReviewState.RECUSED)
+    own = visible_to(user, "ethics.review", EthicsReview.objects.filter(reviewer=user))
+    mine = own.exclude(state=ReviewState.RECUSED)  # neither those that nobody waits for any more
     held = Membership.objects.active().filter(
         user=user, project=None, role__in=[Role.ETHICS_REVIEWER, Role.ETHICS_CHAIR]
     )
@@ -572,25 +589,72 @@ def ethics_committee(request: HttpRequest, slug: str) -> HttpResponse:
     """The dashboard: what waits, what is late, how long decisions take."""
     organisation = get_or_404(request.user, "ethics.sit", Organisation.objects.all(), slug=slug)
     committee = _committee_of(organisation)
-    rows = EthicsCase.objects.filter(committee=committee, submitted_at__isnull=False).visible_to(request.user)
-    state = request.GET.get("state", "")
-    chosen = rows.filter(state=state) if state in set(CaseState) else rows.pending()
-    page = page_of(request, chosen.with_names().order_by("request__due_at", "pk"))
+    rows = _before(committee, request)
+    chosen = Chosen.of(request)
     counts = counts_of(rows)
     context = {
         "committee": committee,
         "organisation": organisation,
-        "page": page,
-        "state": state,
+        "page": page_of(request, chosen.among(rows)),
+        "chosen": chosen,
         "counts": [(one.value, counts[one]) for one in CaseState if counts.get(one)],
-        "waiting": sum(counts.get(one, 0) for one in PENDING),
-        "late": rows.pending().filter(request__in=Request.objects.overdue().values("pk")).count(),
+        "worklists": worklists_of(rows),
         "figures": figures_of(rows, committee),
         "loads": loads_of(rows),
-        "open_conditions": EthicsCondition.objects.filter(case__in=rows).open().count(),
         "may_manage": "ethics.manage" in allowed(request.user, committee, "ethics.manage"),
     }
     return show(request, "collab/ethics/committee.html", context)
+
+
+def ethics_committee_file(request: HttpRequest, slug: str) -> HttpResponse:
+    """The list that is chosen, for a spreadsheet."""
+    organisation = get_or_404(request.user, "ethics.sit", Organisation.objects.all(), slug=slug)
+    rows = _before(_committee_of(organisation), request)
+    return csv_file("ethics-cases.csv", lines_of(Chosen.of(request).among(rows)))
+
+
+def _before(committee: EthicsCommittee, request: HttpRequest) -> Any:
+    """What was laid before the committee, as far as the person may see it."""
+    return EthicsCase.objects.filter(committee=committee, submitted_at__isnull=False).visible_to(request.user)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which cases of a committee a list shows: those in a state, or those behind one of the figures."""
+
+    state: str = ""
+    worklist: str = ""
+    route: str = ""
+    year: int | None = None
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Chosen:
+        """What does not fit is passed over, so an old bookmark still shows rows."""
+        given = {name: request.GET.get(name, "") for name in ("state", "worklist", "route")}
+        known: dict[str, Any] = {"state": CaseState, "worklist": Worklist, "route": Route}
+        found = {name: value if value in set(known[name]) else "" for name, value in given.items()}
+        if not found["state"] and not found["worklist"]:
+            found["worklist"] = Worklist.WAITING.value
+        year = request.GET.get("year", "")
+        return cls(**found, year=int(year) if re.fullmatch(r"[1-9][0-9]{3}", year) else None)
+
+    def among(self, rows: Any) -> Any:
+        """Those of the rows, the longest before the committee first."""
+        rows = rows.filter(state=self.state) if self.state else rows.in_worklist(self.worklist)
+        if self.route:
+            rows = rows.filter(route=self.route)
+        if self.year is not None:
+            rows = rows.filter(first_decided_at__year=self.year)
+        return rows.with_names().order_by("submitted_at", "pk")
+
+    @property
+    def label(self) -> str:
+        """The figure that was opened, in words; empty for what the page shows by itself."""
+        if self.state or (self.worklist == Worklist.WAITING and not self.route and not self.year):
+            return ""
+        parts = [str(WORKLIST_WORDS[Worklist(self.worklist)])]
+        parts += [str(ROUTE_WORDS[Route(self.route)])] if self.route else []
+        return " · ".join([*parts, str(self.year)] if self.year else parts)
 
 
 def _committee_of(organisation: Organisation) -> EthicsCommittee:

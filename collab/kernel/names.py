@@ -10,6 +10,7 @@ from django.utils.deconstruct import deconstructible
 from django.utils.translation import gettext_lazy as _
 
 _FORBIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
+_JOINERS = "\u200d\u200c"  # which some scripts and emoji need between what is seen
 
 
 def faulty_character(text: str, *, allow: str = "") -> str | None:
@@ -42,11 +43,13 @@ class PlainTextValidator:
     """Several lines that people read: newlines and tabs are fine, other invisible characters are not."""
 
     def __call__(self, value: str) -> None:
-        found = faulty_character(value, allow="\n\r\t\u200d\u200c")
+        found = faulty_character(value, allow=f"\n\r\t{_JOINERS}")
         if found is not None:
             raise ValidationError(
                 _("Contains the invisible character U+%(code)s; remove it."), params={"code": f"{ord(found):04X}"}
             )
+        if value.strip() and all(c in _JOINERS or c.isspace() for c in value):
+            raise ValidationError(_("Write at least one letter or digit."))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PlainTextValidator)

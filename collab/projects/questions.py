@@ -78,7 +78,7 @@ def check_answers(questions: Sequence[dict[str, Any]], answers: Any, *, complete
     kept: dict[str, Any] = {}
     for key, question in known.items():
         value = answers.get(key)
-        if value in (None, ""):
+        if value is None or (isinstance(value, str) and not value.strip()):  # blanks answer nothing
             if complete and question["required"]:
                 faults.append(Fault(f"answers.{key}", _("This question needs an answer.")))
             continue

@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from collab.ethics.models import EthicsAssessment, EthicsCase, EthicsForm
+from collab.ethics.deciding import assign, decide_case
+from collab.ethics.models import EthicsAssessment, EthicsCase, EthicsForm, EthicsReview
 from collab.ethics.services import add_form_version
 from collab.ethics.shipped import load_forms
 from tests.cast import token_for
@@ -65,10 +66,19 @@ def test_a_case_goes_its_way_by_hand(panel):
         "monitor_months": 6, "text_1": "Ask the parents.", "blocks_1": ["jobs", "data"],
     }  # fmt: skip
     assert chair.post(decide, decision | {"valid_until": ""}).status_code == 422
+    forgotten = chair.post(decide, decision | {"blocks_9": ["jobs"]})
+    assert (forgotten.status_code, "Write what must be met." in forgotten.content.decode()) == (422, True)
     assert chair.post(decide, decision).status_code == 302
     room = lead.get(reverse("collab:project_ethics", args=[panel.joint.project.slug])).content.decode()
     assert "Stopped now: training jobs" in room
     assert "Ask the parents." in room
+    panel.joint.cover(reference="DUA-1")
+    version = panel.joint.dataset().latest()
+    job_new = f"{reverse('training:job_new')}?version={version.pk}&task=causal-lm"
+    for url in (version.get_absolute_url(), job_new):
+        page = lead.get(url).content.decode()
+        assert "Ask the parents." in page, url
+        assert f'href="{case.get_absolute_url()}#condition-1"' in page, url
     claim = reverse("collab:ethics_case_claim", args=[case.pk, 1])
     assert lead.post(claim, {"text": "Letters of June."}).status_code == 302
     confirm = reverse("collab:ethics_case_confirm", args=[case.pk, 1])
@@ -138,6 +148,8 @@ def test_the_api_writes_and_decides(panel):
     )
     condition = {"text": "Mask.", "blocks": ["jobs"], "due_on": day(3).isoformat()}
     sent = early | {"decision": "approved_with_conditions", "conditions": [condition]}
+    many = chair.post(f"{url}decide/", sent | {"conditions": [condition] * 11}, kind)
+    assert (many.status_code, many.json()["field"]) == (422, "conditions")
     done = chair.post(f"{url}decide/", sent, kind).json()
     assert (done["state"], done["conditions"][0]["met"], done["conditions"][0]["blocks_now"]) == (
         "approved",
@@ -161,22 +173,34 @@ def test_lists_ask_the_same_number_of_queries(panel):
         return len(context)
 
     lead, chair, token = signed_in(panel.joint.lead), signed_in(panel.chair), api(panel.chair)
+    reviewer, dashboard = signed_in(panel.reviewers[0]), panel.committee.get_absolute_url()
     places = [
         (lead, reverse("collab:project_ethics", args=[panel.joint.project.slug])),
-        (chair, panel.committee.get_absolute_url()),
-        (chair, reverse("collab:ethics")),
+        (lead, reverse("collab:ethics_forms")),
+        (chair, dashboard),
+        (chair, f"{dashboard}cases.csv?worklist=decided"),
+        (reviewer, reverse("collab:ethics")),
         (token, "/api/v1/ethics-cases/"),
         (token, "/api/v1/ethics-reviews/"),
+        (token, "/api/v1/ethics-forms/"),
+        (token, f"/api/v1/ethics-committees/{panel.committee.pk}/figures/"),
+        (api(panel.joint.lead), "/api/v1/ethics-assessments/"),
     ]
-    panel.reviewed(panel.case())
+    case = panel.reviewed(panel.case())
+    decide_case(case=case, decision="rejected", reason="No.", by=panel.chair)
+    waits = panel.case()
+    assign(case=waits, reviewers=panel.reviewers[:1], by=panel.chair)
+    own = {"project": waits.project, "form_version": waits.form_version, "begun_by": waits.begun_by}
+    EthicsAssessment.objects.create(**own)
     before = [counted(*place) for place in places]
-    first = EthicsCase.objects.get()
     now = timezone.now()
-    EthicsCase.objects.bulk_create(
-        EthicsCase(
-            project=first.project, committee=first.committee, form_version=first.form_version, title=f"Case {n}",
-            state="submitted", route="full", submitted_by=first.submitted_by, submitted_at=now, begun_by=first.begun_by,
-        )
-        for n in range(12)
-    )  # fmt: skip
+    facts = own | {"committee": waits.committee, "route": "full", "submitted_by": waits.begun_by, "submitted_at": now}
+    done = facts | {"state": "rejected", "decided_by": panel.chair, "decided_at": now, "first_decided_at": now}
+    more = [EthicsCase(title=f"Case {n}", **(facts | {"state": "submitted"} if n % 2 else done)) for n in range(12)]
+    for row in EthicsCase.objects.bulk_create(more):
+        EthicsReview.objects.create(case=row, reviewer=panel.reviewers[0], round=1, due_on=day(3))
+    EthicsAssessment.objects.bulk_create(EthicsAssessment(**own) for _n in range(5))
+    forms = [EthicsForm(code=f"f-{n}", name=f"F {n}", purpose="review", organisation=panel.joint.university)
+             for n in range(5)]  # fmt: skip
+    EthicsForm.objects.bulk_create(forms)
     assert [counted(*place) for place in places] == before
