@@ -32,6 +32,7 @@ from collab.projects.states import ProjectState
 from collab.terms.models import TermsAcceptance
 from registry.datasets.models import Dataset, DatasetVersion
 from registry.datasets.services import add_version, create_dataset
+from tests.kept import kept
 
 PASSWORD = "correct horse battery staple"
 _numbers = itertools.count(1)
@@ -94,6 +95,12 @@ class Joint:
         self, *, reference: str, expires_on: date | None = None, purposes: tuple[str, ...] = tuple(Purpose.values)
     ) -> AgreementVersion:
         """An executed agreement that covers both parties for the purposes."""
+        what = f"cover {self.project.pk} {reference} {expires_on} {purposes}"
+        version = kept(what, lambda: self._cover(reference, expires_on, purposes), self)
+        self.agreements.append(version)
+        return version
+
+    def _cover(self, reference: str, expires_on: date | None, purposes: tuple[str, ...]) -> AgreementVersion:
         agreement = draft_agreement(
             project=self.project, reference=reference, kind="data_use", title="Data use", by=self.lead
         )
@@ -118,7 +125,6 @@ class Joint:
                 document_sha256=version.document_sha256,
                 by=signer,
             )
-        self.agreements.append(version)
         self.accept(version)
         return version
 
@@ -137,9 +143,13 @@ class Joint:
 
     def dataset(self, *, name: str = "Letters", content: bytes | None = None, file: str = "letters.txt") -> Dataset:
         """A dataset with one checked version of plain text, or of what is given."""
-        dataset = create_dataset(project=self.project, name=name, by=self.researcher)
-        self.version_of(dataset, content=content, file=file)
-        return dataset
+
+        def build() -> Dataset:
+            dataset = create_dataset(project=self.project, name=name, by=self.researcher)
+            self.version_of(dataset, content=content, file=file)
+            return dataset
+
+        return kept(f"dataset {self.project.pk} {name} {content!r} {file}", build, self)
 
     def version_of(
         self, dataset: Dataset, *, content: bytes | None = None, file: str = "letters.txt"
@@ -192,13 +202,13 @@ def joint(title: str, university: str, company: str) -> Joint:
 @pytest.fixture
 def aurora(db) -> Joint:
     """Project A, without an agreement yet."""
-    return joint("Aurora", "Riverside University", "Northwind")
+    return kept("aurora", lambda: joint("Aurora", "Riverside University", "Northwind"))
 
 
 @pytest.fixture
 def borealis(db) -> Joint:
     """Project B, of other people."""
-    return joint("Borealis", "Hillside University", "Southwind")
+    return kept("borealis", lambda: joint("Borealis", "Hillside University", "Southwind"))
 
 
 def png_zip(files: dict[str, bytes]) -> bytes:

@@ -19,6 +19,7 @@ from collab.transfer.licences.services import current_version, draft_licence, op
 from registry.catalog.models import ModelVersion
 from registry.catalog.services import TrainedModel, register_version
 from tests.cast import Joint, employ, organisation, person
+from tests.kept import kept
 
 
 def trained(aurora: Joint, by: User, name: str = "Reader", **facts: Any) -> ModelVersion:
@@ -144,4 +145,4 @@ def office_of(joint: Joint) -> Office:
 
 @pytest.fixture
 def office(aurora: Joint) -> Office:
-    return office_of(aurora)
+    return kept("office", lambda: office_of(aurora), aurora)

@@ -27,6 +27,7 @@ from collab.transfer.royalties.services import (
     submit_report,
 )
 from tests.cast import employ, person
+from tests.kept import kept
 from tests.licensing import Office
 
 FIRST = date(2024, 1, 1)
@@ -129,4 +130,4 @@ def books_of(office: Office, policy: dict[str, Any] | None = None) -> Books:
 
 @pytest.fixture
 def books(office: Office) -> Books:
-    return books_of(office)
+    return kept("books", lambda: books_of(office), office)

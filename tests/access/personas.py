@@ -64,6 +64,8 @@ class Persona:
     posts: tuple[tuple[object, Role], ...] = ()
     limited: bool = False  # a token for another project
     once: User | None = None  # whose session is sent though it should no longer count
+    # A scene stays as it is, and is asked about thousands of times; some words hang on a look into the database.
+    _kept: dict[tuple[type[Model], object, str], frozenset[str]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def known(self) -> bool:
@@ -77,8 +79,14 @@ class Persona:
     def is_superuser(self) -> bool:
         return self.is_staff and self.user.is_superuser  # type: ignore[union-attr]
 
-    def words(self, obj: Model, side: Side) -> set[str]:
+    def words(self, obj: Model, side: Side) -> frozenset[str]:
         """Every word that the person holds on a row of a side."""
+        key = (type(obj), obj.pk, side.canary)
+        if key not in self._kept:
+            self._kept[key] = frozenset(self._words(obj, side))
+        return self._kept[key]
+
+    def _words(self, obj: Model, side: Side) -> set[str]:
         held: set[str] = set()
         organisation = _organisation_of(obj)
         if organisation is not None:
