@@ -104,7 +104,8 @@ class Walk:
         self.reached: set[str] = set()
         summer.posting = self.posting
         begun = (summer.accepted, lambda one: summer.described(summer.accepted(one)), summer.ready)
-        chance.choice(begun)(students[0])  # further on than chance alone comes in few steps
+        # Further on than chance alone comes in few steps; the short walk begins with terms that are signed.
+        (summer.ready if STEPS < 1000 else chance.choice(begun))(students[0])
 
     def step(self) -> None:
         onward = [act for state in self.placements().values_list("state", flat=True) for act in ONWARD.get(state, ())]
@@ -374,6 +375,6 @@ def test_internships_walked_at_random(aurora):
     summer = season(aurora)
     with time_machine.travel(timezone.now(), tick=False) as clock:
         walk_all(summer, clock, reached)
-    assert len(reached) >= 4, reached
+    assert reached >= {"onboarded"} and len(reached) >= 5, reached
     if STEPS >= 5000:
         assert reached >= {"onboarded", "suspended", "completed", "terminated", "failed", "cancelled"}, reached

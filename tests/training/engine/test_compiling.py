@@ -1,5 +1,6 @@
 """torch.compile of what is learnt with: tried aside, kept where it pays back, and never in the way."""
 
+import importlib
 import json
 import os
 import shutil
@@ -37,9 +38,17 @@ def asked(tmp_path: Path, **words: Any) -> bool:
     return compiling.pays(given.pop("learn", learn), given.pop("step", rehearse), **given)
 
 
+@pytest.fixture
+def compiler() -> None:
+    """torch's compiler, imported once: the runs are forked from this process."""
+    os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
+    importlib.import_module("torch._inductor.compile_fx")
+
+
 @needs_compiler
+@pytest.mark.usefixtures("compiler")
 def test_compiled_run_learns_the_same_and_goes_on_bit_by_bit(make_run: MakeRun) -> None:
-    words: dict[str, Any] = {"model__dropout": 0.0, "resources": {"cpus": 2}}
+    words: dict[str, Any] = {"model__dropout": 0.0, "resources": {"cpus": 1}}
     plain = make_run("plain", tiny("causal-lm", train__compile="off", **words))
     whole = make_run("whole", tiny("causal-lm", train__compile="on", **words))
     broken = make_run("broken", tiny("causal-lm", train__compile="on", **words))
@@ -95,6 +104,7 @@ def test_short_run_is_not_compiled_and_a_long_one_is_tried(tmp_path: Path, monke
 
 
 @needs_compiler
+@pytest.mark.usefixtures("compiler")
 def test_what_does_not_compile_stays_as_it_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def picky(batch: Tensor) -> Tensor:
         return learn(batch) if float(batch.sum()) > 0 else -learn(batch)
