@@ -149,6 +149,20 @@ def read_members(
             yield name, told[name], member_bytes(archive, members[name])
 
 
+def read_speakers(path: Path, profile: dict[str, Any]) -> dict[str, str]:
+    """Who speaks in each recording, where the table of transcripts has the column speaker; else nothing."""
+    with open_zip(path, profile) as archive:
+        members = members_of(archive)
+        facts = profile.get("audio") or {}
+        top = facts.get("top") or ""
+        table = facts.get("transcripts_file") or f"{top}transcripts.csv"
+        try:
+            text = member_bytes(archive, members[table]).decode("utf-8-sig") if table in members else ""
+        except UnicodeDecodeError:
+            text = ""  # which is told where the transcripts are read
+        return _table_labels(archive, members, top, table, "speaker") if open_table(text, ("file", "speaker")) else {}
+
+
 def some_of(names: list[str], profile: dict[str, Any]) -> list[str]:
     """All names, or for a preview some of them, evenly spaced."""
     most = profile.get(PREVIEW_ROWS) or len(names)

@@ -11,7 +11,7 @@ NETS = {
     "ast": "training.engine.nets.ast",
     "wav2vec2": "training.engine.nets.listening",
     "whisper": "training.engine.nets.whisper",
-    "speecht5": "training.engine.nets.speecht5",
+    "speecht5": "training.engine.nets.voiced",
     "lstm": "training.engine.nets.lstm",
     "bert": "training.engine.nets.bert",
     "t5": "training.engine.nets.t5",

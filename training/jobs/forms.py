@@ -196,6 +196,15 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "batch": ("train", "batch"),
     "lr": ("train", "lr"),
     "minutes": ("limits", "minutes"),
+    "optimizer": ("train", "optimizer"),
+    "schedule": ("train", "schedule"),
+    "warmup": ("train", "warmup"),
+    "weight_decay": ("train", "weight_decay"),
+    "clip": ("train", "clip"),
+    "patience": ("train", "patience"),
+    "ema_decay": ("train", "ema_decay"),
+    "micro": ("train", "micro"),
+    "gradient_checkpointing": ("train", "gradient_checkpointing"),
     "learn_layers": ("model", "learn_layers"),
     "lora": ("model", "lora"),
     "slices": ("eval", "slices"),
@@ -207,6 +216,9 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "clean_min_chars": ("data", "clean", "min_chars"),
     "clean_max_chars": ("data", "clean", "max_chars"),
 }
+LEARNING = ("optimizer", "schedule", "warmup", "weight_decay", "clip", "patience", "ema_decay")
+LEARNING += ("micro", "gradient_checkpointing")
+KEPT_IF_EMPTY = frozenset({"optimizer", "schedule", "warmup", "weight_decay"})  # there is no run without them
 CLEANING = [name for name in ESSENTIALS if name.startswith("clean_")]
 OF_WHOLE_TEXTS = ("clean_unicode", "clean_pii")  # leave out no rows
 
@@ -254,6 +266,50 @@ class EssentialForm(_DraftForm):
     batch = forms.IntegerField(label=_("Batch"), help_text=_("Rows, images or stretches of text in one step."))
     lr = forms.FloatField(label=_("Learning rate"))
     minutes = forms.FloatField(label=_("Time limit in minutes"), help_text=_("At the limit the work is kept."))
+    optimizer = forms.ChoiceField(
+        label=_("Optimizer"),
+        required=False,
+        choices=[("adamw", "AdamW"), ("adam", "Adam"), ("sgd", _("gradient descent with momentum (SGD)"))],
+    )
+    schedule = forms.ChoiceField(
+        label=_("How the learning rate falls"),
+        required=False,
+        choices=[
+            ("cosine", _("as a cosine")),
+            ("linear", _("evenly")),
+            ("constant", _("not at all")),
+            ("wsd", _("in the last fifth only")),
+        ],
+    )
+    warmup = forms.FloatField(
+        label=_("Warm-up"), required=False, help_text=_("Share of the run in which the learning rate rises, 0 to 1.")
+    )
+    weight_decay = forms.FloatField(label=_("Weight decay"), required=False)
+    clip = forms.FloatField(
+        label=_("Largest gradient"), required=False, help_text=_("Longer gradients are shortened. Empty: never.")
+    )
+    patience = forms.IntegerField(
+        label=_("Patience"),
+        required=False,
+        help_text=_("Stop after so many evaluations without a better result. Empty: learn to the end."),
+    )
+    ema_decay = forms.FloatField(
+        label=_("Moving average of the weights"),
+        required=False,
+        help_text=_(
+            "How much of it stays at each step, for example 0.999; it is what is judged and kept. Empty: none."
+        ),
+    )
+    micro = forms.IntegerField(
+        label=_("At once in memory"),
+        required=False,
+        help_text=_("A batch is read in pieces of so many, and their gradients are summed. Empty: as a whole."),
+    )
+    gradient_checkpointing = forms.BooleanField(
+        label=_("Compute layers again instead of keeping them"),
+        required=False,
+        help_text=_("A third of the memory of activations, about a third more time."),
+    )
     learn_layers = forms.TypedChoiceField(
         label=_("What learns"),
         required=False,
@@ -354,6 +410,8 @@ class EssentialForm(_DraftForm):
         if not facts.tokenizer:
             del self.fields["tokenizer"], self.fields["vocab"]
         self._fit_cleaning(task, tabular)
+        if not any(ARCHS[arch].layered for arch in facts.archs):
+            del self.fields["gradient_checkpointing"]
         self._choices("arch", [(arch, ARCH_WORDS.get(arch, ARCHS[arch].title)) for arch in facts.archs])
         sizes = dict.fromkeys(size for arch in facts.archs for size in ARCHS[arch].sizes)
         self._choices("size", [(size, size) for size in sizes])
@@ -374,6 +432,16 @@ class EssentialForm(_DraftForm):
     def columns(self) -> list[Any]:
         """The fields that say which column is what."""
         return [self[name] for name in ROLE_FIELDS if name in self.fields]
+
+    @property
+    def learning(self) -> list[Any]:
+        """The fields about how it learns."""
+        return [self[name] for name in LEARNING if name in self.fields]
+
+    @property
+    def learning_is_wrong(self) -> bool:
+        """Whether any is wrong, so that they are shown open."""
+        return any(field.errors for field in self.learning)
 
     @property
     def cleaning(self) -> list[Any]:
@@ -411,7 +479,9 @@ class EssentialForm(_DraftForm):
         """`base` with what was filled in; settings that the chosen architecture does not read are dropped."""
         spec = copy.deepcopy(_parsed(self.cleaned_data["base"]))
         for name in ESSENTIALS.keys() & self.fields.keys():
-            _put(spec, ESSENTIALS[name], self.cleaned_data[name])
+            value = self.cleaned_data[name]
+            if name not in KEPT_IF_EMPTY or value not in ("", None):
+                _put(spec, ESSENTIALS[name], value)
         spec["search"] = self._search(spec.get("search") or {})
         if "tokenizer" in self.fields and self.cleaned_data["tokenizer"] not in LEARNT:
             _put(spec, ESSENTIALS["vocab"], None)

@@ -13,7 +13,7 @@ from registry.catalog.metrics import TASKS as TASK_WORDS
 from registry.datasets.models import DatasetVersion
 from training.engine.contract import ARCHS, TASKS, Spec
 from training.jobs.drafting import tasks_for
-from training.jobs.forms import ARCH_WORDS, EssentialForm, WholeForm
+from training.jobs.forms import ARCH_WORDS, LEARNING, EssentialForm, WholeForm
 from training.jobs.services import suggest
 
 pytestmark = pytest.mark.django_db
@@ -60,6 +60,22 @@ def test_cleaning_is_said_in_the_form(table, version):
     whole = EssentialForm(task="causal-lm", version=version, base={})
     assert [field.name for field in whole.cleaning] == ["clean_unicode", "clean_pii"]
     assert [value for value, _label in whole.fields["clean_pii"].choices] == ["", "mask"]
+
+
+def test_how_it_learns_is_said_in_the_form(table):
+    said = {"optimizer": "sgd", "schedule": "wsd", "ema_decay": "0.99", "micro": "4", "gradient_checkpointing": "on"}
+    train = Spec.from_json(filled(table, "text-classification", **said, patience="", clip="").spec()).train
+    found = (train.optimizer, train.schedule, train.ema_decay, train.micro, train.gradient_checkpointing)
+    assert found == ("sgd", "wsd", 0.99, 4, True) and train.patience is None and train.clip is None
+    base = suggest("text-classification", table)["spec"]["train"]
+    left = filled(table, "text-classification", optimizer="", schedule="", warmup="", weight_decay="").spec()["train"]
+    assert left == base  # an empty choice leaves what was suggested
+    form = filled(table, "text-classification")
+    assert form.place_of(Fault("spec.train.ema_decay", "Too high."), "spec") == "ema_decay"
+    shown = render_to_string("training/jobs/_essentials.html", {"form": form})
+    assert [name for name in LEARNING if f'name="{name}"' not in shown] == []
+    plain = EssentialForm(task="image-segmentation", version=table, base={})
+    assert ("gradient_checkpointing" in plain.fields) == ARCHS["segformer"].layered
 
 
 def test_another_architecture_drops_settings_it_does_not_read(table):
@@ -125,7 +141,8 @@ def test_a_fault_finds_the_field_of_its_place(table):
     form = filled(table, "text-classification")
     assert form.place_of(Fault("spec.train.lr", "Too high."), "spec") == "lr"
     assert form.place_of(Fault("spec.data.columns.label", "Absent."), "spec") == "label_column"
-    assert form.place_of(Fault("spec.train.clip", "Too high."), "spec") is None
+    assert form.place_of(Fault("spec.train.clip", "Too high."), "spec") == "clip"
+    assert form.place_of(Fault("spec.train.dtype", "Unknown."), "spec") is None
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"v": 1, "v": 1}', '{"v": NaN}', "[" * 60, "\ud800"])

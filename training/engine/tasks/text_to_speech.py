@@ -17,9 +17,10 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from training.engine import metrics, ordering
-from training.engine.catalogue import SPEECH_BANDS, SPEECH_LETTERS, SPEECH_TOGETHER, Sizes, speech_steps
+from training.engine.catalogue import SPEECH_BANDS, SPEECH_LETTERS, SPEECH_TOGETHER, SPEECH_VOICE, Sizes, speech_steps
 from training.engine.errors import DataError
 from training.engine.protocol import InputData
+from training.engine.readers import read_speakers
 from training.engine.sounds import (
     RATE,
     SPEECH_FFT,
@@ -40,12 +41,16 @@ SPECIALS = ("<pad>", "<unk>", "|", "</s>")
 END = SPECIALS.index("</s>")
 EVAL_ROWS = 16
 STATISTICS_ROWS = 500
+VOICE_ROWS = 100  # recordings that tell a voice
 GUIDE, WIDTH = 1.0, 0.2  # weight of attending along the text, and how far from that costs little, as a share of it
 END_WEIGHT = 5.0  # of the one frame in many that is the last, as in transformers
 
 
 class Task(WaveNet):
-    """Letters are those of the transcripts to learn from; recordings are one voice."""
+    """Letters are those of the transcripts to learn from. Who speaks is told where the transcripts have a `speaker`.
+
+    A voice is 16 numbers: how far the mean of its spectra, five bands together, is from that of all voices.
+    """
 
     letters: list[str]
 
@@ -70,7 +75,9 @@ class Task(WaveNet):
         some = [self._logs([self.wave(item)])[0].numpy() for item in train[base.spaced(len(train), STATISTICS_ROWS)]]
         frames = np.concatenate(some)
         mean, deviation = round(float(frames.mean()), 6), round(max(1e-3, float(frames.std())), 6)
+        voices = self._write_voices(read_speakers(Path(data.path), data.profile), train, folder)
         return {
+            "voices": voices,
             "letters": sorted({letter for item in train for letter in texts[item]} - {" "}),
             "mean": mean,
             "deviation": deviation,
@@ -78,12 +85,36 @@ class Task(WaveNet):
             "frames": float(np.mean([len(each) for each in some])),
         }
 
+    def _write_voices(self, speakers: dict[str, str], train: np.ndarray, folder: Path) -> dict[str, list[float]]:
+        """Write who speaks in each recording; returns the numbers of each voice, or nothing where nobody is named."""
+        if not speakers:
+            return {}
+        for name in self.names:
+            if not speakers.get(name):
+                raise DataError("data_file", name=name, problem="its speaker is not named")
+        named = sorted({speakers[name] for name in self.names})
+        if len(named) < 2:
+            return {}
+        own = np.array([named.index(speakers[name]) for name in self.names])
+        np.save(folder / "speakers.npy", own)
+        means = []
+        for number, voice in enumerate(named):
+            items = train[own[train] == number]
+            if not len(items):
+                raise DataError("data_shape", problem=f"no recording to learn from is of the speaker {voice}")
+            some = [self._logs([self.wave(item)])[0].mean(0).numpy() for item in items[:VOICE_ROWS]]
+            means.append(np.mean(some, 0).reshape(SPEECH_VOICE, -1).mean(1))
+        apart = np.array(means) - np.mean(means, 0)
+        apart /= np.maximum(np.linalg.norm(apart, axis=1, keepdims=True), 1e-6)
+        return {voice: [round(float(one), 6) for one in row] for voice, row in zip(named, apart, strict=True)}
+
     def open(self, folder: Path, facts: dict[str, Any]) -> None:
         self.facts = facts
         self.open_sounds(folder)
         self.texts = Strings(folder / "texts")
         self.parts = {part: np.load(folder / f"{part}.npy") for part in base.PARTS}
         self._set_letters([*SPECIALS, *facts["letters"]])
+        self.speakers = np.load(folder / "speakers.npy") if facts.get("voices") else None
 
     def _set_letters(self, letters: list[str]) -> None:
         self.letters = letters
@@ -121,7 +152,14 @@ class Task(WaveNet):
         lengths = torch.tensor([len(each) for each in spectra], device=self.device)
         there = torch.arange(target.shape[1], device=self.device) < lengths[:, None]
         told = {"values": target, "there": there, "lengths": lengths}
+        if self.speakers is not None:
+            told["voice"] = self._voices[torch.from_numpy(self.speakers[items])].to(self.device)
         return told | self._read([self.texts[item] for item in items])
+
+    @property
+    def _voices(self) -> Tensor:
+        """The numbers of all voices, in the order of their names: (voices, 16)."""
+        return torch.tensor(list(self.facts["voices"].values()))
 
     def _read(self, texts: list[str]) -> base.Batch:
         rows = [[*(self.number.get(letter, UNKNOWN) for letter in text), END] for text in texts]
@@ -138,6 +176,7 @@ class Task(WaveNet):
         target, there = batch["values"], batch["there"]
         steps = target[:, SPEECH_TOGETHER - 1 :: SPEECH_TOGETHER]
         before = torch.cat([torch.zeros_like(steps[:, :1]), steps[:, :-1]], 1)
+        net.voice = batch.get("voice")  # type: ignore[assignment]
         raw, mended, ends, attention = net(batch["ids"], batch["mask"], before, there[:, ::SPEECH_TOGETHER].long())
         last = torch.arange(target.shape[1], device=target.device) == batch["lengths"][:, None] - 1
         nats = F.binary_cross_entropy_with_logits(
@@ -163,6 +202,7 @@ class Task(WaveNet):
             # One by one: what mends a spectrum looks beyond its end, where a longer neighbour would leave its mark.
             alone = [self._errors(net, self._batch(numbers[[place]]))[:3] for place in places]
             sums = [torch.cat([each.sum(1) for each in kind]) for kind in zip(*alone, strict=True)]
+            net.voice = batch.get("voice")
             said = net.say(batch["ids"], batch["mask"], speech_steps(self.shape))
             freely = [
                 _apart(own, true[:count]) * count
@@ -219,21 +259,29 @@ class Task(WaveNet):
             # What the net says times the deviation, and the mean, is the logarithm to the base 10 of each band.
             mean=self.facts["mean"],
             std=self.facts["deviation"],
+            **self._voice_files(),
         )
         vocab = {letter: i for i, letter in enumerate(self.letters)}
         (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         return {}
 
+    def _voice_files(self) -> dict[str, Any]:
+        """Voices by name, and what to give `generate` of transformers as `speaker_embeddings`."""
+        voices = self.facts.get("voices") or {}
+        return {"voices": list(voices), "voice_vectors": list(voices.values())} if voices else {}
+
     def open_package(self, folder: Path, config: dict[str, Any]) -> None:
         found = json.loads((folder / "preprocessor_config.json").read_text())
-        self.facts = {"mean": found["mean"], "deviation": found["std"]}
+        voices = dict(zip(found.get("voices") or (), found.get("voice_vectors") or (), strict=True))
+        self.facts = {"mean": found["mean"], "deviation": found["std"], "voices": voices}
         vocab = json.loads((folder / "vocab.json").read_text())
         self._set_letters([letter for letter, _ in sorted(vocab.items(), key=lambda one: one[1])])
 
     def predict(self, net: Any, inputs: list[Any]) -> list[dict[str, Any]]:
-        """A WAV, in base64, of each text, and how many seconds it takes."""
+        """A WAV, in base64, of each text, and how many seconds it takes; {"text", "voice"} says who reads it."""
         answers = []
-        for text in inputs:
+        for given in inputs:
+            text, net.voice = self._voiced(given)
             if not isinstance(text, str) or not formed(text):
                 raise ValueError("this model says texts")
             if len(formed(text)) >= SPEECH_LETTERS:
@@ -244,6 +292,16 @@ class Task(WaveNet):
             wav = base64.b64encode(wav_of(values)).decode()
             answers.append({"seconds": round(len(values) / RATE, 3), "wav": wav})
         return answers
+
+    def _voiced(self, given: Any) -> tuple[Any, Tensor | None]:
+        """(text, numbers of the voice) of an input; the first voice where none is asked for. Raises ValueError."""
+        voices = self.facts["voices"]
+        text, asked = (given.get("text"), given.get("voice")) if isinstance(given, dict) else (given, None)
+        if asked is not None and asked not in voices:
+            raise ValueError(f"its voices are {', '.join(voices)}" if voices else "this model has one voice")
+        if not voices:
+            return text, None
+        return text, torch.tensor([voices[asked or next(iter(voices))]], device=self.device)
 
 
 def wav_of(values: np.ndarray) -> bytes:
