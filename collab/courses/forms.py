@@ -235,7 +235,7 @@ class QuizForm(PageForm):
 
 class TrainingForm(OnceForm):
     organisation = HouseField(_("Reviewed by people of"))
-    title = line(_("Training"))
+    title = line(_("Name of the training"))
     provider = line(_("Offered by"))
     completed_on = forms.DateField(label=_("Completed on"), widget=DayInput)
     expires_on = forms.DateField(

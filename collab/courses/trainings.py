@@ -118,7 +118,7 @@ def facts_of_training(request: Request) -> list[tuple[str, str]]:
         return []
     return [
         (_("Person"), str(row.person)),
-        (_("Training"), row.title),
+        (_("Name of the training"), row.title),
         (_("Offered by"), row.provider),
         (_("Completed on"), date_format(row.completed_on)),
         (_("Expires on"), date_format(row.expires_on) if row.expires_on else _("It never expires.")),

@@ -22,7 +22,9 @@ class ResourceFilter(ListFilter):
     q = django_filters.CharFilter(
         method="search", label=_("Search"), widget=SearchInput(_("Title, author, topic, text"))
     )
-    kind = django_filters.ChoiceFilter(choices=ResourceKind.choices, label=_("Kind"), empty_label=_("every kind"))
+    kind = django_filters.ChoiceFilter(
+        choices=ResourceKind.choices, label=_("Kind"), empty_label=_("every kind of resource")
+    )
     topic = django_filters.ChoiceFilter(method="about", label=_("Topic"), empty_label=_("every topic"))
 
     class Meta:

@@ -12,6 +12,7 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Concat, Replace
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from collab.access.policy import visible_to
 from collab.courses.certificates.models import in_language
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class ResourceKind(models.TextChoices):
-    BOOK = "book", _("Book")
+    BOOK = "book", pgettext_lazy("learning resource", "Book")
     COURSE = "course", _("Course")
     PAPER = "paper", _("Paper")
     TOOL = "tool", _("Tool")

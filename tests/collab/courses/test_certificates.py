@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from base64 import urlsafe_b64decode
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import jwt
 import pytest
@@ -14,6 +16,7 @@ import time_machine
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from django.db import IntegrityError, transaction
 from django.test import Client
+from django.utils import timezone
 from joserfc import jws
 from joserfc.errors import BadSignatureError
 from joserfc.jwk import KeySet
@@ -213,6 +216,31 @@ def test_the_check_page_is_for_everybody(aurora, language):
     assert made.recipient_name in page.content.decode() and made.recipient_name not in pasted.content.decode()
     assert client.get("/check.json", {"credential": str(made.pk)}).json()["finding"] == "valid"
     assert client.get(f"/credentials/{aurora.lead.pk}/").status_code == 404
+
+
+def test_the_check_page_says_which_in_both_languages(aurora):
+    """Valid, expired, suspended, revoked, forged and unknown each have a sentence of their own, none of them left in
+    English on the Chinese page."""
+    officer = aurora.university_signatory
+    valid, held, back, changed = (certificate_for(aurora) for _number in range(4))
+    gone = certificate_for(aurora, valid_until=timezone.now() + timedelta(days=1))
+    suspend_certificate(certificate=held, reason="Asked.", by=officer)
+    revoke_certificate(certificate=back, reason="Copied.", by=officer)
+    Certificate.objects.filter(pk=changed.pk).update(title="Doctor")
+    english, chinese = (Client(headers={"Accept-Language": language}) for language in ("en", "zh-hans"))
+    said: dict[str, tuple[str, str]] = {}
+
+    def ask(name: str, credential: str) -> None:
+        pages = [client.post("/check/", {"credential": credential}).content.decode() for client in (english, chinese)]
+        said[name] = tuple(re.search(r'notice-title">([^<]+)<', page).group(1) for page in pages)
+
+    for name, row in {"valid": valid, "suspended": held, "revoked": back, "forged": changed}.items():
+        ask(name, str(row.pk))
+    ask("No such", str(uuid4()))
+    with time_machine.travel(timezone.now() + timedelta(days=2)):
+        ask("expired", gone.credential)
+    assert all(name in told[0] for name, told in said.items()), said
+    assert len({told[1] for told in said.values()}) == 6 and not [t for t in said.values() if re.search("[a-z]", t[1])]
 
 
 def test_the_paper_is_in_both_languages_and_always_the_same(aurora):

@@ -46,8 +46,10 @@ from collab.kernel.errors import (
 from registry.datasets.models import Dataset
 from tests.cast import Joint, employ, person, upload
 from tests.collab.courses.conftest import School, a_course, right
+from tests.pages import as_, text
 
 pytestmark = pytest.mark.django_db
+JSON = "application/json"
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
 
 
@@ -250,6 +252,31 @@ def test_jobs_need_the_course_and_the_refusal_links_to_it(school):
     answer_quiz(attempt=begin_quiz(enrolment=enrolment, by=user), answers=right(enrolment), by=user)
     assert decide(user, "job.submit", joint.project)
     assert not decide(joint.researcher, "job.submit", joint.project)
+
+
+def test_who_is_refused_finds_the_course_on_the_page_and_in_the_api(school):
+    """Data and jobs alike, in both languages: the sentence names the course, and beside it is where to take it."""
+    joint, user = school.joint, school.joint.engineer
+    joint.cover(reference="DUA-1")
+    letters = joint.dataset()
+    required(joint, school.course, needed_for="data")
+    required(joint, school.course)
+    browser, course = as_(user), school.course.get_absolute_url()
+    shown = text(browser.get(letters.get_absolute_url(), headers={"Accept-Language": "zh-hans"}))
+    assert f'href="{course}"' in shown and "数据保护" in shown
+    room = text(browser.get(f"/projects/{joint.project.slug}/training/"))
+    assert f'href="{course}"' in room and "missing" in room
+    for word, kind, key in (
+        ("dataset.read", "dataset", letters.pk),
+        ("dataset.train", "dataset", letters.pk),
+        ("job.submit", "project", joint.project.slug),
+    ):
+        answer = browser.get(f"/api/v1/decide/?word={word}&type={kind}&id={key}").json()
+        assert [(one["code"], one["url"]) for one in answer["missing"]] == [("course_missing", course)], word
+    refused = browser.post("/api/v1/jobs/", {"project": joint.project.slug, "name": "Small", "spec": {}}, JSON)
+    assert (refused.status_code, refused.json()["missing"][0]["url"]) == (403, course), refused.content
+    school.pass_course(user)
+    assert f'href="{course}"' not in text(browser.get(letters.get_absolute_url()))
 
 
 def test_its_end_takes_effect_with_the_next_request(school):
