@@ -71,6 +71,7 @@ from collab.transfer.royalties.api import (
     ExchangeRateViewSet,
     InterestViewSet,
     InvoiceViewSet,
+    LateStepViewSet,
     PartnerPaymentViewSet,
     ReceiptViewSet,
     RoyaltyPolicyViewSet,
@@ -151,6 +152,7 @@ router.register("scheduled-payments", ScheduledPaymentViewSet, basename="schedul
 router.register("royalty-reports", RoyaltyReportViewSet, basename="royalty-report")
 router.register("royalty-audits", RoyaltyAuditViewSet, basename="royalty-audit")
 router.register("invoices", InvoiceViewSet, basename="invoice")
+router.register("late-steps", LateStepViewSet, basename="late-step")
 router.register("receipts", ReceiptViewSet, basename="receipt")
 router.register("licensor-payments", PartnerPaymentViewSet, basename="licensor-payment")
 router.register("exchange-rates", ExchangeRateViewSet, basename="exchange-rate")

@@ -214,6 +214,11 @@ ACTS = {
         "ok",
     ),
     "sublicence.refuse": (gettext_lazy("refused the sublicence to %(name)s under %(reference)s"), "x-octagon", "bad"),
+    "sublicence.shorten": (
+        gettext_lazy("The sublicence to %(name)s under %(reference)s ends earlier, with the licence"),
+        "calendar-event",
+        "warn",
+    ),
     "sublicence.end": (gettext_lazy("The sublicence to %(name)s under %(reference)s ended"), "slash-circle", "warn"),
     "licence.cure": (gettext_lazy("found the breach of %(reference)s cured"), "check-circle", "ok"),
     "licence.end": (gettext_lazy("ended the licence %(reference)s: %(reason)s"), "slash-circle", "bad"),

@@ -43,6 +43,7 @@ from collab.transfer.licences.obstacles import Obstacle, obstacles_of
 from collab.transfer.licences.places import FieldOfUse, Territory
 from collab.transfer.licences.sharing import shares_by_owners
 from collab.transfer.licences.states import SHUTTING, SharesBy
+from collab.transfer.licences.sublicensing import NoRoom, end_without_room, no_room_for, without_room
 from collab.transfer.licences.terms import read_terms, say_terms, whole_terms
 
 _PLAIN = (
@@ -114,7 +115,7 @@ class LicenceTerms:
         """Nothing forbids it, and what somebody has to weigh was seen."""
         licence = Licence.objects.select_related("agreement__project", "case").get(agreement=version.agreement_id)
         require_grantable(licence, version, by)
-        if held := held_back(licence, version, by):
+        if held := [*held_back(licence, version, by), *_no_room(licence, version)]:
             raise NotReadyError(held)
         unseen = [one for one in obstacles(licence, version) if one.key not in licence.seen_obstacles]
         if unseen:
@@ -144,10 +145,15 @@ def take_effect(version: AgreementVersion, by: User) -> None:
     require_grantable(licence, version, by)
     if held := held_back(licence, version, by):
         raise NotReadyError(held)
+    leaving: list[NoRoom] = []
     if others.exists() or was_signed(version.agreement_id, but=version.pk):
         _require_what_is_settled(licence, version.particulars)
         _require_not_lost(licence, version)
+        if missing := _no_room(licence, version):
+            raise NotReadyError(missing)
+        leaving = no_room_for(licence, whole_terms(version.particulars), days_of(version)[1])
     follow(licence, version)
+    end_without_room(leaving, licence.ends_on, by)
     enter_duties(licence)
     if licence.case is not None:
         stage = CaseState.OPTIONED if licence.is_option else CaseState.LICENSED
@@ -241,6 +247,13 @@ def held_back(licence: Licence, version: AgreementVersion, by: User) -> list[Mis
     found = licensables_named((row["subject_type"], row["subject_id"]) for row in version.particulars["assets"])
     keys = {licence.agreement.project_id, *(asset.project_id for asset in found.values())} - {None}
     return holds_on(by, Project.objects.filter(pk__in=keys).order_by("created_at", "pk"))
+
+
+def _no_room(licence: Licence, version: AgreementVersion) -> list[Missing]:
+    """Sublicences that further terms would cut off without saying so."""
+    if not version.particulars or not was_signed(version.agreement_id, but=version.pk):
+        return []
+    return without_room(licence, whole_terms(version.particulars), days_of(version)[1])
 
 
 def _require_same_parties(licence: Licence, terms: dict[str, Any], parties: Sequence[Organisation]) -> None:

@@ -78,6 +78,11 @@ class TermsForm(OnceForm):
     territories = PlaceField(Territory.objects.all(), label=_("Territories"))
     commercial = forms.BooleanField(label=_("Commercial use"), required=False, initial=True)
     sublicensing = forms.ChoiceField(label=_("Sublicences"), choices=Sublicensing.choices)
+    sublicences_end = forms.BooleanField(
+        label=_("Sublicences that the new terms leave no room for end with them"),
+        required=False,
+        help_text=_("Otherwise the terms are neither approved nor signed while such a sublicence is in force."),
+    )
     academic_use = forms.BooleanField(
         label=_("The licensor goes on teaching and doing research with it"), required=False, initial=True
     )
@@ -129,7 +134,12 @@ class TermsForm(OnceForm):
     edit = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     def __init__(
-        self, *args: Any, assets: Iterable[Licensable], sharing: Iterable[Organisation] = (), **kwargs: Any
+        self,
+        *args: Any,
+        assets: Iterable[Licensable],
+        sharing: Iterable[Organisation] = (),
+        sublicences: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         several = list(sharing)
@@ -141,6 +151,8 @@ class TermsForm(OnceForm):
             )
         if not self.sharing:
             del self.fields["share_days"]
+        if not sublicences:
+            del self.fields["sublicences_end"]
         self.assets = {f"asset_{n}": asset for n, asset in enumerate(assets)}
         for name, asset in self.assets.items():
             self.fields[name] = _money(

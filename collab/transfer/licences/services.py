@@ -171,10 +171,15 @@ def edit_terms(
 
 
 def terms_now(licence: Licence, version: AgreementVersion) -> dict[str, Any]:
-    """The terms of a version; of one that stands without the exclusivity that was lost since it was signed."""
-    if version.state not in STANDING or licence.converted_on is None:
+    """The terms of a version; of one that stands what further terms go on from.
+
+    That is without the exclusivity that was lost since it was signed, and letting no sublicence end: this each further
+    version says for itself.
+    """
+    if version.state not in STANDING:
         return version.particulars
-    return version.particulars | {"exclusivity": Exclusivity.NON_EXCLUSIVE.value}
+    now = {name: value for name, value in version.particulars.items() if name != "sublicences_end"}
+    return now if licence.converted_on is None else now | {"exclusivity": Exclusivity.NON_EXCLUSIVE.value}
 
 
 def _speaks_for(user: User, organisation: Organisation | None) -> bool:

@@ -5,8 +5,10 @@ Where the terms want the licensor's written consent it is asked through the inbo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -15,7 +17,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from collab.access.policy import require
+from collab.access.policy import Missing, require
 from collab.access.roles import roles_with
 from collab.accounts.models import Membership, Organisation, User
 from collab.agreements.acts import named
@@ -113,6 +115,92 @@ def end_all(licence: Licence, day: date, by: User | None) -> int:
     return count
 
 
+@dataclass(frozen=True)
+class NoRoom:
+    """A sublicence that further terms leave no room for; `faults` name each bound that it oversteps."""
+
+    sublicence: Sublicence
+    faults: list[Fault]
+
+    @property
+    def only_too_long(self) -> bool:
+        return {one.path for one in self.faults} == {"ends_on"}
+
+
+def no_room_for(licence: Licence, terms: Mapping[str, Any], ends_on: date | None) -> list[NoRoom]:
+    """The sublicences, in force or asked for, that do not fit into terms that are to follow those that were signed.
+
+    A sublicence covers whatever the licence does: where something licensed is taken out, it takes it from all of them.
+    """
+    fields = list(FieldOfUse.objects.filter(code__in=terms["fields"]))
+    territories = list(Territory.objects.filter(code__in=terms["territories"]))
+    kept = {(row["subject_type"], row["subject_id"]) for row in terms["assets"]}
+    everywhere = [
+        Fault("assets", _("“%(what)s” is no longer licensed.") % {"what": asset})
+        for asset in licence.assets.all()
+        if (asset.subject_type, asset.subject_id) not in kept
+    ]
+    if terms["sublicensing"] == Sublicensing.NONE:
+        everywhere.append(Fault("sublicensing", _("Sublicences are no longer allowed.")))
+    rows = licence.sublicences.filter(state__in=SUBLICENCE_MOVES.sources("end")).order_by("created_at", "pk")
+    found = []
+    for row in rows.prefetch_related("fields_of_use", "territories"):
+        faults = [
+            *everywhere,
+            *_outside("fields", row.fields_of_use.all(), fields),
+            *_outside("territories", row.territories.all(), territories),
+            *_too_long(row.ends_on, ends_on),
+        ]
+        if faults:
+            found.append(NoRoom(row, faults))
+    return found
+
+
+def without_room(licence: Licence, terms: Mapping[str, Any], ends_on: date | None) -> list[Missing]:
+    """What keeps further terms from being approved and signed: sublicences in force that they leave no room for.
+
+    A sublicensee relies on what it was granted, so it is not taken away in passing: the licensee ends the sublicence
+    first, or the terms say, for both parties to sign, that such sublicences end with them.
+    """
+    if terms.get("sublicences_end"):
+        return []
+    text = _("The sublicence to %(name)s would no longer fit: %(why)s End it first, or let the terms end it.")
+    return [
+        Missing(
+            "sublicence.no_room",
+            text % {"name": one.sublicence, "why": " ".join(str(fault.text) for fault in one.faults)},
+            licence.get_absolute_url(),
+        )
+        for one in no_room_for(licence, terms, ends_on)
+        if one.sublicence.state == SublicenceState.GRANTED
+    ]
+
+
+def end_without_room(found: Sequence[NoRoom], ends_on: date | None, by: User) -> None:
+    """The terms were signed: what does not fit into them ends today, or with the licence where it only lasts too long.
+
+    What still waits for consent is taken back.
+    """
+    for one in found:
+        row = _locked(one.sublicence)
+        if (
+            one.only_too_long
+            and row.state == SublicenceState.GRANTED
+            and ends_on is not None
+            and ends_on > row.starts_on
+        ):
+            row.ends_on = ends_on
+            row.version += 1
+            row.save(update_fields=["ends_on", "version"])
+            _note("sublicence.shorten", row, by)
+            said = gettext_lazy("The sublicence to {name} ends earlier, with the licence: {licence}")
+        else:
+            _end(row, timezone.localdate(), by)
+            said = gettext_lazy("The sublicence to {name} ended: {licence}")
+        for side in (row.licence.licensee, row.licence.licensor):
+            _tell(row, side, said, by)
+
+
 def consent_decided(request: Request, by: User) -> None:
     """The licensor's answer, in its transaction. What was asked is looked at again: the licence may have changed."""
     locked = _locked(Sublicence.objects.get(pk=request.subject_id))
@@ -166,20 +254,32 @@ def _require_within(
     ):
         if not wanted:
             faults.append(Fault(path, _("Choose at least one.")))
-        for one in wanted:
-            if not any(outer.holds(one) for outer in held):
-                text = _("“%(what)s” is outside of what the licence grants: %(held)s.")
-                faults.append(Fault(path, text % {"what": one, "held": _(", ").join(map(str, held))}))
+        faults += _outside(path, wanted, held)
     if starts_on < licence.starts_on:
         text = _("The licence begins only on %(day)s.") % {"day": date_format(licence.starts_on)}
         faults.append(Fault("starts_on", text))
-    if licence.ends_on is not None and (ends_on is None or ends_on > licence.ends_on):
-        text = _("The licence ends on %(day)s; a sublicence does not last longer.")
-        faults.append(Fault("ends_on", text % {"day": date_format(licence.ends_on)}))
+    faults += _too_long(ends_on, licence.ends_on)
     if ends_on is not None and ends_on <= starts_on:
         faults.append(Fault("ends_on", _("It ends before it begins.")))
     if faults:
         raise FaultyInputError(faults, field=faults[0].path)
+
+
+def _outside(path: str, wanted: Iterable[Place], held: Sequence[Place]) -> list[Fault]:
+    text = _("“%(what)s” is outside of what the licence grants: %(held)s.")
+    return [
+        Fault(path, text % {"what": one, "held": _(", ").join(map(str, held))})
+        for one in wanted
+        if not any(outer.holds(one) for outer in held)
+    ]
+
+
+def _too_long(ends_on: date | None, last: date | None) -> list[Fault]:
+    """Nothing lasts longer than the licence, which ends on `last`."""
+    if last is None or (ends_on is not None and ends_on <= last):
+        return []
+    text = _("The licence ends on %(day)s; a sublicence does not last longer.")
+    return [Fault("ends_on", text % {"day": date_format(last)})]
 
 
 def _locked(row: Sublicence) -> Sublicence:

@@ -44,6 +44,7 @@ _DEFAULTS: dict[str, Any] = {
     "field_note": "",
     "commercial": True,
     "sublicensing": Sublicensing.NONE.value,
+    "sublicences_end": False,
     "academic_use": True,
     "assets": [],
     "currency": "",
@@ -80,6 +81,7 @@ _DEFAULTS: dict[str, Any] = {
     "negotiation_days": None,
 }
 TERMS = tuple(_DEFAULTS)
+_YES_OR_NO = ("commercial", "academic_use", "convertible", "audit_right")
 _MONEY = ("issue_fee", "annual_minimum", "royalty_cap", "costs_cap")
 _PERCENT = ("sublicence_percent", "equity_percent", "late_interest_percent", "costs_percent", "audit_cost_percent")
 _CHOICES: dict[str, Any] = {
@@ -128,7 +130,7 @@ class _Reader:
         for name, choices in _CHOICES.items():
             if made[name] not in choices.values:
                 self._fault(name, _("Choose one of: %(these)s.") % {"these": ", ".join(choices.values)})
-        for name in ("commercial", "academic_use", "minimum_creditable", "audit_right", "convertible"):
+        for name in (*_YES_OR_NO, "minimum_creditable", "sublicences_end"):
             if not isinstance(made[name], bool):
                 self._fault(name, _("Write true or false."))
         for name, most in _DAYS.items():
@@ -388,9 +390,11 @@ def say_terms(terms: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield _label("exclusivity"), str(Exclusivity(terms["exclusivity"]).label)
     yield _("Field of use"), " – ".join(filter(None, [_named(FieldOfUse, terms["fields"]), terms["field_note"]]))
     yield _("Territory"), _named(Territory, terms["territories"])
-    for name in ("commercial", "academic_use", "convertible", "audit_right"):
+    for name in _YES_OR_NO:
         yield _label(name), _("yes") if terms[name] else _("no")
     yield _label("sublicensing"), str(Sublicensing(terms["sublicensing"]).label)
+    if terms["sublicences_end"]:
+        yield _("Sublicences that these terms leave no room for"), _("end with them")
     yield from _say_money(terms)
     if terms["report_frequency"] != Frequency.NONE:
         yield _label("report_frequency"), str(Frequency(terms["report_frequency"]).label)

@@ -175,7 +175,8 @@ def licence_terms(request: HttpRequest, pk: UUID) -> HttpResponse:
         raise NotFoundError
     houses = _houses(request).filter(pk__in=[one.pk for one in row.licensors()])
     assets = _assets_of(request, row.agreement.project, houses, version.particulars)
-    form = TermsForm(sent(request), assets=assets, sharing=row.licensors())
+    granted = row.sublicences.filter(state=SublicenceState.GRANTED).exists()
+    form = TermsForm(sent(request), assets=assets, sharing=row.licensors(), sublicences=granted)
     if not form.is_bound:
         form.initial = shown_terms(version, terms_now(row, version), form.assets, form.sharing)
         if version.state in STANDING:

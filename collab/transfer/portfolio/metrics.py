@@ -10,7 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Case, Count, Exists, F, Min, OuterRef, Q, Sum, UUIDField, Value, When
+from django.db.models import Case, Count, Exists, F, Min, OuterRef, Q, Subquery, Sum, UUIDField, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -22,8 +22,9 @@ from collab.transfer.licences.models import Licence
 from collab.transfer.portfolio.models import StartUp
 from collab.transfer.protection.models import Protection
 from collab.transfer.protection.states import PATENTS
-from collab.transfer.royalties.models import PartnerPayment, Receipt, ReceiptMatch
+from collab.transfer.royalties.models import InvoiceLine, PartnerPayment, Receipt, ReceiptMatch
 from collab.transfer.royalties.money import from_minor, half_up
+from collab.transfer.royalties.reimbursing import REPAYS_COST
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -180,11 +181,32 @@ def income(span: Span, path: str = "") -> Groups:
     return {key: _in_currency(sums) for key, sums in found.items()}
 
 
+def repaid(span: Span, path: str = "") -> Groups:
+    """What licensees repaid of costs, which AUTM does not count as income: so much of what pays for them."""
+    found: dict[Any, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    rows = ReceiptMatch.objects.filter(receipt__in=receipts(span).order_by(), undone_at=None)
+    rows = rows.annotate(of=_nothing(path and f"receipt__{path}"), costs=_asked_for_costs()).exclude(costs=None)
+    for match in rows.select_related("receipt", "invoice"):
+        receipt = match.receipt
+        part = Fraction(match.amount, match.invoice.total) * match.costs / receipt.amount
+        found[match.of][receipt.book_currency] += half_up(receipt.booked * min(part, Fraction(1)))
+    return {key: _in_currency(sums) for key, sums in found.items()}
+
+
+def _asked_for_costs() -> Subquery:
+    """So much of the invoice of a match asks for costs; nothing where it asks for none."""
+    lines = InvoiceLine.objects.filter(REPAYS_COST, invoice=OuterRef("invoice")).order_by()
+    return Subquery(lines.values("invoice").annotate(all=Sum("amount")).values("all"))
+
+
 def other_income(span: Span, path: str = "") -> Groups:
-    """Issue fees, minimums, milestones, sublicence shares and the rest."""
-    sales = running(span, path)
+    """Issue fees, minimums, milestones, sublicence shares and the rest; not costs that a licensee repaid."""
+    less = [running(span, path), repaid(span, path)]
     return {
-        key: {currency: money - sales.get(key, {}).get(currency, Decimal(0)) for currency, money in sums.items()}
+        key: {
+            currency: money - sum((sums.get(key, {}).get(currency, Decimal(0)) for sums in less), Decimal(0))
+            for currency, money in sums.items()
+        }
         for key, sums in income(span, path).items()
     }
 

@@ -26,6 +26,7 @@ from collab.transfer.royalties.models import (
     InterestRule,
     Invoice,
     InvoiceLine,
+    LateStep,
     LedgerEntry,
     PartnerPayment,
     PolicyVersion,
@@ -71,7 +72,14 @@ from collab.transfer.royalties.services import (
     waive_payment,
     withdraw_distribution,
 )
-from collab.transfer.royalties.states import DistributionState, InvoiceState, PaymentKind, PaymentState, ReportState
+from collab.transfer.royalties.states import (
+    DistributionState,
+    InvoiceState,
+    LateStage,
+    PaymentKind,
+    PaymentState,
+    ReportState,
+)
 from collab.web.api import (
     IF_MATCH,
     DayField,
@@ -604,6 +612,37 @@ class ReceiptViewSet(ScopedViewSet):
     def _told(self, receipt: Receipt, status: int = 200) -> Response:
         row = self.rows.all().get(pk=receipt.pk)
         return tagged(self.shown(row, ReceiptSerializer, status), etag_of(row.pk, row.version))
+
+
+# --- what is late
+class LateStepSerializer(serializers.ModelSerializer):
+    """A step about a report or an invoice that was late; `told` says it in words."""
+
+    told = serializers.CharField(source="get_stage_display", read_only=True)
+
+    class Meta:
+        model = LateStep
+        fields = ["id", "licence", "report", "invoice", "stage", "told", "told_on"]
+
+
+class LateStepFilter(django_filters.FilterSet):
+    licence = django_filters.UUIDFilter()
+    report = django_filters.UUIDFilter()
+    invoice = django_filters.UUIDFilter()
+    stage = django_filters.ChoiceFilter(choices=LateStage.choices)
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Steps about what was late, as the licensor", responses=LateStepSerializer(many=True))
+)
+class LateStepViewSet(ScopedViewSet):
+    words = {"list": "royalty.view"}
+    rows = LateStep.objects.all()
+    serializer_class = LateStepSerializer
+    filterset_class = LateStepFilter
+
+    def list(self, request: Request) -> Response:
+        return self.listed(self.filtered(), LateStepSerializer)
 
 
 # --- what is passed on to further licensors

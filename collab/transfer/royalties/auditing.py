@@ -38,8 +38,9 @@ from collab.transfer.royalties.audit_models import AuditCorrection, AuditFinding
 from collab.transfer.royalties.computing import Computed, Sale, SoFar, compute, late_interest
 from collab.transfer.royalties.models import RoyaltyReport, ScheduledPayment
 from collab.transfer.royalties.money import to_minor
+from collab.transfer.royalties.reimbursing import AUDIT_COST, AUDITED
 from collab.transfer.royalties.reporting import SublicencesNamed
-from collab.transfer.royalties.scheduling import AUDITED, enter_payment
+from collab.transfer.royalties.scheduling import enter_payment
 from collab.transfer.royalties.states import AUDIT_MOVES, AUDIT_OPEN, AuditState, PaymentKind
 from collab.transfer.royalties.terms import PeriodTerms, TermsInForce, closes_year, interest_rates
 
@@ -330,9 +331,9 @@ def _ask_for(audit: RoyaltyAudit) -> None:
     """Schedule what is due now, each part as a payment of its own."""
     due_on = timezone.localdate() + timedelta(days=settings.AUDIT_PAY_DAYS)
     parts = (
-        ("underpaid", max(0, audit.underpaid), gettext_lazy("Paid too little, found by audit {n}")),
-        ("interest", audit.interest, gettext_lazy("Late interest on what audit {n} found")),
-        ("cost", audit.cost_borne, gettext_lazy("Cost of audit {n}")),
+        (":underpaid", max(0, audit.underpaid), gettext_lazy("Paid too little, found by audit {n}")),
+        (":interest", audit.interest, gettext_lazy("Late interest on what audit {n} found")),
+        (AUDIT_COST, audit.cost_borne, gettext_lazy("Cost of audit {n}")),
     )
     for code, amount, text in parts:
         if amount:
@@ -340,7 +341,7 @@ def _ask_for(audit: RoyaltyAudit) -> None:
             row = ScheduledPayment(
                 licence=audit.licence,
                 kind=PaymentKind.AUDIT,
-                source=f"{AUDITED}{audit.pk}:{code}"[:60],
+                source=f"{AUDITED}{audit.pk}{code}"[:60],
                 title=title,
                 title_zh=title_zh,
                 due_on=due_on,

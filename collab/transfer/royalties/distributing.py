@@ -42,7 +42,7 @@ from collab.transfer.royalties.money import convert, from_minor
 from collab.transfer.royalties.passing import enter_owed
 from collab.transfer.royalties.policies import Account
 from collab.transfer.royalties.rates import policy_of, rate_on
-from collab.transfer.royalties.reimbursing import RULE as REIMBURSED
+from collab.transfer.royalties.reimbursing import REPAID_RULES
 from collab.transfer.royalties.states import DISTRIBUTION_MOVES, DistributionState
 
 DISTRIBUTION = "distribution"
@@ -349,7 +349,7 @@ def _repay(row: Distribution, found: Preview) -> None:
     """What licensees repaid goes to its costs; of what the policy takes for a case, the oldest first."""
     by_case: dict[UUID, int] = defaultdict(int)
     for piece in found.pieces:
-        if piece.part.account == Account.COSTS and piece.part.rule != REIMBURSED:
+        if piece.part.account == Account.COSTS and piece.part.rule not in REPAID_RULES:
             assert piece.case is not None
             by_case[piece.case] += piece.part.amount
     for case, costs in found.costs.items():

@@ -43,8 +43,8 @@ from collab.transfer.royalties.policies import (
     split_receipt,
 )
 from collab.transfer.royalties.rates import rate_on, version_on
+from collab.transfer.royalties.reimbursing import AUDIT_RULE, Repaid, repaid_by
 from collab.transfer.royalties.reimbursing import RULE as REIMBURSED
-from collab.transfer.royalties.reimbursing import repaid_by
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ class _Ground:
     def _load_costs(self, organisation: Organisation, cases: set[UUID]) -> None:
         rates: dict[tuple[str, date], Decimal] = {}
         rows = ProtectionCost.objects.unrepaid().filter(protection__family__case__organisation=organisation)
-        repaid = {one.cost for parts in self.reimbursed.values() for one in parts}
+        repaid = {one.cost for parts in self.reimbursed.values() for one in parts if one.cost}
         for cost in rows.select_related("protection__family"):
             case = cost.protection.family.case_id
             if (case not in cases and cost.pk not in repaid) or cost.paid_on is None:
@@ -233,22 +233,25 @@ class _Ground:
         """The parts of one receipt; what it leaves of each case is what the next one finds."""
         weights = {case: percent for case, percent in self.weights[row.licence_id].items() if case and percent}
         repaid = self._reimbursed(row)
-        left = to_give(row) - sum(amount for _cost, amount in repaid)
+        left = to_give(row) - sum(amount for _cost, _one, amount in repaid)
         passed = list(self._passed_on(row, left))
         left -= sum(piece.part.amount for piece in passed)
-        for cost, amount in repaid:
+        of_protection = [(cost, amount) for cost, _one, amount in repaid if cost]
+        for cost, amount in of_protection:
             self.open[cost.row.protection.family.case_id] -= amount
         try:
             pieces = self._by_policy(row, version, weights, left)
         except InvalidError:
-            for cost, amount in repaid:
+            for cost, amount in of_protection:
                 self.open[cost.row.protection.family.case_id] += amount
             raise
-        for cost, amount in repaid:
+        for cost, amount in of_protection:
             cost.reimbursed += amount
         told = [
             Piece(row, Part(Account.COSTS, amount, REIMBURSED, cost.row.pk), cost.row.protection.family.case_id)
-            for cost, amount in repaid
+            if cost
+            else Piece(row, Part(Account.COSTS, amount, AUDIT_RULE, one.payment), None)
+            for cost, one, amount in repaid
         ]
         return told + passed + pieces
 
@@ -266,15 +269,19 @@ class _Ground:
                 rule = f"licensor:{share.percent.normalize():f}"
                 yield Piece(row, Part(Account.LICENSORS, amount, rule, share.organisation_id), None)
 
-    def _reimbursed(self, row: Receipt) -> list[tuple[Cost, int]]:
+    def _reimbursed(self, row: Receipt) -> list[tuple[Cost | None, Repaid, int]]:
         """What of the receipt repays which cost: no more than is left of it, and of the receipt."""
         known = {cost.row.pk: cost for costs in self.made.costs.values() for cost in costs}
-        left, found = to_give(row), []
+        left = to_give(row)
+        found: list[tuple[Cost | None, Repaid, int]] = []
         for one in self.reimbursed.get(row.pk, []):
-            cost = known.get(one.cost)
-            amount = min(left, one.amount, cost.booked - cost.reimbursed) if cost else 0
-            if cost and amount > 0:
-                found.append((cost, amount))
+            cost = known.get(one.cost) if one.cost else None
+            if one.cost is None:  # an audit: the office that had it made has paid for it
+                amount = min(left, one.amount)
+            else:
+                amount = min(left, one.amount, cost.booked - cost.reimbursed) if cost else 0
+            if amount > 0:
+                found.append((cost, one, amount))
                 left -= amount
         return found
 

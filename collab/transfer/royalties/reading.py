@@ -13,6 +13,7 @@ from collab.transfer.royalties.acts import said
 from collab.transfer.royalties.computing import Basis
 from collab.transfer.royalties.models import ACCOUNT_WORDS
 from collab.transfer.royalties.policies import Account, Deduction, InventorSplit, Policy, percent_text
+from collab.transfer.royalties.reimbursing import AUDIT_RULE
 from collab.transfer.royalties.reimbursing import RULE as REIMBURSED
 
 EXAMPLE_WORDS = {
@@ -113,6 +114,8 @@ def _say_one(rule: str) -> str:
         return _("tier %(n)s: %(share)s %%") % {"n": number, "share": share}
     if kind == REIMBURSED:
         return _("repaid by the licensee")
+    if kind == AUDIT_RULE:
+        return _("cost of an audit, repaid by the licensee")
     return _("costs repaid") if kind == "costs" else rule
 
 

@@ -1,7 +1,7 @@
-"""Costs of protection that a licensee repays: which of them, how much of each, and what of a receipt repays them.
+"""Costs that a licensee repays: of protection, and of an audit that it bears; what of a receipt repays which.
 
 They are asked for on invoices of their own. So what pays such an invoice repays exactly these costs, before the policy
-divides what is left of a receipt.
+divides what is left of a receipt: nobody shares in them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -31,6 +31,13 @@ from collab.transfer.royalties.states import PaymentState
 
 SOURCE = "cost:"  # how the source of a payment begins that repays a cost
 RULE = "reimbursed"
+AUDITED = "audit:"  # how the source of a payment begins that an audit found …
+AUDIT_COST = ":cost"  # … and how it ends where it is the cost of the audit
+AUDIT_RULE = "audit_cost"
+REPAYS_COST = Q(payment__cost__isnull=False) | Q(
+    payment__source__startswith=AUDITED, payment__source__endswith=AUDIT_COST
+)  # of the lines of invoices
+REPAID_RULES = frozenset({RULE, AUDIT_RULE})
 
 
 @dataclass(frozen=True)
@@ -94,20 +101,33 @@ def _in_currency(licence: Licence, cost: ProtectionCost) -> int:
     return convert(minor, cost.currency, licence.currency, rate)
 
 
+def repays_cost(payment: ScheduledPayment) -> bool:
+    """Whether it repays what the licensor spent: a cost of protection, or an audit that the licensee bears."""
+    return payment.cost_id is not None or is_audit_cost(payment.source)
+
+
+def is_audit_cost(source: str) -> bool:
+    return source.startswith(AUDITED) and source.endswith(AUDIT_COST)
+
+
 def require_unmixed(payments: Sequence[ScheduledPayment]) -> None:
     """Raises InvalidError when costs to repay are asked for together with something else."""
-    if len({payment.cost_id is None for payment in payments}) > 1:
+    if len({repays_cost(payment) for payment in payments}) > 1:
         text = _("Costs to repay are asked for on an invoice of their own: what pays it repays exactly these costs.")
         raise InvalidError(text, field="payments")
 
 
 # --- what of receipts repays costs
+_Place = tuple[UUID | None, UUID] | None  # the cost and the payment that a line repays; none for one that does not
+
+
 @dataclass(frozen=True)
 class Repaid:
-    """So much of a receipt, in the books, is there to repay this cost."""
+    """So much of a receipt, in the books, is there to repay this cost; of an audit where there is no such row."""
 
-    cost: UUID
+    cost: UUID | None
     amount: int
+    payment: UUID
 
 
 def repaid_by(receipts: Sequence[Receipt]) -> dict[UUID, list[Repaid]]:
@@ -117,39 +137,42 @@ def repaid_by(receipts: Sequence[Receipt]) -> dict[UUID, list[Repaid]]:
     so that together they are never a unit off.
     """
     keys = {row.pk: row for row in receipts}
-    of_costs = InvoiceLine.objects.filter(payment__cost__isnull=False, invoice__licence__receipts__in=list(keys))
-    lines: dict[UUID, list[tuple[UUID, int]]] = defaultdict(list)
-    for invoice, cost, amount in (
-        of_costs.order_by("invoice", "position").values_list("invoice", "payment__cost", "amount").distinct()
-    ):
-        lines[invoice].append((cost, amount))
+    of_costs = InvoiceLine.objects.filter(REPAYS_COST, invoice__licence__receipts__in=list(keys))
+    names = ("invoice", "position", "payment__cost", "payment", "payment__source", "amount")
+    lines: dict[UUID, list[tuple[_Place, int]]] = defaultdict(list)
+    rows = InvoiceLine.objects.filter(invoice__in=of_costs.values("invoice")).order_by("invoice", "position")
+    for invoice, _position, cost, payment, source, amount in rows.values_list(*names):
+        repays = cost is not None or is_audit_cost(source or "")
+        lines[invoice].append(((cost, payment) if repays else None, amount))
     if not lines:
         return {}
-    found: dict[UUID, list[tuple[UUID, int]]] = defaultdict(list)
+    found: dict[UUID, list[tuple[tuple[UUID | None, UUID], int]]] = defaultdict(list)
     paid: dict[UUID, int] = defaultdict(int)
     matches = ReceiptMatch.objects.filter(invoice__in=list(lines), undone_at=None).order_by("created_at", "pk")
     for receipt, invoice, amount in matches.values_list("receipt", "invoice", "amount"):
         first, last = paid[invoice], paid[invoice] + amount
         paid[invoice] = last
         at = 0
-        for cost, wanted in lines[invoice]:
+        for place, wanted in lines[invoice]:
             part = min(last, at + wanted) - max(first, at)
-            if part > 0 and receipt in keys:
-                found[receipt].append((cost, part))
+            if part > 0 and receipt in keys and place is not None:
+                found[receipt].append((place, part))
             at += wanted
-    entries = LedgerEntry.objects.filter(receipt__in=list(found), account=Account.COSTS.value, rule=RULE)
+    entries = LedgerEntry.objects.filter(
+        receipt__in=list(found), account=Account.COSTS.value, rule__in=sorted(REPAID_RULES)
+    )
     given = dict(entries.order_by().values("receipt").annotate(all=Sum("amount")).values_list("receipt", "all"))
     return {key: list(_not_given(keys[key], parts, given.get(key, 0))) for key, parts in found.items()}
 
 
-def _not_given(receipt: Receipt, parts: list[tuple[UUID, int]], given: int) -> Iterator[Repaid]:
+def _not_given(receipt: Receipt, parts: list[tuple[tuple[UUID | None, UUID], int]], given: int) -> Iterator[Repaid]:
     so_far = 0
-    for cost, part in parts:
+    for (cost, payment), part in parts:
         begins = max(given, _booked(receipt, so_far))
         so_far += part
         amount = _booked(receipt, so_far) - begins
         if amount > 0:
-            yield Repaid(cost, amount)
+            yield Repaid(cost, amount, payment)
 
 
 def _booked(receipt: Receipt, amount: int) -> int:

@@ -26,12 +26,11 @@ from collab.transfer.royalties.acts import note, require_version, said
 from collab.transfer.royalties.chasing import settle_late
 from collab.transfer.royalties.models import RoyaltyReport, ScheduledPayment
 from collab.transfer.royalties.money import from_minor, to_minor
+from collab.transfer.royalties.reimbursing import AUDITED, owed_costs
 from collab.transfer.royalties.reimbursing import SOURCE as REIMBURSED
-from collab.transfer.royalties.reimbursing import owed_costs
 from collab.transfer.royalties.states import PAYMENT_MOVES, PaymentKind, PaymentState, ReportState
 from collab.transfer.royalties.terms import period_of
 
-AUDITED = "audit:"  # … and of one that an audit found
 MILESTONE = "milestone:"  # how the source of a payment begins that follows from one
 PERIODS_MAX = 200  # of one licence in one go: fifty years by quarters
 

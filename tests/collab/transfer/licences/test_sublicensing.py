@@ -9,12 +9,13 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from collab.agreements.models import AgreementVersion
 from collab.inbox.models import Request
 from collab.inbox.services import decide_request
-from collab.kernel.errors import ConflictError, FaultyInputError, InvalidError, RefusedError
+from collab.kernel.errors import ConflictError, FaultyInputError, InvalidError, NotReadyError, RefusedError
 from collab.transfer.licences.models import Sublicence
 from collab.transfer.licences.places import FieldOfUse, Territory
-from collab.transfer.licences.services import end_licence
+from collab.transfer.licences.services import current_version, edit_terms, end_licence, terms_now
 from collab.transfer.licences.sublicensing import end_sublicence, register_sublicence
 
 pytestmark = pytest.mark.django_db
@@ -96,3 +97,56 @@ def test_the_licensor_consents_in_the_inbox_where_the_terms_want_it(office, clie
         "Asked": "ended", "Refused": "refused", "Waiting": "ended"
     }  # fmt: skip
     assert not Request.objects.open().filter(topic="sublicence").exists()
+
+
+def further(office, licence, **terms: Any) -> None:
+    """Further terms, signed by all."""
+    days = {name: terms.pop(name) for name in ("effective_on", "expires_on") if name in terms}
+    edit_terms(licence=licence, edit=0, terms=terms, by=office.officer, **days)
+    office.sign(office.send(licence))
+    licence.refresh_from_db()
+
+
+def test_further_terms_leave_room_for_sublicences_or_say_that_they_end(office):
+    today = timezone.localdate()
+    licence = office.execute(sublicensing="free", fields=["health", "energy"])
+    german = grant(office, licence, name="Nordklinik")
+    french = grant(office, licence, name="Clinique", territories=["FR"], ends_on=today + timedelta(days=90))
+    edit_terms(licence=licence, edit=0, terms={"territories": ["DE"], "fields": ["energy"]}, by=office.officer)
+
+    def refused() -> list[str]:
+        with pytest.raises(NotReadyError) as error:
+            office.send(licence)
+        return [str(one.sentence) for one in error.value.missing if one.code == "sublicence.no_room"]
+
+    def change(**terms: Any) -> None:
+        edit_terms(licence=licence, edit=current_version(licence).version, terms=terms, by=office.officer)
+
+    said = refused()
+    assert len(said) == 2 and "Nordklinik" in said[0] and "Clinique" in said[1] and "France" in said[1]
+    change(territories=["EU"])
+    assert all("Health" in one or "health" in one for one in refused())
+    change(fields=["health"], sublicensing="none")
+    assert all("no longer allowed" in one for one in refused())
+    change(sublicensing="free")  # room for both
+    sent = office.send(licence)
+    late = grant(office, licence, name="Late", fields=["energy"])  # granted while the terms wait for signatures
+    with pytest.raises(NotReadyError, match="Late"):
+        office.sign(sent)
+    end_sublicence(sublicence=late, by=office.firm_signatory)
+    office.sign(AgreementVersion.objects.get(pk=sent.pk))
+
+    # shorter: what only lasts too long ends with the licence, the rest goes on
+    licence.refresh_from_db()
+    end = today + timedelta(days=100)
+    further(office, licence, effective_on=today, expires_on=end, sublicences_end=True)
+    german.refresh_from_db()
+    french.refresh_from_db()
+    assert [(row.state, row.ends_on) for row in (german, french)] == [
+        ("granted", end), ("granted", today + timedelta(days=90)),
+    ]  # fmt: skip
+    further(office, licence, effective_on=today, expires_on=end, territories=["FR"], sublicences_end=True)
+    german.refresh_from_db()
+    french.refresh_from_db()
+    assert (german.state, french.state) == ("ended", "granted")
+    assert "sublicences_end" not in terms_now(licence, current_version(licence)), "each further version says it anew"

@@ -16,6 +16,8 @@ from collab.audit.models import AuditEvent
 from collab.inbox.models import Notification, Obligation
 from collab.kernel.errors import ConflictError, FaultyInputError, InvalidError, NotFoundError, RefusedError
 from collab.transfer.licences.models import Licence
+from collab.transfer.licences.services import edit_terms
+from collab.transfer.portfolio.metrics import METRICS, Span
 from collab.transfer.royalties.audit_models import RoyaltyAudit
 from collab.transfer.royalties.auditing import (
     agree_audit,
@@ -26,9 +28,19 @@ from collab.transfer.royalties.auditing import (
     report_audit,
 )
 from collab.transfer.royalties.models import RoyaltyReport, ScheduledPayment
-from collab.transfer.royalties.services import accept_report, invoice_payments, schedule
+from collab.transfer.royalties.reading import say_rule
+from collab.transfer.royalties.reimbursing import require_unmixed
+from collab.transfer.royalties.services import (
+    accept_report,
+    decide_distribution,
+    invoice_payments,
+    propose_reversal,
+    schedule,
+)
 from collab.transfer.royalties.states import PaymentState
+from collab.transfer.royalties.terms import TermsInForce
 from tests.cast import employ, person
+from tests.collab.transfer.royalties.test_services import reconcile
 from tests.royalties import FIRST, Books
 
 pytestmark = pytest.mark.django_db
@@ -129,12 +141,60 @@ def test_what_was_left_out_is_computed_with_the_tiers_and_carried_on(books: Book
     assert not Obligation.objects.open().filter(source_id=str(audit.pk)).exists()
     schedule(licence=books.licence)  # what the terms do not ask for is withdrawn, but not this
     assert set(ScheduledPayment.objects.filter(kind="audit").values_list("state", flat=True)) == {PaymentState.PLANNED}
-    assert invoice_payments(payments=payments, by=books.officer).total == agreed.to_pay
+    cost = [row for row in payments if row.amount == 90_000]
+    with pytest.raises(InvalidError):
+        invoice_payments(payments=payments, by=books.officer)  # what repays a cost is on an invoice of its own
+    found = invoice_payments(payments=[row for row in payments if row not in cost], by=books.officer)
+    assert found.total == 300_000 + agreed.interest
+    assert invoice_payments(payments=cost, by=books.officer).total == 90_000
 
     third = accept_report(report=books.report(2, "100000.00"), by=books.officer)
     assert third.royalty == 50_000, "19,500 of 20,000 are reached: 16,500 + 3,000 as corrected"
     again = RoyaltyReport.objects.get(pk=first.pk)
     assert again.royalty == 1_250_000, "what was reported stays as it was"
+
+
+def test_the_cost_of_an_audit_is_repaid_and_never_shared(books: Books) -> None:
+    """100 more at 5 % of 2,000 are income; the 900 of the auditor are not, though one receipt pays both."""
+    [first] = closed(books, "1000.00")
+    terms(books, late_interest_percent=Decimal(0), audit_cost_percent=Decimal(5))
+    audit = told(books, begun(books), {"report": first, "product": "Reader", "gross": "2000.00"}, cost="900")
+    assert (audit.underpaid, audit.cost_borne) == (10_000, 90_000)
+    agree_audit(audit=audit, by=books.office.firm_signatory)
+    more, cost = ScheduledPayment.objects.filter(kind="audit").order_by("amount")
+    assert require_unmixed([more]) is None
+    for one in (cost, more):
+        invoice_payments(payments=[one], by=books.officer)
+    books.receive("950.00")  # all of the cost, and half of the rest
+    row = books.distribute()
+    kept = row.entries.filter(rule="audit_cost").get()
+    assert (kept.account, kept.amount, kept.case) == ("costs", 90_000, None)
+    shared = row.entries.exclude(account__in=["undistributed"]).exclude(rule="audit_cost")
+    assert sum(one.amount for one in shared) == 5_000 and row.amount == 95_000
+    assert say_rule(kept.rule) == "cost of an audit, repaid by the licensee"
+    reconcile()
+    span = Span((books.organisation.pk,), today().year)
+    assert METRICS["other"].value(span) == {"EUR": Decimal("50.00")}, "a cost that was repaid is no income"
+    books.receive("50.00")
+    assert not books.distribute().entries.filter(rule="audit_cost").exists()
+    reconcile()
+    take_back = propose_reversal(distribution=row, reason="Wrong", by=books.officer)
+    decide_distribution(distribution=take_back, decision="approved", by=books.second)
+    again = books.distribute()
+    assert sum(one.amount for one in again.entries.filter(rule="audit_cost")) == 90_000, "it is repaid once, anew"
+    reconcile()
+
+
+def test_a_correction_follows_the_terms_of_its_period(books: Books) -> None:
+    """The first quarter at 5 %, though the rate has been 50 % since further terms of today."""
+    [first] = closed(books, "100000.00")
+    changed = {"tiers": [{"from": "0", "rate": "50"}], "late_interest_percent": "0"}
+    edit_terms(licence=books.licence, edit=0, terms=changed, by=books.office.officer)
+    books.office.sign(books.office.send(books.licence))
+    books.licence.refresh_from_db()
+    assert TermsInForce(books.licence).on(today()).running.tiers[0].rate == 50
+    audit = told(books, begun(books), {"report": first, "product": "Reader", "gross": "1000.00"})
+    assert audit.underpaid == 5_000
 
 
 def test_less_than_the_threshold_and_nothing_found(books: Books) -> None:

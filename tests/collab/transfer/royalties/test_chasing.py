@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -85,3 +87,25 @@ def test_a_late_invoice_is_chased_until_it_is_paid_or_taken_back(books):
         assert len(tasks()) == 1
         cancel_invoice(invoice=Invoice.objects.get(), reason="Wrong", by=books.officer)
         assert tasks() == [] and chase() == 0
+
+
+def test_the_licensor_reads_the_steps_over_the_api_and_the_licensee_does_not(books, client):
+    report = only_the_first(books, 0)
+    with time_machine.travel(timezone.now() + timedelta(days=50), tick=False):
+        chase()
+    for stage in (1, 2):
+        LateStep.objects.create(licence=books.licence, report=report, stage=stage, told_on=timezone.localdate())
+    address = reverse("api:late-step-list")
+    client.force_login(books.officer)
+    client.get(address)
+    with CaptureQueriesContext(connection) as one:
+        client.get(address, {"report": str(report.pk), "stage": 3})
+    with CaptureQueriesContext(connection) as three:
+        rows = client.get(address, {"licence": str(books.licence.pk)}).json()["results"]
+    assert len(one) == len(three), "however many rows"
+    assert {row["stage"]: row["told"] for row in rows}[3] == "the licensor was asked whether it is a breach"
+    assert {row["report"] for row in rows} == {str(report.pk)} and len(rows) == 3
+    assert client.get(address, {"invoice": str(report.pk)}).json()["results"] == []
+    assert client.get(address, {"report": "x"}).status_code in (400, 422)
+    client.force_login(books.office.firm_signatory)
+    assert client.get(address).json()["results"] == [], "what the licensor thinks of doing is not for the licensee"
