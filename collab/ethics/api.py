@@ -39,8 +39,8 @@ from collab.ethics.models import (
     Kind,
     Purpose,
 )
-from collab.ethics.questions import scores
-from collab.ethics.reading import counts_of, figures_of, worklists_of
+from collab.ethics.questions import changed_keys, scores
+from collab.ethics.reading import counts_of, figures_of, loads_of, worklists_of
 from collab.ethics.services import (
     add_form_version,
     answer_question,
@@ -163,6 +163,14 @@ class AppealsSerializer(serializers.Serializer):
     won = serializers.IntegerField(read_only=True)
 
 
+class ReviewerLoadSerializer(serializers.Serializer):
+    """How many reviews somebody has open, and gave."""
+
+    reviewer = serializers.CharField(source="reviewer__name", read_only=True)
+    open = serializers.IntegerField(read_only=True)
+    given = serializers.IntegerField(read_only=True)
+
+
 class FiguresSerializer(serializers.Serializer):
     """Of the cases that you may see. `worklists`: how many cases each `?worklist=` of the applications has."""
 
@@ -172,6 +180,7 @@ class FiguresSerializer(serializers.Serializer):
     by_year = YearTurnaroundSerializer(many=True, read_only=True)
     ages = AgeSerializer(many=True, read_only=True)
     appeals = AppealsSerializer(read_only=True)
+    reviewers = ReviewerLoadSerializer(many=True, read_only=True)
 
 
 class ReasonSerializer(serializers.Serializer):
@@ -271,13 +280,14 @@ class CarriedSerializer(serializers.Serializer):
 
 
 class CaseSerializer(CaseRow):
-    """An application with all that hangs on it."""
+    """An application with all that hangs on it; `changed` are the answers that differ from the round before."""
 
     form = serializers.UUIDField(source="form_version.form_id", read_only=True)
     form_version = serializers.IntegerField(source="form_version.number", read_only=True)
     answers = serializers.JSONField(read_only=True)
     carried = CarriedSerializer(read_only=True, allow_null=True)
     reasons = ReasonSerializer(many=True, read_only=True)
+    changed = serializers.SerializerMethodField()
     previous = serializers.UUIDField(source="previous_id", read_only=True, allow_null=True)
     conditions = EthicsConditionSerializer(many=True, read_only=True)
     questions = EthicsQuestionSerializer(source="asked", many=True, read_only=True)
@@ -286,10 +296,15 @@ class CaseSerializer(CaseRow):
 
     class Meta(CaseRow.Meta):
         fields = [
-            *CaseRow.Meta.fields, "form", "form_version", "answers", "carried", "reasons", "previous",
+            *CaseRow.Meta.fields, "form", "form_version", "answers", "carried", "changed", "reasons", "previous",
             "decision_reason", "appeal_text", "appeals_conditions", "monitor_months", "conditions",
             "questions", "reports", "submissions",
         ]  # fmt: skip
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_changed(self, row: EthicsCase) -> list[str]:
+        before = next((one.answers for one in row.submissions.all() if one.number == row.round - 1), None)
+        return [] if before is None else sorted(changed_keys(before, row.answers))
 
 
 class EthicsReviewSerializer(serializers.ModelSerializer):
@@ -444,6 +459,9 @@ class ConditionInput(StrictSerializer):
 
 
 class DecideInput(StrictSerializer):
+    """`round` is the one that was read: 412 where another one was submitted since."""
+
+    round = serializers.IntegerField(min_value=1, required=False)
     decision = serializers.ChoiceField(choices=choices_of(Decision))
     reason = serializers.CharField(max_length=5000, required=False, allow_blank=True)
     blocks = serializers.ListField(child=serializers.ChoiceField(choices=_AREAS), required=False)
@@ -563,8 +581,8 @@ class EthicsCommitteeViewSet(ScopedViewSet):
     def figures(self, request: Request, pk: str) -> Response:
         committee = self.get_object()
         rows = EthicsCase.objects.filter(committee=committee, submitted_at__isnull=False).visible_to(request.user)
-        told = {"states": counts_of(rows), "worklists": worklists_of(rows), **vars(figures_of(rows, committee))}
-        return self.shown(told, FiguresSerializer)
+        told = {"states": counts_of(rows), "worklists": worklists_of(rows), "reviewers": loads_of(rows)}
+        return self.shown(told | vars(figures_of(rows, committee)), FiguresSerializer)
 
     def _told(self, row: EthicsCommittee, status: int = 200) -> Response:
         return tagged(self.shown(row, CommitteeSerializer, status), etag_of(row.pk, row.version))
@@ -706,7 +724,8 @@ class EthicsCaseViewSet(ScopedViewSet):
     def decide(self, request: Request, pk: str) -> Response:
         case, given = self.get_object(), self.parsed(DecideInput)
         terms = [ConditionTerm(**term) for term in given.pop("conditions", ())]
-        return self._told(decide_case(case=case, by=request.user, conditions=terms, **given))
+        read = given.pop("round", None)
+        return self._told(decide_case(case=case, by=request.user, conditions=terms, read_round=read, **given))
 
     @extend_schema(summary="Suspend, resume or revoke an approval", request=HoldInput, responses=CaseSerializer)
     @action(detail=True, methods=["post"])
@@ -732,6 +751,11 @@ def _answers(view: ScopedViewSet) -> dict[str, Any]:
     return {"answers": given["answers"], "number": given["form_version"]}
 
 
+class EthicsReviewFilter(django_filters.FilterSet):
+    case = django_filters.UUIDFilter()
+    state = django_filters.ChoiceFilter(choices=choices_of(ReviewState))
+
+
 @extend_schema_view(
     list=extend_schema(summary="Ethics reviews you may read", responses=EthicsReviewSerializer(many=True)),
     retrieve=extend_schema(summary="One ethics review", responses=EthicsReviewSerializer),
@@ -746,6 +770,7 @@ class EthicsReviewViewSet(ScopedViewSet):
     }
     rows = EthicsReview.objects.select_related("reviewer", "case__committee__organisation")
     serializer_class = EthicsReviewSerializer
+    filterset_class = EthicsReviewFilter
 
     def list(self, request: Request) -> Response:
         return self.listed(self.filtered(), EthicsReviewSerializer)

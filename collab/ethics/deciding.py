@@ -217,13 +217,17 @@ def decide_case(
     valid_until: date | None = None,
     monitor_months: int | None = None,
     conditions: Sequence[ConditionTerm] = (),
+    read_round: int | None = None,
 ) -> EthicsCase:
     """Approve it (with conditions), reject it, or ask for changes; the answer is given in the inbox as well.
 
     `blocks` are the areas that need the approval: without one that holds, they stop on the next request.
+    `read_round` is the round that was read: StaleError when the applicants have submitted another one since.
     Raises NotReadyError while reviews are missing, ConflictError when it is not before the committee.
     """
     locked = locked_case(case, by, "ethics.decide")
+    if read_round is not None and read_round != locked.round:
+        raise StaleError(str(STALE), now={"round": locked.round})
     if decision not in MOVE_OF:
         raise InvalidError(_("Choose one of the decisions."), field="decision")
     move = MOVE_OF[Decision(decision)]

@@ -234,11 +234,13 @@ class DecideForm(OnceForm):
         label=_("Valid until"), required=False, widget=DayInput, help_text=_("The last day on which it holds.")
     )
     monitor_months = forms.IntegerField(label=_("Months between reports"), required=False, min_value=1, max_value=60)
+    round = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     def __init__(self, *args: Any, case: EthicsCase, **kwargs: Any) -> None:
         kwargs["initial"] = {
             "valid_until": after_months(timezone.localdate(), case.committee.validity_months),
             "blocks": case.blocks,
+            "round": case.round,
         }
         super().__init__(*args, **kwargs)
         if case.state == CaseState.APPEALED or case.appealed_at is not None:
@@ -276,6 +278,7 @@ class DecideForm(OnceForm):
             "valid_until": given["valid_until"] if approves else None,
             "monitor_months": given["monitor_months"] if approves else None,
             "conditions": terms,
+            "read_round": given["round"],
         }
 
     def base(self) -> list[Any]:

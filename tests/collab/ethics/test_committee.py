@@ -119,6 +119,7 @@ def test_every_number_of_the_dashboard_opens_its_list(panel):
     chair, token = signed_in(panel.chair), api(panel.chair)
     told = token.get(f"/api/v1/ethics-committees/{panel.committee.pk}/figures/").json()
     assert told["worklists"] == lists and told["ages"][1]["over"] == 2 and told["appeals"]["won"] == 1
+    assert told["reviewers"] == []
     page, file = (
         panel.committee.get_absolute_url(),
         reverse("collab:ethics_committee_file", args=[panel.joint.university.slug]),

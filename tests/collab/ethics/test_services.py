@@ -63,7 +63,7 @@ from collab.projects.services import create_project
 from collab.transfer.licences.models import LicensedAsset
 from collab.transfer.licences.services import held_now
 from registry.catalog.models import RegisteredModel
-from tests.cast import Joint, active, employ, person
+from tests.cast import Joint, active, employ, person, token_for
 from tests.licensing import asset, trained
 from training.engine.contract import default_spec
 from training.jobs import lifecycle
@@ -333,7 +333,8 @@ def test_a_conflict_of_interest_waits_for_the_chair(panel):
     assert not AuditEvent.objects.filter(verb="ethics.declare", actor_id=reviewer.pk).exists()
 
 
-def test_questions_go_back_and_changed_answers_are_known(panel):
+def test_questions_go_back_and_changed_answers_are_known(panel, client):
+    bearer = {"Authorization": f"Bearer {token_for(panel.chair)}"}
     case = panel.case()
     [review] = assign(case=case, reviewers=panel.reviewers[:1], by=panel.chair)
     asked = ask_applicants(case=case, key="minors", text="How many?", by=panel.reviewers[0])
@@ -352,6 +353,12 @@ def test_questions_go_back_and_changed_answers_are_known(panel):
     case = submit_case(case=case, number=1, note="Adults only.", by=panel.joint.lead)
 
     assert (case.state, case.round, case.route) == ("in_review", 2, "short")
+    with pytest.raises(StaleError):  # whoever read the first round has not read this one
+        panel.approve(case, read_round=1)
+    told = client.get(f"/api/v1/ethics-cases/{case.pk}/", headers=bearer).json()
+    assert told["changed"] == ["minors"]
+    found = client.get(f"/api/v1/ethics-reviews/?case={case.pk}&state=asked", headers=bearer).json()["results"]
+    assert [one["round"] for one in found] == [2]
     assert EthicsReview.objects.get(case=case, round=2).reviewer == panel.reviewers[0]
     new, old = case.submissions.all()
     assert (new.number, old.answers["minors"], new.answers["minors"]) == (2, True, False)
