@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zlib
 from typing import Any
 
 import pytest
@@ -25,6 +24,7 @@ from tests.access.test_matrix import (
     rolled_back,
     visits,
 )
+from tests.turns import number_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -74,9 +74,9 @@ def differences(visitor: Visitor, scene: Scene) -> list[str]:
 
 
 def askers(address: Address, method: str) -> set[str]:
-    """Some of the personas for each address, others for the next; all of them by `make matrix`."""
-    turn = zlib.crc32(f"{address.route.pattern} {method}".encode())
-    return {FOREIGN[(turn + number) % len(FOREIGN)] for number in range(EACH)}
+    """One of the personas for each address, another for the next and in another turn; all by `make matrix`."""
+    first = number_of(f"{address.route.pattern} {method}")
+    return {FOREIGN[(first + number) % len(FOREIGN)] for number in range(EACH)}
 
 
 def plain(response: Any, path: str) -> str:

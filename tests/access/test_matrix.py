@@ -1,14 +1,13 @@
 """Every address × method × persona, on both sides. What is expected is computed from the roles table, then compared.
 
-Every run asks at each address with each method, for every answer that the roles give there (200, 403, 404, …), one or
-two of the personas who are to get it: others at another address, so that each persona walks a share of everything.
-Of the methods that an address does not take, each of those who try them takes one. `make matrix` asks with all of them.
+Every run asks at each address with each method, for every answer that refuses (401, 403, 404, …), one of the personas
+who are to get it, and for those who are let in at a third of the addresses. In the next hour it is another persona, and
+another third (tests/turns.py). Of the methods that an address does not take, one of those who try them takes one.
+`make matrix` asks with all of them.
 """
 
 from __future__ import annotations
 
-import os
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -56,15 +55,14 @@ from tests.access.addresses import (
 from tests.access.personas import FOREIGN, NAMES, NOT_LET_IN, Persona, Visitor
 from tests.access.scene import Scene, Side
 from tests.cast import employ, person
+from tests.turns import FULL, in_turn, number_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 GOOD = {*range(200, 400), 400, 409, 410, 412, 415, 422, 428}
 # How many personas ask for each answer of an address.
-FULL = os.environ.get("TANDEM_MATRIX") == "full"
-EACH = len(NAMES) if FULL else 2
-# Of those who find nothing one is asked, because test_foreign.py asks there as well, and of those who are let in one,
-# because whatever they do there has tests of its own. Of those who are refused two.
-CHECKED_ELSEWHERE = {OK, 404}
+EACH = len(NAMES) if FULL else 1
+# Whatever those who are let in do there has tests of its own, and takes most of the time.
+TURNS_OF_THE_LET_IN = 3
 # A method that no rule names is answered before anything of the person counts, so a few are enough to try.
 TRY_EVERY_METHOD = {"anonymous", "lead", "read token", "expired token"}
 HEADERS = {
@@ -232,9 +230,8 @@ def asked(name: str, scene: Scene, side: Side, address: Address, method: str, ab
     if method in refused:
         if name not in TRY_EVERY_METHOD:
             return False
-        turn = zlib.crc32(f"{address.route.pattern} {name}".encode())
-        if not FULL and (side is not scene.a or method != refused[turn % len(refused)]):
-            return False  # one of them for each of these personas, another one at another address
+        if not FULL and (side is not scene.a or method != refused[number_of(address.route.pattern) % len(refused)]):
+            return False  # one of them, another one at another address
     if side is scene.a:
         return True
     if about is None and address.obj is None:
@@ -247,7 +244,7 @@ def asked(name: str, scene: Scene, side: Side, address: Address, method: str, ab
 def askers(
     scene: Scene, visitors: dict[str, Visitor], side: Side, address: Address, method: str, about: Model | None
 ) -> set[str]:
-    """Who asks there: for each expected answer some of those who are to get it, the same ones in every run."""
+    """Who asks there: for each expected answer some of those who are to get it, others in another turn."""
     kept: dict[Any, set[str]] = scene.__dict__.setdefault("askers", {})  # the same for each persona that is tried
     key = (side is scene.a, address.path, method)
     if key in kept:
@@ -256,12 +253,15 @@ def askers(
     for name in NAMES:
         if asked(name, scene, side, address, method, about):
             by_answer.setdefault(wanted(visitors[name].persona, address, method, side, about), []).append(name)
-    turn = zlib.crc32(f"{address.route.pattern} {method}".encode())
-    some = {
-        names[(turn + number) % len(names)]
-        for answer, names in by_answer.items()
-        for number in range(EACH if FULL or answer not in CHECKED_ELSEWHERE else 1)
-    }
+    place = f"{address.route.pattern} {method} {side.canary}"
+    some = set()
+    for answer, names in by_answer.items():
+        first = number_of(place)
+        if answer == OK:
+            if not in_turn(place, of=TURNS_OF_THE_LET_IN):
+                continue
+            first //= TURNS_OF_THE_LET_IN  # so that in the end each of them has been let in
+        some |= {names[(first + number) % len(names)] for number in range(EACH)}
     return kept.setdefault(key, some)
 
 
@@ -335,7 +335,10 @@ def missing_headers(response: Any, address: Address | None = None) -> list[str]:
 
 
 def test_bodies_work(scene: Scene, visitors: dict[str, Visitor]) -> None:
-    """The bodies of the matrix are good ones: somebody gets a 2xx with each, so a refusal is about rights."""
+    """The bodies of the matrix are good ones: somebody gets a 2xx with each, so a refusal is about rights.
+
+    Every run tries a third of them; each has to be there in every run.
+    """
     impossible_now = {  # the project is under way: not in contracting, approval, review or closing
         "api:cohort-match POST",  # ranking still goes on
         "api:posting-publish POST",  # it is published
@@ -390,6 +393,8 @@ def test_bodies_work(scene: Scene, visitors: dict[str, Visitor]) -> None:
         rule = address.route.rule
         if not address.route.pattern.startswith("api/") or method == "GET" or method not in rule.methods:  # type: ignore[union-attr]
             continue
+        if what is not None and not in_turn(key, of=3):
+            continue
         if what is None:
             wrong.append(f"write a body for {key} in tests/access/addresses.py")
             continue
@@ -425,13 +430,13 @@ def test_an_intern_is_let_in_from_the_first_second_of_the_placement_to_its_last(
         opened, members = [], []
         for visit in visits(scene, scene.a):
             address, method, _what, about = visit
-            turn = zlib.crc32(f"{address.route.pattern} {method}".encode())
-            if method not in address.route.rule.methods or not (FULL or turn % 4 == 0):  # type: ignore[union-attr]
+            place = f"{address.route.pattern} {method}"
+            if method not in address.route.rule.methods or not in_turn(place, of=4):  # type: ignore[union-attr]
                 continue
             in_, out, member = (wanted(one, address, method, scene.a, about) for one in (inside, outside, researcher))
             if method == "GET" and in_ != out:
                 opened.append(visit)
-            elif member == OK and in_ != OK and (FULL or turn % 8 == 0):
+            elif member == OK and in_ != OK and in_turn(place, of=8):
                 members.append(visit)
         assert len(opened) > 20 and len(members) > 5, (len(opened), len(members))
         second = timedelta(seconds=1)

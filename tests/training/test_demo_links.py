@@ -1,4 +1,7 @@
-"""Whatever the demo's people can click leads somewhere: every link of every page that they reach opens."""
+"""Whatever the demo's people can click leads somewhere: every link of every page that they reach opens.
+
+Every run follows the lead, who reaches most, and one of the others; the next hour another one, `make matrix` all.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import pytest
 from django.test import Client
 
 from collab.accounts.models import User
+from tests.turns import FULL, number_of
 from training.demo import LEAD_EMAIL, seed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -33,7 +37,8 @@ PEOPLE = [
 
 def test_every_link_opens() -> None:
     seed()  # once for all of them: it takes longer than they do
-    for email, language in PEOPLE:
+    lead, *others = PEOPLE
+    for email, language in PEOPLE if FULL else [lead, others[number_of("links") % len(others)]]:
         broken, opened = follow_all(email, language)
         assert opened > 60 and not broken, "\n".join([email, *broken])
 
