@@ -19,7 +19,7 @@ def say_when_granted(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('collab', '0029_late_steps_and_sublicences'),
+        ('collab', '0030_courses_versions'),
     ]
 
     operations = [
