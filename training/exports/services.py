@@ -35,10 +35,9 @@ def ask_export(*, version: ModelVersion, by: User) -> OnnxExport:
     """Ask for the package of a version of one's project as ONNX. Raises RefusedError and NotReadyError."""
     require(by, "model.download", version)
     require_write_token(by)
-    export, fresh = _asked(version, by)
-    if fresh:
-        data = {"model": version.model.name, "number": version.number}
-        record(verb="model.export", subject=version, by=by, project_id=version.model.project_id, data=data)
+    export = _asked(version, by)
+    data = {"model": version.model.name, "number": version.number}
+    record(verb="model.export", subject=version, by=by, project_id=version.model.project_id, data=data)
     return export
 
 
@@ -47,9 +46,8 @@ def ask_licensed_export(*, asset: LicensedAsset, by: User) -> OnnxExport:
     """Ask for exactly the version that was licensed, while the licence is in force."""
     require(by, "release.download", asset)
     require_write_token(by)
-    export, fresh = _asked(licensed_version(asset), by)
-    if fresh:
-        _told(asset, "licence.export", by, {})
+    export = _asked(licensed_version(asset), by)
+    _told(asset, "licence.export", by, {})
     return export
 
 
@@ -73,8 +71,8 @@ def why_not(version: ModelVersion) -> Missing | None:
     return Missing("task_not_exported", sentence)
 
 
-def _asked(version: ModelVersion, by: User) -> tuple[OnnxExport, bool]:
-    """The export, and whether it is to be written now. One that failed is tried again."""
+def _asked(version: ModelVersion, by: User) -> OnnxExport:
+    """The export, which is to be written unless it was asked for before. One that failed is tried again."""
     missing = why_not(version)
     if missing is not None:
         raise NotReadyError([missing])
@@ -92,7 +90,7 @@ def _asked(version: ModelVersion, by: User) -> tuple[OnnxExport, bool]:
         fresh = True
     if fresh:
         ring_after_commit()
-    return export, fresh
+    return export
 
 
 def export_of(version: ModelVersion) -> OnnxExport | None:
