@@ -38,6 +38,8 @@ _QUESTIONS = [
             ("No, without names nothing is personal.", "不是，没有姓名就不是个人数据。", False),
             ("Only if the interviews are recordings.", "只有录音才是。", False),
         ],
+        "Three answers together may be those of one person alone, and whoever knows that person finds them.",
+        "几个回答合在一起可能只对应一个人，认识此人者便能认出。",
     ),
     (
         "Which of these do you do before you train on them?", "用其训练之前，应做哪些事？",
@@ -46,6 +48,8 @@ _QUESTIONS = [
             ("Take only what is needed.", "只取所需部分。", True),
             ("Copy them to your own computer, to be safe.", "为保险起见复制到自己的电脑。", False),
         ],
+        "The owner says what they may be used for, and a copy elsewhere is out of the owner's hands.",
+        "用途由所有者决定；副本一旦存到别处，所有者便无法管控。",
     ),
 ]  # fmt: skip
 _LIBRARY = [
@@ -96,9 +100,9 @@ def _course(cast: Cast, coordinator: User) -> Course:
         save_module(
             edition=edition, kind="text", title=title, title_zh=title_zh, body=body, body_zh=body_zh, by=coordinator
         )
-    for text, text_zh, options in _QUESTIONS:
+    for text, text_zh, options, why, why_zh in _QUESTIONS:
         told = [{"text": one, "text_zh": zh, "right": right} for one, zh, right in options]
-        save_question(edition=edition, text=text, text_zh=text_zh, options=told, by=coordinator)
+        save_question(edition=edition, text=text, text_zh=text_zh, options=told, why=why, why_zh=why_zh, by=coordinator)
     edition.refresh_from_db()
     set_terms(
         edition=edition, version=edition.version, pass_mark=100, attempts_max=3, minutes=30, valid_months=12,
