@@ -1,13 +1,15 @@
-"""What is too much for every run is asked in turns: another share in each hour, and all of it by `make matrix`.
+"""What is too much for every run is asked in turns, another share for each state of the code; `make matrix` asks all.
 
-The report of a run tells its turn; TANDEM_TURN asks the same again, and TANDEM_MATRIX=full everything.
+What is committed is always asked the same, so that a run can be repeated. The report of a run tells its turn;
+TANDEM_TURN asks that of another one, and TANDEM_MATRIX=full everything.
 """
 
 from __future__ import annotations
 
 import os
-import time
+import subprocess
 import zlib
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +18,18 @@ FULL = os.environ.get("TANDEM_MATRIX") == "full"
 
 def pytest_configure(config: pytest.Config) -> None:
     """The processes of one run have one turn: they inherit it."""
-    os.environ.setdefault("TANDEM_TURN", str(int(time.time() // 3600)))
+    if "TANDEM_TURN" not in os.environ:
+        os.environ["TANDEM_TURN"] = str(_state_of_the_code())
+
+
+def _state_of_the_code() -> int:
+    """A number for what is committed; 0 where git is not there."""
+    command = ["git", "rev-parse", "HEAD^{tree}"]
+    try:
+        found = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return 0
+    return int(found.stdout.strip()[:6], 16)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -28,7 +41,7 @@ def turn() -> int:
 
 
 def number_of(what: str) -> int:
-    """A number for choosing at this place; it goes up by one with each turn."""
+    """A number for choosing at this place; it goes up by one from a turn to the next."""
     return zlib.crc32(what.encode()) + turn()
 
 

@@ -1,7 +1,7 @@
 """The admin, table by table: staff see what their memberships show, a superuser sees all, nobody rewrites history.
 
 At each table every run tries all that one of those who may come in can do there, and with the others whether the table
-and a row of another project open; in the next hour it is another one (tests/turns.py), by `make matrix` all of them.
+and a row of another project open; in another turn it is another one (tests/turns.py), by `make matrix` all of them.
 """
 
 from __future__ import annotations

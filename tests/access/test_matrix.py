@@ -1,7 +1,7 @@
 """Every address × method × persona, on both sides. What is expected is computed from the roles table, then compared.
 
 Every run asks at each address with each method, for every answer that refuses (401, 403, 404, …), one of the personas
-who are to get it, and for those who are let in at a third of the addresses. In the next hour it is another persona, and
+who are to get it, and for those who are let in at a third of the addresses. In another turn it is another persona, and
 another third (tests/turns.py). Of the methods that an address does not take, one of those who try them takes one.
 `make matrix` asks with all of them.
 """

@@ -1,6 +1,6 @@
 """Whatever the demo's people can click leads somewhere: every link of every page that they reach opens.
 
-Every run follows the lead, who reaches most, and one of the others; the next hour another one, `make matrix` all.
+Every run follows the lead, who reaches most, and one of the others; in another turn another one, `make matrix` all.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class ReportForm(PageForm):
                 widget=_cell(_now("Product"), n),
             )
             for name, label in (
-                ("units", _now("Units")),
+                ("units", _now("Units sold")),
                 ("gross", _now("Gross sales")),
                 ("deductions", _now("Deductions")),
             ):

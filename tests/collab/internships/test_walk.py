@@ -106,10 +106,12 @@ class Walk:
         begun = (summer.accepted, lambda one: summer.described(summer.accepted(one)), summer.ready)
         # Further on than chance alone comes in few steps; the short walk begins with terms that are signed.
         (summer.ready if STEPS < 1000 else chance.choice(begun))(students[0])
+        self.first = ["change"] if STEPS < 1000 else []
 
     def step(self) -> None:
         onward = [act for state in self.placements().values_list("state", flat=True) for act in ONWARD.get(state, ())]
         act = self.chance.choice(ACTS if self.chance.random() < 0.3 else [*onward, *APPLYING][:10])
+        act = self.first.pop() if self.first else act
         acts, states, rows, signed = AuditEvent.objects.count(), self.states(), self.rows(), self.signed()
         try:
             getattr(self, act)()
