@@ -43,7 +43,7 @@ format: ## put the code into the one style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-matrix: ## ask every address with every persona, which takes half an hour (the suite asks some of it, in turns)
+matrix: ## ask every address with every persona, which takes long (the suite asks some of it, in turns)
 	@TANDEM_MATRIX=full $(DEV) -m pytest -n 2 --dist loadgroup tests/access tests/training/test_demo_links.py
 
 walk: ## walk every state machine at random, 10,000 steps each, one after the other (STEPS=1000 for fewer)

@@ -8,6 +8,7 @@ another third (tests/turns.py). Of the methods that an address does not take, on
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -430,13 +431,13 @@ def test_an_intern_is_let_in_from_the_first_second_of_the_placement_to_its_last(
         opened, members = [], []
         for visit in visits(scene, scene.a):
             address, method, _what, about = visit
-            place = f"{address.route.pattern} {method}"
-            if method not in address.route.rule.methods or not in_turn(place, of=4):  # type: ignore[union-attr]
+            turn = zlib.crc32(f"{address.route.pattern} {method}".encode())
+            if method not in address.route.rule.methods or not (FULL or turn % 4 == 0):  # type: ignore[union-attr]
                 continue
             in_, out, member = (wanted(one, address, method, scene.a, about) for one in (inside, outside, researcher))
             if method == "GET" and in_ != out:
                 opened.append(visit)
-            elif member == OK and in_ != OK and in_turn(place, of=8):
+            elif member == OK and in_ != OK and (FULL or turn % 8 == 0):
                 members.append(visit)
         assert len(opened) > 20 and len(members) > 5, (len(opened), len(members))
         second = timedelta(seconds=1)

@@ -1,11 +1,14 @@
 """The tracking process as it is started, and what the other processes must not load."""
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import psutil
 import pytest
+from django.db import connection
 
 from registry.tracking import setup
 from tests.registry.tracking import servers
@@ -13,11 +16,12 @@ from tests.registry.tracking import servers
 
 @pytest.mark.services
 @pytest.mark.slow
-def test_the_tracking_process_starts_answers_and_ends(mlflow_template, tmp_path):
+def test_the_tracking_process_starts_answers_and_ends(mlflow_template, django_db_setup, tmp_path):
     setup.copy_template(mlflow_template.parent, tmp_path / "mlflow.sqlite3")
     env = {"TANDEM_DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings.development"}
-    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    subprocess.run(migrate, cwd=servers.ROOT, env={**os.environ, **env}, check=True, capture_output=True)
+    tables = sqlite3.connect(connection.settings_dict["NAME"])  # made already, and empty
+    with closing(tables), closing(sqlite3.connect(tmp_path / "app.sqlite3")) as copied:
+        tables.backup(copied)
     with servers.gunicorn_tracking(tmp_path, **env) as (url, child):
         import requests
 
