@@ -12,10 +12,11 @@ from django.utils.translation import ngettext
 
 from collab.access.policy import require
 from collab.accounts.models import Membership, MembershipQuerySet, MembershipReview, Organisation, ReviewItem, User
-from collab.accounts.services import end_role, months_after
+from collab.accounts.services import end_role
 from collab.accounts.states import ReviewDecision
 from collab.audit.services import record
 from collab.kernel.errors import ConflictError, InvalidError
+from collab.kernel.months import add_months
 
 
 @transaction.atomic
@@ -92,7 +93,7 @@ def finish_review(*, review: MembershipReview, by: User) -> MembershipReview:
     locked.save()
     organisation = locked.organisation
     if organisation is not None and organisation.review_months is not None:
-        organisation.review_due_on = months_after(timezone.localdate(), organisation.review_months)
+        organisation.review_due_on = add_months(timezone.localdate(), organisation.review_months)
         organisation.save(update_fields=["review_due_on"])
     _record("finish_review", locked, by, {})
     return locked

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from calendar import monthrange
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -33,6 +32,7 @@ from collab.accounts.tokens import digest_of, new_secret
 from collab.audit.services import record
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError, RefusedError, StaleError
 from collab.kernel.identifiers import canonical_domain, canonical_orcid, canonical_ror
+from collab.kernel.months import add_months
 from collab.kernel.names import slug_of
 
 TOKEN_DAYS_MAX = 366
@@ -222,18 +222,11 @@ def _described(organisation: Organisation, facts: dict[str, Any]) -> Organisatio
     if months is not None and not 1 <= months <= 60:
         raise InvalidError(_("Between 1 and 60 months."), field="review_months")
     if months is not None and due is None:
-        organisation.review_due_on = months_after(timezone.localdate(), months)
+        organisation.review_due_on = add_months(timezone.localdate(), months)
     organisation.require_clean(exclude=["slug"])
     if organisation.ror and Organisation.objects.filter(ror=organisation.ror).exclude(pk=organisation.pk).exists():
         raise ConflictError(_("Another organisation has this ROR id; perhaps it is here already."), field="ror")
     return organisation
-
-
-def months_after(day: date, months: int) -> date:
-    """The same day some months later, or the last one of a shorter month."""
-    years, month = divmod(day.month - 1 + months, 12)
-    year = day.year + years
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def _free_organisation_slug(name: str) -> str:

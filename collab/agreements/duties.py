@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from collab.accounts.models import Organisation
-from collab.agreements.months import add_months
+from collab.kernel.months import add_months
 from collab.kernel.names import DisplayNameValidator
 from collab.kernel.records import Record
 

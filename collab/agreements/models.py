@@ -18,8 +18,8 @@ from collab.access.policy import visible_to
 from collab.access.roles import roles_with
 from collab.accounts.models import Membership
 from collab.agreements.background import BackgroundItem
-from collab.agreements.months import add_months
 from collab.agreements.states import STANDING, UNDER_WAY, VersionState
+from collab.kernel.months import add_months
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.kernel.records import Record
 

@@ -16,7 +16,6 @@ from django.utils.translation import override
 
 from collab.access.policy import Missing, require
 from collab.accounts.models import User
-from collab.agreements.months import add_months
 from collab.audit.services import record
 from collab.courses.certificates.models import CertificateKind
 from collab.courses.certificates.services import Achievement, issue_certificate
@@ -25,6 +24,7 @@ from collab.courses.models import Course, CourseModule, Enrolment, ModuleDone, Q
 from collab.courses.states import ATTEMPT_MOVES, ENROLMENT_MOVES, AttemptState, CourseState, EnrolmentState
 from collab.courses.versions import compare, newer_version
 from collab.kernel.errors import ConflictError, ExpiredError, InvalidError, NotReadyError
+from collab.kernel.months import add_months
 from collab.kernel.paper import LANGUAGES
 
 _CENT = Decimal("0.01")

@@ -22,7 +22,6 @@ from collab.ethics.asking import applicants, deciding, tell
 from collab.ethics.models import EthicsCase, EthicsCondition, EthicsQuestion, EthicsReport, EthicsReview
 from collab.ethics.services import (
     STALE,
-    after_months,
     committee_gone,
     lapse_reviews,
     locked_case,
@@ -47,6 +46,7 @@ from collab.ethics.states import (
 from collab.inbox.services import decide_request, meet_condition, set_obligation, settle_obligation
 from collab.inbox.states import Decision, ObligationKind, Opinion
 from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, StaleError
+from collab.kernel.months import add_months
 from collab.projects.models import ConflictOfInterest
 from collab.projects.states import CONFLICT_MOVES, ConflictState
 
@@ -261,7 +261,7 @@ def decide_case(
     if move == "approve":
         locked.valid_until, locked.monitor_months = valid_until, monitor_months
         locked.appeals_conditions = False
-        locked.monitor_on = after_months(timezone.localdate(), monitor_months) if monitor_months else None
+        locked.monitor_on = add_months(timezone.localdate(), monitor_months) if monitor_months else None
         if locked.previous is not None and locked.previous.state != CaseState.SUPERSEDED:
             _supersede(locked.previous, by)
     save_case(locked)
@@ -328,14 +328,14 @@ def _check_day(day: date, field: str) -> None:
     today = timezone.localdate()
     if day < today:
         raise InvalidError(_("This day is over."), field=field)
-    if day > after_months(today, 12 * VALID_YEARS_MAX):
+    if day > add_months(today, 12 * VALID_YEARS_MAX):
         text = _("Choose a day in the next %(n)d years.") % {"n": VALID_YEARS_MAX}
         raise InvalidError(text, field=field)
 
 
 def _check_approval(valid_until: date | None, monitor_months: int | None) -> None:
     today = timezone.localdate()
-    if valid_until is None or not today <= valid_until <= after_months(today, 12 * VALID_YEARS_MAX):
+    if valid_until is None or not today <= valid_until <= add_months(today, 12 * VALID_YEARS_MAX):
         text = _("Say until when it holds: from today, and at most %(n)d years.") % {"n": VALID_YEARS_MAX}
         raise InvalidError(text, field="valid_until")
     if monitor_months is not None and not 1 <= monitor_months <= 60:

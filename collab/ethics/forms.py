@@ -16,10 +16,10 @@ from collab.accounts.models import Organisation, User
 from collab.ethics.deciding import CONDITIONS_MAX, ConditionTerm
 from collab.ethics.models import EthicsCase, EthicsCommittee, EthicsForm, EthicsReport, EthicsReview, Purpose
 from collab.ethics.questions import shown, text_of
-from collab.ethics.services import after_months
 from collab.ethics.standing import members_of, near_to
 from collab.ethics.states import AREA_WORDS, CaseState
 from collab.inbox.states import DECISION_WORDS, OPINION_WORDS, Decision
+from collab.kernel.months import add_months
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.projects.models import ConflictOfInterest
 from collab.projects.questions import label_of
@@ -238,7 +238,7 @@ class DecideForm(OnceForm):
 
     def __init__(self, *args: Any, case: EthicsCase, **kwargs: Any) -> None:
         kwargs["initial"] = {
-            "valid_until": after_months(timezone.localdate(), case.committee.validity_months),
+            "valid_until": add_months(timezone.localdate(), case.committee.validity_months),
             "blocks": case.blocks,
             "round": case.round,
         }

@@ -48,6 +48,7 @@ from collab.ethics.states import (
 from collab.inbox.services import lapse_requests, set_obligation, settle_obligation
 from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError, NotReadyError, RefusedError, StaleError
+from collab.kernel.months import add_months
 from collab.projects.models import Project
 from collab.projects.states import ENDED as PROJECT_ENDED
 from collab.projects.states import ConflictState
@@ -399,7 +400,7 @@ def report(
     made.require_clean()
     made.save()
     if kind == EthicsReport.Kind.MONITORING and locked.monitor_months:
-        locked.monitor_on = after_months(timezone.localdate(), locked.monitor_months)
+        locked.monitor_on = add_months(timezone.localdate(), locked.monitor_months)
         _save(locked)
         owe_monitoring(locked)
     title = gettext_lazy("Ethics: a report on “{title}”")
@@ -429,17 +430,6 @@ def owe_monitoring(case: EthicsCase) -> None:
 def owe_nothing(case: EthicsCase) -> None:
     for kind in (ObligationKind.REPORT, ObligationKind.EXPIRY):
         settle_obligation(source=case, kind=kind)
-
-
-def after_months(day: date, months: int) -> date:
-    """The same day so many months later, or the last one of that month."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    for last in (day.day, 30, 29, 28):
-        try:
-            return date(year, month + 1, last)
-        except ValueError:
-            continue
-    raise ValueError(day)
 
 
 @transaction.atomic

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from calendar import monthrange
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
@@ -17,6 +16,7 @@ from collab.access.policy import holders, party_of, require
 from collab.accounts.models import User
 from collab.audit.services import record
 from collab.kernel.errors import ConflictError, InvalidError, StaleError
+from collab.kernel.months import add_months
 from collab.projects.guards import register_effect
 from collab.projects.models import Output, PartyRole, ProgressReport, Project, ProjectParty, ReportKind, WorkItem
 from collab.projects.services.telling import owe, owe_no_more, tell
@@ -66,12 +66,6 @@ def schedule_reports(*, project: Project, every_months: int | None, due_days: in
     return locked
 
 
-def months_after(day: date, months: int) -> date:
-    """The same day so many months later; the last of the month where there is no such day."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
-
-
 def _replan(project: Project) -> int:
     untouched = ProgressReport.objects.filter(project=project, kind=ReportKind.PROGRESS, state=ReportState.PLANNED)
     for report in untouched:
@@ -82,8 +76,8 @@ def _replan(project: Project) -> int:
     kept = set(project.reports.filter(kind=ReportKind.PROGRESS).values_list("ends_on", flat=True))
     rows: list[ProgressReport] = []
     for number in range(REPORTS_MAX):
-        start = months_after(project.starts_on, number * project.report_every_months)
-        end = months_after(project.starts_on, (number + 1) * project.report_every_months) - timedelta(days=1)
+        start = add_months(project.starts_on, number * project.report_every_months)
+        end = add_months(project.starts_on, (number + 1) * project.report_every_months) - timedelta(days=1)
         end = min(end, project.ends_on)
         if start > project.ends_on:
             break

@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from collab.agreements.months import add_months
+from collab.kernel.months import add_months
 from collab.transfer.disclosures.models import Disclosure, DisclosureKind, NoveltyRule
 
 RULES = Path(__file__).with_name("novelty.toml")

@@ -12,9 +12,9 @@ from datetime import date, timedelta
 
 from django.utils import timezone
 
-from collab.agreements.months import add_months
 from collab.inbox.services import set_obligation, settle_obligation
 from collab.inbox.states import ObligationKind
+from collab.kernel.months import add_months
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.disclosures.states import ENDED
 from collab.transfer.protection.models import Protection

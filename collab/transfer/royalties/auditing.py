@@ -26,11 +26,11 @@ from django.utils.translation import gettext_lazy
 from collab.access.policy import Missing, require
 from collab.access.roles import roles_with
 from collab.accounts.models import Membership, Organisation, User
-from collab.agreements.months import add_months
 from collab.inbox.notices import both
 from collab.inbox.services import notify, set_obligation, settle_obligation
 from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, Fault, FaultyInputError, InvalidError, RefusedError
+from collab.kernel.months import add_months
 from collab.transfer.licences.models import Licence
 from collab.transfer.licences.states import Span
 from collab.transfer.royalties.acts import note, require_version, said

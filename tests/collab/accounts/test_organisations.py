@@ -25,13 +25,13 @@ from collab.accounts.services import (
     grant_role,
     leave_organisation,
     leave_project,
-    months_after,
     reactivate_person,
     remove_unit,
     what_leaving_ends,
 )
 from collab.audit.models import AuditEvent
 from collab.kernel.errors import ConflictError, DomainError, InvalidError, NotFoundError, RefusedError, StaleError
+from collab.kernel.months import add_months
 from tests.cast import employ, organisation, person, token_for
 
 pytestmark = pytest.mark.django_db
@@ -70,7 +70,7 @@ def test_facts_are_stored_in_one_spelling(here, registrar):
     )
     assert (made.ror, made.country, made.version) == ("042nb2s44", "US", 2)
     assert made.email_domains == ["lakeside.example", "cs.lakeside.example"]
-    assert made.review_due_on == months_after(timezone.localdate(), 12)
+    assert made.review_due_on == add_months(timezone.localdate(), 12)
     assert made.has_domain("A@Sub.Lakeside.example") and not made.has_domain("a@notlakeside.example")
     assert acts("organisation.edit") == 1
 
@@ -128,8 +128,8 @@ def test_a_token_for_reading_or_one_project_founds_nothing(aurora, settings):
 
 
 def test_months():
-    assert months_after(date(2026, 1, 31), 1) == date(2026, 2, 28)
-    assert months_after(date(2027, 12, 15), 14) == date(2029, 2, 15)
+    assert add_months(date(2026, 1, 31), 1) == date(2026, 2, 28)
+    assert add_months(date(2027, 12, 15), 14) == date(2029, 2, 15)
 
 
 # --- units

@@ -13,10 +13,11 @@ from django.utils import timezone
 from collab.access.roles import Role
 from collab.accounts.models import Membership, MembershipReview, ReviewItem
 from collab.accounts.reviews import decide_item, finish_review, open_review
-from collab.accounts.services import edit_organisation, end_role, grant_organisation_role, months_after
+from collab.accounts.services import edit_organisation, end_role, grant_organisation_role
 from collab.audit.models import AuditEvent
 from collab.inbox.models import Obligation
 from collab.kernel.errors import ConflictError, InvalidError, RefusedError
+from collab.kernel.months import add_months
 from tests.cast import employ, organisation, person
 
 pytestmark = pytest.mark.django_db
@@ -64,7 +65,7 @@ def test_every_role_is_confirmed_or_ended(here, registrar, review):
     done = finish_review(review=review, by=registrar)
     assert done.finished_by == registrar
     here.refresh_from_db()
-    assert here.review_due_on == months_after(timezone.localdate(), 6)
+    assert here.review_due_on == add_months(timezone.localdate(), 6)
     with pytest.raises(ConflictError):
         finish_review(review=review, by=registrar)
     assert [acts(f"organisation.{verb}") for verb in ("open_review", "confirm_role", "end_role", "finish_review")] == [

@@ -15,7 +15,6 @@ from collab.agreements.approving import add_step, approve_step, retire_step, ret
 from collab.agreements.background import declare_background, edit_background, withdraw_background
 from collab.agreements.duties import DutyTerm
 from collab.agreements.models import AgreementVersion, Signature
-from collab.agreements.months import add_months
 from collab.agreements.negotiating import comment_on_version
 from collab.agreements.services import (
     CoverageTerm,
@@ -37,6 +36,7 @@ from collab.audit.models import AuditEvent
 from collab.inbox.models import Notification, Obligation, Request
 from collab.inbox.services import decide_request
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError, RefusedError, StaleError
+from collab.kernel.months import add_months
 from tests.cast import Joint, employ, organisation, person
 
 pytestmark = pytest.mark.django_db

@@ -8,10 +8,10 @@ import pytest
 from django.utils import timezone
 
 from collab.accounts.models import User
-from collab.agreements.months import add_months
 from collab.audit.models import AuditEvent
 from collab.inbox.models import Notification, Obligation
 from collab.kernel.errors import ConflictError, FaultyInputError, InvalidError, NotFoundError
+from collab.kernel.months import add_months
 from collab.transfer.models import Deadline, DeadlineRuleSet, TransferCase
 from collab.transfer.protection.counting import due_day, next_occurrence
 from collab.transfer.protection.rules import DeadlineRule

@@ -1,4 +1,4 @@
-"""Months as contracts count them: 31 January and one month is the last day of February."""
+"""Months as contracts and calendars count them: 31 January and one month is the last day of February."""
 
 from __future__ import annotations
 
