@@ -135,6 +135,7 @@ def engine(order: dict[str, Any], gate: Gate) -> None:
 
     size = {name: order[name] for name in ("layers", "heads", "width", "context")}
     train = {"max_steps": ENDLESS, "batch": order["batch"], "threads": order["threads"], "lr": LR, "warmup": 0.0}
+    train["compile"] = "on" if order.get("compile") else "off"
     spec = Spec.from_json(
         {
             "v": 1,
@@ -173,6 +174,7 @@ def engine(order: dict[str, Any], gate: Gate) -> None:
     net.load_state_dict(torch.load(Path(order["folder"]) / "ours.pt"))
     dtype = devices.choose_dtype(spec, place)
     loop = Seen(spec=spec, task=Task(spec, stop), net=net, stop=stop, dtype=dtype, device=place, team=team)
+    loop.compile(Path(order["own"]))
     loop.split()
     events = EventLog(Path(order["own"]))
     loop.run([Logger(events, ENDLESS // 100), lambda _: gate()], lambda _: None)

@@ -65,6 +65,8 @@ ENTRIES = (
     entry("matrix products, bf16", "limit", "bf16"),
     entry("engine, fp32", "engine"),
     entry("engine, bf16", "engine", "bf16"),
+    entry("engine, fp32, compile", "engine", compile=True),
+    entry("engine, bf16, compile", "engine", "bf16", compile=True),
     entry("Trainer, default", "trainer", default=True),
     entry("Trainer, compile", "trainer", compile=True),
     entry("Trainer, bf16", "trainer", "bf16", quick=False),
@@ -219,6 +221,7 @@ class Runner:
             self.rates.append(done / seconds)
 
     def end(self) -> None:
+        self._lines.close()  # which holds the socket open as well
         self._ours.close()
         try:
             self.process.wait(10)
