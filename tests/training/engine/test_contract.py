@@ -401,11 +401,15 @@ def test_memory_counts_every_process_and_the_library_that_builds_the_net() -> No
     for (arch, size), truth in took.items():
         spec = default_spec("causal-lm", text, VERSION)
         spec = dataclasses.replace(spec, model=ModelSpec(arch=arch, size=size))
+        spec = dataclasses.replace(spec, train=dataclasses.replace(spec.train, compile="off"))
         assert 0.8 < estimate(spec, text).memory_bytes / truth < 1.6, arch
         alone = dataclasses.replace(spec, resources=dataclasses.replace(spec.resources, cpus=1))
         library = 2.7e8 if arch == "llama" else 0
         saved = estimate(spec, text).memory_bytes - estimate(alone, text).memory_bytes
         assert saved == pytest.approx(3.7e8 + library), arch
+        compiled = dataclasses.replace(spec, train=dataclasses.replace(spec.train, compile="on"))
+        more = estimate(compiled, text).memory_bytes - estimate(spec, text).memory_bytes
+        assert more == (pytest.approx(2 * sizing.COMPILER_BYTES) if arch == "gpt" else 0), arch
 
 
 def test_nets_that_transformers_builds_are_known() -> None:
