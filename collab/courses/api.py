@@ -9,7 +9,13 @@ import django_filters
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_field,
+    extend_schema_view,
+)
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -550,6 +556,7 @@ class EnrolmentViewSet(ScopedViewSet):
         "list": "enrolment.view",
         "retrieve": "enrolment.view",
         "study": "course.take",
+        "file": "course.take",
         "leave": "course.take",
         "move": "course.take",
         "attempts": "course.take",
@@ -574,6 +581,21 @@ class EnrolmentViewSet(ScopedViewSet):
         module = _part(row.edition.modules, self.parsed(DoneInput)["module"])
         finish_module(enrolment=row, module=module, by=request.user)
         return self.shown(self.rows.get(pk=row.pk), EnrolmentDetail)
+
+    @extend_schema(
+        summary="The image or file of a module",
+        parameters=[OpenApiParameter("module", OpenApiTypes.UUID, required=True)],
+        responses={200: OpenApiResponse(OpenApiTypes.BINARY)},
+    )
+    @action(detail=True, content_negotiation_class=AnythingNegotiation, query=("module",))
+    def file(self, request: Request, pk: str) -> HttpResponseBase:
+        row = self.get_object()
+        asked = DoneInput(data={"module": request.query_params.get("module")})
+        asked.is_valid(raise_exception=True)
+        module = _part(row.edition.modules, asked.validated_data["module"])
+        if not module.sha256:
+            raise NotFoundError
+        return resumable(request, blob_path(module.sha256), module.file_name, module.sha256, module.media_type)
 
     @extend_schema(summary="Leave the course", request=None, responses=EnrolmentSerializer)
     @action(detail=True, methods=["post"])
