@@ -47,7 +47,7 @@ def run_engine(*arguments: str, folder: Path, limits: Limits) -> Ended:
     process = subprocess.Popen(
         [sys.executable, "-P", "-s", "-m", "training.engine", *arguments],
         cwd=folder,
-        env=_environment() | {"TMPDIR": str(folder)},
+        env=_environment() | _own_places(folder),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -63,6 +63,11 @@ def run_engine(*arguments: str, folder: Path, limits: Limits) -> Ended:
             raise TimeoutError from None
         raise
     return Ended(process.returncode, out, errors.decode("utf-8", "replace"))
+
+
+def _own_places(folder: Path) -> dict[str, str]:
+    """Where it may put what nobody keeps. Without the second one torch tries to write a file when it is imported."""
+    return {"TMPDIR": str(folder), "TORCHINDUCTOR_CACHE_DIR": str(folder / "compiled")}
 
 
 def _environment() -> dict[str, str]:
