@@ -19,7 +19,7 @@ from .contract import KIB, MIB, Limits, Notice, RefusedError, clean, excerpt
 from .images import CLASSES_SHOWN, LABELS_FILE, NOTES, base_name, common_top, is_junk, member_format, whole_member
 from .lines import LineReader, Progress
 from .sniff import DANGEROUS, NESTED, wide_encoding
-from .stats import LABEL_CHARS, Lengths, Repeats, Sample, differing_by_case
+from .stats import LABEL_CHARS, Distinct, Lengths, Repeats, Sample, differing_by_case
 from .tables import CsvRows, find_delimiter
 
 Found = tuple[dict[str, Any], list[Notice]]
@@ -104,20 +104,35 @@ def survey(archive: Zip, contents: Contents, limits: Limits, progress: Progress 
     """The profile of a zip of recordings and its warnings. Raises RefusedError at the first fault."""
     labels, source = _labels(archive, contents, limits)
     texts = _table(archive, contents, contents.transcripts, "text", TRANSCRIPT_CHARS, limits)
+    speakers = _table(archive, contents, contents.transcripts, "speaker", LABEL_CHARS, limits, needed=False)
     counts = _Counts()
     for member, what in contents.sounds:
         if progress:
             progress(member.offset)
         seen = inspect_recording(archive, member, what, limits)
-        counts.add(member, labels.get(member.name), texts.get(member.name), seen)
+        counts.add(member, labels.get(member.name), texts.get(member.name), speakers.get(member.name), seen)
     return _profile(archive, contents, counts, source), _warnings(archive, contents, counts)
+
+
+class _Told:
+    """What a table tells of recordings in one column."""
+
+    def __init__(self) -> None:
+        self.present = 0
+        self.lengths = Lengths()
+        self.distinct = Distinct()
+
+    def add(self, value: str) -> None:
+        self.present += 1
+        self.lengths.add([len(value)])
+        self.distinct.add([value], len(value))
 
 
 class _Counts:
     def __init__(self) -> None:
         self.classes: Counter[str] = Counter()
         self.letters: set[str] = set()
-        self.texts = Lengths()
+        self.texts, self.speakers = _Told(), _Told()
         self.total = 0
         self.seconds: list[float] = []
         self.rates: Counter[str] = Counter()
@@ -127,13 +142,17 @@ class _Counts:
         self.repeats = Repeats()
         self.examples = Sample()
 
-    def add(self, member: Member, label: str | None, text: str | None, seen: dict[str, Any]) -> None:
+    def add(
+        self, member: Member, label: str | None, text: str | None, speaker: str | None, seen: dict[str, Any]
+    ) -> None:
         self.total += 1
         if label is not None:
             self.classes[label] += 1
         if text is not None:
             self.letters |= set(text) - set(" \t\r\n")
-            self.texts.add([len(text)])
+            self.texts.add(text)
+        if speaker is not None:
+            self.speakers.add(speaker)
         self.seconds.append(seen["seconds"])
         self.rates[str(seen["rate"])] += 1
         self.channels[str(seen["channels"])] += 1
@@ -141,7 +160,7 @@ class _Counts:
         self.lengths.add([round(10 * seen["seconds"])])
         self.repeats.add(seen["key"])
         if self.examples.wants():
-            told = {"label": label, "text": None if text is None else excerpt(text)}
+            told = {"label": label, "text": None if text is None else excerpt(text), "speaker": speaker}
             self.examples.put({"file": clean(member.name)} | {name: one for name, one in told.items() if one})
 
 
@@ -151,9 +170,11 @@ def _profile(archive: Zip, contents: Contents, counts: _Counts, source: str) -> 
         lengths = Lengths()
         for label, count in counts.classes.items():
             lengths.add([len(label)] * count)
-        columns.append(_column("label", "category", counts.classes.total(), lengths, counts, len(counts.classes)))
-    if counts.texts.n:
-        columns.append(_column("text", "text", counts.texts.n, counts.texts, counts, counts.texts.n))
+        columns.append(_column("label", "category", counts, counts.classes.total(), lengths, len(counts.classes)))
+    for name, kind, told in (("text", "text", counts.texts), ("speaker", "category", counts.speakers)):
+        if told.present:
+            column = _column(name, kind, counts, told.present, told.lengths, told.distinct.count)
+            columns.append(column | {"distinct_more": told.distinct.more})
     return {
         "kind": "audio",
         "rows": counts.total,
@@ -170,7 +191,7 @@ def _profile(archive: Zip, contents: Contents, counts: _Counts, source: str) -> 
             "top": contents.top,
             "labels_file": contents.labels.name if contents.labels else None,
             "transcripts_file": contents.transcripts.name if contents.transcripts else None,
-            "transcribed": counts.texts.n,
+            "transcribed": counts.texts.present,
             "characters": len(counts.letters),
         },
         "lengths": {"unit": "tenths of a second", **counts.lengths.histogram()},
@@ -179,12 +200,12 @@ def _profile(archive: Zip, contents: Contents, counts: _Counts, source: str) -> 
     }
 
 
-def _column(name: str, kind: str, present: int, lengths: Lengths, counts: _Counts, distinct: int) -> dict[str, Any]:
+def _column(name: str, kind: str, counts: _Counts, present: int, lengths: Lengths, distinct: int) -> dict[str, Any]:
     return {
         "name": name,
         "type": kind,
         "distinct": distinct,
-        "distinct_more": name == "text",
+        "distinct_more": False,
         "missing": counts.total - present,
         "min_chars": lengths.low or 0,
         "mean_chars": lengths.mean,
@@ -195,7 +216,7 @@ def _column(name: str, kind: str, present: int, lengths: Lengths, counts: _Count
 
 def _warnings(archive: Zip, contents: Contents, counts: _Counts) -> list[Notice]:
     found = []
-    without_label, without_text = counts.total - counts.classes.total(), counts.total - counts.texts.n
+    without_label, without_text = counts.total - counts.classes.total(), counts.total - counts.texts.present
     if without_label and (counts.classes or not contents.transcripts):
         found.append(Notice("unlabelled_recordings", {"count": without_label, "total": counts.total}))
     if without_text and contents.transcripts:
@@ -239,11 +260,18 @@ def _labels(archive: Zip, contents: Contents, limits: Limits) -> tuple[dict[str,
 
 
 def _table(
-    archive: Zip, contents: Contents, table: Member | None, column: str, most_chars: int, limits: Limits
+    archive: Zip,
+    contents: Contents,
+    table: Member | None,
+    column: str,
+    most_chars: int,
+    limits: Limits,
+    *,
+    needed: bool = True,
 ) -> dict[str, str]:
     """What a table with the columns file and `column` tells of members; others are left alone.
 
-    Faults carry its name and the row.
+    Faults carry its name and the row. `needed`: that the column is there, and tells something in each row.
     """
     if table is None:
         return {}
@@ -255,17 +283,19 @@ def _table(
         encoding = wide_encoding(data[: 4 * KIB])
         if encoding:
             raise RefusedError("utf16", encoding=encoding)
-        return dict(_rows(data, contents.top, names, column, most_chars, limits))
+        return dict(_rows(data, contents.top, names, column, most_chars, limits, needed))
     except RefusedError as fault:
         raise fault.at(**table.where) from None
 
 
 def _rows(
-    data: bytes, top: str, names: set[str], column: str, most_chars: int, limits: Limits
+    data: bytes, top: str, names: set[str], column: str, most_chars: int, limits: Limits, needed: bool
 ) -> Iterator[tuple[str, str]]:
     delimiter = find_delimiter(data[: 64 * KIB].decode("utf-8-sig", "replace"))[0]
     rows = CsvRows(LineReader(io.BytesIO(data), limits), delimiter, limits)
     header = [name.strip().lower() for name in rows.header()]
+    if column not in header and not needed:
+        return
     if not {"file", column} <= set(header):
         raise RefusedError("told_columns", name=column, where={"row": rows.row})
     file_at, told_at = header.index("file"), header.index(column)
@@ -276,9 +306,11 @@ def _rows(
             raise RefusedError("told_unknown_file", name=clean(file), where=rows.where)
         if file in seen:
             raise RefusedError("told_twice", name=clean(file), where=rows.where)
+        if not told and not needed:
+            continue
         if not told:
             raise RefusedError("told_nothing", name=clean(file), where=rows.where)
-        if len(told) > most_chars or (column == "label" and clean(told) != told):
+        if len(told) > most_chars or (column != "text" and clean(told) != told):
             raise RefusedError("told_too_long", name=clean(file), limit=most_chars, where=rows.where)
         seen.add(file)
         yield top + file, told

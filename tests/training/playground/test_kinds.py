@@ -207,7 +207,7 @@ REAL: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     ),
     "speech-to-text": (tiny("speech-to-text", train__max_steps=2), {"audio": wav_of(tone(400, 0.4))}, "text"),
     "image-text": (
-        tiny("image-text", train__max_steps=2), {"image": png(np.zeros((32, 32))), "texts": ["light left", "dark right"]}, "scores",
+        tiny("image-text", train__max_steps=2), {"image": png(np.zeros((32, 32))), "texts": ["light left", "dark right"]}, "probabilities",
     ),
     "image-captioning": (tiny("image-captioning", train__max_steps=2), {"image": png(np.zeros((32, 32)))}, "text"),
     "summarization": (tiny("summarization", train__max_steps=2), {"text": "the cat sees milk"}, "text"),

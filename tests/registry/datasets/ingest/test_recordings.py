@@ -79,6 +79,17 @@ def test_transcripts(look):
     assert [(one.code, one.params) for one in report.warnings] == [("untold_recordings", {"count": 1, "total": 3})]
 
 
+def test_it_is_told_how_many_texts_differ_and_who_speaks(look):
+    table = b"file,text,speaker\n1.wav,one,Ada\n2.wav,two,Ada\n3.wav,one,Bo\n4.wav,one,\n"
+    members = {f"{n}.wav": wav(value=n) for n in range(1, 5)} | {"transcripts.csv": table}
+    profile = look(zipped(members), "speech.zip").profile
+    texts, speakers = profile["columns"]
+    assert (texts["name"], texts["distinct"], texts["distinct_more"], texts["missing"]) == ("text", 2, False, 0)
+    assert (speakers["name"], speakers["distinct"], speakers["missing"]) == ("speaker", 2, 1)
+    assert profile["examples"][0] == {"file": "1.wav", "text": "one", "speaker": "Ada"}
+    assert profile["classes"] == {} and profile["label_candidates"] == []
+
+
 def test_the_real_child_reads_them(upload):
     report = upload(zipped({"up/1.wav": wav(), "down/2.flac": flac()}), "sounds.zip")
     assert (report.kind, report.profile["rows"]) == ("audio", 2)
