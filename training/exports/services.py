@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
@@ -27,7 +26,7 @@ from training.exports.states import EXPORT_MOVES, ExportState
 from training.playground.inputs import require_kept
 from training.playground.services import licensed_version
 
-GRACE_S = 60  # beside the time of the engine: to start, to lay out the files and to keep what was written
+LEASE_S = 60  # after the last sign of the process that writes, nobody waits for it any longer
 
 
 @transaction.atomic
@@ -145,8 +144,14 @@ def claim() -> OnnxExport | None:
     now = timezone.now()
     state = EXPORT_MOVES.require("begin", export.state, what=str(export))
     mine = OnnxExport.objects.filter(pk=export.pk, state=export.state)
-    ends = now + timedelta(seconds=settings.EXPORT_SECONDS + GRACE_S)
-    return OnnxExport.objects.get(pk=export.pk) if mine.update(state=state, started_at=now, ends_by=ends) else None
+    taken = mine.update(state=state, started_at=now, ends_by=now + timedelta(seconds=LEASE_S))
+    return OnnxExport.objects.get(pk=export.pk) if taken else None
+
+
+def hold(export: OnnxExport) -> bool:
+    """Say that it is still being written. False: somebody else ended it."""
+    mine = OnnxExport.objects.running().filter(pk=export.pk, started_at=export.started_at)
+    return bool(mine.update(ends_by=timezone.now() + timedelta(seconds=LEASE_S)))
 
 
 def finish(export: OnnxExport, *, sha256: str, size_bytes: int, facts: dict[str, Any]) -> bool:

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tandem.exports")
 REFUSED = "This cannot be exported: "
+SIGN_S = 15.0
 _children: list[subprocess.Popen[bytes]] = []
 
 
@@ -113,8 +115,30 @@ def main(argv: list[str]) -> int:
     django.setup()
     from training.exports.models import OnnxExport
 
-    write(OnnxExport.objects.select_related("version__model").get(pk=UUID(argv[0])))
+    export = OnnxExport.objects.select_related("version__model").get(pk=UUID(argv[0]))
+    over = threading.Event()
+    signs = threading.Thread(target=give_signs, args=(export, over), daemon=True)
+    signs.start()
+    try:
+        write(export)
+    finally:
+        over.set()
+        signs.join()
     return 0
+
+
+def give_signs(export: OnnxExport, over: threading.Event) -> None:
+    """Say from time to time that it is being written, so that nobody waits for a process that was ended."""
+    from django.db import DatabaseError, connection
+
+    from training.exports import services
+
+    while not over.wait(SIGN_S):
+        try:
+            services.hold(export)
+        except DatabaseError:  # the next sign comes in time as well
+            log.warning("no sign of the export %s", export.pk, exc_info=True)
+    connection.close()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 import zipfile
 from datetime import timedelta
 from pathlib import Path
@@ -186,6 +187,28 @@ def test_one_is_written_at_a_time_and_a_lost_process_is_noticed(version, keep, a
 
 
 # --- who
+def test_a_process_that_writes_gives_signs_and_is_not_taken_for_lost(version, aurora, monkeypatch):
+    services.ask_export(version=version, by=aurora.engineer)
+    export = services.claim()
+    OnnxExport.objects.update(ends_by=timezone.now() - timedelta(seconds=1))
+    monkeypatch.setattr(writing, "SIGN_S", 0.0)
+    monkeypatch.setattr("django.db.connection.close", lambda: None)  # here it is the test's own
+    signs: list[bool] = []
+    over = threading.Event()
+    held = services.hold
+
+    def hold(one: OnnxExport) -> bool:
+        signs.append(held(one))
+        over.set()
+        return signs[-1]
+
+    monkeypatch.setattr(services, "hold", hold)
+    writing.give_signs(export, over)
+    assert signs == [True] and services.give_up() == 0
+    services.fail(export, "broke")
+    assert not held(export), "somebody else ended it"
+
+
 def test_only_who_may_have_the_package_may_have_the_export(version, aurora, client, engine):
     engine(GRAPH)
     done(version, aurora.engineer)
