@@ -130,10 +130,10 @@ class TurnaroundSerializer(serializers.Serializer):
     """First decisions of one route, in days since the first submission."""
 
     route = serializers.CharField(read_only=True)
-    decided = serializers.IntegerField(read_only=True)
+    decided = serializers.IntegerField(source="count", read_only=True)
     median_days = serializers.FloatField(read_only=True, allow_null=True)
     longest_days = serializers.IntegerField(read_only=True, allow_null=True)
-    late = serializers.IntegerField(read_only=True)
+    late = serializers.IntegerField(source="over", read_only=True)
 
 
 class YearTurnaroundSerializer(TurnaroundSerializer):
@@ -146,20 +146,20 @@ class AgeSerializer(serializers.Serializer):
     """Cases of one route that wait for a first decision, in days; `over`: longer than the committee gives itself."""
 
     route = serializers.CharField(read_only=True)
-    open = serializers.IntegerField(read_only=True)
+    open = serializers.IntegerField(source="count", read_only=True)
     median_days = serializers.FloatField(read_only=True, allow_null=True)
-    oldest_days = serializers.IntegerField(read_only=True, allow_null=True)
+    oldest_days = serializers.IntegerField(source="longest_days", read_only=True, allow_null=True)
     over = serializers.IntegerField(read_only=True)
 
 
 class AppealsSerializer(serializers.Serializer):
     """Appeals that wait and that are decided, in days; `won`: those that were right, wholly or in part."""
 
-    open = serializers.IntegerField(read_only=True)
-    oldest_days = serializers.IntegerField(read_only=True, allow_null=True)
-    decided = serializers.IntegerField(read_only=True)
-    median_days = serializers.FloatField(read_only=True, allow_null=True)
-    longest_days = serializers.IntegerField(read_only=True, allow_null=True)
+    open = serializers.IntegerField(source="waiting.count", read_only=True)
+    oldest_days = serializers.IntegerField(source="waiting.longest_days", read_only=True, allow_null=True)
+    decided = serializers.IntegerField(source="decided.count", read_only=True)
+    median_days = serializers.FloatField(source="decided.median_days", read_only=True, allow_null=True)
+    longest_days = serializers.IntegerField(source="decided.longest_days", read_only=True, allow_null=True)
     won = serializers.IntegerField(read_only=True)
 
 

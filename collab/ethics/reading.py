@@ -130,99 +130,49 @@ def route_of(case: EthicsCase) -> Any:
 
 
 @dataclass(frozen=True)
-class Turnaround:
-    """How long the first decisions of a route took, in days; `year` of the decision, None for all of them."""
+class Spans:
+    """How long something took each time, or has waited, in days."""
 
-    route: str
-    year: int | None
     days: list[float]
-    limit: int
+    limit: int | None = None
 
     @property
-    def label(self) -> Any:
-        return ROUTE_WORDS[Route(self.route)]
-
-    @property
-    def decided(self) -> int:
+    def count(self) -> int:
         return len(self.days)
 
     @property
     def median_days(self) -> float | None:
-        return _median(self.days)
+        return round(median(self.days), 1) if self.days else None
 
     @property
     def longest_days(self) -> int | None:
-        return _longest(self.days)
+        return int(max(self.days)) if self.days else None
 
     @property
-    def late(self) -> int:
-        return sum(day > self.limit for day in self.days)
+    def over(self) -> int:
+        """How often it was longer than the limit."""
+        return sum(self.limit is not None and day > self.limit for day in self.days)
 
 
 @dataclass(frozen=True)
-class Age:
-    """How long the open cases of a route have been before the committee, in days since their first submission."""
+class RouteSpans(Spans):
+    """Those of a route; `year` of the first decision, None for all years."""
 
-    route: str
-    days: list[float]
-    limit: int
+    route: str = Route.SHORT
+    year: int | None = None
 
     @property
     def label(self) -> Any:
         return ROUTE_WORDS[Route(self.route)]
-
-    @property
-    def open(self) -> int:
-        return len(self.days)
-
-    @property
-    def median_days(self) -> float | None:
-        return _median(self.days)
-
-    @property
-    def oldest_days(self) -> int | None:
-        return _longest(self.days)
-
-    @property
-    def over(self) -> int:
-        return sum(day > self.limit for day in self.days)
 
 
 @dataclass(frozen=True)
 class Appeals:
-    """Appeals that wait, and how long those took that are decided; in days."""
+    """Appeals that wait, those that are decided, and how many of these were right."""
 
-    waiting: list[float]
-    taken: list[float]
+    waiting: Spans
+    decided: Spans
     won: int
-
-    @property
-    def open(self) -> int:
-        return len(self.waiting)
-
-    @property
-    def oldest_days(self) -> int | None:
-        return _longest(self.waiting)
-
-    @property
-    def decided(self) -> int:
-        return len(self.taken)
-
-    @property
-    def median_days(self) -> float | None:
-        return _median(self.taken)
-
-    @property
-    def longest_days(self) -> int | None:
-        return _longest(self.taken)
-
-
-def _median(days: list[float]) -> float | None:
-    return round(median(days), 1) if days else None
-
-
-def _longest(days: list[float]) -> int | None:
-    return int(max(days)) if days else None
 
 
 def _days(since: datetime, until: datetime) -> float:
@@ -231,11 +181,14 @@ def _days(since: datetime, until: datetime) -> float:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a committee has done and has before it. `turnaround` by route, `by_year` by route and year, newest first."""
+    """What a committee has done and has before it.
 
-    turnaround: list[Turnaround]
-    by_year: list[Turnaround]
-    ages: list[Age]
+    `turnaround` of first decisions by route, `by_year` by route and year, newest first; `ages` of what is still open.
+    """
+
+    turnaround: list[RouteSpans]
+    by_year: list[RouteSpans]
+    ages: list[RouteSpans]
     appeals: Appeals
 
 
@@ -261,15 +214,15 @@ def figures_of(rows: Any, committee: EthicsCommittee, at: datetime | None = None
         won += answer in WON
     years = sorted({year for _route, year in taken if year is not None}, reverse=True)
     return Figures(
-        turnaround=[Turnaround(route, None, taken.get((route, None), []), limits[route]) for route in limits],
+        turnaround=[RouteSpans(taken.get((route, None), []), limits[route], route) for route in limits],
         by_year=[
-            Turnaround(route, year, taken[route, year], limits[route])
+            RouteSpans(taken[route, year], limits[route], route, year)
             for year in years
             for route in limits
             if (route, year) in taken
         ],
-        ages=[Age(route, waits.get(route, []), limits[route]) for route in limits],
-        appeals=Appeals(waiting, over, won),
+        ages=[RouteSpans(waits.get(route, []), limits[route], route) for route in limits],
+        appeals=Appeals(Spans(waiting), Spans(over), won),
     )
 
 

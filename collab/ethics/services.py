@@ -155,7 +155,7 @@ def begin_case(*, project: Project, committee: EthicsCommittee, form: EthicsForm
     if form.purpose != Purpose.REVIEW:
         raise InvalidError(_("This questionnaire is not for a committee."), field="form")
     if gone := committee_gone(project, committee):
-        raise InvalidError(gone.sentence, field="committee")
+        raise InvalidError(str(gone.sentence), field="committee")
     if form.organisation_id not in (None, committee.organisation_id):
         raise InvalidError(_("This questionnaire is for another committee."), field="form")
     case = EthicsCase(project=project, committee=committee, form_version=newest(form), title=title, begun_by=by)

@@ -100,16 +100,17 @@ def test_every_number_of_the_dashboard_opens_its_list(panel):
     figures, lists = figures_of(rows, panel.committee), worklists_of(rows)
 
     short, full = figures.ages
-    assert (short.open, short.oldest_days, short.over) == (1, 9, 0)
-    assert (full.open, full.median_days, full.oldest_days, full.over) == (3, 40.1, 41, 2)
+    assert (short.count, short.longest_days, short.over) == (1, 9, 0)
+    assert (full.count, full.median_days, full.longest_days, full.over) == (3, 40.1, 41, 2)
     short, full = figures.turnaround
-    assert (short.decided, short.longest_days, short.late) == (3, 2, 0)
-    assert (full.decided, full.median_days, full.longest_days, full.late) == (3, 60, 60, 2)  # 40 days are in time
-    assert [(row.year, row.route, row.decided) for row in figures.by_year] == [
+    assert (short.count, short.longest_days, short.over) == (3, 2, 0)
+    assert (full.count, full.median_days, full.longest_days, full.over) == (3, 60, 60, 2)  # 40 days are in time
+    assert [(row.year, row.route, row.count) for row in figures.by_year] == [
         (year, "short", 3), (year, "full", 1), (year - 2, "full", 2),
     ]  # fmt: skip
     appeals = figures.appeals
-    assert (appeals.open, appeals.oldest_days, appeals.decided, appeals.longest_days, appeals.won) == (1, 7, 1, 0, 1)
+    waiting, decided = appeals.waiting, appeals.decided
+    assert (waiting.count, waiting.longest_days, decided.count, decided.longest_days, appeals.won) == (1, 7, 1, 0, 1)
     assert lists == {
         "waiting": 5, "undecided": 4, "overdue": 0, "over_its_days": 2, "decided": 6, "late": 2, "appeals": 1,
         "appeals_decided": 1, "appeals_won": 1, "conditions": 1, "reports": 1, "reports_due": 1,
