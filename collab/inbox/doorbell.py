@@ -1,14 +1,11 @@
-"""Rings for the worker when mail waits. Losing the bell loses nothing: a sweep comes every minute."""
+"""Rings for the worker when mail waits; a sweep comes every minute."""
 
 from __future__ import annotations
 
-import logging
-
-from celery import current_app
 from django.db import transaction
-from kombu.exceptions import OperationalError
 
-log = logging.getLogger("tandem.inbox")
+from collab.kernel.doorbell import ring
+
 SEND = "collab.inbox.send_mail"
 
 
@@ -19,7 +16,4 @@ def ring_after_commit() -> None:
 
 
 def _ring() -> None:
-    try:
-        current_app.send_task(SEND, ignore_result=True, expires=60)
-    except (OperationalError, OSError) as fault:
-        log.info("the bell did not ring (%s); the sweep finds the mail", fault)
+    ring(SEND)

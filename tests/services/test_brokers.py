@@ -20,7 +20,6 @@ from tests.services import brokers
 from tests.training.runner.tiny import tiny_spec
 from training.jobs.models import Job
 from training.jobs.services import submit_job
-from training.runner import doorbell
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -96,7 +95,7 @@ def bell(monkeypatch, data):
                 app.conf.broker_transport_options = {
                     option: str(data / "queue" / folder) for option, folder in folders.items()
                 }
-            monkeypatch.setattr(doorbell, "current_app", app)
+            monkeypatch.setattr("collab.kernel.doorbell.current_app", app)
 
         yield through
 

@@ -1,14 +1,11 @@
-"""Ringing for a worker. A lost ring costs seconds: the sweep finds the row anyway."""
+"""Ringing for a worker that looks for questions."""
 
 from __future__ import annotations
 
-import logging
-
-from celery import current_app
 from django.db import transaction
-from kombu.exceptions import OperationalError
 
-log = logging.getLogger("tandem.playground")
+from collab.kernel import doorbell
+
 TASK = "training.playground.answer"
 
 
@@ -18,7 +15,5 @@ def ring_after_commit() -> None:
 
 
 def ring() -> None:
-    try:
-        current_app.send_task(TASK, expires=30, retry=False)
-    except (OperationalError, OSError) as fault:
-        log.warning("the broker is away (%s); the sweep will find the question", type(fault).__name__)
+    """Ask at once, for what is there already."""
+    doorbell.ring(TASK)

@@ -1,14 +1,12 @@
-"""Ringing for the dispatcher. A lost ring costs seconds: the sweep finds the row anyway."""
+"""Ringing for the dispatcher."""
 
 from __future__ import annotations
 
-import logging
-
-from celery import current_app
 from django.db import transaction
-from kombu.exceptions import OperationalError
 
-log = logging.getLogger("tandem.runner")
+from collab.kernel import doorbell
+
+TASK = "training.runner.dispatch"
 
 
 def ring_after_commit() -> None:
@@ -17,7 +15,4 @@ def ring_after_commit() -> None:
 
 
 def _ring() -> None:
-    try:
-        current_app.send_task("training.runner.dispatch", expires=30, retry=False)
-    except (OperationalError, OSError) as fault:
-        log.warning("the broker is away (%s); the sweep will find the job", type(fault).__name__)
+    doorbell.ring(TASK)

@@ -101,7 +101,7 @@ def test_nobody_who_left_gets_mail(anna):
 
 def test_the_bell_rings_after_the_commit_only(anna, monkeypatch, django_capture_on_commit_callbacks):
     rung = []
-    monkeypatch.setattr(doorbell.current_app, "send_task", lambda name, **options: rung.append(name))
+    monkeypatch.setattr("collab.kernel.doorbell.current_app.send_task", lambda name, **options: rung.append(name))
     with django_capture_on_commit_callbacks(execute=True):
         tell(anna)
         assert rung == []
@@ -116,7 +116,7 @@ def test_a_broker_that_is_away_does_no_harm(anna, monkeypatch, django_capture_on
     def away(name, **options):
         raise OSError
 
-    monkeypatch.setattr(doorbell.current_app, "send_task", away)
+    monkeypatch.setattr("collab.kernel.doorbell.current_app.send_task", away)
     with django_capture_on_commit_callbacks(execute=True):
         tell(anna)
     assert send_due() == 1
