@@ -28,8 +28,13 @@ GUIDED = 2  # heads of each layer that are shown where in a text they ought to b
 FORGET = 0.5  # of what was said before, while learning, or the text would not be listened to (Shen et al. 2018)
 
 
-class _Speaker(Wrapped):
-    """The two halves, so that a text is read once and said frame by frame. It has one voice."""
+class Speaker(Wrapped):
+    """The two halves, so that a text is read once and said frame by frame.
+
+    `voice`, SPEECH_VOICE numbers for each text, is set before texts are read; without it there is one voice.
+    """
+
+    voice: Tensor | None = None
 
     @property
     def layers(self) -> Any:
@@ -38,6 +43,8 @@ class _Speaker(Wrapped):
         return [*speech.encoder.wrapped_encoder.layers, *speech.decoder.wrapped_decoder.layers]
 
     def _voice(self, like: Tensor) -> Tensor:
+        if self.voice is not None:
+            return self.voice.to(like.device, torch.float32)
         return torch.zeros(len(like), SPEECH_VOICE, device=like.device)
 
     def forward(  # type: ignore[override]
@@ -131,7 +138,7 @@ def build(shape: Shape, sizes: Sizes) -> Wrapped:
         "eos_token_id": END,
         "decoder_start_token_id": END,
     }
-    net = _Speaker(modeling.SpeechT5ForTextToSpeech(SpeechT5Config(**fields)), "speecht5.encoder.wrapped_encoder")
+    net = Speaker(modeling.SpeechT5ForTextToSpeech(SpeechT5Config(**fields)), "speecht5.encoder.wrapped_encoder")
     net.model.speecht5.decoder.prenet.__class__ = Prenet
     # As strong as the waves that tell their places, or it would take long until letters are told apart.
     letters = net.model.speecht5.encoder.prenet.embed_tokens

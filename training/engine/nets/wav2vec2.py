@@ -1,6 +1,7 @@
 """wav2vec 2.0 with a letter for each 20 ms, `Wav2Vec2ForCTC` of transformers (Baevski et al. 2020).
 
-Or, to learn without letters, with codes of what is heard: `Wav2Vec2ForPreTraining`.
+Or, to learn without letters, with codes of what is heard: `Wav2Vec2ForPreTraining`. Or, with classes, telling what a
+whole recording is: `Wav2Vec2ForSequenceClassification`, whose body begins with what either of them has learnt.
 
 Norms lie over channels and not over time, so that what is heard does not depend on how far a recording is padded.
 """
@@ -16,7 +17,10 @@ from training.engine.nets.hf import Wrapped, export
 
 __all__ = ["HEAD", "LAYERS", "build", "export"]
 
-HEAD = ("model.lm_head.", "model.quantizer.", "model.project_hid.", "model.project_q.")
+HEAD = (
+    *("model.lm_head.", "model.quantizer.", "model.project_hid.", "model.project_q."),
+    *("model.projector.", "model.classifier."),
+)
 LAYERS = "layers"
 HEARING_SHARE = 0.1  # of its gradient that the convolutions learn from, so that codes do not move under their net
 
@@ -58,7 +62,11 @@ def _less(gradient: Tensor) -> Tensor:
 def build(shape: Shape, sizes: Sizes) -> Wrapped:
     """A wav2vec 2.0 with fresh weights from torch's random generator."""
     from transformers.models.wav2vec2.configuration_wav2vec2 import Wav2Vec2Config  # costs seconds
-    from transformers.models.wav2vec2.modeling_wav2vec2 import Wav2Vec2ForCTC, Wav2Vec2ForPreTraining
+    from transformers.models.wav2vec2.modeling_wav2vec2 import (
+        Wav2Vec2ForCTC,
+        Wav2Vec2ForPreTraining,
+        Wav2Vec2ForSequenceClassification,
+    )
 
     dropout = shape.dropout or 0.0
     fields: dict[str, Any] = {
@@ -100,4 +108,8 @@ def build(shape: Shape, sizes: Sizes) -> Wrapped:
         net = Guesser(Wav2Vec2ForPreTraining(Wav2Vec2Config(**fields)), "wav2vec2.encoder")
         net.model.wav2vec2.feature_extractor.register_forward_hook(_quieten)
         return net
+    if sizes.classes:
+        # Letters there are none, but the config must have room for the one that fills up.
+        fields |= {"num_labels": sizes.classes, "classifier_proj_size": shape.width, "vocab_size": 3}
+        return Wrapped(Wav2Vec2ForSequenceClassification(Wav2Vec2Config(**fields)), "wav2vec2.encoder")
     return Wrapped(Wav2Vec2ForCTC(Wav2Vec2Config(**fields)), "wav2vec2.encoder")
