@@ -185,7 +185,7 @@ def test_the_cost_of_an_audit_is_repaid_and_never_shared(books: Books) -> None:
     reconcile()
 
 
-def test_a_correction_follows_the_terms_of_its_period(books: Books) -> None:
+def test_corrections_and_late_reports_follow_the_terms_of_their_period(books: Books) -> None:
     """The first quarter at 5 %, though the rate has been 50 % since further terms of today."""
     [first] = closed(books, "100000.00")
     changed = {"tiers": [{"from": "0", "rate": "50"}], "late_interest_percent": "0"}
@@ -195,6 +195,10 @@ def test_a_correction_follows_the_terms_of_its_period(books: Books) -> None:
     assert TermsInForce(books.licence).on(today()).running.tiers[0].rate == 50
     audit = told(books, begun(books), {"report": first, "product": "Reader", "gross": "1000.00"})
     assert audit.underpaid == 5_000
+    # and so does a report that is written now on a quarter of that time, when it is sent and when it is accepted
+    second = books.report(1)
+    assert second.royalty == 500_000
+    assert accept_report(report=second, by=books.officer).royalty == 500_000
 
 
 def test_less_than_the_threshold_and_nothing_found(books: Books) -> None:
