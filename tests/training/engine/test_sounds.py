@@ -207,13 +207,12 @@ WHISPER = {"arch": "whisper", "size": "nano", "layers": 1, "width": 64, "seconds
 def test_speech_is_written_letter_by_letter_and_loads_in_transformers(make_run: MakeRun, tmp_path: Path) -> None:
     from transformers import AutoFeatureExtractor, AutoModelForSpeechSeq2Seq, AutoTokenizer
 
-    changes = {"train__max_steps": 240, "train__lr": 6e-3, "train__batch": 16, "eval__every_steps": 240}
+    changes = {"train__max_steps": 480, "train__lr": 3e-3, "train__batch": 16, "eval__every_steps": 240}
     run = make_run("run", tiny("speech-to-text", model=WHISPER, **changes))
     assert run.go() == DONE, run.log
     last = run.of("done")[0]
-    assert last["metrics"]["test/cer"] < 0.7 * last["baseline"]["metrics"]["test/cer"]
-    assert last["metrics"]["test/wer"] < last["baseline"]["metrics"]["test/wer"]
-    assert last["metrics"]["test/loss"] < 0.5 * last["baseline"]["metrics"]["test/loss"]
+    for name in ("test/cer", "test/wer", "test/loss"):
+        assert last["metrics"][name] < 0.3 * last["baseline"]["metrics"][name], name
     out = run.folder / "out"
     theirs = AutoModelForSpeechSeq2Seq.from_pretrained(out, local_files_only=True).eval()
     extractor = AutoFeatureExtractor.from_pretrained(out, local_files_only=True)
