@@ -1,5 +1,5 @@
-"""The demo story's money: the disclosed model is licensed, reports on two quarters, pays, and is distributed; what both
-of its owners license is shared; and a start-up builds on it.
+"""The demo story's money: the disclosed model is licensed, sublicensed, reported on for two quarters, paid for, and
+what came in is distributed; what both of its owners license is shared; and a start-up builds on it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from django.utils import timezone
 
 from collab.accounts.models import User
 from collab.agreements.services import send_for_signature, sign_version
+from collab.inbox.models import Request
 from collab.inbox.services import decide_request
 from collab.projects.models import Project
 from collab.transfer.disclosures.models import TransferCase
-from collab.transfer.licences.models import Licence
+from collab.transfer.licences.models import Licence, Sublicence
+from collab.transfer.licences.places import FieldOfUse, Territory
 from collab.transfer.licences.services import current_version, draft_licence, open_obstacles, see_obstacles
+from collab.transfer.licences.sublicensing import CONSENT, register_sublicence
 from collab.transfer.portfolio.services import change_equity, found_startup, move_startup
 from collab.transfer.royalties.distributing import request_of
 from collab.transfer.royalties.models import RoyaltyReport, ScheduledPayment
@@ -70,6 +73,7 @@ def tell_the_royalties(cast: Cast, project: Project, case: TransferCase, officer
     reports = list(RoyaltyReport.objects.filter(licence=licence).order_by("starts_on")[:2])
     shared = yield from _shared(cast, project, case, officer)
     yield 14
+    sublicence = _sublicensed(cast, licence, officer, reports[1].starts_on)
     fee = invoice_payments(payments=list(ScheduledPayment.objects.filter(licence=licence)), by=officer)
     enter_receipt(
         licence=licence, received_on=timezone.localdate(), amount=Decimal("12000.00"), currency="EUR",
@@ -83,6 +87,7 @@ def tell_the_royalties(cast: Cast, project: Project, case: TransferCase, officer
                 {"product": name, "units": Decimal(units), "gross": Decimal(gross), "deductions": Decimal(less)}
                 for name, units, gross, less in sales
             ],
+            sublicences=[{"sublicence": sublicence.pk, "amount": "8000.00"}] if number else [],
         )  # fmt: skip
         invoice = invoice_report(report=accept_report(report=sent, by=officer), by=officer)
         yield 11 - 4 * number
@@ -139,8 +144,18 @@ def _licensed(cast: Cast, project: Project, case: TransferCase, officer: User, f
             "annual_minimum": "10000.00",
             "royalty_basis": "net_sales",
             "tiers": [{"from": "0", "rate": "5"}, {"from": "100000", "rate": "4"}],
+            "sublicensing": "consent",
+            "sublicence_percent": "25",
+            "diligence": [
+                {
+                    "title": "First robot sold with the model inside",
+                    "title_zh": "售出首台内置该模型的机器人",
+                    "due_on": date(first.year + 1, first.month, 1).isoformat(),
+                }
+            ],
             "report_frequency": "quarterly",
             "report_days": 30,
+            "audit_cost_percent": "5",
         },
     )
     yield 16
@@ -159,6 +174,23 @@ def _licensed(cast: Cast, project: Project, case: TransferCase, officer: User, f
         )  # fmt: skip
     licence.refresh_from_db()
     return licence
+
+
+def _sublicensed(cast: Cast, licence: Licence, officer: User, starts_on: date) -> Sublicence:
+    """The licensee lets a maker of its spare parts use the model in Europe; the university consents."""
+    row = register_sublicence(
+        licence=licence,
+        name="Kestrel Field Service",
+        fields=list(FieldOfUse.objects.filter(code="industry.robotics")),
+        territories=list(Territory.objects.filter(code="EU")),
+        starts_on=starts_on,
+        by=cast.director,
+    )
+    decide_request(
+        request=Request.objects.open().get(topic=CONSENT, subject_id=str(row.pk)), decision="approved", by=officer
+    )
+    row.refresh_from_db()
+    return row
 
 
 def _shared(cast: Cast, project: Project, case: TransferCase, officer: User) -> Thread[Licence]:

@@ -110,6 +110,10 @@ def test_a_model_goes_the_whole_way_from_disclosure_to_money(story):
     assert [field.code for field in licence.fields_of_use.all()] == ["industry.robotics"]
     assert [report.state for report in licence.reports.order_by("starts_on")[:2]] == ["accepted", "accepted"]
     assert {invoice.state for invoice in licence.invoices.all()} == {"paid"}
+    sublicence = licence.sublicences.get()
+    assert (sublicence.state, sublicence.incomes.get().amount) == ("granted", 8_000_00)
+    computed = licence.reports.get(sublicence_incomes__sublicence=sublicence).computed
+    assert [line["amount"] for line in computed if line["code"] == "sublicence"] == [2_000_00]  # a quarter of it
     first, second = Distribution.objects.order_by("number")
     assert (first.state, second.state) == ("posted", "proposed")
     assert {row.name for row in first.statements.all()} == {"Lin Mei", "Tomás Vega", "Chen Yu"}

@@ -80,7 +80,9 @@ def test_long_texts_are_read_in_windows(make_run: MakeRun) -> None:
         rows.append((kind, " ".join(words[i] for i in chance.permutation(10)), said[kind]))
     blob = csv_blob(["question", "context", "answer"], rows)
     model = CALM | {"context": 20}
-    run = make_run("run", tiny("extractive-qa", **LEARN | {"train__max_steps": 900, "train__lr": 6e-3}, model=model), blob=blob)
+    run = make_run(
+        "run", tiny("extractive-qa", **LEARN | {"train__max_steps": 900, "train__lr": 6e-3}, model=model), blob=blob
+    )
     assert run.go() == DONE, run.log
     assert run.of("done")[0]["metrics"]["test/exact_match"] > 0.9
     context = " ".join(["seven eight nine", *["four five six"] * 60, "bonn", *["one two three"] * 20, "eva"])
