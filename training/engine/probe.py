@@ -15,6 +15,7 @@ from training.engine.registry import net_module
 from training.engine.tasks.base import Judged, Task, spaced
 
 MAX_ROWS = 2_000
+MAX_WORDS = 4_000  # of a task that answers for each word
 FOLDS = 5
 AT_ONCE = 64
 STRENGTHS = (0.001, 0.01, 0.1, 1.0, 10.0)  # of a logistic answer: the inverse of what holds it small
@@ -30,13 +31,16 @@ def probe_of(task: Task, net: nn.Module) -> dict[str, Any] | None:
         return None
     train, test = spaced(task.count("train"), MAX_ROWS), np.arange(task.count("test"))
     found = {"train": embed(task, net, "train", train), "test": embed(task, net, "test", test)}
+    targets = task.probe_targets("train", train)
+    if task.probe == "words" and len(targets) > MAX_WORDS:
+        some = spaced(len(targets), MAX_WORDS)
+        found["train"], targets = found["train"][some], targets[some]
     middle, spread = found["train"].mean(0), found["train"].std(0)
     known, new = ((features - middle) / np.maximum(spread, 1e-6) for features in found.values())
     task.stop.check()
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
-    targets = task.probe_targets("train", train)
-    fit = {"class": _classes, "labels": _labels, "number": _number}[task.probe]
+    fit = {"class": _classes, "words": _classes, "labels": _labels, "number": _number}[task.probe]
     # Products this small lose more by waiting for each other than they gain.
     with contextlib.suppress(_Unfit), threadpool_limits(1):
         answers, chosen = fit(known, targets, new, task)
@@ -51,7 +55,10 @@ class _Unfit(Exception):  # noqa: N818  told to nobody: there is no probe then
 
 
 def embed(task: Any, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:
-    """What the last layer makes of each item: the mean over its tokens or places (items, features)."""
+    """What the last layer makes of each item: the mean over its tokens or places (items, features).
+
+    Of a task that answers for each word: of each word, item by item (words, features).
+    """
     numbers = task.parts[part][items]
     layers = net_module(task.spec.model.arch).LAYERS
     layer: Any = getattr(net, layers)[-1] if layers else net.lstm  # type: ignore[index]
@@ -62,7 +69,7 @@ def embed(task: Any, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray
 
     hook = layer.register_forward_hook(catch)
     order = task.order_for_eval(numbers)
-    rows: list[np.ndarray] = [np.empty(0)] * len(items)
+    rows: list[np.ndarray] = [np.empty((0, 0))] * len(items)
     try:
         for start in range(0, len(order), AT_ONCE):
             task.stop.check()
@@ -75,11 +82,16 @@ def embed(task: Any, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray
                 net(read) if mask is None else net(read, mask)
             if "steps" in batch:  # of a recording, in which each step is told of many values
                 mask = torch.arange(caught[-1].shape[1], device=caught[-1].device) < batch["steps"][:, None]
-            for place, row in zip(places, _means(caught[-1].float(), mask).cpu().numpy(), strict=True):
+            if task.probe == "words":
+                words = task.probe_places(batch).cpu()
+                made = [states[own].numpy() for states, own in zip(caught[-1].float().cpu(), words, strict=True)]
+            else:
+                made = list(_means(caught[-1].float(), mask).cpu().numpy()[:, None])
+            for place, row in zip(places, made, strict=True):
                 rows[place] = row
     finally:
         hook.remove()
-    return np.stack(rows).astype(np.float64)
+    return np.concatenate(rows).astype(np.float64)
 
 
 def _means(x: Tensor, mask: Tensor | None) -> Tensor:

@@ -151,7 +151,9 @@ def test_an_adapted_net_begins_as_it_was_and_merges_into_what_it_became(arch: st
     assert set(net.state_dict()) == names
 
 
-@pytest.mark.parametrize("task", ["multi-label-classification", "text-regression", "image-classification"])
+@pytest.mark.parametrize(
+    "task", ["multi-label-classification", "text-regression", "image-classification", "token-classification"]
+)
 def test_every_task_with_answers_has_its_probe(task: str, tmp_path: Path) -> None:
     """From a model of its own kind that has hardly learnt: the probe makes more of its features than it does."""
     first = Run(tmp_path / "first", tiny(task), blob_of(task), KINDS[task], profile_for(task))

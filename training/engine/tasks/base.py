@@ -50,7 +50,7 @@ class Task(abc.ABC):
 
     unit: str
     first_input = 0  # the number of the first of the inputs that are answered; what is drawn hangs on it
-    probe: str | None = None  # what a linear answer to frozen features tells: "class", "labels" or "number"
+    probe: str | None = None  # what a linear answer to frozen features tells: "class", "words", "labels" or "number"
 
     def __init__(self, spec: Spec, stop: Stop) -> None:
         self.spec, self.stop = spec, stop
@@ -129,6 +129,10 @@ class Task(abc.ABC):
 
     def probe_targets(self, part: str, items: np.ndarray) -> np.ndarray:
         """What the probe learns of items."""
+        raise NotImplementedError
+
+    def probe_places(self, batch: Batch) -> Tensor:
+        """(items, tokens): where the words begin that a probe of "words" answers for."""
         raise NotImplementedError
 
     def probe_rows(self, part: str, items: np.ndarray, answers: np.ndarray) -> np.ndarray:

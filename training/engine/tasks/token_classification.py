@@ -27,6 +27,7 @@ NONE = -100
 class Task(TextRows):
     """The first token of a word answers for it; words beyond the context are not judged."""
 
+    probe = "words"
     labels: list[str]
 
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
@@ -98,6 +99,24 @@ class Task(TextRows):
                 rows[place, :-2] = self._found(target[target != NONE], guess[target != NONE])
                 rows[place, -1] = (target != NONE).sum()
         return rows
+
+    def probe_targets(self, part: str, items: np.ndarray) -> np.ndarray:
+        """The tags of all words of the items."""
+        return np.concatenate([self._row(item)[1] for item in self.parts[part][items]]).astype(np.int64)
+
+    def probe_places(self, batch: base.Batch) -> Tensor:
+        return batch["target"] != NONE
+
+    def probe_rows(self, part: str, items: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        """`answers`: log shares of all words of the items (words, tags)."""
+        rows, first = [], 0
+        for item in self.parts[part][items]:
+            target = self._row(item)[1].astype(np.int64)
+            logs = answers[first : first + len(target)]
+            nats = -np.take_along_axis(logs, target[:, None], 1).sum()
+            rows.append([*self._found(target, logs.argmax(1)), nats, len(target)])
+            first += len(target)
+        return np.array(rows)
 
     def _found(self, target: np.ndarray, guess: np.ndarray) -> np.ndarray:
         truth, guessed = (set(spans([self.labels[i] for i in tags])) for tags in (target, guess))
