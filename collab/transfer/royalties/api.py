@@ -20,6 +20,7 @@ from collab.inbox.states import Decision
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.licences.api import MilestonePaymentSerializer
 from collab.transfer.licences.models import Licence, MilestonePayment
+from collab.transfer.protection.models import ProtectionCost
 from collab.transfer.royalties.models import (
     Distribution,
     ExchangeRate,
@@ -157,6 +158,7 @@ class PaymentSerializer(serializers.ModelSerializer):
             "kind",
             "title",
             "title_zh",
+            "cost",
             "due_on",
             "amount",
             "currency",
@@ -174,6 +176,9 @@ class PaymentInput(StrictSerializer):
     amount = serializers.DecimalField(**_SUM)
     currency = _currency()
     due_on = DayField()
+    cost = ScopedRelatedField(
+        word="case.view", model=ProtectionCost, required=False, help_text="Of kind costs: the cost that it repays."
+    )
 
 
 class ReachInput(StrictSerializer):

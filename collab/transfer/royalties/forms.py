@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from collab.kernel.errors import Fault
 from collab.kernel.names import PlainTextValidator
 from collab.transfer.disclosures.models import TransferCase
+from collab.transfer.protection.models import ProtectionCost
 from collab.transfer.royalties.models import Invoice, Receipt, RoyaltyReport, ScheduledPayment
 from collab.transfer.royalties.money import from_minor
 from collab.transfer.royalties.policies import EXAMPLES
@@ -161,7 +162,7 @@ class ReasonForm(OnceForm):
 
 
 class PaymentForm(OnceForm):
-    kind = forms.ChoiceField(label=_("Kind"), choices=PaymentKind.choices, initial=PaymentKind.COSTS)
+    kind = forms.ChoiceField(label=_("Kind"), choices=PaymentKind.choices, initial=PaymentKind.OTHER)
     title = forms.CharField(label=_("Title"), max_length=300, validators=[PlainTextValidator()])
     title_zh = forms.CharField(
         label=_("Chinese title"), max_length=300, required=False, validators=[PlainTextValidator()]
@@ -169,6 +170,18 @@ class PaymentForm(OnceForm):
     amount = forms.DecimalField(label=_("Amount"), min_value=0, **SUM)
     currency = _currency()
     due_on = forms.DateField(label=_("Due on"), widget=DayInput)
+    cost = forms.ModelChoiceField(
+        ProtectionCost.objects.none(), label=_("Repays the cost"), required=False,
+        help_text=_("Of a repayment of protection costs: what pays it is divided among nobody."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, costs: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["cost"]
+        field.queryset = costs.select_related("protection")
+        field.label_from_instance = lambda row: (
+            f"{row.protection} · {row.get_kind_display()} · {row.amount.normalize():,f} {row.currency}"
+        )
 
 
 class PaymentsForm(OnceForm):

@@ -109,6 +109,10 @@ class PaymentQuerySet(models.QuerySet["ScheduledPayment"]):
     def planned(self) -> PaymentQuerySet:
         return self.filter(state=PaymentState.PLANNED)
 
+    def asking(self) -> PaymentQuerySet:
+        """Planned or asked for: neither waived nor withdrawn."""
+        return self.filter(state__in=[PaymentState.PLANNED, PaymentState.INVOICED])
+
 
 class ScheduledPayment(Titled):
     """A sum that the terms of a licence make due on a day, whatever is sold."""
@@ -144,6 +148,11 @@ class ScheduledPayment(Titled):
             models.CheckConstraint(condition=Q(amount__gt=0, amount__lte=MOST), name="payment_is_something"),
             models.CheckConstraint(condition=~Q(currency=""), name="payment_currency_is_known"),
             models.CheckConstraint(condition=_known("state", PaymentState), name="payment_state_is_known"),
+            models.CheckConstraint(
+                condition=Q(kind=PaymentKind.COSTS, cost__isnull=False)
+                | (~Q(kind=PaymentKind.COSTS) & Q(cost__isnull=True)),
+                name="payment_of_costs_names_the_cost",
+            ),
         ]
 
     def get_absolute_url(self) -> str:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 from uuid import UUID
 
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -22,6 +22,7 @@ from collab.kernel.errors import InvalidError
 from collab.transfer.licences.models import Licence
 from collab.transfer.licences.states import AssetKind, Costs, CostsOf
 from collab.transfer.protection.models import ProtectionCost
+from collab.transfer.royalties.acts import said
 from collab.transfer.royalties.allocating import weights_of
 from collab.transfer.royalties.models import InvoiceLine, LedgerEntry, Receipt, ReceiptMatch, ScheduledPayment
 from collab.transfer.royalties.money import convert, half_up, to_minor
@@ -29,7 +30,8 @@ from collab.transfer.royalties.policies import Account
 from collab.transfer.royalties.rates import rate_on
 from collab.transfer.royalties.states import PaymentState
 
-SOURCE = "cost:"  # how the source of a payment begins that repays a cost
+SOURCE = "cost:"  # how the source of a payment begins that repays a cost as the terms say
+BY_HAND = "added:"  # how that of one begins that somebody entered
 RULE = "reimbursed"
 AUDITED = "audit:"  # how the source of a payment begins that an audit found …
 AUDIT_COST = ":cost"  # … and how it ends where it is the cost of the audit
@@ -59,11 +61,20 @@ def owed_costs(licence: Licence) -> Iterator[Owed]:
         return
     signed_on = timezone.localdate(signed.executed_at)
     percent = Fraction(licence.costs_percent if licence.costs_percent is not None else Decimal(100)) / 100
-    settled = ScheduledPayment.objects.filter(licence=licence, cost__isnull=False, state=PaymentState.INVOICED)
+    asking = ScheduledPayment.objects.filter(licence=licence, cost__isnull=False)
+    settled = asking.filter(state=PaymentState.INVOICED).exclude(source__startswith=BY_HAND)
     asked = dict(settled.values_list("cost", "amount"))
+    # Whoever entered or waived one by hand has decided on its cost.
+    entered = asking.exclude(state=PaymentState.WITHDRAWN).filter(source__startswith=BY_HAND)
+    by_hand = {
+        cost: 0 if state == PaymentState.WAIVED else amount
+        for cost, state, amount in entered.values_list("cost", "state", "amount")
+    }
     left = None if licence.costs_cap is None else to_minor(licence.costs_cap, licence.currency, field="costs_cap")
-    left = None if left is None else max(0, left - sum(asked.values()))
+    left = None if left is None else max(0, left - sum(asked.values()) - sum(by_hand.values()))
     for cost in _costs_under(licence, signed_on):
+        if cost.pk in by_hand:
+            continue
         try:
             whole = _in_currency(licence, cost)
         except InvalidError:
@@ -76,14 +87,42 @@ def owed_costs(licence: Licence) -> Iterator[Owed]:
             yield Owed(cost, amount, max(cost.paid_on, signed_on) + timedelta(days=licence.costs_days))
 
 
-def _costs_under(licence: Licence, signed_on: date) -> Iterable[ProtectionCost]:
+def costs_behind(licence: Licence) -> QuerySet[ProtectionCost]:
+    """What was paid for the cases behind a licence: what its licensee can be asked to repay at all."""
     rows = ProtectionCost.objects.paid().filter(protection__family__case__organisation=licence.licensor_id)
+    cases = weights_of(licence.licensor, {licence.pk: licence})[licence.pk]
+    return rows.filter(protection__family__case__in=[case for case in cases if case])
+
+
+def require_repayable(licence: Licence, cost: ProtectionCost | None, amount: int) -> None:
+    """A payment by hand repays one cost, so that what pays it is divided among nobody, and no cost is repaid twice.
+
+    Raises InvalidError at `cost`: none, another licence's, one that the terms ask for already; at `amount`: above what
+    nobody has been asked to repay.
+    """
+    if cost is None:
+        text = _("Choose the cost that it repays. Costs are entered with the protection that they were paid for.")
+        raise InvalidError(text, field="cost")
+    if not costs_behind(licence).filter(pk=cost.pk).exists():
+        raise InvalidError(_("This cost was not paid for what this licence is about."), field="cost")
+    asked = ScheduledPayment.objects.asking().filter(cost=cost)
+    if asked.filter(licence=licence).exists() or any(owed.cost == cost for owed in owed_costs(licence)):
+        raise InvalidError(_("The schedule of this licence already asks for this cost."), field="cost")
+    left = _in_currency(licence, cost)
+    for row in asked:  # under other licences
+        rate = rate_on(licence.licensor, row.currency, licence.currency, cost.paid_on or row.due_on)
+        left -= convert(row.amount, row.currency, licence.currency, rate)
+    if amount > left:
+        text = _("Of this cost %(left)s are left to repay.")
+        raise InvalidError(text % {"left": said(max(0, left), licence.currency)}, field="amount")
+
+
+def _costs_under(licence: Licence, signed_on: date) -> Iterable[ProtectionCost]:
+    rows = costs_behind(licence)
     if licence.costs_of == CostsOf.ASSETS:
         rights = licence.assets.filter(kind=AssetKind.PROTECTION).values_list("subject_id", flat=True)
-        rows = rows.filter(protection__in=[UUID(key) for key in rights])
-    else:
-        cases = weights_of(licence.licensor, {licence.pk: licence})[licence.pk]
-        rows = rows.filter(protection__family__case__in=[case for case in cases if case])
+        paid = ProtectionCost.objects.paid().filter(protection__family__case__organisation=licence.licensor_id)
+        rows = paid.filter(protection__in=[UUID(key) for key in rights])
     if licence.costs == Costs.PAST:
         rows = rows.filter(paid_on__lte=signed_on)
     elif licence.costs == Costs.FUTURE:

@@ -26,7 +26,7 @@ from collab.transfer.royalties.acts import note, require_version, said
 from collab.transfer.royalties.chasing import settle_late
 from collab.transfer.royalties.models import RoyaltyReport, ScheduledPayment
 from collab.transfer.royalties.money import from_minor, to_minor
-from collab.transfer.royalties.reimbursing import AUDITED, owed_costs
+from collab.transfer.royalties.reimbursing import AUDITED, BY_HAND, owed_costs, require_repayable
 from collab.transfer.royalties.reimbursing import SOURCE as REIMBURSED
 from collab.transfer.royalties.states import PAYMENT_MOVES, PaymentKind, PaymentState, ReportState
 from collab.transfer.royalties.terms import period_of
@@ -66,8 +66,13 @@ def add_payment(
     due_on: date,
     by: User,
     title_zh: str = "",
+    cost: ProtectionCost | None = None,
 ) -> ScheduledPayment:
-    """Enter a payment that the terms name without a day or sum, such as costs of protection to repay."""
+    """Enter a payment that the terms name without a day or sum; one that repays costs of protection names its `cost`.
+
+    Raises InvalidError at the field: a day that is over, another currency, nothing to pay, a cost that this licence
+    does not repay.
+    """
     require(by, "royalty.manage", licence)
     if kind not in PaymentKind.values:
         raise InvalidError(_("Choose a kind."), field="kind")
@@ -83,9 +88,14 @@ def add_payment(
         amount=to_minor(amount, currency, field="amount"),
         currency=currency,
     )
-    row.source = f"added:{row.pk}"
+    row.source = f"{BY_HAND}{row.pk}"
     if not row.amount:
         raise InvalidError(_("An amount of nothing is not due."), field="amount")
+    if kind == PaymentKind.COSTS:
+        require_repayable(licence, cost, row.amount)
+        row.cost = cost
+    elif cost is not None:
+        raise InvalidError(_("Only a repayment of protection costs repays a cost."), field="cost")
     row.require_clean()
     row.save()
     enter_payment(row)
@@ -271,7 +281,7 @@ def _is_dropped(row: ScheduledPayment, is_wanted: bool, licence: Licence, day: d
         return not is_wanted and int(row.source.removeprefix("minimum:")) >= day.year
     if row.source.startswith(AUDITED):  # both sides agreed on it
         return False
-    if not is_wanted and not row.source.startswith("added:"):
+    if not is_wanted and not row.source.startswith(BY_HAND):
         return True
     if not is_over(licence, day) or row.cost_id is not None:  # what was spent while it lasted stays owed
         return False

@@ -66,6 +66,7 @@ from collab.transfer.royalties.papers import invoice_pdf, statement_pdf
 from collab.transfer.royalties.passing import Owed, owed_to_partners
 from collab.transfer.royalties.policies import Account
 from collab.transfer.royalties.reading import EXAMPLE_WORDS, account_rows, say_lines, say_policy, say_rule
+from collab.transfer.royalties.reimbursing import costs_behind
 from collab.transfer.royalties.reporting import preview_report
 from collab.transfer.royalties.services import (
     accept_report,
@@ -195,7 +196,7 @@ def licence_schedule(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def payment_new(request: HttpRequest, pk: UUID) -> HttpResponse:
     licence = _licence(request, "royalty.manage", pk)
-    form = PaymentForm(sent(request), initial={"currency": licence.currency})
+    form = PaymentForm(sent(request), initial={"currency": licence.currency}, costs=costs_behind(licence))
 
     def add() -> str:
         add_payment(licence=licence, by=request.user, **form.values())

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from collab.kernel.errors import InvalidError
@@ -88,6 +89,61 @@ def test_a_cost_in_another_currency_waits_for_its_rate(books, spend):
     )  # fmt: skip
     schedule(licence=books.licence)
     assert planned() == [(900_00, "planned")]
+
+
+def test_a_repayment_by_hand_names_its_cost_and_is_divided_among_nobody(books, spend):
+    old, new = spend("600.00"), spend("900.00")
+    given = {
+        "licence": books.licence, "kind": "costs", "title": "Filing", "currency": "EUR", "by": books.officer,
+        "due_on": timezone.localdate(),
+    }  # fmt: skip
+
+    def refused(match: str, amount: str, **changes: object) -> None:
+        with pytest.raises(InvalidError, match=match):
+            add_payment(amount=Decimal(amount), **(given | changes))
+
+    refused("Choose the cost", "600.00")
+    refused("repays a cost", "600.00", kind="other", cost=old)
+    refused("600.00 EUR are left", "600.01", cost=old)
+    payment = add_payment(amount=Decimal("600.00"), cost=old, **given)
+    refused("already asks for this cost", "1.00", cost=old)
+    terms(books)  # they ask for all costs: for the other one, then
+    assert planned() == [(600_00, "planned"), (900_00, "planned")]
+    refused("already asks for this cost", "1.00", cost=new)
+    invoice_payments(payments=[payment], by=books.officer)
+    books.receive("600.00")
+    books.distribute()
+    assert (balance("costs"), CostRepayment.objects.get().cost) == (600_00, old)
+    reconcile()
+    schedule(licence=books.licence)
+    assert sorted(planned()) == [(600_00, "invoiced"), (900_00, "planned")]
+
+
+def test_the_page_and_the_api_ask_for_the_cost(books, spend, client):
+    cost = spend("600.00")
+    client.force_login(books.officer)
+    url = reverse("collab:payment_new", args=[books.licence.pk])
+    sent = {
+        "kind": "costs", "title": "Filing", "amount": "600.00", "currency": "EUR",
+        "due_on": timezone.localdate().isoformat(),
+    }  # fmt: skip
+    answer = client.post(url, sent)
+    assert "Choose the cost that it repays" in answer.content.decode()
+    body = sent | {"licence": str(books.licence.pk)}
+    refused = client.post("/api/v1/scheduled-payments/", body, "application/json")
+    assert (refused.status_code, refused.json()["field"]) == (422, "cost")
+    made = client.post("/api/v1/scheduled-payments/", body | {"cost": str(cost.pk)}, "application/json")
+    assert (made.status_code, made.json()["cost"]) == (201, str(cost.pk))
+
+
+def test_no_cost_of_another_case_is_repaid(books, spend):
+    cost = spend("600.00")
+    ProtectionCost.objects.update(cancelled_at=timezone.now(), cancel_reason="Wrong case")
+    with pytest.raises(InvalidError, match="not paid for what this licence is about"):
+        add_payment(
+            licence=books.licence, kind="costs", title="Filing", currency="EUR", by=books.officer, cost=cost,
+            due_on=timezone.localdate(), amount=Decimal(1),
+        )  # fmt: skip
 
 
 def test_what_pays_it_repays_exactly_this_cost_before_the_policy_divides(books, spend):

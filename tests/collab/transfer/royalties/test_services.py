@@ -369,7 +369,7 @@ def test_the_money_of_a_licence_is_shown_by_pages(books, client):
     client.force_login(books.officer)
     for number in range(13):
         given = {"title": f"Costs {number:02d}", "amount": Decimal(1), "currency": "EUR"}
-        add_payment(licence=books.licence, kind="costs", due_on=timezone.localdate(), by=books.officer, **given)
+        add_payment(licence=books.licence, kind="other", due_on=timezone.localdate(), by=books.officer, **given)
     url = reverse("collab:licence_royalties", args=[books.licence.pk])
     whole = client.get(url).content.decode()
     assert "Costs 10" in whole and "Costs 11" not in whole and "?show=payments" in whole and "Receipts" in whole
@@ -643,7 +643,7 @@ def test_an_unbalanced_distribution_is_not_posted(books):
 
 def test_payments_are_added_with_sense(books):
     given = {
-        "licence": books.licence, "kind": "costs", "title": "Patent costs", "due_on": timezone.localdate(),
+        "licence": books.licence, "kind": "other", "title": "Samples", "due_on": timezone.localdate(),
         "by": books.officer,
     }  # fmt: skip
     with pytest.raises(InvalidError, match="in EUR, not in GBP"):
