@@ -20,6 +20,7 @@ from collab.internships.placements.models import NoteKind, Verdict
 from collab.internships.placements.services import fields_for
 from collab.internships.programmes.models import Audience, CheckKind
 from collab.internships.programmes.questions import ANSWER_MAX, criteria_of, said_label
+from collab.kernel.errors import Fault
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.projects.models import Project
 from collab.web.forms import DayInput, OnceForm, PageForm
@@ -216,6 +217,10 @@ class ApplicationForm(PageForm):
             label = row["label"] if row["required"] else _now("%(question)s (as you like)") % {"question": row["label"]}
             self.fields[name] = text(label, 3, ANSWER_MAX, required=False)
             self.fields[name].initial = application.answers.get(row["key"], "")
+
+    def place_of(self, fault: Fault, field: str | None) -> str | None:
+        name = f"answer_{fault.path}"
+        return name if name in self.fields else super().place_of(fault, field)
 
     def values(self) -> dict[str, Any]:
         given = self.cleaned_data

@@ -89,6 +89,7 @@ def application_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 
     def write() -> str:
         saved = write_application(application=row, by=request.user, **form.values())
+        form.saved(version=saved.version)
         if "send" in request.POST:
             submit_application(application=saved, by=request.user, version=saved.version)
             messages.success(request, _("Your application is sent."))
@@ -100,7 +101,10 @@ def application_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
         "form": form, "application": row, "documents": row.documents.all(), "document_form": DocumentForm(),
         "may_write": row.state == ApplicationState.DRAFT,
     }  # fmt: skip
-    return submit(request, form, write) or show(request, "collab/internships/application_edit.html", context, form)
+    done = submit(request, form, write)
+    if done is None and form.is_bound:  # read again, they may be answered: these are the questions that it shows
+        form.carry(questions_version=row.posting.questions_version)
+    return done or show(request, "collab/internships/application_edit.html", context, form)
 
 
 def application_document(request: HttpRequest, pk: UUID) -> HttpResponse:

@@ -16,16 +16,16 @@ from collab.courses.library.services import add_resource, links_of
 from collab.inbox.models import Obligation
 from collab.internships.applications.deciding import propose_times, rank_students
 from collab.internships.applications.rounds import run_matching
-from collab.internships.applications.services import rank_choices
+from collab.internships.applications.services import begin_application, rank_choices
 from collab.internships.applications.tasks import pass_dates_task
 from collab.internships.models import Application, Posting
 from collab.internships.placements.points import move_check_point
 from collab.internships.placements.reminding import remind
 from collab.internships.programmes.questions import said_label
-from collab.internships.programmes.services import add_check_point, drop_check_point
+from collab.internships.programmes.services import add_check_point, drop_check_point, edit_posting
 from collab.kernel.errors import ConflictError, InvalidError
 from tests.collab.internships.season import PDF, Season, posting_facts, season
-from tests.pages import as_, queries, text
+from tests.pages import as_, hidden, queries, text
 
 pytestmark = pytest.mark.django_db
 
@@ -264,3 +264,30 @@ def test_the_roster_tells_who_is_where_and_the_calendar_when(summer):
     with time_machine.travel(placement.begins_at + timedelta(days=4), tick=False):
         pass_dates_task()
     assert [row.kind for row in mine.filter(source_type="collab.cohort")] == ["expiry"], "only the last day lies ahead"
+
+
+def test_a_refused_application_comes_back_whole_and_can_be_sent_again(summer):
+    question = {"key": "q1", "label": "Which corpus?", "required": True}
+    facts = {"posting": summer.posting, "by": summer.host}
+    posting = edit_posting(**facts, version=summer.posting.version, questions=[question])
+    student = summer.student()
+    browser, draft = as_(student), begin_application(posting=posting, by=student)
+    edit = f"{draft.get_absolute_url()}edit/"
+    sent = {"statement": "Me", "version": draft.version, "questions_version": posting.questions_version, "send": "1"}
+    refused = browser.post(edit, sent)
+    assert refused.status_code == 422
+    assert refused.context["form"].errors == {"answer_q1": ["Answer this question."]}
+    assert "Saved, but it goes no further yet" in text(refused)
+    draft.refresh_from_db()
+    assert (draft.statement, draft.state) == ("Me", "draft")
+
+    other = question | {"label": "Which language?"}
+    posting = edit_posting(**facts, version=posting.version, questions=[other])
+    sent |= {"version": hidden(refused, "version"), "answer_q1": "Old letters"}
+    stale = browser.post(edit, sent)
+    assert stale.status_code == 412
+    assert "Which language?" in text(stale) and "Old letters" in text(stale)
+    again = {name: hidden(stale, name) for name in ("version", "questions_version")}
+    assert browser.post(edit, sent | again | {"answer_q1": "Scots"}).status_code == 302
+    draft.refresh_from_db()
+    assert (draft.state, draft.answers) == ("applied", {"q1": "Scots"})
