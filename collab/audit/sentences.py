@@ -420,6 +420,13 @@ ACTS = {
     "application.interview": (gettext_lazy("proposed times for an interview"), "calendar-event", "accent"),
     "application.choose_time": (gettext_lazy("chose the time of an interview"), "calendar-event", "ok"),
     "application.offer": (gettext_lazy("offered a place: “%(title)s”"), "award", "ok"),
+    "application.renew": (gettext_lazy("offered a place again: “%(title)s”"), "award", "ok"),
+    "application.retract": (gettext_lazy("took back the offer of a place: “%(title)s”"), "arrow-repeat", "warn"),
+    "application.reconsider": (
+        gettext_lazy("took up a refused application for “%(title)s” again"),
+        "arrow-repeat",
+        "accent",
+    ),
     "application.accept": (gettext_lazy("accepted a place: “%(title)s”"), "check-circle", "ok"),
     "application.decline": (gettext_lazy("declined a place: “%(title)s”"), "x-circle", "quiet"),
     "application.free": (gettext_lazy("freed the seat of “%(title)s”"), "arrow-repeat", "warn"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -238,17 +238,23 @@ class DocumentForm(PageForm):
     )
 
 
+DECISION_WORDS = {
+    "shortlist": _("Put on the short list"),
+    "offer": _("Offer a place"),
+    "reject": _("Refuse"),
+    "renew": _("Offer the place again"),
+    "retract": _("Take the offer back"),
+    "reconsider": _("Consider it again"),
+}
+
+
 class DecideForm(OnceForm):
-    move = forms.ChoiceField(
-        label=_("Decision"),
-        choices=[
-            ("shortlist", _("Put on the short list")),
-            ("offer", _("Offer a place")),
-            ("reject", _("Refuse")),
-        ],
-        widget=forms.RadioSelect,
-    )
+    move = forms.ChoiceField(label=_("Decision"), widget=forms.RadioSelect)
     reason = text(_("Reason"), most=1000, required=False, help_text=_("The student reads it."))
+
+    def __init__(self, *args: Any, moves: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["move"].choices = [(move, DECISION_WORDS[move]) for move in moves]  # type: ignore[attr-defined]
 
 
 class InterviewForm(OnceForm):

@@ -18,10 +18,10 @@ from collab.access.policy import visible_to
 from collab.accounts.models import User
 from collab.internships.api.shared import MoveInput
 from collab.internships.applications.deciding import (
+    OFFERS,
     ask_reviewers,
     decide_application,
     give_review,
-    make_offer,
     propose_times,
 )
 from collab.internships.applications.models import DocumentKind
@@ -275,12 +275,15 @@ class ApplicationViewSet(ScopedViewSet):
     def answer(self, request: Request, pk: str) -> Response:
         return self._told(answer_offer(application=self.get_object(), by=request.user, **self.parsed(AnswerInput)))
 
-    @extend_schema(summary="Short-list, offer or refuse", request=MoveInput, responses=ApplicationDetail)
+    @extend_schema(
+        summary="Short-list, offer or refuse; offer again, take an offer back, consider again", request=MoveInput,
+        responses=ApplicationDetail,
+    )  # fmt: skip
     @action(detail=True, methods=["post"])
     def decide(self, request: Request, pk: str) -> Response:
         row, given = self.get_object(), self.parsed(MoveInput)
-        if given["move"] == "offer":
-            return self._told(make_offer(application=row, by=request.user))
+        if given["move"] in OFFERS:
+            return self._told(OFFERS[given["move"]](application=row, by=request.user))
         return self._told(decide_application(application=row, by=request.user, **given))
 
     @extend_schema(summary="Give the review one was asked for", request=ScoreInput, responses=ReviewGiven)

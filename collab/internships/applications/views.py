@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 
 from collab.access.policy import allowed, get_or_404
 from collab.internships.applications.deciding import (
+    OFFERS,
     ask_reviewers,
     decide_application,
     give_review,
-    make_offer,
+    goes_on,
     propose_times,
 )
 from collab.internships.applications.rounds import rule_pair, why
@@ -30,7 +31,7 @@ from collab.internships.applications.services import (
     withdraw_application,
     write_application,
 )
-from collab.internships.applications.states import APPLICATION_MOVES, WAITING, ApplicationState
+from collab.internships.applications.states import APPLICATION_MOVES, DECISIONS, WAITING, ApplicationState
 from collab.internships.forms import (
     ApplicationForm,
     DecideForm,
@@ -70,6 +71,7 @@ def application(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_answer": mine and offered,
         "may_withdraw": mine and APPLICATION_MOVES.allows("withdraw", row.state) and not hasattr(row, "placement"),
         "may_decide": "application.decide" in may and row.state in WAITING,
+        "may_decide_anew": "application.decide" in may and row.state not in WAITING and bool(_decisions(row)),
         "may_review": "application.review" in may and row.state in WAITING,
         "may_rule": "programme.manage" in may and row.state in WAITING,
         "reviews": reviews if "application.decide" in may else reviews.filter(reviewer=user),
@@ -176,17 +178,26 @@ def application_time(request: HttpRequest, pk: UUID) -> HttpResponse:
 # --- the host
 def application_decide(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = _application(request, "application.decide", pk)
-    form = DecideForm(sent(request))
+    moves = _decisions(row)
+    if not moves:
+        raise ConflictError(_("It was decided already."))
+    form = DecideForm(sent(request), moves=moves)
 
     def decide() -> str:
         given = form.values()
-        if given["move"] == "offer":
-            make_offer(application=row, by=request.user)
+        if given["move"] in OFFERS:
+            OFFERS[given["move"]](application=row, by=request.user)
         else:
             decide_application(application=row, by=request.user, **given)
         return row.get_absolute_url()
 
     return form_page(request, form, decide, _("Decide"), lead=str(row), back=row.get_absolute_url())
+
+
+def _decisions(row: Application) -> list[str]:
+    """The moves of the host that are possible now; what is over is taken up again while its posting goes on."""
+    moves = [move for move in DECISIONS if APPLICATION_MOVES.allows(move, row.shown_state)]
+    return moves if goes_on(row.posting) else [move for move in moves if move not in {"renew", "reconsider"}]
 
 
 def application_interview(request: HttpRequest, pk: UUID) -> HttpResponse:

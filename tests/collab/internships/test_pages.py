@@ -291,3 +291,30 @@ def test_a_refused_application_comes_back_whole_and_can_be_sent_again(summer):
     assert browser.post(edit, sent | again | {"answer_q1": "Scots"}).status_code == 302
     draft.refresh_from_db()
     assert (draft.state, draft.answers) == ("applied", {"q1": "Scots"})
+
+
+def test_the_host_decides_anew_on_the_page_and_through_the_api(summer):
+    row, host = summer.apply(summer.student()), as_(summer.host)
+    page, api = f"{row.get_absolute_url()}decide/", f"/api/v1/applications/{row.pk}/decide/"
+    student = as_(row.candidate)
+
+    def offered() -> list[str]:
+        return [move for move, _word in host.get(page).context["form"].fields["move"].choices]
+
+    assert offered() == ["shortlist", "offer", "reject"]
+    assert host.post(page, {"move": "offer"}).status_code == 302
+    assert offered() == ["retract"]
+    assert "Decide anew" in text(host.get(row.get_absolute_url()))
+    assert "Decide anew" not in text(student.get(row.get_absolute_url()))
+    assert host.post(page, {"move": "retract", "reason": ""}).status_code == 422
+    assert host.post(page, {"move": "retract", "reason": "No money"}).status_code == 302
+    assert "No money" in text(student.get(row.get_absolute_url()))
+    for move, state in (("reject", "rejected"), ("reconsider", "applied"), ("offer", "offered")):
+        told = host.post(api, {"move": move, "reason": "R"}, "application/json")
+        assert (told.status_code, told.json()["state"]) == (200, state), told.content
+    student.post(f"{row.get_absolute_url()}answer/", {"answer": "decline"})
+    assert offered() == ["renew"]
+    assert student.post(api, {"move": "renew"}, "application/json").status_code == 403
+    assert host.post(api, {"move": "renew"}, "application/json").json()["state"] == "offered"
+    student.post(f"{row.get_absolute_url()}answer/", {"answer": "accept"})
+    assert host.get(page).status_code == 409

@@ -29,7 +29,13 @@ from collab.courses.certificates.models import Certificate
 from collab.courses.certificates.states import LIVE
 from collab.inbox.models import Request
 from collab.inbox.services import decide_request
-from collab.internships.applications.deciding import decide_application, expire_offers, make_offer, propose_times
+from collab.internships.applications.deciding import (
+    decide_application,
+    expire_offers,
+    make_offer,
+    propose_times,
+    renew_offer,
+)
 from collab.internships.applications.services import (
     answer_offer,
     begin_application,
@@ -190,7 +196,7 @@ class Walk:
             withdraw_application(application=row, by=row.candidate)
 
     def decide(self) -> None:
-        move = self.chance.choice(["shortlist", "shortlist", "reject"])
+        move = self.chance.choice(["shortlist", "shortlist", "reject", "reconsider", "retract"])
         decide_application(application=self.an_application(), move=move, reason="R", by=self.of_host())
 
     def interview(self) -> None:
@@ -215,7 +221,9 @@ class Walk:
         move_posting(posting=self.chance.choice(others), move=move, reason="R", by=by)
 
     def offer(self) -> None:
-        make_offer(application=self.an_application(), by=self.of_host())
+        row = self.an_application()
+        again = row.shown_state in {"offer_expired", "declined"}
+        (renew_offer if again else make_offer)(application=row, by=self.of_host())
 
     def answer(self) -> None:
         row = self.an_application()
