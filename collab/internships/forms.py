@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+import django_filters
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext as _now
@@ -15,7 +16,7 @@ from collab.access.policy import visible_to
 from collab.accounts.models import Organisation, OrganisationKind, User
 from collab.agreements.models import Agreement, AgreementKind
 from collab.internships.applications.models import DocumentKind
-from collab.internships.models import Application, Placement
+from collab.internships.models import Application, Placement, Posting
 from collab.internships.placements.models import NoteKind, Verdict
 from collab.internships.placements.services import fields_for
 from collab.internships.programmes.models import Audience, CheckKind
@@ -23,7 +24,7 @@ from collab.internships.programmes.questions import ANSWER_MAX, criteria_of, sai
 from collab.kernel.errors import Fault
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.projects.models import Project
-from collab.web.forms import DayInput, OnceForm, PageForm
+from collab.web.forms import DayInput, ListFilter, OnceForm, PageForm, SearchInput
 
 
 def text(label: Any, rows: int = 3, most: int = 2000, **more: Any) -> forms.CharField:
@@ -186,6 +187,28 @@ class PostingEditForm(PostingForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         del self.fields["organisation"]
+
+
+class PostingFilter(ListFilter):
+    """Above a list of postings, signed in or not."""
+
+    q = django_filters.CharFilter(
+        method="search", label=_("Search"), widget=SearchInput(_("Title, skill, host or place"))
+    )
+    open = django_filters.ChoiceFilter(
+        method="taking", choices=[("now", _("takes applications now"))], label=_("Applications"),
+        empty_label=_("open or closed"),
+    )  # fmt: skip
+
+    class Meta:
+        model = Posting
+        fields: list[str] = []
+
+    def search(self, rows: Any, name: str, value: str) -> Any:
+        return rows.matching(value)
+
+    def taking(self, rows: Any, name: str, value: str) -> Any:
+        return rows.open_at(timezone.now())
 
 
 def questions_of(lines: str) -> list[dict[str, Any]]:

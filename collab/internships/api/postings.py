@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -107,6 +108,15 @@ class ApplyInput(StrictSerializer):
 class PostingFilter(django_filters.FilterSet):
     state = django_filters.ChoiceFilter(choices=choices_of(PostingState))
     cohort = django_filters.UUIDFilter()
+    q = django_filters.CharFilter(method="search")
+    open = django_filters.BooleanFilter(method="taking", help_text="whether it takes applications now")
+
+    def search(self, rows: Any, name: str, value: str) -> Any:
+        return rows.matching(value)
+
+    def taking(self, rows: Any, name: str, value: bool) -> Any:
+        taken = rows.open_at(timezone.now())
+        return taken if value else rows.exclude(pk__in=taken.order_by().values("pk"))
 
 
 class RankedSerializer(serializers.ModelSerializer):

@@ -25,6 +25,7 @@ from collab.internships.forms import (
     CohortEditForm,
     CohortForm,
     PostingEditForm,
+    PostingFilter,
     PostingForm,
     ProgrammeEditForm,
     ProgrammeForm,
@@ -84,11 +85,9 @@ RANKED_TOGETHER = 300  # on one page, so that a ranking is sent whole; longer on
 # --- public
 def open_postings(request: HttpRequest) -> HttpResponse:
     """What anybody may read, without signing in."""
-    rows = Posting.objects.public(timezone.now()).with_names().order_by("cohort__closes_at", "title", "pk")
-    word = request.GET.get("q", "").strip()[:80].replace("\x00", "")
-    if word:
-        rows = rows.filter(title__icontains=word) | rows.filter(skills__icontains=word)
-    return show(request, "collab/internships/open.html", {"page": page_of(request, rows), "q": word})
+    found = PostingFilter(request.GET, Posting.objects.public(timezone.now()).with_names())
+    rows = found.qs.order_by("cohort__closes_at", "title", "pk")
+    return show(request, "collab/internships/open.html", {"page": page_of(request, rows), "filter": found})
 
 
 def open_posting(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -102,7 +101,8 @@ def open_posting(request: HttpRequest, pk: UUID) -> HttpResponse:
 def home(request: HttpRequest) -> HttpResponse:
     """What one applies for, guides, offers or runs."""
     user: Any = request.user
-    postings = Posting.objects.visible_to(user).with_names().order_by("-cohort__closes_at", "title", "pk")
+    found = PostingFilter(request.GET, Posting.objects.visible_to(user).with_names())
+    postings = found.qs.order_by("-cohort__closes_at", "title", "pk")
     runs = visible_to(user, "programme.manage", Organisation.objects.all())
     mine = Q(student=user) | Q(mentor=user) | Q(supervisor=user)
     context = {
@@ -112,6 +112,7 @@ def home(request: HttpRequest) -> HttpResponse:
         .filter(reviews__reviewer=user, reviews__given_at=None, state__in=WAITING)
         .with_names()[:SHOWN],
         "page": page_of(request, postings),
+        "filter": found,
         "cohorts": Cohort.objects.filter(programme__organisation__in=runs).select_related("programme")[:SHOWN],
         "open_cohorts": visible_to(user, "programme.view", Cohort.objects.filter(state="published"))
         .select_related("programme__organisation")[:SHOWN],
@@ -160,13 +161,14 @@ def cohort(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = _cohort(request, "programme.view", pk)
     user: Any = request.user
     may = allowed(user, row, "programme.manage")
-    postings = Posting.objects.filter(cohort=row).visible_to(user).with_names().order_by("title", "pk")
+    found = PostingFilter(request.GET, Posting.objects.filter(cohort=row).visible_to(user).with_names())
     mine = Application.objects.filter(cohort=row, candidate=user).with_names()
     context = {
         "cohort": row,
         "steps": steps_of(row),
         "points": row.check_points.all(),
-        "page": page_of(request, postings),
+        "page": page_of(request, found.qs.order_by("title", "pk")),
+        "filter": found,
         "mine": mine.order_by("choice", "created_at"),
         "may_manage": "programme.manage" in may,
         "may_offer": visible_to(user, "posting.manage", Organisation.objects.all()).exists(),

@@ -22,7 +22,7 @@ from collab.internships.models import Application, Posting
 from collab.internships.placements.points import move_check_point
 from collab.internships.placements.reminding import remind
 from collab.internships.programmes.questions import said_label
-from collab.internships.programmes.services import add_check_point, drop_check_point, edit_posting
+from collab.internships.programmes.services import add_check_point, drop_check_point, edit_posting, move_posting
 from collab.kernel.errors import ConflictError, InvalidError
 from tests.collab.internships.season import PDF, Season, posting_facts, season
 from tests.pages import as_, hidden, queries, text
@@ -318,3 +318,46 @@ def test_the_host_decides_anew_on_the_page_and_through_the_api(summer):
     assert host.post(api, {"move": "renew"}, "application/json").json()["state"] == "offered"
     student.post(f"{row.get_absolute_url()}answer/", {"answer": "accept"})
     assert host.get(page).status_code == 409
+
+
+def test_postings_are_searched_and_filtered_in_every_list(summer, client):
+    student, now = as_(summer.student()), timezone.now()
+    summer.offer(title="Speech", title_zh="语音识别", skills="Kaldi", place="Dundee")
+    summer.offer(title="Shut", closes_at=now + timedelta(hours=1))
+    home, cohort, public = "/internships/", summer.cohort.get_absolute_url(), "/internships/open/"
+
+    def titles(page: str, query: str) -> set[str]:
+        browser = client if page == public else student
+        return {row.title for row in browser.get(f"{page}{query}").context["page"]}
+
+    for page in (home, cohort, public):
+        for words in ("speech", "语音", "kaldi dundee", "northwind speech"):
+            assert titles(page, f"?q={words}") == {"Speech"}, (page, words)
+        assert titles(page, "?q=speech leith") == set()
+        assert titles(page, "?open=now") == {"Corpus work", "Speech", "Shut"}
+        with time_machine.travel(now + timedelta(hours=2), tick=False):
+            assert titles(page, "?open=now") == {"Corpus work", "Speech"}
+            assert titles(page, "") == {"Corpus work", "Speech", "Shut"}
+    assert "No posting fits these filters" in text(student.get(f"{home}?q=nothing"))
+
+    def told(query: str) -> set[str]:
+        return {row["title"] for row in student.get(f"/api/v1/postings/?{query}").json()["results"]}
+
+    assert told("q=语音") == {"Speech"} and told("open=false") == set()
+    with time_machine.travel(now + timedelta(hours=2), tick=False):
+        assert told("open=true") == {"Corpus work", "Speech"} and told("open=false") == {"Shut"}
+    counted = {page: queries(student, f"{page}?q=work&open=now") for page in (home, cohort, "/api/v1/postings/")}
+    many(summer, postings=20, students=0)
+    for page, count in counted.items():
+        assert queries(student, f"{page}?q=work&open=now") == count
+
+
+def test_what_takes_applications_is_the_same_in_rows_and_in_the_table(summer):
+    moments = [summer.cohort.opens_at, summer.cohort.closes_at, timezone.now() + timedelta(hours=1)]
+    summer.offer(title="Sooner", closes_at=moments[-1])
+    move_posting(posting=summer.offer(title="Closed"), move="close", by=summer.host)
+    for moment in moments:
+        for second in (-1, 0, 1):
+            at = moment + timedelta(seconds=second)
+            expected = {row for row in Posting.objects.with_names() if row.takes_applications(at)}
+            assert set(Posting.objects.open_at(at)) == expected, at
