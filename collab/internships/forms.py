@@ -224,6 +224,20 @@ def lines_of(questions: Iterable[dict[str, Any]]) -> str:
     return "\n".join(f"{'* ' if row['required'] else ''}{row['label']}" for row in questions)
 
 
+class ApplyForm(OnceForm):
+    """For which of one's universities one applies."""
+
+    university = forms.ModelChoiceField(
+        Organisation.objects.none(), label=_("University"), empty_label=None,
+        help_text=_("You belong to several: the host reads for which of them you apply."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, universities: Sequence[Organisation], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        keys = [row.pk for row in universities]
+        self.fields["university"].queryset = Organisation.objects.filter(pk__in=keys).order_by("name")  # type: ignore[attr-defined]
+
+
 class ApplicationForm(PageForm):
     """The statement, and an answer to each question of the posting."""
 

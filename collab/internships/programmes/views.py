@@ -17,9 +17,10 @@ from collab.courses.library.forms import AttachForm
 from collab.courses.library.services import attach_resource, detach_resource, links_of
 from collab.internships.applications.deciding import rank_students
 from collab.internships.applications.rounds import confirm_matching, drop_rule, run_matching, said_outcome
-from collab.internships.applications.services import begin_application, rank_choices
+from collab.internships.applications.services import begin_application, rank_choices, universities_of
 from collab.internships.applications.states import WAITING, ApplicationState
 from collab.internships.forms import (
+    ApplyForm,
     CheckPointEditForm,
     CheckPointForm,
     CohortEditForm,
@@ -486,8 +487,19 @@ def _move(request: HttpRequest, row: Posting, moves: set[str]) -> HttpResponse:
 
 
 def posting_apply(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Begin to apply; who belongs to several universities first says for which."""
     row = _posting(request, "posting.apply", pk)
     to = row.get_absolute_url()
+    user: Any = request.user
+    mine = universities_of(user)
+    if len(mine) > 1:
+        form = ApplyForm(sent(request) if "university" in request.POST else None, universities=mine)
+
+        def begin_for() -> str:
+            made = begin_application(posting=row, by=user, **form.values())
+            return f"{made.get_absolute_url()}edit/"
+
+        return form_page(request, form, begin_for, _("Apply"), lead=str(row), back=to)
 
     def begin() -> str:
         nonlocal to

@@ -11,6 +11,7 @@ import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone, translation
 
+from collab.access.roles import Role
 from collab.accounts.models import User
 from collab.courses.library.services import add_resource, links_of
 from collab.inbox.models import Obligation
@@ -24,6 +25,7 @@ from collab.internships.placements.reminding import remind
 from collab.internships.programmes.questions import said_label
 from collab.internships.programmes.services import add_check_point, drop_check_point, edit_posting, move_posting
 from collab.kernel.errors import ConflictError, InvalidError
+from tests.cast import employ, organisation
 from tests.collab.internships.season import PDF, Season, posting_facts, season
 from tests.pages import as_, hidden, queries, text
 
@@ -361,3 +363,17 @@ def test_what_takes_applications_is_the_same_in_rows_and_in_the_table(summer):
             at = moment + timedelta(seconds=second)
             expected = {row for row in Posting.objects.with_names() if row.takes_applications(at)}
             assert set(Posting.objects.open_at(at)) == expected, at
+
+
+def test_who_belongs_to_two_universities_says_for_which(summer):
+    student = summer.student()
+    other = organisation("Third University")
+    employ(student, other, Role.STUDENT)
+    browser, apply = as_(student), f"{summer.posting.get_absolute_url()}apply/"
+    asked = browser.post(apply)
+    assert asked.status_code == 200 and "Third University" in text(asked)
+    assert browser.post(apply, {"university": organisation("Elsewhere").pk}).status_code == 422
+    assert not Application.objects.filter(candidate=student).exists()
+    begun = browser.post(apply, {"university": other.pk})
+    made = Application.objects.get(candidate=student)
+    assert (begun.url, made.university) == (f"{made.get_absolute_url()}edit/", other)
