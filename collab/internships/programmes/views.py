@@ -15,10 +15,9 @@ from collab.access.policy import Missing, allowed, get_or_404, visible_to
 from collab.accounts.models import Organisation
 from collab.courses.library.forms import AttachForm
 from collab.courses.library.services import attach_resource, detach_resource, links_of
-from collab.internships.applications.deciding import rank_students
 from collab.internships.applications.rounds import confirm_matching, drop_rule, run_matching, said_outcome
-from collab.internships.applications.services import begin_application, rank_choices, universities_of
-from collab.internships.applications.states import WAITING, ApplicationState
+from collab.internships.applications.services import begin_application, universities_of
+from collab.internships.applications.states import WAITING
 from collab.internships.forms import (
     ApplyForm,
     CheckPointEditForm,
@@ -65,7 +64,6 @@ from collab.internships.reading import (
     late_q,
     outcomes_of,
     pairs_of,
-    ranked,
     roster_rows,
     stages_of,
     steps_of,
@@ -80,7 +78,6 @@ from collab.web.forms import act, sent, show, submit
 from collab.web.pagination import page_of
 
 SHOWN = 20
-RANKED_TOGETHER = 300  # on one page, so that a ranking is sent whole; longer ones come by the API
 
 
 # --- public
@@ -235,24 +232,6 @@ def _point(request: HttpRequest, pk: UUID, point: UUID) -> tuple[Cohort, CheckPo
     if found is None:
         raise NotFoundError
     return row, found
-
-
-def cohort_rank(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """A student's own order of choices: the form sends ids in order."""
-    row = _cohort(request, "programme.rank", pk)
-    rows = Application.objects.filter(cohort=row, candidate=request.user).with_names()
-    rows = rows.filter(state__in=[*WAITING, ApplicationState.OFFERED])
-    if request.method == "POST":
-        order = _in_order(request, rows)
-        return act(
-            request, lambda: rank_choices(cohort=row, order=order, by=request.user), to=row.get_absolute_url(),
-            said=_("Your choices are saved; you can change them until ranking ends."),
-        )  # fmt: skip
-    context = {
-        "cohort": row, "rows": list(rows.order_by("choice", "created_at")), "title": _("Rank your choices"),
-        "name": "choice", "numbers": range(1, row.choices_max + 1), "back": row.get_absolute_url(),
-    }  # fmt: skip
-    return show(request, "collab/internships/rank.html", context)
 
 
 def cohort_board(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -512,39 +491,7 @@ def posting_apply(request: HttpRequest, pk: UUID) -> HttpResponse:
     return response
 
 
-def posting_board(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """The applications for a posting, with the board's scores; the host ranks them here."""
-    row = _posting(request, "posting.manage", pk)
-    rows = ranked(row.applications.sent().select_related("candidate", "university", "posting"))
-    if request.method == "POST":
-        order = _in_order(request, rows.filter(state__in=WAITING))
-        to = f"{row.get_absolute_url()}board/"
-        return act(
-            request, lambda: rank_students(posting=row, order=order, by=request.user), to=to,
-            said=_("The ranking is saved."),
-        )  # fmt: skip
-    page = page_of(request, rows, size=RANKED_TOGETHER)
-    context = {
-        "posting": row, "page": page, "may_rank": row.cohort.takes_rankings(timezone.now()),
-        "all": page.paginator.num_pages == 1,
-    }  # fmt: skip
-    return show(request, "collab/internships/posting_board.html", context)
-
-
 # --- what the pages share
-def _in_order(request: HttpRequest, rows: Any) -> list[Application]:
-    """Applications by the numbers beside them; an empty one leaves it out, two equal ones name the first twice."""
-    numbered = []
-    for row in rows:
-        number = _number(request.POST.get(f"rank_{row.pk}", ""))
-        if number:
-            numbered.append((number, row))
-    numbered.sort(key=lambda pair: pair[0])
-    numbers = [number for number, _row in numbered]
-    order = [row for _number_, row in numbered]
-    return order + order[:1] if len(set(numbers)) != len(numbers) else order
-
-
 def _number(text: Any) -> int:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 6 else 0
 

@@ -377,3 +377,37 @@ def test_who_belongs_to_two_universities_says_for_which(summer):
     begun = browser.post(apply, {"university": other.pk})
     made = Application.objects.get(candidate=student)
     assert (begun.url, made.university) == (f"{made.get_absolute_url()}edit/", other)
+
+
+def test_a_ranking_with_a_repeated_number_comes_back_as_it_was_typed(summer):
+    rows = [summer.apply(summer.student(name)) for name in ("Ann", "Bo", "Cy")]
+    browser, page = as_(summer.host), f"{summer.posting.get_absolute_url()}board/"
+    names = [f"rank_{row.pk}" for row in rows]
+    again = browser.post(page, dict(zip(names, (7, 7, 2), strict=True)))
+    form = again.context["form"]
+    assert again.status_code == 422
+    assert form.errors == {
+        "__all__": ["Nothing is saved yet: look at the rows that are marked."],
+        names[0]: ["Give each number once."], names[1]: ["Give each number once."],
+    }  # fmt: skip
+    assert [form[name].value() for name in names] == ["7", "7", "2"] and text(again).count('value="7"') == 2
+    assert browser.post(page, {names[0]: "4000"}).status_code == 422
+    assert not Application.objects.exclude(rank=None).exists()
+    assert browser.post(page, dict(zip(names, (7, "", 2), strict=True))).status_code == 302
+    assert [Application.objects.get(pk=row.pk).rank for row in rows] == [2, None, 1]
+    late = summer.cohort.ranking_ends_at + timedelta(seconds=1)
+    with time_machine.travel(late, tick=False):
+        assert as_(summer.host).post(page, {names[0]: 1}).status_code == 409
+
+
+def test_choices_with_a_repeated_number_come_back_as_they_were_chosen(summer):
+    student = summer.student()
+    rows = [summer.apply(student), summer.apply(student, summer.offer(title="Second"))]
+    browser, page = as_(student), f"{summer.cohort.get_absolute_url()}rank/"
+    names = [f"rank_{row.pk}" for row in rows]
+    again = browser.post(page, dict.fromkeys(names, "3"))
+    assert again.status_code == 422 and text(again).count('<option value="3" selected>') == 2
+    assert text(again).count("Give each number once.") == 2
+    assert browser.post(page, {names[0]: "6"}).status_code == 422, "the cohort lets one rank five"
+    assert browser.post(page, {names[0]: "2", names[1]: "1"}).url == summer.cohort.get_absolute_url()
+    assert [Application.objects.get(pk=row.pk).choice for row in rows] == [2, 1]
