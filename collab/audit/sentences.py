@@ -404,6 +404,7 @@ ACTS = {
     "posting.return": (gettext_lazy("sent back the posting “%(title)s”"), "arrow-repeat", "warn"),
     "posting.publish": (gettext_lazy("published the posting “%(title)s”"), "send", "ok"),
     "posting.close": (gettext_lazy("closed the posting “%(title)s”"), "lock", "quiet"),
+    "posting.reopen": (gettext_lazy("took applications for “%(title)s” again"), "arrow-repeat", "accent"),
     "posting.withdraw": (gettext_lazy("withdrew the posting “%(title)s”"), "archive", "quiet"),
     "posting.rank": (gettext_lazy("ranked %(n)s applications for “%(title)s”"), "list-check", "quiet"),
     "application.begin": (gettext_lazy("began an application for “%(title)s”"), "plus-circle", "accent"),

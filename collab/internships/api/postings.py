@@ -170,7 +170,7 @@ class PostingViewSet(ScopedViewSet):
         given = _plain(self.parsed(PostingEdit))
         return self._told(edit_posting(posting=row, by=request.user, version=row.version, **given))
 
-    @extend_schema(summary="Submit, close or withdraw it", request=MoveInput, responses=PostingSerializer)
+    @extend_schema(summary="Submit, close, reopen or withdraw it", request=MoveInput, responses=PostingSerializer)
     @action(detail=True, methods=["post"])
     def move(self, request: Request, pk: str) -> Response:
         return self._told(move_posting(posting=self.get_object(), by=request.user, **self.parsed(MoveInput)))

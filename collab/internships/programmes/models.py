@@ -286,6 +286,11 @@ class Posting(Record):
         """The last second counts: what comes a second later is late."""
         return self.state == PostingState.PUBLISHED and self.cohort.takes_applications(at) and at <= self.last_moment
 
+    def may_open_again(self, at: datetime) -> bool:
+        """Whether applications could still come once it is published anew."""
+        over = self.cohort.state in {CohortState.MATCHED, CohortState.CLOSED}
+        return not over and at <= self.last_moment
+
     @property
     def is_open(self) -> bool:
         return self.takes_applications(timezone.now())

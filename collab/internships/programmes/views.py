@@ -57,7 +57,7 @@ from collab.internships.programmes.services import (
     move_posting,
     write_posting,
 )
-from collab.internships.programmes.states import COHORT_MOVES, POSTING_MOVES
+from collab.internships.programmes.states import COHORT_MOVES, POSTING_MOVES, WRITABLE
 from collab.internships.reading import (
     board_rows,
     hosts_of,
@@ -385,13 +385,15 @@ def posting(request: HttpRequest, pk: UUID) -> HttpResponse:
     moves = [
         move
         for move in POSTING_MOVES.open_from(row.state)
-        if ("programme.manage" if move in {"publish", "return"} else "posting.manage") in may
+        if (move != "reopen" or row.may_open_again(timezone.now()))
+        and ("programme.manage" if move in {"publish", "return"} else "posting.manage") in may
     ]
     context = {
         "posting": row,
         "mine": mine,
         "may_apply": "posting.apply" in may and row.is_open and (mine is None or mine.state == "withdrawn"),
         "may_manage": "posting.manage" in may,
+        "may_edit": "posting.manage" in may and row.state in WRITABLE,
         "moves": moves,
         "project": row.project if row.project and "posting.manage" in may else None,
         "links": links_of(row),
@@ -436,8 +438,8 @@ def posting_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def posting_move(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Submit, close or withdraw it, for the host."""
-    return _move(request, _posting(request, "posting.manage", pk), {"submit", "close", "withdraw"})
+    """Submit, close, reopen or withdraw it, for the host."""
+    return _move(request, _posting(request, "posting.manage", pk), {"submit", "close", "reopen", "withdraw"})
 
 
 def posting_publish(request: HttpRequest, pk: UUID) -> HttpResponse:

@@ -14,7 +14,7 @@ from django.utils import timezone, translation
 from collab.access.roles import Role
 from collab.accounts.models import User
 from collab.courses.library.services import add_resource, links_of
-from collab.inbox.models import Obligation
+from collab.inbox.models import Notification, Obligation
 from collab.internships.applications.deciding import propose_times, rank_students
 from collab.internships.applications.rounds import run_matching
 from collab.internships.applications.services import begin_application, rank_choices
@@ -411,3 +411,27 @@ def test_choices_with_a_repeated_number_come_back_as_they_were_chosen(summer):
     assert browser.post(page, {names[0]: "6"}).status_code == 422, "the cohort lets one rank five"
     assert browser.post(page, {names[0]: "2", names[1]: "1"}).url == summer.cohort.get_absolute_url()
     assert [Application.objects.get(pk=row.pk).choice for row in rows] == [2, 1]
+
+
+def test_a_closed_posting_is_reopened_while_its_time_runs_or_withdrawn(summer):
+    waits, page = summer.apply(summer.student()), summer.posting.get_absolute_url()
+    api, host = f"/api/v1/postings/{summer.posting.pk}/move/", as_(summer.host)
+    assert f"{page}edit/" in text(host.get(page))
+    assert host.post(f"{page}move/", {"move": "close"}).status_code == 302
+    shown = text(host.get(page))
+    assert 'value="reopen"' in shown and f"{page}edit/" not in shown
+    assert 'value="reopen"' not in text(as_(waits.candidate).get(page))
+    assert as_(waits.candidate).post(api, {"move": "reopen"}, "application/json").status_code == 403
+    assert host.post(f"{page}move/", {"move": "reopen"}).status_code == 302
+    assert Posting.objects.get(pk=summer.posting.pk).is_open
+    assert Notification.objects.filter(person=summer.coordinator, title__contains="applications again").exists()
+    assert host.post(api, {"move": "close"}, "application/json").json()["state"] == "closed"
+    with time_machine.travel(summer.cohort.closes_at + timedelta(seconds=1), tick=False):
+        late = as_(summer.host)
+        refused = late.post(api, {"move": "reopen"}, "application/json")
+        assert (refused.status_code, refused.json()["code"]) == (409, "too_late")
+        assert 'value="reopen"' not in text(late.get(page)) and 'value="withdraw"' in text(late.get(page))
+        gone = late.post(api, {"move": "withdraw", "reason": "No money"}, "application/json")
+    assert gone.json()["state"] == "withdrawn"
+    waits.refresh_from_db()
+    assert (waits.state, waits.reason) == ("rejected", "posting_withdrawn")

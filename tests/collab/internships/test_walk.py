@@ -216,7 +216,7 @@ class Walk:
             facts = posting_facts(title="More")
             write_posting(cohort=self.summer.cohort, organisation=self.summer.company, by=self.summer.host, **facts)
             return
-        move = self.chance.choice(["submit", "publish", "publish", "return", "close", "withdraw"])
+        move = self.chance.choice(["submit", "publish", "publish", "return", "close", "reopen", "withdraw"])
         by = self.summer.coordinator if move in {"publish", "return"} else self.summer.host
         move_posting(posting=self.chance.choice(others), move=move, reason="R", by=by)
 
