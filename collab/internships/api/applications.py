@@ -94,13 +94,17 @@ class ApplicationSerializer(serializers.ModelSerializer):
 
 
 class ApplicationDetail(ApplicationSerializer):
-    """`explanation`: what the matching made of it and why, for the side that asks, once the matching is confirmed."""
+    """`questions`: those that `answers` answer, by key.
+
+    `explanation`: what the matching made of it and why, for the side that asks, once the matching is confirmed.
+    """
 
     documents = DocumentSerializer(many=True, read_only=True)
+    questions = serializers.ListField(child=serializers.DictField(), read_only=True)
     explanation = serializers.SerializerMethodField()
 
     class Meta(ApplicationSerializer.Meta):
-        fields = [*ApplicationSerializer.Meta.fields, "explanation", "documents"]
+        fields = [*ApplicationSerializer.Meta.fields, "questions", "explanation", "documents"]
 
     def get_explanation(self, row: Application) -> str:
         if row.cohort.state == CohortState.PUBLISHED:
