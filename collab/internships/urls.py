@@ -49,6 +49,7 @@ for _pattern, _view, _access, _name in (
         "cohort_check_point_drop",
     ),
     ("cohorts/<uuid:pk>/pairs/", programmes.cohort_pairs, rule("programme.manage"), "cohort_pairs"),
+    ("cohorts/<uuid:pk>/pairs.csv", programmes.cohort_pairs_file, rule("programme.manage"), "cohort_pairs_file"),
     (
         "cohorts/<uuid:pk>/rules/<uuid:rule>/drop/",
         programmes.cohort_drop_rule,
@@ -77,6 +78,7 @@ for _pattern, _view, _access, _name in (
     ("postings/<uuid:pk>/publish/", programmes.posting_publish, rule("programme.manage", "POST"), "posting_publish"),
     ("postings/<uuid:pk>/apply/", programmes.posting_apply, rule("posting.apply", "POST"), "posting_apply"),
     ("postings/<uuid:pk>/board/", ranking.posting_board, rule("posting.manage", "GET", "POST"), "posting_board"),
+    ("postings/<uuid:pk>/board.csv", ranking.posting_board_file, rule("posting.manage"), "posting_board_file"),
     ("applications/<uuid:pk>/", applications.application, rule("application.view"), "application"),
     (
         "applications/<uuid:pk>/edit/",

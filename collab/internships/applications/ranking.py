@@ -19,6 +19,8 @@ from collab.internships.applications.services import rank_choices
 from collab.internships.applications.states import WAITING, ApplicationState
 from collab.internships.models import Application, Cohort, Posting
 from collab.internships.reading import ranked
+from collab.web.badges import badge_of
+from collab.web.files import csv_file
 from collab.web.forms import PageForm, sent, show, submit
 from collab.web.pagination import page_of
 
@@ -101,7 +103,7 @@ def cohort_rank(request: HttpRequest, pk: UUID) -> HttpResponse:
 def posting_board(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The applications for a posting, with the board's scores; the host ranks them here."""
     row: Posting = get_or_404(request.user, "posting.manage", Posting.objects.with_names(), pk=pk)
-    rows = ranked(row.applications.sent().select_related("candidate", "university", "posting"))
+    rows = _board_of(row)
     page = page_of(request, rows, size=RANKED_TOGETHER)
     page.object_list = list(page.object_list)
     takes = row.cohort.takes_rankings(timezone.now()) and page.paginator.num_pages == 1
@@ -118,3 +120,21 @@ def posting_board(request: HttpRequest, pk: UUID) -> HttpResponse:
     form.beside(page.object_list)
     context = {"posting": row, "page": page, "form": form, "may_rank": takes}
     return done or show(request, "collab/internships/posting_board.html", context, form)
+
+
+def posting_board_file(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row: Posting = get_or_404(request.user, "posting.manage", Posting.objects.with_names(), pk=pk)
+    head = [_("Student"), _("University"), _("State"), _("Score"), _("Reviews"), _("Sent"), _("Rank")]
+    lines = [
+        [
+            one.candidate, one.university, badge_of(one.shown_state, "application").word,
+            None if one.score is None else f"{one.score:.1f}", one.given,
+            f"{timezone.localtime(one.submitted_at):%Y-%m-%d %H:%M}", one.rank,
+        ]
+        for one in _board_of(row)
+    ]  # fmt: skip
+    return csv_file("applications.csv", [head, *lines])
+
+
+def _board_of(posting: Posting) -> Any:
+    return ranked(posting.applications.sent().select_related("candidate", "university", "posting"))

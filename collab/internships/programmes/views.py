@@ -307,6 +307,19 @@ def cohort_pairs(request: HttpRequest, pk: UUID) -> HttpResponse:
     return show(request, "collab/internships/pairs.html", context)
 
 
+def cohort_pairs_file(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _cohort(request, "programme.manage", pk)
+    head = [_("Student"), _("University"), _("Posting"), _("Host"), _("Outcome"), _("Choice"), _("Rank")]
+    lines = [
+        [
+            one.candidate, one.university, one.posting, one.posting.organisation, said_outcome(one.outcome),
+            one.choice, one.rank,
+        ]
+        for one in pairs_of(row)
+    ]  # fmt: skip
+    return csv_file("pairs.csv", [head, *lines])
+
+
 def cohort_drop_rule(request: HttpRequest, pk: UUID, rule: UUID) -> HttpResponse:
     row = _cohort(request, "programme.manage", pk)
     found: Any = get_or_404(request.user, "programme.manage", _rules(row), pk=rule)

@@ -15,7 +15,7 @@ from collab.access.roles import Role
 from collab.accounts.models import User
 from collab.courses.library.services import add_resource, links_of
 from collab.inbox.models import Notification, Obligation
-from collab.internships.applications.deciding import propose_times, rank_students
+from collab.internships.applications.deciding import ask_reviewers, give_review, propose_times, rank_students
 from collab.internships.applications.rounds import run_matching
 from collab.internships.applications.services import begin_application, rank_choices
 from collab.internships.applications.tasks import pass_dates_task
@@ -35,6 +35,11 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def summer(aurora) -> Season:
     return season(aurora)
+
+
+def table(response) -> list[list[str]]:  # type: ignore[no-untyped-def]
+    """The lines of a CSV that came back."""
+    return list(csv.reader(io.StringIO(response.content.decode("utf-8-sig"))))
 
 
 def test_from_the_public_page_to_the_application(summer, client):
@@ -245,7 +250,7 @@ def test_the_roster_tells_who_is_where_and_the_calendar_when(summer):
     browser = as_(summer.coordinator)
 
     def lines(address: str) -> list[list[str]]:
-        return list(csv.reader(io.StringIO(as_(summer.coordinator).get(address).content.decode("utf-8-sig"))))
+        return table(as_(summer.coordinator).get(address))
 
     shown = text(browser.get(page))
     assert "Ann" in shown and "Mentor" in shown and "begins" in shown
@@ -435,3 +440,34 @@ def test_a_closed_posting_is_reopened_while_its_time_runs_or_withdrawn(summer):
     assert gone.json()["state"] == "withdrawn"
     waits.refresh_from_db()
     assert (waits.state, waits.reason) == ("rejected", "posting_withdrawn")
+
+
+def test_pairs_and_the_board_of_a_posting_are_taken_away_as_tables(summer):
+    ann, bo = (summer.apply(summer.student(name)) for name in ("Ann", "=Bo"))
+    ask_reviewers(application=ann, people=[summer.mentor], by=summer.host)
+    give_review(application=ann, score=8, by=summer.mentor)
+    for row in (ann, bo):
+        rank_choices(cohort=summer.cohort, order=[row], by=row.candidate)
+    rank_students(posting=summer.posting, order=[bo, ann], by=summer.host)
+    board, pairs = f"{summer.posting.get_absolute_url()}board", f"{summer.cohort.get_absolute_url()}pairs"
+    host = as_(summer.host)
+    assert f"{board}.csv" in text(host.get(f"{board}/"))
+    got = [[*line[:5], line[6]] for line in table(host.get(f"{board}.csv"))[1:]]
+    there = summer.university.name
+    assert got == [["'=Bo", there, "Applied", "", "0", "1"], ["Ann", there, "Applied", "8.0", "1", "2"]]
+    with time_machine.travel(summer.cohort.ranking_ends_at + timedelta(seconds=1)):
+        run_matching(cohort=summer.cohort, by=summer.coordinator)
+    runs = as_(summer.coordinator)
+    assert f"{pairs}.csv" in text(runs.get(f"{pairs}/"))
+    assert [line[0:1] + line[4:] for line in table(runs.get(f"{pairs}.csv"))[1:]] == [
+        ["'=Bo", "matched", "1", "1"], ["Ann", "the seats went to others", "1", "2"]
+    ]  # fmt: skip
+    for user, address in (
+        (ann.candidate, f"{board}.csv"),
+        (ann.candidate, f"{pairs}.csv"),
+        (summer.host, f"{pairs}.csv"),
+    ):
+        assert as_(user).get(address).status_code == 403
+    counted = queries(host, f"{board}.csv")
+    summer.apply(summer.student("Cy"))
+    assert queries(host, f"{board}.csv") == counted
