@@ -420,6 +420,7 @@ ACTS = {
     "application.reject": (gettext_lazy("refused an application for “%(title)s”"), "x-circle", "bad"),
     "application.interview": (gettext_lazy("proposed times for an interview"), "calendar-event", "accent"),
     "application.choose_time": (gettext_lazy("chose the time of an interview"), "calendar-event", "ok"),
+    "application.decline_times": (gettext_lazy("asked for other times for an interview"), "calendar-event", "quiet"),
     "application.offer": (gettext_lazy("offered a place: “%(title)s”"), "award", "ok"),
     "application.renew": (gettext_lazy("offered a place again: “%(title)s”"), "award", "ok"),
     "application.retract": (gettext_lazy("took back the offer of a place: “%(title)s”"), "arrow-repeat", "warn"),

@@ -306,6 +306,10 @@ class InterviewForm(OnceForm):
         return {"where": given["where"], "times": times}
 
 
+class OtherTimesForm(OnceForm):
+    reason = text(_("What would suit you"), most=1000, help_text=_("The host reads it and proposes other times."))
+
+
 class ReviewersForm(OnceForm):
     people = forms.ModelMultipleChoiceField(
         User.objects.none(), label=_("People of the host"), widget=forms.CheckboxSelectMultiple

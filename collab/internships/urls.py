@@ -123,6 +123,12 @@ for _pattern, _view, _access, _name in (
         "application_time",
     ),
     (
+        "applications/<uuid:pk>/other-times/",
+        applications.application_other_times,
+        rule("application.write", "GET", "POST"),
+        "application_other_times",
+    ),
+    (
         "applications/<uuid:pk>/decide/",
         applications.application_decide,
         rule("application.decide", "GET", "POST"),

@@ -30,6 +30,7 @@ from collab.internships.applications.services import (
     add_document,
     answer_offer,
     choose_time,
+    decline_times,
     remove_document,
     submit_application,
     withdraw_application,
@@ -167,6 +168,12 @@ class TimeInput(StrictSerializer):
     moment = MomentField()
 
 
+class OtherTimesInput(StrictSerializer):
+    """What would suit instead; the host reads it."""
+
+    reason = serializers.CharField(max_length=1000)
+
+
 class ReviewersInput(StrictSerializer):
     """Ids of people of the host."""
 
@@ -214,6 +221,7 @@ class ApplicationViewSet(ScopedViewSet):
         "interviews": "application.view",
         "propose": "application.decide",
         "choose": "application.write",
+        "decline": "application.write",
         "remove": "application.write",
     }
     rows = Application.objects.with_names()
@@ -335,12 +343,21 @@ class ApplicationViewSet(ScopedViewSet):
     @extend_schema(summary="Choose one of the times", request=TimeInput, responses=InterviewSerializer)
     @action(detail=True, methods=["post"], url_path="interviews/choose")
     def choose(self, request: Request, pk: str) -> Response:
-        waiting = self.get_object().interviews.filter(chosen_at=None).select_related("application").first()
-        if waiting is None:
-            raise ConflictError(_("A time is chosen already, or none is asked for any more."))
         return self.shown(
-            choose_time(interview=waiting, by=request.user, **self.parsed(TimeInput)), InterviewSerializer
+            choose_time(interview=self._waiting(), by=request.user, **self.parsed(TimeInput)), InterviewSerializer
         )
+
+    @extend_schema(summary="None of the times suits", request=OtherTimesInput, responses=ApplicationDetail)
+    @action(detail=True, methods=["post"], url_path="interviews/decline")
+    def decline(self, request: Request, pk: str) -> Response:
+        declined = decline_times(interview=self._waiting(), by=request.user, **self.parsed(OtherTimesInput))
+        return self._told(declined)
+
+    def _waiting(self) -> Interview:
+        found = self.get_object().interviews.filter(chosen_at=None).select_related("application").first()
+        if found is None:
+            raise ConflictError(_("A time is chosen already, or none is asked for any more."))
+        return found
 
     def _document(self, number: str) -> ApplicationDocument:
         rows = list(self.get_object().documents.all())

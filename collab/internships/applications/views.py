@@ -26,6 +26,7 @@ from collab.internships.applications.services import (
     add_document,
     answer_offer,
     choose_time,
+    decline_times,
     remove_document,
     submit_application,
     withdraw_application,
@@ -37,11 +38,12 @@ from collab.internships.forms import (
     DecideForm,
     DocumentForm,
     InterviewForm,
+    OtherTimesForm,
     PairForm,
     ReviewersForm,
     ScoreForm,
 )
-from collab.internships.models import Application, ApplicationDocument, BoardReview, Interview
+from collab.internships.models import Application, ApplicationDocument, ApplicationEvent, BoardReview, Interview
 from collab.internships.programmes.views import form_page
 from collab.kernel.blobs import blob_path
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError
@@ -58,11 +60,13 @@ def application(request: HttpRequest, pk: UUID) -> HttpResponse:
     offered = row.shown_state == ApplicationState.OFFERED
     reviews = BoardReview.objects.filter(application=row).select_related("reviewer")
     waiting = row.interviews.filter(chosen_at=None).first()
+    events = list(row.events.select_related("by"))
     context = {
         "application": row,
         "answers": [(one["label"], row.answers.get(one["key"], "")) for one in row.questions],
         "documents": row.documents.all(),
-        "events": row.events.select_related("by").all(),
+        "events": events,
+        "other_times": _wish(row, events),
         "interviews": row.interviews.select_related("proposed_by"),
         "times": [one for one in waiting.moments if one > timezone.now()] if mine and waiting else [],
         "waiting": waiting,
@@ -81,6 +85,13 @@ def application(request: HttpRequest, pk: UUID) -> HttpResponse:
         "placement": getattr(row, "placement", None),
     }
     return show(request, "collab/internships/application.html", context)
+
+
+def _wish(row: Application, events: list[ApplicationEvent]) -> str:
+    """What would suit a student for whom none of the times does, until the host proposes others."""
+    last = events[-1] if events else None
+    asks = last is not None and last.state == row.state == ApplicationState.INTERVIEWING and last.by == row.candidate
+    return last.reason if last is not None and asks else ""
 
 
 # --- the student
@@ -160,9 +171,7 @@ def application_answer(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def application_time(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = _application(request, "application.write", pk)
-    waiting = Interview.objects.filter(application=row, chosen_at=None).first()
-    if waiting is None:
-        raise ConflictError(_("A time is chosen already, or none is asked for any more."))
+    waiting = _waiting(row)
     try:
         chosen = parse_datetime(request.POST.get("moment", "")[:40])
     except ValueError:
@@ -173,6 +182,22 @@ def application_time(request: HttpRequest, pk: UUID) -> HttpResponse:
         request, lambda: choose_time(interview=waiting, moment=chosen, by=request.user), to=row.get_absolute_url(),
         said=_("The host knows when you come."),
     )  # fmt: skip
+
+
+def application_other_times(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """None of the proposed times suits: say what would."""
+    row = _application(request, "application.write", pk)
+    waiting = _waiting(row)
+    form = OtherTimesForm(sent(request))
+
+    def decline() -> str:
+        decline_times(interview=waiting, by=request.user, **form.values())
+        messages.success(request, _("The host is told, and proposes other times."))
+        return row.get_absolute_url()
+
+    return form_page(
+        request, form, decline, _("None of these times suits me"), lead=str(row.posting), back=row.get_absolute_url()
+    )
 
 
 # --- the host
@@ -250,6 +275,13 @@ def application_rule(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _application(request: HttpRequest, word: str, pk: UUID) -> Application:
     return get_or_404(request.user, word, Application.objects.with_names(), pk=pk)
+
+
+def _waiting(application: Application) -> Interview:
+    found = Interview.objects.filter(application=application, chosen_at=None).select_related("application").first()
+    if found is None:
+        raise ConflictError(_("A time is chosen already, or none is asked for any more."))
+    return found
 
 
 def _document(application: Application, pk: UUID) -> ApplicationDocument:

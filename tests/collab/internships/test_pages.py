@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -17,7 +18,7 @@ from collab.courses.library.services import add_resource, links_of
 from collab.inbox.models import Notification, Obligation
 from collab.internships.applications.deciding import ask_reviewers, give_review, propose_times, rank_students
 from collab.internships.applications.rounds import run_matching
-from collab.internships.applications.services import begin_application, rank_choices
+from collab.internships.applications.services import begin_application, choose_time, rank_choices
 from collab.internships.applications.tasks import pass_dates_task
 from collab.internships.models import Application, Posting
 from collab.internships.placements.points import move_check_point
@@ -471,3 +472,31 @@ def test_pairs_and_the_board_of_a_posting_are_taken_away_as_tables(summer):
     counted = queries(host, f"{board}.csv")
     summer.apply(summer.student("Cy"))
     assert queries(host, f"{board}.csv") == counted
+
+
+def test_a_student_whom_no_time_suits_says_what_would(summer):
+    row, host = summer.apply(summer.student()), as_(summer.host)
+    page, api = row.get_absolute_url(), f"/api/v1/applications/{row.pk}/interviews/"
+    student, days = as_(row.candidate), [timezone.now() + timedelta(days=n) for n in (2, 3)]
+    propose_times(application=row, times=days, by=summer.host)
+    assert f"{page}other-times/" in text(student.get(page)) and f"{page}other-times/" not in text(host.get(page))
+    assert host.post(f"{page}other-times/", {"reason": "No"}).status_code == 403
+    assert student.post(f"{page}other-times/", {"reason": " "}).status_code == 422
+    assert student.post(f"{page}other-times/", {"reason": "Only in June"}).status_code == 302
+    assert student.get(f"{page}other-times/").status_code == 409
+    shown = text(host.get(page))
+    assert "None of the proposed times suited" in shown and "Only in June" in shown
+    assert Notification.objects.filter(person=summer.host, title__contains="suits").exists()
+
+    gone = row.interviews.model(pk=uuid4(), application=row)
+    with pytest.raises(ConflictError):
+        choose_time(interview=gone, moment=days[0], by=row.candidate)
+
+    propose_times(application=row, times=days, by=summer.host)
+    assert "None of the proposed times suited" not in text(host.get(page))
+    assert student.post(f"{api}decline/", {"reason": ""}, "application/json").status_code == 400
+    assert student.post(f"{api}decline/", {"reason": "\u202eJune"}, "application/json").status_code in {400, 422}
+    told = student.post(f"{api}decline/", {"reason": "In July"}, "application/json")
+    assert (told.status_code, told.json()["state"]) == (200, "interviewing")
+    assert student.post(f"{api}decline/", {"reason": "In July"}, "application/json").status_code == 409
+    assert host.get(api).json() == []

@@ -40,6 +40,7 @@ from collab.internships.applications.services import (
     answer_offer,
     begin_application,
     choose_time,
+    decline_times,
     submit_application,
     withdraw_application,
     write_application,
@@ -206,6 +207,9 @@ class Walk:
     def choose(self) -> None:
         found = Interview.objects.filter(application__posting=self.posting).select_related("application__candidate")
         row = self.one_of(found.order_by("pk"))
+        if self.chance.random() < 0.2:
+            decline_times(interview=row, reason="In June", by=row.application.candidate)
+            return
         moment = self.chance.choice([*row.moments, *row.moments, row.moments[0] + timedelta(hours=1)])
         choose_time(interview=row, moment=moment, by=row.application.candidate)
 
