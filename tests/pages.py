@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -19,6 +21,12 @@ def as_(user: User) -> Client:
 def text(response) -> str:  # type: ignore[no-untyped-def]
     """What came back, as text."""
     return response.content.decode()
+
+
+def hidden(response, name: str) -> str:  # type: ignore[no-untyped-def]
+    """What the form of the page carries unseen, as a browser would send it again."""
+    [field] = re.findall(rf'<input type="hidden" name="{name}"[^>]*>', text(response))
+    return re.search(r'value="([^"]*)"', field)[1]  # type: ignore[index]
 
 
 def queries(client: Client, url: str) -> int:

@@ -277,6 +277,7 @@ def ethics_case_answers(request: HttpRequest, pk: UUID) -> HttpResponse:
     def save() -> str:
         given = form.values()
         saved = save_answers(row=case, by=request.user, **given)
+        form.saved(version=saved.version)
         if "submit" in request.POST:
             note = request.POST.get("note", "")[:4000]
             done = submit_case(case=saved, number=given["number"], note=note, by=request.user)
@@ -288,7 +289,7 @@ def ethics_case_answers(request: HttpRequest, pk: UUID) -> HttpResponse:
     context = {
         "case": case, "row": case, "form": form, "newer": case.newer_version(),
         "again": case.state == CaseState.CHANGES_REQUESTED, "writable": case.state in WRITABLE,
-        "submit_form": SubmitForm(),
+        "submit_form": SubmitForm(initial={"note": request.POST.get("note", "")}),
     }  # fmt: skip
     return submit(request, form, save) or show(request, "collab/ethics/answers.html", context, form)
 
@@ -544,6 +545,7 @@ def ethics_assessment(request: HttpRequest, pk: UUID) -> HttpResponse:
 
     def save() -> str:
         saved = save_answers(row=row, by=request.user, **form.values())
+        form.saved(version=saved.version)
         if "submit" in request.POST:
             finish_assessment(row=saved, by=request.user)
         messages.success(request, _("Saved."))

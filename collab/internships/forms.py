@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+import django_filters
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext as _now
@@ -15,14 +16,15 @@ from collab.access.policy import visible_to
 from collab.accounts.models import Organisation, OrganisationKind, User
 from collab.agreements.models import Agreement, AgreementKind
 from collab.internships.applications.models import DocumentKind
-from collab.internships.models import Application, Placement
+from collab.internships.models import Application, Placement, Posting
 from collab.internships.placements.models import NoteKind, Verdict
 from collab.internships.placements.services import fields_for
 from collab.internships.programmes.models import Audience, CheckKind
 from collab.internships.programmes.questions import ANSWER_MAX, criteria_of, said_label
+from collab.kernel.errors import Fault
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.projects.models import Project
-from collab.web.forms import DayInput, OnceForm, PageForm
+from collab.web.forms import DayInput, ListFilter, OnceForm, PageForm, SearchInput
 
 
 def text(label: Any, rows: int = 3, most: int = 2000, **more: Any) -> forms.CharField:
@@ -187,6 +189,28 @@ class PostingEditForm(PostingForm):
         del self.fields["organisation"]
 
 
+class PostingFilter(ListFilter):
+    """Above a list of postings, signed in or not."""
+
+    q = django_filters.CharFilter(
+        method="search", label=_("Search"), widget=SearchInput(_("Title, skill, host or place"))
+    )
+    open = django_filters.ChoiceFilter(
+        method="taking", choices=[("now", _("takes applications now"))], label=_("Applications"),
+        empty_label=_("open or closed"),
+    )  # fmt: skip
+
+    class Meta:
+        model = Posting
+        fields: list[str] = []
+
+    def search(self, rows: Any, name: str, value: str) -> Any:
+        return rows.matching(value)
+
+    def taking(self, rows: Any, name: str, value: str) -> Any:
+        return rows.open_at(timezone.now())
+
+
 def questions_of(lines: str) -> list[dict[str, Any]]:
     """`* Why?` -> a question that must be answered."""
     found = [row.strip() for row in lines.splitlines() if row.strip().lstrip("*").strip()]
@@ -198,6 +222,20 @@ def questions_of(lines: str) -> list[dict[str, Any]]:
 
 def lines_of(questions: Iterable[dict[str, Any]]) -> str:
     return "\n".join(f"{'* ' if row['required'] else ''}{row['label']}" for row in questions)
+
+
+class ApplyForm(OnceForm):
+    """For which of one's universities one applies."""
+
+    university = forms.ModelChoiceField(
+        Organisation.objects.none(), label=_("University"), empty_label=None,
+        help_text=_("You belong to several: the host reads for which of them you apply."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, universities: Sequence[Organisation], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        keys = [row.pk for row in universities]
+        self.fields["university"].queryset = Organisation.objects.filter(pk__in=keys).order_by("name")  # type: ignore[attr-defined]
 
 
 class ApplicationForm(PageForm):
@@ -217,6 +255,10 @@ class ApplicationForm(PageForm):
             self.fields[name] = text(label, 3, ANSWER_MAX, required=False)
             self.fields[name].initial = application.answers.get(row["key"], "")
 
+    def place_of(self, fault: Fault, field: str | None) -> str | None:
+        name = f"answer_{fault.path}"
+        return name if name in self.fields else super().place_of(fault, field)
+
     def values(self) -> dict[str, Any]:
         given = self.cleaned_data
         answers = {key: given[f"answer_{key}"] for key in self.keys}
@@ -233,17 +275,23 @@ class DocumentForm(PageForm):
     )
 
 
+DECISION_WORDS = {
+    "shortlist": _("Put on the short list"),
+    "offer": _("Offer a place"),
+    "reject": _("Refuse"),
+    "renew": _("Offer the place again"),
+    "retract": _("Take the offer back"),
+    "reconsider": _("Consider it again"),
+}
+
+
 class DecideForm(OnceForm):
-    move = forms.ChoiceField(
-        label=_("Decision"),
-        choices=[
-            ("shortlist", _("Put on the short list")),
-            ("offer", _("Offer a place")),
-            ("reject", _("Refuse")),
-        ],
-        widget=forms.RadioSelect,
-    )
+    move = forms.ChoiceField(label=_("Decision"), widget=forms.RadioSelect)
     reason = text(_("Reason"), most=1000, required=False, help_text=_("The student reads it."))
+
+    def __init__(self, *args: Any, moves: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["move"].choices = [(move, DECISION_WORDS[move]) for move in moves]  # type: ignore[attr-defined]
 
 
 class InterviewForm(OnceForm):
@@ -256,6 +304,10 @@ class InterviewForm(OnceForm):
         given = super().values()
         times: list[datetime] = [given[name] for name in ("first", "second", "third") if given[name]]
         return {"where": given["where"], "times": times}
+
+
+class OtherTimesForm(OnceForm):
+    reason = text(_("What would suit you"), most=1000, help_text=_("The host reads it and proposes other times."))
 
 
 class ReviewersForm(OnceForm):

@@ -1,6 +1,7 @@
 """Addresses of internships."""
 
 from collab.access.rules import PUBLIC, SIGNED_IN, route, rule
+from collab.internships.applications import ranking
 from collab.internships.applications import views as applications
 from collab.internships.placements import views as placements
 from collab.internships.programmes import views as programmes
@@ -31,7 +32,7 @@ for _pattern, _view, _access, _name in (
         rule("programme.manage", "GET", "POST"),
         "cohort_check_point",
     ),
-    ("cohorts/<uuid:pk>/rank/", programmes.cohort_rank, rule("programme.rank", "GET", "POST"), "cohort_rank"),
+    ("cohorts/<uuid:pk>/rank/", ranking.cohort_rank, rule("programme.rank", "GET", "POST"), "cohort_rank"),
     ("cohorts/<uuid:pk>/board/", programmes.cohort_board, rule("programme.manage"), "cohort_board"),
     ("cohorts/<uuid:pk>/roster/", programmes.cohort_roster, rule("programme.manage"), "cohort_roster"),
     ("cohorts/<uuid:pk>/roster.csv", programmes.cohort_roster_file, rule("programme.manage"), "cohort_roster_file"),
@@ -48,6 +49,7 @@ for _pattern, _view, _access, _name in (
         "cohort_check_point_drop",
     ),
     ("cohorts/<uuid:pk>/pairs/", programmes.cohort_pairs, rule("programme.manage"), "cohort_pairs"),
+    ("cohorts/<uuid:pk>/pairs.csv", programmes.cohort_pairs_file, rule("programme.manage"), "cohort_pairs_file"),
     (
         "cohorts/<uuid:pk>/rules/<uuid:rule>/drop/",
         programmes.cohort_drop_rule,
@@ -75,7 +77,8 @@ for _pattern, _view, _access, _name in (
     ("postings/<uuid:pk>/move/", programmes.posting_move, rule("posting.manage", "POST"), "posting_move"),
     ("postings/<uuid:pk>/publish/", programmes.posting_publish, rule("programme.manage", "POST"), "posting_publish"),
     ("postings/<uuid:pk>/apply/", programmes.posting_apply, rule("posting.apply", "POST"), "posting_apply"),
-    ("postings/<uuid:pk>/board/", programmes.posting_board, rule("posting.manage", "GET", "POST"), "posting_board"),
+    ("postings/<uuid:pk>/board/", ranking.posting_board, rule("posting.manage", "GET", "POST"), "posting_board"),
+    ("postings/<uuid:pk>/board.csv", ranking.posting_board_file, rule("posting.manage"), "posting_board_file"),
     ("applications/<uuid:pk>/", applications.application, rule("application.view"), "application"),
     (
         "applications/<uuid:pk>/edit/",
@@ -118,6 +121,12 @@ for _pattern, _view, _access, _name in (
         applications.application_time,
         rule("application.write", "POST"),
         "application_time",
+    ),
+    (
+        "applications/<uuid:pk>/other-times/",
+        applications.application_other_times,
+        rule("application.write", "GET", "POST"),
+        "application_other_times",
     ),
     (
         "applications/<uuid:pk>/decide/",

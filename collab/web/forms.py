@@ -40,6 +40,18 @@ class PageForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.faults: list[Fault] = []
+        self.was_saved = False
+
+    def carry(self, **now: Any) -> None:
+        """A form that comes back says this `now` instead of what it was sent with."""
+        self.data = self.data.copy()
+        for name, value in now.items():
+            self.data[self.add_prefix(name)] = str(value)
+
+    def saved(self, *, version: int) -> None:
+        """It is kept as this version, whatever is refused next: sent again, it is not taken for a stale one."""
+        self.carry(version=version)
+        self.was_saved = True
 
     def place_of(self, fault: Fault, field: str | None) -> str | None:
         """The field where a fault is shown; None keeps it for the list above the form."""

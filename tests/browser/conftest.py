@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.test import Client
+
+from collab.accounts.models import User
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's sync interface keeps an event loop running
 
@@ -47,6 +50,20 @@ def complaints(page) -> Iterator[list[str]]:
     page.on("console", lambda message: heard.append(message.text) if message.type in {"error", "warning"} else None)
     page.on("pageerror", lambda error: heard.append(str(error)))
     yield heard
+
+
+@pytest.fixture
+def enter(page, live_server):
+    """Sign in as somebody, without the form."""
+
+    def switch(user: User) -> None:
+        client = Client()
+        client.force_login(user)
+        page.context.clear_cookies()
+        cookie = client.cookies["sessionid"].value
+        page.context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+
+    return switch
 
 
 @pytest.fixture

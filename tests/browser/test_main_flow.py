@@ -6,7 +6,6 @@ import json
 import uuid
 
 import pytest
-from django.test import Client
 
 from collab.accounts.models import User
 from collab.projects.models import Project
@@ -22,20 +21,6 @@ from training.runner.dispatch import run_dir
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TABLE = "note,severity\n" + "".join(f"door {n} sticks,{['low', 'high'][n % 2]}\n" for n in range(80))
-
-
-@pytest.fixture
-def enter(page, live_server):
-    """Sign in as somebody, without the form."""
-
-    def switch(user: User) -> None:
-        client = Client()
-        client.force_login(user)
-        page.context.clear_cookies()
-        cookie = client.cookies["sessionid"].value
-        page.context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
-
-    return switch
 
 
 def sign_in(page, live_server, user: User) -> None:

@@ -45,7 +45,7 @@ from collab.inbox.mailing import send_due
 from collab.inbox.models import Obligation, Request
 from collab.inbox.services import QUESTION, ask, decide_request, meet_condition, notify, set_obligation
 from collab.inbox.topics import TOPICS
-from collab.internships.applications.deciding import make_offer, rank_students
+from collab.internships.applications.deciding import decide_application, make_offer, rank_students, renew_offer
 from collab.internships.applications.rounds import confirm_matching, run_matching
 from collab.internships.applications.services import answer_offer, rank_choices
 from collab.internships.models import Application, Placement
@@ -674,6 +674,39 @@ def _sign_licence(version: AgreementVersion, party: Any, user: User) -> str:
         document_sha256=version.document_sha256,
         by=user,
     ).state
+
+
+def test_an_offer_is_taken_back_or_accepted_and_a_declined_one_renewed_or_outdone(aurora):
+    """The host takes an offer back while the student accepts it; later renews one while the student accepts another."""
+    summer = season(aurora)
+    for number in range(3):
+        student, posting = summer.student(f"Student {number}"), summer.offer(title=f"Place {number}")
+        offer = make_offer(application=summer.apply(student, posting), by=summer.host)
+        facts = {"application": offer, "reason": "No money", "by": summer.host}
+        results = at_once(
+            [
+                lambda offer=offer, by=student: answer_offer(application=offer, accept=True, by=by).state,
+                lambda facts=facts: decide_application(move="retract", **facts).state,
+            ]
+        )
+        state = Application.objects.get(pk=offer.pk).state
+        assert state in {"accepted", "applied"}, results
+        assert Placement.objects.filter(student=student).count() == (state == "accepted")
+        assert len([one for one in results if isinstance(one, ConflictError)]) == 1, results
+
+        rival = summer.student(f"Rival {number}")
+        first, second = (summer.apply(rival, summer.offer(title=f"{title} {number}")) for title in ("One", "Two"))
+        first, second = (make_offer(application=row, by=summer.host) for row in (first, second))
+        answer_offer(application=first, accept=False, by=rival)
+        results = at_once(
+            [
+                lambda row=second, by=rival: answer_offer(application=row, accept=True, by=by).state,
+                lambda row=first: renew_offer(application=row, by=summer.host).state,
+            ]
+        )
+        assert results[0] == "accepted", results
+        states = {row.pk: (row.state, row.seat) for row in (Application.objects.filter(candidate=rival))}
+        assert states[first.pk] in {("withdrawn", None), ("declined", None)}, results
 
 
 def test_the_last_seat_goes_to_one_of_two(aurora):

@@ -18,10 +18,10 @@ from collab.access.policy import visible_to
 from collab.accounts.models import User
 from collab.internships.api.shared import MoveInput
 from collab.internships.applications.deciding import (
+    OFFERS,
     ask_reviewers,
     decide_application,
     give_review,
-    make_offer,
     propose_times,
 )
 from collab.internships.applications.models import DocumentKind
@@ -30,6 +30,7 @@ from collab.internships.applications.services import (
     add_document,
     answer_offer,
     choose_time,
+    decline_times,
     remove_document,
     submit_application,
     withdraw_application,
@@ -94,13 +95,17 @@ class ApplicationSerializer(serializers.ModelSerializer):
 
 
 class ApplicationDetail(ApplicationSerializer):
-    """`explanation`: what the matching made of it and why, for the side that asks, once the matching is confirmed."""
+    """`questions`: those that `answers` answer, by key.
+
+    `explanation`: what the matching made of it and why, for the side that asks, once the matching is confirmed.
+    """
 
     documents = DocumentSerializer(many=True, read_only=True)
+    questions = serializers.ListField(child=serializers.DictField(), read_only=True)
     explanation = serializers.SerializerMethodField()
 
     class Meta(ApplicationSerializer.Meta):
-        fields = [*ApplicationSerializer.Meta.fields, "explanation", "documents"]
+        fields = [*ApplicationSerializer.Meta.fields, "questions", "explanation", "documents"]
 
     def get_explanation(self, row: Application) -> str:
         if row.cohort.state == CohortState.PUBLISHED:
@@ -163,6 +168,12 @@ class TimeInput(StrictSerializer):
     moment = MomentField()
 
 
+class OtherTimesInput(StrictSerializer):
+    """What would suit instead; the host reads it."""
+
+    reason = serializers.CharField(max_length=1000)
+
+
 class ReviewersInput(StrictSerializer):
     """Ids of people of the host."""
 
@@ -210,6 +221,7 @@ class ApplicationViewSet(ScopedViewSet):
         "interviews": "application.view",
         "propose": "application.decide",
         "choose": "application.write",
+        "decline": "application.write",
         "remove": "application.write",
     }
     rows = Application.objects.with_names()
@@ -275,12 +287,15 @@ class ApplicationViewSet(ScopedViewSet):
     def answer(self, request: Request, pk: str) -> Response:
         return self._told(answer_offer(application=self.get_object(), by=request.user, **self.parsed(AnswerInput)))
 
-    @extend_schema(summary="Short-list, offer or refuse", request=MoveInput, responses=ApplicationDetail)
+    @extend_schema(
+        summary="Short-list, offer or refuse; offer again, take an offer back, consider again", request=MoveInput,
+        responses=ApplicationDetail,
+    )  # fmt: skip
     @action(detail=True, methods=["post"])
     def decide(self, request: Request, pk: str) -> Response:
         row, given = self.get_object(), self.parsed(MoveInput)
-        if given["move"] == "offer":
-            return self._told(make_offer(application=row, by=request.user))
+        if given["move"] in OFFERS:
+            return self._told(OFFERS[given["move"]](application=row, by=request.user))
         return self._told(decide_application(application=row, by=request.user, **given))
 
     @extend_schema(summary="Give the review one was asked for", request=ScoreInput, responses=ReviewGiven)
@@ -328,12 +343,21 @@ class ApplicationViewSet(ScopedViewSet):
     @extend_schema(summary="Choose one of the times", request=TimeInput, responses=InterviewSerializer)
     @action(detail=True, methods=["post"], url_path="interviews/choose")
     def choose(self, request: Request, pk: str) -> Response:
-        waiting = self.get_object().interviews.filter(chosen_at=None).select_related("application").first()
-        if waiting is None:
-            raise ConflictError(_("A time is chosen already, or none is asked for any more."))
         return self.shown(
-            choose_time(interview=waiting, by=request.user, **self.parsed(TimeInput)), InterviewSerializer
+            choose_time(interview=self._waiting(), by=request.user, **self.parsed(TimeInput)), InterviewSerializer
         )
+
+    @extend_schema(summary="None of the times suits", request=OtherTimesInput, responses=ApplicationDetail)
+    @action(detail=True, methods=["post"], url_path="interviews/decline")
+    def decline(self, request: Request, pk: str) -> Response:
+        declined = decline_times(interview=self._waiting(), by=request.user, **self.parsed(OtherTimesInput))
+        return self._told(declined)
+
+    def _waiting(self) -> Interview:
+        found = self.get_object().interviews.filter(chosen_at=None).select_related("application").first()
+        if found is None:
+            raise ConflictError(_("A time is chosen already, or none is asked for any more."))
+        return found
 
     def _document(self, number: str) -> ApplicationDocument:
         rows = list(self.get_object().documents.all())

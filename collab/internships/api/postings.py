@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from collab.access.policy import visible_to
 from collab.accounts.models import Organisation
 from collab.internships.api.applications import ApplicationDetail
 from collab.internships.api.shared import MoveInput, OrderInput, in_order
@@ -40,20 +43,27 @@ from collab.web.api import (
 
 
 class PostingSerializer(serializers.ModelSerializer):
+    """`project` is told to those who manage the posting; `closes_at` is its own, null where the cohort's counts."""
+
     cohort = serializers.PrimaryKeyRelatedField(read_only=True)
     host = serializers.SlugField(source="organisation.slug", read_only=True)
     audience = serializers.ChoiceField(choices=Audience.choices, read_only=True)
     state = serializers.ChoiceField(choices=choices_of(PostingState), read_only=True)
     takes_until = serializers.DateTimeField(source="last_moment", read_only=True)
     questions = serializers.ListField(child=serializers.DictField(), read_only=True)
+    universities = serializers.SlugRelatedField(slug_field="slug", many=True, read_only=True)
+    project = serializers.SerializerMethodField()
 
     class Meta:
         model = Posting
         fields = [
             "id", "cohort", "host", "title", "title_zh", "duties", "skills", "eligibility", "places", "starts_on",
-            "ends_on", "place", "remote", "pay", "currency", "hours", "credits", "takes_until", "audience", "questions",
-            "questions_version", "state", "version",
+            "ends_on", "place", "remote", "pay", "currency", "hours", "credits", "closes_at", "takes_until", "audience",
+            "universities", "project", "questions", "questions_version", "state", "reason", "version",
         ]  # fmt: skip
+
+    def get_project(self, row: Any) -> str | None:
+        return row.project.slug if row.project is not None and row.is_managed else None
 
 
 class QuestionInput(StrictSerializer):
@@ -107,6 +117,15 @@ class ApplyInput(StrictSerializer):
 class PostingFilter(django_filters.FilterSet):
     state = django_filters.ChoiceFilter(choices=choices_of(PostingState))
     cohort = django_filters.UUIDFilter()
+    q = django_filters.CharFilter(method="search")
+    open = django_filters.BooleanFilter(method="taking", help_text="whether it takes applications now")
+
+    def search(self, rows: Any, name: str, value: str) -> Any:
+        return rows.matching(value)
+
+    def taking(self, rows: Any, name: str, value: bool) -> Any:
+        taken = rows.open_at(timezone.now())
+        return taken if value else rows.exclude(pk__in=taken.order_by().values("pk"))
 
 
 class RankedSerializer(serializers.ModelSerializer):
@@ -142,7 +161,7 @@ class PostingViewSet(ScopedViewSet):
     filterset_class = PostingFilter
 
     def list(self, request: Request) -> Response:
-        return self.listed(self.filtered(), PostingSerializer)
+        return self.listed(self._shown(self.filtered()), PostingSerializer)
 
     def retrieve(self, request: Request, pk: str) -> Response:
         return self._told(self.get_object())
@@ -160,7 +179,7 @@ class PostingViewSet(ScopedViewSet):
         given = _plain(self.parsed(PostingEdit))
         return self._told(edit_posting(posting=row, by=request.user, version=row.version, **given))
 
-    @extend_schema(summary="Submit, close or withdraw it", request=MoveInput, responses=PostingSerializer)
+    @extend_schema(summary="Submit, close, reopen or withdraw it", request=MoveInput, responses=PostingSerializer)
     @action(detail=True, methods=["post"])
     def move(self, request: Request, pk: str) -> Response:
         return self._told(move_posting(posting=self.get_object(), by=request.user, **self.parsed(MoveInput)))
@@ -191,8 +210,12 @@ class PostingViewSet(ScopedViewSet):
         return self.listed(ranked(sent), RankedSerializer)
 
     def _told(self, row: Posting, status: int = 200) -> Response:
-        row = self.rows.get(pk=row.pk)
-        return tagged(self.shown(row, PostingSerializer, status), etag_of(row.pk, row.version))
+        found = self._shown(self.rows.filter(pk=row.pk)).get()
+        return tagged(self.shown(found, PostingSerializer, status), etag_of(row.pk, found.version))
+
+    def _shown(self, rows: Any) -> Any:
+        managed = visible_to(self.request.user, "posting.manage", Posting.objects.filter(pk=OuterRef("pk")))
+        return rows.annotate(is_managed=Exists(managed)).prefetch_related("universities")
 
 
 def _plain(given: dict[str, Any]) -> dict[str, Any]:

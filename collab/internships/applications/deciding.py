@@ -17,7 +17,7 @@ from collab.accounts.models import Membership, User
 from collab.audit.services import record
 from collab.internships.applications.models import Application, BoardReview, Interview
 from collab.internships.applications.services import move_all, move_to, note
-from collab.internships.applications.states import APPLICATION_MOVES, WAITING, ApplicationState
+from collab.internships.applications.states import APPLICATION_MOVES, TAKEN, WAITING, ApplicationState
 from collab.internships.oneself import require_other
 from collab.internships.programmes.models import YEARS, Cohort, Posting
 from collab.internships.programmes.services import (
@@ -26,11 +26,18 @@ from collab.internships.programmes.services import (
     register_closing,
     register_withdrawn,
 )
+from collab.internships.programmes.states import CohortState, PostingState
 from collab.internships.telling import tell, tell_each, who_run_each
 from collab.kernel.errors import ConflictError, InvalidError
 
 TIMES_MAX = 10
 _UNDECIDED = WAITING | {ApplicationState.DRAFT}
+_TOLD = {
+    "shortlist": gettext_lazy("Your application moves on: {row}"),
+    "reject": gettext_lazy("Your application moves on: {row}"),
+    "retract": gettext_lazy("The offer of a place was taken back: {row}"),
+    "reconsider": gettext_lazy("Your application is considered again: {row}"),
+}
 
 
 @transaction.atomic
@@ -70,18 +77,24 @@ def give_review(*, application: Application, score: int, by: User, comment: str 
 
 @transaction.atomic
 def decide_application(*, application: Application, move: str, by: User, reason: str = "") -> Application:
-    """Put it on the short list, or refuse it with the reason that the student reads."""
-    locked = _for_host(application, by)
-    if move not in {"shortlist", "reject"}:
+    """Put it on the short list, refuse it or take an offer back, with the reason that the student reads; or consider
+    anew what was refused, as long as the posting goes on."""
+    require(by, "application.decide", application)
+    require_other(by, application.candidate)
+    if move not in _TOLD:
         raise InvalidError(_("Choose one of the moves offered."), field="move")
-    if move == "reject" and not reason.strip():
+    if move in {"reject", "retract"} and not reason.strip():
         raise InvalidError(_("Give the reason: the student reads it."), field="reason")
+    posting = locked_posting(application.posting)  # before the application, as where an offer is answered
+    locked = locked_application(application)
     state = APPLICATION_MOVES.require(move, locked.state, what=str(locked))
-    locked.reason = reason.strip()
+    if move == "reconsider":
+        _require_going_on(locked, posting)
+    locked.reason, locked.offer_ends_at = reason.strip(), None
     locked.require_clean()
     move_to(locked, state, by, reason=locked.reason)
-    note(move, locked, by, organisation=locked.posting.organisation)
-    tell(locked, gettext_lazy("Your application moves on: {row}"), [locked.candidate], but=by)
+    note(move, locked, by, organisation=posting.organisation)
+    tell(locked, _TOLD[move], [locked.candidate], but=by)
     return locked
 
 
@@ -120,7 +133,46 @@ def make_offer(*, application: Application, by: User) -> Application:
     return locked
 
 
-def offer_seats(applications: Sequence[Application], postings: Iterable[Posting], by: User) -> None:
+@transaction.atomic
+def renew_offer(*, application: Application, by: User) -> Application:
+    """Offer the place again to a student who declined it or did not answer in time, for as many days as at first."""
+    require(by, "application.decide", application)
+    require_other(by, application.candidate)
+    posting = locked_posting(application.posting)
+    [locked] = locked_applications([application.pk], [posting])
+    if _expire([posting], timezone.now()):
+        locked = locked_application(application)  # its own offer may be one of those that have just ended
+    _require_going_on(locked, posting)
+    locked.reason = ""
+    offer_seats([locked], [posting], by, move="renew")
+    note("renew", locked, by, organisation=posting.organisation)
+    tell(locked, gettext_lazy("You are offered a place again: {row}"), [locked.candidate], but=by)
+    return locked
+
+
+OFFERS = {"offer": make_offer, "renew": renew_offer}
+
+
+def goes_on(posting: Posting) -> bool:
+    """Whether what ended for one of its applications may be taken up again."""
+    running = posting.state in {PostingState.PUBLISHED, PostingState.CLOSED}
+    return running and posting.cohort.state != CohortState.CLOSED
+
+
+def _require_going_on(application: Application, posting: Posting) -> None:
+    """Raises ConflictError when posting or cohort is over, or when the student has a place by now."""
+    # asked anew: the cohort that came with the locked posting may be older than the wait for it
+    over = Cohort.objects.filter(pk=posting.cohort_id, state=CohortState.CLOSED).exists()
+    if over or not goes_on(posting):
+        raise ConflictError(_("The posting or its cohort is over."), code="posting_over")
+    of_student = Application.objects.filter(cohort=posting.cohort_id, candidate=application.candidate_id)
+    if of_student.filter(state__in=TAKEN).exists():
+        raise ConflictError(_("The student has accepted another place in this cohort."))
+
+
+def offer_seats(
+    applications: Sequence[Application], postings: Iterable[Posting], by: User, *, move: str = "offer"
+) -> None:
     """Give each application the lowest free seat of its posting, in a few queries for any number; all are locked.
 
     Raises ConflictError for one that may not be offered a place, or whose posting has no seat left.
@@ -131,7 +183,7 @@ def offer_seats(applications: Sequence[Application], postings: Iterable[Posting]
     moves = []
     for row in applications:
         posting = at[row.posting_id]
-        state = APPLICATION_MOVES.require("offer", row.state, what=str(row))
+        state = APPLICATION_MOVES.require(move, row.state, what=str(row))
         free = next((number for number in range(1, posting.places + 1) if (posting.pk, number) not in taken), None)
         if free is None:
             raise ConflictError(_("All places are offered or taken."), code="no_seat")

@@ -183,9 +183,7 @@ def withdraw_application(*, application: Application, by: User, reason: str = ""
 def choose_time(*, interview: Interview, moment: datetime, by: User) -> Interview:
     """Choose one of the times that the host proposed."""
     locked = _own(interview.application, by)
-    row = Interview.objects.select_for_update().get(pk=interview.pk)
-    if row.chosen_at is not None or locked.state != ApplicationState.INTERVIEWING:
-        raise ConflictError(_("A time is chosen already, or none is asked for any more."))
+    row = _waiting(interview, locked)
     if moment not in row.moments:
         raise InvalidError(_("Choose one of the times that were proposed."), field="moment")
     if moment <= timezone.now():
@@ -194,6 +192,28 @@ def choose_time(*, interview: Interview, moment: datetime, by: User) -> Intervie
     row.save(update_fields=["chosen_at"])
     note("choose_time", locked, by)
     tell(locked, gettext_lazy("A time for the interview is chosen: {row}"), [row.proposed_by], but=by)
+    return row
+
+
+@transaction.atomic
+def decline_times(*, interview: Interview, reason: str, by: User) -> Application:
+    """Say that none of the proposed times suits, and why; they are off, and the host proposes others."""
+    locked = _own(interview.application, by)
+    row = _waiting(interview, locked)
+    if not reason.strip():
+        raise InvalidError(_("Say what would suit you: the host reads it."), field="reason")
+    ApplicationEvent(application=locked, state=locked.state, reason=reason.strip()).require_clean()
+    row.delete()
+    move_to(locked, ApplicationState.INTERVIEWING, by, reason=reason.strip())
+    note("decline_times", locked, by)
+    tell(locked, gettext_lazy("None of the times for the interview suits: {row}"), [row.proposed_by], but=by)
+    return locked
+
+
+def _waiting(interview: Interview, application: Application) -> Interview:
+    row = Interview.objects.select_for_update().filter(pk=interview.pk, chosen_at=None).first()
+    if row is None or application.state != ApplicationState.INTERVIEWING:
+        raise ConflictError(_("A time is chosen already, or none is asked for any more."))
     return row
 
 

@@ -40,8 +40,12 @@ APPLICATION_MOVES = Moves(
         "reject": (WAITING, _A.REJECTED),
         "withdraw": (WAITING | {_A.DRAFT, _A.OFFERED, _A.ACCEPTED}, _A.WITHDRAWN),
         "place": ({_A.ACCEPTED}, _A.PLACED),
+        "renew": ({_A.OFFER_EXPIRED, _A.DECLINED}, _A.OFFERED),
+        "retract": ({_A.OFFERED}, _A.APPLIED),
+        "reconsider": ({_A.REJECTED}, _A.APPLIED),
     }
 )
+DECISIONS = ("shortlist", "offer", "reject", "renew", "retract", "reconsider")  # moves of the host, as they are offered
 
 
 # Why the platform ended an application: kept as a code, told in the language of whoever reads it.

@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 
 from collab.access.policy import allowed, get_or_404
 from collab.internships.applications.deciding import (
+    OFFERS,
     ask_reviewers,
     decide_application,
     give_review,
-    make_offer,
+    goes_on,
     propose_times,
 )
 from collab.internships.applications.rounds import rule_pair, why
@@ -25,22 +26,24 @@ from collab.internships.applications.services import (
     add_document,
     answer_offer,
     choose_time,
+    decline_times,
     remove_document,
     submit_application,
     withdraw_application,
     write_application,
 )
-from collab.internships.applications.states import APPLICATION_MOVES, WAITING, ApplicationState
+from collab.internships.applications.states import APPLICATION_MOVES, DECISIONS, WAITING, ApplicationState
 from collab.internships.forms import (
     ApplicationForm,
     DecideForm,
     DocumentForm,
     InterviewForm,
+    OtherTimesForm,
     PairForm,
     ReviewersForm,
     ScoreForm,
 )
-from collab.internships.models import Application, ApplicationDocument, BoardReview, Interview
+from collab.internships.models import Application, ApplicationDocument, ApplicationEvent, BoardReview, Interview
 from collab.internships.programmes.views import form_page
 from collab.kernel.blobs import blob_path
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError
@@ -57,11 +60,13 @@ def application(request: HttpRequest, pk: UUID) -> HttpResponse:
     offered = row.shown_state == ApplicationState.OFFERED
     reviews = BoardReview.objects.filter(application=row).select_related("reviewer")
     waiting = row.interviews.filter(chosen_at=None).first()
+    events = list(row.events.select_related("by"))
     context = {
         "application": row,
         "answers": [(one["label"], row.answers.get(one["key"], "")) for one in row.questions],
         "documents": row.documents.all(),
-        "events": row.events.select_related("by").all(),
+        "events": events,
+        "other_times": _wish(row, events),
         "interviews": row.interviews.select_related("proposed_by"),
         "times": [one for one in waiting.moments if one > timezone.now()] if mine and waiting else [],
         "waiting": waiting,
@@ -70,6 +75,7 @@ def application(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_answer": mine and offered,
         "may_withdraw": mine and APPLICATION_MOVES.allows("withdraw", row.state) and not hasattr(row, "placement"),
         "may_decide": "application.decide" in may and row.state in WAITING,
+        "may_decide_anew": "application.decide" in may and row.state not in WAITING and bool(_decisions(row)),
         "may_review": "application.review" in may and row.state in WAITING,
         "may_rule": "programme.manage" in may and row.state in WAITING,
         "reviews": reviews if "application.decide" in may else reviews.filter(reviewer=user),
@@ -81,6 +87,13 @@ def application(request: HttpRequest, pk: UUID) -> HttpResponse:
     return show(request, "collab/internships/application.html", context)
 
 
+def _wish(row: Application, events: list[ApplicationEvent]) -> str:
+    """What would suit a student for whom none of the times does, until the host proposes others."""
+    last = events[-1] if events else None
+    asks = last is not None and last.state == row.state == ApplicationState.INTERVIEWING and last.by == row.candidate
+    return last.reason if last is not None and asks else ""
+
+
 # --- the student
 def application_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = _application(request, "application.write", pk)
@@ -89,6 +102,7 @@ def application_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 
     def write() -> str:
         saved = write_application(application=row, by=request.user, **form.values())
+        form.saved(version=saved.version)
         if "send" in request.POST:
             submit_application(application=saved, by=request.user, version=saved.version)
             messages.success(request, _("Your application is sent."))
@@ -100,7 +114,10 @@ def application_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
         "form": form, "application": row, "documents": row.documents.all(), "document_form": DocumentForm(),
         "may_write": row.state == ApplicationState.DRAFT,
     }  # fmt: skip
-    return submit(request, form, write) or show(request, "collab/internships/application_edit.html", context, form)
+    done = submit(request, form, write)
+    if done is None and form.is_bound:  # read again, they may be answered: these are the questions that it shows
+        form.carry(questions_version=row.posting.questions_version)
+    return done or show(request, "collab/internships/application_edit.html", context, form)
 
 
 def application_document(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -154,9 +171,7 @@ def application_answer(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def application_time(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = _application(request, "application.write", pk)
-    waiting = Interview.objects.filter(application=row, chosen_at=None).first()
-    if waiting is None:
-        raise ConflictError(_("A time is chosen already, or none is asked for any more."))
+    waiting = _waiting(row)
     try:
         chosen = parse_datetime(request.POST.get("moment", "")[:40])
     except ValueError:
@@ -169,20 +184,45 @@ def application_time(request: HttpRequest, pk: UUID) -> HttpResponse:
     )  # fmt: skip
 
 
+def application_other_times(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """None of the proposed times suits: say what would."""
+    row = _application(request, "application.write", pk)
+    waiting = _waiting(row)
+    form = OtherTimesForm(sent(request))
+
+    def decline() -> str:
+        decline_times(interview=waiting, by=request.user, **form.values())
+        messages.success(request, _("The host is told, and proposes other times."))
+        return row.get_absolute_url()
+
+    return form_page(
+        request, form, decline, _("None of these times suits me"), lead=str(row.posting), back=row.get_absolute_url()
+    )
+
+
 # --- the host
 def application_decide(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = _application(request, "application.decide", pk)
-    form = DecideForm(sent(request))
+    moves = _decisions(row)
+    if not moves:
+        raise ConflictError(_("It was decided already."))
+    form = DecideForm(sent(request), moves=moves)
 
     def decide() -> str:
         given = form.values()
-        if given["move"] == "offer":
-            make_offer(application=row, by=request.user)
+        if given["move"] in OFFERS:
+            OFFERS[given["move"]](application=row, by=request.user)
         else:
             decide_application(application=row, by=request.user, **given)
         return row.get_absolute_url()
 
     return form_page(request, form, decide, _("Decide"), lead=str(row), back=row.get_absolute_url())
+
+
+def _decisions(row: Application) -> list[str]:
+    """The moves of the host that are possible now; what is over is taken up again while its posting goes on."""
+    moves = [move for move in DECISIONS if APPLICATION_MOVES.allows(move, row.shown_state)]
+    return moves if goes_on(row.posting) else [move for move in moves if move not in {"renew", "reconsider"}]
 
 
 def application_interview(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -235,6 +275,13 @@ def application_rule(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _application(request: HttpRequest, word: str, pk: UUID) -> Application:
     return get_or_404(request.user, word, Application.objects.with_names(), pk=pk)
+
+
+def _waiting(application: Application) -> Interview:
+    found = Interview.objects.filter(application=application, chosen_at=None).select_related("application").first()
+    if found is None:
+        raise ConflictError(_("A time is chosen already, or none is asked for any more."))
+    return found
 
 
 def _document(application: Application, pk: UUID) -> ApplicationDocument:

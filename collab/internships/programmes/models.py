@@ -164,6 +164,9 @@ class Audience(models.TextChoices):
     CHOSEN = "chosen", _("students of chosen universities")
 
 
+_SEARCHED = ("title", "title_zh", "skills", "duties", "place", "organisation__name", "organisation__name_zh")
+
+
 class PostingQuerySet(models.QuerySet["Posting"]):
     def visible_to(self, user: Person, word: str = "posting.view") -> PostingQuerySet:
         return visible_to(user, word, self)  # type: ignore[return-value]
@@ -177,6 +180,21 @@ class PostingQuerySet(models.QuerySet["Posting"]):
 
     def public(self, at: datetime) -> PostingQuerySet:
         return self.shown(at).filter(audience=Audience.PUBLIC)
+
+    def open_at(self, at: datetime) -> PostingQuerySet:
+        """Those that take applications, as `Posting.takes_applications` says of one."""
+        cohort = Q(cohort__state=CohortState.PUBLISHED, cohort__opens_at__lte=at, cohort__closes_at__gte=at)
+        return self.filter(cohort, Q(closes_at=None) | Q(closes_at__gte=at), state=PostingState.PUBLISHED)
+
+    def matching(self, text: str) -> PostingQuerySet:
+        """Those in which every word of the text occurs somewhere, in either language."""
+        rows = self
+        for word in text.split()[:8]:
+            found = Q()
+            for name in _SEARCHED:
+                found |= Q(**{f"{name}__icontains": word})
+            rows = rows.filter(found)
+        return rows
 
     def with_names(self) -> PostingQuerySet:
         return self.select_related("organisation", "cohort__programme__organisation", "project")
@@ -267,6 +285,11 @@ class Posting(Record):
     def takes_applications(self, at: datetime) -> bool:
         """The last second counts: what comes a second later is late."""
         return self.state == PostingState.PUBLISHED and self.cohort.takes_applications(at) and at <= self.last_moment
+
+    def may_open_again(self, at: datetime) -> bool:
+        """Whether applications could still come once it is published anew."""
+        over = self.cohort.state in {CohortState.MATCHED, CohortState.CLOSED}
+        return not over and at <= self.last_moment
 
     @property
     def is_open(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -16,7 +17,7 @@ from collab.accounts.models import Organisation, OrganisationKind, User
 from collab.audit.services import record
 from collab.internships.programmes.calendar import enter_cohort, enter_point, leave_point
 from collab.internships.programmes.models import Audience, CheckPoint, Cohort, Posting, Programme
-from collab.internships.programmes.states import COHORT_MOVES, POSTING_MOVES, CohortState, PostingState
+from collab.internships.programmes.states import COHORT_MOVES, POSTING_MOVES, WRITABLE, CohortState
 from collab.internships.telling import tell, who_run
 from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, StaleError
 
@@ -222,7 +223,7 @@ def edit_posting(
     """Change what is offered. Changed questions get a number: answers to older ones are not taken for them."""
     require(by, "posting.manage", posting)
     locked = locked_posting(posting)
-    if locked.state not in {PostingState.DRAFT, PostingState.SUBMITTED, PostingState.PUBLISHED}:
+    if locked.state not in WRITABLE:
         raise ConflictError(_("The posting is closed."))
     if "places" in changes and changes["places"] < locked.applications.filter(seat__isnull=False).count():
         raise ConflictError(_("More places than that are offered or taken already."))
@@ -237,7 +238,7 @@ def edit_posting(
 
 @transaction.atomic
 def move_posting(*, posting: Posting, move: str, by: User, reason: str = "") -> Posting:
-    """The host submits, closes or withdraws it; the coordinators of the programme publish it or send it back."""
+    """The host submits, closes, reopens or withdraws it; the programme publishes it or sends it back."""
     if move not in POSTING_MOVES.table:
         raise InvalidError(_("Choose one of the moves offered."), field="move")
     word = "programme.manage" if move in {"publish", "return"} else "posting.manage"
@@ -248,6 +249,8 @@ def move_posting(*, posting: Posting, move: str, by: User, reason: str = "") -> 
         raise InvalidError(_("Give the reason."), field="reason")
     if move in {"submit", "publish"} and locked.cohort.state == CohortState.CLOSED:
         raise ConflictError(_("The cohort is closed."))
+    if move == "reopen" and not locked.may_open_again(timezone.now()):
+        raise ConflictError(_("The time for applications is over."), code="too_late")
     locked.state, locked.reason = state, reason.strip()
     locked.version += 1
     locked.require_clean()
@@ -264,6 +267,9 @@ def move_posting(*, posting: Posting, move: str, by: User, reason: str = "") -> 
             who_run(university, "programme.manage"),
             but=by,
         )
+    elif move == "reopen":
+        people = who_run(university, "programme.manage")
+        tell(locked, gettext_lazy("A posting takes applications again: {row}"), people, but=by)
     elif move == "publish":
         tell(locked, gettext_lazy("Your posting is published: {row}"), [locked.created_by], but=by)
     elif move == "return":

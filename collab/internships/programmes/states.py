@@ -29,12 +29,15 @@ class PostingState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+WRITABLE = frozenset({PostingState.DRAFT, PostingState.SUBMITTED, PostingState.PUBLISHED})
+
 POSTING_MOVES = Moves(
     {
         "submit": ({PostingState.DRAFT}, PostingState.SUBMITTED),
         "return": ({PostingState.SUBMITTED}, PostingState.DRAFT),
         "publish": ({PostingState.SUBMITTED}, PostingState.PUBLISHED),
         "close": ({PostingState.PUBLISHED}, PostingState.CLOSED),
-        "withdraw": ({PostingState.DRAFT, PostingState.SUBMITTED, PostingState.PUBLISHED}, PostingState.WITHDRAWN),
+        "reopen": ({PostingState.CLOSED}, PostingState.PUBLISHED),
+        "withdraw": (WRITABLE | {PostingState.CLOSED}, PostingState.WITHDRAWN),
     }
 )

@@ -15,16 +15,17 @@ from collab.access.policy import Missing, allowed, get_or_404, visible_to
 from collab.accounts.models import Organisation
 from collab.courses.library.forms import AttachForm
 from collab.courses.library.services import attach_resource, detach_resource, links_of
-from collab.internships.applications.deciding import rank_students
 from collab.internships.applications.rounds import confirm_matching, drop_rule, run_matching, said_outcome
-from collab.internships.applications.services import begin_application, rank_choices
-from collab.internships.applications.states import WAITING, ApplicationState
+from collab.internships.applications.services import begin_application, universities_of
+from collab.internships.applications.states import WAITING
 from collab.internships.forms import (
+    ApplyForm,
     CheckPointEditForm,
     CheckPointForm,
     CohortEditForm,
     CohortForm,
     PostingEditForm,
+    PostingFilter,
     PostingForm,
     ProgrammeEditForm,
     ProgrammeForm,
@@ -56,14 +57,13 @@ from collab.internships.programmes.services import (
     move_posting,
     write_posting,
 )
-from collab.internships.programmes.states import COHORT_MOVES, POSTING_MOVES
+from collab.internships.programmes.states import COHORT_MOVES, POSTING_MOVES, WRITABLE
 from collab.internships.reading import (
     board_rows,
     hosts_of,
     late_q,
     outcomes_of,
     pairs_of,
-    ranked,
     roster_rows,
     stages_of,
     steps_of,
@@ -78,17 +78,14 @@ from collab.web.forms import act, sent, show, submit
 from collab.web.pagination import page_of
 
 SHOWN = 20
-RANKED_TOGETHER = 300  # on one page, so that a ranking is sent whole; longer ones come by the API
 
 
 # --- public
 def open_postings(request: HttpRequest) -> HttpResponse:
     """What anybody may read, without signing in."""
-    rows = Posting.objects.public(timezone.now()).with_names().order_by("cohort__closes_at", "title", "pk")
-    word = request.GET.get("q", "").strip()[:80].replace("\x00", "")
-    if word:
-        rows = rows.filter(title__icontains=word) | rows.filter(skills__icontains=word)
-    return show(request, "collab/internships/open.html", {"page": page_of(request, rows), "q": word})
+    found = PostingFilter(request.GET, Posting.objects.public(timezone.now()).with_names())
+    rows = found.qs.order_by("cohort__closes_at", "title", "pk")
+    return show(request, "collab/internships/open.html", {"page": page_of(request, rows), "filter": found})
 
 
 def open_posting(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -102,7 +99,8 @@ def open_posting(request: HttpRequest, pk: UUID) -> HttpResponse:
 def home(request: HttpRequest) -> HttpResponse:
     """What one applies for, guides, offers or runs."""
     user: Any = request.user
-    postings = Posting.objects.visible_to(user).with_names().order_by("-cohort__closes_at", "title", "pk")
+    found = PostingFilter(request.GET, Posting.objects.visible_to(user).with_names())
+    postings = found.qs.order_by("-cohort__closes_at", "title", "pk")
     runs = visible_to(user, "programme.manage", Organisation.objects.all())
     mine = Q(student=user) | Q(mentor=user) | Q(supervisor=user)
     context = {
@@ -112,6 +110,7 @@ def home(request: HttpRequest) -> HttpResponse:
         .filter(reviews__reviewer=user, reviews__given_at=None, state__in=WAITING)
         .with_names()[:SHOWN],
         "page": page_of(request, postings),
+        "filter": found,
         "cohorts": Cohort.objects.filter(programme__organisation__in=runs).select_related("programme")[:SHOWN],
         "open_cohorts": visible_to(user, "programme.view", Cohort.objects.filter(state="published"))
         .select_related("programme__organisation")[:SHOWN],
@@ -160,13 +159,14 @@ def cohort(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = _cohort(request, "programme.view", pk)
     user: Any = request.user
     may = allowed(user, row, "programme.manage")
-    postings = Posting.objects.filter(cohort=row).visible_to(user).with_names().order_by("title", "pk")
+    found = PostingFilter(request.GET, Posting.objects.filter(cohort=row).visible_to(user).with_names())
     mine = Application.objects.filter(cohort=row, candidate=user).with_names()
     context = {
         "cohort": row,
         "steps": steps_of(row),
         "points": row.check_points.all(),
-        "page": page_of(request, postings),
+        "page": page_of(request, found.qs.order_by("title", "pk")),
+        "filter": found,
         "mine": mine.order_by("choice", "created_at"),
         "may_manage": "programme.manage" in may,
         "may_offer": visible_to(user, "posting.manage", Organisation.objects.all()).exists(),
@@ -232,24 +232,6 @@ def _point(request: HttpRequest, pk: UUID, point: UUID) -> tuple[Cohort, CheckPo
     if found is None:
         raise NotFoundError
     return row, found
-
-
-def cohort_rank(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """A student's own order of choices: the form sends ids in order."""
-    row = _cohort(request, "programme.rank", pk)
-    rows = Application.objects.filter(cohort=row, candidate=request.user).with_names()
-    rows = rows.filter(state__in=[*WAITING, ApplicationState.OFFERED])
-    if request.method == "POST":
-        order = _in_order(request, rows)
-        return act(
-            request, lambda: rank_choices(cohort=row, order=order, by=request.user), to=row.get_absolute_url(),
-            said=_("Your choices are saved; you can change them until ranking ends."),
-        )  # fmt: skip
-    context = {
-        "cohort": row, "rows": list(rows.order_by("choice", "created_at")), "title": _("Rank your choices"),
-        "name": "choice", "numbers": range(1, row.choices_max + 1), "back": row.get_absolute_url(),
-    }  # fmt: skip
-    return show(request, "collab/internships/rank.html", context)
 
 
 def cohort_board(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -323,6 +305,19 @@ def cohort_pairs(request: HttpRequest, pk: UUID) -> HttpResponse:
         one.said_outcome = said_outcome(one.outcome)
     context = {"cohort": row, "page": page, "round": row.rounds.first(), "rules": _rules(row)}
     return show(request, "collab/internships/pairs.html", context)
+
+
+def cohort_pairs_file(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _cohort(request, "programme.manage", pk)
+    head = [_("Student"), _("University"), _("Posting"), _("Host"), _("Outcome"), _("Choice"), _("Rank")]
+    lines = [
+        [
+            one.candidate, one.university, one.posting, one.posting.organisation, said_outcome(one.outcome),
+            one.choice, one.rank,
+        ]
+        for one in pairs_of(row)
+    ]  # fmt: skip
+    return csv_file("pairs.csv", [head, *lines])
 
 
 def cohort_drop_rule(request: HttpRequest, pk: UUID, rule: UUID) -> HttpResponse:
@@ -403,13 +398,15 @@ def posting(request: HttpRequest, pk: UUID) -> HttpResponse:
     moves = [
         move
         for move in POSTING_MOVES.open_from(row.state)
-        if ("programme.manage" if move in {"publish", "return"} else "posting.manage") in may
+        if (move != "reopen" or row.may_open_again(timezone.now()))
+        and ("programme.manage" if move in {"publish", "return"} else "posting.manage") in may
     ]
     context = {
         "posting": row,
         "mine": mine,
         "may_apply": "posting.apply" in may and row.is_open and (mine is None or mine.state == "withdrawn"),
         "may_manage": "posting.manage" in may,
+        "may_edit": "posting.manage" in may and row.state in WRITABLE,
         "moves": moves,
         "project": row.project if row.project and "posting.manage" in may else None,
         "links": links_of(row),
@@ -454,8 +451,8 @@ def posting_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def posting_move(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Submit, close or withdraw it, for the host."""
-    return _move(request, _posting(request, "posting.manage", pk), {"submit", "close", "withdraw"})
+    """Submit, close, reopen or withdraw it, for the host."""
+    return _move(request, _posting(request, "posting.manage", pk), {"submit", "close", "reopen", "withdraw"})
 
 
 def posting_publish(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -484,8 +481,19 @@ def _move(request: HttpRequest, row: Posting, moves: set[str]) -> HttpResponse:
 
 
 def posting_apply(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Begin to apply; who belongs to several universities first says for which."""
     row = _posting(request, "posting.apply", pk)
     to = row.get_absolute_url()
+    user: Any = request.user
+    mine = universities_of(user)
+    if len(mine) > 1:
+        form = ApplyForm(sent(request) if "university" in request.POST else None, universities=mine)
+
+        def begin_for() -> str:
+            made = begin_application(posting=row, by=user, **form.values())
+            return f"{made.get_absolute_url()}edit/"
+
+        return form_page(request, form, begin_for, _("Apply"), lead=str(row), back=to)
 
     def begin() -> str:
         nonlocal to
@@ -498,39 +506,7 @@ def posting_apply(request: HttpRequest, pk: UUID) -> HttpResponse:
     return response
 
 
-def posting_board(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """The applications for a posting, with the board's scores; the host ranks them here."""
-    row = _posting(request, "posting.manage", pk)
-    rows = ranked(row.applications.sent().select_related("candidate", "university", "posting"))
-    if request.method == "POST":
-        order = _in_order(request, rows.filter(state__in=WAITING))
-        to = f"{row.get_absolute_url()}board/"
-        return act(
-            request, lambda: rank_students(posting=row, order=order, by=request.user), to=to,
-            said=_("The ranking is saved."),
-        )  # fmt: skip
-    page = page_of(request, rows, size=RANKED_TOGETHER)
-    context = {
-        "posting": row, "page": page, "may_rank": row.cohort.takes_rankings(timezone.now()),
-        "all": page.paginator.num_pages == 1,
-    }  # fmt: skip
-    return show(request, "collab/internships/posting_board.html", context)
-
-
 # --- what the pages share
-def _in_order(request: HttpRequest, rows: Any) -> list[Application]:
-    """Applications by the numbers beside them; an empty one leaves it out, two equal ones name the first twice."""
-    numbered = []
-    for row in rows:
-        number = _number(request.POST.get(f"rank_{row.pk}", ""))
-        if number:
-            numbered.append((number, row))
-    numbered.sort(key=lambda pair: pair[0])
-    numbers = [number for number, _row in numbered]
-    order = [row for _number_, row in numbered]
-    return order + order[:1] if len(set(numbers)) != len(numbers) else order
-
-
 def _number(text: Any) -> int:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 6 else 0
 

@@ -15,6 +15,7 @@ from collab.ethics.services import add_form_version
 from collab.ethics.shipped import load_forms
 from tests.cast import token_for
 from tests.collab.ethics.test_services import FULL, QUESTIONS, RULES, SHORT, Panel, day, fresh
+from tests.pages import hidden
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +47,7 @@ def test_a_case_goes_its_way_by_hand(panel):
     answer = lead.post(answers_url, fields | {"submit": "1"})
     assert answer.status_code == 422
     assert "This question needs an answer." in answer.content.decode()
-    fields |= {"version": fresh(case).version, "q_minors": "true", "submit": "1"}
+    fields |= {"version": hidden(answer, "version"), "q_minors": "true", "submit": "1"}
     assert lead.post(answers_url, fields).url == case.get_absolute_url()
     assert "Minors take part." in lead.get(case.get_absolute_url()).content.decode()
 
@@ -109,7 +110,9 @@ def test_a_self_assessment_shows_its_scores(panel):
     assert lead.post(begin, {"form": form.pk}).status_code == 302
     row = EthicsAssessment.objects.get()
     fields = {f"q_{q['key']}": "1" if q["type"] == "scale" else "false" for q in row.questions}
-    sent = fields | {"number": 1, "version": row.version, "submit": "1"}
+    half = lead.post(row.get_absolute_url(), {"number": 1, "version": row.version, "submit": "1"})
+    assert half.status_code == 422
+    sent = fields | {"number": 1, "version": hidden(half, "version"), "submit": "1"}
     assert lead.post(row.get_absolute_url(), sent).status_code == 302
     page = lead.get(row.get_absolute_url(), headers={"Accept-Language": "zh-hans"}).content.decode()
     assert fresh(row).state == "done"

@@ -186,3 +186,32 @@ def test_a_placement_from_the_approvals_to_the_confirmed_log_book(summer):
         assert asks(summer.mentor, "GET", f"{path}/evaluations/") == []  # both, when both are in
         assert asks(summer.coordinator, "GET", f"cohorts/{summer.cohort.pk}/board/?late=true")["results"] == []
         asks(summer.coordinator, "GET", f"cohorts/{summer.cohort.pk}/board/?late=maybe", status=400)
+
+
+def test_a_posting_tells_all_that_may_be_changed_of_it_and_an_application_its_questions(summer):
+    page, student = f"postings/{summer.posting.pk}/", summer.student()
+    tag, moment = {"If-Match": as_(summer.host).get(f"{API}/{page}")["ETag"]}, "2199-01-01T00:00:00Z"
+    asks(summer.host, "PATCH", page, {"closes_at": moment}, status=422, **tag)
+    moment = (timezone.now() + timedelta(days=1)).replace(microsecond=0)
+    question = {"key": "q1", "label": "Which corpus?", "required": True}
+    sent = {"closes_at": moment.isoformat(), "audience": "chosen", "universities": [summer.university.slug]}
+    told = asks(summer.host, "PATCH", page, sent | {"questions": [question]}, **tag)
+    assert told["closes_at"] == told["takes_until"] and told["universities"] == [summer.university.slug]
+    assert told["project"] == summer.joint.project.slug
+    assert asks(student, "GET", page)["project"] is None, "the page does not tell it either"
+    asks(summer.host, "POST", f"{page}move/", {"move": "withdraw", "reason": "No money"})
+    assert asks(summer.host, "GET", page)["reason"] == "No money"
+
+    asked = summer.offer(title="Asks", questions=[question])
+    made = asks(student, "POST", f"postings/{asked.pk}/apply/", {}, status=201)
+    tag = {"If-Match": etag_of(made["id"], made["version"])}
+    sent = {"statement": "Me", "answers": {"q1": "Letters"}, "questions_version": asked.questions_version}
+    asks(student, "PATCH", f"applications/{made['id']}/", sent, **tag)
+    asks(student, "POST", f"applications/{made['id']}/submit/")
+    told = asks(summer.host, "GET", f"applications/{made['id']}/")
+    assert (told["answers"], told["questions"]) == ({"q1": "Letters"}, [question])
+
+    counted = queries(as_(summer.host), f"{API}/postings/")
+    for number in range(4):
+        summer.offer(title=f"Place {number}", audience="chosen", universities=[summer.university])
+    assert queries(as_(summer.host), f"{API}/postings/") == counted

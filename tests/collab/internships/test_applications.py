@@ -15,11 +15,13 @@ from collab.accounts.models import User
 from collab.inbox.models import Notification
 from collab.internships.applications.deciding import (
     ask_reviewers,
+    decide_application,
     expire_offers,
     give_review,
     make_offer,
     propose_times,
     rank_students,
+    renew_offer,
 )
 from collab.internships.applications.rounds import confirm_matching, rule_pair, run_matching, why
 from collab.internships.applications.services import (
@@ -151,6 +153,67 @@ def test_the_last_seat_goes_once_and_an_expired_offer_frees_it(summer):
         with time_machine.travel(second.offer_ends_at, tick=False):
             assert answer_offer(application=second, accept=True, by=two).state == "accepted"
     assert Application.objects.get(pk=first.pk).state == "offer_expired"
+
+
+def test_an_offer_is_renewed_once_it_has_ended_and_only_where_a_seat_is_free(summer):
+    one, two = summer.student("One"), summer.student("Two")
+    first, second = summer.apply(one), summer.apply(two)
+    first = make_offer(application=first, by=summer.host)
+    with pytest.raises(ConflictError):
+        renew_offer(application=first, by=summer.host)
+    with pytest.raises(NotFoundError):
+        renew_offer(application=first, by=two)
+    with time_machine.travel(first.offer_ends_at + SECOND, tick=False):
+        again = renew_offer(application=first, by=summer.host)  # nobody has written down yet that it expired
+        assert (again.state, again.seat) == ("offered", 1)
+        assert again.offer_ends_at == timezone.now() + timedelta(days=summer.cohort.offer_days)
+        assert list(again.events.values_list("state", flat=True))[-2:] == ["offer_expired", "offered"]
+        answer_offer(application=again, accept=False, reason="Too far", by=one)
+        second = make_offer(application=second, by=summer.host)
+        with pytest.raises(ConflictError) as full:
+            renew_offer(application=first, by=summer.host)
+        assert full.value.code == "no_seat"
+        decide_application(application=second, move="retract", reason="No money", by=summer.host)
+        assert (renew_offer(application=first, by=summer.host).state, first.reason) == ("offered", "")
+        assert Notification.objects.filter(person=one, title__contains="offered a place again").count() == 2
+        assert answer_offer(application=first, accept=True, by=one).state == "accepted"
+
+
+def test_nothing_is_renewed_for_who_has_a_place_or_where_nothing_runs(summer):
+    student = summer.student()
+    declined, refused = (
+        summer.apply(student, summer.offer(title="Far")),
+        summer.apply(student, summer.offer(title="No")),
+    )
+    answer_offer(application=make_offer(application=declined, by=summer.host), accept=False, by=student)
+    decide_application(application=refused, move="reject", reason="Full", by=summer.host)
+    summer.accepted(student)
+    with pytest.raises(ConflictError, match="another place"):
+        renew_offer(application=declined, by=summer.host)
+    with pytest.raises(ConflictError, match="another place"):
+        decide_application(application=refused, move="reconsider", by=summer.host)
+    other = summer.apply(summer.student("Other"), summer.offer(title="Off"))
+    move_posting(posting=other.posting, move="withdraw", reason="No money", by=summer.host)
+    with pytest.raises(ConflictError) as over:
+        decide_application(application=other, move="reconsider", by=summer.host)
+    assert over.value.code == "posting_over"
+
+
+def test_an_offer_is_taken_back_with_a_reason_and_a_refusal_reconsidered(summer):
+    student = summer.student()
+    row = make_offer(application=summer.apply(student), by=summer.host)
+    with pytest.raises(InvalidError):
+        decide_application(application=row, move="retract", reason=" ", by=summer.host)
+    row = decide_application(application=row, move="retract", reason="No money", by=summer.host)
+    assert (row.state, row.seat, row.offer_ends_at, row.reason) == ("applied", None, None, "No money")
+    assert Notification.objects.filter(person=student, title__contains="taken back").exists()
+    with pytest.raises(ConflictError):
+        answer_offer(application=row, accept=True, by=student)
+    decide_application(application=row, move="reject", reason="Full", by=summer.host)
+    row = decide_application(application=row, move="reconsider", by=summer.host)
+    assert (row.state, row.reason) == ("applied", "")
+    assert Notification.objects.filter(person=student, title__contains="considered again").exists()
+    assert make_offer(application=row, by=summer.host).state == "offered"
 
 
 def test_accepting_withdraws_the_others(summer):

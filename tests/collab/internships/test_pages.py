@@ -5,27 +5,30 @@ from __future__ import annotations
 import csv
 import io
 from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone, translation
 
+from collab.access.roles import Role
 from collab.accounts.models import User
 from collab.courses.library.services import add_resource, links_of
-from collab.inbox.models import Obligation
-from collab.internships.applications.deciding import propose_times, rank_students
+from collab.inbox.models import Notification, Obligation
+from collab.internships.applications.deciding import ask_reviewers, give_review, propose_times, rank_students
 from collab.internships.applications.rounds import run_matching
-from collab.internships.applications.services import rank_choices
+from collab.internships.applications.services import begin_application, choose_time, rank_choices
 from collab.internships.applications.tasks import pass_dates_task
 from collab.internships.models import Application, Posting
 from collab.internships.placements.points import move_check_point
 from collab.internships.placements.reminding import remind
 from collab.internships.programmes.questions import said_label
-from collab.internships.programmes.services import add_check_point, drop_check_point
+from collab.internships.programmes.services import add_check_point, drop_check_point, edit_posting, move_posting
 from collab.kernel.errors import ConflictError, InvalidError
+from tests.cast import employ, organisation
 from tests.collab.internships.season import PDF, Season, posting_facts, season
-from tests.pages import as_, queries, text
+from tests.pages import as_, hidden, queries, text
 
 pytestmark = pytest.mark.django_db
 
@@ -33,6 +36,11 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def summer(aurora) -> Season:
     return season(aurora)
+
+
+def table(response) -> list[list[str]]:  # type: ignore[no-untyped-def]
+    """The lines of a CSV that came back."""
+    return list(csv.reader(io.StringIO(response.content.decode("utf-8-sig"))))
 
 
 def test_from_the_public_page_to_the_application(summer, client):
@@ -243,7 +251,7 @@ def test_the_roster_tells_who_is_where_and_the_calendar_when(summer):
     browser = as_(summer.coordinator)
 
     def lines(address: str) -> list[list[str]]:
-        return list(csv.reader(io.StringIO(as_(summer.coordinator).get(address).content.decode("utf-8-sig"))))
+        return table(as_(summer.coordinator).get(address))
 
     shown = text(browser.get(page))
     assert "Ann" in shown and "Mentor" in shown and "begins" in shown
@@ -264,3 +272,231 @@ def test_the_roster_tells_who_is_where_and_the_calendar_when(summer):
     with time_machine.travel(placement.begins_at + timedelta(days=4), tick=False):
         pass_dates_task()
     assert [row.kind for row in mine.filter(source_type="collab.cohort")] == ["expiry"], "only the last day lies ahead"
+
+
+def test_a_refused_application_comes_back_whole_and_can_be_sent_again(summer):
+    question = {"key": "q1", "label": "Which corpus?", "required": True}
+    facts = {"posting": summer.posting, "by": summer.host}
+    posting = edit_posting(**facts, version=summer.posting.version, questions=[question])
+    student = summer.student()
+    browser, draft = as_(student), begin_application(posting=posting, by=student)
+    edit = f"{draft.get_absolute_url()}edit/"
+    sent = {"statement": "Me", "version": draft.version, "questions_version": posting.questions_version, "send": "1"}
+    refused = browser.post(edit, sent)
+    assert refused.status_code == 422
+    assert refused.context["form"].errors == {"answer_q1": ["Answer this question."]}
+    assert "Saved, but it goes no further yet" in text(refused)
+    draft.refresh_from_db()
+    assert (draft.statement, draft.state) == ("Me", "draft")
+
+    other = question | {"label": "Which language?"}
+    posting = edit_posting(**facts, version=posting.version, questions=[other])
+    sent |= {"version": hidden(refused, "version"), "answer_q1": "Old letters"}
+    stale = browser.post(edit, sent)
+    assert stale.status_code == 412
+    assert "Which language?" in text(stale) and "Old letters" in text(stale)
+    again = {name: hidden(stale, name) for name in ("version", "questions_version")}
+    assert browser.post(edit, sent | again | {"answer_q1": "Scots"}).status_code == 302
+    draft.refresh_from_db()
+    assert (draft.state, draft.answers) == ("applied", {"q1": "Scots"})
+
+
+def test_the_host_decides_anew_on_the_page_and_through_the_api(summer):
+    row, host = summer.apply(summer.student()), as_(summer.host)
+    page, api = f"{row.get_absolute_url()}decide/", f"/api/v1/applications/{row.pk}/decide/"
+    student = as_(row.candidate)
+
+    def offered() -> list[str]:
+        return [move for move, _word in host.get(page).context["form"].fields["move"].choices]
+
+    assert offered() == ["shortlist", "offer", "reject"]
+    assert host.post(page, {"move": "offer"}).status_code == 302
+    assert offered() == ["retract"]
+    assert "Decide anew" in text(host.get(row.get_absolute_url()))
+    assert "Decide anew" not in text(student.get(row.get_absolute_url()))
+    assert host.post(page, {"move": "retract", "reason": ""}).status_code == 422
+    assert host.post(page, {"move": "retract", "reason": "No money"}).status_code == 302
+    assert "No money" in text(student.get(row.get_absolute_url()))
+    for move, state in (("reject", "rejected"), ("reconsider", "applied"), ("offer", "offered")):
+        told = host.post(api, {"move": move, "reason": "R"}, "application/json")
+        assert (told.status_code, told.json()["state"]) == (200, state), told.content
+    student.post(f"{row.get_absolute_url()}answer/", {"answer": "decline"})
+    assert offered() == ["renew"]
+    assert student.post(api, {"move": "renew"}, "application/json").status_code == 403
+    assert host.post(api, {"move": "renew"}, "application/json").json()["state"] == "offered"
+    student.post(f"{row.get_absolute_url()}answer/", {"answer": "accept"})
+    assert host.get(page).status_code == 409
+
+
+def test_postings_are_searched_and_filtered_in_every_list(summer, client):
+    student, now = as_(summer.student()), timezone.now()
+    summer.offer(title="Speech", title_zh="语音识别", skills="Kaldi", place="Dundee")
+    summer.offer(title="Shut", closes_at=now + timedelta(hours=1))
+    home, cohort, public = "/internships/", summer.cohort.get_absolute_url(), "/internships/open/"
+
+    def titles(page: str, query: str) -> set[str]:
+        browser = client if page == public else student
+        return {row.title for row in browser.get(f"{page}{query}").context["page"]}
+
+    for page in (home, cohort, public):
+        for words in ("speech", "语音", "kaldi dundee", "northwind speech"):
+            assert titles(page, f"?q={words}") == {"Speech"}, (page, words)
+        assert titles(page, "?q=speech leith") == set()
+        assert titles(page, "?open=now") == {"Corpus work", "Speech", "Shut"}
+        with time_machine.travel(now + timedelta(hours=2), tick=False):
+            assert titles(page, "?open=now") == {"Corpus work", "Speech"}
+            assert titles(page, "") == {"Corpus work", "Speech", "Shut"}
+    assert "No posting fits these filters" in text(student.get(f"{home}?q=nothing"))
+
+    def told(query: str) -> set[str]:
+        return {row["title"] for row in student.get(f"/api/v1/postings/?{query}").json()["results"]}
+
+    assert told("q=语音") == {"Speech"} and told("open=false") == set()
+    with time_machine.travel(now + timedelta(hours=2), tick=False):
+        assert told("open=true") == {"Corpus work", "Speech"} and told("open=false") == {"Shut"}
+    counted = {page: queries(student, f"{page}?q=work&open=now") for page in (home, cohort, "/api/v1/postings/")}
+    many(summer, postings=20, students=0)
+    for page, count in counted.items():
+        assert queries(student, f"{page}?q=work&open=now") == count
+
+
+def test_what_takes_applications_is_the_same_in_rows_and_in_the_table(summer):
+    moments = [summer.cohort.opens_at, summer.cohort.closes_at, timezone.now() + timedelta(hours=1)]
+    summer.offer(title="Sooner", closes_at=moments[-1])
+    move_posting(posting=summer.offer(title="Closed"), move="close", by=summer.host)
+    for moment in moments:
+        for second in (-1, 0, 1):
+            at = moment + timedelta(seconds=second)
+            expected = {row for row in Posting.objects.with_names() if row.takes_applications(at)}
+            assert set(Posting.objects.open_at(at)) == expected, at
+
+
+def test_who_belongs_to_two_universities_says_for_which(summer):
+    student = summer.student()
+    other = organisation("Third University")
+    employ(student, other, Role.STUDENT)
+    browser, apply = as_(student), f"{summer.posting.get_absolute_url()}apply/"
+    asked = browser.post(apply)
+    assert asked.status_code == 200 and "Third University" in text(asked)
+    assert browser.post(apply, {"university": organisation("Elsewhere").pk}).status_code == 422
+    assert not Application.objects.filter(candidate=student).exists()
+    begun = browser.post(apply, {"university": other.pk})
+    made = Application.objects.get(candidate=student)
+    assert (begun.url, made.university) == (f"{made.get_absolute_url()}edit/", other)
+
+
+def test_a_ranking_with_a_repeated_number_comes_back_as_it_was_typed(summer):
+    rows = [summer.apply(summer.student(name)) for name in ("Ann", "Bo", "Cy")]
+    browser, page = as_(summer.host), f"{summer.posting.get_absolute_url()}board/"
+    names = [f"rank_{row.pk}" for row in rows]
+    again = browser.post(page, dict(zip(names, (7, 7, 2), strict=True)))
+    form = again.context["form"]
+    assert again.status_code == 422
+    assert form.errors == {
+        "__all__": ["Nothing is saved yet: look at the rows that are marked."],
+        names[0]: ["Give each number once."], names[1]: ["Give each number once."],
+    }  # fmt: skip
+    assert [form[name].value() for name in names] == ["7", "7", "2"] and text(again).count('value="7"') == 2
+    assert browser.post(page, {names[0]: "4000"}).status_code == 422
+    assert not Application.objects.exclude(rank=None).exists()
+    assert browser.post(page, dict(zip(names, (7, "", 2), strict=True))).status_code == 302
+    assert [Application.objects.get(pk=row.pk).rank for row in rows] == [2, None, 1]
+    late = summer.cohort.ranking_ends_at + timedelta(seconds=1)
+    with time_machine.travel(late, tick=False):
+        assert as_(summer.host).post(page, {names[0]: 1}).status_code == 409
+
+
+def test_choices_with_a_repeated_number_come_back_as_they_were_chosen(summer):
+    student = summer.student()
+    rows = [summer.apply(student), summer.apply(student, summer.offer(title="Second"))]
+    browser, page = as_(student), f"{summer.cohort.get_absolute_url()}rank/"
+    names = [f"rank_{row.pk}" for row in rows]
+    again = browser.post(page, dict.fromkeys(names, "3"))
+    assert again.status_code == 422 and text(again).count('<option value="3" selected>') == 2
+    assert text(again).count("Give each number once.") == 2
+    assert browser.post(page, {names[0]: "6"}).status_code == 422, "the cohort lets one rank five"
+    assert browser.post(page, {names[0]: "2", names[1]: "1"}).url == summer.cohort.get_absolute_url()
+    assert [Application.objects.get(pk=row.pk).choice for row in rows] == [2, 1]
+
+
+def test_a_closed_posting_is_reopened_while_its_time_runs_or_withdrawn(summer):
+    waits, page = summer.apply(summer.student()), summer.posting.get_absolute_url()
+    api, host = f"/api/v1/postings/{summer.posting.pk}/move/", as_(summer.host)
+    assert f"{page}edit/" in text(host.get(page))
+    assert host.post(f"{page}move/", {"move": "close"}).status_code == 302
+    shown = text(host.get(page))
+    assert 'value="reopen"' in shown and f"{page}edit/" not in shown
+    assert 'value="reopen"' not in text(as_(waits.candidate).get(page))
+    assert as_(waits.candidate).post(api, {"move": "reopen"}, "application/json").status_code == 403
+    assert host.post(f"{page}move/", {"move": "reopen"}).status_code == 302
+    assert Posting.objects.get(pk=summer.posting.pk).is_open
+    assert Notification.objects.filter(person=summer.coordinator, title__contains="applications again").exists()
+    assert host.post(api, {"move": "close"}, "application/json").json()["state"] == "closed"
+    with time_machine.travel(summer.cohort.closes_at + timedelta(seconds=1), tick=False):
+        late = as_(summer.host)
+        refused = late.post(api, {"move": "reopen"}, "application/json")
+        assert (refused.status_code, refused.json()["code"]) == (409, "too_late")
+        assert 'value="reopen"' not in text(late.get(page)) and 'value="withdraw"' in text(late.get(page))
+        gone = late.post(api, {"move": "withdraw", "reason": "No money"}, "application/json")
+    assert gone.json()["state"] == "withdrawn"
+    waits.refresh_from_db()
+    assert (waits.state, waits.reason) == ("rejected", "posting_withdrawn")
+
+
+def test_pairs_and_the_board_of_a_posting_are_taken_away_as_tables(summer):
+    ann, bo = (summer.apply(summer.student(name)) for name in ("Ann", "=Bo"))
+    ask_reviewers(application=ann, people=[summer.mentor], by=summer.host)
+    give_review(application=ann, score=8, by=summer.mentor)
+    for row in (ann, bo):
+        rank_choices(cohort=summer.cohort, order=[row], by=row.candidate)
+    rank_students(posting=summer.posting, order=[bo, ann], by=summer.host)
+    board, pairs = f"{summer.posting.get_absolute_url()}board", f"{summer.cohort.get_absolute_url()}pairs"
+    host = as_(summer.host)
+    assert f"{board}.csv" in text(host.get(f"{board}/"))
+    got = [[*line[:5], line[6]] for line in table(host.get(f"{board}.csv"))[1:]]
+    there = summer.university.name
+    assert got == [["'=Bo", there, "Applied", "", "0", "1"], ["Ann", there, "Applied", "8.0", "1", "2"]]
+    with time_machine.travel(summer.cohort.ranking_ends_at + timedelta(seconds=1)):
+        run_matching(cohort=summer.cohort, by=summer.coordinator)
+    runs = as_(summer.coordinator)
+    assert f"{pairs}.csv" in text(runs.get(f"{pairs}/"))
+    assert [line[0:1] + line[4:] for line in table(runs.get(f"{pairs}.csv"))[1:]] == [
+        ["'=Bo", "matched", "1", "1"], ["Ann", "the seats went to others", "1", "2"]
+    ]  # fmt: skip
+    for user, address in (
+        (ann.candidate, f"{board}.csv"),
+        (ann.candidate, f"{pairs}.csv"),
+        (summer.host, f"{pairs}.csv"),
+    ):
+        assert as_(user).get(address).status_code == 403
+    counted = queries(host, f"{board}.csv")
+    summer.apply(summer.student("Cy"))
+    assert queries(host, f"{board}.csv") == counted
+
+
+def test_a_student_whom_no_time_suits_says_what_would(summer):
+    row, host = summer.apply(summer.student()), as_(summer.host)
+    page, api = row.get_absolute_url(), f"/api/v1/applications/{row.pk}/interviews/"
+    student, days = as_(row.candidate), [timezone.now() + timedelta(days=n) for n in (2, 3)]
+    propose_times(application=row, times=days, by=summer.host)
+    assert f"{page}other-times/" in text(student.get(page)) and f"{page}other-times/" not in text(host.get(page))
+    assert host.post(f"{page}other-times/", {"reason": "No"}).status_code == 403
+    assert student.post(f"{page}other-times/", {"reason": " "}).status_code == 422
+    assert student.post(f"{page}other-times/", {"reason": "Only in June"}).status_code == 302
+    assert student.get(f"{page}other-times/").status_code == 409
+    shown = text(host.get(page))
+    assert "None of the proposed times suited" in shown and "Only in June" in shown
+    assert Notification.objects.filter(person=summer.host, title__contains="suits").exists()
+
+    gone = row.interviews.model(pk=uuid4(), application=row)
+    with pytest.raises(ConflictError):
+        choose_time(interview=gone, moment=days[0], by=row.candidate)
+
+    propose_times(application=row, times=days, by=summer.host)
+    assert "None of the proposed times suited" not in text(host.get(page))
+    assert student.post(f"{api}decline/", {"reason": ""}, "application/json").status_code == 400
+    assert student.post(f"{api}decline/", {"reason": "\u202eJune"}, "application/json").status_code in {400, 422}
+    told = student.post(f"{api}decline/", {"reason": "In July"}, "application/json")
+    assert (told.status_code, told.json()["state"]) == (200, "interviewing")
+    assert student.post(f"{api}decline/", {"reason": "In July"}, "application/json").status_code == 409
+    assert host.get(api).json() == []

@@ -29,11 +29,18 @@ from collab.courses.certificates.models import Certificate
 from collab.courses.certificates.states import LIVE
 from collab.inbox.models import Request
 from collab.inbox.services import decide_request
-from collab.internships.applications.deciding import decide_application, expire_offers, make_offer, propose_times
+from collab.internships.applications.deciding import (
+    decide_application,
+    expire_offers,
+    make_offer,
+    propose_times,
+    renew_offer,
+)
 from collab.internships.applications.services import (
     answer_offer,
     begin_application,
     choose_time,
+    decline_times,
     submit_application,
     withdraw_application,
     write_application,
@@ -190,7 +197,7 @@ class Walk:
             withdraw_application(application=row, by=row.candidate)
 
     def decide(self) -> None:
-        move = self.chance.choice(["shortlist", "shortlist", "reject"])
+        move = self.chance.choice(["shortlist", "shortlist", "reject", "reconsider", "retract"])
         decide_application(application=self.an_application(), move=move, reason="R", by=self.of_host())
 
     def interview(self) -> None:
@@ -200,6 +207,9 @@ class Walk:
     def choose(self) -> None:
         found = Interview.objects.filter(application__posting=self.posting).select_related("application__candidate")
         row = self.one_of(found.order_by("pk"))
+        if self.chance.random() < 0.2:
+            decline_times(interview=row, reason="In June", by=row.application.candidate)
+            return
         moment = self.chance.choice([*row.moments, *row.moments, row.moments[0] + timedelta(hours=1)])
         choose_time(interview=row, moment=moment, by=row.application.candidate)
 
@@ -210,12 +220,14 @@ class Walk:
             facts = posting_facts(title="More")
             write_posting(cohort=self.summer.cohort, organisation=self.summer.company, by=self.summer.host, **facts)
             return
-        move = self.chance.choice(["submit", "publish", "publish", "return", "close", "withdraw"])
+        move = self.chance.choice(["submit", "publish", "publish", "return", "close", "reopen", "withdraw"])
         by = self.summer.coordinator if move in {"publish", "return"} else self.summer.host
         move_posting(posting=self.chance.choice(others), move=move, reason="R", by=by)
 
     def offer(self) -> None:
-        make_offer(application=self.an_application(), by=self.of_host())
+        row = self.an_application()
+        again = row.shown_state in {"offer_expired", "declined"}
+        (renew_offer if again else make_offer)(application=row, by=self.of_host())
 
     def answer(self) -> None:
         row = self.an_application()
