@@ -760,6 +760,16 @@ ACTS = {
         "check-circle",
         "ok",
     ),
+    "ethics.refuse_claim": (
+        gettext_lazy("did not yet see condition %(number)s of “%(title)s” met"),
+        "x-circle",
+        "warn",
+    ),
+    "ethics.correct": (
+        gettext_lazy("corrected the ethics decision about “%(title)s”"),
+        "pencil",
+        "warn",
+    ),
     "ethics.suspend": (
         gettext_lazy("suspended the ethics approval of “%(title)s”"),
         "pause-circle",

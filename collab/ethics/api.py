@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from collab.access.policy import get_or_404, visible_to
 from collab.accounts.models import Organisation, User
+from collab.ethics.correcting import correct_decision, refuse_claim
 from collab.ethics.deciding import (
     ConditionTerm,
     ask_applicants,
@@ -30,9 +31,11 @@ from collab.ethics.models import (
     EthicsCase,
     EthicsCommittee,
     EthicsCondition,
+    EthicsCorrection,
     EthicsForm,
     EthicsFormVersion,
     EthicsQuestion,
+    EthicsRefusal,
     EthicsReport,
     EthicsReview,
     EthicsSubmission,
@@ -190,17 +193,47 @@ class ReasonSerializer(serializers.Serializer):
     reason_zh = serializers.CharField(read_only=True)
 
 
+class EthicsRefusalSerializer(serializers.ModelSerializer):
+    """What was given for a condition before, and why it was not enough."""
+
+    claimed_by = PersonSerializer(read_only=True)
+    by = PersonSerializer(read_only=True)
+
+    class Meta:
+        model = EthicsRefusal
+        fields = ["evidence", "claimed_by", "claimed_at", "reason", "by", "created_at"]
+
+
+class CorrectedSerializer(serializers.Serializer):
+    """One thing that was put right; `number` is that of a condition, null for the decision itself."""
+
+    what = serializers.ChoiceField(choices=["valid_until", "monitor_months", "blocks", "due_on"], read_only=True)
+    number = serializers.IntegerField(read_only=True, allow_null=True)
+    before = serializers.JSONField(read_only=True)
+    after = serializers.JSONField(read_only=True)
+
+
+class EthicsCorrectionSerializer(serializers.ModelSerializer):
+    by = PersonSerializer(read_only=True)
+    changes = CorrectedSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = EthicsCorrection
+        fields = ["id", "reason", "changes", "by", "created_at"]
+
+
 class EthicsConditionSerializer(serializers.ModelSerializer):
     text = serializers.CharField(source="condition.text", read_only=True)
     met = serializers.BooleanField(source="is_met", read_only=True)
     met_at = serializers.DateTimeField(source="condition.met_at", read_only=True, allow_null=True)
     blocks_now = serializers.BooleanField(read_only=True)
+    refusals = EthicsRefusalSerializer(many=True, read_only=True)
 
     class Meta:
         model = EthicsCondition
         fields = [
             "number", "text", "blocks_jobs", "blocks_releases", "blocks_data", "due_on", "evidence", "claimed_at",
-            "met", "met_at", "lifted_at", "blocks_now",
+            "met", "met_at", "lifted_at", "blocks_now", "refusals",
         ]  # fmt: skip
 
 
@@ -290,6 +323,7 @@ class CaseSerializer(CaseRow):
     changed = serializers.SerializerMethodField()
     previous = serializers.UUIDField(source="previous_id", read_only=True, allow_null=True)
     conditions = EthicsConditionSerializer(many=True, read_only=True)
+    corrections = EthicsCorrectionSerializer(many=True, read_only=True)
     questions = EthicsQuestionSerializer(source="asked", many=True, read_only=True)
     reports = EthicsReportSerializer(many=True, read_only=True)
     submissions = SubmissionSerializer(many=True, read_only=True)
@@ -298,7 +332,7 @@ class CaseSerializer(CaseRow):
         fields = [
             *CaseRow.Meta.fields, "form", "form_version", "answers", "carried", "changed", "reasons", "previous",
             "decision_reason", "appeal_text", "appeals_conditions", "monitor_months", "conditions",
-            "questions", "reports", "submissions",
+            "corrections", "questions", "reports", "submissions",
         ]  # fmt: skip
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
@@ -445,6 +479,29 @@ class ClaimInput(StrictSerializer):
 class ConfirmInput(StrictSerializer):
     number = serializers.IntegerField(min_value=1, max_value=1000)
     evidence = serializers.CharField(max_length=5000, required=False, allow_blank=True)
+
+
+class RefuseInput(StrictSerializer):
+    number = serializers.IntegerField(min_value=1, max_value=1000)
+    reason = serializers.CharField(max_length=4000)
+
+
+class ConditionFix(StrictSerializer):
+    """`due_on` null: it blocks at once. Fields that are left out stay as they are."""
+
+    number = serializers.IntegerField(min_value=1, max_value=1000)
+    due_on = DayField(required=False, allow_null=True)
+    blocks = serializers.ListField(child=serializers.ChoiceField(choices=_AREAS), required=False)
+
+
+class CorrectInput(StrictSerializer):
+    """Fields that are left out stay as they are; of conditions, only those that are open can be corrected."""
+
+    reason = serializers.CharField(max_length=4000)
+    valid_until = DayField(required=False)
+    monitor_months = serializers.IntegerField(min_value=1, max_value=60, required=False, allow_null=True)
+    blocks = serializers.ListField(child=serializers.ChoiceField(choices=_AREAS), required=False)
+    conditions = ConditionFix(many=True, required=False)
 
 
 class AssignInput(StrictSerializer):
@@ -615,12 +672,13 @@ class EthicsCaseViewSet(ScopedViewSet):
             ("partial_update", "submit", "withdraw", "carry_over", "follow", "appeal", "report", "reply", "claim"),
             "ethics.apply",
         ),
-        **dict.fromkeys(("assign", "confirm", "hold", "close"), "ethics.chair"),
+        **dict.fromkeys(("assign", "confirm", "refuse_claim", "correct", "hold", "close"), "ethics.chair"),
         "ask": "ethics.deliberate",
         "decide": "ethics.decide",
     }
     rows = EthicsCase.objects.with_names().prefetch_related(
-        "conditions__condition", "asked__by", "asked__answered_by", "reports__by", "submissions__by",
+        "conditions__condition", "conditions__refusals__claimed_by", "conditions__refusals__by", "corrections__by",
+        "asked__by", "asked__answered_by", "reports__by", "submissions__by",
         "submissions__form_version",
     )  # fmt: skip
     serializer_class = CaseSerializer
@@ -700,6 +758,26 @@ class EthicsCaseViewSet(ScopedViewSet):
         found = condition_of(case, given["number"])
         confirm_condition(condition=found, evidence=given.get("evidence", ""), by=request.user)
         return self._told(case)
+
+    @extend_schema(
+        summary="Say why what was given for a condition is not enough", request=RefuseInput, responses=CaseSerializer
+    )
+    @action(detail=True, methods=["post"], url_path="refuse-claim")
+    def refuse_claim(self, request: Request, pk: str) -> Response:
+        case, given = self.get_object(), self.parsed(RefuseInput)
+        refuse_claim(condition=condition_of(case, given["number"]), reason=given["reason"], by=request.user)
+        return self._told(case)
+
+    @extend_schema(
+        summary="Put a slip of the decision right", request=CorrectInput, responses=CaseSerializer,
+        parameters=[IF_MATCH],
+    )  # fmt: skip
+    @action(detail=True, methods=["post"])
+    def correct(self, request: Request, pk: str) -> Response:
+        case = self.get_object()
+        require_match(request, etag_of(case.pk, case.version), now={"valid_until": case.valid_until})
+        given = self.parsed(CorrectInput)
+        return self._told(correct_decision(case=case, by=request.user, version=case.version, **given))
 
     @extend_schema(summary="Ask reviewers", request=AssignInput, responses=EthicsReviewSerializer(many=True))
     @action(detail=True, methods=["post"])

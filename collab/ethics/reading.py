@@ -130,6 +130,40 @@ def route_of(case: EthicsCase) -> Any:
 
 
 @dataclass(frozen=True)
+class Correction:
+    """One thing that was put right in a decision, in words."""
+
+    label: str
+    before: str
+    after: str
+
+
+def corrections_of(case: EthicsCase) -> list[dict[str, Any]]:
+    """What was put right in the decision, the newest first, each with its reason."""
+    rows = case.corrections.select_related("by")
+    return [{"row": row, "changes": [_said(change) for change in row.changes]} for row in rows]
+
+
+def _said(change: dict[str, Any]) -> Correction:
+    what, number = change["what"], {"n": change["number"]}
+    if what == "blocks":
+        label = _("Needs the approval") if change["number"] is None else _("Condition %(n)d: what it stops") % number
+    elif what == "due_on":
+        label = _("Condition %(n)d: to be met by") % number
+    else:
+        label = {"valid_until": _("Valid until"), "monitor_months": _("Months between reports")}[what]
+    return Correction(label, _value(what, change["before"]), _value(what, change["after"]))
+
+
+def _value(what: str, value: Any) -> str:
+    if not value:
+        return "–"
+    if what == "blocks":
+        return _(", ").join(str(AREA_WORDS[Area(area)]) for area in value)
+    return str(value) if what == "monitor_months" else date_format(date.fromisoformat(value))
+
+
+@dataclass(frozen=True)
 class Spans:
     """How long something took each time, or has waited, in days."""
 

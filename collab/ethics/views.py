@@ -60,6 +60,7 @@ from collab.ethics.models import (
 from collab.ethics.questions import scores, text_of
 from collab.ethics.reading import (
     answer_of,
+    corrections_of,
     counts_of,
     figures_of,
     lines_of,
@@ -98,6 +99,7 @@ from collab.ethics.states import (
     AREA_WORDS,
     CASE_MOVES,
     FOLLOWED,
+    GRANTED,
     PENDING,
     ROUTE_WORDS,
     WORKLIST_WORDS,
@@ -216,7 +218,11 @@ def ethics_case(request: HttpRequest, pk: UUID) -> HttpResponse:
     may = allowed(request.user, case, *WORDS)
     applies, chairs = "ethics.apply" in may, "ethics.chair" in may
     sits = bool(may - {"ethics.apply"})
-    conditions = list(case.conditions.select_related("condition__met_by", "claimed_by"))
+    conditions = list(
+        case.conditions.select_related("condition__met_by", "claimed_by").prefetch_related(
+            "refusals__claimed_by", "refusals__by"
+        )
+    )
     asked = list(case.asked.select_related("by", "answered_by"))
     rounds = list(case.submissions.select_related("by"))
     before = next((row.answers for row in rounds if row.number == case.round - 1), None)
@@ -236,6 +242,7 @@ def ethics_case(request: HttpRequest, pk: UUID) -> HttpResponse:
         "asked": asked,
         "rounds": rounds,
         "reviews": reviews.select_related("reviewer", "conflict_decided_by").order_by("-round", "created_at"),
+        "corrections": corrections_of(case),
         "reports": case.reports.select_related("by", "closed_by"),
         "followers": case.followers.visible_to(request.user),
         "newer": case.newer_version() if applies and case.state in WRITABLE else None,
@@ -255,6 +262,7 @@ def ethics_case(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_assign": chairs and CASE_MOVES.allows("assign", case.state),
         "may_suspend": chairs and case.state == CaseState.APPROVED,
         "may_resume": chairs and case.state == CaseState.SUSPENDED,
+        "may_correct": chairs and case.state in GRANTED,
         "may_ask": "ethics.deliberate" in may and case.state in PENDING,
         "ask_form": AskForm(case=case),
         "submit_form": SubmitForm(),

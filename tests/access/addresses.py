@@ -707,6 +707,8 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:ethics-case-claim POST": lambda s: Sent({"number": 1, "evidence": f"Seen {s.canary}"}),
     "api:ethics-case-confirm POST": lambda s: Sent({"number": 1, "evidence": f"Seen {s.canary}"}),
+    "api:ethics-case-refuse-claim POST": lambda s: Sent({"number": 1, "reason": f"Not yet {s.canary}"}),
+    "api:ethics-case-correct POST": lambda s: Sent({"reason": f"Slip {s.canary}", "monitor_months": 6}, headers=_FRESH),
     "api:ethics-case-assign POST": lambda s: Sent({"reviewers": [str(s.colleague.pk)]}),
     "api:ethics-case-ask POST": lambda s: Sent({"text": f"What {s.canary}?"}),
     "api:ethics-case-decide POST": lambda s: Sent({"decision": "rejected", "reason": f"No {s.canary}"}),

@@ -80,15 +80,18 @@ from collab.courses.models import (
 )
 from collab.courses.taking import answer_quiz, begin_quiz, enrol, finish_module
 from collab.courses.trainings import submit_training
+from collab.ethics.correcting import correct_decision, refuse_claim
 from collab.ethics.deciding import ConditionTerm, ask_applicants, decide_case
 from collab.ethics.models import (
     EthicsAssessment,
     EthicsCase,
     EthicsCommittee,
     EthicsCondition,
+    EthicsCorrection,
     EthicsForm,
     EthicsFormVersion,
     EthicsQuestion,
+    EthicsRefusal,
     EthicsReport,
     EthicsReview,
     EthicsSubmission,
@@ -97,6 +100,7 @@ from collab.ethics.services import (
     add_form_version,
     begin_assessment,
     begin_case,
+    claim_condition,
     finish_assessment,
     found_committee,
     report,
@@ -245,6 +249,7 @@ _ON_ETHICS = {
     **dict.fromkeys(("partial_update", "submit", "carry_over", "carry", "answers"), "draft"),
     **dict.fromkeys(("withdraw", "assign", "decide"), "submitted"),
     **dict.fromkeys(("report", "follow", "hold", "confirm", "claim", "close"), "approved"),
+    **dict.fromkeys(("refuse", "refuse_claim", "correct"), "approved"),
     "appeal": "rejected",
     "retrieve": "draft",
 }
@@ -1164,6 +1169,14 @@ def _ethics(here: Side) -> None:
         by=chair,
     )
     decide_case(case=cases["rejected"], decision="rejected", reason=f"No {canary}", by=chair)
+    [condition] = approved.conditions.all()
+    for n in (1, 2):
+        claim_condition(condition=condition, evidence=f"Seen {n} {canary}", by=made.lead)
+        if n == 1:
+            refuse_claim(condition=condition, reason=f"Blurred {canary}", by=chair)
+    approved = correct_decision(
+        case=approved, monitor_months=12, reason=f"Slip {canary}", version=approved.version, by=chair
+    )
     told = report(case=approved, kind="monitoring", text=f"Report {canary}", by=made.lead)
     question = ask_applicants(case=cases["in_review"], text=f"Why {canary}?", by=chair)
     facts = {"case": cases["in_review"], "round": 1, "due_on": timezone.localdate()}
@@ -1186,6 +1199,8 @@ def _ethics(here: Side) -> None:
         EthicsCase: here.ethics_cases["in_review"],
         EthicsCommittee: committee,
         EthicsCondition: approved.conditions.get(),
+        EthicsCorrection: approved.corrections.get(),
+        EthicsRefusal: condition.refusals.get(),
         EthicsForm: forms[0],
         EthicsFormVersion: forms[0].versions.get(number=1),
         EthicsQuestion: question,
