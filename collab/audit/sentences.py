@@ -587,6 +587,7 @@ ACTS = {
     "training.accept": (gettext_lazy("accepted the training “%(title)s”"), "check-circle", "ok"),
     "training.reject": (gettext_lazy("rejected the training “%(title)s”"), "x-circle", "bad"),
     "training.return": (gettext_lazy("returned the training “%(title)s”"), "arrow-repeat", "warn"),
+    "training.revoke": (gettext_lazy("revoked the training “%(title)s”"), "slash-circle", "bad"),
     "training.read": (gettext_lazy("took the document of the training “%(title)s”"), "download", "quiet"),
     "certificate.propose": (gettext_lazy("proposed %(count)s certificates: “%(title)s”"), "send", "accent"),
     "certificate.issue": (gettext_lazy("A certificate was issued: “%(title)s”"), "award", "ok"),

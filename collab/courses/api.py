@@ -62,7 +62,13 @@ from collab.courses.taking import (
     leave_course,
     move_to_newer_version,
 )
-from collab.courses.trainings import open_training, submit_training, submit_training_again, withdraw_training
+from collab.courses.trainings import (
+    open_training,
+    revoke_training,
+    submit_training,
+    submit_training_again,
+    withdraw_training,
+)
 from collab.courses.versions import compare, newer_version
 from collab.kernel.blobs import blob_path
 from collab.kernel.errors import ConflictError, NotFoundError
@@ -675,12 +681,21 @@ class TrainingInput(TrainingAgain):
     file = serializers.FileField(allow_empty_file=True)
 
 
+class RevokeInput(StrictSerializer):
+    reason = serializers.CharField(max_length=1000)
+
+
 class TrainingFilter(django_filters.FilterSet):
+    q = django_filters.CharFilter(method="search")
     state = django_filters.ChoiceFilter(choices=choices_of(TrainingState))
+    course = django_filters.CharFilter(field_name="course__slug")
 
     class Meta:
         model = TrainingRecord
         fields: list[str] = []
+
+    def search(self, rows: Any, name: str, value: str) -> Any:
+        return rows.matching(value)
 
 
 @extend_schema_view(
@@ -694,6 +709,7 @@ class TrainingViewSet(ScopedViewSet):
         "create": "training.submit",
         "again": "training.submit",
         "withdraw": "training.submit",
+        "revoke": "training.review",
         "content": "training.view",
     }
     rows = TrainingRecord.objects.with_names()
@@ -728,6 +744,12 @@ class TrainingViewSet(ScopedViewSet):
     @action(detail=True, methods=["post"])
     def withdraw(self, request: Request, pk: str) -> Response:
         return self.shown(withdraw_training(training=self.get_object(), by=request.user), TrainingSerializer)
+
+    @extend_schema(summary="Take an acceptance back", request=RevokeInput, responses=TrainingSerializer)
+    @action(detail=True, methods=["post"])
+    def revoke(self, request: Request, pk: str) -> Response:
+        row = revoke_training(training=self.get_object(), by=request.user, **self.parsed(RevokeInput))
+        return self.shown(row, TrainingSerializer)
 
     @extend_schema(summary="The document", responses={200: OpenApiResponse(OpenApiTypes.BINARY)})
     @action(detail=True, url_path="document", content_negotiation_class=AnythingNegotiation)

@@ -24,8 +24,9 @@ from collab.courses.models import (
     ModuleKind,
     QuizAttempt,
     QuizQuestion,
+    TrainingRecord,
 )
-from collab.courses.states import CourseState, EnrolmentState
+from collab.courses.states import CourseState, EnrolmentState, TrainingState
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.projects.models import Project
 from collab.web.badges import badge_of
@@ -92,6 +93,27 @@ class TakersFilter(ListFilter):
     def __init__(self, *args: Any, numbers: list[int], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.filters["version"].extra["choices"] = [(n, n) for n in numbers]
+
+
+class TrainingFilter(ListFilter):
+    """Above the list of trainings that people handed in."""
+
+    q = django_filters.CharFilter(method="search", label=_("Search"), widget=SearchInput(_("Person, training, course")))
+    state = django_filters.ChoiceFilter(
+        choices=[(state.value, badge_of(state).word) for state in TrainingState],
+        label=_("State"), empty_label=_("every state"),
+    )  # fmt: skip
+
+    class Meta:
+        model = TrainingRecord
+        fields: list[str] = []
+
+    def search(self, rows: Any, name: str, value: str) -> Any:
+        return rows.matching(value)
+
+
+class RevokeForm(OnceForm):
+    reason = prose(_("Reason"), 1000, 3, help_text=_("The person whose training it is reads it."))
 
 
 class CourseForm(OnceForm):

@@ -3,6 +3,7 @@
 from collab.access.rules import PUBLIC, SIGNED_IN, route, rule
 from collab.courses import learning_views as learning
 from collab.courses import project_views as project
+from collab.courses import reviewing_views as reviewing
 from collab.courses import views as courses
 from collab.courses.certificates import views as certificates
 from collab.courses.certificates import views_public as public
@@ -46,6 +47,7 @@ urlpatterns = [
     ),
     route("learning/<uuid:pk>/quiz/", learning.quiz_begin, rule("course.take", "POST"), name="quiz_begin"),
     route("learning/<uuid:pk>/attempts/<int:number>/", learning.quiz, rule("course.take", "GET", "POST"), name="quiz"),
+    route("trainings/", reviewing.trainings, rule(SIGNED_IN), name="trainings"),
     route("trainings/new/", learning.training_new, rule(SIGNED_IN, "GET", "POST"), name="training_new"),
     route("trainings/<uuid:pk>/", learning.training_record, rule("training.view"), name="training_record"),
     route(
@@ -59,6 +61,12 @@ urlpatterns = [
         learning.training_withdraw,
         rule("training.submit", "POST"),
         name="training_withdraw",
+    ),
+    route(
+        "trainings/<uuid:pk>/revoke/",
+        reviewing.training_revoke,
+        rule("training.review", "GET", "POST"),
+        name="training_revoke",
     ),
     route("trainings/<uuid:pk>/document/", learning.training_document, rule("training.view"), name="training_document"),
     # what a project asks for, and offers

@@ -159,7 +159,7 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"learning/<uuid:pk>/modules/<uuid:module>/", lambda s, n: _enrolment(s, _studied(s))),
     (r"learning/<uuid:pk>/attempts/<int:number>/", lambda s, n: _enrolment(s, 1)),
     (r"learning/<uuid:pk>/", lambda s, n: _enrolment(s)),
-    (r"trainings/<uuid:pk>/", lambda s, n: (s.object(TrainingRecord), (s.object(TrainingRecord).pk,))),
+    (r"trainings/<uuid:pk>/", lambda s, n: _training_row(s, n)),
     (r"library/<uuid:pk>/", lambda s, n: (s.object(Resource), (s.object(Resource).pk,))),
     (r"certificates/<uuid:pk>/", lambda s, n: (s.object(Certificate), (s.object(Certificate).pk,))),
     (r"credentials/<uuid:pk>/", lambda s, n: (None, (s.object(Certificate).pk,))),
@@ -389,6 +389,11 @@ def _file(side: Side) -> str:
 def _ethics_case(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...]]:
     case = side.object(EthicsCase, name.rpartition("_")[2])
     return case, (case.pk, *more)
+
+
+def _training_row(side: Side, name: str) -> tuple[Model, tuple[Any, ...]]:
+    row = side.object(TrainingRecord, name.rpartition("_")[2])
+    return row, (row.pk,)
 
 
 def _ethics_review(side: Side, name: str) -> tuple[Model, tuple[Any, ...]]:
@@ -1145,6 +1150,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:training-list POST": lambda s: Sent(_training(organisation=s.joint.university.slug), form=True),
     "api:training-again POST": lambda s: Sent(_training(), form=True),
     "api:training-withdraw POST": _NOTHING,
+    "api:training-revoke POST": lambda s: Sent({"reason": f"Forged {s.canary}"}),
     "api:course-condition-list POST": lambda s: Sent(
         {"project": s.joint.project.slug, "course": s.open_course.slug, "needed_for": "jobs"},
         about=s.joint.project,

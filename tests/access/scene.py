@@ -333,6 +333,8 @@ class Side:
             return self.applications[_ON_APPLICATION.get(action, "applied")]
         if model is Placement:
             return self.placements[_ON_PLACEMENT.get(action, "onboarded")]
+        if model is TrainingRecord and action == "revoke":
+            return self.learning["revoke_training"]
         if model.__module__.startswith("collab.courses.") and action in self.learning:
             return self.learning[action]
         if model is TransferCase:
@@ -1040,10 +1042,12 @@ def _courses(here: Side) -> None:
             organisation=made.university, title=f"Training {canary}", provider="Academy",
             completed_on=timezone.localdate(), file=upload(f"%PDF-1.7 {canary}".encode(), f"{canary}.pdf"), by=user,
         )
-        for _number in range(2)
+        for _number in range(3)
     ]  # fmt: skip
     TrainingRecord.objects.filter(pk=trainings[1].pk).update(state="returned")
-    trainings[1].refresh_from_db()
+    TrainingRecord.objects.filter(pk=trainings[2].pk).update(state="accepted", reviewed_at=timezone.now())
+    for row in trainings[1:]:
+        row.refresh_from_db()
     what = Achievement(title="Summer school", description="Two weeks.", criteria="Took part.")
     certificates = [
         issue_certificate(person=user, achievement=what, organisation=made.university, by=None, name="Ada Lovelace")
@@ -1062,6 +1066,7 @@ def _courses(here: Side) -> None:
         "leave": enrolments["study"],
         "begin_draft": courses["study"],
         "again": trainings[1],
+        "revoke_training": trainings[2],
         "reinstate": certificates[1],
     }
     here.objects |= {
