@@ -258,6 +258,14 @@ class PartInput(StrictSerializer):
     id = serializers.UUIDField()
 
 
+class DoneInput(StrictSerializer):
+    module = serializers.UUIDField()
+
+
+class NumberInput(StrictSerializer):
+    number = serializers.IntegerField(min_value=1, max_value=100_000, required=False)
+
+
 class EnrolmentSerializer(serializers.ModelSerializer):
     course = serializers.SlugField(source="course.slug", read_only=True)
     number = serializers.IntegerField(source="edition.number", read_only=True)
@@ -312,6 +320,8 @@ class CourseViewSet(ScopedViewSet):
         "retire": "course.edit",
         "enrol": "course.take",
         "numbers": "enrolment.view",
+        "content": "course.edit",
+        "file": "course.edit",
     }
     rows = Course.objects.with_versions().prefetch_related("versions__modules")
     serializer_class = CourseSerializer
@@ -426,6 +436,37 @@ class CourseViewSet(ScopedViewSet):
         rows = self.get_object().versions.exclude(published_at=None).with_takers()
         return Response(VersionSerializer(rows, many=True).data)
 
+    @extend_schema(
+        summary="Read a version with its modules, questions and right answers",
+        parameters=[OpenApiParameter("number", OpenApiTypes.INT, description="Without it, the published one.")],
+        responses=DraftSerializer,
+    )
+    @action(detail=True, query=("number",))
+    def content(self, request: Request, slug: str) -> Response:
+        course = self.get_object()
+        asked = NumberInput(data=request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        number = asked.validated_data.get("number")
+        wanted = {"state": CourseState.PUBLISHED} if number is None else {"number": number}
+        edition = course.versions.filter(**wanted).first()
+        if edition is None:
+            raise NotFoundError
+        return self.shown(edition, DraftSerializer)
+
+    @extend_schema(
+        summary="The image or file of a module of any version",
+        parameters=[OpenApiParameter("module", OpenApiTypes.UUID, required=True)],
+        responses={200: OpenApiResponse(OpenApiTypes.BINARY)},
+    )
+    @action(detail=True, content_negotiation_class=AnythingNegotiation, query=("module",))
+    def file(self, request: Request, slug: str) -> HttpResponseBase:
+        course = self.get_object()
+        asked = DoneInput(data={"module": request.query_params.get("module")})
+        asked.is_valid(raise_exception=True)
+        return _sent(
+            request, _part(CourseModule.objects.filter(edition__course=course), asked.validated_data["module"])
+        )
+
     def _told(self, course: Course, status: int = 200) -> Response:
         course = self.rows.get(pk=course.pk)
         return tagged(self.shown(course, CourseSerializer, status), etag_of(course.pk, course.version))
@@ -448,6 +489,13 @@ def _part(rows: Any, key: UUID | None) -> Any:
     if found is None:
         raise NotFoundError
     return found
+
+
+def _sent(request: Request, module: CourseModule) -> HttpResponseBase:
+    """The image or file of a module."""
+    if not module.sha256:
+        raise NotFoundError
+    return resumable(request, blob_path(module.sha256), module.file_name, module.sha256, module.media_type)
 
 
 # --- enrolments
@@ -532,10 +580,6 @@ class EnrolmentDetail(EnrolmentSerializer):
         return [str(key) for key in row.done.values_list("module", flat=True)]
 
 
-class DoneInput(StrictSerializer):
-    module = serializers.UUIDField()
-
-
 class AnswersInput(StrictSerializer):
     """`answers`: question id → numbers of the chosen answers."""
 
@@ -598,10 +642,7 @@ class EnrolmentViewSet(ScopedViewSet):
         row = self.get_object()
         asked = DoneInput(data={"module": request.query_params.get("module")})
         asked.is_valid(raise_exception=True)
-        module = _part(row.edition.modules, asked.validated_data["module"])
-        if not module.sha256:
-            raise NotFoundError
-        return resumable(request, blob_path(module.sha256), module.file_name, module.sha256, module.media_type)
+        return _sent(request, _part(row.edition.modules, asked.validated_data["module"]))
 
     @extend_schema(summary="Leave the course", request=None, responses=EnrolmentSerializer)
     @action(detail=True, methods=["post"])

@@ -7,6 +7,7 @@ from typing import Any
 import django_filters
 from django import forms
 from django.db.models import QuerySet
+from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import visible_to
@@ -181,6 +182,10 @@ class ModuleForm(OnceForm):
             return
         for name in ("kind", "title", "title_zh", "position", "body", "body_zh", "link", "version"):
             self.fields[name].initial = getattr(module, name)
+        if module.file_name:
+            text = _("“%(name)s” (%(size)s) is there, and stays unless you choose another one.")
+            said = {"name": module.file_name, "size": filesizeformat(module.size_bytes)}
+            self.fields["file"].help_text = text % said
 
 
 class QuestionForm(OnceForm):

@@ -2,6 +2,7 @@
 
 from collab.access.rules import PUBLIC, SIGNED_IN, route, rule
 from collab.courses import learning_views as learning
+from collab.courses import preview_views as preview
 from collab.courses import project_views as project
 from collab.courses import reviewing_views as reviewing
 from collab.courses import views as courses
@@ -22,6 +23,16 @@ urlpatterns = [
     route("courses/<slug:slug>/terms/", courses.course_terms, _EDIT, name="course_terms"),
     route("courses/<slug:slug>/modules/new/", courses.module_new, _EDIT, name="module_new"),
     route("courses/<slug:slug>/modules/<uuid:pk>/", courses.module_edit, _EDIT, name="module_edit"),
+    route(
+        "courses/<slug:slug>/modules/<uuid:pk>/preview/",
+        preview.module_preview,
+        rule("course.edit"),
+        name="module_preview",
+    ),
+    route("courses/<slug:slug>/modules/<uuid:pk>/file/", preview.module_file, rule("course.edit"), name="module_file"),
+    route(
+        "courses/<slug:slug>/versions/<int:number>/", preview.course_version, rule("course.edit"), name="course_version"
+    ),
     route("courses/<slug:slug>/modules/<uuid:pk>/remove/", courses.module_remove, _POST, name="module_remove"),
     route("courses/<slug:slug>/questions/new/", courses.question_new, _EDIT, name="question_new"),
     route("courses/<slug:slug>/questions/<uuid:pk>/", courses.question_edit, _EDIT, name="question_edit"),

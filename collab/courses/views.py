@@ -115,6 +115,7 @@ def course_draft(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "course": row,
         "draft": draft,
+        "published": row.published,
         "modules": draft.modules.all() if draft else [],
         "questions": draft.questions.all() if draft else [],
     }

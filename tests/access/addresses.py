@@ -154,6 +154,7 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"projects/<slug:slug>/training/conditions/<uuid:pk>/", lambda s, n: _in_project(s, CourseCondition)),
     (r"projects/<slug:slug>/training/resources/<uuid:pk>/", lambda s, n: _in_project(s, ResourceLink)),
     (r"courses/<slug:slug>/modules/<uuid:pk>/", lambda s, n: _course(s, s.object(CourseModule).pk)),
+    (r"courses/<slug:slug>/versions/<int:number>/", lambda s, n: _course(s, 1)),
     (r"courses/<slug:slug>/questions/<uuid:pk>/", lambda s, n: _course(s, s.object(QuizQuestion).pk)),
     (r"courses/<slug:slug>/", lambda s, n: _course(s)),
     (r"learning/<uuid:pk>/modules/<uuid:module>/", lambda s, n: _enrolment(s, _studied(s))),
