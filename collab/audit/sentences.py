@@ -597,6 +597,7 @@ ACTS = {
     "library.add": (gettext_lazy("added “%(title)s” to the library"), "plus-circle", "accent"),
     "library.edit": (gettext_lazy("changed “%(title)s” in the library"), "pencil", "quiet"),
     "library.archive": (gettext_lazy("put “%(title)s” of the library away"), "archive", "quiet"),
+    "library.restore": (gettext_lazy("brought “%(title)s” of the library back"), "arrow-repeat", "ok"),
     "library.attach": (gettext_lazy("attached “%(title)s” of the library"), "plus-circle", "quiet"),
     "library.detach": (gettext_lazy("took “%(title)s” of the library off"), "x-circle", "quiet"),
     "token.create": (gettext_lazy("made a token"), "key", "quiet"),

@@ -120,6 +120,9 @@ urlpatterns = [
     route(
         "library/<uuid:pk>/archive/", library.resource_archive, rule("library.edit", "POST"), name="resource_archive"
     ),
+    route(
+        "library/<uuid:pk>/restore/", library.resource_restore, rule("library.edit", "POST"), name="resource_restore"
+    ),
     # certificates
     route("certificates/", certificates.certificates, rule(SIGNED_IN), name="certificates"),
     route("certificates/new/", certificates.batch_new, rule(SIGNED_IN, "GET", "POST"), name="batch_new"),

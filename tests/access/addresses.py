@@ -1178,6 +1178,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:resource-detail PATCH": lambda s: Sent({"topics": "maths"}, headers=_FRESH),
     "api:resource-archive POST": _NOTHING,
+    "api:resource-restore POST": _NOTHING,
     "api:resource-link-list POST": lambda s: Sent(
         {
             "resource": str(s.spare_resource.pk),

@@ -66,7 +66,7 @@ from collab.courses import editing
 from collab.courses.certificates.models import Certificate, CertificateBatch, IssuerKey
 from collab.courses.certificates.services import Achievement, issue_certificate, suspend_certificate
 from collab.courses.library.models import Resource, ResourceLink
-from collab.courses.library.services import add_resource, attach_resource
+from collab.courses.library.services import add_resource, archive_resource, attach_resource
 from collab.courses.models import (
     Course,
     CourseCondition,
@@ -1058,6 +1058,9 @@ def _courses(here: Side) -> None:
     resource = add_resource(
         organisation=made.university, kind="book", title="Deep learning", link="https://example.org", by=admin
     )
+    away = add_resource(
+        organisation=made.university, kind="book", title="Put away", link="https://example.org", by=admin
+    )
     here.spare_resource = add_resource(
         organisation=made.university, kind="tool", title="Pytorch", link="https://example.org", by=admin
     )
@@ -1068,6 +1071,7 @@ def _courses(here: Side) -> None:
         "again": trainings[1],
         "revoke_training": trainings[2],
         "reinstate": certificates[1],
+        "restore": archive_resource(resource=away, by=admin),
     }
     here.objects |= {
         Course: Course.objects.get(pk=courses["answer"].pk),
