@@ -43,7 +43,7 @@ from collab.ethics.models import (
     Purpose,
 )
 from collab.ethics.questions import changed_keys, scores
-from collab.ethics.reading import counts_of, figures_of, loads_of, worklists_of
+from collab.ethics.reading import Given, counts_of, figures_of, given_of, loads_of, worklists_of
 from collab.ethics.services import (
     add_form_version,
     answer_question,
@@ -313,12 +313,15 @@ class CarriedSerializer(serializers.Serializer):
 
 
 class CaseSerializer(CaseRow):
-    """An application with all that hangs on it; `changed` are the answers that differ from the round before."""
+    """An application with all that hangs on it; `changed` are the answers that differ from the round before.
+
+    What the applicants change since changes were asked for is theirs until they submit it; others get the last round.
+    """
 
     form = serializers.UUIDField(source="form_version.form_id", read_only=True)
-    form_version = serializers.IntegerField(source="form_version.number", read_only=True)
-    answers = serializers.JSONField(read_only=True)
-    carried = CarriedSerializer(read_only=True, allow_null=True)
+    form_version = serializers.SerializerMethodField()
+    answers = serializers.SerializerMethodField()
+    carried = serializers.SerializerMethodField()
     reasons = ReasonSerializer(many=True, read_only=True)
     changed = serializers.SerializerMethodField()
     previous = serializers.UUIDField(source="previous_id", read_only=True, allow_null=True)
@@ -335,10 +338,26 @@ class CaseSerializer(CaseRow):
             "corrections", "questions", "reports", "submissions",
         ]  # fmt: skip
 
+    def _given(self, row: EthicsCase) -> Given:
+        return given_of(row, row.submissions.all(), applies=_applies(self, row))
+
+    @extend_schema_field(serializers.IntegerField())
+    def get_form_version(self, row: EthicsCase) -> int:
+        return self._given(row).row.form_version.number
+
+    @extend_schema_field(serializers.JSONField())
+    def get_answers(self, row: EthicsCase) -> Any:
+        return self._given(row).row.answers
+
+    @extend_schema_field(CarriedSerializer(allow_null=True))
+    def get_carried(self, row: EthicsCase) -> Any:
+        carried = self._given(row).row.carried
+        return None if carried is None else CarriedSerializer(carried).data
+
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_changed(self, row: EthicsCase) -> list[str]:
-        before = next((one.answers for one in row.submissions.all() if one.number == row.round - 1), None)
-        return [] if before is None else sorted(changed_keys(before, row.answers))
+        given = self._given(row)
+        return [] if given.before is None else sorted(changed_keys(given.before, given.row.answers))
 
 
 class EthicsReviewSerializer(serializers.ModelSerializer):

@@ -401,6 +401,15 @@ class EthicsSubmission(Record):
     def __str__(self) -> str:
         return f"{self.case} · {self.number}"
 
+    @property
+    def questions(self) -> list[dict[str, Any]]:
+        return self.form_version.questions
+
+    @property
+    def carried(self) -> Carried | None:
+        """What was taken over from an older version is told of the application alone."""
+        return None
+
 
 class EthicsReview(Record):
     """What one reviewer advises in one round, and whether something might sway them. Reviewers never decide."""

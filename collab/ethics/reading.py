@@ -15,9 +15,18 @@ from django.utils.translation import gettext as _
 
 from collab.accounts.models import User
 from collab.ethics.blocking import what_blocks
-from collab.ethics.models import EthicsCase, EthicsCommittee, EthicsCondition, EthicsQuestion, EthicsReview, worklist_q
+from collab.ethics.models import (
+    EthicsCase,
+    EthicsCommittee,
+    EthicsCondition,
+    EthicsQuestion,
+    EthicsReview,
+    EthicsSubmission,
+    worklist_q,
+)
 from collab.ethics.questions import changed_keys, say, shown, text_of
 from collab.ethics.states import AREA_WORDS, PENDING, ROUTE_WORDS, WON, Area, CaseState, ReviewState, Route, Worklist
+from collab.kernel.errors import NotFoundError
 from collab.projects.questions import label_of
 from collab.web.badges import badge_of
 
@@ -94,6 +103,42 @@ def stopped(user: User, project: Any) -> list[Any]:
         if conditions.exists() or EthicsCase.objects.blocking(area, at).filter(project=project).exists():
             found.append({"what": AREA_WORDS[area], "missing": what_blocks(user, project, area, at)})
     return found
+
+
+@dataclass(frozen=True)
+class Given:
+    """The answers that somebody reads: the application as it stands, or what was submitted in one round.
+
+    `before` are those of the round before, with which they are compared.
+    """
+
+    row: EthicsCase | EthicsSubmission
+    before: dict[str, Any] | None
+
+    @property
+    def number(self) -> int | None:
+        """The round; None for the application as it stands."""
+        return self.row.number if isinstance(self.row, EthicsSubmission) else None
+
+
+def given_of(
+    case: EthicsCase, rounds: Iterable[EthicsSubmission], *, applies: bool, number: int | None = None
+) -> Given:
+    """What one reads of a case: round `number`, or by itself the last word of those who apply.
+
+    What they are changing since changes were asked for is theirs alone until they submit it: others read the last
+    round. Raises NotFoundError for a round that there is not.
+    """
+    sent = {row.number: row for row in rounds}
+    if number is None and case.state == CaseState.CHANGES_REQUESTED and not applies:
+        number = case.round
+    if number is None:
+        # while it is being changed it is compared with what was sent last
+        last = case.round if case.state == CaseState.CHANGES_REQUESTED else case.round - 1
+        return Given(case, sent[last].answers if last in sent else None)
+    if number not in sent:
+        raise NotFoundError
+    return Given(sent[number], sent[number - 1].answers if number - 1 in sent else None)
 
 
 def sections_of(case: Any, *, before: dict[str, Any] | None = None, asked: Iterable[EthicsQuestion] = ()) -> list[Any]:
