@@ -40,6 +40,9 @@ urlpatterns = [
     route("courses/<slug:slug>/publish/", courses.course_publish, _POST, name="course_publish"),
     route("courses/<slug:slug>/retire/", courses.course_retire, _POST, name="course_retire"),
     route("courses/<slug:slug>/people/", courses.course_people, rule("enrolment.view"), name="course_people"),
+    route(
+        "courses/<slug:slug>/people.csv", courses.course_people_file, rule("enrolment.view"), name="course_people_file"
+    ),
     route("courses/<slug:slug>/enrol/", learning.course_enrol, rule("course.take", "POST"), name="course_enrol"),
     # … and for those who take them
     route("learning/", learning.learning, rule(SIGNED_IN), name="learning"),
@@ -125,6 +128,7 @@ urlpatterns = [
     ),
     # certificates
     route("certificates/", certificates.certificates, rule(SIGNED_IN), name="certificates"),
+    route("certificates/certificates.csv", certificates.certificates_file, rule(SIGNED_IN), name="certificates_file"),
     route("certificates/new/", certificates.batch_new, rule(SIGNED_IN, "GET", "POST"), name="batch_new"),
     route("certificates/<uuid:pk>/", certificates.certificate, rule("certificate.view"), name="certificate"),
     route(
