@@ -612,6 +612,11 @@ ACTS = {
         "card-list",
         "quiet",
     ),
+    "ethics.edit_form": (
+        gettext_lazy("corrected the names of the ethics questionnaire “%(name)s”"),
+        "pencil",
+        "quiet",
+    ),
     "ethics.found": (
         gettext_lazy("set up the ethics committee “%(name)s”"),
         "building",
@@ -705,6 +710,11 @@ ACTS = {
     "ethics.review": (
         gettext_lazy("An ethics review of “%(title)s” was submitted"),
         "eye",
+        "quiet",
+    ),
+    "ethics.reopen_review": (
+        gettext_lazy("An ethics review of “%(title)s” is being changed"),
+        "arrow-repeat",
         "quiet",
     ),
     "ethics.declare": (

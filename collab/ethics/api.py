@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from collab.access.policy import get_or_404, visible_to
 from collab.accounts.models import Organisation, User
-from collab.ethics.correcting import correct_decision, refuse_claim
+from collab.ethics.correcting import correct_decision, refuse_claim, reopen_review
 from collab.ethics.deciding import (
     ConditionTerm,
     ask_applicants,
@@ -54,6 +54,7 @@ from collab.ethics.services import (
     claim_condition,
     condition_of,
     edit_committee,
+    edit_form,
     finish_assessment,
     follow_case,
     found_committee,
@@ -103,7 +104,7 @@ class FormRow(serializers.ModelSerializer):
 
     class Meta:
         model = EthicsForm
-        fields = ["id", "code", "purpose", "name", "name_zh", "note", "note_zh", "organisation"]
+        fields = ["id", "code", "purpose", "name", "name_zh", "note", "note_zh", "organisation", "version"]
 
 
 class FormSerializer(FormRow):
@@ -426,6 +427,15 @@ class FormInput(StrictSerializer):
     rules = serializers.JSONField(required=False)
 
 
+class FormEdit(StrictSerializer):
+    """Fields that are left out stay as they are."""
+
+    name = serializers.CharField(max_length=120, required=False)
+    name_zh = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    note = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+    note_zh = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+
+
 class VersionInput(StrictSerializer):
     questions = serializers.JSONField()
     rules = serializers.JSONField(required=False)
@@ -593,6 +603,7 @@ class EthicsFormViewSet(ScopedViewSet):
         "list": "organisation.view",
         "retrieve": "organisation.view",
         "create": "ethics.manage",
+        "partial_update": "ethics.manage",
         "versions": "ethics.manage",
     }
     rows = EthicsForm.objects.select_related("organisation")
@@ -602,18 +613,29 @@ class EthicsFormViewSet(ScopedViewSet):
         return self.listed(self.filtered(), FormRow)
 
     def retrieve(self, request: Request, pk: str) -> Response:
-        return self.shown(self.get_object(), FormSerializer)
+        return self._told(self.get_object())
 
     @extend_schema(summary="Write a questionnaire", request=FormInput, responses={201: FormSerializer})
     def create(self, request: Request) -> Response:
-        return self.shown(write_form(by=request.user, **self.parsed(FormInput)), FormSerializer, 201)
+        return self._told(write_form(by=request.user, **self.parsed(FormInput)), 201)
+
+    @extend_schema(
+        summary="Correct its names and notes", request=FormEdit, responses=FormSerializer, parameters=[IF_MATCH]
+    )
+    def partial_update(self, request: Request, pk: str) -> Response:
+        form, given = self.get_object(), self.parsed(FormEdit)
+        require_match(request, etag_of(form.pk, form.version), now={name: getattr(form, name) for name in given})
+        return self._told(edit_form(form=form, by=request.user, version=form.version, **given))
 
     @extend_schema(summary="Write a new version", request=VersionInput, responses={201: FormSerializer})
     @action(detail=True, methods=["post"])
     def versions(self, request: Request, pk: str) -> Response:
         form = self.get_object()
         add_form_version(form=form, by=request.user, **self.parsed(VersionInput))
-        return self.shown(self.rows.get(pk=form.pk), FormSerializer, 201)
+        return self._told(self.rows.get(pk=form.pk), 201)
+
+    def _told(self, form: EthicsForm, status: int = 200) -> Response:
+        return tagged(self.shown(form, FormSerializer, status), etag_of(form.pk, form.version))
 
 
 @extend_schema_view(
@@ -862,6 +884,7 @@ class EthicsReviewViewSet(ScopedViewSet):
         "list": "ethics.deliberate",
         "retrieve": "ethics.deliberate",
         "submit": "ethics.review",
+        "reopen": "ethics.review",
         "conflict": "ethics.review",
         "settle": "ethics.chair",
     }
@@ -885,6 +908,13 @@ class EthicsReviewViewSet(ScopedViewSet):
         return self._told(
             submit_review(review=review, by=request.user, version=review.version, **self.parsed(OpinionInput))
         )
+
+    @extend_schema(
+        summary="Go on with one's review before the decision", request=None, responses=EthicsReviewSerializer
+    )
+    @action(detail=True, methods=["post"])
+    def reopen(self, request: Request, pk: str) -> Response:
+        return self._told(reopen_review(review=self.get_object(), by=request.user))
 
     @extend_schema(
         summary="Declare a conflict of interest", request=EthicsConflictInput, responses=EthicsReviewSerializer

@@ -1,4 +1,4 @@
-"""Verbs that put right what was given too fast: a claim that is not enough, a slip of a decision.
+"""Verbs that put right what was given too fast: a claim that is not enough, a slip of a decision, one's own review.
 
 They change what holds from the next request on, and keep what stood there before.
 """
@@ -18,10 +18,20 @@ from collab.access.roles import roles_with
 from collab.accounts.models import Membership, User
 from collab.audit.services import record
 from collab.ethics.asking import applicants, tell
-from collab.ethics.deciding import areas_of, check_day, check_end, check_months, owe_condition
-from collab.ethics.models import EthicsCase, EthicsCondition, EthicsCorrection, EthicsRefusal
-from collab.ethics.services import STALE, condition_of, locked_case, owe_monitoring, save_case, told
-from collab.ethics.states import GRANTED, Area
+from collab.ethics.deciding import (
+    areas_of,
+    check_day,
+    check_end,
+    check_months,
+    locked_review,
+    owe_condition,
+    require_pending,
+    save_review,
+)
+from collab.ethics.models import EthicsCase, EthicsCondition, EthicsCorrection, EthicsRefusal, EthicsReview
+from collab.ethics.services import STALE, condition_of, locked_case, owe_monitoring, owe_review, save_case, told
+from collab.ethics.standing import chairs_of
+from collab.ethics.states import GRANTED, REVIEW_MOVES, Area, ReviewState
 from collab.inbox.services import settle_obligation
 from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, InvalidError, StaleError
@@ -92,6 +102,27 @@ def correct_decision(
     tell(locked, gettext_lazy("Ethics: the decision about “{title}” was corrected"), _concerned(locked), but=by)
     record(verb="ethics.correct", subject=locked, by=by, project_id=locked.project_id, data=told(locked))
     return locked
+
+
+@transaction.atomic
+def reopen_review(*, review: EthicsReview, by: User) -> EthicsReview:
+    """Go on with one's own review that was submitted, before the case is decided. What it says stays until then.
+
+    Where reviews are sealed, whoever could read those of the others keeps to what they said.
+    """
+    mine = locked_review(review, by, "ethics.review")
+    state = REVIEW_MOVES.require("reopen", mine.state, what=_("The review"))
+    require_pending(mine)
+    waits = mine.case.reviews.filter(round=mine.round, state=ReviewState.ASKED)
+    if mine.case.committee.seals_reviews and not waits.exists():
+        raise ConflictError(_("All reviews of this round are in, and everybody may read them; yours stays as it is."))
+    mine.state, mine.submitted_at = state, None
+    save_review(mine)
+    owe_review(mine)
+    tell(mine.case, gettext_lazy("Ethics: a review of “{title}” is being changed"), chairs_of(mine.case), but=by)
+    # as with the review itself: the history does not say who reviewed
+    record(verb="ethics.reopen_review", subject=mine, by=None, project_id=mine.case.project_id, data=told(mine.case))
+    return mine
 
 
 def _correct_terms(case: EthicsCase, terms: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ from collab.ethics.models import (
     Purpose,
 )
 from collab.ethics.questions import shown, text_of
+from collab.ethics.services import FORM_TEXTS
 from collab.ethics.standing import members_of, near_to
 from collab.ethics.states import AREA_WORDS, CaseState
 from collab.inbox.states import DECISION_WORDS, OPINION_WORDS, Decision
@@ -410,6 +411,22 @@ class VersionForm(PageForm):
         return _json(self.cleaned_data["rules"] or "[]")
 
 
+class FormTextsForm(PageForm):
+    """The names of a questionnaire and what stands above its questions."""
+
+    name = forms.CharField(label=_("Name"), max_length=120, validators=[DisplayNameValidator()])
+    name_zh = forms.CharField(
+        label=_("Chinese name"), max_length=120, required=False, validators=[PlainTextValidator()]
+    )
+    note = _text(_("Note"), 2, 2000, required=False)
+    note_zh = _text(_("Chinese note"), 2, 2000, required=False)
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+    @staticmethod
+    def about(form: EthicsForm) -> dict[str, Any]:
+        return {name: getattr(form, name) for name in (*FORM_TEXTS, "version")}
+
+
 class NewFormForm(VersionForm):
     organisation = forms.ModelChoiceField(Organisation.objects.none(), label=_("Organisation"), empty_label=None)
     purpose = forms.ChoiceField(label=_("Purpose"), choices=Purpose.choices)
@@ -419,7 +436,8 @@ class NewFormForm(VersionForm):
         label=_("Chinese name"), max_length=120, required=False, validators=[PlainTextValidator()]
     )
     note = _text(_("Note"), 2, 2000, required=False)
-    field_order = ("organisation", "purpose", "code", "name", "name_zh", "note")
+    note_zh = _text(_("Chinese note"), 2, 2000, required=False)
+    field_order = ("organisation", "purpose", "code", "name", "name_zh", "note", "note_zh")
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -81,6 +81,7 @@ class EthicsForm(Record):
     note = _text(_("note"), 2000, blank=True)
     note_zh = _text(_("Chinese note"), 2000, blank=True)
     created_by = _person(_("written by"))
+    version = models.PositiveIntegerField(default=1, editable=False)
 
     class Meta:
         verbose_name = _("ethics questionnaire")

@@ -87,6 +87,12 @@ def may_appeal(case: EthicsCase, conditions: Iterable[EthicsCondition]) -> bool:
     return case.state == CaseState.REJECTED
 
 
+def may_reopen(review: EthicsReview) -> bool:
+    """Whether a review that was submitted can still be changed: its round is before the committee."""
+    before = review.case.state in {CaseState.IN_REVIEW, CaseState.APPEALED}
+    return review.state == ReviewState.SUBMITTED and before and review.round == review.case.round
+
+
 def _stops(case: EthicsCase, text: str) -> str:
     if not case.blocks or case.state == CaseState.SUPERSEDED:
         return text

@@ -29,6 +29,12 @@ urlpatterns = [
         rule("ethics.manage", "GET", "POST"),
         name="ethics_form_version",
     ),
+    route(
+        "ethics/forms/<uuid:pk>/edit/",
+        correcting.ethics_form_edit,
+        rule("ethics.manage", "GET", "POST"),
+        name="ethics_form_edit",
+    ),
     # committees
     route(
         "ethics/committees/new/",
@@ -87,6 +93,12 @@ urlpatterns = [
         views.ethics_review_conflict,
         rule("ethics.review", "POST"),
         name="ethics_review_conflict",
+    ),
+    route(
+        f"{_REVIEW}reopen/",
+        correcting.ethics_review_reopen,
+        rule("ethics.review", "POST"),
+        name="ethics_review_reopen",
     ),
     route(f"{_REVIEW}settle/", views.ethics_review_settle, _CHAIR, name="ethics_review_settle"),
     route(

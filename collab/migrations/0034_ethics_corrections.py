@@ -71,4 +71,9 @@ class Migration(migrations.Migration):
             model_name='trainingrecord',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['accepted', 'rejected', 'revoked']), _negated=True), ('reviewed_at__isnull', False), _connector='OR'), name='training_reviewed_has_its_time'),
         ),
+        migrations.AddField(
+            model_name='ethicsform',
+            name='version',
+            field=models.PositiveIntegerField(default=1, editable=False),
+        ),
     ]

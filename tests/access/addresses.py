@@ -685,6 +685,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
         },
         about=s.joint.university,
     ),
+    "api:ethics-form-detail PATCH": lambda s: Sent({"note": "Ours."}, headers=_FRESH),
     "api:ethics-form-versions POST": lambda s: Sent({"questions": [{"key": "why", "type": "text", "label": "Why?"}]}),
     "api:ethics-committee-list POST": lambda s: Sent(
         {"organisation": s.joint.university.slug, "name": "Second"}, about=s.joint.university
@@ -721,6 +722,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:ethics-case-hold POST": lambda s: Sent({"move": "suspend", "reason": f"Stop {s.canary}"}),
     "api:ethics-case-close POST": lambda s: Sent({"report": str(s.object(EthicsReport).pk), "outcome": "Noted."}),
     "api:ethics-review-submit POST": lambda s: Sent({"opinion": "favour", "text": f"Yes {s.canary}"}, headers=_FRESH),
+    "api:ethics-review-reopen POST": _NOTHING,
     "api:ethics-review-conflict POST": lambda s: Sent({"kind": "other", "text": f"Cousin {s.canary}"}),
     "api:ethics-review-settle POST": lambda s: Sent({"move": "recuse"}),
     "api:ethics-assessment-list POST": lambda s: Sent(

@@ -325,7 +325,7 @@ class Side:
             return self.requests["conditions" if action == "meet" else "open"]
         if model is EthicsCase:
             return self.ethics_cases[_ON_ETHICS.get(action, "in_review")]
-        if model in {EthicsReview, EthicsAssessment} and action in self.settled:
+        if model in {EthicsReview, EthicsAssessment} and isinstance(self.settled.get(action), model):
             return self.settled[action]
         if model is PublicationNotice:
             return self.notices[_ON_NOTICE.get(action, "notified")]

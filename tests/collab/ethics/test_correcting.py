@@ -1,4 +1,5 @@
-"""The committee answers a claim that is not enough, and puts a slip of a decision right; access follows at once."""
+"""The committee answers a claim that is not enough and puts a slip of a decision right, and access follows at once; a
+reviewer goes on with a review, and the names of a questionnaire are corrected."""
 
 from __future__ import annotations
 
@@ -8,12 +9,20 @@ from django.utils import timezone
 
 from collab.access.policy import can
 from collab.audit.models import AuditEvent
-from collab.ethics.correcting import correct_decision, refuse_claim
-from collab.ethics.deciding import ConditionTerm, confirm_condition, hold_case
-from collab.ethics.models import EthicsCorrection
-from collab.ethics.services import claim_condition, report
+from collab.ethics.correcting import correct_decision, refuse_claim, reopen_review
+from collab.ethics.deciding import ConditionTerm, confirm_condition, hold_case, submit_review
+from collab.ethics.models import EthicsCorrection, EthicsForm
+from collab.ethics.services import claim_condition, edit_committee, edit_form, report
+from collab.ethics.shipped import load_forms
 from collab.inbox.models import Notification, Obligation
-from collab.kernel.errors import ConflictError, InvalidError, RefusedError, StaleError
+from collab.kernel.errors import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    NotReadyError,
+    RefusedError,
+    StaleError,
+)
 from collab.kernel.months import add_months
 from tests.collab.ethics.test_pages import api, signed_in
 from tests.collab.ethics.test_services import Panel, day, fresh
@@ -178,3 +187,79 @@ def test_the_page_and_the_api_correct_a_decision(panel):
     assert [len(one["changes"]) for one in answer["corrections"]] == [1, 2]
     again = client.post(f"{url}correct/", given | {"monitor_months": 9}, "application/json", headers=match)
     assert again.status_code == 412
+
+
+# --- one's own review
+def submitted(panel: Panel):
+    case = panel.reviewed(panel.case())
+    return case, case.reviews.get(reviewer=panel.reviewers[0])
+
+
+def test_a_reviewer_goes_on_with_a_review_before_the_decision(panel):
+    case, review = submitted(panel)
+    with pytest.raises((RefusedError, NotFoundError)):
+        reopen_review(review=review, by=panel.chair)
+
+    review = reopen_review(review=review, by=panel.reviewers[0])
+
+    assert (review.state, review.submitted_at, review.text) == ("asked", None, "Fine.")
+    assert Obligation.objects.filter(kind="review", person=panel.reviewers[0], settled_at=None).exists()
+    assert any("is being changed" in title for title in told(panel.chair))
+    [event] = AuditEvent.objects.filter(verb="ethics.reopen_review")
+    assert event.actor_id is None, "those who apply do not read who reviews"
+    with pytest.raises(NotReadyError, match="Only 0 of at least 1"):
+        panel.approve(fresh(case))
+    given = {"opinion": "against", "text": "On second thoughts.", "version": review.version}
+    submit_review(review=review, by=panel.reviewers[0], **given)
+    panel.approve(fresh(case))
+    with pytest.raises(ConflictError):
+        reopen_review(review=fresh(review), by=panel.reviewers[0])
+
+
+def test_a_sealed_review_is_not_changed_after_all_could_read_it(panel):
+    edit_committee(committee=panel.committee, by=panel.admin, version=1, seals_reviews=True)
+    _case, review = submitted(panel)
+    with pytest.raises(ConflictError, match="everybody may read them"):
+        reopen_review(review=review, by=panel.reviewers[0])
+
+
+def test_the_page_and_the_api_reopen_a_review(panel):
+    _case, review = submitted(panel)
+    mine, address = signed_in(panel.reviewers[0]), reverse("collab:ethics_review_reopen", args=[review.pk])
+    assert address in mine.get(review.get_absolute_url()).content.decode()
+    assert address not in signed_in(panel.chair).get(review.get_absolute_url()).content.decode()
+    assert mine.post(address).url == review.get_absolute_url()
+    shown = mine.get(review.get_absolute_url()).content.decode()
+    assert "Fine." in shown and address not in shown and fresh(review).state == "asked"
+    given = {"opinion": "against", "text": "No.", "version": fresh(review).version}
+    assert mine.post(review.get_absolute_url(), given).status_code == 302
+    url = f"/api/v1/ethics-reviews/{review.pk}/reopen/"
+    assert api(panel.chair).post(url).status_code == 403
+    assert api(panel.reviewers[0]).post(url).json()["state"] == "asked"
+    assert api(panel.reviewers[0]).post(url).status_code == 409
+
+
+# --- the names of a questionnaire
+def test_the_names_and_notes_of_a_questionnaire_are_corrected_in_both_languages(panel):
+    chair, lead = signed_in(panel.chair), signed_in(panel.joint.lead)
+    new = reverse("collab:ethics_form_new")
+    assert "note_zh" in chair.get(new).content.decode()
+    address = reverse("collab:ethics_form_edit", args=[panel.form.pk])
+    assert address in chair.get(panel.form.get_absolute_url()).content.decode()
+    assert address not in lead.get(panel.form.get_absolute_url()).content.decode()
+    assert lead.get(address).status_code == 403
+    sent = {"name": "Own questions", "name_zh": "自有问卷", "note": "Ours.", "note_zh": "我们的。", "version": 1}
+    assert chair.post(address, sent).url == panel.form.get_absolute_url()
+    form = fresh(panel.form)
+    assert (form.name, form.name_zh, form.note, form.note_zh) == ("Own questions", "自有问卷", "Ours.", "我们的。")
+    assert chair.post(address, sent | {"name": "Other"}).status_code == 412
+    client, url = api(panel.chair), f"/api/v1/ethics-forms/{form.pk}/"
+    tag = client.get(url)["ETag"]
+    assert client.patch(url, {"name": "X"}, "application/json").status_code == 428
+    told_ = client.patch(url, {"note_zh": "注"}, "application/json", headers={"If-Match": tag}).json()
+    assert (told_["name"], told_["note_zh"], len(told_["versions"])) == ("Own questions", "注", 1)
+    load_forms()
+    shipped = EthicsForm.objects.get(code="trustworthy-ai")
+    with pytest.raises(RefusedError, match="comes with Tandem"):
+        edit_form(form=shipped, by=panel.chair, version=1, name="Mine")
+    assert AuditEvent.objects.filter(verb="ethics.edit_form").count() == 2
