@@ -49,9 +49,11 @@ from collab.ethics.models import (
     EthicsCase,
     EthicsCommittee,
     EthicsCondition,
+    EthicsCorrection,
     EthicsForm,
     EthicsFormVersion,
     EthicsQuestion,
+    EthicsRefusal,
     EthicsReport,
     EthicsReview,
     EthicsSubmission,
@@ -248,8 +250,12 @@ register_scope(EthicsForm, Scope(view="organisation.view", organisation="organis
 register_scope(EthicsFormVersion, Scope(view="organisation.view", organisation="form__organisation", everyone=True))
 register_scope(EthicsCommittee, Scope(view="organisation.view", organisation="organisation", everyone=True))
 register_scope(EthicsCase, Scope(view="ethics.view", project="project", grants=ethics_grants, explain=explain_ethics))
-for part in (EthicsSubmission, EthicsQuestion, EthicsCondition, EthicsReport):
+for part in (EthicsSubmission, EthicsQuestion, EthicsCondition, EthicsCorrection, EthicsReport):
     register_scope(part, Scope(view="ethics.view", project="case__project", grants=ethics_grants_through("case")))
+register_scope(
+    EthicsRefusal,
+    Scope(view="ethics.view", project="condition__case__project", grants=ethics_grants_through("condition__case")),
+)
 register_scope(
     EthicsReview,
     Scope(view="ethics.deliberate", project="case__project", grants=review_grants, explain=explain_ethics),

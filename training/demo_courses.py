@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from collab.accounts.models import User
+from io import BytesIO
+
+from django.core.files.uploadedfile import TemporaryUploadedFile
+
+from collab.access.roles import Role
+from collab.accounts.models import Membership, User
 from collab.courses.conditions import set_condition
-from collab.courses.editing import create_course, publish_version, save_module, save_question, set_terms
+from collab.courses.editing import (
+    create_course,
+    draft_version,
+    publish_version,
+    save_module,
+    save_question,
+    set_terms,
+)
 from collab.courses.library.services import add_resource, attach_resource
 from collab.courses.models import Course, Enrolment
 from collab.courses.taking import answer_quiz, begin_quiz, enrol, finish_module, left_to_study
@@ -64,7 +76,7 @@ _LIBRARY = [
 
 
 def tell_the_courses(cast: Cast, project: Project, coordinator: User) -> None:
-    """The engineer has passed; the researcher is half through; the interviews ask for the course."""
+    """The engineer has passed; the researcher is half through, and a newer version is out; data asks for the course."""
     course = _course(cast, coordinator)
     passed = enrol(course=course, by=cast.engineer)
     for module in left_to_study(passed):
@@ -74,10 +86,14 @@ def tell_the_courses(cast: Cast, project: Project, coordinator: User) -> None:
     under_way = enrol(course=course, by=cast.researcher)
     finish_module(enrolment=under_way, module=left_to_study(under_way)[0], by=cast.researcher)
     enrol(course=course, by=cast.professor)
+    _second_version(course, coordinator)
     interviews = Dataset.objects.filter(project=project).order_by("created_at").first()
     assert interviews is not None
     set_condition(project=project, course=course, needed_for="data", asset=interviews.pk, by=cast.lead)
-    posting = Posting.objects.filter(organisation=cast.lakeside).order_by("-created_at").first()
+    # of a host, for a university offers no places in its own programme
+    posting = Posting.objects.filter(organisation=cast.northwind, state="published").order_by("-created_at").first()
+    assert posting is not None
+    host = Membership.objects.active().get(organisation=cast.northwind, project=None, role=Role.COORDINATOR).user
     for kind, title, title_zh, authors, year, link, topics in _LIBRARY:
         resource = add_resource(
             organisation=cast.lakeside, kind=kind, title=title, title_zh=title_zh, authors=authors, year=year,
@@ -85,8 +101,8 @@ def tell_the_courses(cast: Cast, project: Project, coordinator: User) -> None:
         )  # fmt: skip
         if kind in {"book", "paper"}:
             attach_resource(resource=resource, subject=project, note="", by=cast.lead)
-        elif posting is not None:
-            attach_resource(resource=resource, subject=posting, note="", by=coordinator)
+        else:
+            attach_resource(resource=resource, subject=posting, note="", by=host)
 
 
 def _course(cast: Cast, coordinator: User) -> Course:
@@ -110,6 +126,55 @@ def _course(cast: Cast, coordinator: User) -> Course:
     )  # fmt: skip
     publish_version(edition=edition, by=coordinator)
     return Course.objects.get(pk=course.pk)
+
+
+def _second_version(course: Course, coordinator: User) -> None:
+    """One module says more and a picture is new: those under way see what changed, and may move on."""
+    draft = draft_version(course=course, by=coordinator)
+    title, title_zh, body, body_zh = _MODULES[1]
+    module = draft.modules.get(title=title)
+    save_module(
+        edition=draft, module=module, version=module.version, kind="text", title=title, title_zh=title_zh,
+        body=f"{body}\n\nWrite down where the data went: who asks to be forgotten asks about every copy.",
+        body_zh=f"{body_zh}\n\n请记录数据的去向：要求被遗忘的人，要求的是每一份副本。", by=coordinator,
+    )  # fmt: skip
+    with TemporaryUploadedFile("least.png", "image/png", 0, None) as file:
+        file.write(_picture())
+        file.flush()
+        save_module(
+            edition=draft, kind="image", title="The least that does", title_zh="够用即可", file=file,
+            body="Of all that was collected only the marked part is needed: take that, and leave the rest where it is.",
+            body_zh="收集到的内容中，只有标出的部分是需要的：只取这一部分，其余留在原处。", by=coordinator,
+        )  # fmt: skip
+    draft.refresh_from_db()
+    set_terms(
+        edition=draft, version=draft.version, by=coordinator,
+        note="Where copies go, and a picture of the least that does.",
+        note_zh="新增副本去向的说明，以及“够用即可”的图示。",
+    )  # fmt: skip
+    publish_version(edition=draft, by=coordinator)
+
+
+def _picture() -> bytes:
+    """Many squares, of which a few are taken out."""
+    from PIL import Image, ImageDraw  # here, because only whoever tells the story draws
+
+    picture = Image.new("RGB", (560, 240), "#ffffff")
+    draw = ImageDraw.Draw(picture)
+    taken = {(2, 1), (3, 1), (3, 2), (5, 3)}
+    for x in range(8):
+        for y in range(5):
+            corner = (24 + 38 * x, 28 + 38 * y)
+            fill = "#2457c5" if (x, y) in taken else "#d5dae3"
+            draw.rounded_rectangle((*corner, corner[0] + 30, corner[1] + 30), 5, fill=fill)
+    draw.line((346, 120, 410, 120), fill="#4a5568", width=5)
+    draw.polygon([(408, 106), (434, 120), (408, 134)], fill="#4a5568")
+    for place in range(4):
+        corner = (456 + 38 * (place % 2), 86 + 38 * (place // 2))
+        draw.rounded_rectangle((*corner, corner[0] + 30, corner[1] + 30), 5, fill="#2457c5")
+    out = BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()
 
 
 def _right(enrolment: Enrolment) -> dict[str, list[int]]:

@@ -596,6 +596,7 @@ ACTS = {
     "training.accept": (gettext_lazy("accepted the training “%(title)s”"), "check-circle", "ok"),
     "training.reject": (gettext_lazy("rejected the training “%(title)s”"), "x-circle", "bad"),
     "training.return": (gettext_lazy("returned the training “%(title)s”"), "arrow-repeat", "warn"),
+    "training.revoke": (gettext_lazy("revoked the training “%(title)s”"), "slash-circle", "bad"),
     "training.read": (gettext_lazy("took the document of the training “%(title)s”"), "download", "quiet"),
     "certificate.propose": (gettext_lazy("proposed %(count)s certificates: “%(title)s”"), "send", "accent"),
     "certificate.issue": (gettext_lazy("A certificate was issued: “%(title)s”"), "award", "ok"),
@@ -605,6 +606,7 @@ ACTS = {
     "library.add": (gettext_lazy("added “%(title)s” to the library"), "plus-circle", "accent"),
     "library.edit": (gettext_lazy("changed “%(title)s” in the library"), "pencil", "quiet"),
     "library.archive": (gettext_lazy("put “%(title)s” of the library away"), "archive", "quiet"),
+    "library.restore": (gettext_lazy("brought “%(title)s” of the library back"), "arrow-repeat", "ok"),
     "library.attach": (gettext_lazy("attached “%(title)s” of the library"), "plus-circle", "quiet"),
     "library.detach": (gettext_lazy("took “%(title)s” of the library off"), "x-circle", "quiet"),
     "token.create": (gettext_lazy("made a token"), "key", "quiet"),
@@ -617,6 +619,11 @@ ACTS = {
     "ethics.add_version": (
         gettext_lazy("wrote version %(number)s of the ethics questionnaire “%(name)s”"),
         "card-list",
+        "quiet",
+    ),
+    "ethics.edit_form": (
+        gettext_lazy("corrected the names of the ethics questionnaire “%(name)s”"),
+        "pencil",
         "quiet",
     ),
     "ethics.found": (
@@ -714,6 +721,11 @@ ACTS = {
         "eye",
         "quiet",
     ),
+    "ethics.reopen_review": (
+        gettext_lazy("An ethics review of “%(title)s” is being changed"),
+        "arrow-repeat",
+        "quiet",
+    ),
     "ethics.declare": (
         gettext_lazy("A reviewer of “%(title)s” declared a conflict of interest"),
         "exclamation-circle",
@@ -768,6 +780,16 @@ ACTS = {
         gettext_lazy("confirmed that condition %(number)s of “%(title)s” is met"),
         "check-circle",
         "ok",
+    ),
+    "ethics.refuse_claim": (
+        gettext_lazy("did not yet see condition %(number)s of “%(title)s” met"),
+        "x-circle",
+        "warn",
+    ),
+    "ethics.correct": (
+        gettext_lazy("corrected the ethics decision about “%(title)s”"),
+        "pencil",
+        "warn",
     ),
     "ethics.suspend": (
         gettext_lazy("suspended the ethics approval of “%(title)s”"),

@@ -62,7 +62,13 @@ from collab.courses.taking import (
     leave_course,
     move_to_newer_version,
 )
-from collab.courses.trainings import open_training, submit_training, submit_training_again, withdraw_training
+from collab.courses.trainings import (
+    open_training,
+    revoke_training,
+    submit_training,
+    submit_training_again,
+    withdraw_training,
+)
 from collab.courses.versions import compare, newer_version
 from collab.kernel.blobs import blob_path
 from collab.kernel.errors import ConflictError, NotFoundError
@@ -252,6 +258,14 @@ class PartInput(StrictSerializer):
     id = serializers.UUIDField()
 
 
+class DoneInput(StrictSerializer):
+    module = serializers.UUIDField()
+
+
+class NumberInput(StrictSerializer):
+    number = serializers.IntegerField(min_value=1, max_value=100_000, required=False)
+
+
 class EnrolmentSerializer(serializers.ModelSerializer):
     course = serializers.SlugField(source="course.slug", read_only=True)
     number = serializers.IntegerField(source="edition.number", read_only=True)
@@ -306,6 +320,8 @@ class CourseViewSet(ScopedViewSet):
         "retire": "course.edit",
         "enrol": "course.take",
         "numbers": "enrolment.view",
+        "content": "course.edit",
+        "file": "course.edit",
     }
     rows = Course.objects.with_versions().prefetch_related("versions__modules")
     serializer_class = CourseSerializer
@@ -420,6 +436,37 @@ class CourseViewSet(ScopedViewSet):
         rows = self.get_object().versions.exclude(published_at=None).with_takers()
         return Response(VersionSerializer(rows, many=True).data)
 
+    @extend_schema(
+        summary="Read a version with its modules, questions and right answers",
+        parameters=[OpenApiParameter("number", OpenApiTypes.INT, description="Without it, the published one.")],
+        responses=DraftSerializer,
+    )
+    @action(detail=True, query=("number",))
+    def content(self, request: Request, slug: str) -> Response:
+        course = self.get_object()
+        asked = NumberInput(data=request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        number = asked.validated_data.get("number")
+        wanted = {"state": CourseState.PUBLISHED} if number is None else {"number": number}
+        edition = course.versions.filter(**wanted).first()
+        if edition is None:
+            raise NotFoundError
+        return self.shown(edition, DraftSerializer)
+
+    @extend_schema(
+        summary="The image or file of a module of any version",
+        parameters=[OpenApiParameter("module", OpenApiTypes.UUID, required=True)],
+        responses={200: OpenApiResponse(OpenApiTypes.BINARY)},
+    )
+    @action(detail=True, content_negotiation_class=AnythingNegotiation, query=("module",))
+    def file(self, request: Request, slug: str) -> HttpResponseBase:
+        course = self.get_object()
+        asked = DoneInput(data={"module": request.query_params.get("module")})
+        asked.is_valid(raise_exception=True)
+        return _sent(
+            request, _part(CourseModule.objects.filter(edition__course=course), asked.validated_data["module"])
+        )
+
     def _told(self, course: Course, status: int = 200) -> Response:
         course = self.rows.get(pk=course.pk)
         return tagged(self.shown(course, CourseSerializer, status), etag_of(course.pk, course.version))
@@ -442,6 +489,13 @@ def _part(rows: Any, key: UUID | None) -> Any:
     if found is None:
         raise NotFoundError
     return found
+
+
+def _sent(request: Request, module: CourseModule) -> HttpResponseBase:
+    """The image or file of a module."""
+    if not module.sha256:
+        raise NotFoundError
+    return resumable(request, blob_path(module.sha256), module.file_name, module.sha256, module.media_type)
 
 
 # --- enrolments
@@ -526,10 +580,6 @@ class EnrolmentDetail(EnrolmentSerializer):
         return [str(key) for key in row.done.values_list("module", flat=True)]
 
 
-class DoneInput(StrictSerializer):
-    module = serializers.UUIDField()
-
-
 class AnswersInput(StrictSerializer):
     """`answers`: question id → numbers of the chosen answers."""
 
@@ -592,10 +642,7 @@ class EnrolmentViewSet(ScopedViewSet):
         row = self.get_object()
         asked = DoneInput(data={"module": request.query_params.get("module")})
         asked.is_valid(raise_exception=True)
-        module = _part(row.edition.modules, asked.validated_data["module"])
-        if not module.sha256:
-            raise NotFoundError
-        return resumable(request, blob_path(module.sha256), module.file_name, module.sha256, module.media_type)
+        return _sent(request, _part(row.edition.modules, asked.validated_data["module"]))
 
     @extend_schema(summary="Leave the course", request=None, responses=EnrolmentSerializer)
     @action(detail=True, methods=["post"])
@@ -675,12 +722,21 @@ class TrainingInput(TrainingAgain):
     file = serializers.FileField(allow_empty_file=True)
 
 
+class RevokeInput(StrictSerializer):
+    reason = serializers.CharField(max_length=1000)
+
+
 class TrainingFilter(django_filters.FilterSet):
+    q = django_filters.CharFilter(method="search")
     state = django_filters.ChoiceFilter(choices=choices_of(TrainingState))
+    course = django_filters.CharFilter(field_name="course__slug")
 
     class Meta:
         model = TrainingRecord
         fields: list[str] = []
+
+    def search(self, rows: Any, name: str, value: str) -> Any:
+        return rows.matching(value)
 
 
 @extend_schema_view(
@@ -694,6 +750,7 @@ class TrainingViewSet(ScopedViewSet):
         "create": "training.submit",
         "again": "training.submit",
         "withdraw": "training.submit",
+        "revoke": "training.review",
         "content": "training.view",
     }
     rows = TrainingRecord.objects.with_names()
@@ -728,6 +785,12 @@ class TrainingViewSet(ScopedViewSet):
     @action(detail=True, methods=["post"])
     def withdraw(self, request: Request, pk: str) -> Response:
         return self.shown(withdraw_training(training=self.get_object(), by=request.user), TrainingSerializer)
+
+    @extend_schema(summary="Take an acceptance back", request=RevokeInput, responses=TrainingSerializer)
+    @action(detail=True, methods=["post"])
+    def revoke(self, request: Request, pk: str) -> Response:
+        row = revoke_training(training=self.get_object(), by=request.user, **self.parsed(RevokeInput))
+        return self.shown(row, TrainingSerializer)
 
     @extend_schema(summary="The document", responses={200: OpenApiResponse(OpenApiTypes.BINARY)})
     @action(detail=True, url_path="document", content_negotiation_class=AnythingNegotiation)

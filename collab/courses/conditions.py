@@ -164,6 +164,10 @@ def missing_course(user: User, course: Course, at: datetime) -> Missing:
         text = _("Your training “%(training)s” in place of the course “%(title)s” expired on %(day)s.")
         told = {"training": outside.title, "title": course, "day": date_format(outside.expires_on)}
         return Missing("training_expired", text % told, url)
+    if outside is not None and outside.state == TrainingState.REVOKED:
+        text = _("Your training “%(training)s” in place of the course “%(title)s” was taken back by its reviewers.")
+        told = {"training": outside.title, "title": course}
+        return Missing("training_taken_back", text % told, outside.get_absolute_url())
     text = _("This needs the course “%(title)s”: take it first.")
     return Missing("course_missing", text % {"title": course}, url)
 

@@ -7,6 +7,7 @@ from typing import Any
 import django_filters
 from django import forms
 from django.db.models import QuerySet
+from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import visible_to
@@ -24,8 +25,9 @@ from collab.courses.models import (
     ModuleKind,
     QuizAttempt,
     QuizQuestion,
+    TrainingRecord,
 )
-from collab.courses.states import CourseState, EnrolmentState
+from collab.courses.states import CourseState, EnrolmentState, TrainingState
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.projects.models import Project
 from collab.web.badges import badge_of
@@ -94,6 +96,27 @@ class TakersFilter(ListFilter):
         self.filters["version"].extra["choices"] = [(n, n) for n in numbers]
 
 
+class TrainingFilter(ListFilter):
+    """Above the list of trainings that people handed in."""
+
+    q = django_filters.CharFilter(method="search", label=_("Search"), widget=SearchInput(_("Person, training, course")))
+    state = django_filters.ChoiceFilter(
+        choices=[(state.value, badge_of(state).word) for state in TrainingState],
+        label=_("State"), empty_label=_("every state"),
+    )  # fmt: skip
+
+    class Meta:
+        model = TrainingRecord
+        fields: list[str] = []
+
+    def search(self, rows: Any, name: str, value: str) -> Any:
+        return rows.matching(value)
+
+
+class RevokeForm(OnceForm):
+    reason = prose(_("Reason"), 1000, 3, help_text=_("The person whose training it is reads it."))
+
+
 class CourseForm(OnceForm):
     organisation = HouseField(_("Organisation"))
     title = line(_("Title"))
@@ -159,6 +182,10 @@ class ModuleForm(OnceForm):
             return
         for name in ("kind", "title", "title_zh", "position", "body", "body_zh", "link", "version"):
             self.fields[name].initial = getattr(module, name)
+        if module.file_name:
+            text = _("“%(name)s” (%(size)s) is there, and stays unless you choose another one.")
+            said = {"name": module.file_name, "size": filesizeformat(module.size_bytes)}
+            self.fields["file"].help_text = text % said
 
 
 class QuestionForm(OnceForm):

@@ -14,7 +14,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from collab.access.policy import allowed, get_or_404
+from collab.access.policy import allowed, get_or_404, visible_to
+from collab.accounts.models import Organisation
 from collab.courses.certificates.models import Certificate
 from collab.courses.expiring import ends_soon, remind_days
 from collab.courses.files import IMAGES
@@ -54,6 +55,7 @@ def learning(request: HttpRequest) -> HttpResponse:
         "page": page_of(request, enrolments),
         "trainings": trainings[:SHOWN],
         "certificates": certificates[:SHOWN],
+        "may_review": visible_to(request.user, "training.review", Organisation.objects.all()).exists(),
     }
     return show(request, "collab/courses/learning.html", context)
 
@@ -231,6 +233,7 @@ def training_record(request: HttpRequest, pk: UUID) -> HttpResponse:
         "renew": mine and accepted and ends_soon(row.expires_on),
         "may_withdraw": mine and row.state in {TrainingState.SUBMITTED, TrainingState.RETURNED},
         "may_send": mine and row.state == TrainingState.RETURNED,
+        "may_revoke": accepted and "training.review" in allowed(request.user, row, "training.review"),
     }
     return show(request, "collab/courses/training.html", context)
 

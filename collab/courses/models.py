@@ -459,6 +459,16 @@ class TrainingRecordQuerySet(models.QuerySet["TrainingRecord"]):
         today = timezone.localdate(at or timezone.now())
         return self.filter(Q(expires_on=None) | Q(expires_on__gt=today), state=TrainingState.ACCEPTED)
 
+    def matching(self, text: str) -> TrainingRecordQuerySet:
+        """Those in which every word of the text occurs somewhere: person, training, who gave it, or our course."""
+        rows = self
+        for word in text.split()[:8]:
+            found = Q()
+            for name in ("person__name", "title", "provider", "course__title", "course__title_zh"):
+                found |= Q(**{f"{name}__icontains": word})
+            rows = rows.filter(found)
+        return rows
+
     def with_names(self) -> TrainingRecordQuerySet:
         return self.select_related("person", "organisation", "course", "reviewed_by")
 
@@ -508,7 +518,7 @@ class TrainingRecord(Record):
                 name="training_ends_after_it_was_done",
             ),
             models.CheckConstraint(
-                condition=~Q(state__in=["accepted", "rejected"]) | Q(reviewed_at__isnull=False),
+                condition=~Q(state__in=["accepted", "rejected", "revoked"]) | Q(reviewed_at__isnull=False),
                 name="training_reviewed_has_its_time",
             ),
         ]

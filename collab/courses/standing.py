@@ -41,6 +41,8 @@ def own_training(user: User, word: str, at: datetime) -> Q:
 
 
 def explain_training(user: User, word: str, row: Any, at: datetime) -> Missing:
+    if word == "training.review":
+        return Missing("role", _("Your role does not let you %(what)s.") % {"what": WORDS[word]})
     return Missing("not_yours", _("Only the person whose training it is may do this."))
 
 

@@ -60,11 +60,14 @@ ATTEMPT_MOVES = Moves(
 
 
 class TrainingState(StrEnum):
+    """`revoked`: it was accepted, and the reviewers took that back."""
+
     SUBMITTED = "submitted"
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     RETURNED = "returned"
     WITHDRAWN = "withdrawn"
+    REVOKED = "revoked"
 
 
 TRAINING_MOVES = Moves(
@@ -74,5 +77,6 @@ TRAINING_MOVES = Moves(
         "return": ({TrainingState.SUBMITTED}, TrainingState.RETURNED),
         "submit_again": ({TrainingState.RETURNED}, TrainingState.SUBMITTED),
         "withdraw": ({TrainingState.SUBMITTED, TrainingState.RETURNED}, TrainingState.WITHDRAWN),
+        "revoke": ({TrainingState.ACCEPTED}, TrainingState.REVOKED),
     }
 )

@@ -1,4 +1,6 @@
-"""Verbs on training done elsewhere: hand in the document, send it again, take it back; the inbox reviews it."""
+"""Verbs on training done elsewhere: hand in the document, send it again, take it back; the inbox reviews it.
+
+What was accepted can be revoked by those who review."""
 
 from __future__ import annotations
 
@@ -21,8 +23,8 @@ from collab.courses.files import DOCUMENTS, keep_file
 from collab.courses.models import Course, TrainingRecord
 from collab.courses.states import TRAINING_MOVES
 from collab.inbox.models import Request
-from collab.inbox.services import ask, lapse_requests
-from collab.inbox.states import RequestState
+from collab.inbox.services import ask, lapse_requests, notify, settle_obligation
+from collab.inbox.states import ObligationKind, RequestState
 from collab.kernel.errors import InvalidError
 
 TRAINING = "training_record"
@@ -81,6 +83,28 @@ def withdraw_training(*, training: TrainingRecord, by: User) -> TrainingRecord:
     row.save()
     lapse_requests(topic=TRAINING, subjects=[row], by=by)
     _record("withdraw", row, by)
+    return row
+
+
+@transaction.atomic
+def revoke_training(*, training: TrainingRecord, reason: str, by: User) -> TrainingRecord:
+    """Take an acceptance back, for the document is not what it seemed. It counts no more from the next request on."""
+    require(by, "training.review", training)
+    rows = TrainingRecord.objects.select_for_update(of=("self",)).select_related("organisation", "person")
+    row = rows.get(pk=training.pk)
+    row.state = TRAINING_MOVES.require("revoke", row.state, what=str(row))
+    if not reason.strip():
+        raise InvalidError(_("Say why, in a sentence."), field="reason")
+    row.reviewed_by, row.reviewed_at, row.reason = by, timezone.now(), reason.strip()
+    row.version += 1
+    row.require_clean()
+    row.save()
+    settle_obligation(source=row, kind=ObligationKind.EXPIRY)
+    if row.course is not None:
+        keep_last_end(row.person, row.course)
+    title = format_lazy(gettext_lazy("Your training “{title}” counts no longer"), title=row.title)
+    notify(people=[row.person], kind="certificate", title=title, url=row.get_absolute_url())
+    _record("revoke", row, by)
     return row
 
 

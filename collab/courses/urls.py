@@ -2,7 +2,9 @@
 
 from collab.access.rules import PUBLIC, SIGNED_IN, route, rule
 from collab.courses import learning_views as learning
+from collab.courses import preview_views as preview
 from collab.courses import project_views as project
+from collab.courses import reviewing_views as reviewing
 from collab.courses import views as courses
 from collab.courses.certificates import views as certificates
 from collab.courses.certificates import views_public as public
@@ -21,6 +23,16 @@ urlpatterns = [
     route("courses/<slug:slug>/terms/", courses.course_terms, _EDIT, name="course_terms"),
     route("courses/<slug:slug>/modules/new/", courses.module_new, _EDIT, name="module_new"),
     route("courses/<slug:slug>/modules/<uuid:pk>/", courses.module_edit, _EDIT, name="module_edit"),
+    route(
+        "courses/<slug:slug>/modules/<uuid:pk>/preview/",
+        preview.module_preview,
+        rule("course.edit"),
+        name="module_preview",
+    ),
+    route("courses/<slug:slug>/modules/<uuid:pk>/file/", preview.module_file, rule("course.edit"), name="module_file"),
+    route(
+        "courses/<slug:slug>/versions/<int:number>/", preview.course_version, rule("course.edit"), name="course_version"
+    ),
     route("courses/<slug:slug>/modules/<uuid:pk>/remove/", courses.module_remove, _POST, name="module_remove"),
     route("courses/<slug:slug>/questions/new/", courses.question_new, _EDIT, name="question_new"),
     route("courses/<slug:slug>/questions/<uuid:pk>/", courses.question_edit, _EDIT, name="question_edit"),
@@ -28,6 +40,9 @@ urlpatterns = [
     route("courses/<slug:slug>/publish/", courses.course_publish, _POST, name="course_publish"),
     route("courses/<slug:slug>/retire/", courses.course_retire, _POST, name="course_retire"),
     route("courses/<slug:slug>/people/", courses.course_people, rule("enrolment.view"), name="course_people"),
+    route(
+        "courses/<slug:slug>/people.csv", courses.course_people_file, rule("enrolment.view"), name="course_people_file"
+    ),
     route("courses/<slug:slug>/enrol/", learning.course_enrol, rule("course.take", "POST"), name="course_enrol"),
     # … and for those who take them
     route("learning/", learning.learning, rule(SIGNED_IN), name="learning"),
@@ -46,6 +61,7 @@ urlpatterns = [
     ),
     route("learning/<uuid:pk>/quiz/", learning.quiz_begin, rule("course.take", "POST"), name="quiz_begin"),
     route("learning/<uuid:pk>/attempts/<int:number>/", learning.quiz, rule("course.take", "GET", "POST"), name="quiz"),
+    route("trainings/", reviewing.trainings, rule(SIGNED_IN), name="trainings"),
     route("trainings/new/", learning.training_new, rule(SIGNED_IN, "GET", "POST"), name="training_new"),
     route("trainings/<uuid:pk>/", learning.training_record, rule("training.view"), name="training_record"),
     route(
@@ -59,6 +75,12 @@ urlpatterns = [
         learning.training_withdraw,
         rule("training.submit", "POST"),
         name="training_withdraw",
+    ),
+    route(
+        "trainings/<uuid:pk>/revoke/",
+        reviewing.training_revoke,
+        rule("training.review", "GET", "POST"),
+        name="training_revoke",
     ),
     route("trainings/<uuid:pk>/document/", learning.training_document, rule("training.view"), name="training_document"),
     # what a project asks for, and offers
@@ -101,8 +123,12 @@ urlpatterns = [
     route(
         "library/<uuid:pk>/archive/", library.resource_archive, rule("library.edit", "POST"), name="resource_archive"
     ),
+    route(
+        "library/<uuid:pk>/restore/", library.resource_restore, rule("library.edit", "POST"), name="resource_restore"
+    ),
     # certificates
     route("certificates/", certificates.certificates, rule(SIGNED_IN), name="certificates"),
+    route("certificates/certificates.csv", certificates.certificates_file, rule(SIGNED_IN), name="certificates_file"),
     route("certificates/new/", certificates.batch_new, rule(SIGNED_IN, "GET", "POST"), name="batch_new"),
     route("certificates/<uuid:pk>/", certificates.certificate, rule("certificate.view"), name="certificate"),
     route(

@@ -27,10 +27,12 @@ from collab.courses.editing import (
     set_terms,
 )
 from collab.courses.forms import CourseFilter, CourseForm, ModuleForm, QuestionForm, TakersFilter, TermsForm
+from collab.courses.lists import lines_of_takers
 from collab.courses.models import Course, CourseModule, CourseVersion, Enrolment, QuizQuestion
 from collab.courses.states import EnrolmentState
 from collab.courses.tabs import tabs_of
 from collab.kernel.errors import ConflictError, NotFoundError
+from collab.web.files import csv_file
 from collab.web.forms import act, sent, show, submit
 from collab.web.pagination import page_of
 
@@ -115,6 +117,7 @@ def course_draft(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "course": row,
         "draft": draft,
+        "published": row.published,
         "modules": draft.modules.all() if draft else [],
         "questions": draft.questions.all() if draft else [],
     }
@@ -195,8 +198,7 @@ def course_people(request: HttpRequest, slug: str) -> HttpResponse:
     """Who takes it, how far they are, whose validity ends when, and how many take which version."""
     row = _course(request, "enrolment.view", slug)
     versions = list(CourseVersion.objects.filter(course=row).exclude(published_at=None).with_takers())
-    rows = Enrolment.objects.filter(course=row).visible_to(request.user).with_names().with_progress()
-    found = TakersFilter(request.GET, rows, numbers=[one.number for one in versions])
+    found = _takers(request, row, [one.number for one in versions])
     context = {
         "course": row,
         "versions": versions,
@@ -205,6 +207,18 @@ def course_people(request: HttpRequest, slug: str) -> HttpResponse:
         "may_edit": "course.edit" in allowed(request.user, row, "course.edit"),
     }
     return show(request, "collab/courses/people.html", context)
+
+
+def course_people_file(request: HttpRequest, slug: str) -> HttpResponse:
+    """Those who are chosen, for a spreadsheet."""
+    row = _course(request, "enrolment.view", slug)
+    found = _takers(request, row, [one.number for one in row.versions.all()])
+    return csv_file(f"{row.slug}-takers.csv", lines_of_takers(found.qs))
+
+
+def _takers(request: HttpRequest, row: Course, numbers: list[int]) -> TakersFilter:
+    rows = Enrolment.objects.filter(course=row).visible_to(request.user).with_names().with_progress()
+    return TakersFilter(request.GET, rows, numbers=numbers)
 
 
 # --- what the pages share

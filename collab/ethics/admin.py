@@ -9,9 +9,11 @@ from collab.ethics.models import (
     EthicsCase,
     EthicsCommittee,
     EthicsCondition,
+    EthicsCorrection,
     EthicsForm,
     EthicsFormVersion,
     EthicsQuestion,
+    EthicsRefusal,
     EthicsReport,
     EthicsReview,
     EthicsSubmission,
@@ -74,6 +76,18 @@ class EthicsQuestionAdmin(ScopedModelAdmin):
 class EthicsConditionAdmin(ScopedModelAdmin):
     list_display = ["condition", "case", "blocks_jobs", "blocks_releases", "blocks_data", "due_on"]
     list_select_related = ["case", "condition"]
+
+
+@admin.register(EthicsRefusal)
+class EthicsRefusalAdmin(ScopedModelAdmin):
+    list_display = ["condition", "claimed_by", "by", "created_at"]
+    list_select_related = ["condition__condition", "claimed_by", "by"]
+
+
+@admin.register(EthicsCorrection)
+class EthicsCorrectionAdmin(ScopedModelAdmin):
+    list_display = ["case", "by", "created_at"]
+    list_select_related = ["case", "by"]
 
 
 @admin.register(EthicsReport)

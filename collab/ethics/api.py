@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from collab.access.policy import get_or_404, visible_to
 from collab.accounts.models import Organisation, User
+from collab.ethics.correcting import correct_decision, refuse_claim, reopen_review
 from collab.ethics.deciding import (
     ConditionTerm,
     ask_applicants,
@@ -30,9 +31,11 @@ from collab.ethics.models import (
     EthicsCase,
     EthicsCommittee,
     EthicsCondition,
+    EthicsCorrection,
     EthicsForm,
     EthicsFormVersion,
     EthicsQuestion,
+    EthicsRefusal,
     EthicsReport,
     EthicsReview,
     EthicsSubmission,
@@ -40,7 +43,7 @@ from collab.ethics.models import (
     Purpose,
 )
 from collab.ethics.questions import changed_keys, scores
-from collab.ethics.reading import counts_of, figures_of, loads_of, worklists_of
+from collab.ethics.reading import Given, counts_of, figures_of, given_of, loads_of, worklists_of
 from collab.ethics.services import (
     add_form_version,
     answer_question,
@@ -51,6 +54,7 @@ from collab.ethics.services import (
     claim_condition,
     condition_of,
     edit_committee,
+    edit_form,
     finish_assessment,
     follow_case,
     found_committee,
@@ -100,7 +104,7 @@ class FormRow(serializers.ModelSerializer):
 
     class Meta:
         model = EthicsForm
-        fields = ["id", "code", "purpose", "name", "name_zh", "note", "note_zh", "organisation"]
+        fields = ["id", "code", "purpose", "name", "name_zh", "note", "note_zh", "organisation", "version"]
 
 
 class FormSerializer(FormRow):
@@ -190,17 +194,47 @@ class ReasonSerializer(serializers.Serializer):
     reason_zh = serializers.CharField(read_only=True)
 
 
+class EthicsRefusalSerializer(serializers.ModelSerializer):
+    """What was given for a condition before, and why it was not enough."""
+
+    claimed_by = PersonSerializer(read_only=True)
+    by = PersonSerializer(read_only=True)
+
+    class Meta:
+        model = EthicsRefusal
+        fields = ["evidence", "claimed_by", "claimed_at", "reason", "by", "created_at"]
+
+
+class CorrectedSerializer(serializers.Serializer):
+    """One thing that was put right; `number` is that of a condition, null for the decision itself."""
+
+    what = serializers.ChoiceField(choices=["valid_until", "monitor_months", "blocks", "due_on"], read_only=True)
+    number = serializers.IntegerField(read_only=True, allow_null=True)
+    before = serializers.JSONField(read_only=True)
+    after = serializers.JSONField(read_only=True)
+
+
+class EthicsCorrectionSerializer(serializers.ModelSerializer):
+    by = PersonSerializer(read_only=True)
+    changes = CorrectedSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = EthicsCorrection
+        fields = ["id", "reason", "changes", "by", "created_at"]
+
+
 class EthicsConditionSerializer(serializers.ModelSerializer):
     text = serializers.CharField(source="condition.text", read_only=True)
     met = serializers.BooleanField(source="is_met", read_only=True)
     met_at = serializers.DateTimeField(source="condition.met_at", read_only=True, allow_null=True)
     blocks_now = serializers.BooleanField(read_only=True)
+    refusals = EthicsRefusalSerializer(many=True, read_only=True)
 
     class Meta:
         model = EthicsCondition
         fields = [
             "number", "text", "blocks_jobs", "blocks_releases", "blocks_data", "due_on", "evidence", "claimed_at",
-            "met", "met_at", "lifted_at", "blocks_now",
+            "met", "met_at", "lifted_at", "blocks_now", "refusals",
         ]  # fmt: skip
 
 
@@ -280,16 +314,20 @@ class CarriedSerializer(serializers.Serializer):
 
 
 class CaseSerializer(CaseRow):
-    """An application with all that hangs on it; `changed` are the answers that differ from the round before."""
+    """An application with all that hangs on it; `changed` are the answers that differ from the round before.
+
+    What the applicants change since changes were asked for is theirs until they submit it; others get the last round.
+    """
 
     form = serializers.UUIDField(source="form_version.form_id", read_only=True)
-    form_version = serializers.IntegerField(source="form_version.number", read_only=True)
-    answers = serializers.JSONField(read_only=True)
-    carried = CarriedSerializer(read_only=True, allow_null=True)
+    form_version = serializers.SerializerMethodField()
+    answers = serializers.SerializerMethodField()
+    carried = serializers.SerializerMethodField()
     reasons = ReasonSerializer(many=True, read_only=True)
     changed = serializers.SerializerMethodField()
     previous = serializers.UUIDField(source="previous_id", read_only=True, allow_null=True)
     conditions = EthicsConditionSerializer(many=True, read_only=True)
+    corrections = EthicsCorrectionSerializer(many=True, read_only=True)
     questions = EthicsQuestionSerializer(source="asked", many=True, read_only=True)
     reports = EthicsReportSerializer(many=True, read_only=True)
     submissions = SubmissionSerializer(many=True, read_only=True)
@@ -298,13 +336,29 @@ class CaseSerializer(CaseRow):
         fields = [
             *CaseRow.Meta.fields, "form", "form_version", "answers", "carried", "changed", "reasons", "previous",
             "decision_reason", "appeal_text", "appeals_conditions", "monitor_months", "conditions",
-            "questions", "reports", "submissions",
+            "corrections", "questions", "reports", "submissions",
         ]  # fmt: skip
+
+    def _given(self, row: EthicsCase) -> Given:
+        return given_of(row, row.submissions.all(), applies=_applies(self, row))
+
+    @extend_schema_field(serializers.IntegerField())
+    def get_form_version(self, row: EthicsCase) -> int:
+        return self._given(row).row.form_version.number
+
+    @extend_schema_field(serializers.JSONField())
+    def get_answers(self, row: EthicsCase) -> Any:
+        return self._given(row).row.answers
+
+    @extend_schema_field(CarriedSerializer(allow_null=True))
+    def get_carried(self, row: EthicsCase) -> Any:
+        carried = self._given(row).row.carried
+        return None if carried is None else CarriedSerializer(carried).data
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_changed(self, row: EthicsCase) -> list[str]:
-        before = next((one.answers for one in row.submissions.all() if one.number == row.round - 1), None)
-        return [] if before is None else sorted(changed_keys(before, row.answers))
+        given = self._given(row)
+        return [] if given.before is None else sorted(changed_keys(given.before, given.row.answers))
 
 
 class EthicsReviewSerializer(serializers.ModelSerializer):
@@ -371,6 +425,15 @@ class FormInput(StrictSerializer):
     note_zh = serializers.CharField(max_length=2000, required=False, allow_blank=True)
     questions = serializers.JSONField()
     rules = serializers.JSONField(required=False)
+
+
+class FormEdit(StrictSerializer):
+    """Fields that are left out stay as they are."""
+
+    name = serializers.CharField(max_length=120, required=False)
+    name_zh = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    note = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+    note_zh = serializers.CharField(max_length=2000, required=False, allow_blank=True)
 
 
 class VersionInput(StrictSerializer):
@@ -447,6 +510,29 @@ class ConfirmInput(StrictSerializer):
     evidence = serializers.CharField(max_length=5000, required=False, allow_blank=True)
 
 
+class RefuseInput(StrictSerializer):
+    number = serializers.IntegerField(min_value=1, max_value=1000)
+    reason = serializers.CharField(max_length=4000)
+
+
+class ConditionFix(StrictSerializer):
+    """`due_on` null: it blocks at once. Fields that are left out stay as they are."""
+
+    number = serializers.IntegerField(min_value=1, max_value=1000)
+    due_on = DayField(required=False, allow_null=True)
+    blocks = serializers.ListField(child=serializers.ChoiceField(choices=_AREAS), required=False)
+
+
+class CorrectInput(StrictSerializer):
+    """Fields that are left out stay as they are; of conditions, only those that are open can be corrected."""
+
+    reason = serializers.CharField(max_length=4000)
+    valid_until = DayField(required=False)
+    monitor_months = serializers.IntegerField(min_value=1, max_value=60, required=False, allow_null=True)
+    blocks = serializers.ListField(child=serializers.ChoiceField(choices=_AREAS), required=False)
+    conditions = ConditionFix(many=True, required=False)
+
+
 class AssignInput(StrictSerializer):
     reviewers = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=20)
     due_on = DayField(required=False)
@@ -517,6 +603,7 @@ class EthicsFormViewSet(ScopedViewSet):
         "list": "organisation.view",
         "retrieve": "organisation.view",
         "create": "ethics.manage",
+        "partial_update": "ethics.manage",
         "versions": "ethics.manage",
     }
     rows = EthicsForm.objects.select_related("organisation")
@@ -526,18 +613,29 @@ class EthicsFormViewSet(ScopedViewSet):
         return self.listed(self.filtered(), FormRow)
 
     def retrieve(self, request: Request, pk: str) -> Response:
-        return self.shown(self.get_object(), FormSerializer)
+        return self._told(self.get_object())
 
     @extend_schema(summary="Write a questionnaire", request=FormInput, responses={201: FormSerializer})
     def create(self, request: Request) -> Response:
-        return self.shown(write_form(by=request.user, **self.parsed(FormInput)), FormSerializer, 201)
+        return self._told(write_form(by=request.user, **self.parsed(FormInput)), 201)
+
+    @extend_schema(
+        summary="Correct its names and notes", request=FormEdit, responses=FormSerializer, parameters=[IF_MATCH]
+    )
+    def partial_update(self, request: Request, pk: str) -> Response:
+        form, given = self.get_object(), self.parsed(FormEdit)
+        require_match(request, etag_of(form.pk, form.version), now={name: getattr(form, name) for name in given})
+        return self._told(edit_form(form=form, by=request.user, version=form.version, **given))
 
     @extend_schema(summary="Write a new version", request=VersionInput, responses={201: FormSerializer})
     @action(detail=True, methods=["post"])
     def versions(self, request: Request, pk: str) -> Response:
         form = self.get_object()
         add_form_version(form=form, by=request.user, **self.parsed(VersionInput))
-        return self.shown(self.rows.get(pk=form.pk), FormSerializer, 201)
+        return self._told(self.rows.get(pk=form.pk), 201)
+
+    def _told(self, form: EthicsForm, status: int = 200) -> Response:
+        return tagged(self.shown(form, FormSerializer, status), etag_of(form.pk, form.version))
 
 
 @extend_schema_view(
@@ -615,12 +713,13 @@ class EthicsCaseViewSet(ScopedViewSet):
             ("partial_update", "submit", "withdraw", "carry_over", "follow", "appeal", "report", "reply", "claim"),
             "ethics.apply",
         ),
-        **dict.fromkeys(("assign", "confirm", "hold", "close"), "ethics.chair"),
+        **dict.fromkeys(("assign", "confirm", "refuse_claim", "correct", "hold", "close"), "ethics.chair"),
         "ask": "ethics.deliberate",
         "decide": "ethics.decide",
     }
     rows = EthicsCase.objects.with_names().prefetch_related(
-        "conditions__condition", "asked__by", "asked__answered_by", "reports__by", "submissions__by",
+        "conditions__condition", "conditions__refusals__claimed_by", "conditions__refusals__by", "corrections__by",
+        "asked__by", "asked__answered_by", "reports__by", "submissions__by",
         "submissions__form_version",
     )  # fmt: skip
     serializer_class = CaseSerializer
@@ -701,6 +800,26 @@ class EthicsCaseViewSet(ScopedViewSet):
         confirm_condition(condition=found, evidence=given.get("evidence", ""), by=request.user)
         return self._told(case)
 
+    @extend_schema(
+        summary="Say why what was given for a condition is not enough", request=RefuseInput, responses=CaseSerializer
+    )
+    @action(detail=True, methods=["post"], url_path="refuse-claim")
+    def refuse_claim(self, request: Request, pk: str) -> Response:
+        case, given = self.get_object(), self.parsed(RefuseInput)
+        refuse_claim(condition=condition_of(case, given["number"]), reason=given["reason"], by=request.user)
+        return self._told(case)
+
+    @extend_schema(
+        summary="Put a slip of the decision right", request=CorrectInput, responses=CaseSerializer,
+        parameters=[IF_MATCH],
+    )  # fmt: skip
+    @action(detail=True, methods=["post"])
+    def correct(self, request: Request, pk: str) -> Response:
+        case = self.get_object()
+        require_match(request, etag_of(case.pk, case.version), now={"valid_until": case.valid_until})
+        given = self.parsed(CorrectInput)
+        return self._told(correct_decision(case=case, by=request.user, version=case.version, **given))
+
     @extend_schema(summary="Ask reviewers", request=AssignInput, responses=EthicsReviewSerializer(many=True))
     @action(detail=True, methods=["post"])
     def assign(self, request: Request, pk: str) -> Response:
@@ -765,6 +884,7 @@ class EthicsReviewViewSet(ScopedViewSet):
         "list": "ethics.deliberate",
         "retrieve": "ethics.deliberate",
         "submit": "ethics.review",
+        "reopen": "ethics.review",
         "conflict": "ethics.review",
         "settle": "ethics.chair",
     }
@@ -788,6 +908,13 @@ class EthicsReviewViewSet(ScopedViewSet):
         return self._told(
             submit_review(review=review, by=request.user, version=review.version, **self.parsed(OpinionInput))
         )
+
+    @extend_schema(
+        summary="Go on with one's review before the decision", request=None, responses=EthicsReviewSerializer
+    )
+    @action(detail=True, methods=["post"])
+    def reopen(self, request: Request, pk: str) -> Response:
+        return self._told(reopen_review(review=self.get_object(), by=request.user))
 
     @extend_schema(
         summary="Declare a conflict of interest", request=EthicsConflictInput, responses=EthicsReviewSerializer

@@ -67,7 +67,7 @@ def assign(*, case: EthicsCase, reviewers: Iterable[User], by: User, due_on: dat
     today = timezone.localdate()
     # before the decision is due; today, where that day is over already
     due_on = due_on or max(today, min(today + timedelta(days=14), timezone.localdate(locked.request.due_at)))
-    _check_day(due_on, "due_on")
+    check_day(due_on, "due_on")
     asked = set(locked.reviews.filter(round=locked.round).values_list("reviewer", flat=True))
     made = []
     for person in people:
@@ -98,11 +98,11 @@ def sits(person: User, case: EthicsCase) -> bool:
 @transaction.atomic
 def submit_review(*, review: EthicsReview, opinion: str, text: str, by: User, version: int) -> EthicsReview:
     """Give one's advice; the chair decides. Raises StaleError when it changed since `version`."""
-    mine = _locked_review(review, by, "ethics.review")
+    mine = locked_review(review, by, "ethics.review")
     if mine.version != version:
         raise StaleError(str(STALE), now={"opinion": mine.opinion, "text": mine.text})
     state = REVIEW_MOVES.require("submit", mine.state, what=_("The review"))
-    _require_pending(mine)
+    require_pending(mine)
     if mine.conflict_state == ConflictState.DECLARED:
         text_ = _("The conflict of interest you declared is not decided yet.")
         raise NotReadyError([Missing("conflict_open", text_, mine.get_absolute_url())])
@@ -111,7 +111,7 @@ def submit_review(*, review: EthicsReview, opinion: str, text: str, by: User, ve
     if not text.strip():
         raise InvalidError(_("Say why, in a sentence."), field="text")
     mine.state, mine.opinion, mine.text, mine.submitted_at = state, opinion, text.strip(), timezone.now()
-    _save_review(mine)
+    save_review(mine)
     settle_obligation(source=mine, kind=ObligationKind.REVIEW)
     tell(mine.case, gettext_lazy("Ethics: a review of “{title}” is there"), chairs_of(mine.case), but=by)
     # The history is read by those who apply: it does not say who reviewed.
@@ -122,7 +122,7 @@ def submit_review(*, review: EthicsReview, opinion: str, text: str, by: User, ve
 @transaction.atomic
 def declare_conflict(*, review: EthicsReview, kind: str, text: str, by: User) -> EthicsReview:
     """Say what might sway one's judgement. A chair decides what follows; until then one cannot submit."""
-    mine = _locked_review(review, by, "ethics.review")
+    mine = locked_review(review, by, "ethics.review")
     if mine.state != ReviewState.ASKED:
         raise ConflictError(_("The review is submitted or ended; write to the chair instead."))
     if mine.conflict_state == ConflictState.DECLARED:
@@ -133,7 +133,7 @@ def declare_conflict(*, review: EthicsReview, kind: str, text: str, by: User) ->
         raise InvalidError(_("Say what it is."), field="text")
     mine.conflict_kind, mine.conflict_text, mine.conflict_state = kind, text.strip(), ConflictState.DECLARED
     mine.conflict_plan, mine.conflict_decided_by = "", None
-    _save_review(mine)
+    save_review(mine)
     tell(
         mine.case, gettext_lazy("Ethics: a reviewer of “{title}” declared a conflict of interest"), chairs_of(mine.case)
     )
@@ -144,7 +144,7 @@ def declare_conflict(*, review: EthicsReview, kind: str, text: str, by: User) ->
 @transaction.atomic
 def settle_conflict(*, review: EthicsReview, move: str, by: User, plan: str = "") -> EthicsReview:
     """Waive it with a plan, recuse the reviewer, or dismiss it: a chair's word, and never one's own."""
-    mine = _locked_review(review, by, "ethics.chair")
+    mine = locked_review(review, by, "ethics.chair")
     if move not in CONFLICT_MOVES.table:
         raise InvalidError(_("Waive, recuse or dismiss it."), field="move")
     if mine.reviewer_id == by.pk and move != "recuse":
@@ -156,7 +156,7 @@ def settle_conflict(*, review: EthicsReview, move: str, by: User, plan: str = ""
     if move == "recuse":
         mine.state = REVIEW_MOVES.require("recuse", mine.state, what=_("The review"))
         settle_obligation(source=mine, kind=ObligationKind.REVIEW)
-    _save_review(mine)
+    save_review(mine)
     record(verb=f"ethics.{move}", subject=mine, by=by, project_id=mine.case.project_id, data=told(mine.case))
     return mine
 
@@ -236,11 +236,12 @@ def decide_case(
     state = CASE_MOVES.require(move, locked.state, what=str(locked))
     if move != "return" and (missing := missing_to_decide(locked)):
         raise NotReadyError(missing)
-    areas = _areas(blocks)
+    areas = areas_of(blocks)
     if len(conditions) > CONDITIONS_MAX:
         raise InvalidError(_("Write at most %(n)d conditions.") % {"n": CONDITIONS_MAX}, field="conditions")
     if move == "approve":
-        _check_approval(valid_until, monitor_months)
+        check_end(valid_until)
+        check_months(monitor_months)
     elif valid_until is not None or monitor_months is not None:
         raise InvalidError(_("Only an approval has an end and reports."), field="valid_until")
     with deciding():
@@ -316,14 +317,14 @@ SAID = {
 }
 
 
-def _areas(blocks: Iterable[str]) -> set[Area]:
+def areas_of(blocks: Iterable[str]) -> set[Area]:
     unknown = set(blocks) - set(Area)
     if unknown:
         raise InvalidError(_("Choose from %(names)s.") % {"names": ", ".join(Area)}, field="blocks")
     return {Area(one) for one in blocks}
 
 
-def _check_day(day: date, field: str) -> None:
+def check_day(day: date, field: str) -> None:
     """From today on, and no further than an approval may hold."""
     today = timezone.localdate()
     if day < today:
@@ -333,21 +334,26 @@ def _check_day(day: date, field: str) -> None:
         raise InvalidError(text, field=field)
 
 
-def _check_approval(valid_until: date | None, monitor_months: int | None) -> None:
+def check_end(day: date | None) -> None:
+    """The last day of an approval."""
     today = timezone.localdate()
-    if valid_until is None or not today <= valid_until <= add_months(today, 12 * VALID_YEARS_MAX):
+    if day is None or not today <= day <= add_months(today, 12 * VALID_YEARS_MAX):
         text = _("Say until when it holds: from today, and at most %(n)d years.") % {"n": VALID_YEARS_MAX}
         raise InvalidError(text, field="valid_until")
-    if monitor_months is not None and not 1 <= monitor_months <= 60:
+
+
+def check_months(months: int | None) -> None:
+    """How many months lie between reports; none: no reports."""
+    if months is not None and not 1 <= months <= 60:
         raise InvalidError(_("Write between 1 and 60 months."), field="monitor_months")
 
 
 def _add_conditions(case: EthicsCase, request: Any, terms: Sequence[ConditionTerm]) -> None:
     before = case.conditions.count()
     for number, (row, term) in enumerate(zip(request.conditions.order_by("number"), terms, strict=True), before + 1):
-        areas = _areas(term.blocks)
+        areas = areas_of(term.blocks)
         if term.due_on is not None:
-            _check_day(term.due_on, "conditions")
+            check_day(term.due_on, "conditions")
         made = EthicsCondition(
             case=case,
             condition=row,
@@ -358,15 +364,22 @@ def _add_conditions(case: EthicsCase, request: Any, terms: Sequence[ConditionTer
             blocks_data=Area.DATA in areas,
         )
         made.save()
-        if term.due_on is not None:
-            set_obligation(
-                source=made,
-                kind=ObligationKind.CONDITION,
-                title=format_lazy(gettext_lazy("Ethics condition of “{title}”"), title=case.title),
-                due_on=term.due_on,
-                url=case.get_absolute_url(),
-                project=case.project,
-            )
+        owe_condition(case, made)
+
+
+def owe_condition(case: EthicsCase, row: EthicsCondition) -> None:
+    """Its day stands in the calendar of the project; without a day nothing does."""
+    if row.due_on is None:
+        settle_obligation(source=row, kind=ObligationKind.CONDITION)
+        return
+    set_obligation(
+        source=row,
+        kind=ObligationKind.CONDITION,
+        title=format_lazy(gettext_lazy("Ethics condition of “{title}”"), title=case.title),
+        due_on=row.due_on,
+        url=case.get_absolute_url(),
+        project=case.project,
+    )
 
 
 def _supersede(before: EthicsCase, by: User) -> None:
@@ -435,7 +448,7 @@ def close_report(*, report: EthicsReport, outcome: str, by: User) -> EthicsRepor
 
 
 # --- what the verbs share
-def _locked_review(review: EthicsReview, by: User, word: str) -> EthicsReview:
+def locked_review(review: EthicsReview, by: User, word: str) -> EthicsReview:
     require(by, word, review)
     EthicsReview.objects.select_for_update().get(pk=review.pk)
     rows = EthicsReview.objects.select_related(
@@ -444,13 +457,13 @@ def _locked_review(review: EthicsReview, by: User, word: str) -> EthicsReview:
     return rows.get(pk=review.pk)
 
 
-def _require_pending(review: EthicsReview) -> None:
+def require_pending(review: EthicsReview) -> None:
     case = review.case
     if case.state not in {CaseState.IN_REVIEW, CaseState.APPEALED} or case.round != review.round:
         raise ConflictError(_("Nobody waits for this review any more."))
 
 
-def _save_review(review: EthicsReview) -> None:
+def save_review(review: EthicsReview) -> None:
     review.version += 1
     review.require_clean()
     review.save()

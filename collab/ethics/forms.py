@@ -14,8 +14,17 @@ from django.utils.translation import gettext_lazy as _
 from collab.access.policy import visible_to
 from collab.accounts.models import Organisation, User
 from collab.ethics.deciding import CONDITIONS_MAX, ConditionTerm
-from collab.ethics.models import EthicsCase, EthicsCommittee, EthicsForm, EthicsReport, EthicsReview, Purpose
+from collab.ethics.models import (
+    EthicsCase,
+    EthicsCommittee,
+    EthicsCondition,
+    EthicsForm,
+    EthicsReport,
+    EthicsReview,
+    Purpose,
+)
 from collab.ethics.questions import shown, text_of
+from collab.ethics.services import FORM_TEXTS
 from collab.ethics.standing import members_of, near_to
 from collab.ethics.states import AREA_WORDS, CaseState
 from collab.inbox.states import DECISION_WORDS, OPINION_WORDS, Decision
@@ -290,6 +299,36 @@ class DecideForm(OnceForm):
             yield [self[f"text_{n}"], self[f"blocks_{n}"], self[f"due_{n}"]]
 
 
+class CorrectForm(OnceForm):
+    """What stands in a decision, to put a slip of it right; open conditions with their day."""
+
+    reason = _text(_("Reason"), 3, 4000, help_text=_("The people of the project read it beside what was changed."))
+    valid_until = forms.DateField(
+        label=_("Valid until"), widget=DayInput, help_text=_("The last day on which it holds.")
+    )
+    monitor_months = forms.IntegerField(label=_("Months between reports"), required=False, min_value=1, max_value=60)
+    blocks = _areas(_("Without an approval that holds, this stops"))
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, case: EthicsCase, conditions: Iterable[EthicsCondition], **kwargs: Any) -> None:
+        names = ("valid_until", "monitor_months", "blocks", "version")
+        super().__init__(*args, initial={name: getattr(case, name) for name in names}, **kwargs)
+        self.numbers = [row.number for row in conditions]
+        for row in conditions:
+            said = {"n": row.number}
+            self.fields[f"due_{row.number}"] = forms.DateField(
+                label=_("Condition %(n)d: to be met by") % said, required=False, widget=DayInput, initial=row.due_on,
+                help_text=str(row),
+            )  # fmt: skip
+            self.fields[f"blocks_{row.number}"] = _areas(_("Condition %(n)d: what it stops") % said, initial=row.blocks)
+
+    def values(self) -> dict[str, Any]:
+        given = super().values()
+        names = ("reason", "valid_until", "monitor_months", "blocks", "version")
+        conditions = [{"number": n, "due_on": given[f"due_{n}"], "blocks": given[f"blocks_{n}"]} for n in self.numbers]
+        return {name: given[name] for name in names} | {"conditions": conditions}
+
+
 class CommitteeForm(PageForm):
     name = forms.CharField(label=_("Name"), max_length=120, validators=[DisplayNameValidator()])
     name_zh = forms.CharField(
@@ -372,6 +411,22 @@ class VersionForm(PageForm):
         return _json(self.cleaned_data["rules"] or "[]")
 
 
+class FormTextsForm(PageForm):
+    """The names of a questionnaire and what stands above its questions."""
+
+    name = forms.CharField(label=_("Name"), max_length=120, validators=[DisplayNameValidator()])
+    name_zh = forms.CharField(
+        label=_("Chinese name"), max_length=120, required=False, validators=[PlainTextValidator()]
+    )
+    note = _text(_("Note"), 2, 2000, required=False)
+    note_zh = _text(_("Chinese note"), 2, 2000, required=False)
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+    @staticmethod
+    def about(form: EthicsForm) -> dict[str, Any]:
+        return {name: getattr(form, name) for name in (*FORM_TEXTS, "version")}
+
+
 class NewFormForm(VersionForm):
     organisation = forms.ModelChoiceField(Organisation.objects.none(), label=_("Organisation"), empty_label=None)
     purpose = forms.ChoiceField(label=_("Purpose"), choices=Purpose.choices)
@@ -381,7 +436,8 @@ class NewFormForm(VersionForm):
         label=_("Chinese name"), max_length=120, required=False, validators=[PlainTextValidator()]
     )
     note = _text(_("Note"), 2, 2000, required=False)
-    field_order = ("organisation", "purpose", "code", "name", "name_zh", "note")
+    note_zh = _text(_("Chinese note"), 2, 2000, required=False)
+    field_order = ("organisation", "purpose", "code", "name", "name_zh", "note", "note_zh")
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

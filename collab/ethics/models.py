@@ -81,6 +81,7 @@ class EthicsForm(Record):
     note = _text(_("note"), 2000, blank=True)
     note_zh = _text(_("Chinese note"), 2000, blank=True)
     created_by = _person(_("written by"))
+    version = models.PositiveIntegerField(default=1, editable=False)
 
     class Meta:
         verbose_name = _("ethics questionnaire")
@@ -401,6 +402,15 @@ class EthicsSubmission(Record):
     def __str__(self) -> str:
         return f"{self.case} · {self.number}"
 
+    @property
+    def questions(self) -> list[dict[str, Any]]:
+        return self.form_version.questions
+
+    @property
+    def carried(self) -> Carried | None:
+        """What was taken over from an older version is told of the application alone."""
+        return None
+
 
 class EthicsReview(Record):
     """What one reviewer advises in one round, and whether something might sway them. Reviewers never decide."""
@@ -538,13 +548,58 @@ class EthicsCondition(Record):
         return not self.is_met and self.lifted_at is None
 
     @property
+    def blocks(self) -> list[str]:
+        return [area.value for area in Area if getattr(self, f"blocks_{area}")]
+
+    @property
     def block_words(self) -> list[Any]:
-        return [AREA_WORDS[area] for area in Area if getattr(self, f"blocks_{area}")]
+        return [AREA_WORDS[Area(area)] for area in self.blocks]
 
     @property
     def blocks_now(self) -> bool:
         day: date | None = self.due_on
         return self.is_open and bool(self.block_words) and (day is None or day < timezone.localdate())
+
+
+class EthicsRefusal(Record):
+    """A claim that a condition is met which the committee did not accept: what was given, and why it is not enough."""
+
+    condition = models.ForeignKey(
+        EthicsCondition, models.PROTECT, related_name="refusals", verbose_name=_("condition of an ethics decision")
+    )
+    evidence = _text(_("evidence of the applicants"), 5000)
+    claimed_by = _person(_("given by"), empty=False)
+    claimed_at = models.DateTimeField(_("given at"))
+    reason = _text(_("why it is not enough"), 4000)
+    by = _person(_("answered by"), empty=False)
+
+    class Meta:
+        verbose_name = _("claim that was not enough")
+        verbose_name_plural = _("claims that were not enough")
+        ordering = ["created_at"]
+
+    def __str__(self) -> str:
+        return str(self.condition)
+
+
+class EthicsCorrection(Record):
+    """A slip of a decision put right: why, and what stood there before. `changes` are `{what, number, before, after}`.
+
+    `number` is that of a condition; None for the decision itself.
+    """
+
+    case = models.ForeignKey(EthicsCase, models.PROTECT, related_name="corrections", verbose_name=_("application"))
+    reason = _text(_("reason"), 4000)
+    changes = models.JSONField(_("changes"))
+    by = _person(_("corrected by"), empty=False)
+
+    class Meta:
+        verbose_name = _("correction of an ethics decision")
+        verbose_name_plural = _("corrections of ethics decisions")
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return str(self.case)
 
 
 class EthicsReport(Record):

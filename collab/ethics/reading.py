@@ -15,9 +15,18 @@ from django.utils.translation import gettext as _
 
 from collab.accounts.models import User
 from collab.ethics.blocking import what_blocks
-from collab.ethics.models import EthicsCase, EthicsCommittee, EthicsCondition, EthicsQuestion, EthicsReview, worklist_q
+from collab.ethics.models import (
+    EthicsCase,
+    EthicsCommittee,
+    EthicsCondition,
+    EthicsQuestion,
+    EthicsReview,
+    EthicsSubmission,
+    worklist_q,
+)
 from collab.ethics.questions import changed_keys, say, shown, text_of
 from collab.ethics.states import AREA_WORDS, PENDING, ROUTE_WORDS, WON, Area, CaseState, ReviewState, Route, Worklist
+from collab.kernel.errors import NotFoundError
 from collab.projects.questions import label_of
 from collab.web.badges import badge_of
 
@@ -78,6 +87,12 @@ def may_appeal(case: EthicsCase, conditions: Iterable[EthicsCondition]) -> bool:
     return case.state == CaseState.REJECTED
 
 
+def may_reopen(review: EthicsReview) -> bool:
+    """Whether a review that was submitted can still be changed: its round is before the committee."""
+    before = review.case.state in {CaseState.IN_REVIEW, CaseState.APPEALED}
+    return review.state == ReviewState.SUBMITTED and before and review.round == review.case.round
+
+
 def _stops(case: EthicsCase, text: str) -> str:
     if not case.blocks or case.state == CaseState.SUPERSEDED:
         return text
@@ -94,6 +109,42 @@ def stopped(user: User, project: Any) -> list[Any]:
         if conditions.exists() or EthicsCase.objects.blocking(area, at).filter(project=project).exists():
             found.append({"what": AREA_WORDS[area], "missing": what_blocks(user, project, area, at)})
     return found
+
+
+@dataclass(frozen=True)
+class Given:
+    """The answers that somebody reads: the application as it stands, or what was submitted in one round.
+
+    `before` are those of the round before, with which they are compared.
+    """
+
+    row: EthicsCase | EthicsSubmission
+    before: dict[str, Any] | None
+
+    @property
+    def number(self) -> int | None:
+        """The round; None for the application as it stands."""
+        return self.row.number if isinstance(self.row, EthicsSubmission) else None
+
+
+def given_of(
+    case: EthicsCase, rounds: Iterable[EthicsSubmission], *, applies: bool, number: int | None = None
+) -> Given:
+    """What one reads of a case: round `number`, or by itself the last word of those who apply.
+
+    What they are changing since changes were asked for is theirs alone until they submit it: others read the last
+    round. Raises NotFoundError for a round that there is not.
+    """
+    sent = {row.number: row for row in rounds}
+    if number is None and case.state == CaseState.CHANGES_REQUESTED and not applies:
+        number = case.round
+    if number is None:
+        # while it is being changed it is compared with what was sent last
+        last = case.round if case.state == CaseState.CHANGES_REQUESTED else case.round - 1
+        return Given(case, sent[last].answers if last in sent else None)
+    if number not in sent:
+        raise NotFoundError
+    return Given(sent[number], sent[number - 1].answers if number - 1 in sent else None)
 
 
 def sections_of(case: Any, *, before: dict[str, Any] | None = None, asked: Iterable[EthicsQuestion] = ()) -> list[Any]:
@@ -127,6 +178,40 @@ def reasons_of(case: EthicsCase) -> list[str]:
 
 def route_of(case: EthicsCase) -> Any:
     return ROUTE_WORDS[Route(case.route)] if case.route else ""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One thing that was put right in a decision, in words."""
+
+    label: str
+    before: str
+    after: str
+
+
+def corrections_of(case: EthicsCase) -> list[dict[str, Any]]:
+    """What was put right in the decision, the newest first, each with its reason."""
+    rows = case.corrections.select_related("by")
+    return [{"row": row, "changes": [_said(change) for change in row.changes]} for row in rows]
+
+
+def _said(change: dict[str, Any]) -> Correction:
+    what, number = change["what"], {"n": change["number"]}
+    if what == "blocks":
+        label = _("Needs the approval") if change["number"] is None else _("Condition %(n)d: what it stops") % number
+    elif what == "due_on":
+        label = _("Condition %(n)d: to be met by") % number
+    else:
+        label = {"valid_until": _("Valid until"), "monitor_months": _("Months between reports")}[what]
+    return Correction(label, _value(what, change["before"]), _value(what, change["after"]))
+
+
+def _value(what: str, value: Any) -> str:
+    if not value:
+        return "–"
+    if what == "blocks":
+        return _(", ").join(str(AREA_WORDS[Area(area)]) for area in value)
+    return str(value) if what == "monitor_months" else date_format(date.fromisoformat(value))
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ from collab.projects.states import ENDED as PROJECT_ENDED
 from collab.projects.states import ConflictState
 
 STALE = gettext_lazy("Somebody changed it since you opened it. Open it again and repeat your change.")
+FORM_TEXTS = ("name", "name_zh", "note", "note_zh")
 A = TypeVar("A", bound=Answered)
 
 
@@ -91,13 +92,34 @@ def write_form(
 
 
 @transaction.atomic
+def edit_form(*, form: EthicsForm, by: User, version: int, **texts: str) -> EthicsForm:
+    """Correct its names and notes, in both languages; its questions are written anew as a version."""
+    _require_own(form, by)
+    locked = EthicsForm.objects.select_for_update(of=("self",)).get(pk=form.pk)
+    if locked.version != version:
+        raise StaleError(str(STALE), now={name: getattr(locked, name) for name in FORM_TEXTS})
+    for name in FORM_TEXTS:
+        if name in texts:
+            setattr(locked, name, texts[name])
+    locked.version += 1
+    locked.require_clean()
+    locked.save()
+    record(verb="ethics.edit_form", subject=locked, by=by, organisation_id=_of(locked), data={"name": locked.name})
+    return locked
+
+
+def _require_own(form: EthicsForm, by: User) -> None:
+    if form.organisation is None:
+        text = _("This questionnaire comes with Tandem; write one of your own beside it.")
+        raise RefusedError([Missing("shipped", text, form.get_absolute_url())])
+    require(by, "ethics.manage", form.organisation)
+
+
+@transaction.atomic
 def add_form_version(*, form: EthicsForm, questions: Any, by: User | None, rules: Any = ()) -> EthicsFormVersion:
     """Write the questions anew. What was answered stays with the version it was answered for."""
     if by is not None:
-        if form.organisation is None:
-            text = _("This questionnaire comes with Tandem; write one of your own beside it.")
-            raise RefusedError([Missing("shipped", text, form.get_absolute_url())])
-        require(by, "ethics.manage", form.organisation)
+        _require_own(form, by)
     asked, ruled = check_form(questions, rules)
     locked = EthicsForm.objects.select_for_update().get(pk=form.pk)
     number = 1 + (locked.versions.aggregate(last=Max("number"))["last"] or 0)

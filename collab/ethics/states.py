@@ -114,6 +114,7 @@ class ReviewState(StrEnum):
 REVIEW_MOVES = Moves(
     {
         "submit": ({ReviewState.ASKED}, ReviewState.SUBMITTED),
+        "reopen": ({ReviewState.SUBMITTED}, ReviewState.ASKED),
         "recuse": ({ReviewState.ASKED, ReviewState.SUBMITTED}, ReviewState.RECUSED),
         "lapse": ({ReviewState.ASKED}, ReviewState.LAPSED),
     }

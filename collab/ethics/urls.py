@@ -1,6 +1,7 @@
 """Pages of ethics; collab/urls.py takes them in."""
 
 from collab.access.rules import SIGNED_IN, route, rule
+from collab.ethics import correcting_views as correcting
 from collab.ethics import views
 
 _APPLY = rule("ethics.apply", "POST")
@@ -27,6 +28,12 @@ urlpatterns = [
         views.ethics_form_version,
         rule("ethics.manage", "GET", "POST"),
         name="ethics_form_version",
+    ),
+    route(
+        "ethics/forms/<uuid:pk>/edit/",
+        correcting.ethics_form_edit,
+        rule("ethics.manage", "GET", "POST"),
+        name="ethics_form_edit",
     ),
     # committees
     route(
@@ -65,6 +72,13 @@ urlpatterns = [
     route(f"{_CASE}ask/", views.ethics_case_ask, rule("ethics.deliberate", "POST"), name="ethics_case_ask"),
     route(f"{_CASE}decide/", views.ethics_case_decide, rule("ethics.decide", "GET", "POST"), name="ethics_case_decide"),
     route(f"{_CASE}conditions/<int:number>/confirm/", views.ethics_case_confirm, _CHAIR, name="ethics_case_confirm"),
+    route(f"{_CASE}conditions/<int:number>/refuse/", correcting.ethics_case_refuse, _CHAIR, name="ethics_case_refuse"),
+    route(
+        f"{_CASE}correct/",
+        correcting.ethics_case_correct,
+        rule("ethics.chair", "GET", "POST"),
+        name="ethics_case_correct",
+    ),
     route(
         f"{_CASE}hold/<slug:move>/",
         views.ethics_case_hold,
@@ -79,6 +93,12 @@ urlpatterns = [
         views.ethics_review_conflict,
         rule("ethics.review", "POST"),
         name="ethics_review_conflict",
+    ),
+    route(
+        f"{_REVIEW}reopen/",
+        correcting.ethics_review_reopen,
+        rule("ethics.review", "POST"),
+        name="ethics_review_reopen",
     ),
     route(f"{_REVIEW}settle/", views.ethics_review_settle, _CHAIR, name="ethics_review_settle"),
     route(

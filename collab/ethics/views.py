@@ -60,11 +60,14 @@ from collab.ethics.models import (
 from collab.ethics.questions import scores, text_of
 from collab.ethics.reading import (
     answer_of,
+    corrections_of,
     counts_of,
     figures_of,
+    given_of,
     lines_of,
     loads_of,
     may_appeal,
+    may_reopen,
     reasons_of,
     route_of,
     sections_of,
@@ -98,6 +101,7 @@ from collab.ethics.states import (
     AREA_WORDS,
     CASE_MOVES,
     FOLLOWED,
+    GRANTED,
     PENDING,
     ROUTE_WORDS,
     WORKLIST_WORDS,
@@ -211,15 +215,19 @@ WORDS = ("ethics.apply", "ethics.chair", "ethics.decide", "ethics.deliberate")
 
 
 def ethics_case(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """How it stands, the answers with what changed, and what to do next."""
+    """How it stands, the answers with what changed, and what to do next; `?round=` shows what was sent in that one."""
     case = _case(request, "ethics.view", pk)
     may = allowed(request.user, case, *WORDS)
     applies, chairs = "ethics.apply" in may, "ethics.chair" in may
     sits = bool(may - {"ethics.apply"})
-    conditions = list(case.conditions.select_related("condition__met_by", "claimed_by"))
+    conditions = list(
+        case.conditions.select_related("condition__met_by", "claimed_by").prefetch_related(
+            "refusals__claimed_by", "refusals__by"
+        )
+    )
     asked = list(case.asked.select_related("by", "answered_by"))
-    rounds = list(case.submissions.select_related("by"))
-    before = next((row.answers for row in rounds if row.number == case.round - 1), None)
+    rounds = list(case.submissions.select_related("by", "form_version"))
+    given = given_of(case, rounds, applies=applies, number=_round(request))
     reviews = visible_to(request.user, "ethics.deliberate", EthicsReview.objects.filter(case=case))
     decides = "ethics.decide" in may and CASE_MOVES.allows("approve", case.state)
     labels = {question["key"]: label_of(question) for question in case.questions}
@@ -231,11 +239,13 @@ def ethics_case(request: HttpRequest, pk: UUID) -> HttpResponse:
         "answer": answer_of(case, conditions),
         "route": route_of(case),
         "reasons": reasons_of(case) if case.route else [],
-        "sections": sections_of(case, before=before, asked=asked),
+        "sections": sections_of(given.row, before=given.before, asked=asked),
+        "given": given,
         "conditions": conditions,
         "asked": asked,
         "rounds": rounds,
         "reviews": reviews.select_related("reviewer", "conflict_decided_by").order_by("-round", "created_at"),
+        "corrections": corrections_of(case),
         "reports": case.reports.select_related("by", "closed_by"),
         "followers": case.followers.visible_to(request.user),
         "newer": case.newer_version() if applies and case.state in WRITABLE else None,
@@ -255,6 +265,7 @@ def ethics_case(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_assign": chairs and CASE_MOVES.allows("assign", case.state),
         "may_suspend": chairs and case.state == CaseState.APPROVED,
         "may_resume": chairs and case.state == CaseState.SUSPENDED,
+        "may_correct": chairs and case.state in GRANTED,
         "may_ask": "ethics.deliberate" in may and case.state in PENDING,
         "ask_form": AskForm(case=case),
         "submit_form": SubmitForm(),
@@ -263,6 +274,12 @@ def ethics_case(request: HttpRequest, pk: UUID) -> HttpResponse:
     if "audit.view" in allowed(request.user, case.project, "audit.view"):
         context["history"] = timeline(_events(case))
     return show(request, "collab/ethics/case.html", context)
+
+
+def _round(request: HttpRequest) -> int | None:
+    """The round that is asked for; what is no number is passed over."""
+    wanted = request.GET.get("round", "")
+    return int(wanted) if re.fullmatch(r"[1-9][0-9]{0,5}", wanted) else None
 
 
 def _events(case: EthicsCase) -> Any:
@@ -482,8 +499,9 @@ def ethics_review(request: HttpRequest, pk: UUID) -> HttpResponse:
         return reverse("collab:ethics")
 
     case = review.case
-    rounds = {row.number: row for row in case.submissions.all()}
-    before = rounds[review.round - 1].answers if review.round - 1 in rounds else None
+    rounds = {row.number: row for row in case.submissions.select_related("form_version")}
+    known = review.round if review.round in rounds else None  # what was sent is reviewed, not what is being changed
+    given = given_of(case, rounds.values(), applies=False, number=known)
     mine = review.reviewer_id == request.user.pk
     context = {
         "review": review,
@@ -491,7 +509,8 @@ def ethics_review(request: HttpRequest, pk: UUID) -> HttpResponse:
         "form": form,
         "mine": mine,
         "open": mine and review.state == ReviewState.ASKED and case.state in PENDING,
-        "sections": sections_of(case, before=before, asked=case.asked.all()),
+        "may_reopen": mine and may_reopen(review),
+        "sections": sections_of(given.row, before=given.before, asked=case.asked.all()),
         "note": rounds[review.round].note if review.round in rounds else "",
         "route": route_of(case),
         "reasons": reasons_of(case),

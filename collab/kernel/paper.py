@@ -18,7 +18,7 @@ from django.utils.functional import Promise
 
 LANGUAGES = ("en", "zh-hans")
 _BODY, _MONO = "TandemBody", "TandemMono"
-_INK, _QUIET, _LINE = "#1b2430", "#5b6675", "#d5dae1"
+_INK, _QUIET, _LINE, _WARNING = "#1b2430", "#5b6675", "#d5dae1", "#b3261e"
 
 
 def both(text: str | Promise) -> str:
@@ -44,7 +44,7 @@ class Paper:
 
     def __init__(self, *, title: str, footer: str) -> None:
         _register_fonts()
-        self.title, self.footer = title, footer
+        self.title, self.footer, self._stamp = title, footer, ""
         self._story: list[Any] = []
         self._styles = _styles()
 
@@ -108,6 +108,10 @@ class Paper:
         style = TableStyle([("VALIGN", (0, 0), (-1, -1), "MIDDLE"), ("LEFTPADDING", (0, 0), (0, 0), 0)])
         self._story.append(Table([[picture, words]], colWidths=[size + 8, _width() - size - 8], style=style))
 
+    def stamp(self, words: str) -> None:
+        """Write it large and slanting across every page, so that no copy is taken for one that counts."""
+        self._stamp = words
+
     def next_page(self) -> None:
         from reportlab.platypus import PageBreak
 
@@ -139,6 +143,13 @@ class Paper:
         canvas.setFillColor(_QUIET)
         canvas.drawString(_MARGIN + 6, 32, _known(self.footer))
         canvas.drawRightString(page.pagesize[0] - _MARGIN - 6, 32, str(page.page))
+        if self._stamp:
+            width, height = page.pagesize
+            canvas.translate(width / 2, height / 2)
+            canvas.rotate(52)
+            canvas.setFont(_BODY, 58)
+            canvas.setFillColor(_WARNING, alpha=0.22)
+            canvas.drawCentredString(0, -18, _known(self._stamp))
         canvas.restoreState()
 
     def _paragraph(self, text: str, style: str) -> Any:

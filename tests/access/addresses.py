@@ -154,12 +154,13 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"projects/<slug:slug>/training/conditions/<uuid:pk>/", lambda s, n: _in_project(s, CourseCondition)),
     (r"projects/<slug:slug>/training/resources/<uuid:pk>/", lambda s, n: _in_project(s, ResourceLink)),
     (r"courses/<slug:slug>/modules/<uuid:pk>/", lambda s, n: _course(s, s.object(CourseModule).pk)),
+    (r"courses/<slug:slug>/versions/<int:number>/", lambda s, n: _course(s, 1)),
     (r"courses/<slug:slug>/questions/<uuid:pk>/", lambda s, n: _course(s, s.object(QuizQuestion).pk)),
     (r"courses/<slug:slug>/", lambda s, n: _course(s)),
     (r"learning/<uuid:pk>/modules/<uuid:module>/", lambda s, n: _enrolment(s, _studied(s))),
     (r"learning/<uuid:pk>/attempts/<int:number>/", lambda s, n: _enrolment(s, 1)),
     (r"learning/<uuid:pk>/", lambda s, n: _enrolment(s)),
-    (r"trainings/<uuid:pk>/", lambda s, n: (s.object(TrainingRecord), (s.object(TrainingRecord).pk,))),
+    (r"trainings/<uuid:pk>/", lambda s, n: _training_row(s, n)),
     (r"library/<uuid:pk>/", lambda s, n: (s.object(Resource), (s.object(Resource).pk,))),
     (r"certificates/<uuid:pk>/", lambda s, n: (s.object(Certificate), (s.object(Certificate).pk,))),
     (r"credentials/<uuid:pk>/", lambda s, n: (None, (s.object(Certificate).pk,))),
@@ -389,6 +390,11 @@ def _file(side: Side) -> str:
 def _ethics_case(side: Side, name: str, *more: Any) -> tuple[Model, tuple[Any, ...]]:
     case = side.object(EthicsCase, name.rpartition("_")[2])
     return case, (case.pk, *more)
+
+
+def _training_row(side: Side, name: str) -> tuple[Model, tuple[Any, ...]]:
+    row = side.object(TrainingRecord, name.rpartition("_")[2])
+    return row, (row.pk,)
 
 
 def _ethics_review(side: Side, name: str) -> tuple[Model, tuple[Any, ...]]:
@@ -679,6 +685,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
         },
         about=s.joint.university,
     ),
+    "api:ethics-form-detail PATCH": lambda s: Sent({"note": "Ours."}, headers=_FRESH),
     "api:ethics-form-versions POST": lambda s: Sent({"questions": [{"key": "why", "type": "text", "label": "Why?"}]}),
     "api:ethics-committee-list POST": lambda s: Sent(
         {"organisation": s.joint.university.slug, "name": "Second"}, about=s.joint.university
@@ -707,12 +714,15 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:ethics-case-claim POST": lambda s: Sent({"number": 1, "evidence": f"Seen {s.canary}"}),
     "api:ethics-case-confirm POST": lambda s: Sent({"number": 1, "evidence": f"Seen {s.canary}"}),
+    "api:ethics-case-refuse-claim POST": lambda s: Sent({"number": 1, "reason": f"Not yet {s.canary}"}),
+    "api:ethics-case-correct POST": lambda s: Sent({"reason": f"Slip {s.canary}", "monitor_months": 6}, headers=_FRESH),
     "api:ethics-case-assign POST": lambda s: Sent({"reviewers": [str(s.colleague.pk)]}),
     "api:ethics-case-ask POST": lambda s: Sent({"text": f"What {s.canary}?"}),
     "api:ethics-case-decide POST": lambda s: Sent({"decision": "rejected", "reason": f"No {s.canary}"}),
     "api:ethics-case-hold POST": lambda s: Sent({"move": "suspend", "reason": f"Stop {s.canary}"}),
     "api:ethics-case-close POST": lambda s: Sent({"report": str(s.object(EthicsReport).pk), "outcome": "Noted."}),
     "api:ethics-review-submit POST": lambda s: Sent({"opinion": "favour", "text": f"Yes {s.canary}"}, headers=_FRESH),
+    "api:ethics-review-reopen POST": _NOTHING,
     "api:ethics-review-conflict POST": lambda s: Sent({"kind": "other", "text": f"Cousin {s.canary}"}),
     "api:ethics-review-settle POST": lambda s: Sent({"move": "recuse"}),
     "api:ethics-assessment-list POST": lambda s: Sent(
@@ -1143,6 +1153,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:training-list POST": lambda s: Sent(_training(organisation=s.joint.university.slug), form=True),
     "api:training-again POST": lambda s: Sent(_training(), form=True),
     "api:training-withdraw POST": _NOTHING,
+    "api:training-revoke POST": lambda s: Sent({"reason": f"Forged {s.canary}"}),
     "api:course-condition-list POST": lambda s: Sent(
         {"project": s.joint.project.slug, "course": s.open_course.slug, "needed_for": "jobs"},
         about=s.joint.project,
@@ -1169,6 +1180,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:resource-detail PATCH": lambda s: Sent({"topics": "maths"}, headers=_FRESH),
     "api:resource-archive POST": _NOTHING,
+    "api:resource-restore POST": _NOTHING,
     "api:resource-link-list POST": lambda s: Sent(
         {
             "resource": str(s.spare_resource.pk),

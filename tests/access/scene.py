@@ -66,7 +66,7 @@ from collab.courses import editing
 from collab.courses.certificates.models import Certificate, CertificateBatch, IssuerKey
 from collab.courses.certificates.services import Achievement, issue_certificate, suspend_certificate
 from collab.courses.library.models import Resource, ResourceLink
-from collab.courses.library.services import add_resource, attach_resource
+from collab.courses.library.services import add_resource, archive_resource, attach_resource
 from collab.courses.models import (
     Course,
     CourseCondition,
@@ -80,15 +80,18 @@ from collab.courses.models import (
 )
 from collab.courses.taking import answer_quiz, begin_quiz, enrol, finish_module
 from collab.courses.trainings import submit_training
+from collab.ethics.correcting import correct_decision, refuse_claim
 from collab.ethics.deciding import ConditionTerm, ask_applicants, decide_case
 from collab.ethics.models import (
     EthicsAssessment,
     EthicsCase,
     EthicsCommittee,
     EthicsCondition,
+    EthicsCorrection,
     EthicsForm,
     EthicsFormVersion,
     EthicsQuestion,
+    EthicsRefusal,
     EthicsReport,
     EthicsReview,
     EthicsSubmission,
@@ -97,6 +100,7 @@ from collab.ethics.services import (
     add_form_version,
     begin_assessment,
     begin_case,
+    claim_condition,
     finish_assessment,
     found_committee,
     report,
@@ -245,6 +249,7 @@ _ON_ETHICS = {
     **dict.fromkeys(("partial_update", "submit", "carry_over", "carry", "answers"), "draft"),
     **dict.fromkeys(("withdraw", "assign", "decide"), "submitted"),
     **dict.fromkeys(("report", "follow", "hold", "confirm", "claim", "close"), "approved"),
+    **dict.fromkeys(("refuse", "refuse_claim", "correct"), "approved"),
     "appeal": "rejected",
     "retrieve": "draft",
 }
@@ -320,7 +325,7 @@ class Side:
             return self.requests["conditions" if action == "meet" else "open"]
         if model is EthicsCase:
             return self.ethics_cases[_ON_ETHICS.get(action, "in_review")]
-        if model in {EthicsReview, EthicsAssessment} and action in self.settled:
+        if model in {EthicsReview, EthicsAssessment} and isinstance(self.settled.get(action), model):
             return self.settled[action]
         if model is PublicationNotice:
             return self.notices[_ON_NOTICE.get(action, "notified")]
@@ -328,6 +333,8 @@ class Side:
             return self.applications[_ON_APPLICATION.get(action, "applied")]
         if model is Placement:
             return self.placements[_ON_PLACEMENT.get(action, "onboarded")]
+        if model is TrainingRecord and action == "revoke":
+            return self.learning["revoke_training"]
         if model.__module__.startswith("collab.courses.") and action in self.learning:
             return self.learning[action]
         if model is TransferCase:
@@ -1035,10 +1042,12 @@ def _courses(here: Side) -> None:
             organisation=made.university, title=f"Training {canary}", provider="Academy",
             completed_on=timezone.localdate(), file=upload(f"%PDF-1.7 {canary}".encode(), f"{canary}.pdf"), by=user,
         )
-        for _number in range(2)
+        for _number in range(3)
     ]  # fmt: skip
     TrainingRecord.objects.filter(pk=trainings[1].pk).update(state="returned")
-    trainings[1].refresh_from_db()
+    TrainingRecord.objects.filter(pk=trainings[2].pk).update(state="accepted", reviewed_at=timezone.now())
+    for row in trainings[1:]:
+        row.refresh_from_db()
     what = Achievement(title="Summer school", description="Two weeks.", criteria="Took part.")
     certificates = [
         issue_certificate(person=user, achievement=what, organisation=made.university, by=None, name="Ada Lovelace")
@@ -1049,6 +1058,9 @@ def _courses(here: Side) -> None:
     resource = add_resource(
         organisation=made.university, kind="book", title="Deep learning", link="https://example.org", by=admin
     )
+    away = add_resource(
+        organisation=made.university, kind="book", title="Put away", link="https://example.org", by=admin
+    )
     here.spare_resource = add_resource(
         organisation=made.university, kind="tool", title="Pytorch", link="https://example.org", by=admin
     )
@@ -1057,7 +1069,9 @@ def _courses(here: Side) -> None:
         "leave": enrolments["study"],
         "begin_draft": courses["study"],
         "again": trainings[1],
+        "revoke_training": trainings[2],
         "reinstate": certificates[1],
+        "restore": archive_resource(resource=away, by=admin),
     }
     here.objects |= {
         Course: Course.objects.get(pk=courses["answer"].pk),
@@ -1164,6 +1178,14 @@ def _ethics(here: Side) -> None:
         by=chair,
     )
     decide_case(case=cases["rejected"], decision="rejected", reason=f"No {canary}", by=chair)
+    [condition] = approved.conditions.all()
+    for n in (1, 2):
+        claim_condition(condition=condition, evidence=f"Seen {n} {canary}", by=made.lead)
+        if n == 1:
+            refuse_claim(condition=condition, reason=f"Blurred {canary}", by=chair)
+    approved = correct_decision(
+        case=approved, monitor_months=12, reason=f"Slip {canary}", version=approved.version, by=chair
+    )
     told = report(case=approved, kind="monitoring", text=f"Report {canary}", by=made.lead)
     question = ask_applicants(case=cases["in_review"], text=f"Why {canary}?", by=chair)
     facts = {"case": cases["in_review"], "round": 1, "due_on": timezone.localdate()}
@@ -1186,6 +1208,8 @@ def _ethics(here: Side) -> None:
         EthicsCase: here.ethics_cases["in_review"],
         EthicsCommittee: committee,
         EthicsCondition: approved.conditions.get(),
+        EthicsCorrection: approved.corrections.get(),
+        EthicsRefusal: condition.refusals.get(),
         EthicsForm: forms[0],
         EthicsFormVersion: forms[0].versions.get(number=1),
         EthicsQuestion: question,

@@ -19,10 +19,13 @@ from collab.audit.models import AuditEvent
 from collab.audit.services import first_break
 from collab.courses.certificates.checking import check
 from collab.courses.certificates.models import Certificate
+from collab.courses.library.models import ResourceLink
+from collab.courses.models import Enrolment
+from collab.courses.versions import compare, newer_version
 from collab.inbox.models import Notification
 from collab.inbox.services import decide_request
 from collab.inbox.standing import Standing
-from collab.internships.models import Cohort
+from collab.internships.models import Cohort, Posting
 from collab.projects.models import BudgetAlert, ConflictOfInterest, Project
 from collab.transfer.models import Distribution, Licence, Protection, StartUp, TransferCase
 from collab.transfer.portfolio.metrics import METRICS, Span
@@ -72,6 +75,28 @@ def test_one_has_passed_the_course_that_the_interviews_ask_for(story):
     )
     missing = decide(researcher, "dataset.read", asked_for).missing
     assert (can(engineer, "dataset.read", asked_for), [one.code for one in missing]) == (True, ["course_under_way"])
+
+
+def test_a_newer_version_of_the_course_is_out_while_one_is_under_way(story, client):
+    researcher = User.objects.get(email="tomas.vega@lakeside.example")
+    [under_way] = Enrolment.objects.filter(person=researcher)
+    newer = newer_version(under_way)
+    assert (under_way.edition.number, newer.number) == (1, 2)
+    news = compare(under_way.edition, newer)
+    assert ([str(row) for row in news.changed], [str(row) for row in news.added]) == (
+        ["Before you train"], ["The least that does"]
+    )  # fmt: skip
+    picture = news.added[0]
+    assert newer.note and newer.note_zh and (picture.media_type, picture.size_bytes > 500) == ("image/png", True)
+    client.force_login(User.objects.get(email="nora.lind@lakeside.example"))
+    assert client.get(f"/courses/{newer.course.slug}/modules/{picture.pk}/preview/").status_code == 200
+
+
+def test_the_library_is_attached_to_a_posting_of_a_host(story):
+    links = ResourceLink.objects.filter(subject_type="collab.posting").select_related("resource", "added_by")
+    assert {row.resource.title for row in links} == {"Neural Networks: Zero to Hero", "PyTorch"}
+    posting = Posting.objects.get(pk=links[0].subject_id)
+    assert (posting.organisation.name, links[0].added_by.email) == ("Northwind Robotics", "zhou.lan@northwind.example")
 
 
 def test_one_intern_has_finished_and_the_cohort_is_in_mid_season(story):

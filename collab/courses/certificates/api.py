@@ -90,12 +90,17 @@ class ReasonInput(StrictSerializer):
 
 
 class CertificateFilter(django_filters.FilterSet):
+    q = django_filters.CharFilter(method="search")
+    kind = django_filters.ChoiceFilter(choices=CertificateKind.choices)
     state = django_filters.ChoiceFilter(choices=choices_of(CertificateState))
     batch = django_filters.UUIDFilter()
 
     class Meta:
         model = Certificate
         fields: list[str] = []
+
+    def search(self, rows: Any, name: str, value: str) -> Any:
+        return rows.matching(value)
 
 
 @extend_schema_view(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, time
 from typing import Any
 
+import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
@@ -13,11 +14,35 @@ from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import visible_to
 from collab.accounts.models import Organisation, User
-from collab.courses.certificates.models import CertificateKind
+from collab.courses.certificates.models import Certificate, CertificateKind
 from collab.courses.certificates.services import BATCH_MAX, Achievement, Proposal
+from collab.courses.certificates.states import CertificateState
 from collab.courses.forms import HouseField, line, prose
 from collab.kernel.names import PlainTextValidator
-from collab.web.forms import DayInput, OnceForm
+from collab.web.badges import badge_of
+from collab.web.forms import DayInput, ListFilter, OnceForm, SearchInput
+
+
+class CertificateFilter(ListFilter):
+    """Above the list of certificates."""
+
+    q = django_filters.CharFilter(
+        method="search", label=_("Search"), widget=SearchInput(_("Name, certificate, organisation"))
+    )
+    kind = django_filters.ChoiceFilter(
+        choices=CertificateKind.choices, label=_("Kind"), empty_label=_("every kind of certificate")
+    )
+    state = django_filters.ChoiceFilter(
+        choices=[(state.value, badge_of(state).word) for state in CertificateState],
+        label=_("State"), empty_label=_("every state"),
+    )  # fmt: skip
+
+    class Meta:
+        model = Certificate
+        fields: list[str] = []
+
+    def search(self, rows: Any, name: str, value: str) -> Any:
+        return rows.matching(value)
 
 
 class BatchForm(OnceForm):

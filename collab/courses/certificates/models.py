@@ -92,6 +92,16 @@ class CertificateQuerySet(models.QuerySet["Certificate"]):
     def visible_to(self, user: Person, word: str = "certificate.view") -> CertificateQuerySet:
         return visible_to(user, word, self)  # type: ignore[return-value]
 
+    def matching(self, text: str) -> CertificateQuerySet:
+        """Those in which every word of the text occurs somewhere: name as printed, title, organisation."""
+        rows = self
+        for word in text.split()[:8]:
+            found = Q()
+            for name in ("recipient_name", "title", "title_zh", "organisation__name", "organisation__name_zh"):
+                found |= Q(**{f"{name}__icontains": word})
+            rows = rows.filter(found)
+        return rows
+
     def with_names(self) -> CertificateQuerySet:
         return self.select_related("person", "organisation", "batch", "issued_by", "key")
 

@@ -7,15 +7,33 @@ from datetime import datetime
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import override
+from django.utils.translation import override, pgettext_lazy
 
 from collab.courses.certificates.models import Certificate
+from collab.courses.certificates.states import CertificateState
 from collab.kernel.paper import LANGUAGES, Paper, both, each
+
+# What a paper says across its pages and above all else, once the certificate was taken back.
+TAKEN_BACK = {
+    CertificateState.SUSPENDED: (
+        pgettext_lazy("state", "Suspended"),
+        _("This certificate is suspended: it does not count until the organisation reinstates it."),
+    ),
+    CertificateState.REVOKED: (
+        pgettext_lazy("state", "Revoked"),
+        _("This certificate was revoked: the organisation has taken it back for good."),
+    ),
+}
 
 
 def print_certificate(certificate: Certificate) -> bytes:
-    """The PDF: the same bytes whenever it is printed."""
+    """The PDF: the same bytes whenever it is printed. One that was taken back says so on every page."""
     paper = Paper(title=certificate.title, footer=f"{certificate.pk} · {certificate.public_url}")
+    if certificate.state in TAKEN_BACK:
+        word, sentence = TAKEN_BACK[CertificateState(certificate.state)]
+        paper.stamp(both(word))
+        paper.heading("\n".join(each(sentence)))
+        paper.note(_day(certificate.changed_at))
     paper.note(f"{certificate.organisation.name}   {certificate.organisation.name_zh}".strip())
     paper.heading(both(_("Certificate")), level=1)
     paper.heading(certificate.recipient_name, level=1)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from collab.access.policy import allowed, get_or_404, visible_to
 from collab.accounts.models import Organisation
-from collab.courses.certificates.forms import BatchForm, ChangeForm
+from collab.courses.certificates.forms import BatchForm, CertificateFilter, ChangeForm
 from collab.courses.certificates.models import Certificate
 from collab.courses.certificates.printing import print_certificate
 from collab.courses.certificates.services import (
@@ -24,10 +24,12 @@ from collab.courses.certificates.services import (
     suspend_certificate,
 )
 from collab.courses.certificates.states import CERTIFICATE_MOVES, SIGNED
+from collab.courses.lists import lines_of_certificates
 from collab.courses.tabs import tabs_of
 from collab.kernel.errors import ConflictError, NotFoundError
 from collab.web.api import as_uuid
 from collab.web.downloads import attachment
+from collab.web.files import csv_file
 from collab.web.forms import sent, show, submit
 from collab.web.pagination import page_of
 
@@ -39,16 +41,25 @@ VERBS = {
 
 
 def certificates(request: HttpRequest) -> HttpResponse:
-    rows = Certificate.objects.visible_to(request.user).with_names()
-    batch = as_uuid(request.GET.get("batch", ""))
-    if batch is not None:
-        rows = rows.filter(batch=batch)
+    found = _chosen(request)
     context = {
         "tabs": tabs_of("certificates"),
-        "page": page_of(request, rows),
+        "filter": found,
+        "page": page_of(request, found.qs),
         "may_propose": visible_to(request.user, "certificate.propose", Organisation.objects.all()).exists(),
     }
     return show(request, "collab/courses/certificates/list.html", context)
+
+
+def certificates_file(request: HttpRequest) -> HttpResponse:
+    """The certificates that are chosen, for a spreadsheet."""
+    return csv_file("certificates.csv", lines_of_certificates(_chosen(request).qs))
+
+
+def _chosen(request: HttpRequest) -> CertificateFilter:
+    rows = Certificate.objects.visible_to(request.user).with_names()
+    batch = as_uuid(request.GET.get("batch", ""))
+    return CertificateFilter(request.GET, rows if batch is None else rows.filter(batch=batch))
 
 
 def batch_new(request: HttpRequest) -> HttpResponse:

@@ -81,13 +81,14 @@ def credential_check(request: HttpRequest) -> HttpResponse:
 
 
 def credential(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """The page behind the code on the paper."""
+    """The page behind the code on the paper; of a number that was never issued it says so, with a 404."""
     if too_often(request, "certificate", limit=CHECKS_PER_MINUTE):
         return _slow_down(request)
     checked = check_number(pk)
+    page = show(request, "collab/courses/certificates/check.html", {"form": CheckForm(), **_said(checked)})
     if checked.finding == Finding.UNKNOWN:
-        raise NotFoundError
-    return show(request, "collab/courses/certificates/check.html", {"form": CheckForm(), **_said(checked)})
+        page.status_code = 404
+    return page
 
 
 def credential_json(request: HttpRequest) -> HttpResponse:

@@ -22,6 +22,7 @@ from collab.courses.library.services import (
     attach_resource,
     detach_resource,
     edit_resource,
+    restore_resource,
 )
 from collab.kernel.errors import NotFoundError
 from collab.web.api import (
@@ -91,10 +92,16 @@ class ResourceFilter(django_filters.FilterSet):
     q = django_filters.CharFilter(method="search")
     kind = django_filters.ChoiceFilter(choices=ResourceKind.choices)
     topic = django_filters.CharFilter(method="about")
+    archived = django_filters.BooleanFilter(
+        method="put_away", label="Those that were put away, for who may restore them"
+    )
 
     class Meta:
         model = Resource
         fields: list[str] = []
+
+    def put_away(self, rows: Any, name: str, value: bool) -> Any:
+        return rows.archived_for(self.request.user) if value else rows.in_library()
 
     def about(self, rows: Any, name: str, value: str) -> Any:
         return rows.about(value)
@@ -125,13 +132,15 @@ class ResourceViewSet(ScopedViewSet):
         "create": "library.edit",
         "partial_update": "library.edit",
         "archive": "library.edit",
+        "restore": "library.edit",
     }
     rows = Resource.objects.select_related("organisation")
     serializer_class = ResourceSerializer
     filterset_class = ResourceFilter
 
     def list(self, request: Request) -> Response:
-        return self.listed(self.filtered().filter(archived_at=None), ResourceSerializer)
+        rows = self.filtered()
+        return self.listed(rows if "archived" in request.query_params else rows.in_library(), ResourceSerializer)
 
     def retrieve(self, request: Request, pk: str) -> Response:
         return self._told(self.get_object())
@@ -153,6 +162,11 @@ class ResourceViewSet(ScopedViewSet):
     @action(detail=True, methods=["post"])
     def archive(self, request: Request, pk: str) -> Response:
         return self._told(archive_resource(resource=self.get_object(), by=request.user))
+
+    @extend_schema(summary="Bring back what was put away", request=None, responses=ResourceSerializer)
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Request, pk: str) -> Response:
+        return self._told(restore_resource(resource=self.get_object(), by=request.user))
 
     def _told(self, row: Resource, status: int = 200) -> Response:
         row = self.rows.get(pk=row.pk)

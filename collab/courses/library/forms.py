@@ -26,17 +26,29 @@ class ResourceFilter(ListFilter):
         choices=ResourceKind.choices, label=_("Kind"), empty_label=_("every kind of resource")
     )
     topic = django_filters.ChoiceFilter(method="about", label=_("Topic"), empty_label=_("every topic"))
+    archived = django_filters.ChoiceFilter(
+        choices=[("yes", _("archived"))], method="as_chosen", label=_("Archived"), empty_label=_("in the library")
+    )
 
     class Meta:
         model = Resource
         fields: list[str] = []
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, data: Any, *, user: Any, edits: bool) -> None:
+        """What is archived is shown to those who may restore it, on its own."""
+        put_away = edits and data.get("archived") == "yes"
+        rows = Resource.objects.archived_for(user) if put_away else Resource.objects.visible_to(user).in_library()
+        super().__init__(data, rows)
+        if not edits:
+            del self.filters["archived"]
         topics = self.queryset.known_topics()
         chosen = self.data.get("topic", "") if self.data else ""
         offered = topics[:TOPICS] if chosen in topics[:TOPICS] or chosen not in topics else [chosen, *topics[:TOPICS]]
         self.filters["topic"].extra["choices"] = [(topic, topic) for topic in offered]
+
+    def as_chosen(self, rows: Any, name: str, value: str) -> Any:
+        """The rows are those already."""
+        return rows
 
     def about(self, rows: Any, name: str, value: str) -> Any:
         return rows.about(value)
@@ -88,4 +100,4 @@ class AttachForm(PageForm):
     def __init__(self, *args: Any, attached: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         resource: Any = self.fields["resource"]
-        resource.queryset = Resource.objects.filter(archived_at=None).exclude(pk__in=attached)
+        resource.queryset = Resource.objects.in_library().exclude(pk__in=attached)

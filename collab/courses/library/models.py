@@ -40,6 +40,13 @@ class ResourceQuerySet(models.QuerySet["Resource"]):
     def visible_to(self, user: Person, word: str = "library.view") -> ResourceQuerySet:
         return visible_to(user, word, self)  # type: ignore[return-value]
 
+    def in_library(self) -> ResourceQuerySet:
+        return self.filter(archived_at=None)
+
+    def archived_for(self, user: Person) -> ResourceQuerySet:
+        """Those that were put away, for whoever may bring them back."""
+        return self.visible_to(user, "library.edit").filter(archived_at__isnull=False)
+
     def matching(self, text: str) -> ResourceQuerySet:
         """Those in which every word of the text occurs somewhere."""
         rows = self

@@ -1,4 +1,4 @@
-"""Verbs of the library: add a resource, change it, put it away, attach it to something and take it off."""
+"""Verbs of the library: add a resource, change it, put it away, bring it back, attach it and take it off."""
 
 from __future__ import annotations
 
@@ -60,6 +60,19 @@ def archive_resource(*, resource: Resource, by: User) -> Resource:
     row.version += 1
     row.save()
     _record("archive", row, by)
+    return row
+
+
+@transaction.atomic
+def restore_resource(*, resource: Resource, by: User) -> Resource:
+    """It is found again."""
+    row = _locked(resource, by)
+    if row.archived_at is None:
+        raise ConflictError(_("It is in the library already."))
+    row.archived_at = None
+    row.version += 1
+    row.save()
+    _record("restore", row, by)
     return row
 
 

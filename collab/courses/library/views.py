@@ -21,6 +21,7 @@ from collab.courses.library.services import (
     attach_resource,
     attached_to,
     edit_resource,
+    restore_resource,
     subjects_for,
 )
 from collab.courses.tabs import tabs_of
@@ -29,12 +30,13 @@ from collab.web.pagination import page_of
 
 
 def library(request: HttpRequest) -> HttpResponse:
-    found = ResourceFilter(request.GET, Resource.objects.visible_to(request.user).filter(archived_at=None))
+    may_add = visible_to(request.user, "library.edit", Organisation.objects.all()).exists()
+    found = ResourceFilter(request.GET, user=request.user, edits=may_add)
     context = {
         "tabs": tabs_of("library"),
         "filter": found,
         "page": page_of(request, found.qs.order_by("title")),
-        "may_add": visible_to(request.user, "library.edit", Organisation.objects.all()).exists(),
+        "may_add": may_add,
     }
     return show(request, "collab/courses/library/list.html", context)
 
@@ -90,6 +92,16 @@ def resource_archive(request: HttpRequest, pk: UUID) -> HttpResponse:
         lambda: archive_resource(resource=row, by=request.user),
         to=reverse("collab:library"),
         said=_("It is no longer found in the library."),
+    )
+
+
+def resource_restore(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _resource(request, "library.edit", pk)
+    return act(
+        request,
+        lambda: restore_resource(resource=row, by=request.user),
+        to=row.get_absolute_url(),
+        said=_("It is found in the library again."),
     )
 
 

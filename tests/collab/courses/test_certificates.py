@@ -20,6 +20,7 @@ from django.utils import timezone
 from joserfc import jws
 from joserfc.errors import BadSignatureError
 from joserfc.jwk import KeySet
+from reportlab.pdfgen.canvas import Canvas
 
 from collab.access.roles import Role
 from collab.audit.models import AuditEvent
@@ -215,7 +216,9 @@ def test_the_check_page_is_for_everybody(aurora, language):
     assert page.status_code == pasted.status_code == 200
     assert made.recipient_name in page.content.decode() and made.recipient_name not in pasted.content.decode()
     assert client.get("/check.json", {"credential": str(made.pk)}).json()["finding"] == "valid"
-    assert client.get(f"/credentials/{aurora.lead.pk}/").status_code == 404
+    unknown = client.get(f"/credentials/{aurora.lead.pk}/")
+    assert (unknown.status_code, client.get(f"/credentials/{aurora.lead.pk}/credential.jwt").status_code) == (404, 404)
+    assert {"en": "No such certificate", "zh-hans": "没有此证书"}[language] in unknown.content.decode()
 
 
 def test_the_check_page_says_which_in_both_languages(aurora):
@@ -247,6 +250,22 @@ def test_the_paper_is_in_both_languages_and_always_the_same(aurora):
     made = certificate_for(aurora)
     content = print_certificate(made)
     assert content.startswith(b"%PDF-") and content == print_certificate(Certificate.objects.get(pk=made.pk))
+
+
+def test_the_paper_of_what_was_taken_back_says_so_across_every_page(aurora, monkeypatch):
+    drawn: list[str] = []
+    monkeypatch.setattr(Canvas, "drawCentredString", lambda self, x, y, text: drawn.append(text))
+    made, officer = certificate_for(aurora), aurora.university_signatory
+    plain = print_certificate(made)
+    assert drawn == []
+
+    made = suspend_certificate(certificate=made, reason="Inquiry.", by=officer)
+    held = print_certificate(made)
+    made = revoke_certificate(certificate=made, reason="Forged.", by=officer)
+    back = print_certificate(made)
+
+    assert drawn == ["Suspended · 已暂停", "Revoked · 已吊销"]
+    assert len({plain, held, back}) == 3 and back == print_certificate(Certificate.objects.get(pk=made.pk))
 
 
 def test_an_old_key_still_verifies_after_a_change(aurora, settings, tmp_path):

@@ -8,8 +8,16 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from collab.courses.conditions import set_condition
 from collab.courses.editing import draft_version
 from collab.courses.library.models import Resource, topics_in
-from collab.courses.library.services import add_resource, attach_resource, attached_to, links_of
+from collab.courses.library.services import (
+    add_resource,
+    archive_resource,
+    attach_resource,
+    attached_to,
+    links_of,
+    restore_resource,
+)
 from collab.courses.models import Course
+from collab.kernel.errors import ConflictError, NotFoundError, RefusedError
 from tests.collab.courses.conftest import School, a_course
 from tests.pages import as_, queries, text
 
@@ -127,3 +135,46 @@ def test_a_learner_reads_the_files_of_modules_over_the_api_too(school):
     assert learner.get(address, {"module": "first"}).json()["field"] == "module"
     assert learner.get(address).json()["field"] == "module"
     assert as_(school.joint.researcher).get(address, {"module": slides.pk}).status_code == 404
+
+
+def test_what_was_put_away_is_listed_by_its_keepers_and_restored(school):
+    joint, book = school.joint, archive_resource(
+        resource=kept(school, "Deep Learning"), by=school.joint.researcher
+    )  # fmt: skip
+    kept(school, "Attention", kind="paper")
+    keeper, other = as_(joint.researcher), as_(joint.engineer)
+    for query, names in (("", ["Attention"]), ("archived=yes", ["Deep Learning"])):
+        shown = text(keeper.get(f"/library/?{query}"))
+        assert [name for name in ("Attention", "Deep Learning") if f">{name}<" in shown] == names
+    assert ">Deep Learning<" not in text(other.get("/library/?archived=yes"))
+    page, here = keeper.get(book.get_absolute_url()), f"{book.get_absolute_url()}restore/"
+    assert "Archived" in text(page) and here in text(page)
+    assert here not in text(other.get(book.get_absolute_url()))
+    assert other.post(here).status_code == 403
+    for user in (joint.company_signatory, joint.engineer):
+        with pytest.raises((RefusedError, NotFoundError)):
+            restore_resource(resource=book, by=user)
+
+    assert keeper.post(here).url == book.get_absolute_url()
+
+    assert ">Deep Learning<" in text(other.get("/library/"))
+    with pytest.raises(ConflictError, match="already"):
+        restore_resource(resource=book, by=joint.researcher)
+
+
+def test_the_api_lists_and_restores_what_was_put_away(school):
+    joint, book = school.joint, archive_resource(
+        resource=kept(school, "Deep Learning"), by=school.joint.researcher
+    )  # fmt: skip
+    keeper, other, url = as_(joint.researcher), as_(joint.engineer), "/api/v1/resources/"
+
+    def titles(client, query: str) -> list[str]:
+        return [one["title"] for one in client.get(f"{url}?{query}").json()["results"]]
+
+    assert titles(keeper, "") == titles(keeper, "archived=false") == titles(other, "archived=true") == []
+    assert titles(keeper, "archived=true") == ["Deep Learning"]
+    assert other.post(f"{url}{book.pk}/restore/").status_code == 403
+    answer = keeper.post(f"{url}{book.pk}/restore/")
+    assert (answer.status_code, answer.json()["archived_at"]) == (200, None)
+    assert keeper.post(f"{url}{book.pk}/restore/").status_code == 409
+    assert titles(other, "") == ["Deep Learning"]

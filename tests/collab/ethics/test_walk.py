@@ -21,6 +21,7 @@ from collab.access.policy import can
 from collab.access.roles import Role
 from collab.audit.models import AuditEvent
 from collab.audit.services import first_break
+from collab.ethics.correcting import correct_decision, refuse_claim
 from collab.ethics.deciding import (
     ConditionTerm,
     ask_applicants,
@@ -54,13 +55,13 @@ STEPS = int(os.environ.get("WALK_STEPS", "35"))
 TOGETHER = 70 if STEPS > 1000 else 35  # steps of one walk
 EDGES = {(source, target) for sources, target in CASE_MOVES.table.values() for source in sources}
 ACTS = ("begin", "save", "submit", "withdraw", "assign", "review", "declare", "settle", "ask", "reply", "decide",
-        "claim", "confirm", "hold", "report", "follow", "appeal", "wait")  # fmt: skip
+        "claim", "confirm", "refuse", "correct", "hold", "report", "follow", "appeal", "wait")  # fmt: skip
 ONWARD = {
     CaseState.DRAFT: ("save", "submit", "submit"),
     CaseState.SUBMITTED: ("assign", "assign", "decide", "ask"),
     CaseState.IN_REVIEW: ("review", "review", "decide", "decide", "declare", "settle", "reply", "assign"),
     CaseState.CHANGES_REQUESTED: ("save", "submit", "submit"),
-    CaseState.APPROVED: ("claim", "confirm", "hold", "follow", "report", "wait", "appeal", "hold"),
+    CaseState.APPROVED: ("claim", "confirm", "refuse", "correct", "hold", "follow", "report", "wait", "appeal", "hold"),
     CaseState.SUSPENDED: ("hold", "hold", "hold", "follow", "wait"),
     CaseState.REJECTED: ("appeal", "appeal", "follow"),
     CaseState.APPEALED: ("assign", "decide", "decide"),
@@ -106,7 +107,7 @@ class Walk:
             assert case.submissions.count() == case.round
             assert case.decided_by_id not in {self.panel.joint.lead.pk}, "the applicants decide nothing"
             if case.state not in PENDING and case.pk in self.appealed_against:
-                assert case.decided_by_id != self.appealed_against[case.pk], f"{act}: decided their own appeal"
+                assert case.request.decided_by_id != self.appealed_against[case.pk], f"{act}: decided their own appeal"
             waiting = case.reviews.filter(state="asked")
             if case.state not in PENDING:
                 assert not waiting.exists(), (act, case.state, "a review is waited for that nobody wants")
@@ -122,11 +123,11 @@ class Walk:
         """Read from the rows, one by one, without the policy."""
         today = timezone.localdate()
         for case in EthicsCase.objects.all():
-            over = case.state == CaseState.APPROVED and case.valid_until is not None and case.valid_until < today
-            if getattr(case, f"blocks_{area}") and (case.state in HOLDING or over):
+            over = case.stands and case.valid_until is not None and case.valid_until < today
+            if getattr(case, f"blocks_{area}") and (over or (case.state in HOLDING and not case.stands)):
                 return True
         for row in EthicsCondition.objects.select_related("case", "condition"):
-            counts = row.case.state in {*GRANTED, CaseState.SUPERSEDED} and not row.is_met
+            counts = row.is_open and (row.case.state in {*GRANTED, CaseState.SUPERSEDED} or row.case.stands)
             if counts and getattr(row, f"blocks_{area}") and (row.due_on is None or row.due_on < today):
                 return True
         return False
@@ -186,6 +187,21 @@ class Walk:
 
     def confirm(self) -> None:
         confirm_condition(condition=self.one_of(self.conditions()), evidence="Seen.", by=self.chair())
+
+    def refuse(self) -> None:
+        refuse_claim(condition=self.one_of(self.conditions()), reason=self.chance.choice(["N", ""]), by=self.chair())
+
+    def correct(self) -> None:
+        chance, case = self.chance, EthicsCase.objects.get(pk=self.case.pk)
+        terms = {"valid_until": day(chance.choice([-1, 5, 50])), "blocks": chance.choice([[], ["jobs"], ["data"]])}
+        fixes = [
+            {"number": row.number, "due_on": chance.choice([None, day(3)]), "blocks": chance.choice([["jobs"], []])}
+            for row in case.conditions.all()
+        ]
+        correct_decision(
+            case=case, reason=chance.choice(["Slip", ""]), version=case.version, by=self.chair(),
+            conditions=fixes if chance.random() < 0.5 else (), **terms,
+        )  # fmt: skip
 
     def hold(self) -> None:
         move = self.chance.choice(["suspend", "resume", "resume", "revoke"])
