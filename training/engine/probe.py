@@ -5,6 +5,7 @@ to beat, so it stands beside every fine-tune of a task that has it.
 """
 
 import contextlib
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def embed(task: Any, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray
     """
     numbers = task.parts[part][items]
     layers = net_module(task.spec.model.arch).LAYERS
-    layer: Any = getattr(net, layers)[-1] if layers else net.lstm  # type: ignore[index]
+    layer: Any = attrgetter(layers)(net)[-1] if layers else net.lstm
     caught: list[Tensor] = []
 
     def catch(module: nn.Module, inputs: Any, output: Any) -> None:
