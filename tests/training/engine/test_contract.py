@@ -426,6 +426,14 @@ def test_nets_that_transformers_builds_are_known() -> None:
     assert found == sizing.BORROWED
 
 
+@pytest.mark.parametrize("arch", sizing.ARCHS)
+def test_every_architecture_comes_in_every_size_and_grows(arch: str) -> None:
+    sizes = sizing.ARCHS[arch].sizes
+    assert list(sizes) == ["nano", "mini", "small", "base"]
+    weights = [shape.layers * shape.width**2 for shape in sizes.values()]
+    assert weights == sorted(weights)
+
+
 @pytest.mark.parametrize("arch", ["llama", "modernbert", "esm"])
 def test_heads_that_turn_places_are_of_even_width(arch: str) -> None:
     task = "causal-lm" if arch == "llama" else "masked-lm"
