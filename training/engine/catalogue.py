@@ -1132,8 +1132,20 @@ ONNX_MASKED = frozenset(
         *("token-classification", "sentence-embedding"),
     )
 )
-ONNX_IMAGES = frozenset({"image-classification", "image-segmentation"})
-EXPORTABLE = (*sorted(ONNX_MASKED | ONNX_IMAGES), "causal-lm", "extractive-qa", "forecasting")
+ONNX_IMAGES = frozenset({"image-classification", "image-segmentation", "object-detection"})
+ONNX_SOUNDS = frozenset({"audio-classification", "speech-to-text"})
+EXPORTABLE = (
+    *sorted(ONNX_MASKED | ONNX_IMAGES | ONNX_SOUNDS),
+    *("causal-lm", "extractive-qa", "forecasting", "image-text"),
+)
+ONNX_NEVER = frozenset({"whisper"})  # writes letter by letter, which is no single graph
+
+
+def exportable(task: str, arch: str) -> bool:
+    """Whether such a model can be written as ONNX."""
+    return task in EXPORTABLE and arch not in ONNX_NEVER
+
+
 ROLES = tuple(sorted({role for task in TASKS.values() for role in task.roles}))
 SIZES = tuple(dict.fromkeys(size for arch in ARCHS.values() for size in arch.sizes))
 SETTINGS = tuple(dict.fromkeys(setting for arch in ARCHS.values() for setting in arch.settings))
