@@ -174,6 +174,7 @@ OTHERS = {
         ("image-classification", "convnext"),
         ("audio-classification", "ast"),
         ("audio-classification", "wav2vec2"),
+        ("forecasting", "patchtst"),
     ],
 )
 def test_every_task_with_answers_has_its_probe(task: str, arch: str, tmp_path: Path) -> None:
