@@ -75,6 +75,7 @@ class Arch:
     layered: bool = True  # whether its layers can be computed again while gradients flow back
     image_step: int = 1  # that the side of its images is a multiple of
     width_step: int = 1  # that its width is a multiple of
+    head_step: int = 1  # that the width of each of its heads is a multiple of
     weights: str = "model.safetensors"  # the file of weights that `from_pretrained` looks for
 
     @property
@@ -329,6 +330,20 @@ def _modernbert(shape: Shape, sizes: Sizes) -> Figures:
     return Figures(vocab * width + body + head, flops, 4 * (layers * 38 * width + (0 if classes else 0.45 * vocab)))
 
 
+def _esm(shape: Shape, sizes: Sizes) -> Figures:
+    width, layers, context = shape.width, shape.layers, shape.context or 1
+    vocab, classes = sizes.vocab, sizes.classes
+    body = layers * (_block(width) + 13 * width) + 2 * width
+    if sizes.each:
+        head, head_flops = width * classes + classes, 6.0 * width * classes
+    elif classes:
+        head, head_flops = width * width + width + width * classes + classes, 0.0
+    else:  # the last matrix is the token table; 15 % of the tokens are guessed
+        head, head_flops = width * width + 3 * width + vocab, 0.15 * 6 * (width * width + vocab * width)
+    flops = 6 * body + 12 * layers * context * width + head_flops
+    return Figures(vocab * width + body + head, flops, 4 * (layers * 38 * width + (0 if classes else 0.45 * vocab)))
+
+
 def _bart(shape: Shape, sizes: Sizes) -> Figures:
     width, layers, vocab = shape.width, shape.layers, sizes.vocab
     reads = layers * (_block(width) + 13 * width) + 2 * width
@@ -497,6 +512,7 @@ ARCHS: dict[str, Arch] = {
             "nano": Shape(layers=1, width=64, context=64, dropout=0.0),
             "mini": Shape(layers=1, width=192, context=128, dropout=0.0),
             "small": Shape(layers=2, width=384, context=128, dropout=0.1),
+            "base": Shape(layers=3, width=1024, context=256, dropout=0.2),
         },
         figures=_lstm,
         core_flops=4.5e10,
@@ -544,6 +560,7 @@ ARCHS: dict[str, Arch] = {
         core_flops=2.5e10,
         lr=2e-3,
         head=False,
+        head_step=2,
     ),
     "modernbert": Arch(
         title="ModernBERT (encoder)",
@@ -557,6 +574,21 @@ ARCHS: dict[str, Arch] = {
         figures=_modernbert,
         core_flops=2.5e10,
         lr=5e-4,
+        head_step=2,
+    ),
+    "esm": Arch(
+        title="ESM (encoder of proteins)",
+        settings=("layers", "heads", "width", "context", "dropout"),
+        sizes={
+            "nano": Shape(layers=2, heads=2, width=64, context=128, dropout=0.0),
+            "mini": Shape(layers=6, heads=8, width=128, context=256, dropout=0.0),
+            "small": Shape(layers=6, heads=20, width=320, context=512, dropout=0.0),
+            "base": Shape(layers=12, heads=20, width=480, context=1024, dropout=0.0),
+        },
+        figures=_esm,
+        core_flops=2.5e10,
+        lr=5e-4,
+        head_step=2,
     ),
     "bart": Arch(
         title="BART (encoder and decoder)",
@@ -764,6 +796,7 @@ ARCHS: dict[str, Arch] = {
             "nano": Shape(layers=2, heads=2, width=32, context=64, patch=8, horizon=8, dropout=0.0),
             "mini": Shape(layers=3, heads=4, width=64, context=128, patch=8, horizon=24, dropout=0.1),
             "small": Shape(layers=3, heads=8, width=128, context=336, patch=8, horizon=48, dropout=0.2),
+            "base": Shape(layers=6, heads=16, width=256, context=512, patch=8, horizon=96, dropout=0.2),
         },
         figures=_patchtst,
         core_flops=4e10,
@@ -799,7 +832,7 @@ TASKS: dict[str, Task] = {
         title="Masked language model (tell hidden tokens)",
         kinds=("text", "csv", "jsonl"),
         roles=("text",),
-        archs=("bert", "modernbert"),
+        archs=("bert", "modernbert", "esm"),
         metrics={"perplexity": LOWER, "token_accuracy": HIGHER, "loss": LOWER},
         primary="perplexity",
         unit="tokens",
@@ -811,7 +844,7 @@ TASKS: dict[str, Task] = {
         title="Text classification",
         kinds=("csv", "jsonl"),
         roles=("text", "label"),
-        archs=("bert", "lstm", "modernbert"),
+        archs=("bert", "lstm", "modernbert", "esm"),
         metrics=_CLASSIFIER_METRICS,
         primary="macro_f1",
         unit="rows",
@@ -823,7 +856,7 @@ TASKS: dict[str, Task] = {
         title="Multi-label classification",
         kinds=("csv", "jsonl"),
         roles=("text", "label"),
-        archs=("bert", "lstm", "modernbert"),
+        archs=("bert", "lstm", "modernbert", "esm"),
         metrics={"macro_f1": HIGHER, "micro_f1": HIGHER, "exact_match": HIGHER, "loss": LOWER},
         primary="macro_f1",
         unit="rows",
@@ -834,7 +867,7 @@ TASKS: dict[str, Task] = {
         title="Text regression (tell a number)",
         kinds=("csv", "jsonl"),
         roles=("text", "value"),
-        archs=("bert", "lstm", "modernbert"),
+        archs=("bert", "lstm", "modernbert", "esm"),
         metrics=_REGRESSION_METRICS,
         primary="rmse",
         unit="rows",
@@ -845,7 +878,7 @@ TASKS: dict[str, Task] = {
         title="Words with tags (names, parts of speech)",
         kinds=("csv", "jsonl"),
         roles=("text", "label"),
-        archs=("bert", "modernbert"),
+        archs=("bert", "modernbert", "esm"),
         metrics={
             "entity_f1": HIGHER,
             "entity_precision": HIGHER,
@@ -1099,8 +1132,20 @@ ONNX_MASKED = frozenset(
         *("token-classification", "sentence-embedding"),
     )
 )
-ONNX_IMAGES = frozenset({"image-classification", "image-segmentation"})
-EXPORTABLE = (*sorted(ONNX_MASKED | ONNX_IMAGES), "causal-lm", "extractive-qa", "forecasting")
+ONNX_IMAGES = frozenset({"image-classification", "image-segmentation", "object-detection"})
+ONNX_SOUNDS = frozenset({"audio-classification", "speech-to-text"})
+EXPORTABLE = (
+    *sorted(ONNX_MASKED | ONNX_IMAGES | ONNX_SOUNDS),
+    *("causal-lm", "extractive-qa", "forecasting", "image-text"),
+)
+ONNX_NEVER = frozenset({"whisper"})  # writes letter by letter, which is no single graph
+
+
+def exportable(task: str, arch: str) -> bool:
+    """Whether such a model can be written as ONNX."""
+    return task in EXPORTABLE and arch not in ONNX_NEVER
+
+
 ROLES = tuple(sorted({role for task in TASKS.values() for role in task.roles}))
 SIZES = tuple(dict.fromkeys(size for arch in ARCHS.values() for size in arch.sizes))
 SETTINGS = tuple(dict.fromkeys(setting for arch in ARCHS.values() for setting in arch.settings))

@@ -3,7 +3,7 @@
 The web reads and checks specs, the supervisor writes inputs and reads events; nothing else of the engine is imported.
 """
 
-from training.engine.catalogue import ARCHS, EXPORTABLE, SPEECH_LETTERS, TASKS
+from training.engine.catalogue import ARCHS, SPEECH_LETTERS, TASKS, exportable
 from training.engine.checks import validate
 from training.engine.languages import LANGUAGES
 from training.engine.messages import HINTS, MESSAGES
@@ -60,7 +60,6 @@ __all__ = [
     "DONE",
     "EVENTS",
     "EVENTS_FILE",
-    "EXPORTABLE",
     "FAILED",
     "HINTS",
     "INPUTS_FILE",
@@ -105,6 +104,7 @@ __all__ = [
     "contradictions",
     "default_spec",
     "estimate",
+    "exportable",
     "guess_columns",
     "parse_event",
     "parse_json",

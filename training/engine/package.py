@@ -50,6 +50,11 @@ PIPELINES = {
     "object-detection": "object-detection",
 }
 
+NO_PROBE = {
+    "task": " There is no linear answer to frozen features for this task to compare with.",
+    "rows": " There were too few rows for a linear answer to frozen features to compare with.",
+}
+
 
 def write_package(
     run_dir: Path,
@@ -220,7 +225,7 @@ Draft, to be completed by the authors: who may use this model, and for what.
 def _probed(results: dict[str, Any]) -> str:
     probed, primary = results.get("probe"), results["primary"]
     if not probed:
-        return ""
+        return NO_PROBE.get(results.get("no_probe") or "", "")
     value = f"{probed['metrics'][primary]:.4g}"
     return f" A linear answer to the frozen features of the model it was trained from ({probed['kind']}): {value}."
 

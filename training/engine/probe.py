@@ -5,6 +5,7 @@ to beat, so it stands beside every fine-tune of a task that has it.
 """
 
 import contextlib
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def probe_of(task: Task, net: nn.Module) -> dict[str, Any] | None:
     task.stop.check()
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
-    fit = {"class": _classes, "words": _classes, "labels": _labels, "number": _number}[task.probe]
+    fit = {"class": _classes, "words": _classes, "labels": _labels, "number": _number, "series": _series}[task.probe]
     # Products this small lose more by waiting for each other than they gain.
     with contextlib.suppress(_Unfit), threadpool_limits(1):
         answers, chosen = fit(known, targets, new, task)
@@ -50,6 +51,11 @@ def probe_of(task: Task, net: nn.Module) -> dict[str, Any] | None:
     return None
 
 
+def why_none(task: Task, probed: dict[str, Any] | None) -> str | None:
+    """Why a fine-tune has no probe: "task" has none, or there were too few "rows"."""
+    return None if probed is not None else "task" if task.probe is None else "rows"
+
+
 class _Unfit(Exception):  # noqa: N818  told to nobody: there is no probe then
     """Too few rows to choose by."""
 
@@ -57,11 +63,12 @@ class _Unfit(Exception):  # noqa: N818  told to nobody: there is no probe then
 def embed(task: Any, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:
     """What the last layer makes of each item: the mean over its tokens or places (items, features).
 
-    Of a task that answers for each word: of each word, item by item (words, features).
+    Of a task that answers for each word: of each word, item by item (words, features). Of a series, whose end says most
+    of what follows: the last place beside that mean.
     """
     numbers = task.parts[part][items]
     layers = net_module(task.spec.model.arch).LAYERS
-    layer: Any = getattr(net, layers)[-1] if layers else net.lstm  # type: ignore[index]
+    layer: Any = attrgetter(layers)(net)[-1] if layers else net.lstm
     caught: list[Tensor] = []
 
     def catch(module: nn.Module, inputs: Any, output: Any) -> None:
@@ -78,13 +85,16 @@ def embed(task: Any, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray
             mask = batch.get("mask")
             caught.clear()
             with torch.inference_mode():
-                read = next(batch[name] for name in ("pixels", "values", "ids") if name in batch)
+                read = next(batch[name] for name in ("pixels", "values", "series", "ids") if name in batch)
                 net(read) if mask is None else net(read, mask)
             if "steps" in batch:  # of a recording, in which each step is told of many values
                 mask = torch.arange(caught[-1].shape[1], device=caught[-1].device) < batch["steps"][:, None]
             if task.probe == "words":
                 words = task.probe_places(batch).cpu()
                 made = [states[own].numpy() for states, own in zip(caught[-1].float().cpu(), words, strict=True)]
+            elif task.probe == "series":
+                states = caught[-1].float().cpu()
+                made = list(torch.cat([states.mean(1), states[:, -1]], 1).numpy()[:, None])
             else:
                 made = list(_means(caught[-1].float(), mask).cpu().numpy()[:, None])
             for place, row in zip(places, made, strict=True):
@@ -151,12 +161,24 @@ def _right(model: Any, known: np.ndarray, targets: np.ndarray) -> float:
 
 
 def _number(known: np.ndarray, targets: np.ndarray, new: np.ndarray, task: Task) -> tuple[np.ndarray, dict[str, Any]]:
+    from sklearn.model_selection import KFold
+
+    return _ridge(known, targets, new, KFold(FOLDS, shuffle=True, random_state=0))
+
+
+def _series(known: np.ndarray, targets: np.ndarray, new: np.ndarray, task: Task) -> tuple[np.ndarray, dict[str, Any]]:
+    """(items, numbers that follow). Windows that overlap stay in one fold."""
+    from sklearn.model_selection import KFold
+
+    return _ridge(known, targets, new, KFold(FOLDS))
+
+
+def _ridge(known: np.ndarray, targets: np.ndarray, new: np.ndarray, folds: Any) -> tuple[np.ndarray, dict[str, Any]]:
     from sklearn.linear_model import Ridge
-    from sklearn.model_selection import GridSearchCV, KFold
+    from sklearn.model_selection import GridSearchCV
 
     if len(targets) < 2 * FOLDS:
         raise _Unfit
-    folds = KFold(FOLDS, shuffle=True, random_state=0)
     search = GridSearchCV(Ridge(), {"alpha": list(RIDGES)}, scoring="neg_mean_squared_error", cv=folds)
     search.fit(known, targets)
     return search.predict(new), {"kind": "ridge", "strength": float(search.best_params_["alpha"])}

@@ -7,6 +7,7 @@ NETS = {
     "gpt": "training.engine.nets.gpt",
     "llama": "training.engine.nets.llama",
     "modernbert": "training.engine.nets.modernbert",
+    "esm": "training.engine.nets.esm",
     "bart": "training.engine.nets.bart",
     "ast": "training.engine.nets.ast",
     "wav2vec2": "training.engine.nets.wav2vec2",

@@ -32,6 +32,7 @@ def report_of(spec: Spec, task: Task, judged: Judged, results: dict[str, Any], f
         "test": results["test"],
         "baseline": results["baseline"],
         "probe": results["probe"],
+        "no_probe": results.get("no_probe"),
         "slices": results["slices"],
         "items": {part: task.count(part) for part in PARTS},
         "skipped": facts.get("skipped", 0),

@@ -312,6 +312,7 @@ class _Attempt:
             "interval": test.interval,
             "baseline": {"name": name, "metrics": trivial},
             "probe": probed,
+            "no_probe": probe.why_none(self.task, probed) if self.start is not None else None,
             "slices": slicing.slices_of(spec.eval.slices, self.inputs.data, self.task, judged),
             "valid_best": state.best,
             "ended_early": state.ended_early,

@@ -37,7 +37,7 @@ MAX_PROCESSES = 8
 # Nets that transformers builds.
 BORROWED = frozenset(
     (
-        *("ast", "bart", "clip", "convnext", "dit", "llama", "modernbert"),
+        *("ast", "bart", "clip", "convnext", "dit", "esm", "llama", "modernbert"),
         *("segformer", "speecht5", "unet", "vit-gpt2", "wav2vec2", "whisper", "yolos"),
     )
 )

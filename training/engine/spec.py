@@ -393,6 +393,8 @@ def contradictions(spec: Spec) -> list[Issue]:
             issues.append(make_issue("train.shard", "shard_unfit"))
     if shape.heads is not None and shape.width % shape.heads:
         issues.append(make_issue("model.heads", "heads_width", width=shape.width, heads=shape.heads))
+    elif shape.heads is not None and shape.width // shape.heads % arch.head_step:
+        issues.append(make_issue("model.heads", "heads_step", heads=shape.heads, step=arch.head_step))
     if shape.width % arch.width_step:
         issues.append(make_issue("model.width", "width_step", width=shape.width, step=arch.width_step))
     if shape.image is not None and shape.image % arch.image_step:

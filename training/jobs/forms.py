@@ -35,6 +35,7 @@ ARCH_WORDS = {
     "bert": _("BERT (encoder)"),
     "llama": _("Llama (decoder)"),
     "modernbert": _("ModernBERT (encoder)"),
+    "esm": _("ESM (encoder of proteins)"),
     "bart": _("BART (encoder and decoder)"),
     "t5": _("T5 (encoder and decoder)"),
     "ast": _("Audio spectrogram transformer"),

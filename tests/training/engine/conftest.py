@@ -471,6 +471,10 @@ KINDS = (
 BORROWED = {
     "vit-gpt2": "transformers.models.vision_encoder_decoder.modeling_vision_encoder_decoder",
     "clip": "transformers.models.clip.modeling_clip",
+    "modernbert": "transformers.models.modernbert.modeling_modernbert",
+    "bart": "transformers.models.bart.modeling_bart",
+    "llama": "transformers.models.llama.modeling_llama",
+    "esm": "transformers.models.esm.modeling_esm",
     "convnext": "transformers.models.convnextv2.modeling_convnextv2",
     "segformer": "transformers.models.segformer.modeling_segformer",
     "yolos": "transformers.models.yolos.modeling_yolos",

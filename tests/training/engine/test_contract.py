@@ -330,6 +330,9 @@ ARCHS += [
     ("masked-lm", "modernbert"),
     ("text-classification", "modernbert"),
     ("token-classification", "modernbert"),
+    ("masked-lm", "esm"),
+    ("text-regression", "esm"),
+    ("token-classification", "esm"),
     ("text-to-text", "bart"),
     ("summarization", "t5"),
     ("generative-qa", "bart"),
@@ -421,3 +424,20 @@ def test_nets_that_transformers_builds_are_known() -> None:
         if re.search(r"nets\.(hf|borrowed|diffusion) import", (folder / f"{arch.replace('-', '_')}.py").read_text())
     }
     assert found == sizing.BORROWED
+
+
+@pytest.mark.parametrize("arch", sizing.ARCHS)
+def test_every_architecture_comes_in_every_size_and_grows(arch: str) -> None:
+    sizes = sizing.ARCHS[arch].sizes
+    assert list(sizes) == ["nano", "mini", "small", "base"]
+    weights = [shape.layers * shape.width**2 for shape in sizes.values()]
+    assert weights == sorted(weights)
+
+
+@pytest.mark.parametrize("arch", ["llama", "modernbert", "esm"])
+def test_heads_that_turn_places_are_of_even_width(arch: str) -> None:
+    task = "causal-lm" if arch == "llama" else "masked-lm"
+    with pytest.raises(SpecError) as caught:
+        Spec.from_json(tiny(task, model={"arch": arch, "size": "nano", "width": 33, "heads": 3, "context": 16}))
+    assert [(issue.path, issue.code) for issue in caught.value.issues] == [("model.heads", "heads_step")]
+    Spec.from_json(tiny(task, model={"arch": arch, "size": "nano", "width": 36, "heads": 3, "context": 16}))

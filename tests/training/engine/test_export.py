@@ -1,4 +1,4 @@
-"""A package as ONNX answers as the net does. Exports take seconds each, so one of them stands for all."""
+"""A package as ONNX answers as the net does: one as a whole, and the graph of every kind of net that has an export."""
 
 import json
 import shutil
@@ -13,9 +13,11 @@ import torch
 from tests.training.engine.conftest import MakeRun, tiny
 from training.engine import export, package
 from training.engine.__main__ import main
+from training.engine.catalogue import EXPORTABLE, ONNX_NEVER, TASKS, Shape, Sizes, exportable
 from training.engine.contract import DONE
 from training.engine.package import load_net
 from training.engine.predict import Predictor
+from training.engine.registry import net_module
 
 
 @pytest.mark.slow
@@ -71,4 +73,65 @@ def test_what_has_no_export_is_told(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run("run", tiny("text-to-text", train__max_steps=1))
     assert run.go() == DONE, run.log
     with pytest.raises(ValueError, match="the task text-to-text has no export; these have one: "):
+        export.to_onnx(run.folder / "out", tmp_path / "onnx")
+
+
+TEXTS = Shape(layers=1, heads=2, width=16, context=12, dropout=0.1)
+IMAGES = Shape(layers=1, heads=2, width=16, image=16, patch=4, context=12, dropout=0.1)
+HEARD = Shape(layers=1, heads=2, width=16, seconds=1, patch=16)
+SHAPES = (
+    {
+        "resnet": Shape(layers=1, width=8, image=32),
+        "convnext": Shape(layers=1, width=8, image=16, patch=2),
+        "segformer": Shape(layers=1, width=8, image=32),
+        "patchtst": Shape(layers=1, heads=2, width=16, context=24, patch=4, horizon=5, dropout=0.1),
+    }
+    | dict.fromkeys(("vit", "yolos", "clip"), IMAGES)
+    | dict.fromkeys(("ast", "wav2vec2"), HEARD)
+)
+SIZES = {
+    "masked-lm": Sizes(vocab=23),
+    "causal-lm": Sizes(vocab=23),
+    "token-classification": Sizes(vocab=23, classes=3, each=True),
+    "extractive-qa": Sizes(vocab=23, classes=2, each=True, head="span"),
+    "sentence-embedding": Sizes(vocab=23, head="vector"),
+    "image-text": Sizes(vocab=23, channels=3),
+    "speech-to-text": Sizes(vocab=7),
+    "text-classification": Sizes(vocab=23, classes=3),
+}
+TWINS = {"multi-label-classification", "text-regression"}  # the nets of text-classification
+SLOW = {("image-segmentation", "segformer"), ("audio-classification", "wav2vec2"), ("speech-to-text", "wav2vec2")}
+PAIRS = [(task, arch) for task in EXPORTABLE if task not in TWINS for arch in TASKS[task].archs]
+
+
+def written(task: str, arch: str, path: Path) -> tuple[export.Reading, float]:
+    torch.manual_seed(4)
+    shape, sizes = SHAPES.get(arch, TEXTS), SIZES.get(task, Sizes(channels=3, classes=3))
+    net = net_module(arch).build(shape, sizes).eval()
+    return export.write_graph(net, task, arch, shape, sizes, path)
+
+
+@pytest.mark.parametrize(
+    ("task", "arch"),
+    [
+        pytest.param(*pair, marks=[pytest.mark.slow] if pair in SLOW else [])
+        for pair in PAIRS
+        if pair[1] not in ONNX_NEVER and pair != ("audio-classification", "wav2vec2")  # hears as it does for letters
+    ],
+)
+def test_every_graph_answers_as_its_net(task: str, arch: str, tmp_path: Path) -> None:
+    """Of other numbers of rows and tokens than the one that was traced."""
+    traced, far = written(task, arch, tmp_path / "model.onnx")
+    assert far < 1e-5
+    session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
+    assert [one.name for one in session.get_inputs()] == list(traced.tensors)
+    assert [one.name for one in session.get_outputs()] == list(traced.outputs)
+
+
+def test_what_writes_letter_by_letter_has_no_graph(make_run: MakeRun, tmp_path: Path) -> None:
+    assert not exportable("speech-to-text", "whisper") and exportable("speech-to-text", "wav2vec2")
+    model = {"arch": "whisper", "size": "nano", "layers": 1, "width": 16, "seconds": 1, "context": 16}
+    run = make_run("run", tiny("speech-to-text", train__max_steps=1, model=model))
+    assert run.go() == DONE, run.log
+    with pytest.raises(ValueError, match="the architecture whisper has no export"):
         export.to_onnx(run.folder / "out", tmp_path / "onnx")

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.training.engine.conftest import MakeRun, Run, csv_blob, profile_of, tiny
+from tests.training.engine.conftest import VERSION, MakeRun, Run, csv_blob, profile_of, tiny
+from tests.training.engine.test_start import begin_with
 from training.engine.contract import DONE
 from training.engine.generating import Sampling
 from training.engine.predict import Predictor
@@ -71,11 +72,12 @@ def test_labels_of_residues_are_learnt_without_spaces_between_them(make_run: Mak
     assert edges[1] - edges[0] == len(rows[0][0].split()) + 2
 
 
-def test_mutations_within_a_family_are_likely_and_others_are_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize("arch", ["bert", "esm"])
+def test_mutations_within_a_family_are_likely_and_others_are_not(arch: str, tmp_path: Path) -> None:
     """Chains of A and D, of E and G, and of K alone. Scores come from the package alone."""
     chance = np.random.default_rng(26)
     rows = [("".join(chance.choice(list(("AD", "EG", "K")[n % 3]), size=60)),) for n in range(120)]
-    net = {"arch": "bert", "size": "nano", "layers": 1, "width": 32, "context": 24, "dropout": 0.0}
+    net = {"arch": arch, "size": "nano", "layers": 1, "width": 32, "context": 24, "dropout": 0.0}
     learn = LEARN | {"model": net, "train__max_steps": 150, "train__lr": 5e-3, "eval__every_steps": 150}
     spec = tiny("masked-lm", tokenizer={"kind": "protein"}, **learn)
     spec["data"]["columns"] = {"text": "body"}
@@ -118,3 +120,54 @@ def test_molecules_are_written_by_their_rules(tmp_path: Path) -> None:
     together = " ".join(written)
     assert together.count("N") > 15 and together.count("NCl") > 0.8 * max(together.count("N"), together.count("Cl"))
     assert len(set(written)) > 20
+
+
+ESM = {"arch": "esm", "size": "nano", "layers": 1, "width": 32, "context": 32, "dropout": 0.0}
+
+
+@pytest.fixture(scope="module")
+def proteins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A protein language model of two families; the package it leaves."""
+    chance = np.random.default_rng(28)
+    rows = [("".join(chance.choice(list(("ADKW", "EGHV")[n % 2]), size=40)),) for n in range(150)]
+    blob = csv_blob(["body"], rows)
+    learn = LEARN | {"model": ESM, "train__max_steps": 150, "train__lr": 5e-3, "eval__every_steps": 150}
+    spec = tiny("masked-lm", tokenizer={"kind": "protein"}, **learn)
+    spec["data"]["columns"] = {"text": "body"}
+    run = Run(tmp_path_factory.mktemp("proteins") / "run", spec, blob, "csv", profile_of("csv", blob))
+    assert run.go() == DONE, run.log
+    last = run.of("done")[0]
+    assert last["metrics"]["test/perplexity"] < 0.7 * last["baseline"]["metrics"]["test/perplexity"]
+    return run.folder / "out"
+
+
+def test_a_protein_model_goes_on_to_a_property(proteins: Path, make_run: MakeRun) -> None:
+    """The share of W in a chain: what a person would call how much of it is hydrophobic."""
+    chance, rows = np.random.default_rng(29), []
+    for _ in range(250):
+        chain = chance.choice(list("ADKW"), size=20, p=chance.dirichlet([1.0] * 4)).tolist()
+        rows.append(("".join(chain), round(chain.count("W") / 20, 3)))
+    spec = tiny("text-regression", tokenizer={"kind": "protein"}, **LEARN | {"model": ESM | {"start": VERSION}})
+    run = make_run("run", spec, blob=csv_blob(["body", "score"], rows))
+    begin_with(run, proteins)
+    assert run.go() == DONE, run.log
+    last = run.of("done")[0]
+    assert last["metrics"]["test/rmse"] < 0.4 * last["baseline"]["metrics"]["test/rmse"]
+    found = json.loads((run.folder / "out" / "metrics.json").read_text())
+    assert found["probe"]["metrics"]["rmse"] < 0.5 * last["baseline"]["metrics"]["test/rmse"]
+
+
+def test_a_protein_model_goes_on_to_labels_of_residues(proteins: Path, make_run: MakeRun) -> None:
+    """A K is a site where the chain begins with a W."""
+    chance, rows = np.random.default_rng(30), []
+    for _ in range(200):
+        chain = chance.choice(list("ADK"), size=chance.integers(6, 14)).tolist()
+        chain[0] = chance.choice(["W", "D"])
+        tags = ["site" if residue == "K" and chain[0] == "W" else "O" for residue in chain]
+        rows.append((" ".join(chain), " ".join(tags)))
+    spec = tiny("token-classification", tokenizer={"kind": "protein"}, **LEARN | {"model": ESM | {"start": VERSION}})
+    run = make_run("run", spec, blob=csv_blob(["body", "tags"], rows))
+    begin_with(run, proteins)
+    assert run.go() == DONE, run.log
+    last = run.of("done")[0]
+    assert last["metrics"]["test/entity_f1"] > 0.95 > 0.85 > last["baseline"]["metrics"]["test/entity_f1"]

@@ -98,6 +98,11 @@ def test_a_model_goes_on_in_its_own_task(task: str, tmp_path: Path) -> None:
     begin_with(again, first.folder / "out")
     assert again.go() == DONE, again.log
     assert again.of("done")[0]["metrics"] == pytest.approx(first.of("done")[0]["metrics"], rel=1e-2, abs=1e-3)
+    # Where nothing linear stands beside it, report and card say so.
+    report, card = (again.folder / "out" / name for name in ("report.json", "README.md"))
+    absent = None if task in ("forecasting", "text-regression") else "task"
+    assert json.loads(report.read_text())["no_probe"] == absent
+    assert ("There is no linear answer to frozen features for this task" in card.read_text()) == (absent == "task")
 
 
 def test_the_last_layers_learn_and_the_others_do_not(pretrained: Run, tmp_path: Path) -> None:

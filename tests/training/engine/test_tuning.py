@@ -151,14 +151,39 @@ def test_an_adapted_net_begins_as_it_was_and_merges_into_what_it_became(arch: st
     assert set(net.state_dict()) == names
 
 
+SMALL = {"size": "nano", "layers": 1, "width": 32}
+OTHERS = {
+    "lstm": {"arch": "lstm", "context": 32} | SMALL,
+    "modernbert": {"arch": "modernbert", "context": 32} | SMALL,
+    "vit": {"arch": "vit", "image": 16, "patch": 4} | SMALL,
+    "convnext": {"arch": "convnext", "image": 16, "patch": 2} | SMALL | {"width": 8},
+    "wav2vec2": {"arch": "wav2vec2", "seconds": 1} | SMALL,
+}
+
+
 @pytest.mark.parametrize(
-    "task", ["multi-label-classification", "text-regression", "image-classification", "token-classification"]
+    ("task", "arch"),
+    [
+        ("multi-label-classification", "bert"),
+        ("multi-label-classification", "lstm"),
+        ("text-regression", "modernbert"),
+        ("token-classification", "bert"),
+        ("token-classification", "modernbert"),
+        ("image-classification", "resnet"),
+        ("image-classification", "vit"),
+        ("image-classification", "convnext"),
+        ("audio-classification", "ast"),
+        ("audio-classification", "wav2vec2"),
+        ("forecasting", "patchtst"),
+    ],
 )
-def test_every_task_with_answers_has_its_probe(task: str, tmp_path: Path) -> None:
+def test_every_task_with_answers_has_its_probe(task: str, arch: str, tmp_path: Path) -> None:
     """From a model of its own kind that has hardly learnt: the probe makes more of its features than it does."""
-    first = Run(tmp_path / "first", tiny(task), blob_of(task), KINDS[task], profile_for(task))
+    own = {"model": OTHERS[arch]} if arch in OTHERS else {}
+    first = Run(tmp_path / "first", tiny(task, **own), blob_of(task), KINDS[task], profile_for(task))
     assert first.go() == DONE, first.log
-    spec = tiny(task, train__lr=1e-9, train__max_steps=1, model__start=VERSION)
+    spec = tiny(task, **own, train__lr=1e-9, train__max_steps=1)
+    spec["model"] = spec["model"] | {"start": VERSION}
     again = Run(tmp_path / "again", spec, blob_of(task), KINDS[task], profile_for(task))
     begin_with(again, first.folder / "out")
     assert again.go() == DONE, again.log

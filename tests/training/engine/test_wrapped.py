@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from transformers.models.bart import modeling_bart as bart
+from transformers.models.esm import modeling_esm as esm
 from transformers.models.llama import modeling_llama as llama
 from transformers.models.modernbert import modeling_modernbert as modernbert
 
@@ -19,6 +20,7 @@ from training.engine.predict import Predictor
 SIZE = {"size": "nano", "layers": 1, "width": 32}
 LLAMA = {"arch": "llama", "context": 16} | SIZE
 MODERN = {"arch": "modernbert", "context": 32} | SIZE
+ESM = {"arch": "esm", "context": 32, "dropout": 0.0} | SIZE
 BART = {"arch": "bart", "context": 32, "dropout": 0.0} | SIZE
 LEARN = {"train__lr": 5e-3, "train__batch": 16, "eval__every_steps": 100}
 
@@ -30,6 +32,8 @@ LEARN = {"train__lr": 5e-3, "train__batch": 16, "eval__every_steps": 100}
         ("masked-lm", MODERN, 300, "perplexity", 0.6),
         ("text-classification", MODERN, 60, "loss", 0.5),
         ("token-classification", MODERN, 150, "loss", 0.5),
+        ("masked-lm", ESM, 300, "perplexity", 0.6),
+        ("text-classification", ESM, 60, "loss", 0.5),
         ("text-to-text", BART, 200, "perplexity", 0.4),
     ],
 )
@@ -48,12 +52,17 @@ def test_it_learns(task: str, model: dict[str, Any], steps: int, metric: str, sh
         ("masked-lm", MODERN, modernbert.ModernBertForMaskedLM),
         ("text-classification", MODERN, modernbert.ModernBertForSequenceClassification),
         ("token-classification", MODERN, modernbert.ModernBertForTokenClassification),
+        ("masked-lm", ESM, esm.EsmForMaskedLM),
+        ("text-regression", ESM, esm.EsmForSequenceClassification),
+        ("token-classification", ESM, esm.EsmForTokenClassification),
     ],
 )
 def test_package_loads_in_transformers(task: str, model: dict[str, Any], theirs: Any, make_run: MakeRun) -> None:
     run = make_run("run", tiny(task, train__max_steps=2, model=model))
     assert run.go() == DONE, run.log
-    net = theirs.from_pretrained(run.folder / "out", local_files_only=True).eval()
+    net, told = theirs.from_pretrained(run.folder / "out", local_files_only=True, output_loading_info=True)
+    assert not told["missing_keys"] and not told["unexpected_keys"]
+    net.eval()
     ids = torch.arange(5, 17)[None]
     ours = load_net(run.folder / "out")
     with torch.no_grad():
@@ -79,7 +88,12 @@ def test_bart_writes_the_same_in_transformers(make_run: MakeRun) -> None:
 
 @pytest.mark.parametrize(
     ("task", "model"),
-    [("causal-lm", LLAMA), ("masked-lm", MODERN | {"dropout": 0.1}), ("text-to-text", BART | {"dropout": 0.1})],
+    [
+        ("causal-lm", LLAMA),
+        ("masked-lm", MODERN | {"dropout": 0.1}),
+        ("masked-lm", ESM | {"dropout": 0.1}),
+        ("text-to-text", BART | {"dropout": 0.1}),
+    ],
 )
 def test_stop_and_kill_change_nothing(task: str, model: dict[str, Any], make_run: MakeRun) -> None:
     keep = {"checkpoint_every_s": 3600, "checkpoint_every_steps": 2}

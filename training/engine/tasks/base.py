@@ -50,7 +50,9 @@ class Task(abc.ABC):
 
     unit: str
     first_input = 0  # the number of the first of the inputs that are answered; what is drawn hangs on it
-    probe: str | None = None  # what a linear answer to frozen features tells: "class", "words", "labels" or "number"
+    probe: str | None = (
+        None  # what a linear answer to frozen features tells: "class", "words", "labels", "number" or "series"
+    )
 
     def __init__(self, spec: Spec, stop: Stop) -> None:
         self.spec, self.stop = spec, stop

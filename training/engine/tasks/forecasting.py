@@ -27,6 +27,7 @@ class Task(base.Task):
     """An item is a window: `context` numbers that are seen, and `horizon` that are told."""
 
     unit = "windows"
+    probe = "series"
 
     @property
     def context(self) -> int:
@@ -63,6 +64,7 @@ class Task(base.Task):
         # Where the told numbers of the first window of a part begin, and how many windows there are.
         begins = {"train": (self.context, train), "valid": (train, valid), "test": (valid, test)}
         self.begins = {part: (low, high - low - self.horizon + 1) for part, (low, high) in begins.items()}
+        self.parts = {part: low + np.arange(count) for part, (low, count) in self.begins.items()}
 
     @property
     def sizes(self) -> Sizes:
@@ -75,11 +77,31 @@ class Task(base.Task):
         return self._batch("train", rows)
 
     def _batch(self, part: str, items: np.ndarray) -> base.Batch:
-        at = self.begins[part][0] + items[:, None]
-        seen = self.series[at + np.arange(-self.context, 0)]
-        told = self.series[at + np.arange(self.horizon)]
+        return self.batch_of(self.parts[part][items])
+
+    def batch_of(self, numbers: np.ndarray) -> base.Batch:
+        """Windows by where their told numbers begin in the series."""
+        seen, told = self._windows(numbers)
         arrays = {"series": seen, "target": told}
         return {name: torch.from_numpy(a.astype(np.float32)).to(self.device) for name, a in arrays.items()}
+
+    def _windows(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(numbers seen, numbers told) of each window."""
+        at = numbers[:, None]
+        return self.series[at + np.arange(-self.context, 0)], self.series[at + np.arange(self.horizon)]
+
+    def order_for_eval(self, numbers: np.ndarray) -> np.ndarray:
+        """All windows are as long."""
+        return np.arange(len(numbers))
+
+    def probe_targets(self, part: str, items: np.ndarray) -> np.ndarray:
+        """What follows, as far from the mean of what is seen as that deviates: the net reads it so too."""
+        seen, told = self._windows(self.parts[part][items])
+        return (told - seen.mean(1, keepdims=True)) / _spread(seen)
+
+    def probe_rows(self, part: str, items: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        seen, told = self._windows(self.parts[part][items])
+        return _errors(answers * _spread(seen) + seen.mean(1, keepdims=True) - told)
 
     def loss(self, net: nn.Module, batch: base.Batch) -> Tensor:
         """Squared error in deviations of the training part, so that its size says something."""
@@ -164,6 +186,10 @@ def _number(cell: str, row: int) -> float:
     if not math.isfinite(number):
         raise DataError("data_row", row=row, problem="its value is not a number")
     return number
+
+
+def _spread(seen: np.ndarray) -> np.ndarray:
+    return np.sqrt(seen.var(1, keepdims=True) + 1e-5)
 
 
 def _errors(error: np.ndarray) -> np.ndarray:
