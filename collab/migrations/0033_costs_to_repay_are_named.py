@@ -9,7 +9,7 @@ def call_them_other(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("collab", "0031_transfer_income_per_sublicence")]
+    dependencies = [("collab", "0032_ethics_corrections")]
 
     operations = [
         migrations.RunPython(call_them_other, migrations.RunPython.noop),
