@@ -20,8 +20,9 @@ from collab.agreements.api import (
     BackgroundViewSet,
 )
 from collab.casefile.api import CaseViewSet
-from collab.courses.api import CourseConditionViewSet, CourseViewSet, EnrolmentViewSet, TrainingViewSet
+from collab.courses.api import CourseViewSet
 from collab.courses.certificates.api import CertificateViewSet
+from collab.courses.learning_api import CourseConditionViewSet, EnrolmentViewSet, TrainingViewSet
 from collab.courses.library.api import ResourceLinkViewSet, ResourceViewSet
 from collab.ethics.api import (
     EthicsAssessmentViewSet,

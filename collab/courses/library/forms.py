@@ -27,7 +27,7 @@ class ResourceFilter(ListFilter):
     )
     topic = django_filters.ChoiceFilter(method="about", label=_("Topic"), empty_label=_("every topic"))
     archived = django_filters.ChoiceFilter(
-        choices=[("yes", _("archived"))], method="as_chosen", label=_("Archived"), empty_label=_("in the library")
+        choices=[("yes", _("Archived"))], method="as_chosen", label=_("Archived"), empty_label=_("in the library")
     )
 
     class Meta:
