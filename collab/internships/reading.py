@@ -72,6 +72,10 @@ def _late(row: Any, today: date) -> list[Late]:
             PlacementState.OUT_FOR_SIGNATURE: (row.student, row.host, row.university),
         }.get(row.state, (row.university,))
         return [Late(_("should have begun, and is not signed"), whom)]
+    if row.state == PlacementState.SIGNED and row.starts_on <= today:
+        named = row.contact_name.strip() and row.contact_phone.strip()
+        whom = (row.university,) if named else (row.university, row.student)
+        return [Late(_("should have begun, and nobody let it begin"), whom)]
     if row.state not in UNDER_WAY:
         return []
     found = []
@@ -86,6 +90,8 @@ def _late(row: Any, today: date) -> list[Late]:
         found.append(Late(_("log book to confirm"), (mentor,)))
     if row.incident:
         found.append(Late(_("open incident"), (row.university,)))
+    if row.state == PlacementState.ONBOARDED and row.ends_on < today and row.evaluated == 2 and not found:
+        found.append(Late(_("to be completed"), (row.university,)))
     return found
 
 
@@ -94,8 +100,9 @@ def late_q(today: date) -> Q:
     found = Q(check_ins__lt=F("due_check_in")) | Q(feedbacks__lt=F("due_feedback"))
     found |= Q(log_waits=True) | Q(incident=True)
     found |= Q(evaluated__lt=2) & (Q(due_evaluation__gt=0) | Q(ends_on__lt=today))
-    begun = Q(state__in=[s.value for s in BEFORE_SIGNATURE], starts_on__lte=today)
-    return Q(state__in=[s.value for s in UNDER_WAY]) & found | begun
+    begun = Q(state__in=[*(s.value for s in BEFORE_SIGNATURE), PlacementState.SIGNED.value], starts_on__lte=today)
+    over = Q(state=PlacementState.ONBOARDED.value, ends_on__lt=today, evaluated=2)
+    return Q(state__in=[s.value for s in UNDER_WAY]) & found | begun | over
 
 
 def roster_rows(cohort: Cohort) -> QuerySet[Placement]:
