@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+import django_filters
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext as _now
@@ -22,7 +23,7 @@ from collab.internships.programmes.models import Audience, CheckKind
 from collab.internships.programmes.questions import ANSWER_MAX, criteria_of, said_label
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.projects.models import Project
-from collab.web.forms import DayInput, OnceForm, PageForm
+from collab.web.forms import DayInput, ListFilter, OnceForm, PageForm, SearchInput
 
 
 def text(label: Any, rows: int = 3, most: int = 2000, **more: Any) -> forms.CharField:
@@ -288,6 +289,26 @@ def people_of(organisation: Organisation) -> Any:
 
     rows = Membership.objects.filter(organisation=organisation, project=None).active(timezone.now())
     return User.objects.filter(pk__in=rows.values("user"), is_active=True).order_by("name")
+
+
+class PlacementListFilter(ListFilter):
+    """Above the list of placements."""
+
+    q = django_filters.CharFilter(method="named", label=_("Search"), widget=SearchInput(_("Intern, guide or host")))
+    going = django_filters.ChoiceFilter(
+        method="is_open", label=_("Placements"), empty_label=_("open and ended"),
+        choices=[("open", _("open")), ("ended", _("ended"))],
+    )  # fmt: skip
+
+    class Meta:
+        model = Placement
+        fields: list[str] = []
+
+    def named(self, rows: Any, name: str, value: str) -> Any:
+        return rows.named(value)
+
+    def is_open(self, rows: Any, name: str, value: str) -> Any:
+        return rows.going_on() if value == "open" else rows.ended()
 
 
 _KINDS = [AgreementKind.INTERNSHIP, AgreementKind.COLLABORATION, AgreementKind.CONSORTIUM, AgreementKind.DATA_USE]

@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 from collab.accounts.models import Organisation, User
 from collab.internships.applications.states import GOING_ON, Outcome
 from collab.internships.models import Application, CheckPoint, Cohort, Evaluation, LogEntry, Placement, PlacementNote
-from collab.internships.placements.models import Side
+from collab.internships.placements.models import PlacementQuerySet, Side
 from collab.internships.placements.points import due_by
 from collab.internships.placements.states import BEFORE_SIGNATURE, OPEN, UNDER_WAY, LogState, PlacementState
 from collab.internships.programmes.models import CheckKind, Posting
+from collab.internships.standing import OF_PLACEMENT, through_roles
 
 LOG_LATE_DAYS = 7
 
@@ -103,6 +104,12 @@ def late_q(today: date) -> Q:
     begun = Q(state__in=[*(s.value for s in BEFORE_SIGNATURE), PlacementState.SIGNED.value], starts_on__lte=today)
     over = Q(state=PlacementState.ONBOARDED.value, ends_on__lt=today, evaluated=2)
     return Q(state__in=[s.value for s in UNDER_WAY]) & found | begun | over
+
+
+def placements_of_offices(user: User) -> PlacementQuerySet:
+    """Placements of the organisations in which a role lets the person see them: of students, of interns, or of both."""
+    found = through_roles(user, "placement.view", timezone.now(), OF_PLACEMENT)
+    return Placement.objects.visible_to(user).filter(found)
 
 
 def roster_rows(cohort: Cohort) -> QuerySet[Placement]:

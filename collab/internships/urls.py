@@ -2,6 +2,7 @@
 
 from collab.access.rules import PUBLIC, SIGNED_IN, route, rule
 from collab.internships.applications import views as applications
+from collab.internships.placements import offices
 from collab.internships.placements import views as placements
 from collab.internships.programmes import views as programmes
 
@@ -149,6 +150,7 @@ for _pattern, _view, _access, _name in (
         rule("programme.manage", "GET", "POST"),
         "application_rule",
     ),
+    ("placements/", offices.placement_list, _READ, "placements"),
     ("placements/<uuid:pk>/", placements.placement, _READ, "placement"),
     ("placements/<uuid:pk>/frame/", placements.placement_frame, rule("placement.manage", "POST"), "placement_frame"),
     ("placements/<uuid:pk>/edit/", placements.placement_edit, rule("placement.write", "GET", "POST"), "placement_edit"),
@@ -198,6 +200,6 @@ for _pattern, _view, _access, _name in (
         rule("placement.manage", "POST"),
         "placement_certificate",
     ),
-    ("placements/<uuid:pk>/remind/", placements.placement_remind, rule("placement.manage", "POST"), "placement_remind"),
+    ("placements/<uuid:pk>/remind/", placements.placement_remind, rule("programme.manage", "POST"), "placement_remind"),
 ):
     urlpatterns.append(route(f"internships/{_pattern}", _view, _access, name=_name))

@@ -306,8 +306,18 @@ class SigningSerializer(serializers.Serializer):
 
 
 class PlacementFilter(django_filters.FilterSet):
+    """`open`: whether it has not ended. `search`: a part of the name of student, mentor, supervisor or host."""
+
     state = django_filters.ChoiceFilter(choices=choices_of(PlacementState))
     cohort = django_filters.UUIDFilter()
+    open = django_filters.BooleanFilter(method="is_open")
+    search = django_filters.CharFilter(method="named")
+
+    def is_open(self, rows: Any, name: str, value: bool) -> Any:
+        return rows.going_on() if value else rows.ended()
+
+    def named(self, rows: Any, name: str, value: str) -> Any:
+        return rows.named(value)
 
 
 @extend_schema_view(
@@ -342,7 +352,7 @@ class PlacementViewSet(ScopedViewSet):
         "noted": "placement.view",
         "settle": "placement.manage",
         "evaluations": "placement.view",
-        "remind": "placement.manage",
+        "remind": "programme.manage",
     }
     rows = Placement.objects.with_names()
     serializer_class = PlacementDetail
@@ -371,8 +381,9 @@ class PlacementViewSet(ScopedViewSet):
     @extend_schema(summary="The learning agreement as all three have signed it", responses=SignedSerializer)
     @action(detail=True)
     def signed(self, request: Request, pk: str) -> Response:
-        version = signed_version(self.get_object())
-        if version is None:
+        row = self.get_object()
+        version = signed_version(row)
+        if version is None or not self._seen(row.signatures.filter(version_signed=version)).exists():
             raise ConflictError(_("The learning agreement is not signed by all three yet."))
         return self.shown(version, SignedSerializer)
 
@@ -437,7 +448,7 @@ class PlacementViewSet(ScopedViewSet):
     @extend_schema(summary="The log book, newest day first", responses=LogSerializer(many=True))
     @log.mapping.get
     def entries(self, request: Request, pk: str) -> Response:
-        return Response(LogSerializer(self.get_object().log.all(), many=True).data)
+        return Response(LogSerializer(self._seen(self.get_object().log.all()), many=True).data)
 
     @extend_schema(
         summary="Confirm a day of the log book, or send it back", request=LogAnswerInput, responses=LogSerializer
@@ -459,7 +470,7 @@ class PlacementViewSet(ScopedViewSet):
     @extend_schema(summary="Check-ins, feedbacks and incidents, newest first", responses=NoteSerializer(many=True))
     @notes.mapping.get
     def noted(self, request: Request, pk: str) -> Response:
-        rows = self.get_object().notes.select_related("author")
+        rows = self._seen(self.get_object().notes.select_related("author"))
         return Response(NoteSerializer(rows, many=True, context=self.get_serializer_context()).data)
 
     @extend_schema(summary="Settle an incident or a feedback", request=SettleInput, responses=NoteSerializer)
@@ -523,6 +534,10 @@ class PlacementViewSet(ScopedViewSet):
         row = self.get_object()
         move_check_point(placement=row, by=request.user, **self.parsed(PointInput))
         return Response(PointSerializer(points_of(row), many=True).data)
+
+    def _seen(self, rows: Any) -> Any:
+        """Those rows of a placement that the person reads."""
+        return visible_to(self.request.user, "placement.view", rows)
 
     def _signing(self, row: Placement) -> Response:
         version = version_to_sign(row)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
@@ -14,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import visible_to
-from collab.internships.placements.states import LogState, PlacementState
+from collab.internships.placements.states import OPEN, LogState, PlacementState
 from collab.internships.programmes.models import sensible
 from collab.internships.programmes.questions import said_label
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
@@ -35,6 +37,18 @@ class PlacementQuerySet(models.QuerySet["Placement"]):
             "student", "university", "host", "mentor", "supervisor", "posting__cohort__programme", "project",
             "agreement", "host_agreement",
         )  # fmt: skip
+
+    def going_on(self) -> PlacementQuerySet:
+        return self.filter(state__in=[state.value for state in OPEN])
+
+    def ended(self) -> PlacementQuerySet:
+        return self.exclude(state__in=[state.value for state in OPEN])
+
+    def named(self, word: str) -> PlacementQuerySet:
+        """In which the name of the student, of a guide or of the host has the word."""
+        word = word.strip()[:80].replace("\x00", "")
+        names = ("student__name", "mentor__name", "supervisor__name", "host__name")
+        return self.filter(reduce(or_, (Q(**{f"{name}__icontains": word}) for name in names)))
 
 
 class Placement(Record):

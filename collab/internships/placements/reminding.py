@@ -20,7 +20,7 @@ from collab.kernel.errors import ConflictError
 @transaction.atomic
 def remind(*, placement: Placement, by: User) -> list[str]:
     """Tell those for whom it waits that something is late; where nothing is, everybody in it. Returns what is late."""
-    require(by, "placement.manage", placement)
+    require(by, "programme.manage", placement)
     locked = locked_placement(placement)
     if locked.state not in OPEN:
         raise ConflictError(_("The placement is over; what it says stays as it is."))

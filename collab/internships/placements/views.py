@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from collab.access.policy import allowed, get_or_404, visible_to
+from collab.agreements.models import AgreementVersion
 from collab.audit.models import AuditEvent
 from collab.courses.certificates.states import LIVE
 from collab.internships.forms import (
@@ -77,7 +78,7 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
     user: Any = request.user
     may = allowed(
         user, row, "placement.manage", "placement.approve", "placement.guide", "placement.intern", "placement.sign",
-        "placement.evaluate", "placement.confirm",
+        "placement.evaluate", "placement.confirm", "placement.write", "programme.manage",
     )  # fmt: skip
     manages, guides = "placement.manage" in may, "placement.guide" in may
     version = version_to_sign(row)
@@ -92,7 +93,7 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
         "missing": next_for(row, user)[1],
         "version": version,
         "signature": signature,
-        "signed": signed_version(row),
+        "signed": _signed_for(user, row),
         "may_sign": "placement.sign" in may and version is not None and signature is None,
         "may_edit": row.state in OPEN and bool(fields_for(row, user)),
         "to_answer": [one for one in asked if open_request(row, one) is not None],
@@ -107,14 +108,14 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_mentor": "placement.approve" in may and row.state in OPEN,
         "may_supervisor": manages and row.state in OPEN,
         "may_log": "placement.intern" in may and row.state in UNDER_WAY,
-        "may_note": row.state in UNDER_WAY,
+        "may_note": "placement.write" in may and row.state in UNDER_WAY,
         "may_confirm": "placement.confirm" in may,
         "may_evaluate": "placement.evaluate" in may and begun and not given,
         "may_settle": manages,
-        "may_remind": manages and row.state in OPEN,
+        "may_remind": "programme.manage" in may and row.state in OPEN,
         "see_contact": manages or guides or "placement.intern" in may,
-        "entries": list(row.log.select_related("confirmed_by")[:ENTRIES_SHOWN]),
-        "notes": list(row.notes.select_related("author", "settled_by")[:NOTES_SHOWN]),
+        "entries": list(_seen(user, row.log.all())[:ENTRIES_SHOWN]),
+        "notes": list(_seen(user, row.notes.select_related("author", "settled_by"))[:NOTES_SHOWN]),
         "evaluations": visible_to(user, "placement.view", Evaluation.objects.filter(placement=row)).select_related(
             "author"
         ),
@@ -195,7 +196,7 @@ def placement_sign(request: HttpRequest, pk: UUID) -> HttpResponse:
 def placement_signed(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What the three have signed, for those who take part: the agreement itself is only for those who draft or sign."""
     row = _placement(request, "placement.view", pk)
-    version = signed_version(row)
+    version = _signed_for(request.user, row)
     if version is None:
         raise ConflictError(_("The learning agreement is not signed by all three yet."))
     signatures = version.signatures.select_related("party", "signer").order_by("created_at")
@@ -338,7 +339,7 @@ def placement_evaluate(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def placement_remind(request: HttpRequest, pk: UUID) -> HttpResponse:
-    row = _placement(request, "placement.manage", pk)
+    row = _placement(request, "programme.manage", pk)
     return act(
         request, lambda: remind(placement=row, by=request.user), to=row.get_absolute_url(), said=_("They are reminded.")
     )
@@ -350,6 +351,17 @@ def placement_certificate(request: HttpRequest, pk: UUID) -> HttpResponse:
         request, lambda: attest_placement(placement=row, by=request.user), to=row.get_absolute_url(),
         said=_("Proposed. It is issued when somebody else approves it."),
     )  # fmt: skip
+
+
+def _seen(user: Any, rows: Any) -> Any:
+    """Those rows of a placement that the person reads: whoever only sees the placement on a board reads none."""
+    return visible_to(user, "placement.view", rows)
+
+
+def _signed_for(user: Any, row: Placement) -> AgreementVersion | None:
+    """What the three have signed, for those who take part."""
+    version = signed_version(row)
+    return version if version and _seen(user, row.signatures.filter(version_signed=version)).exists() else None
 
 
 def _may_attest(row: Placement, user: Any) -> bool:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from collab.access.policy import Missing, allowed, get_or_404, visible_to
-from collab.accounts.models import Organisation
+from collab.accounts.models import Organisation, OrganisationKind
 from collab.courses.library.forms import AttachForm
 from collab.courses.library.services import attach_resource, detach_resource, links_of
 from collab.internships.applications.deciding import rank_students
@@ -63,6 +63,7 @@ from collab.internships.reading import (
     late_q,
     outcomes_of,
     pairs_of,
+    placements_of_offices,
     ranked,
     roster_rows,
     stages_of,
@@ -78,6 +79,7 @@ from collab.web.forms import act, sent, show, submit
 from collab.web.pagination import page_of
 
 SHOWN = 20
+FIRST = 8
 RANKED_TOGETHER = 300  # on one page, so that a ranking is sent whole; longer ones come by the API
 
 
@@ -103,11 +105,14 @@ def home(request: HttpRequest) -> HttpResponse:
     """What one applies for, guides, offers or runs."""
     user: Any = request.user
     postings = Posting.objects.visible_to(user).with_names().order_by("-cohort__closes_at", "title", "pk")
-    runs = visible_to(user, "programme.manage", Organisation.objects.all())
+    runs = visible_to(user, "programme.manage", Organisation.objects.filter(kind=OrganisationKind.UNIVERSITY))
     mine = Q(student=user) | Q(mentor=user) | Q(supervisor=user)
+    placements = Placement.objects.visible_to(user)
+    of_office = placements_of_offices(user).going_on().order_by("-starts_on", "student__name", "pk")
     context = {
         "applications": Application.objects.filter(candidate=user).with_names()[:SHOWN],
-        "placements": Placement.objects.visible_to(user).with_names().filter(mine)[:SHOWN],
+        "placements": placements.filter(mine).with_names()[:SHOWN],
+        "office": {"rows": of_office.with_names()[:FIRST], "count": of_office.count()},
         "reviews": Application.objects.visible_to(user, "application.review")
         .filter(reviews__reviewer=user, reviews__given_at=None, state__in=WAITING)
         .with_names()[:SHOWN],

@@ -8,12 +8,15 @@ from decimal import Decimal
 import pytest
 import time_machine
 
+from collab.access.roles import Role
 from collab.inbox.models import Notification
+from collab.internships.models import LogEntry, Placement, PlacementNote
 from collab.internships.placements.caring import answer_log, evaluate, write_log
 from collab.internships.placements.reminding import remind
 from collab.internships.placements.services import edit_placement
+from tests.cast import employ, organisation, person
 from tests.collab.internships.season import Season, season
-from tests.pages import as_, text
+from tests.pages import as_, queries, text
 
 pytestmark = pytest.mark.django_db
 
@@ -69,3 +72,74 @@ def test_what_is_over_and_evaluated_waits_to_be_completed(summer):
     with time_machine.travel(placement.is_over_at, tick=False):
         assert late_on(summer) == [{"what": "to be completed", "whom": [summer.university.name]}]
         assert not {placement.student_id, summer.mentor.pk} & told(placement, summer)
+
+
+def visiting(summer: Season):
+    """The programme of Riverside takes a student of another university, which leads the placement; its coordinator."""
+    other = organisation("Harbour University")
+    theirs = employ(person("Their Coordinator"), other, Role.COORDINATOR)
+    student = employ(person("Zoe"), other, Role.STUDENT)
+    placement = summer.accepted(student)
+    assert placement.university == other
+    return placement, theirs
+
+
+def test_the_programme_sees_and_reminds_those_of_another_university_and_changes_nothing(summer):
+    placement, theirs = visiting(summer)
+    Placement.objects.filter(pk=placement.pk).update(
+        state="onboarded", approved_by_host=summer.host, approved_by_university=theirs
+    )
+    LogEntry.objects.create(placement=placement, day=placement.starts_on, hours=7, text="Secret work")
+    PlacementNote.objects.create(placement=placement, kind="incident", author=placement.student, text="Secret fall")
+    page, api = placement.get_absolute_url(), f"/api/v1/placements/{placement.pk}/"
+    browser = as_(summer.coordinator)
+    board = text(browser.get(f"{summer.cohort.get_absolute_url()}board/"))
+    assert page in board and browser.get(page).status_code == 200 and browser.get(api).status_code == 200
+    shown = text(browser.get(page))
+    assert "Secret" not in shown and f"{page}notes/" not in shown and f"{page}remind/" in shown
+    assert browser.get(f"{api}log/").json() == browser.get(f"{api}notes/").json() == []
+    assert "Secret work" in text(as_(theirs).get(page)) and "Secret fall" in text(as_(theirs).get(page))
+    Notification.objects.all().delete()
+    assert (browser.post(f"{api}remind/").status_code, browser.post(f"{page}remind/").status_code) == (200, 302)
+    assert Notification.objects.filter(person=theirs).exists()
+    moved = browser.post(f"{api}move/", {"move": "terminate", "reason": "Mine"}, "application/json")
+    assert (moved.status_code, browser.get(f"{page}move/").status_code) == (403, 403)
+    assert browser.post(f"{api}notes/", {"kind": "check_in", "text": "?"}, "application/json").status_code == 403
+    refused = browser.post(f"/api/v1/cohorts/{summer.cohort.pk}/move/", {"move": "close"}, "application/json")
+    assert refused.status_code == 409 and placement.get_absolute_url() in text(refused)
+
+
+def test_offices_and_supervisors_reach_all_their_placements(summer):
+    first = summer.accepted(summer.student("Ann Archer"))
+    summer.posting = summer.offer(title="More work")
+    second = summer.accepted(summer.student("Bo Baker"))
+    Placement.objects.filter(pk=second.pk).update(state="cancelled", supervisor=summer.supervisor)
+    Placement.objects.filter(pk=first.pk).update(supervisor=summer.supervisor)
+    list_page, api = "/internships/placements/", "/api/v1/placements/"
+    for user in (summer.coordinator, summer.host):
+        home = text(as_(user).get("/internships/"))
+        assert "Placements of your organisation" in home and "Ann Archer" in home and "Bo Baker" not in home
+    for user in (summer.coordinator, summer.host, summer.supervisor):
+        browser = as_(user)
+        found = {
+            query: [name for name in ("Ann Archer", "Bo Baker") if name in text(browser.get(f"{list_page}{query}"))]
+            for query in ("", "?going=open", "?going=ended", "?q=archer")
+        }
+        assert found == {
+            "": ["Ann Archer", "Bo Baker"], "?going=open": ["Ann Archer"], "?going=ended": ["Bo Baker"],
+            "?q=archer": ["Ann Archer"],
+        }  # fmt: skip
+        for query, expected in (("?open=true", first), ("?open=false", second), ("?search=baker", second)):
+            assert [row["id"] for row in browser.get(f"{api}{query}").json()["results"]] == [str(expected.pk)]
+    outsider = text(as_(person("Nobody")).get(list_page))
+    assert "Ann Archer" not in outsider and "Placements of your organisation" not in outsider
+    browser = as_(summer.coordinator)
+    counted = [queries(browser, url) for url in (list_page, "/internships/")]
+    summer.posting = summer.offer(title="Even more work")
+    summer.accepted(summer.student("Cy"))
+    assert [queries(browser, url) for url in (list_page, "/internships/")] == counted
+
+
+def test_programmes_are_begun_by_universities_alone(summer):
+    assert "programmes/new/" in text(as_(summer.coordinator).get("/internships/"))
+    assert "programmes/new/" not in text(as_(summer.host).get("/internships/"))
