@@ -2,7 +2,7 @@
 
 from collab.access.rules import PUBLIC, SIGNED_IN, route, rule
 from collab.internships.applications import views as applications
-from collab.internships.placements import offices
+from collab.internships.placements import books, offices
 from collab.internships.placements import views as placements
 from collab.internships.programmes import views as programmes
 
@@ -180,6 +180,10 @@ for _pattern, _view, _access, _name in (
     ("placements/<uuid:pk>/supervisor/", placements.placement_supervisor, _MANAGE, "placement_supervisor"),
     ("placements/<uuid:pk>/check-points/<uuid:point>/", placements.placement_point, _MANAGE, "placement_point"),
     ("placements/<uuid:pk>/log/", placements.placement_log, rule("placement.intern", "GET", "POST"), "placement_log"),
+    ("placements/<uuid:pk>/log/all/", books.log_book, _READ, "log_book"),
+    ("placements/<uuid:pk>/log.csv", books.log_file, _READ, "log_file"),
+    ("placements/<uuid:pk>/log/confirm/", books.log_confirm, rule("placement.confirm", "POST"), "log_confirm"),
+    ("placements/<uuid:pk>/notes/all/", books.note_list, _READ, "placement_notes"),
     ("placements/<uuid:pk>/log/<uuid:entry>/", placements.log_answer, rule("placement.confirm", "POST"), "log_answer"),
     (
         "placements/<uuid:pk>/notes/",

@@ -823,6 +823,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:placement-log POST": lambda s: Sent({"day": _day(-1), "hours": "7", "text": f"Read {s.canary}"}),
     "api:placement-notes POST": lambda s: Sent({"kind": "check_in", "text": f"Well {s.canary}"}),
     "api:placement-answer-log POST": lambda s: Sent({"day": _day(0), "confirm": True}),
+    "api:placement-confirm-log POST": lambda s: Sent({"days": [_day(0)]}),
     "api:placement-settle POST": lambda s: Sent(
         {"note": str(s.object(PlacementNote).pk), "settlement": f"Talked {s.canary}"}
     ),

@@ -175,6 +175,12 @@ class LogAnswerInput(StrictSerializer):
     remark = serializers.CharField(max_length=500, required=False, allow_blank=True)
 
 
+class LogDaysInput(StrictSerializer):
+    """Days that the mentor has read and confirms; what does not wait for it stays as it is."""
+
+    days = serializers.ListField(child=DayField(), min_length=1, max_length=366)
+
+
 class SettleInput(StrictSerializer):
     """`follow`: whether a feedback that asks for it extends or ends the placement."""
 

@@ -21,6 +21,7 @@ from collab.internships.api.placement_shapes import (
     FrameSerializer,
     LearningInput,
     LogAnswerInput,
+    LogDaysInput,
     LogInput,
     LogSerializer,
     MentorInput,
@@ -44,7 +45,7 @@ from collab.internships.api.shared import MoveInput
 from collab.internships.models import Evaluation, Placement
 from collab.internships.placements.approving import answer_placement
 from collab.internships.placements.attesting import attest_placement
-from collab.internships.placements.caring import answer_log, evaluate, settle_note, write_log, write_note
+from collab.internships.placements.caring import answer_log, confirm_days, evaluate, settle_note, write_log, write_note
 from collab.internships.placements.framing import open_frame
 from collab.internships.placements.points import move_check_point, points_of
 from collab.internships.placements.reminding import remind
@@ -120,6 +121,7 @@ class PlacementViewSet(ScopedViewSet):
         "next": "placement.view",
         "entries": "placement.view",
         "answer_log": "placement.confirm",
+        "confirm_log": "placement.confirm",
         "noted": "placement.view",
         "settle": "placement.manage",
         "evaluations": "placement.view",
@@ -231,6 +233,14 @@ class PlacementViewSet(ScopedViewSet):
         if entry is None:
             raise NotFoundError
         return self.shown(answer_log(entry=entry, by=request.user, **given), LogSerializer)
+
+    @extend_schema(
+        summary="Confirm days of the log book at once", request=LogDaysInput, responses=LogSerializer(many=True)
+    )
+    @action(detail=True, methods=["post"], url_path="log/confirm", filterset_class=None)
+    def confirm_log(self, request: Request, pk: str) -> Response:
+        made = confirm_days(placement=self.get_object(), by=request.user, **self.parsed(LogDaysInput))
+        return Response(LogSerializer(made, many=True).data)
 
     @extend_schema(summary="Write a check-in, feedback or incident", request=NoteInput, responses={201: NoteSerializer})
     @action(detail=True, methods=["post"])

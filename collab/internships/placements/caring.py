@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -67,6 +67,23 @@ def answer_log(*, entry: LogEntry, confirm: bool, by: User, remark: str = "") ->
     if not confirm:
         tell(placement, gettext_lazy("A day of your log book came back: {row}"), [placement.student], but=by)
     return row
+
+
+@transaction.atomic
+def confirm_days(*, placement: Placement, days: Collection[date], by: User) -> list[LogEntry]:
+    """The mentor confirms these days at once; one that was confirmed or sent back meanwhile stays as it is."""
+    require(by, "placement.confirm", placement)
+    rows = LogEntry.objects.select_for_update().filter(placement=placement, day__in=days).order_by("day")
+    waiting = [row for row in rows if LOG_MOVES.allows("confirm", row.state)]
+    if not waiting:
+        raise ConflictError(_("None of these days waits for you."))
+    for row in waiting:
+        row.state = LOG_MOVES.target("confirm")
+        row.remark, row.confirmed_by = "", by
+        row.require_clean()
+        row.save()
+    note_act("confirm_log", placement, by, day=", ".join(row.day.isoformat() for row in waiting), n=len(waiting))
+    return waiting
 
 
 # --- notes

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -257,6 +257,13 @@ class StudentSignature(Record):
         return f"{self.typed_name} · {self.document_sha256[:12]}"
 
 
+class LogQuerySet(models.QuerySet["LogEntry"]):
+    def waiting_first(self) -> LogQuerySet:
+        """First the days that wait for the mentor, then the newest."""
+        waits = Case(When(state=LogState.SUBMITTED, then=0), default=1)
+        return self.order_by(waits, "-day")
+
+
 class LogEntry(Record):
     """What the intern did on a day; the mentor confirms it or sends it back."""
 
@@ -273,6 +280,8 @@ class LogEntry(Record):
     confirmed_by = models.ForeignKey(
         "collab.User", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("confirmed by")
     )
+
+    objects = LogQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("entry of a log book")
@@ -307,6 +316,13 @@ class Verdict(models.TextChoices):
     END = "end", _("ends")
 
 
+class NoteQuerySet(models.QuerySet["PlacementNote"]):
+    def open_first(self) -> NoteQuerySet:
+        """First what waits for the coordinators, then the newest."""
+        waits = Q(settled_at=None) & (Q(kind=NoteKind.INCIDENT) | Q(verdict__in=[Verdict.EXTEND, Verdict.END]))
+        return self.order_by(Case(When(waits, then=0), default=1), "-created_at")
+
+
 class PlacementNote(Record):
     """A check-in, a feedback, an incident, a change: what happened on the way, and by whom it was written."""
 
@@ -325,6 +341,8 @@ class PlacementNote(Record):
     )
     settled_at = models.DateTimeField(_("settled"), null=True, blank=True, editable=False)
     settlement = models.CharField(_("how"), max_length=1000, blank=True, validators=[PlainTextValidator()])
+
+    objects = NoteQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("note on a placement")

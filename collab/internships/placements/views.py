@@ -33,6 +33,7 @@ from collab.internships.forms import (
 from collab.internships.models import Evaluation, LogEntry, Placement, PlacementNote, StudentSignature
 from collab.internships.placements.approving import answer_placement, open_request
 from collab.internships.placements.attesting import attest_placement, certificate_of
+from collab.internships.placements.books import log_shown, notes_shown
 from collab.internships.placements.caring import answer_log, evaluate, settle_note, side_of, write_log, write_note
 from collab.internships.placements.framing import open_frame
 from collab.internships.placements.points import move_check_point, points_of
@@ -69,7 +70,7 @@ MOVE_WORDS = {
     "cancel": gettext_lazy("Cancel it before it begins"),
     "terminate": gettext_lazy("Terminate it: the access ends now"),
 }
-ENTRIES_SHOWN, NOTES_SHOWN = 60, 30
+ENTRIES_SHOWN, NOTES_SHOWN = 14, 10
 
 
 def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -114,8 +115,8 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_settle": manages,
         "may_remind": "programme.manage" in may and row.state in OPEN,
         "see_contact": manages or guides or "placement.intern" in may,
-        "entries": list(_seen(user, row.log.all())[:ENTRIES_SHOWN]),
-        "notes": list(_seen(user, row.notes.select_related("author", "settled_by"))[:NOTES_SHOWN]),
+        **log_shown(row, user, most=ENTRIES_SHOWN),
+        **notes_shown(row, user, most=NOTES_SHOWN),
         "evaluations": visible_to(user, "placement.view", Evaluation.objects.filter(placement=row)).select_related(
             "author"
         ),
@@ -353,15 +354,14 @@ def placement_certificate(request: HttpRequest, pk: UUID) -> HttpResponse:
     )  # fmt: skip
 
 
-def _seen(user: Any, rows: Any) -> Any:
-    """Those rows of a placement that the person reads: whoever only sees the placement on a board reads none."""
-    return visible_to(user, "placement.view", rows)
-
-
 def _signed_for(user: Any, row: Placement) -> AgreementVersion | None:
     """What the three have signed, for those who take part."""
     version = signed_version(row)
-    return version if version and _seen(user, row.signatures.filter(version_signed=version)).exists() else None
+    return (
+        version
+        if version and visible_to(user, "placement.view", row.signatures.filter(version_signed=version)).exists()
+        else None
+    )
 
 
 def _may_attest(row: Placement, user: Any) -> bool:
