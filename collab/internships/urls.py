@@ -7,6 +7,7 @@ from collab.internships.placements import views as placements
 from collab.internships.programmes import views as programmes
 
 _READ = rule("placement.view")
+_SIGN = rule("placement.sign", "GET", "POST")
 _MANAGE = rule("placement.manage", "GET", "POST")
 
 urlpatterns = [
@@ -161,7 +162,14 @@ for _pattern, _view, _access, _name in (
         "placement_answer",
     ),
     ("placements/<uuid:pk>/agreement/", placements.placement_agreement, _MANAGE, "placement_agreement"),
-    ("placements/<uuid:pk>/sign/", placements.placement_sign, rule("placement.sign", "GET", "POST"), "placement_sign"),
+    ("placements/<uuid:pk>/sign/", placements.placement_sign, _SIGN, "placement_sign"),
+    ("placements/<uuid:pk>/decline/", placements.placement_decline, _SIGN, "placement_decline"),
+    (
+        "placements/<uuid:pk>/take-back/",
+        placements.placement_take_back,
+        rule("placement.manage", "POST"),
+        "placement_take_back",
+    ),
     ("placements/<uuid:pk>/signed/", placements.placement_signed, _READ, "placement_signed"),
     (
         "placements/<uuid:pk>/onboard/",

@@ -824,6 +824,8 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:placement-notes POST": lambda s: Sent({"kind": "check_in", "text": f"Well {s.canary}"}),
     "api:placement-answer-log POST": lambda s: Sent({"day": _day(0), "confirm": True}),
     "api:placement-confirm-log POST": lambda s: Sent({"days": [_day(0)]}),
+    "api:placement-decline POST": lambda s: Sent({"reason": f"Reason {s.canary}"}),
+    "api:placement-take-back POST": _NOTHING,
     "api:placement-settle POST": lambda s: Sent(
         {"note": str(s.object(PlacementNote).pk), "settlement": f"Talked {s.canary}"}
     ),

@@ -212,6 +212,12 @@ class StudentSignInput(StrictSerializer):
     document_sha256 = serializers.RegexField("^[0-9a-f]{64}$")
 
 
+class DeclineInput(StrictSerializer):
+    """Why the student does not sign; all three read it."""
+
+    reason = serializers.CharField(max_length=500)
+
+
 class MissingSerializer(serializers.Serializer):
     code = serializers.CharField(read_only=True)
     text = serializers.CharField(source="sentence", read_only=True)

@@ -16,6 +16,7 @@ from collab.courses.certificates.api import BatchSerializer
 from collab.internships.api.placement_shapes import (
     ApproveInput,
     ChangeInput,
+    DeclineInput,
     EvaluateInput,
     EvaluationSerializer,
     FrameSerializer,
@@ -58,10 +59,12 @@ from collab.internships.placements.services import (
     onboard,
 )
 from collab.internships.placements.signing import (
+    decline_as_student,
     draft_learning_agreement,
     propose_change,
     sign_as_student,
     signed_version,
+    take_back_agreement,
     version_to_sign,
 )
 from collab.internships.placements.states import PlacementState
@@ -118,6 +121,8 @@ class PlacementViewSet(ScopedViewSet):
         "draft": "placement.manage",
         "change": "placement.manage",
         "sign": "placement.sign",
+        "decline": "placement.sign",
+        "take_back": "placement.manage",
         "next": "placement.view",
         "entries": "placement.view",
         "answer_log": "placement.confirm",
@@ -192,6 +197,24 @@ class PlacementViewSet(ScopedViewSet):
     def sign(self, request: Request, pk: str) -> Response:
         made = sign_as_student(placement=self.get_object(), by=request.user, **self.parsed(StudentSignInput))
         return self.shown(made, StudentSignatureSerializer, 201)
+
+    @extend_schema(
+        summary="Decline as the student, in a session of the browser", request=DeclineInput, responses=PlacementDetail
+    )
+    @action(detail=True, methods=["post"], url_path="agreement/decline")
+    def decline(self, request: Request, pk: str) -> Response:
+        row = self.get_object()
+        decline_as_student(placement=row, by=request.user, **self.parsed(DeclineInput))
+        return self._told(row)
+
+    @extend_schema(
+        summary="Take back the agreement that came back from an approval", request=None, responses=PlacementDetail
+    )
+    @action(detail=True, methods=["post"], url_path="agreement/take-back")
+    def take_back(self, request: Request, pk: str) -> Response:
+        row = self.get_object()
+        take_back_agreement(placement=row, by=request.user)
+        return self._told(row)
 
     @extend_schema(summary="The next step, and what is missing before it", responses=NextSerializer)
     @action(detail=True)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from collab.access.policy import allowed, get_or_404, visible_to
-from collab.agreements.models import AgreementVersion
+from collab.agreements.models import Agreement, AgreementVersion
 from collab.audit.models import AuditEvent
 from collab.courses.certificates.states import LIVE
 from collab.internships.forms import (
@@ -26,6 +26,7 @@ from collab.internships.forms import (
     NoteForm,
     PlacementForm,
     PointMoveForm,
+    ReasonForm,
     SettleForm,
     SignForm,
     SupervisorForm,
@@ -49,16 +50,22 @@ from collab.internships.placements.services import (
 )
 from collab.internships.placements.signing import (
     CHANGEABLE,
+    decline_as_student,
     draft_learning_agreement,
+    is_alive,
+    newest_version,
     propose_change,
+    returned_version,
     sign_as_student,
     signed_version,
+    take_back_agreement,
     version_to_sign,
 )
 from collab.internships.placements.states import BEFORE_SIGNATURE, OPEN, PLACEMENT_MOVES, UNDER_WAY, PlacementState
 from collab.internships.programmes.models import Posting
 from collab.internships.programmes.views import form_page
 from collab.kernel.errors import ConflictError, NotFoundError
+from collab.projects.models import Project
 from collab.web.forms import act, sent, show, submit
 from collab.web.history import timeline
 
@@ -99,7 +106,10 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_edit": row.state in OPEN and bool(fields_for(row, user)),
         "to_answer": [one for one in asked if open_request(row, one) is not None],
         "may_draft": manages
-        and (row.state == PlacementState.APPROVED or (row.state == "out_for_signature" and version is None)),
+        and (row.state == PlacementState.APPROVED or (row.state == "out_for_signature" and not is_alive(row))),
+        "may_take_back": manages and returned_version(row) is not None,
+        "newest": newest_version(row),
+        **_papers(row, user),
         "may_onboard": manages and row.state == PlacementState.SIGNED,
         "may_change": manages and row.state == PlacementState.ONBOARDED,
         "points": points_of(row),
@@ -192,6 +202,27 @@ def placement_sign(request: HttpRequest, pk: UUID) -> HttpResponse:
 
     context = {"placement": row, "version": version, "form": form}
     return submit(request, form, sign) or show(request, "collab/internships/sign.html", context, form)
+
+
+def placement_decline(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The student says no to the agreement, or to the change, that waits for the signature."""
+    row = _placement(request, "placement.sign", pk)
+    form = ReasonForm(sent(request))
+
+    def decline() -> str:
+        decline_as_student(placement=row, by=request.user, **form.values())
+        messages.success(request, _("You have declined it; those who wrote it are told why."))
+        return row.get_absolute_url()
+
+    return _page(request, row, form, decline, _("Decline the learning agreement"))
+
+
+def placement_take_back(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _placement(request, "placement.manage", pk)
+    return act(
+        request, lambda: take_back_agreement(placement=row, by=request.user), to=row.get_absolute_url(),
+        said=_("Taken back. Change the terms, then write it anew."),
+    )  # fmt: skip
 
 
 def placement_signed(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -352,6 +383,20 @@ def placement_certificate(request: HttpRequest, pk: UUID) -> HttpResponse:
         request, lambda: attest_placement(placement=row, by=request.user), to=row.get_absolute_url(),
         said=_("Proposed. It is issued when somebody else approves it."),
     )  # fmt: skip
+
+
+def _papers(row: Placement, user: Any) -> dict[str, Any]:
+    """The agreements and the project that the placement names, where the person may open them."""
+    keys = [key for key in (row.agreement_id, row.host_agreement_id) if key]
+    open_to = (
+        set(Agreement.objects.visible_to(user).filter(pk__in=keys).values_list("pk", flat=True)) if keys else set()
+    )
+    sees = row.project is not None and Project.objects.visible_to(user).filter(pk=row.project_id).exists()
+    return {
+        "agreement_opens": row.agreement_id in open_to,
+        "host_agreement_opens": row.host_agreement_id in open_to,
+        "project_opens": sees,
+    }
 
 
 def _signed_for(user: Any, row: Placement) -> AgreementVersion | None:
