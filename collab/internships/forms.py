@@ -434,7 +434,15 @@ class NoteForm(OnceForm):
 
 
 class SettleForm(OnceForm):
+    """A feedback that asks for an extension or the end is followed or not; nothing else has anything to follow."""
+
     settlement = text(_("What was done"), most=1000)
+    follow = forms.BooleanField(label=_("Do as the feedback asks"), required=False, initial=True)
+
+    def __init__(self, *args: Any, verdict: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if verdict not in {Verdict.EXTEND, Verdict.END}:
+            del self.fields["follow"]
 
 
 class EvaluationForm(PageForm):

@@ -13,6 +13,7 @@ from collab.courses.certificates.states import SIGNED
 from collab.internships.models import CheckPoint, Evaluation, LogEntry, Placement, PlacementNote, StudentSignature
 from collab.internships.placements.attesting import certificate_of
 from collab.internships.placements.models import NoteKind, Side, Verdict
+from collab.internships.placements.services import sees_contact
 from collab.internships.placements.states import LogState, PlacementState
 from collab.projects.models import Project
 from collab.web.api import (
@@ -52,6 +53,11 @@ class EvaluationSerializer(serializers.ModelSerializer):
 
 
 class PlacementSerializer(serializers.ModelSerializer):
+    """`shown_state` is the state by the dates: in progress, or waiting for the evaluations.
+
+    Agreements are told by their reference.
+    """
+
     student = PersonSerializer(read_only=True)
     host = serializers.SlugField(source="host.slug", read_only=True)
     university = serializers.SlugField(source="university.slug", read_only=True)
@@ -59,24 +65,49 @@ class PlacementSerializer(serializers.ModelSerializer):
     supervisor = PersonSerializer(read_only=True, allow_null=True)
     state = serializers.ChoiceField(choices=choices_of(PlacementState), read_only=True)
     pending = serializers.DictField(child=serializers.CharField(), read_only=True)
+    project = serializers.SlugField(source="project.slug", read_only=True, allow_null=True, default=None)
+    host_agreement = serializers.CharField(
+        source="host_agreement.reference", read_only=True, allow_null=True, default=None
+    )
+    agreement = serializers.CharField(source="agreement.reference", read_only=True, allow_null=True, default=None)
+    approved_by_host = PersonSerializer(read_only=True, allow_null=True)
+    approved_by_university = PersonSerializer(read_only=True, allow_null=True)
+    shown_state = serializers.CharField(read_only=True)
 
     class Meta:
         model = Placement
         fields = [
             "id", "posting", "cohort", "student", "host", "university", "mentor", "supervisor", "starts_on", "ends_on",
             "dates_reason", "hours", "credits", "pay", "currency", "tasks", "outcomes", "monitoring", "gives_access",
-            "insurer", "insured_until", "pending", "state", "reason", "version",
+            "insurer", "insured_until", "pending", "project", "host_agreement", "agreement", "approved_by_host",
+            "approved_by_university", "state", "shown_state", "reason", "version",
         ]  # fmt: skip
         read_only_fields = ["posting", "cohort"]
 
 
 class PlacementDetail(PlacementSerializer):
-    """`certificate`: where anybody checks it, for those who may see it; null before it is issued."""
+    """`certificate`: where anybody checks it, for those who may see it; null before it is issued.
+
+    The emergency contact is for the intern, those who guide them and those who lead the placement; null for others.
+    """
 
     certificate = serializers.SerializerMethodField()
+    contact_name = serializers.SerializerMethodField()
+    contact_phone = serializers.SerializerMethodField()
 
     class Meta(PlacementSerializer.Meta):
-        fields = [*PlacementSerializer.Meta.fields, "certificate"]
+        fields = [*PlacementSerializer.Meta.fields, "contact_name", "contact_phone", "certificate"]
+
+    def get_contact_name(self, row: Placement) -> str | None:
+        return row.contact_name if self._looks_after(row) else None
+
+    def get_contact_phone(self, row: Placement) -> str | None:
+        return row.contact_phone if self._looks_after(row) else None
+
+    def _looks_after(self, row: Placement) -> bool:
+        if not hasattr(self, "_looks"):
+            self._looks = sees_contact(row, self.context["request"].user)
+        return self._looks
 
     def get_certificate(self, row: Placement) -> str | None:
         issued = certificate_of(row).filter(state__in=sorted(SIGNED))

@@ -35,7 +35,7 @@ class PlacementQuerySet(models.QuerySet["Placement"]):
     def with_names(self) -> PlacementQuerySet:
         return self.select_related(
             "student", "university", "host", "mentor", "supervisor", "posting__cohort__programme", "project",
-            "agreement", "host_agreement",
+            "agreement", "host_agreement", "approved_by_host", "approved_by_university",
         )  # fmt: skip
 
     def going_on(self) -> PlacementQuerySet:

@@ -124,6 +124,11 @@ def fields_for(placement: Placement, user: User) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def sees_contact(placement: Placement, user: User) -> bool:
+    """Whom to call in an emergency is for the intern, those who guide them and those who lead the placement."""
+    return bool(allowed(user, placement, "placement.manage", "placement.guide", "placement.intern"))
+
+
 @transaction.atomic
 def onboard(*, placement: Placement, by: User) -> Placement:
     """Let it begin: from the first second of its first day the intern has access, until its last day is over."""

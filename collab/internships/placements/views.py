@@ -345,13 +345,18 @@ def note_settle(request: HttpRequest, pk: UUID, note: UUID) -> HttpResponse:
     found = PlacementNote.objects.select_related("placement", "author").filter(placement=row, pk=note).first()
     if found is None:
         raise NotFoundError
-    form = SettleForm(sent(request))
+    form = SettleForm(sent(request), verdict=found.verdict)
 
     def settle() -> str:
         settle_note(note=found, by=request.user, **form.values())
         return row.get_absolute_url()
 
-    lead = {"extend": _("The agreement is drafted anew, with the later end."), "end": _("The placement ends now.")}
+    lead = {
+        "extend": _(
+            "Followed, the agreement is drafted anew with the later end. Otherwise the placement goes on as it is."
+        ),
+        "end": _("Followed, the placement ends now. Otherwise it goes on as it is."),
+    }
     return _page(request, row, form, settle, _("Settle it"), lead=lead.get(found.verdict, ""))
 
 

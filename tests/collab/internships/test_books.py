@@ -98,3 +98,46 @@ def test_an_old_open_incident_stands_before_newer_notes(summer):
     shown = text(as_(summer.coordinator).get(page))
     assert "Old and open" in shown and "Talk 29." in shown and "Talk 0." not in shown and f"{page}notes/all/" in shown
     assert "Talk 0." in text(as_(summer.coordinator).get(f"{page}notes/all/?page=2"))
+
+
+def test_a_feedback_is_settled_with_or_without_following_it(summer):
+    placement = at_work(summer)
+    feedback = PlacementNote.objects.create(
+        placement=placement, author=summer.mentor, kind="feedback", verdict="end", text="No good"
+    )
+    check = PlacementNote.objects.create(placement=placement, author=summer.mentor, kind="incident", text="Fell")
+    page, browser = f"{placement.get_absolute_url()}notes/", as_(summer.coordinator)
+    assert 'name="follow"' in text(browser.get(f"{page}{feedback.pk}/"))
+    assert 'name="follow"' not in text(browser.get(f"{page}{check.pk}/"))
+    assert browser.post(f"{page}{feedback.pk}/", {"settlement": "We talked, it goes on"}).status_code == 302
+    feedback.refresh_from_db()
+    assert feedback.settled_by == summer.coordinator
+    assert Placement.objects.get(pk=placement.pk).state == "onboarded", "the box was not ticked"
+    second = PlacementNote.objects.create(
+        placement=placement, author=summer.mentor, kind="feedback", verdict="end", text="Still no good"
+    )
+    assert browser.post(f"{page}{second.pk}/", {"settlement": "It ends", "follow": "on"}).status_code == 302
+    assert Placement.objects.get(pk=placement.pk).state == "terminated"
+
+
+def test_the_api_tells_what_the_page_tells_and_the_contact_to_those_who_look_after_the_intern(summer):
+    placement = at_work(summer)
+    api = f"/api/v1/placements/{placement.pk}/"
+    told = as_(placement.student).get(api).json()
+    assert (told["project"], told["host_agreement"], told["agreement"]) == (summer.joint.project.slug, None, None)
+    assert (told["approved_by_host"]["name"], told["approved_by_university"]["name"]) == (
+        "Talent Office",
+        "Coordinator",
+    )
+    with time_machine.travel(placement.is_over_at, tick=False):
+        late = as_(placement.student).get(api).json()
+    assert (told["shown_state"], late["state"], late["shown_state"]) == ("onboarded", "onboarded", "evaluation")
+    seen = {user.name: as_(user).get(api).json()["contact_phone"] for user in (
+        placement.student, summer.mentor, summer.supervisor, summer.coordinator, summer.host
+    )}  # fmt: skip
+    assert seen.pop("Talent Office") is None and set(seen.values()) == {"+44 20 123"}
+    browser = as_(summer.coordinator)
+    counted = queries(browser, "/api/v1/placements/")
+    summer.posting = summer.offer(title="More work")
+    summer.accepted(summer.student("Bo"))
+    assert queries(browser, "/api/v1/placements/") == counted
