@@ -9,8 +9,11 @@ import pytest
 import time_machine
 
 from collab.access.roles import Role
+from collab.audit.models import AuditEvent
+from collab.courses.certificates.models import Certificate
 from collab.inbox.models import Notification
-from collab.internships.models import LogEntry, Placement, PlacementNote
+from collab.internships.models import Evaluation, LogEntry, Placement, PlacementNote
+from collab.internships.placements.attesting import attest_placement
 from collab.internships.placements.caring import answer_log, evaluate, write_log
 from collab.internships.placements.reminding import remind
 from collab.internships.placements.services import edit_placement
@@ -143,3 +146,31 @@ def test_offices_and_supervisors_reach_all_their_placements(summer):
 def test_programmes_are_begun_by_universities_alone(summer):
     assert "programmes/new/" in text(as_(summer.coordinator).get("/internships/"))
     assert "programmes/new/" not in text(as_(summer.host).get("/internships/"))
+
+
+def test_a_side_that_never_evaluates_keeps_nobody_from_completing_for_a_reason(summer):
+    student = summer.student("Ann")
+    placement = summer.ready(student)
+    with time_machine.travel(placement.begins_at + timedelta(days=9), tick=False):
+        entry = write_log(placement=placement, day=placement.starts_on, hours=Decimal(7), text="Read", by=student)
+        answer_log(entry=entry, confirm=True, by=summer.mentor)
+        evaluate(placement=placement, scores={"guidance": 1, "tasks": 4, "conditions": 4}, by=student, comment="Never")
+    late = placement.is_over_at + timedelta(days=14)
+    api, page = f"/api/v1/placements/{placement.pk}/", placement.get_absolute_url()
+    sent = {"move": "complete", "reason": "The mentor left"}
+    with time_machine.travel(late - timedelta(seconds=1), tick=False):
+        refused = as_(summer.coordinator).post(f"{api}move/", sent, "application/json")
+        assert refused.status_code == 409 and "no_evaluations" in text(refused)
+    with time_machine.travel(late, tick=False):
+        browser = as_(summer.coordinator)
+        refused = browser.post(f"{api}move/", {"move": "complete"}, "application/json")
+        assert refused.status_code == 409 and "evaluation_late" in text(refused)
+        assert "With a reason it is completed all the same." in text(browser.get(page))
+        assert browser.post(f"{page}move/", sent).status_code == 302
+        placement.refresh_from_db()
+        assert (placement.state, placement.reason) == ("completed", "The mentor left")
+        assert AuditEvent.objects.get(verb="placement.complete").data["evaluations"] == 1
+        assert not Evaluation.objects.published().exists()
+        assert "Never" not in text(as_(summer.mentor).get(page)) + text(browser.get(page))
+        attest_placement(placement=placement, by=summer.coordinator)
+        assert "both sides" not in Certificate.objects.get().criteria
