@@ -423,6 +423,10 @@ class NoteForm(OnceForm):
     )  # fmt: skip
     weeks = forms.IntegerField(label=_("Extended by weeks"), min_value=1, max_value=52, required=False)
     paid = forms.NullBooleanField(label=_("With pay"), required=False)
+    confidential = forms.BooleanField(
+        label=_("Confidential incident"), required=False,
+        help_text=_("Only the coordinators of the student's university read it, neither host nor mentor."),
+    )  # fmt: skip
 
     def __init__(self, *args: Any, guides: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

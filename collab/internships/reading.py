@@ -29,7 +29,9 @@ def board_rows(cohort: Cohort, points: Sequence[CheckPoint], today: date) -> Que
     `due_…` is how many were due for that intern, whose days may have been moved.
     """
     waiting = LogEntry.objects.filter(placement=OuterRef("pk"), state=LogState.SUBMITTED)
-    incident = PlacementNote.objects.filter(placement=OuterRef("pk"), kind="incident", settled_at=None)
+    # Of a confidential incident those alone know who lead the placement, not a programme of another university.
+    known = Q(confidential=False) | Q(placement__university=cohort.programme.organisation_id)
+    incident = PlacementNote.objects.filter(known, placement=OuterRef("pk"), kind="incident", settled_at=None)
     return (
         Placement.objects.filter(cohort=cohort)
         .with_names()

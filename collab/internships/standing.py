@@ -146,6 +146,12 @@ def placement_grants(prefix: str = "") -> Grants:
     return grants
 
 
+def note_grants(user: User, word: str, at: datetime) -> Q:
+    """Notes on a placement; a confidential one is for its author and for those who lead the placement alone."""
+    leads = through_roles(user, "placement.manage", at, OF_PLACEMENT, "placement__")
+    return placement_grants("placement__")(user, word, at) & (Q(confidential=False) | Q(author=user.pk) | leads)
+
+
 def evaluation_grants(user: User, word: str, at: datetime) -> Q:
     """One's own evaluation; that of the other side once both are published."""
     if word != "placement.view":

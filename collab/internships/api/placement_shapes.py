@@ -40,7 +40,10 @@ class NoteSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = PlacementNote
-        fields = ["id", "kind", "author", "text", "verdict", "weeks", "paid", "settled_at", "settlement", "created_at"]
+        fields = [
+            "id", "kind", "author", "text", "confidential", "verdict", "weeks", "paid", "settled_at", "settlement",
+            "created_at",
+        ]  # fmt: skip
 
 
 class EvaluationSerializer(serializers.ModelSerializer):
@@ -186,11 +189,14 @@ class LogInput(StrictSerializer):
 
 
 class NoteInput(StrictSerializer):
+    """`confidential`, of an incident: only its author and the coordinators of the student's university read it."""
+
     kind = serializers.ChoiceField(choices=[NoteKind.CHECK_IN.value, NoteKind.FEEDBACK.value, NoteKind.INCIDENT.value])
     text = serializers.CharField(max_length=4000)
     verdict = serializers.ChoiceField(choices=Verdict.choices, required=False)
     weeks = serializers.IntegerField(min_value=1, max_value=52, required=False, allow_null=True)
     paid = serializers.BooleanField(required=False, allow_null=True)
+    confidential = serializers.BooleanField(required=False, default=False)
 
 
 class EvaluateInput(StrictSerializer):

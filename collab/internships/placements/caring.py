@@ -90,10 +90,11 @@ def confirm_days(*, placement: Placement, days: Collection[date], by: User) -> l
 @transaction.atomic
 def write_note(
     *, placement: Placement, kind: str, text: str, by: User, verdict: str = "", weeks: int | None = None,
-    paid: bool | None = None,
+    paid: bool | None = None, confidential: bool = False,
 ) -> PlacementNote:  # fmt: skip
     """A check-in or an incident, by whoever takes part; a feedback, by the mentor, with what should follow from it.
 
+    A confidential incident is read by its author and the coordinators of the student's university.
     Nothing follows by itself: the coordinators settle it.
     """
     require(by, "placement.guide" if kind == NoteKind.FEEDBACK else "placement.write", placement)
@@ -106,9 +107,11 @@ def write_note(
         _check_feedback(locked, verdict, weeks, by)
     elif verdict or weeks:
         raise InvalidError(_("Only a feedback says how it goes on."), field="verdict")
+    if confidential and kind != NoteKind.INCIDENT:
+        raise InvalidError(_("Only an incident is confidential."), field="confidential")
     row = PlacementNote(
         placement=locked, kind=kind, author=by, text=text.strip(), verdict=verdict, weeks=weeks,
-        paid=paid if kind == NoteKind.FEEDBACK else None,
+        confidential=confidential, paid=paid if kind == NoteKind.FEEDBACK else None,
     )  # fmt: skip
     row.require_clean()
     row.save()

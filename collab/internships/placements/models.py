@@ -331,6 +331,10 @@ class PlacementNote(Record):
     author = models.ForeignKey("collab.User", models.PROTECT, related_name="+", verbose_name=_("written by"))
     text = models.TextField(_("text"), max_length=4000, validators=[PlainTextValidator()])
     verdict = models.CharField(_("the placement"), max_length=20, choices=Verdict.choices, blank=True)
+    confidential = models.BooleanField(
+        _("confidential"), default=False,
+        help_text=_("Read by whoever wrote it and by the coordinators of the student's university, by nobody else."),
+    )  # fmt: skip
     weeks = models.PositiveSmallIntegerField(_("weeks"), null=True, blank=True)
     paid = models.BooleanField(_("with pay"), null=True, blank=True)
     check_point = models.ForeignKey(
@@ -353,6 +357,9 @@ class PlacementNote(Record):
             models.CheckConstraint(
                 condition=(Q(kind="feedback") & ~Q(verdict="")) | (~Q(kind="feedback") & Q(verdict="")),
                 name="placement_note_feedback_has_a_verdict",
+            ),
+            models.CheckConstraint(
+                condition=Q(confidential=False) | Q(kind="incident"), name="placement_note_confidential_incident"
             ),
             models.CheckConstraint(
                 condition=Q(verdict="extend", weeks__range=(1, 52)) | (~Q(verdict="extend") & Q(weeks=None)),

@@ -8,11 +8,15 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import IntegrityError, transaction
 
+from collab.access.policy import visible_to
 from collab.audit.models import AuditEvent
+from collab.inbox.models import Notification
 from collab.internships.models import LogEntry, Placement, PlacementNote
 from collab.internships.placements.caring import confirm_days
 from collab.kernel.errors import ConflictError, RefusedError
+from tests.cast import organisation
 from tests.collab.internships.season import Season, season
 from tests.pages import as_, queries, text
 
@@ -141,3 +145,47 @@ def test_the_api_tells_what_the_page_tells_and_the_contact_to_those_who_look_aft
     summer.posting = summer.offer(title="More work")
     summer.accepted(summer.student("Bo"))
     assert queries(browser, "/api/v1/placements/") == counted
+
+
+def test_a_confidential_incident_is_read_by_its_author_and_those_who_lead_the_placement(summer):
+    placement = at_work(summer)
+    page, api = placement.get_absolute_url(), f"/api/v1/placements/{placement.pk}/notes/"
+    sent = {"kind": "incident", "text": "My mentor shouts", "confidential": "on"}
+    assert 'name="confidential"' in text(as_(placement.student).get(f"{page}notes/"))
+    wrong = as_(placement.student).post(f"{page}notes/", sent | {"kind": "check_in"})
+    assert wrong.status_code == 422 and "Only an incident is confidential." in text(wrong)
+    assert as_(placement.student).post(f"{page}notes/", sent).status_code == 302
+    note = PlacementNote.objects.get()
+    everybody = (placement.student, summer.coordinator, summer.mentor, summer.supervisor, summer.host)
+    readers = {"Ann", "Coordinator"}
+    assert {one.name for one in everybody if "My mentor shouts" in text(as_(one).get(page))} == readers
+    assert {one.name for one in everybody if "My mentor shouts" in text(as_(one).get(f"{page}notes/all/"))} == readers
+    assert {one.name for one in everybody if as_(one).get(api).json()} == readers
+    found = PlacementNote.objects.filter(pk=note.pk)  # what the admin asks
+    assert {one.name for one in everybody if visible_to(one, "placement.view", found).exists()} == readers
+    assert not Notification.objects.filter(person__in=[summer.mentor, summer.host, summer.supervisor]).filter(
+        title__contains="waits for the coordinators"
+    )
+    assert Notification.objects.filter(person=summer.coordinator, title__contains="waits for the coordinators").exists()
+    body = {"kind": "incident", "text": "Again", "confidential": True}
+    made = as_(placement.student).post(api, body, "application/json")
+    assert made.status_code == 201 and made.json()["confidential"]
+    settle = {"note": str(note.pk), "settlement": "Another mentor"}
+    assert as_(summer.host).post(f"{api}settle/", settle, "application/json").status_code == 403
+    assert as_(summer.coordinator).post(f"{api}settle/", settle, "application/json").status_code == 200
+    with pytest.raises(IntegrityError), transaction.atomic():
+        PlacementNote.objects.create(
+            placement=placement, author=placement.student, kind="check_in", text="x", confidential=True
+        )
+
+
+def test_a_programme_of_another_university_does_not_learn_of_a_confidential_incident(summer):
+    placement = at_work(summer)
+    PlacementNote.objects.create(
+        placement=placement, author=placement.student, kind="incident", text="Shouts", confidential=True
+    )
+    board = f"/api/v1/cohorts/{summer.cohort.pk}/board/?late=true"
+    late = as_(summer.coordinator).get(board).json()["results"]
+    assert [one["what"] for one in late[0]["late"]] == ["open incident"]
+    Placement.objects.filter(pk=placement.pk).update(university=organisation("Harbour University"))
+    assert as_(summer.coordinator).get(board).json()["results"] == []
