@@ -35,6 +35,8 @@ for _pattern, _view, _access, _name in (
     ),
     ("cohorts/<uuid:pk>/rank/", programmes.cohort_rank, rule("programme.rank", "GET", "POST"), "cohort_rank"),
     ("cohorts/<uuid:pk>/board/", programmes.cohort_board, rule("programme.manage"), "cohort_board"),
+    ("cohorts/<uuid:pk>/board.csv", programmes.cohort_board_file, rule("programme.manage"), "cohort_board_file"),
+    ("cohorts/<uuid:pk>/remind/", programmes.cohort_remind, rule("programme.manage", "POST"), "cohort_remind"),
     ("cohorts/<uuid:pk>/roster/", programmes.cohort_roster, rule("programme.manage"), "cohort_roster"),
     ("cohorts/<uuid:pk>/roster.csv", programmes.cohort_roster_file, rule("programme.manage"), "cohort_roster_file"),
     (

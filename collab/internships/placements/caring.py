@@ -82,7 +82,8 @@ def confirm_days(*, placement: Placement, days: Collection[date], by: User) -> l
         row.remark, row.confirmed_by = "", by
         row.require_clean()
         row.save()
-    note_act("confirm_log", placement, by, day=", ".join(row.day.isoformat() for row in waiting), n=len(waiting))
+    days = sorted({waiting[0].day.isoformat(), waiting[-1].day.isoformat()})
+    note_act("confirm_log", placement, by, day=" – ".join(days), n=len(waiting))
     return waiting
 
 

@@ -42,6 +42,7 @@ from collab.internships.models import (
     Programme,
 )
 from collab.internships.placements.attesting import attest_cohort, to_attest
+from collab.internships.placements.reminding import remind_all
 from collab.internships.programmes.questions import criteria_lines
 from collab.internships.programmes.services import (
     add_check_point,
@@ -290,6 +291,39 @@ def cohort_board(request: HttpRequest, pk: UUID) -> HttpResponse:
         "rules": _rules(row),
     }
     return show(request, "collab/internships/board.html", context)
+
+
+def cohort_board_file(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The board as a table: each application with its placement, what is late in it and for whom that waits."""
+    row = _cohort(request, "programme.manage", pk)
+    today = timezone.localdate()
+    placements = {one.application_id: one for one in board_rows(row, list(row.check_points.all()), today)}
+    tell_late(list(placements.values()), today)
+    head = [
+        _("Student"), _("University"), _("Host"), _("Posting"), _("Choice"), _("Application"), _("Placement"),
+        _("Mentor"), _("Supervisor"), _("From"), _("Last day"), _("Late"), _("Waits for"),
+    ]  # fmt: skip
+    rows = Application.objects.filter(cohort=row).sent().with_names().order_by("candidate__name", "pk")
+    return csv_file("board.csv", [head, *(_board_line(one, placements.get(one.pk)) for one in rows)])
+
+
+def _board_line(one: Application, placed: Any) -> list[Any]:
+    line = [one.candidate, one.university, one.posting.organisation, one.posting, one.choice]
+    line.append(badge_of(one.shown_state, "application").word)
+    if placed is None:
+        return [*line, *[None] * 7]
+    late, whom = ("; ".join(map(str, found)) for found in (placed.late, placed.waits_for))
+    guides = [placed.mentor, placed.supervisor, placed.starts_on, placed.ends_on]
+    return [*line, badge_of(placed.shown_state).word, *guides, late, whom]
+
+
+def cohort_remind(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Remind everybody for whom something waits."""
+    row = _cohort(request, "programme.manage", pk)
+    return act(
+        request, lambda: remind_all(cohort=row, by=request.user), to=f"{row.get_absolute_url()}board/?show=late",
+        said=lambda n: _("Reminded: %(n)d people, each once.") % {"n": n},
+    )  # fmt: skip
 
 
 def cohort_roster(request: HttpRequest, pk: UUID) -> HttpResponse:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import timedelta
 from decimal import Decimal
 
@@ -174,3 +176,53 @@ def test_a_side_that_never_evaluates_keeps_nobody_from_completing_for_a_reason(s
         assert "Never" not in text(as_(summer.mentor).get(page)) + text(browser.get(page))
         attest_placement(placement=placement, by=summer.coordinator)
         assert "both sides" not in Certificate.objects.get().criteria
+
+
+def two_late(summer: Season):
+    """Two placements of one mentor that should have begun and are not signed, and a third in which nothing is late."""
+    rows = []
+    for name in ("Ann", "Bo"):
+        summer.posting = summer.offer(title=f"Work of {name}")
+        rows.append(summer.accepted(summer.student(name)))
+    Placement.objects.filter(pk__in=[row.pk for row in rows]).update(mentor=summer.mentor)
+    return rows
+
+
+def test_all_that_are_late_are_reminded_each_once(summer):
+    first, second = two_late(summer)
+    board, api = f"{summer.cohort.get_absolute_url()}board/", f"/api/v1/cohorts/{summer.cohort.pk}/remind/"
+    assert as_(summer.coordinator).post(api).status_code == 409, "nothing is late"
+    with time_machine.travel(first.begins_at + timedelta(days=1), tick=False):
+        browser = as_(summer.coordinator)
+        url = f"{summer.cohort.get_absolute_url()}remind/"
+        assert url in text(browser.get(f"{board}?show=late")) and url not in text(browser.get(board))
+        Notification.objects.all().delete()
+        assert browser.post(api).json() == {"people": 1}
+        note = Notification.objects.get()
+        assert note.person == summer.host and "2 placements" in note.title and note.url.endswith("/placements/")
+        assert AuditEvent.objects.get(verb="cohort.remind_all").data["n"] == 2
+        Placement.objects.filter(pk=second.pk).update(state="cancelled")
+        Notification.objects.all().delete()
+        assert browser.post(url).status_code == 302
+        assert Notification.objects.get().url == first.get_absolute_url()
+        for user in (summer.host, first.student):
+            assert as_(user).post(api).status_code == 403
+
+
+def test_the_board_is_a_table_with_applications_placements_and_what_is_late(summer):
+    waits = summer.apply(summer.student("Cy"))
+    first, _second = two_late(summer)
+    file = f"{summer.cohort.get_absolute_url()}board.csv"
+    with time_machine.travel(first.begins_at + timedelta(days=1), tick=False):
+        browser = as_(summer.coordinator)
+        content = browser.get(file).content.decode("utf-8-sig")
+        head, *lines = csv.reader(io.StringIO(content))
+        assert [line[0] for line in lines] == ["Ann", "Bo", "Cy"]
+        ann, cy = dict(zip(head, lines[0], strict=True)), dict(zip(head, lines[2], strict=True))
+        assert (ann["Mentor"], ann["Late"]) == ("Mentor", "should have begun, and is not signed")
+        assert (ann["Host"], ann["Waits for"]) == ("Northwind", "Northwind")
+        assert (cy["Placement"], cy["Late"], cy["Posting"]) == ("", "", waits.posting.title)
+        counted = queries(browser, file)
+        Placement.objects.all().delete()
+        assert queries(browser, file) == counted
+    assert as_(summer.host).get(file).status_code == 403
