@@ -11,6 +11,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from collab.access.policy import visible_to
 from collab.accounts.models import Organisation, OrganisationKind, User
@@ -297,7 +298,7 @@ class PlacementListFilter(ListFilter):
     q = django_filters.CharFilter(method="named", label=_("Search"), widget=SearchInput(_("Intern, guide or host")))
     going = django_filters.ChoiceFilter(
         method="is_open", label=_("Placements"), empty_label=_("open and ended"),
-        choices=[("open", _("open")), ("ended", _("ended"))],
+        choices=[("open", pgettext_lazy("placements", "open")), ("ended", pgettext_lazy("placements", "ended"))],
     )  # fmt: skip
 
     class Meta:
