@@ -54,6 +54,11 @@ VARIABLES: dict[str, tuple[Any, Any, str]] = {
     "TANDEM_AUDIT_PAY_DAYS": (int, 30, "days to pay what both sides agreed on after an audit"),
     "TANDEM_MANUSCRIPT_MAX_BYTES": (int, 50 * 1024**2, "largest manuscript that may be laid before the parties"),
     "TANDEM_APPLICATION_FILE_MAX_BYTES": (int, 10 * 1024**2, "largest document of an application for an internship"),
+    "TANDEM_EVALUATION_WAIT_DAYS": (
+        int,
+        14,
+        "days after the last day of an internship from which it is completed without an evaluation, for a reason",
+    ),
     "TANDEM_COURSE_FILE_MAX_BYTES": (int, 20 * 1024**2, "largest file of a course, and largest document of a training"),
     "TANDEM_COURSE_REMIND_DAYS": (int, 30, "days before a course or a training expires that its holder is told"),
     "TANDEM_ISSUER_KEY_FILE": (

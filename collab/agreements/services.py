@@ -367,6 +367,25 @@ def decline_version(*, version: AgreementVersion, party: Organisation, reason: s
 
 
 @transaction.atomic
+def decline_beside(*, version: AgreementVersion, reason: str, by: User) -> AgreementVersion:
+    """Somebody who is no party, and whose signature it needs as well, says no and why: it is over.
+
+    For the room that asks for this signature (the student's, of an internship), which has asked the policy for its own
+    word. What the parties have signed already ends with it.
+    """
+    locked = locked_version(version)
+    if locked.state in STANDING:
+        over = _terminate(locked, by, _reason(reason))
+        enter_dates(over)
+    else:
+        over = _end(locked, "decline", by, reason=_reason(reason), ended_as=EndedAs.DECLINED)
+        lapse_signatures(over, by)
+    tell(over, gettext_lazy("{agreement} was not signed by the person it is about"), by)
+    ended(over, by)
+    return over
+
+
+@transaction.atomic
 def withdraw_version(*, version: AgreementVersion, by: User, reason: str = "") -> AgreementVersion:
     """Take back what was not signed by all. Signatures given stay on record."""
     require(by, "agreement.draft", version)

@@ -394,6 +394,11 @@ ACTS = {
         "quiet",
     ),
     "cohort.drop_check_point": (gettext_lazy("took out the check-point “%(name)s”"), "trash", "quiet"),
+    "cohort.remind_all": (
+        gettext_lazy("reminded %(people)s people of what is late in “%(name)s”"),
+        "bell",
+        "quiet",
+    ),
     "cohort.rule_pair": (gettext_lazy("set a rule for a pair in “%(name)s”"), "list-check", "warn"),
     "cohort.drop_rule": (gettext_lazy("took back a rule for a pair in “%(name)s”"), "list-check", "quiet"),
     "cohort.run_matching": (gettext_lazy("matched “%(name)s”: %(n)s pairs"), "people", "accent"),
@@ -450,6 +455,8 @@ ACTS = {
     "placement.send": (gettext_lazy("wrote the learning agreement of %(name)s"), "pen", "accent"),
     "placement.propose_change": (gettext_lazy("wrote a change of the agreement of %(name)s"), "pen", "warn"),
     "placement.student_sign": (gettext_lazy("signed the learning agreement as student"), "pen", "ok"),
+    "placement.student_decline": (gettext_lazy("declined the learning agreement as student"), "x-circle", "warn"),
+    "placement.take_back": (gettext_lazy("took back the learning agreement of %(name)s"), "arrow-repeat", "warn"),
     "placement.unsend": (
         gettext_lazy("The learning agreement of %(name)s was not signed by all"),
         "arrow-repeat",

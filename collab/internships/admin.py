@@ -149,7 +149,7 @@ class LogEntryAdmin(ScopedModelAdmin):
 
 @admin.register(PlacementNote)
 class PlacementNoteAdmin(ScopedModelAdmin):
-    list_display = ["placement", "kind", "author", "verdict", "settled_by", "created_at"]
+    list_display = ["placement", "kind", "author", "verdict", "confidential", "settled_by", "created_at"]
     list_filter = ["kind", "verdict"]
     list_select_related = ["placement__student", "placement__host", "author", "settled_by"]
 

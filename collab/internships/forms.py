@@ -11,6 +11,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from collab.access.policy import visible_to
 from collab.accounts.models import Organisation, OrganisationKind, User
@@ -342,6 +343,26 @@ def people_of(organisation: Organisation) -> Any:
     return User.objects.filter(pk__in=rows.values("user"), is_active=True).order_by("name")
 
 
+class PlacementListFilter(ListFilter):
+    """Above the list of placements."""
+
+    q = django_filters.CharFilter(method="named", label=_("Search"), widget=SearchInput(_("Intern, guide or host")))
+    going = django_filters.ChoiceFilter(
+        method="is_open", label=_("Placements"), empty_label=_("open and ended"),
+        choices=[("open", pgettext_lazy("placements", "open")), ("ended", pgettext_lazy("placements", "ended"))],
+    )  # fmt: skip
+
+    class Meta:
+        model = Placement
+        fields: list[str] = []
+
+    def named(self, rows: Any, name: str, value: str) -> Any:
+        return rows.named(value)
+
+    def is_open(self, rows: Any, name: str, value: str) -> Any:
+        return rows.going_on() if value == "open" else rows.ended()
+
+
 _KINDS = [AgreementKind.INTERNSHIP, AgreementKind.COLLABORATION, AgreementKind.CONSORTIUM, AgreementKind.DATA_USE]
 
 
@@ -454,6 +475,10 @@ class NoteForm(OnceForm):
     )  # fmt: skip
     weeks = forms.IntegerField(label=_("Extended by weeks"), min_value=1, max_value=52, required=False)
     paid = forms.NullBooleanField(label=_("With pay"), required=False)
+    confidential = forms.BooleanField(
+        label=_("Confidential incident"), required=False,
+        help_text=_("Only the coordinators of the student's university read it, neither host nor mentor."),
+    )  # fmt: skip
 
     def __init__(self, *args: Any, guides: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -465,7 +490,15 @@ class NoteForm(OnceForm):
 
 
 class SettleForm(OnceForm):
+    """A feedback that asks for an extension or the end is followed or not; nothing else has anything to follow."""
+
     settlement = text(_("What was done"), most=1000)
+    follow = forms.BooleanField(label=_("Do as the feedback asks"), required=False, initial=True)
+
+    def __init__(self, *args: Any, verdict: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if verdict not in {Verdict.EXTEND, Verdict.END}:
+            del self.fields["follow"]
 
 
 class EvaluationForm(PageForm):

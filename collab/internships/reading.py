@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 from collab.accounts.models import Organisation, User
 from collab.internships.applications.states import GOING_ON, Outcome
 from collab.internships.models import Application, CheckPoint, Cohort, Evaluation, LogEntry, Placement, PlacementNote
-from collab.internships.placements.models import Side
+from collab.internships.placements.models import PlacementQuerySet, Side
 from collab.internships.placements.points import due_by
 from collab.internships.placements.states import BEFORE_SIGNATURE, OPEN, UNDER_WAY, LogState, PlacementState
 from collab.internships.programmes.models import CheckKind, Posting
+from collab.internships.standing import OF_PLACEMENT, through_roles
 
 LOG_LATE_DAYS = 7
 
@@ -28,7 +29,9 @@ def board_rows(cohort: Cohort, points: Sequence[CheckPoint], today: date) -> Que
     `due_…` is how many were due for that intern, whose days may have been moved.
     """
     waiting = LogEntry.objects.filter(placement=OuterRef("pk"), state=LogState.SUBMITTED)
-    incident = PlacementNote.objects.filter(placement=OuterRef("pk"), kind="incident", settled_at=None)
+    # Of a confidential incident those alone know who lead the placement, not a programme of another university.
+    known = Q(confidential=False) | Q(placement__university=cohort.programme.organisation_id)
+    incident = PlacementNote.objects.filter(known, placement=OuterRef("pk"), kind="incident", settled_at=None)
     return (
         Placement.objects.filter(cohort=cohort)
         .with_names()
@@ -72,6 +75,10 @@ def _late(row: Any, today: date) -> list[Late]:
             PlacementState.OUT_FOR_SIGNATURE: (row.student, row.host, row.university),
         }.get(row.state, (row.university,))
         return [Late(_("should have begun, and is not signed"), whom)]
+    if row.state == PlacementState.SIGNED and row.starts_on <= today:
+        named = row.contact_name.strip() and row.contact_phone.strip()
+        whom = (row.university,) if named else (row.university, row.student)
+        return [Late(_("should have begun, and nobody let it begin"), whom)]
     if row.state not in UNDER_WAY:
         return []
     found = []
@@ -86,6 +93,8 @@ def _late(row: Any, today: date) -> list[Late]:
         found.append(Late(_("log book to confirm"), (mentor,)))
     if row.incident:
         found.append(Late(_("open incident"), (row.university,)))
+    if row.state == PlacementState.ONBOARDED and row.ends_on < today and row.evaluated == 2 and not found:
+        found.append(Late(_("to be completed"), (row.university,)))
     return found
 
 
@@ -94,8 +103,15 @@ def late_q(today: date) -> Q:
     found = Q(check_ins__lt=F("due_check_in")) | Q(feedbacks__lt=F("due_feedback"))
     found |= Q(log_waits=True) | Q(incident=True)
     found |= Q(evaluated__lt=2) & (Q(due_evaluation__gt=0) | Q(ends_on__lt=today))
-    begun = Q(state__in=[s.value for s in BEFORE_SIGNATURE], starts_on__lte=today)
-    return Q(state__in=[s.value for s in UNDER_WAY]) & found | begun
+    begun = Q(state__in=[*(s.value for s in BEFORE_SIGNATURE), PlacementState.SIGNED.value], starts_on__lte=today)
+    over = Q(state=PlacementState.ONBOARDED.value, ends_on__lt=today, evaluated=2)
+    return Q(state__in=[s.value for s in UNDER_WAY]) & found | begun | over
+
+
+def placements_of_offices(user: User) -> PlacementQuerySet:
+    """Placements of the organisations in which a role lets the person see them: of students, of interns, or of both."""
+    found = through_roles(user, "placement.view", timezone.now(), OF_PLACEMENT)
+    return Placement.objects.visible_to(user).filter(found)
 
 
 def roster_rows(cohort: Cohort) -> QuerySet[Placement]:

@@ -31,12 +31,16 @@ OF_APPLICATION = {
     "application.decide": ("posting__organisation",),
     "programme.manage": ("cohort__programme__organisation",),
 }
+# The university of the student leads a placement. A programme that takes students of other universities sees theirs
+# on its board, and reminds; it neither writes nor ends them, nor reads the log book and what happened on the way.
 OF_PLACEMENT = {
-    "placement.view": ("host", "university"),
+    "placement.view": ("host", "university", "cohort__programme__organisation"),
+    "programme.manage": ("university", "cohort__programme__organisation"),
     "placement.write": ("host", "university"),
     "placement.approve": ("host", "university"),
     "placement.manage": ("university",),
 }
+IN_PLACEMENT = OF_PLACEMENT | {"placement.view": ("host", "university")}
 
 
 def through_roles(user: User, word: str, at: datetime, paths: Mapping[str, tuple[str, ...]], prefix: str = "") -> Q:
@@ -122,10 +126,13 @@ def review_grants(user: User, word: str, at: datetime) -> Q:
 
 
 def placement_grants(prefix: str = "") -> Grants:
-    """Placements, or rows that hang on one: the intern, those who guide them, host and university."""
+    """Placements, or rows that hang on one: the intern, those who guide them, host and university.
+
+    The programme in which it is sees the placement itself, and none of the rows.
+    """
 
     def grants(user: User, word: str, at: datetime) -> Q:
-        found = through_roles(user, word, at, OF_PLACEMENT, prefix)
+        found = through_roles(user, word, at, IN_PLACEMENT if prefix else OF_PLACEMENT, prefix)
         if word in {"placement.view", "placement.write", "placement.intern", "placement.sign", "placement.evaluate"}:
             found |= Q(**{f"{prefix}student": user.pk})
         mentor = Q(**{f"{prefix}mentor": user.pk}) & acts_for(user, at, f"{prefix}host")
@@ -137,6 +144,12 @@ def placement_grants(prefix: str = "") -> Grants:
         return found
 
     return grants
+
+
+def note_grants(user: User, word: str, at: datetime) -> Q:
+    """Notes on a placement; a confidential one is for its author and for those who lead the placement alone."""
+    leads = through_roles(user, "placement.manage", at, OF_PLACEMENT, "placement__")
+    return placement_grants("placement__")(user, word, at) & (Q(confidential=False) | Q(author=user.pk) | leads)
 
 
 def evaluation_grants(user: User, word: str, at: datetime) -> Q:

@@ -3,10 +3,12 @@
 from collab.access.rules import PUBLIC, SIGNED_IN, route, rule
 from collab.internships.applications import ranking
 from collab.internships.applications import views as applications
+from collab.internships.placements import books, offices
 from collab.internships.placements import views as placements
 from collab.internships.programmes import views as programmes
 
 _READ = rule("placement.view")
+_SIGN = rule("placement.sign", "GET", "POST")
 _MANAGE = rule("placement.manage", "GET", "POST")
 
 urlpatterns = [
@@ -34,6 +36,8 @@ for _pattern, _view, _access, _name in (
     ),
     ("cohorts/<uuid:pk>/rank/", ranking.cohort_rank, rule("programme.rank", "GET", "POST"), "cohort_rank"),
     ("cohorts/<uuid:pk>/board/", programmes.cohort_board, rule("programme.manage"), "cohort_board"),
+    ("cohorts/<uuid:pk>/board.csv", programmes.cohort_board_file, rule("programme.manage"), "cohort_board_file"),
+    ("cohorts/<uuid:pk>/remind/", programmes.cohort_remind, rule("programme.manage", "POST"), "cohort_remind"),
     ("cohorts/<uuid:pk>/roster/", programmes.cohort_roster, rule("programme.manage"), "cohort_roster"),
     ("cohorts/<uuid:pk>/roster.csv", programmes.cohort_roster_file, rule("programme.manage"), "cohort_roster_file"),
     (
@@ -158,6 +162,7 @@ for _pattern, _view, _access, _name in (
         rule("programme.manage", "GET", "POST"),
         "application_rule",
     ),
+    ("placements/", offices.placement_list, _READ, "placements"),
     ("placements/<uuid:pk>/", placements.placement, _READ, "placement"),
     ("placements/<uuid:pk>/frame/", placements.placement_frame, rule("placement.manage", "POST"), "placement_frame"),
     ("placements/<uuid:pk>/edit/", placements.placement_edit, rule("placement.write", "GET", "POST"), "placement_edit"),
@@ -168,7 +173,14 @@ for _pattern, _view, _access, _name in (
         "placement_answer",
     ),
     ("placements/<uuid:pk>/agreement/", placements.placement_agreement, _MANAGE, "placement_agreement"),
-    ("placements/<uuid:pk>/sign/", placements.placement_sign, rule("placement.sign", "GET", "POST"), "placement_sign"),
+    ("placements/<uuid:pk>/sign/", placements.placement_sign, _SIGN, "placement_sign"),
+    ("placements/<uuid:pk>/decline/", placements.placement_decline, _SIGN, "placement_decline"),
+    (
+        "placements/<uuid:pk>/take-back/",
+        placements.placement_take_back,
+        rule("placement.manage", "POST"),
+        "placement_take_back",
+    ),
     ("placements/<uuid:pk>/signed/", placements.placement_signed, _READ, "placement_signed"),
     (
         "placements/<uuid:pk>/onboard/",
@@ -187,6 +199,10 @@ for _pattern, _view, _access, _name in (
     ("placements/<uuid:pk>/supervisor/", placements.placement_supervisor, _MANAGE, "placement_supervisor"),
     ("placements/<uuid:pk>/check-points/<uuid:point>/", placements.placement_point, _MANAGE, "placement_point"),
     ("placements/<uuid:pk>/log/", placements.placement_log, rule("placement.intern", "GET", "POST"), "placement_log"),
+    ("placements/<uuid:pk>/log/all/", books.log_book, _READ, "log_book"),
+    ("placements/<uuid:pk>/log.csv", books.log_file, _READ, "log_file"),
+    ("placements/<uuid:pk>/log/confirm/", books.log_confirm, rule("placement.confirm", "POST"), "log_confirm"),
+    ("placements/<uuid:pk>/notes/all/", books.note_list, _READ, "placement_notes"),
     ("placements/<uuid:pk>/log/<uuid:entry>/", placements.log_answer, rule("placement.confirm", "POST"), "log_answer"),
     (
         "placements/<uuid:pk>/notes/",
@@ -207,6 +223,6 @@ for _pattern, _view, _access, _name in (
         rule("placement.manage", "POST"),
         "placement_certificate",
     ),
-    ("placements/<uuid:pk>/remind/", placements.placement_remind, rule("placement.manage", "POST"), "placement_remind"),
+    ("placements/<uuid:pk>/remind/", placements.placement_remind, rule("programme.manage", "POST"), "placement_remind"),
 ):
     urlpatterns.append(route(f"internships/{_pattern}", _view, _access, name=_name))

@@ -40,6 +40,7 @@ from collab.internships.standing import (
     cohort_shown,
     evaluation_grants,
     in_audience,
+    note_grants,
     placement_grants,
     posting_grants,
     review_grants,
@@ -71,8 +72,9 @@ register_case_table(
     )
 )
 register_scope(Placement, Scope(view="placement.view", grants=placement_grants()))
-for part in (StudentSignature, LogEntry, PlacementNote, MovedCheckPoint):
+for part in (StudentSignature, LogEntry, MovedCheckPoint):
     register_scope(part, Scope(view="placement.view", grants=placement_grants("placement__")))
+register_scope(PlacementNote, Scope(view="placement.view", grants=note_grants))
 register_scope(Evaluation, Scope(view="placement.view", grants=evaluation_grants))
 
 tell_dates_to(Cohort, CheckPoint, MovedCheckPoint, words=("programme.manage",))

@@ -829,10 +829,14 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
         {"check_point": str(s.object(CheckPoint).pk), "due_on": _day(40), "reason": f"Exams {s.canary}"}
     ),
     "api:cohort-certificates POST": _NOTHING,
+    "api:cohort-remind POST": _NOTHING,
     "api:placement-move POST": lambda s: Sent({"move": "suspend", "reason": f"Reason {s.canary}"}),
     "api:placement-log POST": lambda s: Sent({"day": _day(-1), "hours": "7", "text": f"Read {s.canary}"}),
     "api:placement-notes POST": lambda s: Sent({"kind": "check_in", "text": f"Well {s.canary}"}),
     "api:placement-answer-log POST": lambda s: Sent({"day": _day(0), "confirm": True}),
+    "api:placement-confirm-log POST": lambda s: Sent({"days": [_day(0)]}),
+    "api:placement-decline POST": lambda s: Sent({"reason": f"Reason {s.canary}"}),
+    "api:placement-take-back POST": _NOTHING,
     "api:placement-settle POST": lambda s: Sent(
         {"note": str(s.object(PlacementNote).pk), "settlement": f"Talked {s.canary}"}
     ),

@@ -374,6 +374,8 @@ def test_bodies_work(scene: Scene, visitors: dict[str, Visitor]) -> None:
         "api:placement-agreement POST",  # it is not approved
         "api:placement-change POST",  # nothing is signed
         "api:placement-sign POST",
+        "api:placement-decline POST",
+        "api:placement-take-back POST",  # nothing was written, so nothing came back
         "api:project-begin POST",
         "api:project-resume POST",
         "api:project-close POST",

@@ -20,6 +20,7 @@ from collab.internships.applications.services import rank_choices
 from collab.internships.applications.states import Outcome
 from collab.internships.models import Application, CheckPoint, Cohort, Programme
 from collab.internships.placements.attesting import attest_cohort
+from collab.internships.placements.reminding import remind_all
 from collab.internships.programmes.models import CheckKind
 from collab.internships.programmes.services import (
     add_check_point,
@@ -135,6 +136,12 @@ class LateSerializer(serializers.Serializer):
     whom = serializers.ListField(child=serializers.CharField(), read_only=True)
 
 
+class ToldSerializer(serializers.Serializer):
+    """How many people were told."""
+
+    people = serializers.IntegerField(read_only=True)
+
+
 class BoardRowSerializer(serializers.Serializer):
     """A placement, what is late in it, and for whom that waits."""
 
@@ -219,6 +226,7 @@ class CohortViewSet(ScopedViewSet):
         "points": "programme.view",
         "board": "programme.manage",
         "stages": "programme.manage",
+        "remind": "programme.manage",
         "roster": "programme.manage",
         "rank": "programme.rank",
         "match": "programme.manage",
@@ -285,6 +293,11 @@ class CohortViewSet(ScopedViewSet):
         tell_late(page, today)
         context = self.get_serializer_context()
         return self.get_paginated_response(BoardRowSerializer(page, many=True, context=context).data)
+
+    @extend_schema(summary="Remind everybody for whom something waits, once", request=None, responses=ToldSerializer)
+    @action(detail=True, methods=["post"])
+    def remind(self, request: Request, pk: str) -> Response:
+        return self.shown({"people": remind_all(cohort=self.get_object(), by=request.user)}, ToldSerializer)
 
     @extend_schema(summary="Who is where, and what comes next", responses=RosterSerializer(many=True))
     @action(detail=True, paged=True, filterset_class=None)

@@ -6,24 +6,48 @@ from typing import Any
 
 import django_filters
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
-from rest_framework import serializers
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from collab.access.policy import visible_to
-from collab.accounts.models import Organisation, User
-from collab.agreements.models import Agreement, AgreementVersion
 from collab.courses.certificates.api import BatchSerializer
-from collab.courses.certificates.states import SIGNED
+from collab.internships.api.placement_shapes import (
+    ApproveInput,
+    ChangeInput,
+    DeclineInput,
+    EvaluateInput,
+    EvaluationSerializer,
+    FrameSerializer,
+    LearningInput,
+    LogAnswerInput,
+    LogDaysInput,
+    LogInput,
+    LogSerializer,
+    MentorInput,
+    NextSerializer,
+    NoteInput,
+    NoteSerializer,
+    PlacementDetail,
+    PlacementEdit,
+    PlacementSerializer,
+    PointInput,
+    PointSerializer,
+    RemindedSerializer,
+    SettleInput,
+    SignedSerializer,
+    SigningSerializer,
+    StudentSignatureSerializer,
+    StudentSignInput,
+    SupervisorInput,
+)
 from collab.internships.api.shared import MoveInput
-from collab.internships.models import CheckPoint, Evaluation, LogEntry, Placement, PlacementNote, StudentSignature
+from collab.internships.models import Evaluation, Placement
 from collab.internships.placements.approving import answer_placement
-from collab.internships.placements.attesting import attest_placement, certificate_of
-from collab.internships.placements.caring import answer_log, evaluate, settle_note, write_log, write_note
+from collab.internships.placements.attesting import attest_placement
+from collab.internships.placements.caring import answer_log, confirm_days, evaluate, settle_note, write_log, write_note
 from collab.internships.placements.framing import open_frame
-from collab.internships.placements.models import NoteKind, Side, Verdict
 from collab.internships.placements.points import move_check_point, points_of
 from collab.internships.placements.reminding import remind
 from collab.internships.placements.required import next_for
@@ -35,22 +59,19 @@ from collab.internships.placements.services import (
     onboard,
 )
 from collab.internships.placements.signing import (
+    decline_as_student,
     draft_learning_agreement,
     propose_change,
     sign_as_student,
     signed_version,
+    take_back_agreement,
     version_to_sign,
 )
-from collab.internships.placements.states import LogState, PlacementState
+from collab.internships.placements.states import PlacementState
 from collab.kernel.errors import ConflictError, NotFoundError
-from collab.projects.models import Project
 from collab.web.api import (
     IF_MATCH,
-    DayField,
-    PersonSerializer,
-    ScopedRelatedField,
     ScopedViewSet,
-    StrictSerializer,
     choices_of,
     etag_of,
     require_match,
@@ -59,255 +80,19 @@ from collab.web.api import (
 )
 
 
-class LogSerializer(serializers.ModelSerializer):
-    state = serializers.ChoiceField(choices=choices_of(LogState), read_only=True)
-
-    class Meta:
-        model = LogEntry
-        fields = ["id", "day", "hours", "text", "state", "remark"]
-
-
-class NoteSerializer(serializers.ModelSerializer):
-    kind = serializers.ChoiceField(choices=NoteKind.choices, read_only=True)
-    verdict = serializers.ChoiceField(choices=Verdict.choices, read_only=True)
-    author = PersonSerializer(read_only=True)
-
-    class Meta:
-        model = PlacementNote
-        fields = ["id", "kind", "author", "text", "verdict", "weeks", "paid", "settled_at", "settlement", "created_at"]
-
-
-class EvaluationSerializer(serializers.ModelSerializer):
-    side = serializers.ChoiceField(choices=Side.choices, read_only=True)
-    scores = serializers.DictField(child=serializers.IntegerField(), read_only=True)
-
-    class Meta:
-        model = Evaluation
-        fields = ["id", "side", "scores", "comment", "total", "published_at"]
-
-
-class PlacementSerializer(serializers.ModelSerializer):
-    student = PersonSerializer(read_only=True)
-    host = serializers.SlugField(source="host.slug", read_only=True)
-    university = serializers.SlugField(source="university.slug", read_only=True)
-    mentor = PersonSerializer(read_only=True, allow_null=True)
-    supervisor = PersonSerializer(read_only=True, allow_null=True)
-    state = serializers.ChoiceField(choices=choices_of(PlacementState), read_only=True)
-    pending = serializers.DictField(child=serializers.CharField(), read_only=True)
-
-    class Meta:
-        model = Placement
-        fields = [
-            "id", "posting", "cohort", "student", "host", "university", "mentor", "supervisor", "starts_on", "ends_on",
-            "dates_reason", "hours", "credits", "pay", "currency", "tasks", "outcomes", "monitoring", "gives_access",
-            "insurer", "insured_until", "pending", "state", "reason", "version",
-        ]  # fmt: skip
-        read_only_fields = ["posting", "cohort"]
-
-
-class PlacementDetail(PlacementSerializer):
-    """`certificate`: where anybody checks it, for those who may see it; null before it is issued."""
-
-    certificate = serializers.SerializerMethodField()
-
-    class Meta(PlacementSerializer.Meta):
-        fields = [*PlacementSerializer.Meta.fields, "certificate"]
-
-    def get_certificate(self, row: Placement) -> str | None:
-        issued = certificate_of(row).filter(state__in=sorted(SIGNED))
-        found = issued.visible_to(self.context["request"].user).first()
-        return found.public_url if found else None
-
-
-class PlacementEdit(StrictSerializer):
-    """Each person writes their own part; fields that are left out stay as they are."""
-
-    tasks = serializers.CharField(max_length=2000, required=False, allow_blank=True)
-    hours = serializers.IntegerField(min_value=1, max_value=60, required=False)
-    pay = serializers.DecimalField(max_digits=10, decimal_places=2, min_value=0, required=False)
-    outcomes = serializers.CharField(max_length=2000, required=False, allow_blank=True)
-    monitoring = serializers.CharField(max_length=2000, required=False, allow_blank=True)
-    credits = serializers.IntegerField(min_value=0, max_value=120, required=False)
-    starts_on = DayField(required=False)
-    ends_on = DayField(required=False)
-    dates_reason = serializers.CharField(max_length=500, required=False, allow_blank=True)
-    insurer = serializers.CharField(max_length=120, required=False, allow_blank=True)
-    insured_until = DayField(required=False, allow_null=True)
-    contact_name = serializers.CharField(max_length=120, required=False, allow_blank=True)
-    contact_phone = serializers.CharField(max_length=30, required=False, allow_blank=True)
-    currency = serializers.RegexField("^[A-Z]{3}$", required=False)
-    mentor = ScopedRelatedField(word="person.view", model=User, required=False)
-    supervisor = ScopedRelatedField(word="person.view", model=User, required=False)
-    project = ScopedRelatedField(word="project.view", model=Project, slug_field="slug", required=False, allow_null=True)
-    gives_access = serializers.BooleanField(required=False)
-    host_agreement = ScopedRelatedField(word="agreement.view", model=Agreement, required=False, allow_null=True)
-
-
-class ApproveInput(StrictSerializer):
-    organisation = ScopedRelatedField(word="placement.approve", model=Organisation, slug_field="slug")
-    approve = serializers.BooleanField()
-    reason = serializers.CharField(max_length=1000, required=False, allow_blank=True)
-
-
-class MentorInput(StrictSerializer):
-    mentor = ScopedRelatedField(word="person.view", model=User)
-    reason = serializers.CharField(max_length=1000)
-
-
-class SupervisorInput(StrictSerializer):
-    supervisor = ScopedRelatedField(word="person.view", model=User)
-    reason = serializers.CharField(max_length=1000)
-
-
-class PointInput(StrictSerializer):
-    """Another day of a check-point for this intern; the day of the cohort takes it back."""
-
-    check_point = ScopedRelatedField(word="programme.view", model=CheckPoint)
-    due_on = DayField()
-    reason = serializers.CharField(max_length=500)
-
-
-class PointSerializer(serializers.Serializer):
-    """A check-point on the day on which it is due for this intern; with the reason where it was moved."""
-
-    id = serializers.UUIDField(source="pk", read_only=True)
-    kind = serializers.CharField(read_only=True)
-    name = serializers.CharField(read_only=True)
-    due_on = serializers.DateField(source="day", read_only=True)
-    reason = serializers.CharField(source="moved_to.reason", read_only=True, default="")
-
-
-class FrameSerializer(serializers.Serializer):
-    """The project in which host and university keep their agreements."""
-
-    project = serializers.SlugField(source="slug", read_only=True)
-
-
-class LogInput(StrictSerializer):
-    day = DayField()
-    hours = serializers.DecimalField(max_digits=4, decimal_places=2, min_value=0, max_value=16)
-    text = serializers.CharField(max_length=2000)
-
-
-class NoteInput(StrictSerializer):
-    kind = serializers.ChoiceField(choices=[NoteKind.CHECK_IN.value, NoteKind.FEEDBACK.value, NoteKind.INCIDENT.value])
-    text = serializers.CharField(max_length=4000)
-    verdict = serializers.ChoiceField(choices=Verdict.choices, required=False)
-    weeks = serializers.IntegerField(min_value=1, max_value=52, required=False, allow_null=True)
-    paid = serializers.BooleanField(required=False, allow_null=True)
-
-
-class EvaluateInput(StrictSerializer):
-    scores = serializers.DictField(child=serializers.IntegerField(min_value=1, max_value=5))
-    comment = serializers.CharField(max_length=4000, required=False, allow_blank=True)
-
-
-class LogAnswerInput(StrictSerializer):
-    """The mentor's answer to a day of the log book; what is sent back has a remark."""
-
-    day = DayField()
-    confirm = serializers.BooleanField()
-    remark = serializers.CharField(max_length=500, required=False, allow_blank=True)
-
-
-class SettleInput(StrictSerializer):
-    """`follow`: whether a feedback that asks for it extends or ends the placement."""
-
-    note = serializers.UUIDField()
-    settlement = serializers.CharField(max_length=1000)
-    follow = serializers.BooleanField(required=False, default=True)
-
-
-class LearningInput(StrictSerializer):
-    governing_law = serializers.CharField(max_length=120)
-
-
-class ChangeInput(StrictSerializer):
-    """Terms that are left out stay as they are. It counts once all three have signed it."""
-
-    starts_on = DayField(required=False)
-    ends_on = DayField(required=False)
-    hours = serializers.IntegerField(min_value=1, max_value=60, required=False)
-    pay = serializers.DecimalField(max_digits=10, decimal_places=2, min_value=0, required=False)
-    credits = serializers.IntegerField(min_value=0, max_value=120, required=False)
-    tasks = serializers.CharField(max_length=2000, required=False)
-    outcomes = serializers.CharField(max_length=2000, required=False)
-    monitoring = serializers.CharField(max_length=2000, required=False)
-    reason = serializers.CharField(max_length=500)
-
-
-class StudentSignInput(StrictSerializer):
-    typed_name = serializers.CharField(max_length=120)
-    document_sha256 = serializers.RegexField("^[0-9a-f]{64}$")
-
-
-class MissingSerializer(serializers.Serializer):
-    code = serializers.CharField(read_only=True)
-    text = serializers.CharField(source="sentence", read_only=True)
-
-
-class NextSerializer(serializers.Serializer):
-    """The next step, empty when none is left, and what is missing before it."""
-
-    move = serializers.CharField(read_only=True)
-    missing = MissingSerializer(many=True, read_only=True)
-
-
-class RemindedSerializer(serializers.Serializer):
-    late = serializers.ListField(child=serializers.CharField(), read_only=True)
-
-
-class SignatureSerializer(serializers.Serializer):
-    name = serializers.CharField(source="typed_name", read_only=True)
-    party = serializers.SlugField(source="party.slug", read_only=True)
-    capacity = serializers.CharField(read_only=True)
-    signed_at = serializers.DateTimeField(source="created_at", read_only=True)
-
-
-class StudentSignatureSerializer(serializers.Serializer):
-    name = serializers.CharField(source="typed_name", read_only=True)
-    signed_at = serializers.DateTimeField(source="created_at", read_only=True)
-
-
-class SignedSerializer(serializers.Serializer):
-    """The learning agreement as all three have signed it."""
-
-    reference = serializers.CharField(source="agreement.reference", read_only=True)
-    number = serializers.IntegerField(read_only=True)
-    text = serializers.CharField(source="text_shown", read_only=True)
-    sha256 = serializers.CharField(source="document_sha256", read_only=True)
-    signatures = SignatureSerializer(many=True, read_only=True)
-    student = StudentSignatureSerializer(source="student_signature", read_only=True)
-
-
-class SigningSerializer(serializers.Serializer):
-    """The version of the learning agreement that counts now, and who has signed it.
-
-    The student, who signs it here, reads its text; the organisations read and sign it as every other agreement.
-    """
-
-    version = serializers.UUIDField(source="pk", read_only=True)
-    reference = serializers.CharField(source="agreement.reference", read_only=True)
-    number = serializers.IntegerField(read_only=True)
-    state = serializers.CharField(read_only=True)
-    text = serializers.SerializerMethodField()
-    sha256 = serializers.CharField(source="document_sha256", read_only=True)
-    signatures = SignatureSerializer(many=True, read_only=True)
-    student = serializers.SerializerMethodField()
-
-    def get_text(self, version: AgreementVersion) -> str:
-        mine = Placement.objects.filter(agreement=version.agreement_id, student=self.context["request"].user)
-        return version.text_shown if mine.exists() else ""
-
-    @extend_schema_field(StudentSignatureSerializer(allow_null=True))
-    def get_student(self, version: AgreementVersion) -> dict[str, Any] | None:
-        own = StudentSignature.objects.filter(version_signed=version).first()
-        return StudentSignatureSerializer(own).data if own else None
-
-
 class PlacementFilter(django_filters.FilterSet):
+    """`open`: whether it has not ended. `search`: a part of the name of student, mentor, supervisor or host."""
+
     state = django_filters.ChoiceFilter(choices=choices_of(PlacementState))
     cohort = django_filters.UUIDFilter()
+    open = django_filters.BooleanFilter(method="is_open")
+    search = django_filters.CharFilter(method="named")
+
+    def is_open(self, rows: Any, name: str, value: bool) -> Any:
+        return rows.going_on() if value else rows.ended()
+
+    def named(self, rows: Any, name: str, value: str) -> Any:
+        return rows.named(value)
 
 
 @extend_schema_view(
@@ -336,13 +121,16 @@ class PlacementViewSet(ScopedViewSet):
         "draft": "placement.manage",
         "change": "placement.manage",
         "sign": "placement.sign",
+        "decline": "placement.sign",
+        "take_back": "placement.manage",
         "next": "placement.view",
         "entries": "placement.view",
         "answer_log": "placement.confirm",
+        "confirm_log": "placement.confirm",
         "noted": "placement.view",
         "settle": "placement.manage",
         "evaluations": "placement.view",
-        "remind": "placement.manage",
+        "remind": "programme.manage",
     }
     rows = Placement.objects.with_names()
     serializer_class = PlacementDetail
@@ -371,8 +159,9 @@ class PlacementViewSet(ScopedViewSet):
     @extend_schema(summary="The learning agreement as all three have signed it", responses=SignedSerializer)
     @action(detail=True)
     def signed(self, request: Request, pk: str) -> Response:
-        version = signed_version(self.get_object())
-        if version is None:
+        row = self.get_object()
+        version = signed_version(row)
+        if version is None or not self._seen(row.signatures.filter(version_signed=version)).exists():
             raise ConflictError(_("The learning agreement is not signed by all three yet."))
         return self.shown(version, SignedSerializer)
 
@@ -409,6 +198,24 @@ class PlacementViewSet(ScopedViewSet):
         made = sign_as_student(placement=self.get_object(), by=request.user, **self.parsed(StudentSignInput))
         return self.shown(made, StudentSignatureSerializer, 201)
 
+    @extend_schema(
+        summary="Decline as the student, in a session of the browser", request=DeclineInput, responses=PlacementDetail
+    )
+    @action(detail=True, methods=["post"], url_path="agreement/decline")
+    def decline(self, request: Request, pk: str) -> Response:
+        row = self.get_object()
+        decline_as_student(placement=row, by=request.user, **self.parsed(DeclineInput))
+        return self._told(row)
+
+    @extend_schema(
+        summary="Take back the agreement that came back from an approval", request=None, responses=PlacementDetail
+    )
+    @action(detail=True, methods=["post"], url_path="agreement/take-back")
+    def take_back(self, request: Request, pk: str) -> Response:
+        row = self.get_object()
+        take_back_agreement(placement=row, by=request.user)
+        return self._told(row)
+
     @extend_schema(summary="The next step, and what is missing before it", responses=NextSerializer)
     @action(detail=True)
     def next(self, request: Request, pk: str) -> Response:
@@ -437,7 +244,7 @@ class PlacementViewSet(ScopedViewSet):
     @extend_schema(summary="The log book, newest day first", responses=LogSerializer(many=True))
     @log.mapping.get
     def entries(self, request: Request, pk: str) -> Response:
-        return Response(LogSerializer(self.get_object().log.all(), many=True).data)
+        return Response(LogSerializer(self._seen(self.get_object().log.all()), many=True).data)
 
     @extend_schema(
         summary="Confirm a day of the log book, or send it back", request=LogAnswerInput, responses=LogSerializer
@@ -450,6 +257,14 @@ class PlacementViewSet(ScopedViewSet):
             raise NotFoundError
         return self.shown(answer_log(entry=entry, by=request.user, **given), LogSerializer)
 
+    @extend_schema(
+        summary="Confirm days of the log book at once", request=LogDaysInput, responses=LogSerializer(many=True)
+    )
+    @action(detail=True, methods=["post"], url_path="log/confirm", filterset_class=None)
+    def confirm_log(self, request: Request, pk: str) -> Response:
+        made = confirm_days(placement=self.get_object(), by=request.user, **self.parsed(LogDaysInput))
+        return Response(LogSerializer(made, many=True).data)
+
     @extend_schema(summary="Write a check-in, feedback or incident", request=NoteInput, responses={201: NoteSerializer})
     @action(detail=True, methods=["post"])
     def notes(self, request: Request, pk: str) -> Response:
@@ -459,7 +274,7 @@ class PlacementViewSet(ScopedViewSet):
     @extend_schema(summary="Check-ins, feedbacks and incidents, newest first", responses=NoteSerializer(many=True))
     @notes.mapping.get
     def noted(self, request: Request, pk: str) -> Response:
-        rows = self.get_object().notes.select_related("author")
+        rows = self._seen(self.get_object().notes.select_related("author"))
         return Response(NoteSerializer(rows, many=True, context=self.get_serializer_context()).data)
 
     @extend_schema(summary="Settle an incident or a feedback", request=SettleInput, responses=NoteSerializer)
@@ -523,6 +338,10 @@ class PlacementViewSet(ScopedViewSet):
         row = self.get_object()
         move_check_point(placement=row, by=request.user, **self.parsed(PointInput))
         return Response(PointSerializer(points_of(row), many=True).data)
+
+    def _seen(self, rows: Any) -> Any:
+        """Those rows of a placement that the person reads."""
+        return visible_to(self.request.user, "placement.view", rows)
 
     def _signing(self, row: Placement) -> Response:
         version = version_to_sign(row)

@@ -18,7 +18,7 @@ from collab.accounts.models import User
 from collab.courses.certificates.models import Certificate, CertificateBatch, CertificateKind, CertificateQuerySet
 from collab.courses.certificates.services import BATCH_MAX, Achievement, Proposal, propose_certificates
 from collab.courses.certificates.states import LIVE
-from collab.internships.placements.models import LogEntry, Placement
+from collab.internships.placements.models import Evaluation, LogEntry, Placement
 from collab.internships.placements.states import LogState, PlacementState
 from collab.internships.programmes.models import Cohort
 from collab.kernel.errors import ConflictError
@@ -76,19 +76,37 @@ def _propose(placements: Sequence[Placement], by: User) -> CertificateBatch:
     else:
         title, title_zh = _two(gettext_lazy("Internships of {name}"), name=first.cohort.name)
     hours = _hours(placements)
+    published = Evaluation.objects.published().filter(placement__in=placements)
+    evaluated = set(published.values_list("placement", flat=True))
     return propose_certificates(
         organisation=first.university,
         title=title[:TITLE_MAX],
         title_zh=title_zh[:TITLE_MAX],
         proposals=[
-            Proposal(row.student, _achievement(row), _evidence(row, hours.get(row.pk, Decimal(0))), source=row)
+            Proposal(
+                row.student,
+                _achievement(row, row.pk in evaluated),
+                _evidence(row, hours.get(row.pk, Decimal(0))),
+                source=row,
+            )
             for row in placements
         ],
         by=by,
     )
 
 
-def _achievement(placement: Placement) -> Achievement:
+_CRITERIA = {
+    True: gettext_lazy(
+        "The placement was completed: the log book is confirmed by the mentor, and both sides have evaluated "
+        "each other. Learning outcomes: {outcomes}"
+    ),
+    False: gettext_lazy(
+        "The placement was completed: the log book is confirmed by the mentor. Learning outcomes: {outcomes}"
+    ),
+}
+
+
+def _achievement(placement: Placement, evaluated: bool) -> Achievement:
     """What anybody may read who checks the certificate: host, work and dates, neither scores nor pay."""
     what = {
         "title": _two(gettext_lazy("Internship at {host}: {posting}"), host=placement.host, posting=placement.posting),
@@ -97,13 +115,7 @@ def _achievement(placement: Placement) -> Achievement:
             host=placement.host, begin=_Day(placement.starts_on), end=_Day(placement.ends_on), hours=placement.hours,
             programme=placement.cohort.programme, tasks=placement.tasks.strip(),
         ),
-        "criteria": _two(
-            gettext_lazy(
-                "The placement was completed: the log book is confirmed by the mentor, and both sides have evaluated "
-                "each other. Learning outcomes: {outcomes}"
-            ),
-            outcomes=placement.outcomes.strip(),
-        ),
+        "criteria": _two(_CRITERIA[evaluated], outcomes=placement.outcomes.strip()),
     }  # fmt: skip
     told: dict[str, Any] = {}
     for name, (english, chinese) in what.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -69,14 +69,33 @@ def answer_log(*, entry: LogEntry, confirm: bool, by: User, remark: str = "") ->
     return row
 
 
+@transaction.atomic
+def confirm_days(*, placement: Placement, days: Collection[date], by: User) -> list[LogEntry]:
+    """The mentor confirms these days at once; one that was confirmed or sent back meanwhile stays as it is."""
+    require(by, "placement.confirm", placement)
+    rows = LogEntry.objects.select_for_update().filter(placement=placement, day__in=days).order_by("day")
+    waiting = [row for row in rows if LOG_MOVES.allows("confirm", row.state)]
+    if not waiting:
+        raise ConflictError(_("None of these days waits for you."))
+    for row in waiting:
+        row.state = LOG_MOVES.target("confirm")
+        row.remark, row.confirmed_by = "", by
+        row.require_clean()
+        row.save()
+    days = sorted({waiting[0].day.isoformat(), waiting[-1].day.isoformat()})
+    note_act("confirm_log", placement, by, day=" – ".join(days), n=len(waiting))
+    return waiting
+
+
 # --- notes
 @transaction.atomic
 def write_note(
     *, placement: Placement, kind: str, text: str, by: User, verdict: str = "", weeks: int | None = None,
-    paid: bool | None = None,
+    paid: bool | None = None, confidential: bool = False,
 ) -> PlacementNote:  # fmt: skip
     """A check-in or an incident, by whoever takes part; a feedback, by the mentor, with what should follow from it.
 
+    A confidential incident is read by its author and the coordinators of the student's university.
     Nothing follows by itself: the coordinators settle it.
     """
     require(by, "placement.guide" if kind == NoteKind.FEEDBACK else "placement.write", placement)
@@ -89,9 +108,11 @@ def write_note(
         _check_feedback(locked, verdict, weeks, by)
     elif verdict or weeks:
         raise InvalidError(_("Only a feedback says how it goes on."), field="verdict")
+    if confidential and kind != NoteKind.INCIDENT:
+        raise InvalidError(_("Only an incident is confidential."), field="confidential")
     row = PlacementNote(
         placement=locked, kind=kind, author=by, text=text.strip(), verdict=verdict, weeks=weeks,
-        paid=paid if kind == NoteKind.FEEDBACK else None,
+        confidential=confidential, paid=paid if kind == NoteKind.FEEDBACK else None,
     )  # fmt: skip
     row.require_clean()
     row.save()

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import visible_to
-from collab.internships.placements.states import LogState, PlacementState
+from collab.internships.placements.states import OPEN, LogState, PlacementState
 from collab.internships.programmes.models import sensible
 from collab.internships.programmes.questions import said_label
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
@@ -33,8 +35,20 @@ class PlacementQuerySet(models.QuerySet["Placement"]):
     def with_names(self) -> PlacementQuerySet:
         return self.select_related(
             "student", "university", "host", "mentor", "supervisor", "posting__cohort__programme", "project",
-            "agreement", "host_agreement",
+            "agreement", "host_agreement", "approved_by_host", "approved_by_university",
         )  # fmt: skip
+
+    def going_on(self) -> PlacementQuerySet:
+        return self.filter(state__in=[state.value for state in OPEN])
+
+    def ended(self) -> PlacementQuerySet:
+        return self.exclude(state__in=[state.value for state in OPEN])
+
+    def named(self, word: str) -> PlacementQuerySet:
+        """In which the name of the student, of a guide or of the host has the word."""
+        word = word.strip()[:80].replace("\x00", "")
+        names = ("student__name", "mentor__name", "supervisor__name", "host__name")
+        return self.filter(reduce(or_, (Q(**{f"{name}__icontains": word}) for name in names)))
 
 
 class Placement(Record):
@@ -243,6 +257,13 @@ class StudentSignature(Record):
         return f"{self.typed_name} · {self.document_sha256[:12]}"
 
 
+class LogQuerySet(models.QuerySet["LogEntry"]):
+    def waiting_first(self) -> LogQuerySet:
+        """First the days that wait for the mentor, then the newest."""
+        waits = Case(When(state=LogState.SUBMITTED, then=0), default=1)
+        return self.order_by(waits, "-day")
+
+
 class LogEntry(Record):
     """What the intern did on a day; the mentor confirms it or sends it back."""
 
@@ -259,6 +280,8 @@ class LogEntry(Record):
     confirmed_by = models.ForeignKey(
         "collab.User", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("confirmed by")
     )
+
+    objects = LogQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("entry of a log book")
@@ -293,6 +316,13 @@ class Verdict(models.TextChoices):
     END = "end", _("ends")
 
 
+class NoteQuerySet(models.QuerySet["PlacementNote"]):
+    def open_first(self) -> NoteQuerySet:
+        """First what waits for the coordinators, then the newest."""
+        waits = Q(settled_at=None) & (Q(kind=NoteKind.INCIDENT) | Q(verdict__in=[Verdict.EXTEND, Verdict.END]))
+        return self.order_by(Case(When(waits, then=0), default=1), "-created_at")
+
+
 class PlacementNote(Record):
     """A check-in, a feedback, an incident, a change: what happened on the way, and by whom it was written."""
 
@@ -301,6 +331,10 @@ class PlacementNote(Record):
     author = models.ForeignKey("collab.User", models.PROTECT, related_name="+", verbose_name=_("written by"))
     text = models.TextField(_("text"), max_length=4000, validators=[PlainTextValidator()])
     verdict = models.CharField(_("the placement"), max_length=20, choices=Verdict.choices, blank=True)
+    confidential = models.BooleanField(
+        _("confidential"), default=False,
+        help_text=_("Read by whoever wrote it and by the coordinators of the student's university, by nobody else."),
+    )  # fmt: skip
     weeks = models.PositiveSmallIntegerField(_("weeks"), null=True, blank=True)
     paid = models.BooleanField(_("with pay"), null=True, blank=True)
     check_point = models.ForeignKey(
@@ -312,6 +346,8 @@ class PlacementNote(Record):
     settled_at = models.DateTimeField(_("settled"), null=True, blank=True, editable=False)
     settlement = models.CharField(_("how"), max_length=1000, blank=True, validators=[PlainTextValidator()])
 
+    objects = NoteQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("note on a placement")
         verbose_name_plural = _("notes on placements")
@@ -321,6 +357,9 @@ class PlacementNote(Record):
             models.CheckConstraint(
                 condition=(Q(kind="feedback") & ~Q(verdict="")) | (~Q(kind="feedback") & Q(verdict="")),
                 name="placement_note_feedback_has_a_verdict",
+            ),
+            models.CheckConstraint(
+                condition=Q(confidential=False) | Q(kind="incident"), name="placement_note_confidential_incident"
             ),
             models.CheckConstraint(
                 condition=Q(verdict="extend", weeks__range=(1, 52)) | (~Q(verdict="extend") & Q(weeks=None)),

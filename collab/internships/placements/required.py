@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
+from django.conf import settings
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -14,6 +16,8 @@ from collab.agreements.models import AgreementVersion
 from collab.internships.placements.models import LogEntry, Placement
 from collab.internships.placements.states import NEXT_MOVE, LogState, PlacementState
 from collab.internships.programmes.models import CheckKind, CheckPoint
+
+LATE_EVALUATION = "evaluation_late"  # given up for a reason: nobody waits for ever for somebody who is silent
 
 
 def missing_for(move: str, placement: Placement) -> list[Missing]:
@@ -122,6 +126,9 @@ def _over(placement: Placement) -> Found:
 def _evaluations(placement: Placement) -> Found:
     if placement.evaluations.published().count() == 2:
         return []
+    if timezone.now() >= placement.is_over_at + timedelta(days=settings.EVALUATION_WAIT_DAYS):
+        text = _("The evaluations of both sides are not in. With a reason it is completed all the same.")
+        return [(LATE_EVALUATION, text)]
     return [("no_evaluations", _("The evaluations of both sides are not in."))]
 
 

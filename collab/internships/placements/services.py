@@ -25,7 +25,7 @@ from collab.internships.applications.states import APPLICATION_MOVES
 from collab.internships.oneself import require_other
 from collab.internships.placements.approving import PLACEMENT, ask_host, open_request
 from collab.internships.placements.models import NoteKind, Placement, PlacementNote
-from collab.internships.placements.required import belongs, missing_for
+from collab.internships.placements.required import LATE_EVALUATION, belongs, missing_for
 from collab.internships.placements.states import BEFORE_SIGNATURE, OPEN, PLACEMENT_MOVES, PlacementState
 from collab.internships.programmes.models import Cohort
 from collab.internships.programmes.services import NAMED_MAX
@@ -124,6 +124,11 @@ def fields_for(placement: Placement, user: User) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def sees_contact(placement: Placement, user: User) -> bool:
+    """Whom to call in an emergency is for the intern, those who guide them and those who lead the placement."""
+    return bool(allowed(user, placement, "placement.manage", "placement.guide", "placement.intern"))
+
+
 @transaction.atomic
 def onboard(*, placement: Placement, by: User) -> Placement:
     """Let it begin: from the first second of its first day the intern has access, until its last day is over."""
@@ -148,12 +153,12 @@ def move_placement(*, placement: Placement, move: str, by: User, reason: str = "
         raise InvalidError(_("Choose one of the moves offered."), field="move")
     if move in _ENDING:
         _hold(placement, by)
-    locked = _to_move(placement, move, by)
+    locked = _to_move(placement, move, by, reason)
     if move in {"suspend", "cancel", "terminate", "fail"} and not reason.strip():
         raise InvalidError(_("Give the reason."), field="reason")
     locked.reason = reason.strip()
     _follow(locked, move, by)
-    _save(locked, move, by)
+    _save(locked, move, by, **({"evaluations": locked.evaluations.count()} if move == "complete" else {}))
     if move in _ENDING and locked.agreement is not None:
         close_agreement(agreement=locked.agreement, reason=locked.reason, by=by, standing=move != "complete")
     if move == "cancel" or (move == "terminate" and timezone.now() < locked.is_over_at):
@@ -312,23 +317,25 @@ def _end_at(membership: Membership, at: datetime) -> None:
 
 
 # --- what the verbs share
-def _to_move(placement: Placement, move: str, by: User) -> Placement:
+def _to_move(placement: Placement, move: str, by: User, reason: str = "") -> Placement:
     require(by, "placement.manage", placement)
     locked = locked_placement(placement)
     require_other(by, locked.student)
     state = PLACEMENT_MOVES.require(move, locked.state, what=str(locked))
     missing = missing_for(move, locked)
+    if reason.strip():
+        missing = [one for one in missing if one.code != LATE_EVALUATION]
     if missing:
         raise NotReadyError(missing)
     locked.state = state
     return locked
 
 
-def _save(placement: Placement, move: str, by: User) -> None:
+def _save(placement: Placement, move: str, by: User, **data: Any) -> None:
     placement.version += 1
     placement.require_clean()
     placement.save()
-    note_act(move, placement, by)
+    note_act(move, placement, by, **data)
 
 
 def _check_people(placement: Placement, changed: set[str]) -> None:

@@ -19,7 +19,13 @@ from collab.accounts.models import User
 from collab.agreements.approving import approvals_required, submit_version
 from collab.agreements.library import TemplateVersion
 from collab.agreements.models import AgreementVersion
-from collab.agreements.services import draft_agreement, draft_from_template, send_for_signature
+from collab.agreements.services import (
+    decline_beside,
+    draft_agreement,
+    draft_from_template,
+    send_for_signature,
+    withdraw_version,
+)
 from collab.agreements.states import STANDING, VersionState
 from collab.internships.oneself import require_other
 from collab.internships.placements.framing import kept_in
@@ -50,8 +56,8 @@ def draft_learning_agreement(*, placement: Placement, governing_law: str, by: Us
     require_other(by, locked.student)
     if locked.state != PlacementState.OUT_FOR_SIGNATURE:
         PLACEMENT_MOVES.require("send", locked.state, what=str(locked))
-    elif _lives(locked):
-        raise ConflictError(_("The learning agreement is out for signature."))
+    elif is_alive(locked):
+        raise ConflictError(_("The learning agreement is on its way to the signatures, or came back to be mended."))
     _require_ready(locked)
     if locked.agreement is None:
         locked.agreement = draft_agreement(
@@ -136,6 +142,47 @@ def sign_as_student(*, placement: Placement, typed_name: str, document_sha256: s
     return row
 
 
+@transaction.atomic
+def decline_as_student(*, placement: Placement, reason: str, by: User) -> AgreementVersion:
+    """Say no for oneself, and why: the version is over for all three, as when a party declines."""
+    require(by, "placement.sign", placement)
+    hold_agreement_of(placement)
+    locked = locked_placement(placement)
+    version = version_to_sign(locked)
+    if version is None or StudentSignature.objects.filter(version_signed=version).exists():
+        raise ConflictError(_("No learning agreement waits for your signature."))
+    over = decline_beside(version=version, reason=reason, by=by)
+    note_act("student_decline", locked, by, sha256=over.document_sha256)
+    return over
+
+
+@transaction.atomic
+def take_back_agreement(*, placement: Placement, by: User) -> AgreementVersion:
+    """What came back from an approval is withdrawn, so that the terms can be changed and written anew."""
+    require(by, "placement.manage", placement)
+    require_other(by, placement.student)
+    version = returned_version(placement)
+    if version is None:
+        raise ConflictError(_("No learning agreement came back."))
+    over = withdraw_version(version=version, by=by)
+    note_act("take_back", placement, by, number=over.number)
+    return over
+
+
+def newest_version(placement: Placement) -> AgreementVersion | None:
+    """The last that was written, whatever became of it."""
+    if placement.agreement is None:
+        return None
+    return placement.agreement.versions.select_related("agreement__project").order_by("-number").first()
+
+
+def returned_version(placement: Placement) -> AgreementVersion | None:
+    """The newest version where nobody asks for approvals or signatures: it came back to those who wrote it."""
+    version = newest_version(placement)
+    back = {VersionState.DRAFT, VersionState.NEGOTIATION}
+    return version if version is not None and version.state in back else None
+
+
 def version_to_sign(placement: Placement) -> AgreementVersion | None:
     """The version that counts now: out for signature, or signed by the two organisations."""
     if placement.agreement is None:
@@ -170,7 +217,7 @@ def agreement_ended(version: AgreementVersion, by: User) -> None:
     if placement is None:
         return
     locked = locked_placement(placement)
-    if locked.state == PlacementState.OUT_FOR_SIGNATURE and not _lives(locked):
+    if locked.state == PlacementState.OUT_FOR_SIGNATURE and not is_alive(locked):
         locked.state = PLACEMENT_MOVES.require("unsend", locked.state, what=str(locked))
         _save(locked, "unsend", by)
         title = gettext_lazy("The learning agreement was not signed, its terms can be changed: {row}")
@@ -265,7 +312,8 @@ def _template() -> TemplateVersion:
     return row
 
 
-def _lives(placement: Placement) -> bool:
+def is_alive(placement: Placement) -> bool:
+    """Whether a version is on its way, or signed by the two organisations and not ended."""
     if placement.agreement is None:
         return False
     versions = placement.agreement.versions

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from collab.access.policy import allowed, get_or_404, visible_to
+from collab.agreements.models import Agreement, AgreementVersion
 from collab.audit.models import AuditEvent
 from collab.courses.certificates.states import LIVE
 from collab.internships.forms import (
@@ -25,6 +26,7 @@ from collab.internships.forms import (
     NoteForm,
     PlacementForm,
     PointMoveForm,
+    ReasonForm,
     SettleForm,
     SignForm,
     SupervisorForm,
@@ -32,6 +34,7 @@ from collab.internships.forms import (
 from collab.internships.models import Evaluation, LogEntry, Placement, PlacementNote, StudentSignature
 from collab.internships.placements.approving import answer_placement, open_request
 from collab.internships.placements.attesting import attest_placement, certificate_of
+from collab.internships.placements.books import log_shown, notes_shown
 from collab.internships.placements.caring import answer_log, evaluate, settle_note, side_of, write_log, write_note
 from collab.internships.placements.framing import open_frame
 from collab.internships.placements.points import move_check_point, points_of
@@ -47,16 +50,22 @@ from collab.internships.placements.services import (
 )
 from collab.internships.placements.signing import (
     CHANGEABLE,
+    decline_as_student,
     draft_learning_agreement,
+    is_alive,
+    newest_version,
     propose_change,
+    returned_version,
     sign_as_student,
     signed_version,
+    take_back_agreement,
     version_to_sign,
 )
 from collab.internships.placements.states import BEFORE_SIGNATURE, OPEN, PLACEMENT_MOVES, UNDER_WAY, PlacementState
 from collab.internships.programmes.models import Posting
 from collab.internships.programmes.views import form_page
 from collab.kernel.errors import ConflictError, NotFoundError
+from collab.projects.models import Project
 from collab.web.forms import act, sent, show, submit
 from collab.web.history import timeline
 
@@ -68,7 +77,7 @@ MOVE_WORDS = {
     "cancel": gettext_lazy("Cancel it before it begins"),
     "terminate": gettext_lazy("Terminate it: the access ends now"),
 }
-ENTRIES_SHOWN, NOTES_SHOWN = 60, 30
+ENTRIES_SHOWN, NOTES_SHOWN = 14, 10
 
 
 def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -77,7 +86,7 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
     user: Any = request.user
     may = allowed(
         user, row, "placement.manage", "placement.approve", "placement.guide", "placement.intern", "placement.sign",
-        "placement.evaluate", "placement.confirm",
+        "placement.evaluate", "placement.confirm", "placement.write", "programme.manage",
     )  # fmt: skip
     manages, guides = "placement.manage" in may, "placement.guide" in may
     version = version_to_sign(row)
@@ -92,12 +101,15 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
         "missing": next_for(row, user)[1],
         "version": version,
         "signature": signature,
-        "signed": signed_version(row),
+        "signed": _signed_for(user, row),
         "may_sign": "placement.sign" in may and version is not None and signature is None,
         "may_edit": row.state in OPEN and bool(fields_for(row, user)),
         "to_answer": [one for one in asked if open_request(row, one) is not None],
         "may_draft": manages
-        and (row.state == PlacementState.APPROVED or (row.state == "out_for_signature" and version is None)),
+        and (row.state == PlacementState.APPROVED or (row.state == "out_for_signature" and not is_alive(row))),
+        "may_take_back": manages and returned_version(row) is not None,
+        "newest": newest_version(row),
+        **_papers(row, user),
         "may_onboard": manages and row.state == PlacementState.SIGNED,
         "may_change": manages and row.state == PlacementState.ONBOARDED,
         "points": points_of(row),
@@ -107,14 +119,14 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_mentor": "placement.approve" in may and row.state in OPEN,
         "may_supervisor": manages and row.state in OPEN,
         "may_log": "placement.intern" in may and row.state in UNDER_WAY,
-        "may_note": row.state in UNDER_WAY,
+        "may_note": "placement.write" in may and row.state in UNDER_WAY,
         "may_confirm": "placement.confirm" in may,
         "may_evaluate": "placement.evaluate" in may and begun and not given,
         "may_settle": manages,
-        "may_remind": manages and row.state in OPEN,
+        "may_remind": "programme.manage" in may and row.state in OPEN,
         "see_contact": manages or guides or "placement.intern" in may,
-        "entries": list(row.log.select_related("confirmed_by")[:ENTRIES_SHOWN]),
-        "notes": list(row.notes.select_related("author", "settled_by")[:NOTES_SHOWN]),
+        **log_shown(row, user, most=ENTRIES_SHOWN),
+        **notes_shown(row, user, most=NOTES_SHOWN),
         "evaluations": visible_to(user, "placement.view", Evaluation.objects.filter(placement=row)).select_related(
             "author"
         ),
@@ -192,10 +204,31 @@ def placement_sign(request: HttpRequest, pk: UUID) -> HttpResponse:
     return submit(request, form, sign) or show(request, "collab/internships/sign.html", context, form)
 
 
+def placement_decline(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The student says no to the agreement, or to the change, that waits for the signature."""
+    row = _placement(request, "placement.sign", pk)
+    form = ReasonForm(sent(request))
+
+    def decline() -> str:
+        decline_as_student(placement=row, by=request.user, **form.values())
+        messages.success(request, _("You have declined it; those who wrote it are told why."))
+        return row.get_absolute_url()
+
+    return _page(request, row, form, decline, _("Decline the learning agreement"))
+
+
+def placement_take_back(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _placement(request, "placement.manage", pk)
+    return act(
+        request, lambda: take_back_agreement(placement=row, by=request.user), to=row.get_absolute_url(),
+        said=_("Taken back. Change the terms, then write it anew."),
+    )  # fmt: skip
+
+
 def placement_signed(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What the three have signed, for those who take part: the agreement itself is only for those who draft or sign."""
     row = _placement(request, "placement.view", pk)
-    version = signed_version(row)
+    version = _signed_for(request.user, row)
     if version is None:
         raise ConflictError(_("The learning agreement is not signed by all three yet."))
     signatures = version.signatures.select_related("party", "signer").order_by("created_at")
@@ -312,13 +345,18 @@ def note_settle(request: HttpRequest, pk: UUID, note: UUID) -> HttpResponse:
     found = PlacementNote.objects.select_related("placement", "author").filter(placement=row, pk=note).first()
     if found is None:
         raise NotFoundError
-    form = SettleForm(sent(request))
+    form = SettleForm(sent(request), verdict=found.verdict)
 
     def settle() -> str:
         settle_note(note=found, by=request.user, **form.values())
         return row.get_absolute_url()
 
-    lead = {"extend": _("The agreement is drafted anew, with the later end."), "end": _("The placement ends now.")}
+    lead = {
+        "extend": _(
+            "Followed, the agreement is drafted anew with the later end. Otherwise the placement goes on as it is."
+        ),
+        "end": _("Followed, the placement ends now. Otherwise it goes on as it is."),
+    }
     return _page(request, row, form, settle, _("Settle it"), lead=lead.get(found.verdict, ""))
 
 
@@ -338,7 +376,7 @@ def placement_evaluate(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def placement_remind(request: HttpRequest, pk: UUID) -> HttpResponse:
-    row = _placement(request, "placement.manage", pk)
+    row = _placement(request, "programme.manage", pk)
     return act(
         request, lambda: remind(placement=row, by=request.user), to=row.get_absolute_url(), said=_("They are reminded.")
     )
@@ -350,6 +388,30 @@ def placement_certificate(request: HttpRequest, pk: UUID) -> HttpResponse:
         request, lambda: attest_placement(placement=row, by=request.user), to=row.get_absolute_url(),
         said=_("Proposed. It is issued when somebody else approves it."),
     )  # fmt: skip
+
+
+def _papers(row: Placement, user: Any) -> dict[str, Any]:
+    """The agreements and the project that the placement names, where the person may open them."""
+    keys = [key for key in (row.agreement_id, row.host_agreement_id) if key]
+    open_to = (
+        set(Agreement.objects.visible_to(user).filter(pk__in=keys).values_list("pk", flat=True)) if keys else set()
+    )
+    sees = row.project is not None and Project.objects.visible_to(user).filter(pk=row.project_id).exists()
+    return {
+        "agreement_opens": row.agreement_id in open_to,
+        "host_agreement_opens": row.host_agreement_id in open_to,
+        "project_opens": sees,
+    }
+
+
+def _signed_for(user: Any, row: Placement) -> AgreementVersion | None:
+    """What the three have signed, for those who take part."""
+    version = signed_version(row)
+    return (
+        version
+        if version and visible_to(user, "placement.view", row.signatures.filter(version_signed=version)).exists()
+        else None
+    )
 
 
 def _may_attest(row: Placement, user: Any) -> bool:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from collab.access.policy import Missing, allowed, get_or_404, visible_to
-from collab.accounts.models import Organisation
+from collab.accounts.models import Organisation, OrganisationKind
 from collab.courses.library.forms import AttachForm
 from collab.courses.library.services import attach_resource, detach_resource, links_of
 from collab.internships.applications.rounds import confirm_matching, drop_rule, run_matching, said_outcome
@@ -43,6 +43,7 @@ from collab.internships.models import (
     Programme,
 )
 from collab.internships.placements.attesting import attest_cohort, to_attest
+from collab.internships.placements.reminding import remind_all
 from collab.internships.programmes.questions import criteria_lines
 from collab.internships.programmes.services import (
     add_check_point,
@@ -64,6 +65,7 @@ from collab.internships.reading import (
     late_q,
     outcomes_of,
     pairs_of,
+    placements_of_offices,
     roster_rows,
     stages_of,
     steps_of,
@@ -78,6 +80,7 @@ from collab.web.forms import act, sent, show, submit
 from collab.web.pagination import page_of
 
 SHOWN = 20
+FIRST = 8
 
 
 # --- public
@@ -101,11 +104,14 @@ def home(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     found = PostingFilter(request.GET, Posting.objects.visible_to(user).with_names())
     postings = found.qs.order_by("-cohort__closes_at", "title", "pk")
-    runs = visible_to(user, "programme.manage", Organisation.objects.all())
+    runs = visible_to(user, "programme.manage", Organisation.objects.filter(kind=OrganisationKind.UNIVERSITY))
     mine = Q(student=user) | Q(mentor=user) | Q(supervisor=user)
+    placements = Placement.objects.visible_to(user)
+    of_office = placements_of_offices(user).going_on().order_by("-starts_on", "student__name", "pk")
     context = {
         "applications": Application.objects.filter(candidate=user).with_names()[:SHOWN],
-        "placements": Placement.objects.visible_to(user).with_names().filter(mine)[:SHOWN],
+        "placements": placements.filter(mine).with_names()[:SHOWN],
+        "office": {"rows": of_office.with_names()[:FIRST], "count": of_office.count()},
         "reviews": Application.objects.visible_to(user, "application.review")
         .filter(reviews__reviewer=user, reviews__given_at=None, state__in=WAITING)
         .with_names()[:SHOWN],
@@ -267,6 +273,39 @@ def cohort_board(request: HttpRequest, pk: UUID) -> HttpResponse:
         "rules": _rules(row),
     }
     return show(request, "collab/internships/board.html", context)
+
+
+def cohort_board_file(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The board as a table: each application with its placement, what is late in it and for whom that waits."""
+    row = _cohort(request, "programme.manage", pk)
+    today = timezone.localdate()
+    placements = {one.application_id: one for one in board_rows(row, list(row.check_points.all()), today)}
+    tell_late(list(placements.values()), today)
+    head = [
+        _("Student"), _("University"), _("Host"), _("Posting"), _("Choice"), _("Application"), _("Placement"),
+        _("Mentor"), _("Supervisor"), _("From"), _("Last day"), _("Late"), _("Waits for"),
+    ]  # fmt: skip
+    rows = Application.objects.filter(cohort=row).sent().with_names().order_by("candidate__name", "pk")
+    return csv_file("board.csv", [head, *(_board_line(one, placements.get(one.pk)) for one in rows)])
+
+
+def _board_line(one: Application, placed: Any) -> list[Any]:
+    line = [one.candidate, one.university, one.posting.organisation, one.posting, one.choice]
+    line.append(badge_of(one.shown_state, "application").word)
+    if placed is None:
+        return [*line, *[None] * 7]
+    late, whom = ("; ".join(map(str, found)) for found in (placed.late, placed.waits_for))
+    guides = [placed.mentor, placed.supervisor, placed.starts_on, placed.ends_on]
+    return [*line, badge_of(placed.shown_state).word, *guides, late, whom]
+
+
+def cohort_remind(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Remind everybody for whom something waits."""
+    row = _cohort(request, "programme.manage", pk)
+    return act(
+        request, lambda: remind_all(cohort=row, by=request.user), to=f"{row.get_absolute_url()}board/?show=late",
+        said=lambda n: _("Reminded: %(n)d people, each once.") % {"n": n},
+    )  # fmt: skip
 
 
 def cohort_roster(request: HttpRequest, pk: UUID) -> HttpResponse:
