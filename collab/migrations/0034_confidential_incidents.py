@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('collab', '0031_transfer_income_per_sublicence'),
+        ('collab', '0033_costs_to_repay_are_named'),
     ]
 
     operations = [
