@@ -41,6 +41,7 @@ def preview(spec: Spec, inputs: Inputs) -> dict[str, Any]:
             task.start_tokenizer = found.tokenizer
         task.workplace = folder
         (folder / "prepared").mkdir()
+        task.divider.partly = data is not inputs.data
         facts = task.prepare(data, folder / "prepared") | task.cleaner.facts()
         task.open(folder / "prepared", facts)
         epoch, rows = task.rows_at(0)
@@ -50,6 +51,9 @@ def preview(spec: Spec, inputs: Inputs) -> dict[str, Any]:
     tokenizer = getattr(task, "tokenizer", None)
     if tokenizer is not None:
         told["vocabulary"] = tokenizer.size
+    told["parts"] = task.divider.sizes or None
+    if task.divider.groups is not None:
+        told["groups"] = task.divider.groups
     return told | {"whole": data is inputs.data, "cleaned": facts.get("cleaned")}
 
 

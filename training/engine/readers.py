@@ -9,7 +9,7 @@ import json
 import re
 import struct
 import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,6 +26,7 @@ MAX_MEMBER_BYTES = 256_000_000
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 SOUND_ENDINGS = (".wav", ".flac")
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP")
+TABLES = ("labels.csv", "captions.csv", "boxes.csv", "transcripts.csv")
 DELIMITERS = ",;\t|"
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, ArithmeticError, struct.error)
 EVERY = 1_000
@@ -161,6 +162,60 @@ def read_speakers(path: Path, profile: dict[str, Any]) -> dict[str, str]:
         except UnicodeDecodeError:
             text = ""  # which is told where the transcripts are read
         return _table_labels(archive, members, top, table, "speaker") if open_table(text, ("file", "speaker")) else {}
+
+
+def read_told(
+    path: Path, profile: dict[str, Any], place: str, names: Iterable[str], column: str
+) -> Iterator[tuple[str, str]]:
+    """(file name, what `column` of the table of a zip says of it) of each of `names`.
+
+    The table is the one that tells labels, captions, boxes or transcripts; a file that it names several times is told
+    the same each time. Raises DataError.
+    """
+    names, column = list(names), column.strip().lower()
+    facts = profile.get(place) or {}
+    top = facts.get("top") or ""
+    likely = [facts.get(name) for name in ("labels_file", "transcripts_file")] + [f"{top}{name}" for name in TABLES]
+    with open_zip(path, profile) as archive:
+        members = members_of(archive)
+        tables = [name for name in dict.fromkeys(likely) if name in members and not name.lower().endswith(".json")]
+        for table in tables:
+            found = _column_of(archive, members[table], top, set(names), column)
+            if found is not None:
+                break
+        else:
+            where = f"no column “{column}” in {' or '.join(tables)}" if tables else "no table of its files"
+            raise DataError("data_shape", problem=f"it has {where}")
+    for name in names:
+        yield name, found.get(name, "")
+
+
+def _column_of(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, top: str, names: set[str], column: str
+) -> dict[str, str] | None:
+    """What a table says of files in one of its columns; None where it has no such column. Raises DataError."""
+
+    def fault(problem: str) -> DataError:
+        return DataError("data_file", name=info.filename, problem=problem)
+
+    told: dict[str, str] = {}
+    try:
+        table = open_table(member_bytes(archive, info).decode("utf-8-sig"), ("file", column))
+        if table is None:
+            return None
+        header, rows = table
+        file_at, cell_at = header.index("file"), header.index(column)
+        for number, row in enumerate(filter(None, rows), 1):
+            name, cell = named_image(row[file_at].strip(), names, top), row[cell_at].strip()
+            if name is not None and told.setdefault(name, cell) != cell:
+                raise fault(f"row {number} says of “{row[file_at].strip()}” something else than an earlier one")
+    except UnicodeDecodeError:
+        raise fault("it is not UTF-8 text") from None
+    except IndexError:
+        raise fault("a row is shorter than the header") from None
+    except csv.Error:
+        raise fault("its quotes do not match") from None
+    return told
 
 
 def some_of(names: list[str], profile: dict[str, Any]) -> list[str]:

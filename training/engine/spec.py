@@ -20,6 +20,7 @@ SPEC_VERSION = 1
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 MAX_SEED = 2**63 - 1
 MIN_BPE = 300
+PARTS = ("train", "valid", "test")
 UNMASKED = frozenset({"token-classification", "extractive-qa"})  # their answers are places in the text as it is
 LEARNT = frozenset({"bpe", "wordpiece", "unigram"})  # tokenizers whose pieces are learnt from the text
 AUTO, ON, OFF = "auto", "on", "off"
@@ -35,6 +36,12 @@ class SplitSpec:
     valid: float = option("Share held out to choose the best checkpoint", 0.1, gt=0, lt=1)
     test: float = option("Share held out to measure the result once", 0.1, gt=0, lt=1)
     seed: int = option("Draws the split; the same seed gives the same split", 1, ge=0, le=MAX_SEED)
+    by: str | None = option(
+        "Column whose groups (authors, patients, scaffolds) stay whole: all of a group is in one part, and the shares "
+        "are about those asked for",
+        None,
+    )
+    given: str | None = option("Column that says for each row: train, valid or test", None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -268,6 +275,7 @@ class Spec:
         # The gradients are the same, up to rounding; which way a run went stands in its checkpoints.
         for name in ("gradient_checkpointing", "shard", "compile"):
             del obj["train"][name]
+        obj["data"]["split"] = self.split_key
         if self.data.clean == CleanSpec():
             del obj["data"]["clean"]
         else:
@@ -277,6 +285,11 @@ class Spec:
             if obj["model"][name] is None:
                 del obj["model"][name]
         return hashlib.sha256(canonical_json(obj)).hexdigest()
+
+    @property
+    def split_key(self) -> dict[str, Any]:
+        """The split, as it names prepared files and recipes: columns that decide only where there are any."""
+        return {name: value for name, value in plain(self.data.split).items() if value is not None}
 
     @property
     def clean_key(self) -> dict[str, Any]:
@@ -328,6 +341,8 @@ def contradictions(spec: Spec) -> list[Issue]:
     if spec.train.warmup > 0.5:
         issues.append(make_issue("train.warmup", "warmup_whole", "warning", warmup=_percent(spec.train.warmup)))
     issues += search_issues(spec)
+    if spec.data.split.by is not None and spec.data.split.given is not None:
+        issues.append(make_issue("data.split.given", "split_both"))
     share = spec.data.split.valid + spec.data.split.test
     if share >= 0.95:
         issues.append(make_issue("data.split", "split_whole", share=_percent(share)))

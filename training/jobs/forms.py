@@ -208,6 +208,10 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "learn_layers": ("model", "learn_layers"),
     "lora": ("model", "lora"),
     "slices": ("eval", "slices"),
+    "split_valid": ("data", "split", "valid"),
+    "split_test": ("data", "split", "test"),
+    "split_by": ("data", "split", "by"),
+    "split_given": ("data", "split", "given"),
     "clean_unicode": ("data", "clean", "unicode"),
     "clean_duplicates": ("data", "clean", "duplicates"),
     "clean_near_duplicates": ("data", "clean", "near_duplicates"),
@@ -218,7 +222,9 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
 }
 LEARNING = ("optimizer", "schedule", "warmup", "weight_decay", "clip", "patience", "ema_decay")
 LEARNING += ("micro", "gradient_checkpointing")
-KEPT_IF_EMPTY = frozenset({"optimizer", "schedule", "warmup", "weight_decay"})  # there is no run without them
+KEPT_IF_EMPTY = frozenset({"optimizer", "schedule", "warmup", "weight_decay", "split_valid", "split_test"})
+SPLITTING = [name for name in ESSENTIALS if name.startswith("split_")]
+SPLIT_COLUMNS = ("split_by", "split_given")
 CLEANING = [name for name in ESSENTIALS if name.startswith("clean_")]
 OF_WHOLE_TEXTS = ("clean_unicode", "clean_pii")  # leave out no rows
 
@@ -327,6 +333,27 @@ class EssentialForm(_DraftForm):
         required=False,
         help_text=_("At most three columns, for example a region or a device: whom does the model serve worse?"),
     )
+    split_valid = forms.FloatField(
+        label=_("Share to choose the best checkpoint by"), required=False, help_text=_("For example 0.1.")
+    )
+    split_test = forms.FloatField(
+        label=_("Share to test with"), required=False, help_text=_("Measured once, at the end. For example 0.1.")
+    )
+    split_by = forms.TypedChoiceField(
+        label=_("Groups that stay whole"),
+        required=False,
+        empty_value=None,
+        help_text=_(
+            "For example authors, patients or scaffolds: all of one are in the same part, so that the test is about "
+            "others. Shares are then about those asked for."
+        ),
+    )
+    split_given = forms.TypedChoiceField(
+        label=_("Column that says the part"),
+        required=False,
+        empty_value=None,
+        help_text=_("It says train, valid or test for each row. Empty: parts are drawn."),
+    )
     clean_unicode = forms.BooleanField(label=_("Bring characters into one form (Unicode NFC)"), required=False)
     clean_duplicates = forms.BooleanField(label=_("Leave out rows that repeat an earlier one"), required=False)
     clean_near_duplicates = forms.BooleanField(
@@ -407,6 +434,7 @@ class EssentialForm(_DraftForm):
             self._choices("slices", columns)
         else:
             del self.fields["slices"]
+        self._fit_split(task, columns if tabular else [], profile)
         if not facts.tokenizer:
             del self.fields["tokenizer"], self.fields["vocab"]
         self._fit_cleaning(task, tabular)
@@ -415,6 +443,20 @@ class EssentialForm(_DraftForm):
         self._choices("arch", [(arch, ARCH_WORDS.get(arch, ARCHS[arch].title)) for arch in facts.archs])
         sizes = dict.fromkeys(size for arch in facts.archs for size in ARCHS[arch].sizes)
         self._choices("size", [(size, size) for size in sizes])
+
+    def _fit_split(self, task: str, columns: list[tuple[str, str]], profile: dict[str, Any]) -> None:
+        """Columns of a table are chosen; those of a table in a zip are not known here, and written."""
+        zipped = profile.get("kind") in {"images", "audio"}
+        for name in SPLIT_COLUMNS:
+            if task == "forecasting" or not (columns or zipped):
+                del self.fields[name]
+            elif columns:
+                self._choices(name, [("", _("none")), *columns])
+            else:
+                old = self.fields[name]
+                self.fields[name] = forms.CharField(
+                    label=old.label, required=False, max_length=200, empty_value=None, help_text=old.help_text
+                )
 
     def _fit_cleaning(self, task: str, tabular: bool) -> None:
         for name in CLEANING:
@@ -442,6 +484,17 @@ class EssentialForm(_DraftForm):
     def learning_is_wrong(self) -> bool:
         """Whether any is wrong, so that they are shown open."""
         return any(field.errors for field in self.learning)
+
+    @property
+    def splitting(self) -> list[Any]:
+        """The fields about which rows are held out."""
+        return [self[name] for name in SPLITTING if name in self.fields]
+
+    @property
+    def splitting_is_said(self) -> bool:
+        """Whether a column is named or a field is wrong, so that they are shown open."""
+        named = (self[name].value() for name in SPLIT_COLUMNS if name in self.fields)
+        return any(named) or any(field.errors for field in self.splitting)
 
     @property
     def cleaning(self) -> list[Any]:

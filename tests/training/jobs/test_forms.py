@@ -62,6 +62,18 @@ def test_cleaning_is_said_in_the_form(table, version):
     assert [value for value, _label in whole.fields["clean_pii"].choices] == ["", "mask"]
 
 
+def test_what_is_held_out_is_said_in_the_form(table, version, covered):
+    form = filled(table, "text-classification", split_by="note", split_test="0.2")
+    split = Spec.from_json(form.spec()).data.split
+    assert (split.by, split.given, split.test, split.valid) == ("note", None, 0.2, 0.15)
+    assert form.splitting_is_said and next(value for value, _label in form.fields["split_given"].choices) == ""
+    assert form.place_of(Fault("spec.data.split.by", ""), None) == "split_by"
+    untouched = filled(table, "text-classification", split_valid="")
+    assert not untouched.splitting_is_said and Spec.from_json(untouched.spec()).data.split.valid == 0.15
+    whole = EssentialForm(task="causal-lm", version=version, base={})
+    assert [field.name for field in whole.splitting] == ["split_valid", "split_test"]
+
+
 def test_how_it_learns_is_said_in_the_form(table):
     said = {"optimizer": "sgd", "schedule": "wsd", "ema_decay": "0.99", "micro": "4", "gradient_checkpointing": "on"}
     train = Spec.from_json(filled(table, "text-classification", **said, patience="", clip="").spec()).train

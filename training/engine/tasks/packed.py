@@ -74,17 +74,24 @@ class PackedText(base.Task):
     def _documents(self, data: InputData) -> tuple[Sequence[str], dict[str, np.ndarray]]:
         """(rows as documents, their numbers by part): whole documents go to one part."""
         columns = [self.spec.data.columns["text"]]
+        columns += [self.divider.column] if self.divider.column else []
         rows = read_rows(Path(data.path), data.kind, columns, data.profile, self.stop)
         documents = Spool(self.workplace)
-        for number, (text,) in enumerate(rows, 1):
+        for number, (text, *told) in enumerate(rows, 1):
             formed = self.cleaner.form(text)
             if text.strip() and self.cleaner.keeps(formed, text, number):
                 documents.append(self.cleaner.hide(formed))
+                self._tell(told, number)
         if len(documents) < 3:
             raise DataError("data_shape", problem="it has fewer than three documents")
-        split = self.spec.data.split
-        same = np.zeros(len(documents), dtype=np.int64)
-        return documents, ordering.split_rows(same, split.valid, split.test, split.seed)
+        return documents, self.divider.draw(np.zeros(len(documents), dtype=np.int64))
+
+    def _tell(self, told: list[str], number: int) -> None:
+        try:
+            for cell in told:
+                self.divider.tell(cell)
+        except ValueError as error:
+            raise DataError("data_row", row=number, problem=str(error)) from None
 
     def open(self, folder: Path, facts: dict[str, Any]) -> None:
         self.facts = facts

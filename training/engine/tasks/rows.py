@@ -71,8 +71,11 @@ class TextRows(base.Task):
         same as another.
         """
         columns = [self.spec.data.columns[role] for role in roles]
+        divider = self.divider
+        columns += [divider.column] if divider.column else []
         found, skipped = [], 0
-        for number, cells in enumerate(read_rows(Path(data.path), data.kind, columns, data.profile, self.stop), 1):
+        for number, row in enumerate(read_rows(Path(data.path), data.kind, columns, data.profile, self.stop), 1):
+            cells = row[: len(roles)]
             if not all(cell.strip() for cell in cells):
                 skipped += 1
                 continue
@@ -85,6 +88,8 @@ class TextRows(base.Task):
             ]
             try:
                 made = check(formed)
+                if divider.column:
+                    divider.tell(row[-1])
             except ValueError as error:
                 raise DataError("data_row", row=number, problem=str(error)) from None
             if made is not None:
@@ -94,12 +99,7 @@ class TextRows(base.Task):
 
     def write_split(self, groups: np.ndarray, folder: Path) -> None:
         """Draw the parts so that each group gives its share to each; groups of one number are drawn at random."""
-        split = self.spec.data.split
-        parts = ordering.split_rows(groups, split.valid, split.test, split.seed)
-        if min(len(rows) for rows in parts.values()) == 0:
-            raise DataError("data_shape", problem="one of its parts would be empty")
-        for part, rows in parts.items():
-            np.save(folder / f"{part}.npy", rows)
+        self.write_parts(groups, folder)
 
     def write_texts(self, texts: Sequence[str], folder: Path) -> dict[str, Any]:
         """Learn the tokenizer from the training part, write the tokens of all rows; returns facts."""
