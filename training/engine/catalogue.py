@@ -785,7 +785,7 @@ _REGRESSION_METRICS = {"rmse": LOWER, "mae": LOWER, "r2": HIGHER, "spearman": HI
 TASKS: dict[str, Task] = {
     "causal-lm": Task(
         title="Language model (predict the next token)",
-        kinds=("text", "csv", "jsonl"),
+        kinds=("text", "csv", "jsonl", "parquet"),
         roles=("text",),
         archs=("gpt", "lstm", "llama"),
         metrics={"perplexity": LOWER, "bits_per_byte": LOWER, "token_accuracy": HIGHER, "loss": LOWER},
@@ -797,7 +797,7 @@ TASKS: dict[str, Task] = {
     ),
     "masked-lm": Task(
         title="Masked language model (tell hidden tokens)",
-        kinds=("text", "csv", "jsonl"),
+        kinds=("text", "csv", "jsonl", "parquet"),
         roles=("text",),
         archs=("bert", "modernbert"),
         metrics={"perplexity": LOWER, "token_accuracy": HIGHER, "loss": LOWER},
@@ -809,7 +809,7 @@ TASKS: dict[str, Task] = {
     ),
     "text-classification": Task(
         title="Text classification",
-        kinds=("csv", "jsonl"),
+        kinds=("csv", "jsonl", "parquet"),
         roles=("text", "label"),
         archs=("bert", "lstm", "modernbert"),
         metrics=_CLASSIFIER_METRICS,
@@ -821,7 +821,7 @@ TASKS: dict[str, Task] = {
     ),
     "multi-label-classification": Task(
         title="Multi-label classification",
-        kinds=("csv", "jsonl"),
+        kinds=("csv", "jsonl", "parquet"),
         roles=("text", "label"),
         archs=("bert", "lstm", "modernbert"),
         metrics={"macro_f1": HIGHER, "micro_f1": HIGHER, "exact_match": HIGHER, "loss": LOWER},
@@ -832,7 +832,7 @@ TASKS: dict[str, Task] = {
     ),
     "text-regression": Task(
         title="Text regression (tell a number)",
-        kinds=("csv", "jsonl"),
+        kinds=("csv", "jsonl", "parquet"),
         roles=("text", "value"),
         archs=("bert", "lstm", "modernbert"),
         metrics=_REGRESSION_METRICS,
@@ -843,7 +843,7 @@ TASKS: dict[str, Task] = {
     ),
     "token-classification": Task(
         title="Words with tags (names, parts of speech)",
-        kinds=("csv", "jsonl"),
+        kinds=("csv", "jsonl", "parquet"),
         roles=("text", "label"),
         archs=("bert", "modernbert"),
         metrics={
@@ -860,7 +860,7 @@ TASKS: dict[str, Task] = {
     ),
     "text-to-text": Task(
         title="Text to text (translate, rewrite)",
-        kinds=("csv", "jsonl"),
+        kinds=("csv", "jsonl", "parquet"),
         roles=("text", "target"),
         archs=("t5", "bart"),
         metrics={
@@ -880,7 +880,7 @@ TASKS: dict[str, Task] = {
     ),
     "summarization": Task(
         title="Summarization (write what a document says in short)",
-        kinds=("csv", "jsonl"),
+        kinds=("csv", "jsonl", "parquet"),
         roles=("document", "summary"),
         archs=("t5", "bart"),
         metrics={
@@ -900,7 +900,7 @@ TASKS: dict[str, Task] = {
     ),
     "generative-qa": Task(
         title="Generative question answering (write the answer)",
-        kinds=("csv", "jsonl"),
+        kinds=("csv", "jsonl", "parquet"),
         roles=("question", "context", "answer"),
         archs=("t5", "bart"),
         metrics={"f1": HIGHER, "exact_match": HIGHER, "perplexity": LOWER, "token_accuracy": HIGHER, "loss": LOWER},
@@ -913,7 +913,7 @@ TASKS: dict[str, Task] = {
     ),
     "extractive-qa": Task(
         title="Extractive question answering (find the answer in a text)",
-        kinds=("csv", "jsonl"),
+        kinds=("csv", "jsonl", "parquet"),
         roles=("question", "context", "answer"),
         archs=("bert",),
         metrics={"f1": HIGHER, "exact_match": HIGHER, "loss": LOWER},
@@ -925,7 +925,7 @@ TASKS: dict[str, Task] = {
     ),
     "sentence-embedding": Task(
         title="Vectors of texts (search, likeness)",
-        kinds=("csv", "jsonl"),
+        kinds=("csv", "jsonl", "parquet"),
         roles=("text", "pair"),
         archs=("bert",),
         metrics={"recall_at_1": HIGHER, "mrr": HIGHER, "loss": LOWER},
@@ -1081,7 +1081,7 @@ TASKS: dict[str, Task] = {
     ),
     "forecasting": Task(
         title="Forecasting (the next numbers of a series)",
-        kinds=("csv", "jsonl"),
+        kinds=("csv", "jsonl", "parquet"),
         roles=("value",),
         archs=("patchtst",),
         metrics={"mase": LOWER, "mae": LOWER, "rmse": LOWER, "loss": LOWER},

@@ -67,7 +67,7 @@ def _little(data: InputData, folder: Path) -> InputData:
         path = folder / "text"
         path.write_bytes(text[: text.rfind(b"\n") + 1] or text.decode("utf-8-sig", "ignore").encode())
         return dataclasses.replace(data, path=str(path))
-    most = ROWS if data.kind in ("csv", "jsonl") else FILES
+    most = ROWS if data.kind in ("csv", "jsonl", "parquet") else FILES
     if int(data.profile.get("rows") or 0) <= most:
         return data
     return dataclasses.replace(data, profile=data.profile | {PREVIEW_ROWS: most})

@@ -424,7 +424,7 @@ class EssentialForm(_DraftForm):
         """Leave out what this task or data has no use for, and offer what it has."""
         facts = TASKS[task]
         columns = [(column["name"], column["name"]) for column in profile.get("columns") or []]
-        tabular = profile.get("kind") in {"csv", "jsonl"}
+        tabular = profile.get("kind") in {"csv", "jsonl", "parquet"}
         for name, role in ROLE_FIELDS.items():
             if tabular and role in facts.roles:
                 self._choices(name, columns)

@@ -7,6 +7,8 @@ import zipfile
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -124,6 +126,18 @@ def test_a_split_that_cannot_be_is_refused_by_name(
     run = started(make_run, "run", table, task, **split)
     assert run.go() != DONE
     assert said in run.of("error")[0]["text"]
+
+
+def test_parquet_is_learnt_from_as_its_csv(make_run: MakeRun) -> None:
+    table = rows()
+    one = started(make_run, "csv", table, by="who", valid=0.2, test=0.2)
+    other = started(make_run, "parquet", table, by="who", valid=0.2, test=0.2)
+    columns = dict(zip(HEADER, map(list, zip(*table, strict=True)), strict=True))
+    pq.write_table(pa.table(columns), other.blob, compression="zstd")
+    other.kind = "parquet"
+    other.write_inputs()
+    assert (one.go(), other.go()) == (DONE, DONE), other.log
+    assert one.weights == other.weights
 
 
 def test_a_label_that_nothing_to_learn_from_has_is_refused(make_run: MakeRun) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from django.template.loader import render_to_string
 
@@ -72,6 +75,15 @@ def test_what_is_held_out_is_said_in_the_form(table, version, covered):
     assert not untouched.splitting_is_said and Spec.from_json(untouched.spec()).data.split.valid == 0.15
     whole = EssentialForm(task="causal-lm", version=version, base={})
     assert [field.name for field in whole.splitting] == ["split_valid", "split_test"]
+
+
+def test_parquet_is_drafted_as_a_table(covered):
+    file = io.BytesIO()
+    pq.write_table(pa.table({"note": [f"words {n}" for n in range(80)], "severity": ["low", "high"] * 40}), file)
+    version = covered.dataset(name="Columns", content=file.getvalue(), file="notes.parquet").latest()
+    assert version.kind == "parquet" and "text-classification" in tasks_for(version)
+    form = filled(version, "text-classification", label_column="severity")
+    assert Spec.from_json(form.spec()).data.columns == {"text": "note", "label": "severity"}
 
 
 def test_how_it_learns_is_said_in_the_form(table):
