@@ -96,6 +96,7 @@ class Task:
     rows. `classes`: each item has one label of a list. `starts`: tasks whose models it can go on from. `reads`: roles
     whose texts the net sees together. `beside`: what a zip of images must hold beside them. `transcribed`: it
     needs what is said in recordings. `writes`: the role whose text is written from those that it reads.
+    `optional`: roles that may be left away.
     """
 
     title: str
@@ -114,6 +115,7 @@ class Task:
     headless: bool = False
     transcribed: bool = False
     writes: str = ""
+    optional: tuple[str, ...] = ()
 
 
 def _block(width: int) -> int:
@@ -794,6 +796,7 @@ TASKS: dict[str, Task] = {
         tokenizer=True,
         starts=("causal-lm",),
         packed=True,
+        optional=("prompt",),
     ),
     "masked-lm": Task(
         title="Masked language model (tell hidden tokens)",
@@ -1101,7 +1104,7 @@ ONNX_MASKED = frozenset(
 )
 ONNX_IMAGES = frozenset({"image-classification", "image-segmentation"})
 EXPORTABLE = (*sorted(ONNX_MASKED | ONNX_IMAGES), "causal-lm", "extractive-qa", "forecasting")
-ROLES = tuple(sorted({role for task in TASKS.values() for role in task.roles}))
+ROLES = tuple(sorted({role for task in TASKS.values() for role in (*task.roles, *task.optional)}))
 SIZES = tuple(dict.fromkeys(size for arch in ARCHS.values() for size in arch.sizes))
 SETTINGS = tuple(dict.fromkeys(setting for arch in ARCHS.values() for setting in arch.settings))
 METRICS = tuple(dict.fromkeys(metric for task in TASKS.values() for metric in task.metrics))

@@ -106,7 +106,10 @@ def _clean(spec: Spec, profile: Profile) -> list[Issue]:
         "min_chars": clean.min_chars,
         "max_chars": clean.max_chars,
     }
-    return [make_issue(f"data.clean.{name}", code) for name, value in asked.items() if value]
+    found = [make_issue(f"data.clean.{name}", code) for name, value in asked.items() if value]
+    if clean.whitespace == "fold" and code == "clean_rows":
+        found.append(make_issue("data.clean.whitespace", "clean_lines"))
+    return found
 
 
 def _beside(spec: Spec, profile: Profile) -> list[Issue]:
@@ -124,7 +127,8 @@ def _columns(spec: Spec, profile: Profile) -> list[Issue]:
         ]
     issues = []
     names = ", ".join(str(c.get("name")) for c in (profile.get("columns") or [])[:20])
-    for role in TASKS[spec.task].roles:
+    optional = [role for role in TASKS[spec.task].optional if role in spec.data.columns]
+    for role in (*TASKS[spec.task].roles, *optional):
         path, name = f"data.columns.{role}", spec.data.columns.get(role)
         if name is None:
             issues.append(make_issue(path, "column_required", role=role))
@@ -137,7 +141,7 @@ def _columns(spec: Spec, profile: Profile) -> list[Issue]:
             issues.append(make_issue(path, "column_type", "warning", column=name, type=found.get("type")))
         if role == "value" and found.get("type") not in ("number", "integer"):
             issues.append(make_issue(path, "column_numbers", column=name))
-        if found.get("missing"):
+        if found.get("missing") and role not in optional:
             params = {"missing": found["missing"], "rows": profile.get("rows"), "column": name}
             issues.append(make_issue(path, "column_missing_values", "warning", **params))
     return issues

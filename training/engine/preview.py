@@ -99,7 +99,9 @@ def _tokens(task: Any, batch: Batch, number: int) -> list[list[Any]]:
     kind, ids = task.spec.task, batch["ids"][number]
     width = len(ids)
     if kind == "causal-lm":
-        return [*_words(task, ids[:1].tolist(), False), *_words(task, batch["next"][number].tolist(), True)][:TOKENS]
+        told = [*_words(task, ids[:1].tolist(), False), *_words(task, batch["next"][number].tolist(), True)][:TOKENS]
+        asked = [True, *batch["asked"][number].tolist()] if "asked" in batch else [True] * len(told)
+        return [[word, is_asked and asked[place]] for place, (word, is_asked) in enumerate(told)]
     told = _words(task, _kept(batch["ids"], batch.get("mask"), number), kind == "image-captioning")
     if kind == "masked-lm":
         places = [place - number * width for place in batch["places"].tolist()]

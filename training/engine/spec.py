@@ -63,6 +63,11 @@ class CleanSpec:
         None,
         choices=("mask", "drop"),
     )
+    whitespace: str | None = option(
+        "Runs of spaces, tabs and line breaks become one space, and none stand at the ends; or line breaks stay",
+        None,
+        choices=("fold", "lines"),
+    )
     min_chars: int | None = option("Leave out texts of fewer characters", None, ge=1, le=1_000_000)
     max_chars: int | None = option("Leave out texts of more characters", None, ge=1, le=10_000_000)
 
@@ -294,7 +299,7 @@ class Spec:
     @property
     def clean_key(self) -> dict[str, Any]:
         """The cleaning, as it names prepared files and recipes: rules that came later only where they are used."""
-        later = ("near_duplicates", "languages", "pii")
+        later = ("near_duplicates", "languages", "pii", "whitespace")
         return {name: value for name, value in plain(self.data.clean).items() if value or name not in later}
 
     @property
@@ -353,7 +358,7 @@ def contradictions(spec: Spec) -> list[Issue]:
         params = {"metric": spec.eval.primary, "task": spec.task, "choices": ", ".join(task.metrics)}
         issues.append(make_issue("eval.primary", "metric_unfit", **params))
     for role in spec.data.columns:
-        if role not in task.roles:
+        if role not in (*task.roles, *task.optional):
             issues.append(make_issue(f"data.columns.{role}", "column_unused", task=spec.task, role=role))
     columns = spec.data.columns
     for role, name in columns.items():

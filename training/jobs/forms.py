@@ -179,6 +179,7 @@ def _why(hint: Any, codes: list[Any]) -> str:
 # Field -> where its value lies in the spec.
 ESSENTIALS: dict[str, tuple[str, ...]] = {
     "text_column": ("data", "columns", "text"),
+    "prompt_column": ("data", "columns", "prompt"),
     "label_column": ("data", "columns", "label"),
     "value_column": ("data", "columns", "value"),
     "target_column": ("data", "columns", "target"),
@@ -213,6 +214,7 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "split_by": ("data", "split", "by"),
     "split_given": ("data", "split", "given"),
     "clean_unicode": ("data", "clean", "unicode"),
+    "clean_whitespace": ("data", "clean", "whitespace"),
     "clean_duplicates": ("data", "clean", "duplicates"),
     "clean_near_duplicates": ("data", "clean", "near_duplicates"),
     "clean_languages": ("data", "clean", "languages"),
@@ -226,7 +228,7 @@ KEPT_IF_EMPTY = frozenset({"optimizer", "schedule", "warmup", "weight_decay", "s
 SPLITTING = [name for name in ESSENTIALS if name.startswith("split_")]
 SPLIT_COLUMNS = ("split_by", "split_given")
 CLEANING = [name for name in ESSENTIALS if name.startswith("clean_")]
-OF_WHOLE_TEXTS = ("clean_unicode", "clean_pii")  # leave out no rows
+OF_WHOLE_TEXTS = ("clean_unicode", "clean_whitespace", "clean_pii")  # leave out no rows
 
 
 def language_name(code: str) -> str:
@@ -242,6 +244,12 @@ class EssentialForm(_DraftForm):
     """The settings that most people change; all others stay as in `base`, a spec as JSON."""
 
     text_column = forms.ChoiceField(label=_("Column of the text"))
+    prompt_column = forms.TypedChoiceField(
+        label=_("Column of the prompt"),
+        required=False,
+        empty_value=None,
+        help_text=_("What stands before the text, such as an instruction or a question: read, but not learnt to say."),
+    )
     label_column = forms.ChoiceField(label=_("Column of the label"))
     value_column = forms.ChoiceField(label=_("Column of the number"))
     target_column = forms.ChoiceField(label=_("Column of the text to write"))
@@ -355,6 +363,12 @@ class EssentialForm(_DraftForm):
         help_text=_("It says train, valid or test for each row. Empty: parts are drawn."),
     )
     clean_unicode = forms.BooleanField(label=_("Bring characters into one form (Unicode NFC)"), required=False)
+    clean_whitespace = forms.TypedChoiceField(
+        label=_("Spaces"),
+        required=False,
+        empty_value=None,
+        help_text=_("Runs of spaces and tabs become one space, and those at the ends are left out."),
+    )
     clean_duplicates = forms.BooleanField(label=_("Leave out rows that repeat an earlier one"), required=False)
     clean_near_duplicates = forms.BooleanField(
         label=_("Leave out rows that nearly repeat an earlier one"),
@@ -428,6 +442,8 @@ class EssentialForm(_DraftForm):
         for name, role in ROLE_FIELDS.items():
             if tabular and role in facts.roles:
                 self._choices(name, columns)
+            elif tabular and role in facts.optional:
+                self._choices(name, [("", _("none")), *columns])
             else:
                 del self.fields[name]
         if tabular and facts.unit == "rows":
@@ -462,6 +478,9 @@ class EssentialForm(_DraftForm):
         for name in CLEANING:
             if not TASKS[task].tokenizer or not (tabular or name in OF_WHOLE_TEXTS):
                 del self.fields[name]
+        if "clean_whitespace" in self.fields:
+            ways = [("", _("leave as it is")), ("fold", _("fold, line breaks too")), ("lines", _("fold within lines"))]
+            self._choices("clean_whitespace", [way for way in ways if tabular or way[0] != "fold"])
         if "clean_pii" in self.fields:
             ways = [("", _("leave as it is")), ("mask", _("mask it")), ("drop", _("leave such rows out"))]
             unfit = {"mask"} if task in UNMASKED else set()
@@ -533,7 +552,9 @@ class EssentialForm(_DraftForm):
         spec = copy.deepcopy(_parsed(self.cleaned_data["base"]))
         for name in ESSENTIALS.keys() & self.fields.keys():
             value = self.cleaned_data[name]
-            if name not in KEPT_IF_EMPTY or value not in ("", None):
+            if name in ROLE_FIELDS and value is None:  # one that may be left away, and is
+                ((spec.get("data") or {}).get("columns") or {}).pop(ROLE_FIELDS[name], None)
+            elif name not in KEPT_IF_EMPTY or value not in ("", None):
                 _put(spec, ESSENTIALS[name], value)
         spec["search"] = self._search(spec.get("search") or {})
         if "tokenizer" in self.fields and self.cleaned_data["tokenizer"] not in LEARNT:

@@ -61,7 +61,8 @@ def test_cleaning_is_said_in_the_form(table, version):
     tags = EssentialForm(task="token-classification", version=table, base={})
     assert [value for value, _label in tags.fields["clean_pii"].choices] == ["", "drop"]
     whole = EssentialForm(task="causal-lm", version=version, base={})
-    assert [field.name for field in whole.cleaning] == ["clean_unicode", "clean_pii"]
+    assert [field.name for field in whole.cleaning] == ["clean_unicode", "clean_whitespace", "clean_pii"]
+    assert [value for value, _label in whole.fields["clean_whitespace"].choices] == ["", "lines"]
     assert [value for value, _label in whole.fields["clean_pii"].choices] == ["", "mask"]
 
 
@@ -84,6 +85,14 @@ def test_parquet_is_drafted_as_a_table(covered):
     assert version.kind == "parquet" and "text-classification" in tasks_for(version)
     form = filled(version, "text-classification", label_column="severity")
     assert Spec.from_json(form.spec()).data.columns == {"text": "note", "label": "severity"}
+
+
+def test_a_prompt_may_be_chosen_or_not(table):
+    assert Spec.from_json(filled(table, "causal-lm").spec()).data.columns == {"text": "note"}
+    form = filled(table, "causal-lm", prompt_column="severity", clean_whitespace="fold")
+    spec = Spec.from_json(form.spec())
+    assert spec.data.columns == {"text": "note", "prompt": "severity"} and spec.data.clean.whitespace == "fold"
+    assert "prompt_column" not in filled(table, "text-classification").fields
 
 
 def test_how_it_learns_is_said_in_the_form(table):

@@ -226,11 +226,14 @@ def labels_of(config: dict[str, Any]) -> list[str]:
     return [config["id2label"][key] for key in sorted(config["id2label"], key=int)]
 
 
-def counts_of(tokens: np.ndarray, vocab: int) -> np.ndarray:
-    """How often each token occurs, without bringing all of them into memory."""
+def counts_of(tokens: np.ndarray, vocab: int, asked: np.ndarray | None = None) -> np.ndarray:
+    """How often each token occurs, or of those that are asked for, without bringing all of them into memory."""
     counts = np.zeros(vocab, dtype=np.int64)
     for start in range(0, len(tokens), COUNT_AT_ONCE):
-        counts += np.bincount(tokens[start : start + COUNT_AT_ONCE], minlength=vocab)
+        part = tokens[start : start + COUNT_AT_ONCE]
+        if asked is not None:
+            part = part[asked[start : start + COUNT_AT_ONCE].astype(bool)]
+        counts += np.bincount(part, minlength=vocab)
     return counts
 
 
