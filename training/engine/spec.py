@@ -25,6 +25,7 @@ UNMASKED = frozenset({"token-classification", "extractive-qa"})  # their answers
 LEARNT = frozenset({"bpe", "wordpiece", "unigram"})  # tokenizers whose pieces are learnt from the text
 AUTO, ON, OFF = "auto", "on", "off"
 COMPILED = ("gpt", "bert")  # whose plain nets are compiled, in tasks that learn from batches of one form
+MOMENTUM_BEFORE = 0.9  # of sgd in specs from before there was this setting
 COMPILE_S = 60.0  # what compiling costs, and what share of the run it is hoped to gain
 COMPILE_GAIN = 0.1
 
@@ -139,7 +140,15 @@ class TrainSpec:
     )
     warmup: float = option("Share of the run in which the learning rate rises", 0.05, ge=0, le=1)
     optimizer: str = option(
-        "What steps the weights; sgd has a momentum of 0.9", "adamw", choices=("adamw", "adam", "sgd")
+        "What steps the weights; sgd goes down the gradient, as fast as momentum lets it",
+        "adamw",
+        choices=("adamw", "adam", "sgd"),
+    )
+    momentum: float = option(
+        "With sgd: share of the last step that goes on; at 0 a step is the learning rate times the gradient alone",
+        0.0,
+        ge=0,
+        lt=1,
     )
     ema_decay: float | None = option(
         "Judge and keep a moving average of the weights, of which so much stays at each step", None, gt=0, lt=1
@@ -232,8 +241,12 @@ class Spec:
     search: SearchSpec | None = option("Search over a few settings", None)
 
     @classmethod
-    def from_json(cls, obj: Any) -> "Spec":
-        """Read parsed JSON strictly. Raises SpecError with every issue at once."""
+    def from_json(cls, obj: Any, *, fresh: bool = False) -> "Spec":
+        """Read parsed JSON strictly. Raises SpecError with every issue at once.
+
+        `fresh`: it was written just now; others may be older than some settings, and mean what they meant.
+        """
+        obj = obj if fresh else as_it_was_meant(obj)
         if isinstance(obj, dict) and type(obj.get("v")) is int and obj["v"] != SPEC_VERSION:
             params = {"value": str(obj["v"])[:20], "version": SPEC_VERSION}
             raise SpecError([make_issue("v", "version_unknown", **params)])
@@ -273,6 +286,9 @@ class Spec:
         obj["eval"].pop("slices")
         if self.train.micro is None:
             del obj["train"]["micro"]
+        # With the momentum that sgd had when there was no such setting, a recipe is the one it was.
+        if self.train.optimizer != "sgd" or self.train.momentum == MOMENTUM_BEFORE:
+            del obj["train"]["momentum"]
         if self.train.optimizer == "adamw":
             del obj["train"]["optimizer"]
         if self.train.ema_decay is None:
@@ -311,6 +327,14 @@ class Spec:
     def shape(self) -> Shape:
         """The numbers of the net: the named size with the replaced settings."""
         return shape_of(self.model)
+
+
+def as_it_was_meant(obj: Any) -> Any:
+    """Parsed JSON of a spec that may be older than some settings, with what went without saying when it was written."""
+    train = obj.get("train") if isinstance(obj, dict) else None
+    if isinstance(train, dict) and train.get("optimizer") == "sgd" and "momentum" not in train:
+        return obj | {"train": train | {"momentum": MOMENTUM_BEFORE}}
+    return obj
 
 
 def canonical_json(obj: Any) -> bytes:
@@ -405,6 +429,8 @@ def contradictions(spec: Spec) -> list[Issue]:
             issues.append(make_issue("model.lora", "lora_unfit", arch=spec.model.arch))
     if spec.train.gradient_checkpointing and not arch.layered:
         issues.append(make_issue("train.gradient_checkpointing", "layers_missing", arch=spec.model.arch))
+    if spec.train.momentum and spec.train.optimizer != "sgd":
+        issues.append(make_issue("train.momentum", "momentum_unfit", optimizer=spec.train.optimizer))
     if spec.train.compile == ON and not (task.packed and spec.model.arch in COMPILED and not spec.train.shard):
         issues.append(make_issue("train.compile", "compile_unfit", choices=", ".join(COMPILED)))
     if spec.train.shard:

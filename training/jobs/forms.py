@@ -198,6 +198,7 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "lr": ("train", "lr"),
     "minutes": ("limits", "minutes"),
     "optimizer": ("train", "optimizer"),
+    "momentum": ("train", "momentum"),
     "schedule": ("train", "schedule"),
     "warmup": ("train", "warmup"),
     "weight_decay": ("train", "weight_decay"),
@@ -222,9 +223,9 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "clean_min_chars": ("data", "clean", "min_chars"),
     "clean_max_chars": ("data", "clean", "max_chars"),
 }
-LEARNING = ("optimizer", "schedule", "warmup", "weight_decay", "clip", "patience", "ema_decay")
+LEARNING = ("optimizer", "momentum", "schedule", "warmup", "weight_decay", "clip", "patience", "ema_decay")
 LEARNING += ("micro", "gradient_checkpointing")
-KEPT_IF_EMPTY = frozenset({"optimizer", "schedule", "warmup", "weight_decay", "split_valid", "split_test"})
+KEPT_IF_EMPTY = frozenset({"optimizer", "momentum", "schedule", "warmup", "weight_decay", "split_valid", "split_test"})
 SPLITTING = [name for name in ESSENTIALS if name.startswith("split_")]
 SPLIT_COLUMNS = ("split_by", "split_given")
 CLEANING = [name for name in ESSENTIALS if name.startswith("clean_")]
@@ -283,7 +284,12 @@ class EssentialForm(_DraftForm):
     optimizer = forms.ChoiceField(
         label=_("Optimizer"),
         required=False,
-        choices=[("adamw", "AdamW"), ("adam", "Adam"), ("sgd", _("gradient descent with momentum (SGD)"))],
+        choices=[("adamw", "AdamW"), ("adam", "Adam"), ("sgd", _("gradient descent (SGD)"))],
+    )
+    momentum = forms.FloatField(
+        label=_("Momentum"),
+        required=False,
+        help_text=_("Only for SGD: the share of the last step that goes on, 0 to below 1, for example 0.9."),
     )
     schedule = forms.ChoiceField(
         label=_("How the learning rate falls"),

@@ -14,10 +14,10 @@ from collab.kernel.errors import Fault, FaultyInputError
 from registry.catalog.metrics import LOWER_IS_BETTER, NAMES
 from registry.catalog.metrics import TASKS as TASK_WORDS
 from registry.datasets.models import DatasetVersion
-from training.engine.contract import ARCHS, TASKS, Spec
+from training.engine.contract import ARCHS, TASKS, Spec, as_it_was_meant
 from training.jobs.drafting import tasks_for
 from training.jobs.forms import ARCH_WORDS, LEARNING, EssentialForm, WholeForm
-from training.jobs.services import suggest
+from training.jobs.services import parse_spec, suggest
 
 pytestmark = pytest.mark.django_db
 
@@ -87,6 +87,14 @@ def test_parquet_is_drafted_as_a_table(covered):
     assert Spec.from_json(form.spec()).data.columns == {"text": "note", "label": "severity"}
 
 
+def test_a_new_spec_has_no_momentum_and_a_draft_from_an_old_job_the_one_of_then(table):
+    said = suggest("text-classification", table)["spec"]
+    said["train"] = {name: value for name, value in said["train"].items() if name != "momentum"} | {"optimizer": "sgd"}
+    assert parse_spec(said).train.momentum == 0.0
+    form = EssentialForm(task="text-classification", version=table, base=as_it_was_meant(said))
+    assert form["momentum"].value() == 0.9
+
+
 def test_a_prompt_may_be_chosen_or_not(table):
     assert Spec.from_json(filled(table, "causal-lm").spec()).data.columns == {"text": "note"}
     form = filled(table, "causal-lm", prompt_column="severity", clean_whitespace="fold")
@@ -96,8 +104,16 @@ def test_a_prompt_may_be_chosen_or_not(table):
 
 
 def test_how_it_learns_is_said_in_the_form(table):
-    said = {"optimizer": "sgd", "schedule": "wsd", "ema_decay": "0.99", "micro": "4", "gradient_checkpointing": "on"}
+    said = {
+        "optimizer": "sgd",
+        "momentum": "0.8",
+        "schedule": "wsd",
+        "ema_decay": "0.99",
+        "micro": "4",
+        "gradient_checkpointing": "on",
+    }
     train = Spec.from_json(filled(table, "text-classification", **said, patience="", clip="").spec()).train
+    assert train.momentum == 0.8
     found = (train.optimizer, train.schedule, train.ema_decay, train.micro, train.gradient_checkpointing)
     assert found == ("sgd", "wsd", 0.99, 4, True) and train.patience is None and train.clip is None
     base = suggest("text-classification", table)["spec"]["train"]
