@@ -31,6 +31,7 @@ class TextRows(base.Task):
     """A row is [CLS], its tokens as far as there is room, and [SEP]."""
 
     unit = "rows"
+    repeats = True  # whether answers from a list are few, so that each is kept once and in memory
     tokenizer: Tokenizer
     parts: dict[str, np.ndarray]
 
@@ -49,13 +50,14 @@ class TextRows(base.Task):
         `check` gives the answer of (text, answer) or raises ValueError with what is wrong with the row.
         """
         texts = Spool(self.workplace)
-        answers: Any = [] if role in TOLD else Spool(self.workplace)
+        listed = role in TOLD and self.repeats
+        answers: Any = [] if listed else Spool(self.workplace)
         known: dict[str, str] = {}  # labels repeat; each is kept once
 
         def keep(cells: list[str]) -> None:
             answer = check(*cells)
             texts.append(cells[0])
-            answers.append(known.setdefault(answer, answer) if role in TOLD else answer)
+            answers.append(known.setdefault(answer, answer) if listed else answer)
 
         _, skipped = self.read_filled(data, ("text", role), keep)
         if not texts:
@@ -230,7 +232,7 @@ def padded(
 
 def write_strings(texts: Iterable[str], path: Path) -> None:
     """Texts one after another in `path`.bin, and where each begins in `path`.npy."""
-    ends = [0]
+    ends = array("q", [0])
     with path.with_suffix(".bin").open("wb") as file:
         for text in texts:
             ends.append(ends[-1] + file.write(text.encode("utf-8", "replace")))
