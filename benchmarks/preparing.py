@@ -1,4 +1,4 @@
-"""Peak memory and time of preparing a corpus: one text, rows of a table with every filter, and rows with a label.
+"""Peak memory and time of preparing a corpus: one text, rows of a table with every filter, and rows with answers.
 
     python -m benchmarks.preparing [--megabytes 200] [--only text] [--json]
 
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +25,32 @@ import numpy as np
 
 LIMIT_MB = 1_000
 WORDS, WORDS_A_ROW, ROWS_AT_ONCE = 50_000, 70, 2_000
+COLUMNS = {  # by role; others stand in the corpus too
+    "causal-lm": {"text": "body"},
+    "text-classification": {"text": "body", "label": "topic"},
+    "token-classification": {"text": "body", "label": "tags"},
+    "sentence-embedding": {"text": "body", "pair": "other"},
+    "extractive-qa": {"question": "other", "context": "body", "answer": "first"},
+}
+BESIDE: dict[str, Callable[[str, int], str]] = {  # what stands in a column, beside the text, in row n
+    "topic": lambda line, n: str(n % 5),
+    "tags": lambda line, n: " ".join("OB"[len(word) % 2] + "-x" * (len(word) % 2) for word in line.split()),
+    "other": lambda line, n: line[: len(line) // 2],
+    "first": lambda line, n: line.split()[0],
+}
 VERSION = "8a4f6f0e-3d2a-4a3e-9d53-2f3a1e0b6c11"
 FILTERS = {"unicode": True, "duplicates": True, "near_duplicates": True, "languages": ["en"], "pii": "mask"}
 CASES: dict[str, dict[str, Any]] = {
     "text": {"task": "causal-lm", "kind": "text", "tokenizer": {"kind": "char"}},
     "filters": {"task": "causal-lm", "kind": "csv", "tokenizer": {"kind": "char"}, "clean": FILTERS},
     "labels": {"task": "text-classification", "kind": "csv", "tokenizer": {"kind": "char"}},
+    "tags": {"task": "token-classification", "kind": "csv", "tokenizer": {"kind": "char"}},
+    "pairs": {"task": "sentence-embedding", "kind": "csv", "tokenizer": {"kind": "char"}},
+    "answers": {"task": "extractive-qa", "kind": "csv", "tokenizer": {"kind": "char"}},
 }
 
 
-def write_corpus(path: Path, kind: str, size: int) -> int:
+def write_corpus(path: Path, kind: str, size: int, columns: tuple[str, ...] = ()) -> int:
     """A corpus of about so many bytes; returns its rows."""
     chance = np.random.default_rng(7)
     letters = np.array(list("etaoinshrdlucmfwypvbgkjqxz"))
@@ -45,15 +62,15 @@ def write_corpus(path: Path, kind: str, size: int) -> int:
     rows = written = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         if kind == "csv":
-            file.write("body,topic\n")
+            file.write(",".join(["body", *columns]) + "\n")
         drawn = table[chance.choice(len(words), (10 * ROWS_AT_ONCE, WORDS_A_ROW // 2), p=share)]
         halves = np.array([" ".join(row) for row in drawn], dtype=object)
         while written < size:
             both = chance.integers(len(halves), size=(ROWS_AT_ONCE, 2))
             lines = [f"{one} {other}" for one, other in halves[both]]
             lines[1::50] = lines[0::50]  # one in fifty repeats
-            ends = [f",{n % 5}\n" for n in range(ROWS_AT_ONCE)] if kind == "csv" else ["\n"] * ROWS_AT_ONCE
-            written += file.write("".join(line + end for line, end in zip(lines, ends, strict=True)))
+            rest = (",".join([line, *(BESIDE[name](line, n) for name in columns)]) for n, line in enumerate(lines))
+            written += file.write("".join(f"{line}\n" for line in rest))
             rows += ROWS_AT_ONCE
     return rows
 
@@ -66,9 +83,7 @@ def prepare(name: str, path: Path, folder: Path) -> None:
     from training.engine.registry import task_module
 
     case = CASES[name]
-    columns = {} if case["kind"] == "text" else {"text": "body"}
-    if case["task"] == "text-classification":
-        columns["label"] = "topic"
+    columns = {} if case["kind"] == "text" else COLUMNS[case["task"]]
     spec = Spec.from_json(
         {
             "v": 1,
@@ -106,7 +121,10 @@ def main() -> int:
     for name in chosen.only or CASES:
         with tempfile.TemporaryDirectory(prefix="tandem-preparing-") as folder:
             path = Path(folder) / "corpus"
-            rows = write_corpus(path, CASES[name]["kind"], chosen.megabytes * 10**6)
+            beside = (
+                () if CASES[name]["kind"] == "text" else tuple(set(COLUMNS[CASES[name]["task"]].values()) - {"body"})
+            )
+            rows = write_corpus(path, CASES[name]["kind"], chosen.megabytes * 10**6, beside)
             command = [sys.executable, "-m", "benchmarks.preparing", "--child", name, str(path), folder]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             found[name] = {"rows": rows, "megabytes": round(path.stat().st_size / 1e6)} | json.loads(done.stdout)

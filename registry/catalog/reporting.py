@@ -27,6 +27,7 @@ CLEANED_WORDS = {
     "short": _("Too short"),
     "long": _("Too long"),
     "formed": _("Kept: characters brought into one form"),
+    "whitespace": _("Kept: white space folded, in so many places"),
 }
 PII_WORDS = {
     "card": _("payment cards"),

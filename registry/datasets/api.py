@@ -88,7 +88,7 @@ class DatasetVersionDetail(DatasetVersionRow):
 
 
 class DatasetVersionInput(StrictSerializer):
-    """One file: plain text, CSV, JSON lines, or a zip of images or recordings."""
+    """One file: plain text, CSV, JSON lines, Parquet, or a zip of images or recordings."""
 
     file = serializers.FileField(allow_empty_file=True)  # an empty one gets our own sentence
 

@@ -76,8 +76,8 @@ class UploadForm(PageForm):
         max_length=4096,
         widget=forms.FileInput(attrs={"class": "form-control"}),
         help_text=_(
-            "Plain text in UTF-8, CSV, JSON lines, a zip of PNG, JPEG or WebP images in one folder for each label or "
-            "with masks, boxes or captions beside them, or a zip of WAV or FLAC recordings with folders, labels.csv or "
-            "transcripts.csv."
+            "Plain text in UTF-8, CSV, JSON lines, Parquet, a zip of PNG, JPEG or WebP images in one folder for each "
+            "label or with masks, boxes or captions beside them, or a zip of WAV or FLAC recordings with folders, "
+            "labels.csv or transcripts.csv."
         ),
     )

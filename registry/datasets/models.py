@@ -21,6 +21,7 @@ class DatasetKind(models.TextChoices):
     TEXT = "text", _("Text")
     CSV = "csv", _("Table (CSV)")
     JSONL = "jsonl", _("Records (JSON lines)")
+    PARQUET = "parquet", _("Table (Parquet)")
     IMAGES = "images", _("Images")
     AUDIO = "audio", _("Recordings")
 

@@ -70,7 +70,7 @@ def _facts(profile: dict[str, Any]) -> list[tuple[str, Any]]:
     known = [
         (_("Characters"), profile.get("chars")),
         (_("Words"), profile.get("words")),
-        (_("Columns"), len(profile["columns"]) if profile.get("kind") in {"csv", "jsonl"} else None),
+        (_("Columns"), len(profile["columns"]) if profile.get("kind") in {"csv", "jsonl", "parquet"} else None),
         (_("Encoding"), profile.get("encoding")),
         (_("Separator"), {"\t": _("tab"), None: None}.get(profile.get("delimiter"), profile.get("delimiter"))),
         (_("Width"), _range(image.get("width"))),

@@ -3,9 +3,12 @@
 import io
 import zipfile
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -66,6 +69,28 @@ SHAPES = {
 WAVE = tone(440, 0.2)
 TABLE = b' Label;FILE ;note\r\n cat ;a/1.png;x\r\n\r\ndog; 2.png;"1;\n2"\r\n'
 
+
+def parquet(**columns: Any) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file, row_group_size=3)
+    return file.getvalue()
+
+
+ZONE = pa.timestamp("ms", "Asia/Shanghai")
+PARQUET = parquet(
+    text=["a b", None, " ", "猫", "a b"],
+    label=pa.array(["x", "y", "x", None, "y"]).dictionary_encode(),
+    yes=[True, None, False, True, True],
+    number=pa.array([0.1, float("nan"), 1e20, None, 2], pa.float32()),
+    wide=[0.1, float("nan"), 1e20, None, 2.0],
+    count=pa.array([1, None, 2**64 - 1, 0, 1], pa.uint64()),
+    price=pa.array([Decimal("1.50"), None, Decimal("2.00"), Decimal("0.01"), Decimal("1.50")]),
+    day=pa.array([0, 1, None, 3, 4], pa.date32()),
+    at=pa.array([0, 1, None, 3, 4], ZONE),
+    moment=pa.array([0, 1, None, 3, 4], pa.timestamp("ns")),
+    nothing=pa.nulls(5),
+)
+
 FILES: dict[str, tuple[str, bytes]] = {
     "comma": ("a.csv", b"text,label\na b,x\nc d,y\ne f,x\ng h,y\n"),
     "semicolon, mark, blank lines": ("a.csv", BOM + "text; label \r\n\r\nä,b;x\r\nc;y\r\n\r\nd;x\r\ne;y".encode()),
@@ -80,6 +105,7 @@ FILES: dict[str, tuple[str, bytes]] = {
         b'{"text":"\\u732b","label":2,"more":true}\n{"more":false}\n{"text":"","label":1.0,"more":1e3}',
     ),
     "lines after a mark": ("a.ndjson", BOM + b'\n{"text":"a","label":"x"}\n{"text":"b","label":"x"}\n{"label":"y"}\n'),
+    "columns of every type": ("a.parquet", PARQUET),
     "recordings": (
         "a.zip",
         zipped({"s/up/1.wav": wav_of(WAVE), "s/down/2.WAV": wav_of(WAVE, 44_100, 1), "s/up/3.wav": wav_of(WAVE[:99])}),
@@ -192,4 +218,11 @@ def agree_audio(path: Path, profile: dict[str, Any]) -> None:
         assert (len(texts), len(set("".join(texts)) - {" "})) == (facts["transcribed"], facts["characters"])
 
 
-AGREE = {"audio": agree_audio, "text": agree_text, "csv": agree_rows, "jsonl": agree_rows, "images": agree_images}
+AGREE = {
+    "audio": agree_audio,
+    "text": agree_text,
+    "csv": agree_rows,
+    "jsonl": agree_rows,
+    "parquet": agree_rows,
+    "images": agree_images,
+}

@@ -97,6 +97,7 @@ class Task:
     rows. `classes`: each item has one label of a list. `starts`: tasks whose models it can go on from. `reads`: roles
     whose texts the net sees together. `beside`: what a zip of images must hold beside them. `transcribed`: it
     needs what is said in recordings. `writes`: the role whose text is written from those that it reads.
+    `optional`: roles that may be left away.
     """
 
     title: str
@@ -115,6 +116,7 @@ class Task:
     headless: bool = False
     transcribed: bool = False
     writes: str = ""
+    optional: tuple[str, ...] = ()
 
 
 def _block(width: int) -> int:
@@ -818,7 +820,7 @@ _REGRESSION_METRICS = {"rmse": LOWER, "mae": LOWER, "r2": HIGHER, "spearman": HI
 TASKS: dict[str, Task] = {
     "causal-lm": Task(
         title="Language model (predict the next token)",
-        kinds=("text", "csv", "jsonl"),
+        kinds=("text", "csv", "jsonl", "parquet"),
         roles=("text",),
         archs=("gpt", "lstm", "llama"),
         metrics={"perplexity": LOWER, "bits_per_byte": LOWER, "token_accuracy": HIGHER, "loss": LOWER},
@@ -827,10 +829,11 @@ TASKS: dict[str, Task] = {
         tokenizer=True,
         starts=("causal-lm",),
         packed=True,
+        optional=("prompt",),
     ),
     "masked-lm": Task(
         title="Masked language model (tell hidden tokens)",
-        kinds=("text", "csv", "jsonl"),
+        kinds=("text", "csv", "jsonl", "parquet"),
         roles=("text",),
         archs=("bert", "modernbert", "esm"),
         metrics={"perplexity": LOWER, "token_accuracy": HIGHER, "loss": LOWER},
@@ -842,7 +845,7 @@ TASKS: dict[str, Task] = {
     ),
     "text-classification": Task(
         title="Text classification",
-        kinds=("csv", "jsonl"),
+        kinds=("csv", "jsonl", "parquet"),
         roles=("text", "label"),
         archs=("bert", "lstm", "modernbert", "esm"),
         metrics=_CLASSIFIER_METRICS,
@@ -854,7 +857,7 @@ TASKS: dict[str, Task] = {
     ),
     "multi-label-classification": Task(
         title="Multi-label classification",
-        kinds=("csv", "jsonl"),
+        kinds=("csv", "jsonl", "parquet"),
         roles=("text", "label"),
         archs=("bert", "lstm", "modernbert", "esm"),
         metrics={"macro_f1": HIGHER, "micro_f1": HIGHER, "exact_match": HIGHER, "loss": LOWER},
@@ -865,7 +868,7 @@ TASKS: dict[str, Task] = {
     ),
     "text-regression": Task(
         title="Text regression (tell a number)",
-        kinds=("csv", "jsonl"),
+        kinds=("csv", "jsonl", "parquet"),
         roles=("text", "value"),
         archs=("bert", "lstm", "modernbert", "esm"),
         metrics=_REGRESSION_METRICS,
@@ -876,7 +879,7 @@ TASKS: dict[str, Task] = {
     ),
     "token-classification": Task(
         title="Words with tags (names, parts of speech)",
-        kinds=("csv", "jsonl"),
+        kinds=("csv", "jsonl", "parquet"),
         roles=("text", "label"),
         archs=("bert", "modernbert", "esm"),
         metrics={
@@ -893,7 +896,7 @@ TASKS: dict[str, Task] = {
     ),
     "text-to-text": Task(
         title="Text to text (translate, rewrite)",
-        kinds=("csv", "jsonl"),
+        kinds=("csv", "jsonl", "parquet"),
         roles=("text", "target"),
         archs=("t5", "bart"),
         metrics={
@@ -913,7 +916,7 @@ TASKS: dict[str, Task] = {
     ),
     "summarization": Task(
         title="Summarization (write what a document says in short)",
-        kinds=("csv", "jsonl"),
+        kinds=("csv", "jsonl", "parquet"),
         roles=("document", "summary"),
         archs=("t5", "bart"),
         metrics={
@@ -933,7 +936,7 @@ TASKS: dict[str, Task] = {
     ),
     "generative-qa": Task(
         title="Generative question answering (write the answer)",
-        kinds=("csv", "jsonl"),
+        kinds=("csv", "jsonl", "parquet"),
         roles=("question", "context", "answer"),
         archs=("t5", "bart"),
         metrics={"f1": HIGHER, "exact_match": HIGHER, "perplexity": LOWER, "token_accuracy": HIGHER, "loss": LOWER},
@@ -946,7 +949,7 @@ TASKS: dict[str, Task] = {
     ),
     "extractive-qa": Task(
         title="Extractive question answering (find the answer in a text)",
-        kinds=("csv", "jsonl"),
+        kinds=("csv", "jsonl", "parquet"),
         roles=("question", "context", "answer"),
         archs=("bert",),
         metrics={"f1": HIGHER, "exact_match": HIGHER, "loss": LOWER},
@@ -958,7 +961,7 @@ TASKS: dict[str, Task] = {
     ),
     "sentence-embedding": Task(
         title="Vectors of texts (search, likeness)",
-        kinds=("csv", "jsonl"),
+        kinds=("csv", "jsonl", "parquet"),
         roles=("text", "pair"),
         archs=("bert",),
         metrics={"recall_at_1": HIGHER, "mrr": HIGHER, "loss": LOWER},
@@ -1114,7 +1117,7 @@ TASKS: dict[str, Task] = {
     ),
     "forecasting": Task(
         title="Forecasting (the next numbers of a series)",
-        kinds=("csv", "jsonl"),
+        kinds=("csv", "jsonl", "parquet"),
         roles=("value",),
         archs=("patchtst",),
         metrics={"mase": LOWER, "mae": LOWER, "rmse": LOWER, "loss": LOWER},
@@ -1146,7 +1149,7 @@ def exportable(task: str, arch: str) -> bool:
     return task in EXPORTABLE and arch not in ONNX_NEVER
 
 
-ROLES = tuple(sorted({role for task in TASKS.values() for role in task.roles}))
+ROLES = tuple(sorted({role for task in TASKS.values() for role in (*task.roles, *task.optional)}))
 SIZES = tuple(dict.fromkeys(size for arch in ARCHS.values() for size in arch.sizes))
 SETTINGS = tuple(dict.fromkeys(setting for arch in ARCHS.values() for setting in arch.settings))
 METRICS = tuple(dict.fromkeys(metric for task in TASKS.values() for metric in task.metrics))

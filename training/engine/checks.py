@@ -15,7 +15,7 @@ from training.engine.sizing import (
     figures,
     train_share,
 )
-from training.engine.spec import Spec, contradictions
+from training.engine.spec import PARTS, Spec, contradictions
 from training.engine.strict import Issue, make_issue
 
 Profile = dict[str, Any]
@@ -23,6 +23,7 @@ MIN_ROWS = 10
 FEW_ROWS = 8
 MAX_CLASSES = 1_000
 MAX_PAIRS = 5
+UNTOLD = ("folders", "masks")  # where no table says anything of images
 
 
 def validate(spec: Spec, profile: Profile, start: Spec | None = None) -> list[Issue]:
@@ -41,7 +42,8 @@ def validate(spec: Spec, profile: Profile, start: Spec | None = None) -> list[Is
     if kind not in task.kinds:
         params = {"task": spec.task, "kinds": " or ".join(task.kinds), "kind": kind}
         return _sorted([*issues, make_issue("data.dataset_version", "kind_unfit", **params)])
-    issues += _columns(spec, profile) + _slices(spec, profile) + _clean(spec, profile) + _beside(spec, profile)
+    issues += _columns(spec, profile) + _split(spec, profile) + _slices(spec, profile)
+    issues += _clean(spec, profile) + _beside(spec, profile)
     if not any(issue.level == "error" for issue in issues):
         issues += _classes(spec, profile) if task.classes else []
         issues += _labels(spec, profile) if spec.task == "multi-label-classification" else []
@@ -104,7 +106,10 @@ def _clean(spec: Spec, profile: Profile) -> list[Issue]:
         "min_chars": clean.min_chars,
         "max_chars": clean.max_chars,
     }
-    return [make_issue(f"data.clean.{name}", code) for name, value in asked.items() if value]
+    found = [make_issue(f"data.clean.{name}", code) for name, value in asked.items() if value]
+    if clean.whitespace == "fold" and code == "clean_rows":
+        found.append(make_issue("data.clean.whitespace", "clean_lines"))
+    return found
 
 
 def _beside(spec: Spec, profile: Profile) -> list[Issue]:
@@ -122,7 +127,8 @@ def _columns(spec: Spec, profile: Profile) -> list[Issue]:
         ]
     issues = []
     names = ", ".join(str(c.get("name")) for c in (profile.get("columns") or [])[:20])
-    for role in TASKS[spec.task].roles:
+    optional = [role for role in TASKS[spec.task].optional if role in spec.data.columns]
+    for role in (*TASKS[spec.task].roles, *optional):
         path, name = f"data.columns.{role}", spec.data.columns.get(role)
         if name is None:
             issues.append(make_issue(path, "column_required", role=role))
@@ -135,7 +141,7 @@ def _columns(spec: Spec, profile: Profile) -> list[Issue]:
             issues.append(make_issue(path, "column_type", "warning", column=name, type=found.get("type")))
         if role == "value" and found.get("type") not in ("number", "integer"):
             issues.append(make_issue(path, "column_numbers", column=name))
-        if found.get("missing"):
+        if found.get("missing") and role not in optional:
             params = {"missing": found["missing"], "rows": profile.get("rows"), "column": name}
             issues.append(make_issue(path, "column_missing_values", "warning", **params))
     return issues
@@ -148,6 +154,38 @@ def _slices(spec: Spec, profile: Profile) -> list[Issue]:
         for number, name in enumerate(spec.eval.slices)
         if column(profile, name) is None
     ]
+
+
+def _split(spec: Spec, profile: Profile) -> list[Issue]:
+    """Whether the column that decides the parts is there, and can. Tables in a zip are read in the run itself."""
+    split = spec.data.split
+    name, path = split.given or split.by, "data.split.given" if split.given else "data.split.by"
+    if name is None:
+        return []
+    kind, beside = profile.get("kind"), (profile.get("image") or {}).get("labels_from")
+    if spec.task == "forecasting":
+        return [make_issue(path, "split_time")]
+    if kind == "text" or (kind == "images" and beside in UNTOLD):
+        return [make_issue(path, "split_untold")]
+    if kind in ("images", "audio"):
+        return []
+    found = column(profile, name)
+    if found is None:
+        names = ", ".join(str(c.get("name")) for c in (profile.get("columns") or [])[:20])
+        return [make_issue(path, "column_absent", column=name, columns=names)]
+    if found.get("missing"):
+        params = {"missing": found["missing"], "rows": profile.get("rows"), "column": name}
+        return [make_issue(path, "split_missing", **params)]
+    told = {str(value).strip() for value in (profile.get("classes") or {}).get(name) or ()}
+    if split.given and told:
+        odd, lack = sorted(told - set(PARTS)), [part for part in PARTS if part not in told]
+        if odd:
+            return [make_issue(path, "split_words", column=name, value=odd[0][:40])]
+        return [make_issue(path, "split_lack", column=name, part=lack[0])] if lack else []
+    groups = found.get("distinct")
+    if split.by and isinstance(groups, int) and groups < len(PARTS) and not found.get("distinct_more"):
+        return [make_issue(path, "split_groups", column=name, count=groups)]
+    return []
 
 
 def _classes(spec: Spec, profile: Profile) -> list[Issue]:
@@ -198,8 +236,9 @@ def _rows(spec: Spec, profile: Profile) -> list[Issue]:
         return [make_issue("data.dataset_version", "rows_few", rows=rows, limit=MIN_ROWS)]
     split = spec.data.split
     issues = []
+    drawn = split.given is None and split.by is None
     for part, share in (("train", train_share(spec)), ("valid", split.valid), ("test", split.test)):
-        if rows * share < 1:
+        if drawn and rows * share < 1:
             params = {"part": part, "share": f"{share:.1%}", "rows": rows}
             issues.append(make_issue(f"data.split.{part}", "split_empty", **params))
     left = int(rows * train_share(spec))
@@ -241,7 +280,7 @@ def _text_length(spec: Spec, profile: Profile) -> list[Issue]:
         return [make_issue("model.context", "text_short", tokens=left, needed=needed)]
     issues = []
     for part, share in (("valid", spec.data.split.valid), ("test", spec.data.split.test)):
-        if tokens * share < context + 1:
+        if spec.data.split.given is None and tokens * share < context + 1:
             issues.append(make_issue(f"data.split.{part}", "part_short", part=part, context=context))
     return issues
 

@@ -1,6 +1,7 @@
 """Cleaning rows of text before anything is learnt from them, and the count of what was removed."""
 
 import hashlib
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +13,12 @@ from training.engine.privacy import masked
 from training.engine.spec import CleanSpec
 
 ROWS_TOLD = 5
+FOLDS = ((re.compile(r"\s{2,}|[^\S ]"), " "),)
+LINE_FOLDS = (
+    (re.compile(r"\r\n?"), "\n"),
+    (re.compile(r"[^\S\n]{2,}|[^\S\n ]"), " "),
+    (re.compile(r" (?=\n)|(?<=\n) "), ""),
+)
 ALWAYS = ("duplicates", "short", "long", "formed")  # told of every cleaning
 
 
@@ -26,9 +33,23 @@ class Cleaner:
         self._seen: set[bytes] = set()
         self._like = Seen() if spec.near_duplicates else None
 
-    def form(self, text: str) -> str:
-        """The text in the one form of its characters: an accent is part of its letter (Unicode NFC)."""
-        return unicodedata.normalize("NFC", text) if self.spec.unicode else text
+    def form(self, text: str, *, whole: bool = True) -> str:
+        """The text in the one form of its characters: an accent is part of its letter (Unicode NFC), a space is one.
+
+        Not `whole`: a piece of a longer text, whose ends are in the middle of that.
+        """
+        if self.spec.unicode:
+            text = unicodedata.normalize("NFC", text)
+        return self._folded(text, whole) if self.spec.whitespace else text
+
+    def _folded(self, text: str, whole: bool) -> str:
+        count = 0
+        for stretch, instead in FOLDS if self.spec.whitespace == "fold" else LINE_FOLDS:
+            text, changed = stretch.subn(instead, text)
+            count += changed
+        stripped = text.strip() if whole else text
+        self.counts["whitespace"] += count + (len(stripped) < len(text))
+        return stripped
 
     def hide(self, text: str) -> str:
         """The text with what points to a person masked, where that is asked for."""
@@ -86,6 +107,7 @@ class Cleaner:
             "near_duplicates": self.spec.near_duplicates,
             "language": self.spec.languages,
             "language_unknown": self.spec.languages,
+            "whitespace": self.spec.whitespace,
             "pii": self.spec.pii == "drop",
             "masked": self.spec.pii == "mask",
         }

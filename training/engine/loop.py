@@ -60,7 +60,12 @@ class Loop:
         train = spec.train
         self.sharded = False
         self.optimizer: Any = FlatOptimizer(
-            net, train.weight_decay, self.team, kind=train.optimizer, ema_decay=train.ema_decay
+            net,
+            train.weight_decay,
+            self.team,
+            kind=train.optimizer,
+            momentum=train.momentum,
+            ema_decay=train.ema_decay,
         )
         self.state = TrainState()
         self.orders = self.team.zeros(3, dtype=torch.int64)
@@ -269,7 +274,7 @@ class Loop:
         self.team.dismiss()
         net.load_state_dict(weights)
         train, self.net, self.sharded, self.team = self.spec.train, net.to(self.device), False, Team()
-        self.optimizer = FlatOptimizer(net, train.weight_decay, kind=train.optimizer)
+        self.optimizer = FlatOptimizer(net, train.weight_decay, kind=train.optimizer, momentum=train.momentum)
         self.optimizer.load(state)
 
     def snapshot(self, optimizer: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from training.engine.team import Team
 
 ALIGN = 16
 BETA1, BETA2, EPS = 0.9, 0.99, 1e-8
-MOMENTUM = 0.9  # of SGD
 WSD_FALL = 0.2
 
 
@@ -34,9 +33,10 @@ class FlatOptimizer:
         team: Team | None = None,
         *,
         kind: str = "adamw",
+        momentum: float = 0.0,
         ema_decay: float | None = None,
     ) -> None:
-        self.team, self.kind, self.ema_decay = team or Team(), kind, ema_decay
+        self.team, self.kind, self.momentum, self.ema_decay = team or Team(), kind, momentum, ema_decay
         named = [(name, p) for name, p in net.named_parameters() if p.requires_grad]
         groups = [[(n, p) for n, p in named if p.dim() >= 2], [(n, p) for n, p in named if p.dim() < 2]]
         self.layout = _layout(groups)
@@ -152,7 +152,7 @@ class FlatOptimizer:
 
     def _update(self, part: slice, grads: Tensor, **words: Any) -> None:
         lists = [[self.weights[part]], [grads], [self.mean[part]], [self.square[part]]]
-        update(self.kind, lists, self.steps, **words)
+        update(self.kind, lists, self.steps, self.momentum, **words)
 
     def tensors(self) -> list[Tensor]:
         """Everything that changes with a step."""
@@ -176,12 +176,13 @@ class FlatOptimizer:
         return True
 
 
-def update(kind: str, lists: list[list[Tensor]], steps: Tensor, **words: Any) -> None:
+def update(kind: str, lists: list[list[Tensor]], steps: Tensor, momentum: float, **words: Any) -> None:
     """One fused step of weights by gradients, means and squares: lists of tensors of the same sizes."""
     weights, grads, means, squares = lists
     if kind == "sgd":  # the mean is its momentum, which begins at nothing
-        momentum: dict[str, Any] = {"momentum": MOMENTUM, "dampening": 0.0, "nesterov": False}
-        torch._fused_sgd_(weights, grads, means, **momentum, is_first_step=False, maximize=False, **words)
+        kept = means if momentum else []
+        how: dict[str, Any] = {"momentum": momentum, "dampening": 0.0, "nesterov": False}
+        torch._fused_sgd_(weights, grads, kept, **how, is_first_step=False, maximize=False, **words)
         return
     step: Any = torch._fused_adamw_ if kind == "adamw" else torch._fused_adam_
     moments: dict[str, Any] = {"beta1": BETA1, "beta2": BETA2, "eps": EPS, "amsgrad": False}

@@ -28,7 +28,7 @@ def prepared_folder(spec: Spec, data: InputData, task: Task, cache: Path) -> tup
         "kind": data.kind,
         "task": spec.task,
         "columns": spec.data.columns,
-        "split": spec.to_json()["data"]["split"],
+        "split": spec.split_key,
         "delimiter": data.profile.get("delimiter"),
         "quotes": data.profile.get("quotes", True),
         "modes": sorted((data.profile.get("image") or {}).get("modes") or []),
@@ -49,7 +49,7 @@ def prepared_folder(spec: Spec, data: InputData, task: Task, cache: Path) -> tup
     temporary.mkdir()
     task.workplace = temporary
     try:
-        facts = task.prepare(data, temporary) | task.cleaner.facts()
+        facts = task.prepare(data, temporary) | task.cleaner.facts() | task.divider.facts()
         meta = _seal(temporary, key, facts)
         try:
             temporary.rename(folder)

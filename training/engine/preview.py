@@ -41,6 +41,7 @@ def preview(spec: Spec, inputs: Inputs) -> dict[str, Any]:
             task.start_tokenizer = found.tokenizer
         task.workplace = folder
         (folder / "prepared").mkdir()
+        task.divider.partly = data is not inputs.data
         facts = task.prepare(data, folder / "prepared") | task.cleaner.facts()
         task.open(folder / "prepared", facts)
         epoch, rows = task.rows_at(0)
@@ -50,6 +51,9 @@ def preview(spec: Spec, inputs: Inputs) -> dict[str, Any]:
     tokenizer = getattr(task, "tokenizer", None)
     if tokenizer is not None:
         told["vocabulary"] = tokenizer.size
+    told["parts"] = task.divider.sizes or None
+    if task.divider.groups is not None:
+        told["groups"] = task.divider.groups
     return told | {"whole": data is inputs.data, "cleaned": facts.get("cleaned")}
 
 
@@ -63,7 +67,7 @@ def _little(data: InputData, folder: Path) -> InputData:
         path = folder / "text"
         path.write_bytes(text[: text.rfind(b"\n") + 1] or text.decode("utf-8-sig", "ignore").encode())
         return dataclasses.replace(data, path=str(path))
-    most = ROWS if data.kind in ("csv", "jsonl") else FILES
+    most = ROWS if data.kind in ("csv", "jsonl", "parquet") else FILES
     if int(data.profile.get("rows") or 0) <= most:
         return data
     return dataclasses.replace(data, profile=data.profile | {PREVIEW_ROWS: most})
@@ -95,7 +99,9 @@ def _tokens(task: Any, batch: Batch, number: int) -> list[list[Any]]:
     kind, ids = task.spec.task, batch["ids"][number]
     width = len(ids)
     if kind == "causal-lm":
-        return [*_words(task, ids[:1].tolist(), False), *_words(task, batch["next"][number].tolist(), True)][:TOKENS]
+        told = [*_words(task, ids[:1].tolist(), False), *_words(task, batch["next"][number].tolist(), True)][:TOKENS]
+        asked = [True, *batch["asked"][number].tolist()] if "asked" in batch else [True] * len(told)
+        return [[word, is_asked and asked[place]] for place, (word, is_asked) in enumerate(told)]
     told = _words(task, _kept(batch["ids"], batch.get("mask"), number), kind == "image-captioning")
     if kind == "masked-lm":
         places = [place - number * width for place in batch["places"].tolist()]

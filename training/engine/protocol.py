@@ -118,7 +118,7 @@ class InputData:
     """The dataset blob of a run."""
 
     path: str = option("Absolute path of the blob", max_chars=4_000)
-    kind: str = option("Form of the blob", choices=("text", "csv", "jsonl", "images", "audio"))
+    kind: str = option("Form of the blob", choices=("text", "csv", "jsonl", "parquet", "images", "audio"))
     sha256: str = option("Hash of the blob", pattern="[0-9a-f]{64}")
     profile: dict = option("Profile of the dataset version", factory=dict)
 

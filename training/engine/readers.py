@@ -1,4 +1,4 @@
-"""Datasets in: text, CSV, JSONL, and zips of images or recordings. What breaks the promise of the profile is named."""
+"""Datasets in: text, CSV, JSONL, Parquet, zips of images or recordings. What breaks the profile's promise is named."""
 
 import codecs
 import contextlib
@@ -6,10 +6,11 @@ import csv
 import io
 import itertools
 import json
+import math
 import re
 import struct
 import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_FIELD_CHARS = 8_000_000
+MAX_UNPACKED_BYTES, PARQUET_BATCH_BYTES = 2 << 30, 8 << 20
 MAX_PIXELS = 40_000_000
 MAX_MEMBER_BYTES = 256_000_000
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 SOUND_ENDINGS = (".wav", ".flac")
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP")
+TABLES = ("labels.csv", "captions.csv", "boxes.csv", "transcripts.csv")
 DELIMITERS = ",;\t|"
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, ArithmeticError, struct.error)
 EVERY = 1_000
@@ -43,7 +46,10 @@ def read_text(path: Path) -> str:
 
 def read_rows(path: Path, kind: str, columns: list[str], profile: dict[str, Any], stop: Stop) -> Iterator[list[str]]:
     """The chosen columns of each row as text; a value that is absent or blank is an empty text. Rows count from 1."""
-    rows = _csv_rows(path, profile) if kind == "csv" else _json_rows(path)
+    if kind == "parquet":
+        rows: Iterator[tuple[int, dict[str, Any]]] = _parquet_rows(path, columns)
+    else:
+        rows = _csv_rows(path, profile) if kind == "csv" else _json_rows(path)
     for number, row in itertools.islice(rows, profile.get(PREVIEW_ROWS)):
         if number % EVERY == 0:
             stop.check()
@@ -104,6 +110,73 @@ def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, row
 
 
+def _parquet_rows(path: Path, columns: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The chosen columns as a CSV of the same table would hold them, a few rows at a time."""
+    import pyarrow as pa  # only runs on Parquet need it
+    from pyarrow import parquet
+
+    number, room = 0, MAX_UNPACKED_BYTES
+    try:
+        # A buffer: pages are read as they are needed, and never a whole column of a large group of rows.
+        file = parquet.ParquetFile(path, buffer_size=1 << 16, pre_buffer=False)
+        known = {one.name: _parquet_reader(one.type) for one in file.schema_arrow}
+        wanted = [name for name in dict.fromkeys(columns) if name in known]
+        for name in wanted:
+            if known[name] is None:
+                raise DataError("data_shape", problem=f"its column “{name}” holds lists, records or bytes")
+        said = sum(file.metadata.row_group(n).total_byte_size for n in range(file.metadata.num_row_groups))
+        size = max(64, min(1_024, PARQUET_BATCH_BYTES * file.metadata.num_rows // max(1, said)))
+        for batch in file.iter_batches(batch_size=size, columns=wanted, use_threads=False):
+            told = [known[name](batch.column(name)) for name in wanted]  # type: ignore[misc]
+            for cells in zip(*told, strict=True) if told else ((),) * batch.num_rows:
+                number += 1
+                room -= sum(map(len, cells))
+                if room < 0:
+                    raise DataError("data_row", row=number, problem="its texts are too many when unpacked")
+                yield number, dict(zip(wanted, cells, strict=True))
+    except MemoryError:
+        raise
+    except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError):
+        raise DataError("data_row", row=number + 1, problem="the Parquet file is cut off or damaged") from None
+
+
+def _parquet_reader(kind: Any) -> Callable[[Any], list[str]] | None:
+    """How a column of this type becomes texts, blank where nothing is; None for lists, records and bytes."""
+    import pyarrow as pa  # as above
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        inner = None if types.is_dictionary(kind.value_type) else _parquet_reader(kind.value_type)
+        return inner and (lambda column: _by_number(inner(column.dictionary), column.indices.to_pylist()))
+    if types.is_null(kind):
+        return lambda column: [""] * len(column)
+    if types.is_boolean(kind):
+        return lambda column: ["" if one is None else "true" if one else "false" for one in column.to_pylist()]
+    if types.is_integer(kind):
+        return lambda column: ["" if one is None else str(one) for one in column.to_pylist()]
+    if types.is_float64(kind):
+        return lambda column: [_finite(one) for one in column.to_pylist()]
+    if types.is_floating(kind):  # by the shortest digits that tell it, as they would be written
+        return lambda column: [_finite(one and float(one)) for one in column.cast(pa.string()).to_pylist()]
+    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+        return lambda column: [one or "" for one in column.to_pylist()]
+    if types.is_timestamp(kind) and kind.tz is not None:
+        plain = pa.timestamp(kind.unit)
+        return lambda column: [f"{one}Z" if one else "" for one in column.cast(plain).cast(pa.string()).to_pylist()]
+    if types.is_decimal(kind) or types.is_date(kind) or types.is_time(kind) or types.is_timestamp(kind):
+        return lambda column: [one or "" for one in column.cast(pa.string()).to_pylist()]
+    return None
+
+
+def _by_number(words: list[str], numbers: list[int | None]) -> list[str]:
+    return ["" if number is None else words[number] for number in numbers]
+
+
+def _finite(value: float | None) -> str:
+    """As Python writes it; what is not a number is missing, as pandas has it."""
+    return "" if value is None or math.isnan(value) else str(value)
+
+
 def read_images(
     path: Path, side: int, channels: int, profile: dict[str, Any], stop: Stop, *, labelled: bool = True
 ) -> Iterator[tuple[str, str, np.ndarray]]:
@@ -161,6 +234,60 @@ def read_speakers(path: Path, profile: dict[str, Any]) -> dict[str, str]:
         except UnicodeDecodeError:
             text = ""  # which is told where the transcripts are read
         return _table_labels(archive, members, top, table, "speaker") if open_table(text, ("file", "speaker")) else {}
+
+
+def read_told(
+    path: Path, profile: dict[str, Any], place: str, names: Iterable[str], column: str
+) -> Iterator[tuple[str, str]]:
+    """(file name, what `column` of the table of a zip says of it) of each of `names`.
+
+    The table is the one that tells labels, captions, boxes or transcripts; a file that it names several times is told
+    the same each time. Raises DataError.
+    """
+    names, column = list(names), column.strip().lower()
+    facts = profile.get(place) or {}
+    top = facts.get("top") or ""
+    likely = [facts.get(name) for name in ("labels_file", "transcripts_file")] + [f"{top}{name}" for name in TABLES]
+    with open_zip(path, profile) as archive:
+        members = members_of(archive)
+        tables = [name for name in dict.fromkeys(likely) if name in members and not name.lower().endswith(".json")]
+        for table in tables:
+            found = _column_of(archive, members[table], top, set(names), column)
+            if found is not None:
+                break
+        else:
+            where = f"no column “{column}” in {' or '.join(tables)}" if tables else "no table of its files"
+            raise DataError("data_shape", problem=f"it has {where}")
+    for name in names:
+        yield name, found.get(name, "")
+
+
+def _column_of(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, top: str, names: set[str], column: str
+) -> dict[str, str] | None:
+    """What a table says of files in one of its columns; None where it has no such column. Raises DataError."""
+
+    def fault(problem: str) -> DataError:
+        return DataError("data_file", name=info.filename, problem=problem)
+
+    told: dict[str, str] = {}
+    try:
+        table = open_table(member_bytes(archive, info).decode("utf-8-sig"), ("file", column))
+        if table is None:
+            return None
+        header, rows = table
+        file_at, cell_at = header.index("file"), header.index(column)
+        for number, row in enumerate(filter(None, rows), 1):
+            name, cell = named_image(row[file_at].strip(), names, top), row[cell_at].strip()
+            if name is not None and told.setdefault(name, cell) != cell:
+                raise fault(f"row {number} says of “{row[file_at].strip()}” something else than an earlier one")
+    except UnicodeDecodeError:
+        raise fault("it is not UTF-8 text") from None
+    except IndexError:
+        raise fault("a row is shorter than the header") from None
+    except csv.Error:
+        raise fault("its quotes do not match") from None
+    return told
 
 
 def some_of(names: list[str], profile: dict[str, Any]) -> list[str]:

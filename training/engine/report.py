@@ -35,6 +35,7 @@ def report_of(spec: Spec, task: Task, judged: Judged, results: dict[str, Any], f
         "no_probe": results.get("no_probe"),
         "slices": results["slices"],
         "items": {part: task.count(part) for part in PARTS},
+        "split": facts.get("split"),
         "skipped": facts.get("skipped", 0),
         "cleaned": facts.get("cleaned"),
         "detail": results["detail"],

@@ -74,7 +74,7 @@ class ShardedOptimizer:
             lists += [[of[n] for n in chosen] for of in (grads, self.mean, self.square)]
             if chosen:
                 decay = self.flat.decay if wanted else 0.0
-                update(self.flat.kind, lists, self.steps, weight_decay=decay, **words)
+                update(self.flat.kind, lists, self.steps, self.flat.momentum, weight_decay=decay, **words)
         for _, p, _, _ in self._parts:
             p.grad = None
         return good, total

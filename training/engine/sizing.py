@@ -76,8 +76,8 @@ def chars_of(spec: Spec, profile: Profile) -> int:
     """Characters of the text a language model reads."""
     if profile.get("kind") == "text":
         return int(profile.get("chars") or profile.get("bytes") or 0)
-    found = column(profile, spec.data.columns.get("text"))
-    return int((profile.get("rows") or 0) * ((found or {}).get("mean_chars") or 0))
+    found = [column(profile, spec.data.columns.get(role)) or {} for role in ("text", "prompt")]
+    return int((profile.get("rows") or 0) * sum(one.get("mean_chars") or 0 for one in found))
 
 
 def chars_read(task: str, columns: dict[str, str], profile: Profile, figure: str) -> float:

@@ -20,10 +20,12 @@ SPEC_VERSION = 1
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 MAX_SEED = 2**63 - 1
 MIN_BPE = 300
+PARTS = ("train", "valid", "test")
 UNMASKED = frozenset({"token-classification", "extractive-qa"})  # their answers are places in the text as it is
 LEARNT = frozenset({"bpe", "wordpiece", "unigram"})  # tokenizers whose pieces are learnt from the text
 AUTO, ON, OFF = "auto", "on", "off"
 COMPILED = ("gpt", "bert")  # whose plain nets are compiled, in tasks that learn from batches of one form
+MOMENTUM_BEFORE = 0.9  # of sgd in specs from before there was this setting
 COMPILE_S = 60.0  # what compiling costs, and what share of the run it is hoped to gain
 COMPILE_GAIN = 0.1
 
@@ -35,6 +37,12 @@ class SplitSpec:
     valid: float = option("Share held out to choose the best checkpoint", 0.1, gt=0, lt=1)
     test: float = option("Share held out to measure the result once", 0.1, gt=0, lt=1)
     seed: int = option("Draws the split; the same seed gives the same split", 1, ge=0, le=MAX_SEED)
+    by: str | None = option(
+        "Column whose groups (authors, patients, scaffolds) stay whole: all of a group is in one part, and the shares "
+        "are about those asked for",
+        None,
+    )
+    given: str | None = option("Column that says for each row: train, valid or test", None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +63,11 @@ class CleanSpec:
         "[EMAIL] and the like in their place, or leave such rows out",
         None,
         choices=("mask", "drop"),
+    )
+    whitespace: str | None = option(
+        "Runs of spaces, tabs and line breaks become one space, and none stand at the ends; or line breaks stay",
+        None,
+        choices=("fold", "lines"),
     )
     min_chars: int | None = option("Leave out texts of fewer characters", None, ge=1, le=1_000_000)
     max_chars: int | None = option("Leave out texts of more characters", None, ge=1, le=10_000_000)
@@ -127,7 +140,15 @@ class TrainSpec:
     )
     warmup: float = option("Share of the run in which the learning rate rises", 0.05, ge=0, le=1)
     optimizer: str = option(
-        "What steps the weights; sgd has a momentum of 0.9", "adamw", choices=("adamw", "adam", "sgd")
+        "What steps the weights; sgd goes down the gradient, as fast as momentum lets it",
+        "adamw",
+        choices=("adamw", "adam", "sgd"),
+    )
+    momentum: float = option(
+        "With sgd: share of the last step that goes on; at 0 a step is the learning rate times the gradient alone",
+        0.0,
+        ge=0,
+        lt=1,
     )
     ema_decay: float | None = option(
         "Judge and keep a moving average of the weights, of which so much stays at each step", None, gt=0, lt=1
@@ -220,8 +241,12 @@ class Spec:
     search: SearchSpec | None = option("Search over a few settings", None)
 
     @classmethod
-    def from_json(cls, obj: Any) -> "Spec":
-        """Read parsed JSON strictly. Raises SpecError with every issue at once."""
+    def from_json(cls, obj: Any, *, fresh: bool = False) -> "Spec":
+        """Read parsed JSON strictly. Raises SpecError with every issue at once.
+
+        `fresh`: it was written just now; others may be older than some settings, and mean what they meant.
+        """
+        obj = obj if fresh else as_it_was_meant(obj)
         if isinstance(obj, dict) and type(obj.get("v")) is int and obj["v"] != SPEC_VERSION:
             params = {"value": str(obj["v"])[:20], "version": SPEC_VERSION}
             raise SpecError([make_issue("v", "version_unknown", **params)])
@@ -261,6 +286,9 @@ class Spec:
         obj["eval"].pop("slices")
         if self.train.micro is None:
             del obj["train"]["micro"]
+        # With the momentum that sgd had when there was no such setting, a recipe is the one it was.
+        if self.train.optimizer != "sgd" or self.train.momentum == MOMENTUM_BEFORE:
+            del obj["train"]["momentum"]
         if self.train.optimizer == "adamw":
             del obj["train"]["optimizer"]
         if self.train.ema_decay is None:
@@ -268,6 +296,7 @@ class Spec:
         # The gradients are the same, up to rounding; which way a run went stands in its checkpoints.
         for name in ("gradient_checkpointing", "shard", "compile"):
             del obj["train"][name]
+        obj["data"]["split"] = self.split_key
         if self.data.clean == CleanSpec():
             del obj["data"]["clean"]
         else:
@@ -279,9 +308,14 @@ class Spec:
         return hashlib.sha256(canonical_json(obj)).hexdigest()
 
     @property
+    def split_key(self) -> dict[str, Any]:
+        """The split, as it names prepared files and recipes: columns that decide only where there are any."""
+        return {name: value for name, value in plain(self.data.split).items() if value is not None}
+
+    @property
     def clean_key(self) -> dict[str, Any]:
         """The cleaning, as it names prepared files and recipes: rules that came later only where they are used."""
-        later = ("near_duplicates", "languages", "pii")
+        later = ("near_duplicates", "languages", "pii", "whitespace")
         return {name: value for name, value in plain(self.data.clean).items() if value or name not in later}
 
     @property
@@ -293,6 +327,14 @@ class Spec:
     def shape(self) -> Shape:
         """The numbers of the net: the named size with the replaced settings."""
         return shape_of(self.model)
+
+
+def as_it_was_meant(obj: Any) -> Any:
+    """Parsed JSON of a spec that may be older than some settings, with what went without saying when it was written."""
+    train = obj.get("train") if isinstance(obj, dict) else None
+    if isinstance(train, dict) and train.get("optimizer") == "sgd" and "momentum" not in train:
+        return obj | {"train": train | {"momentum": MOMENTUM_BEFORE}}
+    return obj
 
 
 def canonical_json(obj: Any) -> bytes:
@@ -328,6 +370,8 @@ def contradictions(spec: Spec) -> list[Issue]:
     if spec.train.warmup > 0.5:
         issues.append(make_issue("train.warmup", "warmup_whole", "warning", warmup=_percent(spec.train.warmup)))
     issues += search_issues(spec)
+    if spec.data.split.by is not None and spec.data.split.given is not None:
+        issues.append(make_issue("data.split.given", "split_both"))
     share = spec.data.split.valid + spec.data.split.test
     if share >= 0.95:
         issues.append(make_issue("data.split", "split_whole", share=_percent(share)))
@@ -338,7 +382,7 @@ def contradictions(spec: Spec) -> list[Issue]:
         params = {"metric": spec.eval.primary, "task": spec.task, "choices": ", ".join(task.metrics)}
         issues.append(make_issue("eval.primary", "metric_unfit", **params))
     for role in spec.data.columns:
-        if role not in task.roles:
+        if role not in (*task.roles, *task.optional):
             issues.append(make_issue(f"data.columns.{role}", "column_unused", task=spec.task, role=role))
     columns = spec.data.columns
     for role, name in columns.items():
@@ -385,6 +429,8 @@ def contradictions(spec: Spec) -> list[Issue]:
             issues.append(make_issue("model.lora", "lora_unfit", arch=spec.model.arch))
     if spec.train.gradient_checkpointing and not arch.layered:
         issues.append(make_issue("train.gradient_checkpointing", "layers_missing", arch=spec.model.arch))
+    if spec.train.momentum and spec.train.optimizer != "sgd":
+        issues.append(make_issue("train.momentum", "momentum_unfit", optimizer=spec.train.optimizer))
     if spec.train.compile == ON and not (task.packed and spec.model.arch in COMPILED and not spec.train.shard):
         issues.append(make_issue("train.compile", "compile_unfit", choices=", ".join(COMPILED)))
     if spec.train.shard:

@@ -2,12 +2,15 @@
 
 import bisect
 import codecs
+import hashlib
 import itertools
 import tempfile
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import overload
+
+import numpy as np
 
 from training.engine.errors import DataError, Stop
 
@@ -40,6 +43,15 @@ class Spool(Sequence[str]):
         number = range(len(self))[number]
         self._file.seek(self._ends[number])
         return self._file.read(self._ends[number + 1] - self._ends[number]).decode("utf-8", "surrogatepass")
+
+
+def hashes_of(texts: Iterable[str]) -> np.ndarray:
+    """A number of 64 bits for each text, the same for the same: of ten million texts hardly two share one by chance."""
+    found = array("Q")
+    for text in texts:
+        digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        found.append(int.from_bytes(digest, "little"))
+    return np.array(found, dtype=np.uint64)
 
 
 class LongText:

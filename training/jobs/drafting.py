@@ -17,7 +17,7 @@ from collab.projects.services import is_open
 from registry.catalog.models import ModelVersion
 from registry.datasets.models import DatasetVersion
 from registry.uses.matching import questions_of
-from training.engine.contract import TASKS, estimate
+from training.engine.contract import TASKS, as_it_was_meant, estimate
 from training.jobs.forms import EssentialForm, WholeForm
 from training.jobs.models import Job
 from training.jobs.services import check_spec, fault_of, parse_spec, suggest
@@ -82,7 +82,9 @@ def draft_of(request: HttpRequest) -> Draft | None:
         version = job.dataset_version
         get_or_404(request.user, "dataset.view", DatasetVersion.objects.all(), pk=version.pk)
         start = job.start_version
-        return Draft(version, job.task, job.spec, name=job.name, purpose=job.purpose, earlier=job, start=start)
+        return Draft(
+            version, job.task, as_it_was_meant(job.spec), name=job.name, purpose=job.purpose, earlier=job, start=start
+        )
     if not request.GET.get("version"):
         return None
     versions = DatasetVersion.objects.select_related("dataset__project", "dataset__organisation")

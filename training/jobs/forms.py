@@ -180,6 +180,7 @@ def _why(hint: Any, codes: list[Any]) -> str:
 # Field -> where its value lies in the spec.
 ESSENTIALS: dict[str, tuple[str, ...]] = {
     "text_column": ("data", "columns", "text"),
+    "prompt_column": ("data", "columns", "prompt"),
     "label_column": ("data", "columns", "label"),
     "value_column": ("data", "columns", "value"),
     "target_column": ("data", "columns", "target"),
@@ -198,6 +199,7 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "lr": ("train", "lr"),
     "minutes": ("limits", "minutes"),
     "optimizer": ("train", "optimizer"),
+    "momentum": ("train", "momentum"),
     "schedule": ("train", "schedule"),
     "warmup": ("train", "warmup"),
     "weight_decay": ("train", "weight_decay"),
@@ -209,7 +211,12 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "learn_layers": ("model", "learn_layers"),
     "lora": ("model", "lora"),
     "slices": ("eval", "slices"),
+    "split_valid": ("data", "split", "valid"),
+    "split_test": ("data", "split", "test"),
+    "split_by": ("data", "split", "by"),
+    "split_given": ("data", "split", "given"),
     "clean_unicode": ("data", "clean", "unicode"),
+    "clean_whitespace": ("data", "clean", "whitespace"),
     "clean_duplicates": ("data", "clean", "duplicates"),
     "clean_near_duplicates": ("data", "clean", "near_duplicates"),
     "clean_languages": ("data", "clean", "languages"),
@@ -217,11 +224,13 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
     "clean_min_chars": ("data", "clean", "min_chars"),
     "clean_max_chars": ("data", "clean", "max_chars"),
 }
-LEARNING = ("optimizer", "schedule", "warmup", "weight_decay", "clip", "patience", "ema_decay")
+LEARNING = ("optimizer", "momentum", "schedule", "warmup", "weight_decay", "clip", "patience", "ema_decay")
 LEARNING += ("micro", "gradient_checkpointing")
-KEPT_IF_EMPTY = frozenset({"optimizer", "schedule", "warmup", "weight_decay"})  # there is no run without them
+KEPT_IF_EMPTY = frozenset({"optimizer", "momentum", "schedule", "warmup", "weight_decay", "split_valid", "split_test"})
+SPLITTING = [name for name in ESSENTIALS if name.startswith("split_")]
+SPLIT_COLUMNS = ("split_by", "split_given")
 CLEANING = [name for name in ESSENTIALS if name.startswith("clean_")]
-OF_WHOLE_TEXTS = ("clean_unicode", "clean_pii")  # leave out no rows
+OF_WHOLE_TEXTS = ("clean_unicode", "clean_whitespace", "clean_pii")  # leave out no rows
 
 
 def language_name(code: str) -> str:
@@ -237,6 +246,12 @@ class EssentialForm(_DraftForm):
     """The settings that most people change; all others stay as in `base`, a spec as JSON."""
 
     text_column = forms.ChoiceField(label=_("Column of the text"))
+    prompt_column = forms.TypedChoiceField(
+        label=_("Column of the prompt"),
+        required=False,
+        empty_value=None,
+        help_text=_("What stands before the text, such as an instruction or a question: read, but not learnt to say."),
+    )
     label_column = forms.ChoiceField(label=_("Column of the label"))
     value_column = forms.ChoiceField(label=_("Column of the number"))
     target_column = forms.ChoiceField(label=_("Column of the text to write"))
@@ -270,7 +285,12 @@ class EssentialForm(_DraftForm):
     optimizer = forms.ChoiceField(
         label=_("Optimizer"),
         required=False,
-        choices=[("adamw", "AdamW"), ("adam", "Adam"), ("sgd", _("gradient descent with momentum (SGD)"))],
+        choices=[("adamw", "AdamW"), ("adam", "Adam"), ("sgd", _("gradient descent (SGD)"))],
+    )
+    momentum = forms.FloatField(
+        label=_("Momentum"),
+        required=False,
+        help_text=_("Only for SGD: the share of the last step that goes on, 0 to below 1, for example 0.9."),
     )
     schedule = forms.ChoiceField(
         label=_("How the learning rate falls"),
@@ -328,7 +348,34 @@ class EssentialForm(_DraftForm):
         required=False,
         help_text=_("At most three columns, for example a region or a device: whom does the model serve worse?"),
     )
+    split_valid = forms.FloatField(
+        label=_("Share to choose the best checkpoint by"), required=False, help_text=_("For example 0.1.")
+    )
+    split_test = forms.FloatField(
+        label=_("Share to test with"), required=False, help_text=_("Measured once, at the end. For example 0.1.")
+    )
+    split_by = forms.TypedChoiceField(
+        label=_("Groups that stay whole"),
+        required=False,
+        empty_value=None,
+        help_text=_(
+            "For example authors, patients or scaffolds: all of one are in the same part, so that the test is about "
+            "others. Shares are then about those asked for."
+        ),
+    )
+    split_given = forms.TypedChoiceField(
+        label=_("Column that says the part"),
+        required=False,
+        empty_value=None,
+        help_text=_("It says train, valid or test for each row. Empty: parts are drawn."),
+    )
     clean_unicode = forms.BooleanField(label=_("Bring characters into one form (Unicode NFC)"), required=False)
+    clean_whitespace = forms.TypedChoiceField(
+        label=_("Spaces"),
+        required=False,
+        empty_value=None,
+        help_text=_("Runs of spaces and tabs become one space, and those at the ends are left out."),
+    )
     clean_duplicates = forms.BooleanField(label=_("Leave out rows that repeat an earlier one"), required=False)
     clean_near_duplicates = forms.BooleanField(
         label=_("Leave out rows that nearly repeat an earlier one"),
@@ -398,16 +445,19 @@ class EssentialForm(_DraftForm):
         """Leave out what this task or data has no use for, and offer what it has."""
         facts = TASKS[task]
         columns = [(column["name"], column["name"]) for column in profile.get("columns") or []]
-        tabular = profile.get("kind") in {"csv", "jsonl"}
+        tabular = profile.get("kind") in {"csv", "jsonl", "parquet"}
         for name, role in ROLE_FIELDS.items():
             if tabular and role in facts.roles:
                 self._choices(name, columns)
+            elif tabular and role in facts.optional:
+                self._choices(name, [("", _("none")), *columns])
             else:
                 del self.fields[name]
         if tabular and facts.unit == "rows":
             self._choices("slices", columns)
         else:
             del self.fields["slices"]
+        self._fit_split(task, columns if tabular else [], profile)
         if not facts.tokenizer:
             del self.fields["tokenizer"], self.fields["vocab"]
         self._fit_cleaning(task, tabular)
@@ -417,10 +467,27 @@ class EssentialForm(_DraftForm):
         sizes = dict.fromkeys(size for arch in facts.archs for size in ARCHS[arch].sizes)
         self._choices("size", [(size, size) for size in sizes])
 
+    def _fit_split(self, task: str, columns: list[tuple[str, str]], profile: dict[str, Any]) -> None:
+        """Columns of a table are chosen; those of a table in a zip are not known here, and written."""
+        zipped = profile.get("kind") in {"images", "audio"}
+        for name in SPLIT_COLUMNS:
+            if task == "forecasting" or not (columns or zipped):
+                del self.fields[name]
+            elif columns:
+                self._choices(name, [("", _("none")), *columns])
+            else:
+                old = self.fields[name]
+                self.fields[name] = forms.CharField(
+                    label=old.label, required=False, max_length=200, empty_value=None, help_text=old.help_text
+                )
+
     def _fit_cleaning(self, task: str, tabular: bool) -> None:
         for name in CLEANING:
             if not TASKS[task].tokenizer or not (tabular or name in OF_WHOLE_TEXTS):
                 del self.fields[name]
+        if "clean_whitespace" in self.fields:
+            ways = [("", _("leave as it is")), ("fold", _("fold, line breaks too")), ("lines", _("fold within lines"))]
+            self._choices("clean_whitespace", [way for way in ways if tabular or way[0] != "fold"])
         if "clean_pii" in self.fields:
             ways = [("", _("leave as it is")), ("mask", _("mask it")), ("drop", _("leave such rows out"))]
             unfit = {"mask"} if task in UNMASKED else set()
@@ -443,6 +510,17 @@ class EssentialForm(_DraftForm):
     def learning_is_wrong(self) -> bool:
         """Whether any is wrong, so that they are shown open."""
         return any(field.errors for field in self.learning)
+
+    @property
+    def splitting(self) -> list[Any]:
+        """The fields about which rows are held out."""
+        return [self[name] for name in SPLITTING if name in self.fields]
+
+    @property
+    def splitting_is_said(self) -> bool:
+        """Whether a column is named or a field is wrong, so that they are shown open."""
+        named = (self[name].value() for name in SPLIT_COLUMNS if name in self.fields)
+        return any(named) or any(field.errors for field in self.splitting)
 
     @property
     def cleaning(self) -> list[Any]:
@@ -481,7 +559,9 @@ class EssentialForm(_DraftForm):
         spec = copy.deepcopy(_parsed(self.cleaned_data["base"]))
         for name in ESSENTIALS.keys() & self.fields.keys():
             value = self.cleaned_data[name]
-            if name not in KEPT_IF_EMPTY or value not in ("", None):
+            if name in ROLE_FIELDS and value is None:  # one that may be left away, and is
+                ((spec.get("data") or {}).get("columns") or {}).pop(ROLE_FIELDS[name], None)
+            elif name not in KEPT_IF_EMPTY or value not in ("", None):
                 _put(spec, ESSENTIALS[name], value)
         spec["search"] = self._search(spec.get("search") or {})
         if "tokenizer" in self.fields and self.cleaned_data["tokenizer"] not in LEARNT:

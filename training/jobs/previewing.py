@@ -35,6 +35,8 @@ class Preview:
     items: list[dict[str, Any]] = field(default_factory=list)
     whole: bool = True
     vocabulary: int | None = None
+    parts: dict[str, int] = field(default_factory=dict)  # items of each part of what was read
+    groups: int | None = None  # which were kept whole
     problem: str = ""
 
 
@@ -68,7 +70,13 @@ def preview_of(spec: dict[str, Any], version: DatasetVersion, start: ModelVersio
             log.error("a preview ended with %s: %s", ended.code, ended.errors[-4_000:])
         return Preview(problem=why.strip() if refused else _("The preview broke."))
     told = json.loads(ended.out)
-    return Preview([_shown(item) for item in told["items"]], told["whole"], told.get("vocabulary"))
+    return Preview(
+        [_shown(item) for item in told["items"]],
+        told["whole"],
+        told.get("vocabulary"),
+        told.get("parts") or {},
+        told.get("groups"),
+    )
 
 
 def _shown(item: dict[str, Any]) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def _same(twin: Job, job: Job) -> Job:
 def parse_spec(obj: Any) -> Spec:
     """The spec, or FaultyInputError with every fault."""
     try:
-        return Spec.from_json(obj)
+        return Spec.from_json(obj, fresh=True)
     except SpecError as fault:
         raise FaultyInputError([fault_of(issue) for issue in fault.issues], field="spec") from None
 

@@ -29,7 +29,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from . import cage, images, recordings, tables, text
+from . import cage, columnar, images, recordings, tables, text
 from .archive import Zip
 from .contract import MIB, Limits, Notice, RefusedError, Report
 from .lines import Progress
@@ -79,6 +79,8 @@ def _survey(
         return found, *tables.survey_csv(stream, limits, progress)
     if found == "jsonl":
         return found, *tables.survey_jsonl(stream, limits, progress)
+    if found == "parquet":
+        return found, *columnar.survey(stream, limits, progress)
     archive = Zip(stream, size_bytes, limits)
     if recordings.holds_recordings(archive):
         sounds = recordings.Contents(archive)
@@ -105,7 +107,8 @@ def main(argv: Sequence[str] = ()) -> int:
         _say({"report": Report(ok=False, refusal=RefusedError("unreadable").refusal).to_dict()})
         return 0
     warnings.simplefilter("ignore")
-    _warm_up(is_zip=stream.read(2) == b"PK")
+    head = stream.read(len(columnar.MAGIC))
+    _warm_up(is_zip=head[:2] == b"PK", is_parquet=head == columnar.MAGIC)
     held = cage.confine(limits, parent=order["parent"])
     report = examine(stream, name=order["name"], kind=order["kind"], limits=limits, progress=_teller())
     seconds = round(time.monotonic() - started, 3)
@@ -130,7 +133,7 @@ def _order(argv: Sequence[str]) -> dict[str, Any]:
     return order
 
 
-def _warm_up(*, is_zip: bool) -> None:
+def _warm_up(*, is_zip: bool, is_parquet: bool) -> None:
     """Do once, on harmless data of our own, what will be done in the cage: so everything it needs is loaded.
 
     Run as another user afterwards, the child may not even be able to read its own interpreter's folder.
@@ -139,6 +142,8 @@ def _warm_up(*, is_zip: bool) -> None:
         examine(io.BytesIO(sample), name="", limits=Limits())
     if is_zip:
         images.warm_up()
+    if is_parquet:
+        columnar.warm_up()
 
 
 def _teller() -> Callable[[int], None]:

@@ -15,7 +15,7 @@ KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
 
-KINDS = ("text", "csv", "jsonl", "images", "audio")
+KINDS = ("text", "csv", "jsonl", "parquet", "images", "audio")
 """The kinds of data a dataset version can hold."""
 
 MAX_REPORT_BYTES = 8 * MIB
@@ -138,7 +138,8 @@ OF_ONE: dict[str, tuple[str, str]] = {
 """What is said where the parameter named counts just one; beside it stands the sentence for all other numbers."""
 
 _ACCEPTED = gettext_noop(
-    "Accepted are plain text, CSV, JSON lines, and a zip of PNG, JPEG or WebP images, or of WAV or FLAC recordings."
+    "Accepted are plain text, CSV, JSON lines, Parquet, and a zip of PNG, JPEG or WebP images, or of WAV or FLAC "
+    "recordings."
 )
 
 MESSAGES: dict[str, tuple[str, str]] = {
@@ -183,9 +184,9 @@ MESSAGES: dict[str, tuple[str, str]] = {
         gettext_noop("This is {what} alone."),
         gettext_noop("Put your images into folders named for their labels, zip the folders, and upload the zip."),
     ),
-    "parquet": (
+    "arrow": (
         gettext_noop("This is {what}, which is not accepted yet."),
-        gettext_noop("Write the table as CSV or JSON lines and upload that."),
+        gettext_noop("Write the table as Parquet, CSV or JSON lines and upload that."),
     ),
     "compressed": (
         gettext_noop("This is {what}."),
@@ -276,6 +277,31 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "only_blank": (
         gettext_noop("The file holds only blank lines."),
         gettext_noop("Check the file on your side and upload it again."),
+    ),
+    # Parquet
+    "parquet_cut": (
+        gettext_noop("The file begins as Parquet, but its end is missing."),
+        gettext_noop("It was probably cut off; export or upload it again."),
+    ),
+    "parquet_damaged": (
+        gettext_noop("The file is Parquet, but damaged or encrypted: it cannot be read to its end."),
+        gettext_noop("Write the table again, without encryption, and upload that."),
+    ),
+    "parquet_column": (
+        gettext_noop("The column “{column}” holds {what_type}; a column holds texts, numbers, times or yes and no."),
+        gettext_noop("Leave the column out. A list or a record becomes several columns, and files go into a zip."),
+    ),
+    "parquet_nameless": (
+        gettext_noop("Column {column} has no name."),
+        gettext_noop("Name every column."),
+    ),
+    "parquet_nul": (
+        gettext_noop("Row {row} contains a NUL character in “{column}”."),
+        gettext_noop("Remove it; it often comes from a broken copy or a fixed-width export."),
+    ),
+    "parquet_unpacked": (
+        gettext_noop("The rows of this file have more than {limit_bytes} when unpacked."),
+        gettext_noop("Split the data into several datasets, or leave columns out."),
     ),
     # tables
     "no_rows": (
@@ -687,7 +713,7 @@ WARNINGS: dict[str, str] = {
 _KIND_CODES = frozenset(
     {
         *("wrong_extension", "wrong_kind", "pickle", "torch_model", "numpy_array", "html", "document", "office"),
-        *("executable", "image_alone", "parquet", "compressed", "archive", "weights", "not_accepted", "binary"),
+        *("executable", "image_alone", "arrow", "compressed", "archive", "weights", "not_accepted", "binary"),
         "json_document",
     }
 )

@@ -43,8 +43,8 @@ def inspect(
     """What the file at `path` is and holds, or why it is refused.
 
     `name` is what the uploader calls it; content decides, the name only chooses between readings the content allows.
-    `kind` (text, csv, jsonl, images, audio) is what the uploader says it is, when they say. Takes up to `limits.wall_s`
-    seconds; never raises for what is in the file. Raises ValueError for an unknown `kind`.
+    `kind` (text, csv, jsonl, parquet, images, audio) is what the uploader says it is, when they say. Takes up to
+    `limits.wall_s` seconds; never raises for what is in the file. Raises ValueError for an unknown `kind`.
     """
     if kind is not None and kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}")

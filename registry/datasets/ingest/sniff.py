@@ -34,6 +34,7 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"MM\0*", "tiff"),
     (0, b"BM", "bmp"),
     (0, b"\x93NUMPY", "numpy"),
+    (0, b"PAR1\x15", "parquet"),
     (0, b"PAR1", "parquet"),
     (0, b"ARROW1", "arrow"),
     (0, b"FEA1", "arrow"),
@@ -84,8 +85,7 @@ _REFUSALS = {
     "docx": "office",
     "pptx": "office",
     "executable": "executable",
-    "parquet": "parquet",
-    "arrow": "parquet",
+    "arrow": "arrow",
     "gzip": "compressed",
     "bzip2": "compressed",
     "xz": "compressed",
@@ -128,7 +128,7 @@ _WORDS = frozenset({"text", "csv", "jsonl", "json"})
 
 
 def sniff(stream: BinaryIO, size_bytes: int, *, name: str, kind: str | None, limits: Limits) -> str:
-    """The kind of a file: text, csv, jsonl or zip (the caller looks inside, then asks `check_claim`).
+    """The kind of a file: text, csv, jsonl, parquet or zip (the caller looks inside, then asks `check_claim`).
 
     Raises RefusedError. `kind` is what the person says it is, if they said: it weighs more than the name, and less
     than the content.
@@ -151,6 +151,8 @@ def sniff(stream: BinaryIO, size_bytes: int, *, name: str, kind: str | None, lim
     if what == "text":
         return _words(head, whole, name=name, kind=kind)
     check_claim(what, name=name, kind=kind)
+    if what == "parquet":
+        return what
     raise RefusedError(_REFUSALS.get(what, "not_accepted"), what=what)
 
 
@@ -158,6 +160,8 @@ def check_claim(what: str, *, name: str, kind: str | None) -> None:
     """Refuse content that is not what its name, or the person, says. Silent where more than that must be said."""
     extension, claimed = _claim(name)
     if what in DANGEROUS or what == "binary":
+        return
+    if kind == what == "parquet":
         return
     if kind is not None and (kind not in ZIPS or what != "zip"):
         raise RefusedError("wrong_kind", claimed="zip" if kind in ZIPS else kind, what=what)
@@ -289,6 +293,8 @@ def _words(head: bytes, whole: bool, *, name: str, kind: str | None) -> str:
         raise RefusedError("wrong_extension", extension=f".{extension}", what=found)
     if kind in ZIPS:
         raise RefusedError("wrong_kind", claimed="zip", what=found)
+    if kind == "parquet":
+        raise RefusedError("wrong_kind", claimed=kind, what=found)
     wanted = kind or claimed
     if wanted == "csv" and found in ("jsonl", "json"):
         check_claim(found, name=name, kind=kind)

@@ -28,8 +28,8 @@ _NUMBER_LIKE = re.compile(r"\s*[+-]?\d+(?:[.,]\d+)*\s*", re.ASCII)
 Found = tuple[dict[str, Any], list[Notice]]
 
 
-class _Table:
-    """What both kinds of table count: columns, lengths of rows, repeats, examples."""
+class Table:
+    """What all kinds of table count: columns, lengths of rows, repeats, examples."""
 
     def __init__(self) -> None:
         self.columns: list[Column] = []
@@ -39,8 +39,8 @@ class _Table:
         self.examples = Sample()
         self.warnings: list[Notice] = []
 
-    def profile(self, kind: str, reader: LineReader) -> dict[str, Any]:
-        """The profile that both kinds share."""
+    def profile(self, kind: str, reader: LineReader | None) -> dict[str, Any]:
+        """The profile that all kinds share; those without lines have no reader of them."""
         labels = [one for one in self.columns if one.is_label_candidate()][:_LABEL_COLUMNS]
         return {
             "kind": kind,
@@ -50,15 +50,14 @@ class _Table:
             "classes": {one.name: one.classes() for one in labels},
             "lengths": {"unit": "characters per row", **self.lengths.histogram()},
             "examples": self.examples.things(),
-            "encoding": reader.encoding,
-        }
+        } | ({"encoding": reader.encoding} if reader else {})
 
-    def all_warnings(self, reader: LineReader) -> list[Notice]:
+    def all_warnings(self, reader: LineReader | None) -> list[Notice]:
         """Warnings about the whole and about columns, at most 50."""
         found = list(self.warnings)
         if self.repeats.count:
             found.append(Notice("duplicate_rows", {"count": self.repeats.count}))
-        if reader.lone_cr:
+        if reader and reader.lone_cr:
             found.append(Notice("lone_cr"))
         for one in self.columns:
             found += _column_warnings(one, self.rows)
@@ -89,7 +88,8 @@ def check_name(name: str, limits: Limits, where: dict[str, Any]) -> None:
         raise RefusedError("name_characters", where=where)
 
 
-def _keep(columns: int) -> int:
+def keep(columns: int) -> int:
+    """Different values to keep of each of so many columns."""
     return min(DISTINCT_KEPT, DISTINCT_KEPT_IN_ALL // max(1, columns))
 
 
@@ -130,9 +130,9 @@ def _survey_csv(stream: BinaryIO, limits: Limits, progress: Progress | None, del
     stream.seek(0)
     lines = LineReader(stream, limits, progress)
     rows = CsvRows(lines, delimiter, limits, quotes=quotes)
-    table = _Table()
+    table = Table()
     header = rows.header()
-    table.columns = [Column(name, _keep(len(header)), watch_commas=delimiter != ",") for name in header]
+    table.columns = [Column(name, keep(len(header)), watch_commas=delimiter != ",") for name in header]
     batch: list[list[str]] = []
     lengths: list[int] = []
     room = _BATCH_CHARS
@@ -144,11 +144,11 @@ def _survey_csv(stream: BinaryIO, limits: Limits, progress: Progress | None, del
         lengths.append(length)
         room -= length
         if len(batch) >= _BATCH_ROWS or room < 0:
-            _add_csv(table, batch, lengths)
+            add_rows(table, batch, lengths)
             batch, lengths, room = [], [], _BATCH_CHARS
             if table.rows > limits.max_rows:
                 break
-    _add_csv(table, batch, lengths)
+    add_rows(table, batch, lengths)
     if table.rows > limits.max_rows:
         raise RefusedError("too_many_rows", limit=limits.max_rows)
     if not table.rows:
@@ -164,7 +164,8 @@ def _delimiter(stream: BinaryIO) -> str:
     return find_delimiter(head[: end + 1 if end > 0 else None].decode("utf-8", "replace"))[0]
 
 
-def _add_csv(table: _Table, batch: list[list[str]], lengths: list[int]) -> None:
+def add_rows(table: Table, batch: list[list[str]], lengths: list[int]) -> None:
+    """Count rows of texts, given with the characters of each."""
     if not batch:
         return
     table.lengths.add(lengths)
@@ -304,7 +305,7 @@ def survey_jsonl(stream: BinaryIO, limits: Limits, progress: Progress | None = N
     return table.profile("jsonl", lines), table.all_warnings(lines)
 
 
-class _JsonTable(_Table):
+class _JsonTable(Table):
     """A table whose columns appear as they come. Values wait per column until a batch is full."""
 
     def __init__(self, limits: Limits) -> None:
@@ -363,7 +364,7 @@ class _JsonTable(_Table):
         check_name(name, self.limits, {"column": clean(name, 60)})
         if self.width >= self.limits.max_columns:
             raise RefusedError("too_many_columns", limit=self.limits.max_columns)
-        column = Column(name, keep=_keep(min(self.limits.max_columns, 40)))
+        column = Column(name, keep=keep(min(self.limits.max_columns, 40)))
         self.columns.append(column)
         self._by_name[name] = column
         self._waiting[name] = ([], [])

@@ -14,6 +14,7 @@ from training.engine.languages import language_of
 from training.engine.likeness import Seen, likeness, signature
 from training.engine.privacy import masked
 from training.engine.spec import CleanSpec
+from training.engine.tokenizing import load_tokenizer
 
 ALL = {"unicode": True, "duplicates": True, "min_chars": 3, "max_chars": 60}
 SPLIT_E = unicodedata.normalize("NFD", "café time")
@@ -33,6 +34,43 @@ def test_each_rule_counts_what_it_removes() -> None:
         "cleaned": {"duplicates": 2, "short": 2, "long": 1, "formed": 0}
         | {"rows": {"short": [1, 7], "duplicates": [3, 6], "long": [4]}}
     }
+
+
+@pytest.mark.parametrize(
+    ("how", "text", "found", "count"),
+    [
+        ("fold", "  one \t two\n\nthree\u3000four ", "one two three four", 5),
+        ("lines", " one \t two \r\n\r\n three\u00a0\u00a0four \n", "one two\n\nthree four", 8),
+        ("fold", "as it is", "as it is", 0),
+        ("lines", "as\nit\n\nis", "as\nit\n\nis", 0),
+    ],
+)
+def test_spaces_are_folded_and_counted(how: str, text: str, found: str, count: int) -> None:
+    cleaned, facts = kept(CleanSpec(whitespace=how), [text])
+    assert cleaned == [found] and (facts["cleaned"]["whitespace"] > 0) is (count > 0)
+    assert facts["cleaned"]["formed"] == (found != text)
+    again, facts = kept(CleanSpec(whitespace=how), cleaned)
+    assert again == cleaned and facts["cleaned"]["whitespace"] == 0
+
+
+def test_a_text_in_pieces_keeps_its_words_apart(make_run: MakeRun) -> None:
+    blob = "".join(f"word {n}  and \t more \r\n" for n in range(40_000)).encode()
+    run = make_run("run", tiny("causal-lm", data__clean={"whitespace": "lines"}), blob=blob)
+    assert run.go() == DONE, run.log
+    assert facts_of(run)["cleaned"]["whitespace"] >= 120_000
+    (prepared,) = (run.folder / "prepared").iterdir()
+    tokenizer = load_tokenizer(prepared / "tokenizer.json")
+    text = tokenizer.decode(np.fromfile(prepared / "train.bin", facts_of(run)["dtype"]).tolist())
+    assert "\t" not in text and "  " not in text and " \n" not in text and "\r" not in text
+    assert {line for line in text.splitlines() if len(line) < 3} == set()
+
+
+def test_one_text_is_not_folded_to_one_line() -> None:
+    spec = Spec.from_json(tiny("causal-lm", data__clean={"whitespace": "fold"}))
+    found = validate(spec, {"kind": "text", "rows": 1, "chars": 100_000, "bytes": 100_000})
+    assert ("data.clean.whitespace", "clean_lines") in {(i.path, i.code) for i in found}
+    plain = Spec.from_json(tiny("causal-lm"))
+    assert "whitespace" not in plain.clean_key and spec.recipe_sha256 != plain.recipe_sha256
 
 
 def test_nothing_is_touched_unasked() -> None:

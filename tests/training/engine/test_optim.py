@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from training.engine.optim import BETA1, BETA2, EPS, MOMENTUM, FlatOptimizer, learning_rate
+from training.engine.optim import BETA1, BETA2, EPS, FlatOptimizer, learning_rate
 from training.engine.spec import TrainSpec
 
 
@@ -14,17 +14,36 @@ def net_of() -> torch.nn.Sequential:
     return torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Tanh(), torch.nn.LayerNorm(7), torch.nn.Linear(7, 3))
 
 
-@pytest.mark.parametrize("kind", ["adamw", "adam", "sgd"])
-def test_steps_equal_those_of_torch(kind: str) -> None:
+def test_a_step_of_sgd_is_the_rate_times_the_gradient() -> None:
+    """θ ← θ − η∇L, of the original text; with a momentum μ the last step goes on: v ← μv + ∇L."""
+    for momentum in (0.0, 0.9):
+        net = net_of()
+        flat = FlatOptimizer(net, 0.0, kind="sgd", momentum=momentum)
+        expected, speed = (
+            [p.detach().clone() for p in net.parameters()],
+            [torch.zeros_like(p) for p in net.parameters()],
+        )
+        for step in range(3):
+            loss = net(torch.randn(4, 5, generator=torch.Generator().manual_seed(step))).square().mean()
+            loss.backward()
+            speed = [momentum * v + p.grad for v, p in zip(speed, net.parameters(), strict=True)]
+            expected = [p - 0.05 * v for p, v in zip(expected, speed, strict=True)]
+            flat.step(0.05, None, loss)
+        for own, wanted in zip(net.parameters(), expected, strict=True):
+            torch.testing.assert_close(own.data, wanted)
+
+
+@pytest.mark.parametrize(("kind", "momentum"), [("adamw", 0.0), ("adam", 0.0), ("sgd", 0.0), ("sgd", 0.9)])
+def test_steps_equal_those_of_torch(kind: str, momentum: float) -> None:
     ours, theirs = net_of(), net_of()
-    flat = FlatOptimizer(ours, 0.1, kind=kind)
+    flat = FlatOptimizer(ours, 0.1, kind=kind, momentum=momentum)
     matrices = [p for p in theirs.parameters() if p.dim() >= 2]
     vectors = [p for p in theirs.parameters() if p.dim() < 2]
     groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
     plain: torch.optim.Optimizer = {
         "adamw": lambda: torch.optim.AdamW(groups, lr=1e-2, betas=(BETA1, BETA2), eps=EPS),
         "adam": lambda: torch.optim.Adam(groups, lr=1e-2, betas=(BETA1, BETA2), eps=EPS),
-        "sgd": lambda: torch.optim.SGD(groups, lr=1e-2, momentum=MOMENTUM),
+        "sgd": lambda: torch.optim.SGD(groups, lr=1e-2, momentum=momentum),
     }[kind]()
     for step in range(5):
         x = torch.randn(4, 5, generator=torch.Generator().manual_seed(step)) * 5

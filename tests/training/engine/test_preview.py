@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.training.engine.conftest import JOB, KINDS, MakeRun, blob_of, profile_for, tiny
+from tests.training.engine.conftest import (
+    JOB,
+    KINDS,
+    MakeRun,
+    blob_of,
+    csv_blob,
+    profile_for,
+    table_rows,
+    tiny,
+)
 from training.engine import preview as looking
 from training.engine.__main__ import main
 from training.engine.contract import InputData, Inputs, Spec
@@ -28,6 +37,23 @@ def shown(task: str, folder: Path, blob: bytes | None = None, **changes: Any) ->
     path.write_bytes(blob_of(task) if blob is None else blob)
     data = InputData(path=str(path), kind=KINDS[task], sha256="0" * 64, profile=profile_for(task))
     return looking.preview(Spec.from_json(tiny(task, **changes)), Inputs(v=1, job=JOB, fence=1, data=data))
+
+
+def test_sizes_of_the_parts_and_groups_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        (text, topic, f"author {n // 4}", ("train", "valid", "test")[n // 50])
+        for n, (text, topic) in enumerate(table_rows())
+    ]
+    blob = csv_blob(["body", "topic", "who", "part"], rows)
+    told = shown("text-classification", tmp_path, blob)
+    assert not told["whole"] and sum(told["parts"].values()) == looking.ROWS and "groups" not in told
+    # The first rows are all to learn from, which the run does not mind: it reads the others too.
+    told = shown("text-classification", tmp_path, blob, data__split={"given": "part"})
+    assert not told["whole"] and sum(told["parts"].values()) == looking.ROWS
+    monkeypatch.setattr(looking, "ROWS", 1_000)
+    assert shown("text-classification", tmp_path, blob, data__split={"given": "part"})["parts"]["valid"] == 50
+    told = shown("text-classification", tmp_path, blob, data__split={"by": "who", "valid": 0.3, "test": 0.3})
+    assert told["groups"] == 38 and sum(told["parts"].values()) == len(rows)
 
 
 def picture(image: str) -> np.ndarray:

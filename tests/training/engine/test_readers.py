@@ -3,11 +3,15 @@
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from training.engine import readers
 from training.engine.errors import DataError, Stop, StopRequestedError
 from training.engine.readers import read_images, read_rows, read_text
 
@@ -30,6 +34,42 @@ def zip_of(tmp_path: Path, members: dict[str, bytes]) -> Path:
         for name, data in members.items():
             archive.writestr(name, data)
     return path
+
+
+def parquet(compression: str = "snappy", **columns: Any) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file, compression=compression)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("compression", ["none", "snappy", "gzip", "zstd", "brotli", "lz4"])
+def test_parquet_says_the_same(tmp_path: Path, compression: str) -> None:
+    data = parquet(compression, more=[[1], [2], [3]], label=["x", None, " "], text=["a", "c", "\t"])
+    assert rows_of(tmp_path, "parquet", data) == [["a", "x"], ["c", ""], ["", ""]]
+    numbers = parquet(text=[1.5, float("nan"), 2.0], label=[True, None, False])
+    assert rows_of(tmp_path, "parquet", numbers) == [["1.5", "true"], ["", ""], ["2.0", "false"]]
+    assert rows_of(tmp_path, "parquet", parquet(other=[1, 2])) == [["", ""]] * 2
+
+
+def test_parquet_that_breaks_its_promise_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="its column “text” holds lists, records or bytes"):
+        rows_of(tmp_path, "parquet", parquet(text=[b"a", b"b"], label=["x", "y"]))
+    whole = parquet("none", text=[f"words {n}" for n in range(3_000)], label=["x"] * 3_000)
+    for torn in (
+        whole[:-20],
+        b"PAR2" + whole[4:-4] + b"PAR2",
+        whole[: len(whole) // 2] + whole[-400:],
+        b"text,label\n",
+    ):
+        with pytest.raises(DataError, match="Parquet file is cut off or damaged"):
+            rows_of(tmp_path, "parquet", torn)
+
+
+def test_parquet_that_unpacks_to_too_much_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = pa.DictionaryArray.from_arrays(pa.array([0] * 5_000, pa.int32()), pa.array(["x" * 1_000]))
+    monkeypatch.setattr(readers, "MAX_UNPACKED_BYTES", 1_000_000)
+    with pytest.raises(DataError, match="too many when unpacked"):
+        rows_of(tmp_path, "parquet", parquet(text=long, label=["x"] * 5_000))
 
 
 def test_csv_and_jsonl_say_the_same(tmp_path: Path) -> None:

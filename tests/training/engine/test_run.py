@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.training.engine.conftest import MakeRun, Run, kill_at, tiny
-from training.engine.contract import DONE, EVENTS, FAILED, STOPPED
+from training.engine.contract import DONE, EVENTS, FAILED, STOPPED, Spec
 
 VARIANTS = {
     "gpt": tiny("causal-lm"),
@@ -89,14 +89,46 @@ def test_stop_and_kill_change_nothing(variant: str, make_run: MakeRun) -> None:
     assert broken.of("done")[0]["metrics"] == whole.of("done")[0]["metrics"]
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
-def test_two_processes_stop_and_go_on_alike(optimizer: str, make_run: MakeRun) -> None:
-    spec = tiny("causal-lm", resources={"cpus": 2}, train__optimizer=optimizer)
+OLD_RECIPE = "4ee26fbc7eff93f62e6a8ad243b932cbda4b5a85d5100ea3efb6da946443389b"
+OLD_SGD_RECIPE = "46af29138939d62eaa3c6ee80661a2258cf913d404741fee7ce11908b4cb4ba0"
+
+
+@pytest.mark.parametrize(("optimizer", "momentum"), [("adamw", 0.0), ("adam", 0.0), ("sgd", 0.0), ("sgd", 0.9)])
+def test_two_processes_stop_and_go_on_alike(optimizer: str, momentum: float, make_run: MakeRun) -> None:
+    spec = tiny("causal-lm", resources={"cpus": 2}, train__optimizer=optimizer, train__momentum=momentum)
     whole, broken = make_run("whole", spec), make_run("broken", spec)
     assert whole.go() == DONE, whole.log
     assert broken.go(kill_at(5, signal.SIGTERM)) == STOPPED, broken.log
     assert broken.resume() == DONE, broken.log
     assert (broken.curve, broken.weights) == (whole.curve, whole.weights)
+
+
+def test_a_run_from_before_there_was_a_momentum_goes_on_with_the_one_it_had(make_run: MakeRun) -> None:
+    """Its spec file says nothing of it, and its checkpoint is of a recipe without it."""
+    said = tiny("causal-lm", train__optimizer="sgd", train__momentum=0.9, train__lr=0.05)
+    whole, old, plain = make_run("whole", said), make_run("old", said), make_run("plain", said)
+    spec = json.loads((old.folder / "spec.json").read_text())
+    del spec["train"]["momentum"]
+    assert whole.go() == DONE, whole.log
+    (old.folder / "spec.json").write_text(json.dumps(spec))
+    assert old.go(kill_at(5, signal.SIGTERM)) == STOPPED, old.log
+    assert old.resume() == DONE, old.log
+    assert (old.curve, old.weights) == (whole.curve, whole.weights)
+    assert json.loads((old.folder / "out" / "spec.json").read_text())["train"]["momentum"] == 0.9
+    plain.write_spec(said | {"train": said["train"] | {"momentum": 0.0}})
+    assert plain.go() == DONE and plain.weights != whole.weights
+
+
+def test_what_is_written_now_has_none_and_older_recipes_keep_theirs() -> None:
+    said = tiny("causal-lm", train__optimizer="sgd")
+    said["train"].pop("momentum", None)
+    old, new = Spec.from_json(said), Spec.from_json(said, fresh=True)
+    assert (old.train.momentum, new.train.momentum) == (0.9, 0.0) and old.recipe_sha256 != new.recipe_sha256
+    assert Spec.from_json(new.to_json()) == new and Spec.from_json(old.to_json()) == old
+    # As it was told before there was the setting.
+    assert old.recipe_sha256 == OLD_SGD_RECIPE
+    adam = Spec.from_json(tiny("causal-lm"))
+    assert adam.train.momentum == 0.0 and adam.recipe_sha256 == OLD_RECIPE
 
 
 def test_pieces_of_a_batch_sum_up_to_it(make_run: MakeRun) -> None:

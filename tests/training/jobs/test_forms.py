@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from django.template.loader import render_to_string
 
@@ -11,10 +14,10 @@ from collab.kernel.errors import Fault, FaultyInputError
 from registry.catalog.metrics import LOWER_IS_BETTER, NAMES
 from registry.catalog.metrics import TASKS as TASK_WORDS
 from registry.datasets.models import DatasetVersion
-from training.engine.contract import ARCHS, TASKS, Spec
+from training.engine.contract import ARCHS, TASKS, Spec, as_it_was_meant
 from training.jobs.drafting import tasks_for
 from training.jobs.forms import ARCH_WORDS, LEARNING, EssentialForm, WholeForm
-from training.jobs.services import suggest
+from training.jobs.services import parse_spec, suggest
 
 pytestmark = pytest.mark.django_db
 
@@ -58,13 +61,59 @@ def test_cleaning_is_said_in_the_form(table, version):
     tags = EssentialForm(task="token-classification", version=table, base={})
     assert [value for value, _label in tags.fields["clean_pii"].choices] == ["", "drop"]
     whole = EssentialForm(task="causal-lm", version=version, base={})
-    assert [field.name for field in whole.cleaning] == ["clean_unicode", "clean_pii"]
+    assert [field.name for field in whole.cleaning] == ["clean_unicode", "clean_whitespace", "clean_pii"]
+    assert [value for value, _label in whole.fields["clean_whitespace"].choices] == ["", "lines"]
     assert [value for value, _label in whole.fields["clean_pii"].choices] == ["", "mask"]
 
 
+def test_what_is_held_out_is_said_in_the_form(table, version, covered):
+    form = filled(table, "text-classification", split_by="note", split_test="0.2")
+    split = Spec.from_json(form.spec()).data.split
+    assert (split.by, split.given, split.test, split.valid) == ("note", None, 0.2, 0.15)
+    assert form.splitting_is_said and next(value for value, _label in form.fields["split_given"].choices) == ""
+    assert form.place_of(Fault("spec.data.split.by", ""), None) == "split_by"
+    untouched = filled(table, "text-classification", split_valid="")
+    assert not untouched.splitting_is_said and Spec.from_json(untouched.spec()).data.split.valid == 0.15
+    whole = EssentialForm(task="causal-lm", version=version, base={})
+    assert [field.name for field in whole.splitting] == ["split_valid", "split_test"]
+
+
+def test_parquet_is_drafted_as_a_table(covered):
+    file = io.BytesIO()
+    pq.write_table(pa.table({"note": [f"words {n}" for n in range(80)], "severity": ["low", "high"] * 40}), file)
+    version = covered.dataset(name="Columns", content=file.getvalue(), file="notes.parquet").latest()
+    assert version.kind == "parquet" and "text-classification" in tasks_for(version)
+    form = filled(version, "text-classification", label_column="severity")
+    assert Spec.from_json(form.spec()).data.columns == {"text": "note", "label": "severity"}
+
+
+def test_a_new_spec_has_no_momentum_and_a_draft_from_an_old_job_the_one_of_then(table):
+    said = suggest("text-classification", table)["spec"]
+    said["train"] = {name: value for name, value in said["train"].items() if name != "momentum"} | {"optimizer": "sgd"}
+    assert parse_spec(said).train.momentum == 0.0
+    form = EssentialForm(task="text-classification", version=table, base=as_it_was_meant(said))
+    assert form["momentum"].value() == 0.9
+
+
+def test_a_prompt_may_be_chosen_or_not(table):
+    assert Spec.from_json(filled(table, "causal-lm").spec()).data.columns == {"text": "note"}
+    form = filled(table, "causal-lm", prompt_column="severity", clean_whitespace="fold")
+    spec = Spec.from_json(form.spec())
+    assert spec.data.columns == {"text": "note", "prompt": "severity"} and spec.data.clean.whitespace == "fold"
+    assert "prompt_column" not in filled(table, "text-classification").fields
+
+
 def test_how_it_learns_is_said_in_the_form(table):
-    said = {"optimizer": "sgd", "schedule": "wsd", "ema_decay": "0.99", "micro": "4", "gradient_checkpointing": "on"}
+    said = {
+        "optimizer": "sgd",
+        "momentum": "0.8",
+        "schedule": "wsd",
+        "ema_decay": "0.99",
+        "micro": "4",
+        "gradient_checkpointing": "on",
+    }
     train = Spec.from_json(filled(table, "text-classification", **said, patience="", clip="").spec()).train
+    assert train.momentum == 0.8
     found = (train.optimizer, train.schedule, train.ema_decay, train.micro, train.gradient_checkpointing)
     assert found == ("sgd", "wsd", 0.99, 4, True) and train.patience is None and train.clip is None
     base = suggest("text-classification", table)["spec"]["train"]

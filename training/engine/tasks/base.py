@@ -14,13 +14,15 @@ from training.engine import ordering
 from training.engine.catalogue import Sizes
 from training.engine.checkpoint import file_sha256
 from training.engine.cleaning import Cleaner
-from training.engine.errors import Stop
+from training.engine.errors import DataError, Stop
 from training.engine.protocol import InputData
+from training.engine.readers import read_told
+from training.engine.spec import PARTS as PARTS
 from training.engine.spec import Spec
+from training.engine.splitting import Divider
 from training.engine.tokenizing import Tokenizer, load_tokenizer, train_tokenizer
 
 Batch = dict[str, Tensor]
-PARTS = ("train", "valid", "test")
 COUNT_AT_ONCE = 1 << 22
 
 
@@ -60,6 +62,7 @@ class Task(abc.ABC):
         self.device = torch.device("cpu")
         self.start_tokenizer: Path | None = None  # of the model it starts from
         self.cleaner = Cleaner(spec.data.clean)
+        self.divider = Divider(spec.data.split)
         self.workplace: Path | None = None  # where files may lie while it prepares
         self._epoch: tuple[int, list[np.ndarray]] | None = None
 
@@ -79,6 +82,26 @@ class Task(abc.ABC):
         """What of the spec and the start shapes the tokens."""
         key = {"tokenizer": self.spec.to_json()["tokenizer"]}
         return key if self.start_tokenizer is None else key | {"start": file_sha256(self.start_tokenizer)}
+
+    def tell_files(self, data: InputData, place: str, names: Iterable[str]) -> None:
+        """Ask the table of a zip for the part or the group of each of these files, where a column of it decides.
+
+        `place` is where the profile tells of such files. Raises DataError with the file.
+        """
+        if self.divider.column is None:
+            return
+        for name, cell in read_told(Path(data.path), data.profile, place, names, self.divider.column):
+            try:
+                self.divider.tell(cell)
+            except ValueError as error:
+                raise DataError("data_file", name=name, problem=str(error)) from None
+
+    def write_parts(self, strata: np.ndarray, folder: Path) -> dict[str, np.ndarray]:
+        """Draw the parts of all items and write them; returns the items of each. Raises DataError when one is empty."""
+        parts = self.divider.draw(strata)
+        for part, items in parts.items():
+            np.save(folder / f"{part}.npy", items)
+        return parts
 
     @abc.abstractmethod
     def prepare_key(self) -> dict[str, Any]:
@@ -205,11 +228,14 @@ def labels_of(config: dict[str, Any]) -> list[str]:
     return [config["id2label"][key] for key in sorted(config["id2label"], key=int)]
 
 
-def counts_of(tokens: np.ndarray, vocab: int) -> np.ndarray:
-    """How often each token occurs, without bringing all of them into memory."""
+def counts_of(tokens: np.ndarray, vocab: int, asked: np.ndarray | None = None) -> np.ndarray:
+    """How often each token occurs, or of those that are asked for, without bringing all of them into memory."""
     counts = np.zeros(vocab, dtype=np.int64)
     for start in range(0, len(tokens), COUNT_AT_ONCE):
-        counts += np.bincount(tokens[start : start + COUNT_AT_ONCE], minlength=vocab)
+        part = tokens[start : start + COUNT_AT_ONCE]
+        if asked is not None:
+            part = part[asked[start : start + COUNT_AT_ONCE].astype(bool)]
+        counts += np.bincount(part, minlength=vocab)
     return counts
 
 

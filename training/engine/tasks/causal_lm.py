@@ -16,10 +16,15 @@ from training.engine.tokenizing import END, LM_SPECIALS
 
 PROMPT_TOKENS = 24
 EVAL_TOKENS = 4_096
+NONE = -100
 
 
 class Task(PackedText):
-    """Blocks of `context` tokens, cut at an offset that changes with the epoch."""
+    """Blocks of `context` tokens, cut at an offset that changes with the epoch.
+
+    With a column of prompts each document is a prompt and the text behind it, and only the text is asked for: `asked`
+    of a batch tells which of the next tokens count.
+    """
 
     specials = LM_SPECIALS
     between = 0
@@ -36,15 +41,26 @@ class Task(PackedText):
         tokens = self.parts["train"]
         offset = min(offset, len(tokens) - 1 - self.count("train") * self.context)
         places = (rows * self.context + offset)[:, None] + np.arange(self.context + 1)
-        return self._batch(tokens[places])
+        return self._batch("train", places)
 
-    def _batch(self, ids: np.ndarray) -> base.Batch:
+    def _batch(self, part: str, places: np.ndarray) -> base.Batch:
+        ids = np.asarray(self.parts[part][places])
         both = torch.from_numpy(ids.astype(np.int64)).to(self.device, non_blocking=True)
-        return {"ids": both[:, :-1].contiguous(), "next": both[:, 1:].contiguous()}
+        batch = {"ids": both[:, :-1].contiguous(), "next": both[:, 1:].contiguous()}
+        if not self.marks:
+            return batch
+        asked = torch.from_numpy(np.asarray(self.marks[part][places[:, 1:]]).astype(bool))
+        return batch | {"asked": asked.to(self.device, non_blocking=True)}
 
     def loss(self, net: nn.Module, batch: base.Batch) -> Tensor:
         logits = net(batch["ids"])
-        return F.cross_entropy(logits.view(-1, logits.shape[-1]), batch["next"].view(-1))
+        if "asked" not in batch:
+            return F.cross_entropy(logits.view(-1, logits.shape[-1]), batch["next"].view(-1))
+        wanted = batch["next"].masked_fill(~batch["asked"], NONE).view(-1)
+        nats = F.cross_entropy(logits.view(-1, logits.shape[-1]), wanted, ignore_index=NONE, reduction="sum")
+        # Divided by what a block has of them on average, so that all tokens weigh alike in batches of any make.
+        share = self.facts["asked"]["train"] / self.facts["tokens"]["train"]
+        return nats / (wanted.numel() * share)
 
     def measure(self, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:
         """Nats, tokens and right guesses of each block.
@@ -60,17 +76,18 @@ class Task(PackedText):
             self.stop.check()
             starts = items[places] * self.context
             length = min(self.context + 1, len(tokens) - int(starts.max()))
-            batch = self._batch(np.asarray(tokens[starts[:, None] + np.arange(length)]))
+            batch = self._batch(part, starts[:, None] + np.arange(length))
             logits = net(batch["ids"]).float()
-            nats = F.cross_entropy(logits.transpose(1, 2), batch["next"], reduction="none").double().sum(1)
-            rows[places, 0] = nats.cpu().numpy()
-            rows[places, 1] = length - 1
-            rows[places, 2] = (logits.argmax(-1) == batch["next"]).sum(1).cpu().numpy()
+            asked = batch.get("asked", torch.ones_like(batch["next"], dtype=torch.bool))
+            nats = F.cross_entropy(logits.transpose(1, 2), batch["next"], reduction="none").double()
+            rows[places, 0] = (nats * asked).sum(1).cpu().numpy()
+            rows[places, 1] = asked.sum(1).cpu().numpy()
+            rows[places, 2] = ((logits.argmax(-1) == batch["next"]) & asked).sum(1).cpu().numpy()
         return rows
 
     def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
         nats, tokens, hits = judged.rows.T
-        per_byte = self.facts["tokens"][judged.part] / max(1, self.facts["bytes"][judged.part])
+        per_byte = self._per_byte(judged.part)
         report = base.Report(metrics.text_scores(float(nats.sum()), int(tokens.sum()), per_byte, int(hits.sum())))
         if final:
             report.detail = {"tokens": int(tokens.sum()), "bytes": self.facts["bytes"][judged.part]}
@@ -79,12 +96,18 @@ class Task(PackedText):
 
     def baseline(self) -> tuple[str, dict[str, float]]:
         """Unigram: each token by its frequency in the training part, one added to every count."""
-        counts = base.counts_of(self.parts["train"], self.tokenizer.size) + 1
+        counts = base.counts_of(self.parts["train"], self.tokenizer.size, self.marks.get("train")) + 1
         test = np.asarray(self.parts["test"][1:])
+        if self.marks:
+            test = test[self.marks["test"][1:].astype(bool)]
         nats = -np.log(counts / counts.sum())[test].sum()
-        per_byte = self.facts["tokens"]["test"] / max(1, self.facts["bytes"]["test"])
+        per_byte = self._per_byte("test")
         hits = int((test == counts.argmax()).sum())
         return "unigram", metrics.text_scores(float(nats), len(test), per_byte, hits)
+
+    def _per_byte(self, part: str) -> float:
+        """Tokens that are asked for, in a byte of what they say."""
+        return self.facts.get("asked", self.facts["tokens"])[part] / max(1, self.facts["bytes"][part])
 
     def samples(self, net: nn.Module, judged: base.Judged, count: int, step: int) -> Iterator[dict[str, Any]]:
         tokens = self.parts[judged.part]

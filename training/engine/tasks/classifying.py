@@ -9,7 +9,7 @@ import numpy as np
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from training.engine import metrics, ordering
+from training.engine import metrics
 from training.engine.catalogue import Sizes
 from training.engine.errors import DataError
 from training.engine.tasks import base
@@ -45,13 +45,11 @@ class Classifier(base.Task):
             raise DataError("data_shape", problem="it has fewer than two classes")
         number = {name: i for i, name in enumerate(names)}
         targets = np.array([number[label] for label in labels], dtype=np.int64)
-        split = self.spec.data.split
-        parts = ordering.split_rows(targets, split.valid, split.test, split.seed)
-        if min(len(rows) for rows in parts.values()) == 0:
-            raise DataError("data_shape", problem="one of its parts would be empty")
+        train = self.write_parts(targets, folder)["train"]
+        unseen = np.setdiff1d(np.arange(len(names)), targets[train])
+        if self.divider.column and len(unseen):
+            raise DataError("data_shape", problem=f"nothing in its train part has the label “{names[unseen[0]]}”")
         np.save(folder / "targets.npy", targets)
-        for part, rows in parts.items():
-            np.save(folder / f"{part}.npy", rows)
         return names
 
     def open_labels(self, folder: Path, names: list[str]) -> None:

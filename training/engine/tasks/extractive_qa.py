@@ -4,8 +4,8 @@ A text that is longer than the net can see is read in windows that overlap by ha
 point at [CLS]; how far a span stands above that tells which window has the best (Devlin et al. 2019, section 4.3).
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from training.engine.answering import answer_scores, place_of
 from training.engine.catalogue import Sizes
 from training.engine.errors import DataError
 from training.engine.protocol import InputData
+from training.engine.spooling import Spool, hashes_of
 from training.engine.tasks import base
 from training.engine.tasks.rows import CLS, EVAL_ROWS, MULTIPLE, PAD, SEP, Strings, TextRows, write_strings
 from training.engine.tokenizing import CLASSIFIER_SPECIALS
@@ -32,48 +33,62 @@ class Task(TextRows):
     """A window is [CLS], the question, [SEP], a piece of the context and [SEP]; an item is a row with its windows."""
 
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
-        found, skipped = self.read_filled(data, ROLES, _checked, own=2)
-        if not found:
+        questions, contexts, answers = (Spool(self.workplace) for _ in ROLES)
+        begins = array("q")  # where each answer stands in its context
+
+        def keep(cells: list[str]) -> None:
+            question, context, answer, place = _checked(cells)
+            for texts, text in ((questions, question), (contexts, context), (answers, answer)):
+                texts.append(text)
+            begins.extend(place)
+
+        _, skipped = self.read_filled(data, ROLES, keep, own=2)
+        if not questions:
             raise DataError("data_shape", problem="no row has question, context and answer")
-        self.write_split(np.zeros(len(found), dtype=np.int64), folder)
+        self.write_split(np.zeros(len(questions), dtype=np.int64), folder)
         train = np.load(folder / "train.npy")
-        learnt = (text for i in train for text in found[i][:2])
-        self.tokenizer = self.tokenizer_for(learnt, CLASSIFIER_SPECIALS)
+        learnt = np.zeros(len(questions), dtype=bool)
+        learnt[train] = True
+        read = (text for i in train for text in (questions[i], contexts[i]))
+        self.tokenizer = self.tokenizer_for(read, CLASSIFIER_SPECIALS)
         self.tokenizer.save(folder / "tokenizer.json")
-        facts = self._write_windows(found, set(train.tolist()), folder)
-        self.write_prompts([question for question, *_ in found], folder)
-        held_out = set(range(len(found))) - set(train.tolist())
-        write_strings([found[i][1] if i in held_out else "" for i in range(len(found))], folder / "contexts")
-        write_strings([answer for _, _, answer, _ in found], folder / "answers")
-        commonest, _ = Counter(found[i][2] for i in train).most_common(1)[0]
+        places = zip(begins[::2], begins[1::2], strict=True)
+        facts = self._write_windows(zip(questions, contexts, places, strict=True), learnt, folder)
+        self.write_prompts(questions, folder)
+        write_strings(("" if learnt[i] else text for i, text in enumerate(contexts)), folder / "contexts")
+        write_strings(answers, folder / "answers")
+        # Of answers that are equally common, the one that comes first.
+        _, firsts, counts = np.unique(hashes_of(answers[i] for i in train), return_index=True, return_counts=True)
+        commonest = answers[train[firsts[counts == counts.max()].min()]]
         return facts | {"skipped": skipped, "commonest": commonest}
 
-    def _write_windows(self, found: list[Any], train: set[int], folder: Path) -> dict[str, Any]:
+    def _write_windows(self, found: Iterable[tuple[str, str, Any]], train: np.ndarray, folder: Path) -> dict[str, Any]:
         """Write the windows of all rows; the token file holds ids, the place file where each token lies."""
         dtype = "uint16" if self.tokenizer.size <= 2**16 else "uint32"
-        ends, fronts, rows, targets, longest = [0], [], [], [], 1
+        ends, fronts, rows, targets, longest = array("q", [0]), array("q"), array("q"), array("q"), 1
         with (folder / "tokens.bin").open("wb") as tokens, (folder / "places.bin").open("wb") as places:
-            for row, (question, context, _, place) in enumerate(found):
+            for row, (question, context, place) in enumerate(found):
                 if row % 100 == 0:
                     self.stop.check()
                 held = False
                 for ids, lies, front in self._windows(question, context):
                     target = _target(lies, front, place)
                     held |= target != (0, 0)
-                    if row in train:
+                    if train[row]:
                         longest = max(longest, target[1] - target[0] + 1)
                     tokens.write(ids.astype(dtype).tobytes())
                     places.write(lies.astype("uint32").tobytes())
                     ends.append(ends[-1] + len(ids))
                     fronts.append(front)
                     rows.append(row)
-                    targets.append(target)
+                    targets.extend(target)
                 if not held:
                     problem = f"its answer is too long for a context of {self.shape.context} tokens"
                     raise DataError("data_row", row=self.numbers[row], problem=problem)
         for name, values in zip(WINDOWS, (ends, fronts, rows, targets), strict=True):
-            np.save(folder / f"{name}.npy", np.array(values, dtype=np.int64))
-        firsts = np.searchsorted(np.array(rows), np.arange(len(found) + 1))
+            shaped = np.array(values, dtype=np.int64)
+            np.save(folder / f"{name}.npy", shaped.reshape(-1, 2) if name == "targets" else shaped)
+        firsts = np.searchsorted(np.array(rows), np.arange(len(train) + 1))
         np.save(folder / "edges.npy", np.array(ends)[firsts])  # of rows, whose windows lie one behind the other
         return {"dtype": dtype, "longest": min(MOST_ANSWER, longest + 2)}
 

@@ -20,7 +20,7 @@ from training.engine.catalogue import Sizes
 from training.engine.diffusion import SCHEDULER, TIMES, draw, kept, noised
 from training.engine.protocol import InputData
 from training.engine.tasks import base
-from training.engine.tasks.images import Images, moved, moves, split_evenly
+from training.engine.tasks.images import Images, moved, moves
 
 EVAL_ROWS = 64
 EVAL_SEED = 1
@@ -42,17 +42,15 @@ class Task(Images):
         labels = sorted(set(told))
         if len(labels) < 2:
             labels = []
-            split_evenly(len(told), self.spec.data.split, folder)
+            self.write_parts(np.zeros(len(told), dtype=np.int64), folder)
         else:
             self._split(np.array([labels.index(label) for label in told], dtype=np.int64), folder)
         return facts | {"labels": labels, "seen": self.statistics(folder, facts)}
 
     def _split(self, targets: np.ndarray, folder: Path) -> None:
         """Every class gives its share to each part."""
-        split = self.spec.data.split
         np.save(folder / "targets.npy", targets)
-        for part, rows in ordering.split_rows(targets, split.valid, split.test, split.seed).items():
-            np.save(folder / f"{part}.npy", rows)
+        self.write_parts(targets, folder)
 
     def open(self, folder: Path, facts: dict[str, Any]) -> None:
         # The net reads and draws numbers from -1 to 1, as the pipelines of diffusers have it.

@@ -19,7 +19,7 @@ from training.engine.masks import UNLABELLED, class_names, read_masked
 from training.engine.protocol import InputData
 from training.engine.readers import IMAGE_FORMATS, image_size
 from training.engine.tasks import base
-from training.engine.tasks.images import Images, channels_of, moved, moves, split_evenly
+from training.engine.tasks.images import Images, channels_of, moved, moves
 
 EVAL_ROWS = 16
 MAX_UNNAMED = 64
@@ -47,7 +47,8 @@ class Task(Images):
         (folder / "names.json").write_text(json.dumps(names))
         labels = named or _renumber(folder / "masks.bin", seen)
         facts = {"channels": channels, "side": side, "count": len(names), "labels": labels}
-        split_evenly(len(names), self.spec.data.split, folder)
+        self.tell_files(data, "image", names)
+        self.write_parts(np.zeros(len(names), dtype=np.int64), folder)
         return facts | self.statistics(folder, facts)
 
     def open(self, folder: Path, facts: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from training.engine.catalogue import Sizes
 from training.engine.protocol import InputData
 from training.engine.readers import decode_member, members_of, open_zip
 from training.engine.tasks import base
-from training.engine.tasks.images import Images, channels_of, moved, moves, split_evenly
+from training.engine.tasks.images import Images, channels_of, moved, moves
 from training.engine.tokenizing import CAPTION_SPECIALS, Tokenizer, load_tokenizer
 
 EVAL_ROWS = 64
@@ -43,7 +43,8 @@ class CaptionedImages(Images):
         path, channels, side = Path(data.path), channels_of(data), self.shape.image or 32
         captions = {name: texts[:MAX_CAPTIONS] for name, texts in read_captions(path, data.profile).items()}
         names = list(captions)
-        split_evenly(len(names), self.spec.data.split, folder)
+        self.tell_files(data, "image", names)
+        self.write_parts(np.zeros(len(names), dtype=np.int64), folder)
         with open_zip(path, data.profile) as archive, (folder / "pixels.bin").open("wb") as file:
             members = members_of(archive)
             for number, name in enumerate(names):

@@ -8,11 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.engine import ordering
 from training.engine.errors import DataError
 from training.engine.protocol import InputData
 from training.engine.readers import decode_image, read_images
-from training.engine.spec import SplitSpec
 from training.engine.tasks import base
 
 GREY_MODES = {"1", "L", "LA", "I;16"}
@@ -43,6 +41,7 @@ class Images(base.Task):
         if not names:
             raise DataError("data_shape", problem=f"it holds no image{' with a label' if labelled else ''}")
         (folder / "names.json").write_text(json.dumps(names))
+        self.tell_files(data, "image", names)
         return labels, {"channels": channels, "side": side, "count": len(names)}
 
     def statistics(self, folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
@@ -116,15 +115,6 @@ def channels_of(data: InputData) -> int:
     """1 where all images are grey, else 3."""
     modes = (data.profile.get("image") or {}).get("modes") or ["RGB"]
     return 1 if set(modes) <= GREY_MODES else 3
-
-
-def split_evenly(count: int, split: SplitSpec, folder: Path) -> None:
-    """Write which of `count` images are in which part, whatever they show. Raises DataError when a part is empty."""
-    parts = ordering.split_rows(np.zeros(count, dtype=np.int64), split.valid, split.test, split.seed)
-    if min(len(rows) for rows in parts.values()) == 0:
-        raise DataError("data_shape", problem="one of its parts would be empty")
-    for part, rows in parts.items():
-        np.save(folder / f"{part}.npy", rows)
 
 
 def moves(count: int, side: int, chance: np.random.Generator) -> np.ndarray:

@@ -41,12 +41,7 @@ class Task(WaveNet):
         for name, values in zip(self.names, np.diff(self.edges), strict=True):
             if steps_of(int(values)) < LEAST_STEPS:
                 raise DataError("data_file", name=name, problem="it is too short: a part of it could not be hidden")
-        split = self.spec.data.split
-        parts = ordering.split_rows(np.zeros(count, dtype=np.int64), split.valid, split.test, split.seed)
-        if min(map(len, parts.values())) == 0:
-            raise DataError("data_shape", problem="one of its parts would be empty")
-        for part, rows in parts.items():
-            np.save(folder / f"{part}.npy", rows)
+        self.write_parts(np.zeros(count, dtype=np.int64), folder)
         return {}
 
     def open(self, folder: Path, facts: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from training.engine.errors import DataError
 from training.engine.protocol import InputData
 from training.engine.readers import image_size
 from training.engine.tasks import base
-from training.engine.tasks.images import Images, channels_of, moved, moves, split_evenly
+from training.engine.tasks.images import Images, channels_of, moved, moves
 
 EVAL_ROWS = 32
 MAX_CLASSES = 1_000
@@ -57,7 +57,8 @@ class Task(Images):
         table[np.arange(most)[None] < np.array(counts)[:, None]] = rows
         np.save(folder / "boxes.npy", table)
         facts = {"channels": channels, "side": side, "count": len(names), "labels": labels}
-        split_evenly(len(names), self.spec.data.split, folder)
+        self.tell_files(data, "image", names)
+        self.write_parts(np.zeros(len(names), dtype=np.int64), folder)
         return facts | self.statistics(folder, facts)
 
     def open(self, folder: Path, facts: dict[str, Any]) -> None:

@@ -50,6 +50,7 @@ class Recordings(base.Task):
             raise DataError("data_shape", problem=f"it holds no recording{f' with a {column}' if column else ''}")
         np.save(folder / "edges.npy", np.array(ends, dtype=np.int64))
         (folder / "names.json").write_text(json.dumps(names))
+        self.tell_files(data, "audio", names)
         return told
 
     def _decoded(self, name: str, raw: bytes) -> np.ndarray:

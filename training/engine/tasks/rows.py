@@ -31,6 +31,7 @@ class TextRows(base.Task):
     """A row is [CLS], its tokens as far as there is room, and [SEP]."""
 
     unit = "rows"
+    repeats = True  # whether answers from a list are few, so that each is kept once and in memory
     tokenizer: Tokenizer
     parts: dict[str, np.ndarray]
 
@@ -49,13 +50,14 @@ class TextRows(base.Task):
         `check` gives the answer of (text, answer) or raises ValueError with what is wrong with the row.
         """
         texts = Spool(self.workplace)
-        answers: Any = [] if role in TOLD else Spool(self.workplace)
+        listed = role in TOLD and self.repeats
+        answers: Any = [] if listed else Spool(self.workplace)
         known: dict[str, str] = {}  # labels repeat; each is kept once
 
         def keep(cells: list[str]) -> None:
             answer = check(*cells)
             texts.append(cells[0])
-            answers.append(known.setdefault(answer, answer) if role in TOLD else answer)
+            answers.append(known.setdefault(answer, answer) if listed else answer)
 
         _, skipped = self.read_filled(data, ("text", role), keep)
         if not texts:
@@ -71,8 +73,11 @@ class TextRows(base.Task):
         same as another.
         """
         columns = [self.spec.data.columns[role] for role in roles]
+        divider = self.divider
+        columns += [divider.column] if divider.column else []
         found, skipped = [], 0
-        for number, cells in enumerate(read_rows(Path(data.path), data.kind, columns, data.profile, self.stop), 1):
+        for number, row in enumerate(read_rows(Path(data.path), data.kind, columns, data.profile, self.stop), 1):
+            cells = row[: len(roles)]
             if not all(cell.strip() for cell in cells):
                 skipped += 1
                 continue
@@ -85,6 +90,8 @@ class TextRows(base.Task):
             ]
             try:
                 made = check(formed)
+                if divider.column:
+                    divider.tell(row[-1])
             except ValueError as error:
                 raise DataError("data_row", row=number, problem=str(error)) from None
             if made is not None:
@@ -94,12 +101,7 @@ class TextRows(base.Task):
 
     def write_split(self, groups: np.ndarray, folder: Path) -> None:
         """Draw the parts so that each group gives its share to each; groups of one number are drawn at random."""
-        split = self.spec.data.split
-        parts = ordering.split_rows(groups, split.valid, split.test, split.seed)
-        if min(len(rows) for rows in parts.values()) == 0:
-            raise DataError("data_shape", problem="one of its parts would be empty")
-        for part, rows in parts.items():
-            np.save(folder / f"{part}.npy", rows)
+        self.write_parts(groups, folder)
 
     def write_texts(self, texts: Sequence[str], folder: Path) -> dict[str, Any]:
         """Learn the tokenizer from the training part, write the tokens of all rows; returns facts."""
@@ -230,7 +232,7 @@ def padded(
 
 def write_strings(texts: Iterable[str], path: Path) -> None:
     """Texts one after another in `path`.bin, and where each begins in `path`.npy."""
-    ends = [0]
+    ends = array("q", [0])
     with path.with_suffix(".bin").open("wb") as file:
         for text in texts:
             ends.append(ends[-1] + file.write(text.encode("utf-8", "replace")))

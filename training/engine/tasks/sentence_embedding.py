@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from training.engine import metrics
 from training.engine.catalogue import Sizes
 from training.engine.protocol import InputData
+from training.engine.spooling import hashes_of
 from training.engine.tasks import base
 from training.engine.tasks.rows import EVAL_ROWS, PAD, Strings, TextRows, padded, write_strings
 from training.engine.tokenizing import CLASSIFIER_SPECIALS
@@ -38,12 +39,12 @@ class Task(TextRows):
             edges = folder / ("edges.npy" if name == "tokens" else "pair_edges.npy")
             rows = (self.encode_row(text) for text in side)
             dtype = self.write_rows(rows, self.tokenizer.size, folder / f"{name}.bin", edges)
-        number: dict[str, int] = {}
-        same = [[number.setdefault(" ".join(text.split()), len(number)) for text in side] for side in (texts, pairs)]
-        np.save(folder / "same.npy", np.array(same, dtype=np.int64))
+        found = hashes_of(" ".join(text.split()) for side in (texts, pairs) for text in side)
+        np.save(folder / "same.npy", numbered(found).reshape(2, -1))
         self.write_prompts(texts, folder)
-        held_out = set(range(len(texts))) - set(train.tolist())
-        write_strings([text if i in held_out else "" for i, text in enumerate(pairs)], folder / "pair_texts")
+        learnt = np.zeros(len(texts), dtype=bool)
+        learnt[train] = True
+        write_strings(("" if learnt[i] else text for i, text in enumerate(pairs)), folder / "pair_texts")
         return {"dtype": dtype, "skipped": skipped}
 
     def open(self, folder: Path, facts: dict[str, Any]) -> None:
@@ -149,6 +150,14 @@ class Task(TextRows):
         texts = self.texts_of([pair.get(side) for pair in pairs for side in ("text", "other")])
         vectors = net(*self.new_batch([self.encode_row(text) for text in texts])).float()
         return [{"likeness": round(value, 6)} for value in (vectors[::2] * vectors[1::2]).sum(1).tolist()]
+
+
+def numbered(values: np.ndarray) -> np.ndarray:
+    """Equal values by the same number, in the order in which they come first."""
+    _, firsts, which = np.unique(values, return_index=True, return_inverse=True)
+    number = np.empty(len(firsts), dtype=np.int64)
+    number[np.argsort(firsts)] = np.arange(len(firsts))
+    return number[which]
 
 
 def groups_of(count: int) -> list[np.ndarray]:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from training.engine import metrics, ordering
+from training.engine import metrics
 from training.engine.catalogue import WHISPER_BANDS, Sizes
 from training.engine.errors import DataError
 from training.engine.protocol import InputData
@@ -51,13 +51,7 @@ class Task(WaveNet):
         for name, text in zip(self.names, texts, strict=True):
             if not text:
                 raise DataError("data_file", name=name, problem="its transcript is empty")
-        split = self.spec.data.split
-        parts = ordering.split_rows(np.zeros(len(texts), dtype=np.int64), split.valid, split.test, split.seed)
-        if min(map(len, parts.values())) == 0:
-            raise DataError("data_shape", problem="one of its parts would be empty")
-        for part, rows in parts.items():
-            np.save(folder / f"{part}.npy", rows)
-        train = parts["train"]
+        train = self.write_parts(np.zeros(len(texts), dtype=np.int64), folder)["train"]
         letters = sorted({letter for item in train for letter in texts[item]} - {" "})
         if len(letters) > MAX_LETTERS:
             raise DataError("data_shape", problem=f"its transcripts have more than {MAX_LETTERS:,} different letters")

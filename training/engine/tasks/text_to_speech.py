@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from training.engine import metrics, ordering
+from training.engine import metrics
 from training.engine.catalogue import SPEECH_BANDS, SPEECH_LETTERS, SPEECH_TOGETHER, SPEECH_VOICE, Sizes, speech_steps
 from training.engine.errors import DataError
 from training.engine.protocol import InputData
@@ -64,13 +64,7 @@ class Task(WaveNet):
                 raise DataError("data_file", name=name, problem=f"its transcript has {SPEECH_LETTERS} letters or more")
             if values < SPEECH_FFT:
                 raise DataError("data_file", name=name, problem="it is too short")
-        split = self.spec.data.split
-        parts = ordering.split_rows(np.zeros(len(texts), dtype=np.int64), split.valid, split.test, split.seed)
-        if min(map(len, parts.values())) == 0:
-            raise DataError("data_shape", problem="one of its parts would be empty")
-        for part, rows in parts.items():
-            np.save(folder / f"{part}.npy", rows)
-        train = parts["train"]
+        train = self.write_parts(np.zeros(len(texts), dtype=np.int64), folder)["train"]
         write_strings(texts, folder / "texts")
         some = [self._logs([self.wave(item)])[0].numpy() for item in train[base.spaced(len(train), STATISTICS_ROWS)]]
         frames = np.concatenate(some)

@@ -3,6 +3,7 @@
 Words and tags are parted by spaces. Tags such as B-place, I-place and O mark entities of several words.
 """
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,34 +29,40 @@ class Task(TextRows):
     """The first token of a word answers for it; words beyond the context are not judged."""
 
     probe = "words"
+    repeats = False
     labels: list[str]
 
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
         texts, cells, skipped = self.read_pairs(data, "label", _checked)
         self.write_split(np.zeros(len(texts), dtype=np.int64), folder)
         train = np.load(folder / "train.npy")
-        tags = [cell.split() for cell in cells]
-        names = sorted({tag for row in tags for tag in row})
+        names = sorted({tag for cell in cells for tag in cell.split()})
         if not 2 <= len(names) <= MAX_TAGS:
             raise DataError("data_shape", problem=f"it has {len(names)} tags, and not 2 to {MAX_TAGS}")
-        unseen = set(names) - {tag for i in train for tag in tags[i]}
+        unseen = set(names) - {tag for i in train for tag in cells[i].split()}
         if unseen:
             raise DataError("data_shape", problem=f"no row to learn from has the tag {min(unseen)}")
-        tokenizer = self.tokenizer_for((texts[i] for i in train), CLASSIFIER_SPECIALS)
-        tokenizer.save(folder / "tokenizer.json")
-        number = {name: i for i, name in enumerate(names)}
-        rows, targets = [], []
-        for text, row in zip(texts, tags, strict=True):
-            ids, places = place_words(text.split(), tokenizer, (self.shape.context or 3) - 2)
-            target = np.full(len(ids), len(names), dtype=np.int64)
-            target[places] = [number[tag] for tag in row[: len(places)]]
-            rows.append(ids)
-            targets.append(target)
-        dtype = self.write_rows(rows, tokenizer.size, folder / "tokens.bin", folder / "edges.npy")
-        self.write_rows(targets, len(names) + 1, folder / "targets.bin", folder / "edges.npy")
+        self.tokenizer = self.tokenizer_for((texts[i] for i in train), CLASSIFIER_SPECIALS)
+        self.tokenizer.save(folder / "tokenizer.json")
+        words = np.zeros(len(texts), dtype=np.int64)  # that are judged, of each row
+        rows = self._tagged(zip(texts, cells, strict=True), names, folder / "targets.bin", words)
+        dtype = self.write_rows(rows, self.tokenizer.size, folder / "tokens.bin", folder / "edges.npy")
         self.write_prompts(texts, folder)
-        words = float(np.mean([(targets[i] < len(names)).sum() for i in train]))
-        return {"dtype": dtype, "labels": names, "skipped": skipped, "words": words}
+        return {"dtype": dtype, "labels": names, "skipped": skipped, "words": float(np.mean(words[train]))}
+
+    def _tagged(
+        self, rows: Iterable[tuple[str, str]], names: list[str], targets: Path, words: np.ndarray
+    ) -> Iterator[np.ndarray]:
+        """Tokens of (text, tags), row by row; what each is to answer goes into a file, how many do into `words`."""
+        number = {name: i for i, name in enumerate(names)}
+        with targets.open("wb") as file:
+            for row, (text, cell) in enumerate(rows):
+                ids, places = place_words(text.split(), self.tokenizer, (self.shape.context or 3) - 2)
+                target = np.full(len(ids), len(names), dtype=np.uint16)
+                target[places] = [number[tag] for tag in cell.split()[: len(places)]]
+                words[row] = len(places)
+                file.write(target.tobytes())
+                yield ids
 
     def open(self, folder: Path, facts: dict[str, Any]) -> None:
         self.open_texts(folder, facts)

@@ -73,13 +73,16 @@ def test_the_parent_loads_no_image_library_and_nothing_heavy():
     assert not loaded & {"PIL", "django", "numpy", "torch", "pandas", "zipfile", "csv", "pickle"}
 
 
-def test_the_child_loads_an_image_library_for_zips_only_and_never_pickle(tmp_path):
+def test_the_child_loads_libraries_only_for_what_needs_them_and_never_pickle(tmp_path):
     script = (
-        "import sys, io; from registry.datasets.ingest import child; child._warm_up(is_zip={zip});print(*sys.modules)"
+        "import sys, io; from registry.datasets.ingest import child;"
+        "child._warm_up(is_zip={zip}, is_parquet={parquet});print(*sys.modules)"
     )
+    loaded = set(python("-c", script.format(zip=False, parquet=True)).stdout.decode().split())
+    assert "pyarrow" in loaded and not loaded & {"django", "torch", "PIL", "pandas"}
     for is_zip in (False, True):
-        loaded = set(python("-c", script.format(zip=is_zip)).stdout.decode().split())
-        assert ("PIL" in loaded) is is_zip
+        loaded = set(python("-c", script.format(zip=is_zip, parquet=False)).stdout.decode().split())
+        assert ("PIL" in loaded) is is_zip and "pyarrow" not in loaded
         assert not loaded & {"django", "numpy", "torch", "pickle", "zipfile", "tarfile"}
 
 

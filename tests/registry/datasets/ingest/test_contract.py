@@ -21,7 +21,7 @@ def test_reports_survive_json(report):
     "change",
     [
         {"ok": 1},
-        {"kind": "parquet"},
+        {"kind": "orc"},
         {"kind": None},
         {"profile": None},
         {"profile": [1]},
@@ -79,7 +79,20 @@ def test_every_code_is_used():
     folder = contract.__file__.rpartition("/")[0]
     source = ""
     for name in (
-        *("archive", "beside", "child", "images", "lines", "recordings", "run", "sniff", "stats", "tables", "text"),
+        *(
+            "archive",
+            "beside",
+            "child",
+            "columnar",
+            "images",
+            "lines",
+            "recordings",
+            "run",
+            "sniff",
+            "stats",
+            "tables",
+            "text",
+        ),
     ):
         with open(f"{folder}/{name}.py", encoding="utf-8") as file:
             source += file.read()

@@ -36,7 +36,7 @@ def test_each_kind(upload):
 def test_a_chosen_kind(upload):
     assert upload(b"a,b\n1,2\n", "a.csv", kind="text").kind == "text"
     with pytest.raises(ValueError):
-        upload(b"a,b\n1,2\n", "a.csv", kind="parquet")
+        upload(b"a,b\n1,2\n", "a.csv", kind="orc")
 
 
 def test_the_mode_of_the_stored_file_does_not_matter(upload, tmp_path):

@@ -64,7 +64,7 @@ FOREIGN = {
         b"MZ\x90\0\x03\0\0\0" + bytes(50),
         b"\xca\xfe\xba\xbe\0\0\0\x34",
     ],
-    "parquet": [b"PAR1\x15\x04\x15\x10\0\0\x01" + bytes(20) + b"PAR1", b"ARROW1\0\0" + bytes(20)],
+    "arrow": [b"ARROW1\0\0" + bytes(20)],
     "compressed": [gzip.compress(CSV, mtime=0), b"BZh91AY&SY\0\x01\x02", b"\xfd7zXZ\0\0\x04", b"\x28\xb5\x2f\xfd\0\0"],
     "archive": [b"7z\xbc\xaf\x27\x1c\0\x04", b"Rar!\x1a\x07\x01\0"],
     "numpy_array": [b"\x93NUMPY\x01\0v\0{'descr': '|O'}"],
