@@ -26,6 +26,8 @@ NAMES = {
     "macro_precision": gettext_lazy("macro precision"),
     "macro_recall": gettext_lazy("macro recall"),
     "micro_f1": gettext_lazy("micro F1"),
+    "roc_auc": gettext_lazy("ROC AUC"),
+    "ece": gettext_lazy("calibration error"),
     "exact_match": gettext_lazy("wholly right"),
     "entity_f1": gettext_lazy("entity F1"),
     "entity_precision": gettext_lazy("entity precision"),
@@ -88,7 +90,7 @@ TASKS = {
     "image-segmentation": gettext_lazy("Image segmentation"),
 }
 LOWER_IS_BETTER = frozenset(
-    {"loss", "perplexity", "bits_per_byte", "rmse", "mae", "mase", "wer", "cer", "spoken_l1", "mel_l1"}
+    {"loss", "perplexity", "bits_per_byte", "ece", "rmse", "mae", "mase", "wer", "cer", "spoken_l1", "mel_l1"}
 )
 
 

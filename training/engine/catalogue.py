@@ -811,6 +811,8 @@ _CLASSIFIER_METRICS = {
     "accuracy": HIGHER,
     "macro_precision": HIGHER,
     "macro_recall": HIGHER,
+    "roc_auc": HIGHER,
+    "ece": LOWER,
     "loss": LOWER,
 }
 
@@ -860,7 +862,16 @@ TASKS: dict[str, Task] = {
         kinds=("csv", "jsonl", "parquet"),
         roles=("text", "label"),
         archs=("bert", "lstm", "modernbert", "esm"),
-        metrics={"macro_f1": HIGHER, "micro_f1": HIGHER, "exact_match": HIGHER, "loss": LOWER},
+        metrics={
+            "macro_f1": HIGHER,
+            "micro_f1": HIGHER,
+            "macro_precision": HIGHER,
+            "macro_recall": HIGHER,
+            "exact_match": HIGHER,
+            "roc_auc": HIGHER,
+            "ece": LOWER,
+            "loss": LOWER,
+        },
         primary="macro_f1",
         unit="rows",
         tokenizer=True,

@@ -76,6 +76,20 @@ def calibration(right: np.ndarray, surety: np.ndarray) -> dict[str, Any]:
     return {"ece": round(float(error), 6), "bins": bins}
 
 
+def roc_auc(truth: np.ndarray, scores: np.ndarray) -> float:
+    """Mean area under the ROC curve of each label (items, labels), as scikit-learn's macro average.
+
+    A label that all or none have does not count; where no label is left nothing can be ranked, which is 0.5.
+    """
+    positives = truth.sum(0)
+    areas = []
+    for n in np.flatnonzero((positives > 0) & (positives < len(truth))):
+        true, others = float(positives[n]), float(len(truth) - positives[n])
+        above = _ranks(scores[:, n])[truth[:, n]].sum() - true * (true + 1) / 2
+        areas.append(above / (true * others))
+    return float(np.mean(areas)) if areas else 0.5
+
+
 def ranking(truth: np.ndarray, scores: np.ndarray) -> dict[str, Any] | None:
     """How well scores put the true ones first: areas and curves, as scikit-learn; None when all or none are true.
 
@@ -122,7 +136,9 @@ def label_sums(truth: np.ndarray, guess: np.ndarray, nats: np.ndarray) -> np.nda
 
 
 def label_scores(sums: np.ndarray) -> dict[str, np.ndarray]:
-    """Macro and micro F1 of labels, share of wholly right rows, and loss, from sums (…, 3 labels + 3).
+    """Macro and micro F1, macro precision and recall of labels, share of wholly right rows, and loss.
+
+    All from sums (…, 3 labels + 3).
 
     As scikit-learn with zero_division=0: a label that is neither true nor guessed anywhere does not count.
     """
@@ -130,6 +146,8 @@ def label_scores(sums: np.ndarray) -> dict[str, np.ndarray]:
     f1 = 2 * hits / np.maximum(truth + guess, 1)
     present = np.maximum(((truth + guess) > 0).sum(-1), 1)
     return {
+        "macro_precision": (hits / np.maximum(guess, 1)).sum(-1) / present,
+        "macro_recall": (hits / np.maximum(truth, 1)).sum(-1) / present,
         "macro_f1": f1.sum(-1) / present,
         "micro_f1": 2 * hits.sum(-1) / np.maximum((truth + guess).sum(-1), 1),
         "exact_match": sums[..., -3] / sums[..., -1],

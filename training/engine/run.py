@@ -297,6 +297,7 @@ class _Attempt:
         adapting.merge(loop.net)
         with loop.judging() as net:
             samples = list(self.task.samples(net, judged, spec.eval.samples, state.step))
+            test.detail |= self.task.made(net)
         for sample in samples:
             self.events.emit("sample", step=weights_step, **sample)
         name, trivial = self.task.baseline()

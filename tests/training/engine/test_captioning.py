@@ -11,7 +11,7 @@ from training.engine.contract import DONE
 from training.engine.package import load_net
 from training.engine.predict import Predictor
 
-LEARN = {"train__max_steps": 120, "train__lr": 5e-3, "train__batch": 16, "eval__every_steps": 120}
+LEARN = {"train__max_steps": 240, "train__lr": 3e-3, "train__batch": 16, "eval__every_steps": 240}
 LEARN |= {"model__width": 64, "tokenizer": {"kind": "bpe", "vocab": 300}}
 
 
@@ -28,7 +28,7 @@ def test_what_is_seen_is_written(learnt: Run) -> None:
     told, trivial = last["metrics"], last["baseline"]["metrics"]
     assert last["baseline"]["name"] == "commonest caption"
     assert told["test/perplexity"] < 0.5 * trivial["test/perplexity"]
-    assert told["test/chrf"] > trivial["test/chrf"] + 0.02
+    assert told["test/chrf"] > trivial["test/chrf"] + 0.2
     assert told["test/token_accuracy"] > 0.5 > trivial["test/token_accuracy"]
 
 

@@ -17,7 +17,7 @@ from training.engine.errors import DataError, Stop
 from training.engine.package import load_net
 from training.engine.predict import Predictor
 
-LEARN = {"train__max_steps": 240, "train__lr": 1.5e-3, "train__batch": 16, "eval__every_steps": 240}
+LEARN = {"train__max_steps": 480, "train__lr": 1.5e-3, "train__batch": 16, "eval__every_steps": 480}
 LEARN |= {"model__width": 64, "model__patch": 8}
 
 
@@ -46,8 +46,8 @@ def test_boxes_are_learnt(learnt: Run) -> None:
     last = learnt.of("done")[0]
     told, trivial = last["metrics"], last["baseline"]["metrics"]
     assert last["baseline"]["name"] == "mean box of each class"
-    assert told["test/map"] > 0.02 > 20 * trivial["test/map"]
-    assert told["test/ap50"] > 0.1 > 20 * trivial["test/ap50"]
+    assert told["test/map"] > 0.04 > 20 * trivial["test/map"]
+    assert told["test/ap50"] > 0.2 > 20 * trivial["test/ap50"]
     assert told["test/loss"] < 0.75 * trivial["test/loss"]
     classes = json.loads((learnt.folder / "out" / "report.json").read_text())["detail"]["classes"]
     assert list(classes) == ["dark", "light"]

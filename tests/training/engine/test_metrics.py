@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support, roc_auc_score
 
 from training.engine import metrics
 
@@ -70,7 +70,7 @@ def test_label_scores_are_those_of_scikit_learn() -> None:
         "exact_match": accuracy_score(truth, guess),
         "loss": 0.5,
     }
-    assert scores == pytest.approx(expected)
+    assert {name: scores[name] for name in expected} == pytest.approx(expected)
 
 
 def test_regression_scores_are_those_of_scikit_learn_and_scipy() -> None:
@@ -99,3 +99,23 @@ def test_both_ways_to_draw_rows_again_agree() -> None:
     summed = metrics.sums_interval(np.column_stack([rows, np.ones(300)]), lambda sums: sums[..., 0] / sums[..., 1])
     assert drawn == pytest.approx(summed, abs=0.02)
     assert drawn[1] - drawn[0] == pytest.approx(2 * 1.96 / 300**0.5, rel=0.1)
+
+
+def test_roc_auc_is_that_of_scikit_learn() -> None:
+    chance = np.random.default_rng(12)
+    truth = chance.random((80, 4)) < [0.5, 0.2, 0.7, 0.4]
+    scores = np.round(chance.random((80, 4)) + 0.3 * truth, 1)  # with many equal ones
+    assert metrics.roc_auc(truth, scores) == pytest.approx(roc_auc_score(truth, scores, average="macro"))
+    truth[:, 2] = True  # a label that all have does not count
+    expected = roc_auc_score(truth[:, [0, 1, 3]], scores[:, [0, 1, 3]], average="macro")
+    assert metrics.roc_auc(truth, scores) == pytest.approx(expected)
+    assert metrics.roc_auc(np.ones((5, 2), bool), np.zeros((5, 2))) == 0.5
+
+
+def test_macro_figures_of_labels_are_those_of_scikit_learn() -> None:
+    chance = np.random.default_rng(13)
+    truth, guess = (chance.integers(2, size=(60, 4)) for _ in range(2))
+    precision, recall, f1, _ = precision_recall_fscore_support(truth, guess, average="macro", zero_division=0)
+    scores = metrics.label_scores(metrics.label_sums(truth, guess, np.zeros(60)).sum(0))
+    found = [scores[name] for name in ("macro_precision", "macro_recall", "macro_f1")]
+    assert found == pytest.approx([precision, recall, f1])

@@ -72,3 +72,29 @@ def test_calibration_by_hand() -> None:
     assert found["bins"][3] == {"rows": 1, "surety": 0.3, "accuracy": 1.0}
     assert found["bins"][0] == {"rows": 0}
     assert metrics.calibration(np.array([True]), np.array([1.0]))["ece"] == 0
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "ece"])
+@pytest.mark.parametrize("task", ["text-classification", "multi-label-classification"])
+def test_how_well_it_ranks_and_how_sure_it_is_may_decide(task: str, metric: str, make_run: MakeRun) -> None:
+    run = make_run("run", tiny(task, train__max_steps=20, eval__primary=metric))
+    assert run.go() == DONE, run.log
+    report = report_of(run)
+    detail, primary = report["detail"], report["primary"]
+    where = {"roc_auc": "ranking", "ece": "calibration"}[metric]
+    assert primary["value"] == report["test"][metric] == pytest.approx(detail[where][metric], abs=1e-5)
+    low, high = primary["interval"]
+    assert low <= high and low - 0.1 <= primary["value"] <= high + 0.1  # drawn again, a small error is larger
+    assert primary["lower_is_better"] == (metric == "ece")
+    if metric == "roc_auc":
+        assert primary["baseline"] == 0.5
+
+
+def test_tags_that_are_taken_for_others_are_counted(make_run: MakeRun) -> None:
+    run = make_run("run", tiny("token-classification", train__max_steps=40, train__lr=1e-2))
+    assert run.go() == DONE, run.log
+    report = report_of(run)
+    matrix = np.array(report["detail"]["confusion"])
+    assert matrix.shape == (len(report["detail"]["labels"]),) * 2
+    assert matrix.sum() == report["detail"]["words"]
+    assert matrix.trace() / matrix.sum() == pytest.approx(report["test"]["word_accuracy"])

@@ -173,6 +173,10 @@ class Task(abc.ABC):
         for place in np.argsort(-self.badness(judged), kind="stable")[:count]:
             yield self.show(net, judged, int(place))
 
+    def made(self, net: nn.Module) -> dict[str, Any]:
+        """What the report tells of things that the finished net makes by itself."""
+        return {}
+
     def show(self, net: nn.Module, judged: Judged, place: int) -> dict[str, Any]:
         """One measured item as an example."""
         raise NotImplementedError

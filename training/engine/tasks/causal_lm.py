@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from training.engine import metrics, ordering
 from training.engine.generating import Sampling, pieces_after
+from training.engine.molecules import drawn_scores
 from training.engine.tasks import base
 from training.engine.tasks.packed import PackedText
 from training.engine.tokenizing import END, LM_SPECIALS
@@ -17,6 +18,7 @@ from training.engine.tokenizing import END, LM_SPECIALS
 PROMPT_TOKENS = 24
 EVAL_TOKENS = 4_096
 NONE = -100
+MOLECULES, MOLECULE_TOKENS = 100, 200  # that are written to be judged, and the longest of them
 
 
 class Task(PackedText):
@@ -121,6 +123,26 @@ class Task(PackedText):
             written[row] += piece
         for prompt, text in zip(prompts, written, strict=True):
             yield {"kind": "text", "prompt": self.tokenizer.decode(prompt), "text": text}
+
+    def made(self, net: nn.Module) -> dict[str, Any]:
+        """Of molecules: how many of those it writes are valid, different and new."""
+        if self.spec.tokenizer is None or self.spec.tokenizer.kind != "smiles":
+            return {}
+        written = [""] * MOLECULES
+        sampling = Sampling(
+            tokens=max(1, min(MOLECULE_TOKENS, self.context - 1)), temperature=1.0, seed=self.spec.train.seed
+        )
+        for row, piece in self.pieces(net, [[self.between]] * MOLECULES, sampling):
+            written[row] += piece
+        return {"molecules": drawn_scores(written, self._learnt(set(written)))}
+
+    def _learnt(self, asked: set[str]) -> set[str]:
+        """Which of these stand in the training part, which may be long."""
+        tokens = np.asarray(self.parts["train"])
+        ends = np.flatnonzero(tokens == self.between)
+        wanted = {self.tokenizer.encode(text).astype(tokens.dtype).tobytes(): text for text in asked}
+        rows = (tokens[a:b].tobytes() for a, b in zip(np.r_[-1, ends] + 1, np.r_[ends, len(tokens)], strict=True))
+        return {wanted[row] for row in rows if row in wanted}
 
     def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
         """What is written after each text, drawn token by token."""

@@ -97,8 +97,9 @@ class Classifier(base.Task):
 
     @property
     def _ranked(self) -> int:
-        """Classes whose curves are told."""
-        return len(self.labels) if len(self.labels) <= RANKED_CLASSES else 0
+        """Classes whose shares are kept and whose curves are told."""
+        few = len(self.labels) <= RANKED_CLASSES or self.spec.primary == "roc_auc"
+        return len(self.labels) if few else 0
 
     def _measured(self, truth: np.ndarray, logs: np.ndarray) -> np.ndarray:
         nats = -np.take_along_axis(logs, truth[:, None], 1)[:, 0]
@@ -116,6 +117,8 @@ class Classifier(base.Task):
         matrix = metrics.confusion(truth, guess, classes)
         scores = metrics.classification_scores(matrix)
         report = base.Report({name: float(value) for name, value in scores.items()})
+        surety = {"roc_auc": self._area, "ece": _error} if self._ranked else {"ece": _error}
+        report.values |= {name: score(judged.rows) for name, score in surety.items()}
         report.values["loss"] = float(judged.rows[:, 2].mean())
         if final:
             report.detail = {
@@ -128,9 +131,15 @@ class Classifier(base.Task):
             }
             if self.spec.primary in scores:
                 report.interval = metrics.classification_interval(matrix, self.spec.primary)
+            elif self.spec.primary in surety:
+                report.interval = metrics.rows_interval(judged.rows, surety[self.spec.primary])
             else:
                 report.interval = metrics.mean_interval(judged.rows[:, 2])
         return report
+
+    def _area(self, rows: np.ndarray) -> float:
+        truth = rows[:, :1].astype(np.int64) == np.arange(len(self.labels))
+        return metrics.roc_auc(truth, rows[:, 4:])
 
     def baseline(self) -> tuple[str, dict[str, float]]:
         """The commonest class of the training part, whatever the item; loss of its class frequencies."""
@@ -141,6 +150,9 @@ class Classifier(base.Task):
         share = (counts + 1) / (counts + 1).sum()
         scores = metrics.classification_scores(matrix)
         values = {name: float(value) for name, value in scores.items()}
+        sure = metrics.calibration(truth == counts.argmax(), np.full(len(truth), share.max()))["ece"]
+        # It puts no item before another.
+        values |= {"roc_auc": 0.5, "ece": sure} if self._ranked else {"ece": sure}
         return "majority", values | {"loss": float(-np.log(share[truth]).mean())}
 
     def badness(self, judged: base.Judged) -> np.ndarray:
@@ -172,3 +184,8 @@ class Classifier(base.Task):
     def label_config(self) -> dict[str, Any]:
         """Class names in the words of config.json."""
         return base.label_config(self.labels, "single_label_classification")
+
+
+def _error(rows: np.ndarray) -> float:
+    """How far surety is from being right."""
+    return float(metrics.calibration(rows[:, 0] == rows[:, 1], np.exp(rows[:, 3]))["ece"])

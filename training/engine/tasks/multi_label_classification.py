@@ -89,6 +89,8 @@ class Task(TextRows):
         sums = metrics.label_sums(judged.rows[:, :count], judged.rows[:, count : 2 * count], judged.rows[:, -1])
         scores = metrics.label_scores(sums.sum(0))
         report = base.Report({name: float(value) for name, value in scores.items()})
+        surety = {"roc_auc": self._area, "ece": self._error}
+        report.values |= {name: score(judged.rows) for name, score in surety.items()}
         if final:
             hits, truth, guess = sums[:, : 3 * count].sum(0).reshape(3, count)
             report.detail = {
@@ -96,9 +98,25 @@ class Task(TextRows):
                 "labels": self.labels,
                 "classes": metrics.hits_table(hits, truth, guess, self.labels),
                 "ranking": metrics.rankings(judged.rows[:, :count], judged.rows[:, 2 * count : -1], self.labels),
+                "calibration": self._calibration(judged.rows),
             }
-            report.interval = metrics.sums_interval(sums, lambda s: metrics.label_scores(s)[self.spec.primary])
+            if self.spec.primary in surety:
+                report.interval = metrics.rows_interval(judged.rows, surety[self.spec.primary])
+            else:
+                report.interval = metrics.sums_interval(sums, lambda s: metrics.label_scores(s)[self.spec.primary])
         return report
+
+    def _area(self, rows: np.ndarray) -> float:
+        count = len(self.labels)
+        return metrics.roc_auc(rows[:, :count] > 0, rows[:, 2 * count : -1])
+
+    def _calibration(self, rows: np.ndarray) -> dict[str, Any]:
+        """Of every answer, yes or no, to every label: how sure it was, and whether it was right."""
+        truth, guess, shares = np.split(rows[:, :-1], 3, axis=1)
+        return metrics.calibration((truth == guess).ravel(), np.maximum(shares, 1 - shares).ravel())
+
+    def _error(self, rows: np.ndarray) -> float:
+        return float(self._calibration(rows)["ece"])
 
     def baseline(self) -> tuple[str, dict[str, float]]:
         """The commonest set of labels of the training part, whatever the row; loss of the labels' frequencies."""
@@ -108,7 +126,11 @@ class Task(TextRows):
         nats = -np.where(truth, np.log(share), np.log(1 - share)).mean(1)
         sums = metrics.label_sums(truth, np.broadcast_to(sets[times.argmax()], truth.shape), nats)
         scores = metrics.label_scores(sums.sum(0))
-        return "commonest set", {name: float(value) for name, value in scores.items()}
+        known = np.broadcast_to(share, truth.shape)
+        rows = np.column_stack([truth, known > 0.5, known, nats])
+        # It puts no row before another.
+        surety = {"roc_auc": 0.5, "ece": self._error(rows)}
+        return "commonest set", {name: float(value) for name, value in scores.items()} | surety
 
     def badness(self, judged: base.Judged) -> np.ndarray:
         """The loss."""

@@ -23,6 +23,7 @@ from training.engine.tokenizing import CLASSIFIER_SPECIALS, Tokenizer
 
 MAX_TAGS = 500
 NONE = -100
+CONFUSED_TAGS = 30
 
 
 class Task(TextRows):
@@ -93,9 +94,9 @@ class Task(TextRows):
         return nats / (len(logits) * self.words)
 
     def measure(self, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:
-        """Of each item: right, true and guessed entities of each type, right words, nats, words."""
+        """Of each item: pairs of tags, right, true and guessed entities of each type, right words, nats, words."""
         numbers = self.parts[part][items]
-        rows = np.zeros((len(items), 3 * len(self.types) + 3))
+        rows = np.zeros((len(items), self._pairs + 3 * len(self.types) + 3))
         for places in self.groups_for_eval(numbers, EVAL_ROWS):
             batch = self.batch_of(numbers[places])
             logits = net(batch["ids"], batch.get("mask")).float()
@@ -131,22 +132,31 @@ class Task(TextRows):
             [sum(kind == own for kind, *_ in found) for own in self.types]
             for found in (truth & guessed, truth, guessed)
         ]
-        return np.array([*np.ravel(counts), (target == guess).sum()])
+        tags = len(self.labels)
+        pairs = metrics.confusion(target, guess, tags).ravel() if self._pairs else ()
+        return np.array([*pairs, *np.ravel(counts), (target == guess).sum()])
+
+    @property
+    def _pairs(self) -> int:
+        """How many pairs of a true and a guessed tag are counted: none of very many tags."""
+        return len(self.labels) ** 2 if len(self.labels) <= CONFUSED_TAGS else 0
 
     def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
-        scores = metrics.entity_scores(judged.rows.sum(0))
+        sums = judged.rows[:, self._pairs :]
+        scores = metrics.entity_scores(sums.sum(0))
         report = base.Report({name: float(value) for name, value in scores.items()})
         if final:
-            hits, truth, guess = judged.rows[:, :-3].sum(0).reshape(3, -1)
+            hits, truth, guess = sums[:, :-3].sum(0).reshape(3, -1)
             report.detail = {
                 "rows": len(judged.rows),
                 "words": int(judged.rows[:, -1].sum()),
                 "labels": self.labels,
                 "classes": metrics.hits_table(hits, truth, guess, self.types),
             }
-            report.interval = metrics.sums_interval(
-                judged.rows, lambda sums: metrics.entity_scores(sums)[self.spec.primary]
-            )
+            if self._pairs:
+                tags = judged.rows[:, : self._pairs].sum(0).astype(int)
+                report.detail["confusion"] = tags.reshape(len(self.labels), -1).tolist()
+            report.interval = metrics.sums_interval(sums, lambda s: metrics.entity_scores(s)[self.spec.primary])
         return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:
@@ -162,7 +172,7 @@ class Task(TextRows):
         for item in self.parts["test"]:
             ids, target = self._row(item)
             rows.append([*self._found(target, best[ids]), -logs[target].sum(), len(target)])
-        scores = metrics.entity_scores(np.sum(rows, 0))
+        scores = metrics.entity_scores(np.sum(rows, 0)[self._pairs :])
         return "commonest tag of a token", {name: float(value) for name, value in scores.items()}
 
     def _row(self, item: int) -> tuple[np.ndarray, np.ndarray]:

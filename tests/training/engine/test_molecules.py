@@ -1,0 +1,49 @@
+"""The grammar of SMILES, and what is told of the molecules that a language model writes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.training.engine.conftest import Run, csv_blob, profile_of, tiny
+from training.engine.contract import DONE
+from training.engine.molecules import drawn_scores, is_molecule
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("C", "CCO", "CC(=O)Oc1ccccc1C(=O)O", "C/C=C/C", "[Na+].[Cl-]", "C1CC=1", "N[C@@H](C)C(=O)O"),
+        *("C%12CCC%12", "[13CH4]", "[O-2]", "F/C=C\\F", "c1cc[nH]c1", "C(C)(C)C"),
+    ],
+)
+def test_what_is_a_molecule(text: str) -> None:
+    assert is_molecule(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "C(", "C)", "C1CC", "C()C", "=C", "C=", "C==C", "(C)C", "C.", "[Na", "[]", "CXC", "1CC1", "C(=)C"]
+)
+def test_what_is_none(text: str) -> None:
+    assert not is_molecule(text)
+
+
+def test_shares_are_of_what_is_left() -> None:
+    expected = {"written": 5, "validity": 0.8, "uniqueness": 0.75, "novelty": round(2 / 3, 6)}
+    assert drawn_scores(["CC", "CC", "CO", "CN", "C("], ["CC", "CCC"]) == expected
+    assert drawn_scores(["("], []) == {"written": 1, "validity": 0, "uniqueness": 0, "novelty": 0}
+
+
+def test_the_report_tells_what_a_model_of_molecules_writes(tmp_path: Path) -> None:
+    chance = np.random.default_rng(40)
+    rows = [("".join(chance.choice(["C", "O", "C(C)", "N"], size=chance.integers(3, 7))),) for _ in range(300)]
+    net = {"arch": "lstm", "size": "nano", "width": 32, "context": 32}
+    spec = tiny("causal-lm", tokenizer={"kind": "smiles"}, model=net, train__max_steps=200, train__lr=1e-2)
+    spec["data"]["columns"] = {"text": "body"}
+    blob = csv_blob(["body"], rows)
+    run = Run(tmp_path / "run", spec, blob, "csv", profile_of("csv", blob))
+    assert run.go() == DONE, run.log
+    told = json.loads((run.folder / "out" / "report.json").read_text())["detail"]["molecules"]
+    assert told["written"] == 100 and told["validity"] > 0.7 and told["uniqueness"] > 0.3
+    assert 0 < told["novelty"] < 1
