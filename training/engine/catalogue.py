@@ -95,7 +95,8 @@ class Task:
     `headless`: it answers with what the body says. `packed`: it reads text as blocks of `context` tokens, whatever the
     rows. `classes`: each item has one label of a list. `starts`: tasks whose models it can go on from. `reads`: roles
     whose texts the net sees together. `beside`: what a zip of images must hold beside them. `transcribed`: it
-    needs what is said in recordings. `writes`: the role whose text is written from those that it reads.
+    needs what is said in recordings. `writes`: the role whose text is written from those that it reads. `contrasts`:
+    its loss holds the rows of a batch against each other, so that all of them are in memory at once.
     """
 
     title: str
@@ -114,6 +115,7 @@ class Task:
     headless: bool = False
     transcribed: bool = False
     writes: str = ""
+    contrasts: bool = False
 
 
 def _block(width: int) -> int:
@@ -934,6 +936,7 @@ TASKS: dict[str, Task] = {
         tokenizer=True,
         starts=("masked-lm", "sentence-embedding"),
         headless=True,
+        contrasts=True,
     ),
     "image-classification": Task(
         title="Image classification",
@@ -1058,6 +1061,7 @@ TASKS: dict[str, Task] = {
         tokenizer=True,
         starts=("image-text",),
         beside="captions",
+        contrasts=True,
     ),
     "image-captioning": Task(
         title="Image captioning (say in words what is seen)",

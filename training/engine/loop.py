@@ -58,6 +58,7 @@ class Loop:
         self.spec, self.task, self.net, self.stop = spec, task, net, stop
         self.device, self.dtype, self.team = device, dtype, team or Team()
         train = spec.train
+        self.micro = train.micro  # a run that runs out of memory halves it
         self.sharded = False
         self.optimizer: Any = FlatOptimizer(
             net, train.weight_decay, self.team, kind=train.optimizer, ema_decay=train.ema_decay
@@ -119,7 +120,7 @@ class Loop:
     def _rehearse(self, learn: compiling.Learn) -> None:
         """Forward and backward of this member's share of the next batch, of which nothing stays but gradients."""
         epoch, rows = self.task.rows_at(self.state.step)
-        mine = rows[self.team.rank :: self.team.ranks][: -(-(self.spec.train.micro or len(rows)) // self.team.ranks)]
+        mine = rows[self.team.rank :: self.team.ranks][: -(-(self.micro or len(rows)) // self.team.ranks)]
         batch = self.task.train_batch(mine, epoch, ordering.seed_of(self.spec.train.seed, self.state.step))
         with self.autocast():
             share = learn(batch)
@@ -198,7 +199,7 @@ class Loop:
         loss, units = torch.zeros((), device=self.device), 0
         # All chance comes from (seed, step, member): a resume needs no memory of the generator.
         torch.manual_seed(ordering.seed_of(self.spec.train.seed, step, rank))
-        at_once = -(-(self.spec.train.micro or len(rows)) // self.team.ranks)
+        at_once = -(-(self.micro or len(rows)) // self.team.ranks)
         most = -(-len(rows) // self.team.ranks) if self.sharded else len(mine)
         for place, start in enumerate(range(0, most, at_once), 1):
             part = mine[start : start + at_once]
@@ -284,6 +285,7 @@ class Loop:
             "stats": self.stats,
             "dtype": self.dtype,
             "compiled": self.compiled,
+            "micro": self.micro,
         }
 
     def restore(self, snapshot: dict[str, Any]) -> bool:
@@ -294,4 +296,5 @@ class Loop:
         self.stats.copy_(snapshot["stats"])
         self.dtype = snapshot["dtype"]
         self.compiled = snapshot.get("compiled", False)
+        self.micro = snapshot.get("micro", self.micro)
         return True

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import errno
+import gc
 import json
 import logging
 import os
@@ -27,6 +28,7 @@ from training.engine import (
     slicing,
     start,
 )
+from training.engine.catalogue import TASKS
 from training.engine.checkpoint import Owner
 from training.engine.errors import DismissedError, EngineError, ReachedError, Stop, StopRequestedError
 from training.engine.events import EventLog, NoEvents, finite
@@ -36,9 +38,11 @@ from training.engine.recomputing import recompute
 from training.engine.registry import net_module, task_module
 from training.engine.search import Search
 from training.engine.searching import until_step
+from training.engine.sizing import estimate
 from training.engine.spec import ON, Spec
 from training.engine.strict import SpecError
 from training.engine.tasks.base import Task
+from training.engine.team import out_of_memory
 
 CODE_VERSION = "1"
 CACHE_VARIABLE = "TANDEM_PREPARED_DIR"
@@ -110,10 +114,8 @@ def _as_engine_errors() -> Iterator[None]:
             raise EngineError(Reason.DISK_FULL, "disk_full") from error
         log.exception("unforeseen")
         raise EngineError(Reason.INTERNAL, "internal") from error
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise EngineError(Reason.OOM, "oom") from error
     except Exception as error:  # whatever it was: traced in the log, and the run ends with an error event
-        if "can't allocate memory" in str(error) or "not enough memory" in str(error):
+        if out_of_memory(error):
             raise EngineError(Reason.OOM, "oom") from error
         log.exception("unforeseen")
         raise EngineError(Reason.INTERNAL, "internal") from error
@@ -127,9 +129,18 @@ class _Attempt:
         self.ckpt = folder / protocol.CHECKPOINT_DIR
         self.spec = _read(folder / protocol.SPEC_FILE, Spec, "bad_spec")
         self.inputs = _read(folder / protocol.INPUTS_FILE, Inputs, "bad_inputs")
+        self.halved: int | None = None  # rows in memory at once, where what the spec says was too many
 
     def go(self) -> None:
         """All phases, or all trials."""
+        try:
+            self._go()
+        except Exception as error:  # only those are looked at that say there is no memory
+            if not out_of_memory(error):
+                raise
+            raise self._without_memory() from error
+
+    def _go(self) -> None:
         if self.spec.search is not None:
             if device.ranks_started() > 1:
                 raise EngineError(Reason.BAD_SPEC, "search_alone")
@@ -162,18 +173,75 @@ class _Attempt:
             self.events.warn("rows_filtered", **filtered)
         if cleaned.get("masked"):
             self.events.warn("rows_masked", count=cleaned["masked"])
-        loop = self._build()
-        if found is not None:
-            self._restore(loop, found)
-        loop.compile(self.folder)
-        if self.spec.train.compile == ON and not loop.compiled:
-            self.events.warn("not_compiled")
-        loop.split()
+        loop = self._learned(found)
         try:
-            self._train(loop, found)
             self._finish(loop)
         finally:
             loop.team.dismiss()
+
+    def _learned(self, found: Path | None) -> Loop:
+        """The loop at its end. Where memory runs out on the way, once more from the last good checkpoint, by halves."""
+        try:
+            return self._learn(found)
+        except Exception as error:
+            if not out_of_memory(error) or not self._halve():
+                raise
+        # Out here, where neither the error nor the frames that it came from hold on to memory.
+        return self._learn(self._go_back())
+
+    def _learn(self, found: Path | None) -> Loop:
+        loop = self._build()
+        if found is not None:
+            self._restore(loop, found)
+        if self.halved is not None:
+            loop.micro = self.halved
+        elif loop.micro != self.spec.train.micro:  # an attempt before this one ran out of memory
+            self.halved = loop.micro
+        try:
+            loop.compile(self.folder)
+            if self.spec.train.compile == ON and not loop.compiled:
+                self.events.warn("not_compiled")
+            loop.split()
+            self._train(loop, found)
+        except BaseException:
+            loop.team.dismiss()
+            raise
+        return loop
+
+    def _halve(self) -> bool:
+        """Halve what is in memory at once; False where that was done before, cannot be, or would change the loss.
+
+        Processes that torchrun started wait for each other, and cannot begin again by themselves.
+        """
+        most = self.spec.train.micro or self.spec.train.batch
+        half = -(-most // 2)
+        fewer = -(-half // self.team.ranks) < -(-most // self.team.ranks)
+        if self.halved is not None or self.team.wired or not fewer or TASKS[self.spec.task].contrasts:
+            return False
+        self.halved = half
+        return True
+
+    def _go_back(self) -> Path | None:
+        """Begin again with a new team: from the last good checkpoint, or from nothing."""
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.device, self.team = device.choose_device(self.spec)
+        if self.team.ranks > 1:
+            torch.set_num_threads(1)  # members are forked, and a pool of threads that has worked does not survive that
+        found, _ = self._newest()
+        step = checkpoint.step_of(found) if found else 0
+        self.events.warn("oom_halved", rows=self.halved, step=step)
+        self.events.emit("resume", step=step)
+        return found
+
+    def _without_memory(self) -> EngineError:
+        """Out of memory, beside what the run was thought to need."""
+        try:
+            needed = estimate(self.spec, self.inputs.data.profile).memory_bytes
+        except Exception:  # a profile that tells too little; the run has ended anyhow
+            return EngineError(Reason.OOM, "oom")
+        return EngineError(Reason.OOM, "oom_estimate", gigabytes=f"{needed / 1e9:.1f}")
 
     def _search(self) -> None:
         words: dict[str, Any] = {"events": self.events, "stop": self.stop, "run": run, "cache_variable": CACHE_VARIABLE}
@@ -198,20 +266,23 @@ class _Attempt:
             self.events.warn("checkpoints_cleared")
         if not self.inputs.resume:
             return None
-        damaged = []
-        chosen = None
-        for path in checkpoint.found(self.ckpt):
-            meta = checkpoint.verify(path)
-            if meta is not None:
-                checkpoint.check_owner(meta, self._owner())
-                chosen = path
-                break
-            damaged.append(path)
+        chosen, damaged = self._newest()
         self.events.emit("resume", step=checkpoint.step_of(chosen) if chosen else 0)
         for path in damaged:
             self.events.warn("checkpoint_corrupt", step=checkpoint.step_of(path))
             shutil.rmtree(path, ignore_errors=True)
         return chosen
+
+    def _newest(self) -> tuple[Path | None, list[Path]]:
+        """(the newest undamaged checkpoint of this run, damaged ones that are newer)."""
+        damaged: list[Path] = []
+        for path in checkpoint.found(self.ckpt):
+            meta = checkpoint.verify(path)
+            if meta is not None:
+                checkpoint.check_owner(meta, self._owner())
+                return path, damaged
+            damaged.append(path)
+        return None, damaged
 
     def _build(self) -> Loop:
         torch.manual_seed(self.spec.train.seed)
@@ -377,6 +448,7 @@ class _Attempt:
             "dtype": loop.dtype,
             "compiled": loop.compiled,
             "seed": self.spec.train.seed,
+            "micro": loop.micro,
             "steps": loop.steps,
             "steps_per_epoch": self.task.steps_per_epoch,
             "items": {part: self.task.count(part) for part in ("train", "valid", "test")},

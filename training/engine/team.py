@@ -19,12 +19,19 @@ from torch import Tensor
 
 MAX_RANKS = 8
 GO, OUT_OF_MEMORY, BROKEN = b"g", b"m", b"x"
+NO_MEMORY = ("can't allocate memory", "not enough memory")
 HEADER = struct.Struct("<QQ")
 log = logging.getLogger(__name__)
 
 
 class LostMemberError(RuntimeError):
     """A process of the team died."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that there is no more memory: Python's, a GPU's, or that of torch's allocator."""
+    told = isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)
+    return told or isinstance(error, MemoryError | torch.OutOfMemoryError)
 
 
 class Team:
@@ -70,12 +77,11 @@ class Team:
             work()
         except (LostMemberError, ConnectionError):
             pass
-        except (MemoryError, torch.OutOfMemoryError):
-            last = OUT_OF_MEMORY
         except Exception as error:  # whatever it was: traced in the log, and the leader learns of it
-            if "can't allocate memory" in str(error):
+            if out_of_memory(error):
                 last = OUT_OF_MEMORY
-            log.exception("member %s", self.rank)
+            else:
+                log.exception("member %s", self.rank)
         finally:
             with contextlib.suppress(OSError):
                 self._leader.send(last)

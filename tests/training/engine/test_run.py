@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.training.engine.conftest import MakeRun, Run, kill_at, tiny
-from training.engine.contract import DONE, EVENTS, FAILED, STOPPED
+from training.engine.contract import DONE, EVENTS, FAILED, STOPPED, Spec, estimate
 
 VARIANTS = {
     "gpt": tiny("causal-lm"),
@@ -415,7 +415,12 @@ def test_out_of_memory_is_named(make_run: MakeRun) -> None:
 
     run = make_run("run", tiny("causal-lm", train__batch=4096, model__width=512, model__layers=4))
     assert run.go(before) == FAILED
-    assert run.of("error")[0]["code"] == "oom", run.log
+    (error,) = run.of("error")
+    assert error["code"] == "oom", run.log
+    # Half of the rows were too many as well; what was thought to be needed stands beside it.
+    assert [event["params"]["rows"] for event in run.of("warning") if event["code"] == "oom_halved"] == [2048]
+    told = estimate(Spec.from_text((run.folder / "spec.json").read_bytes()), run.profile).memory_bytes / 1e9
+    assert f"the estimate was {told:.1f} GB." in error["text"] and error["hint"].startswith("Choose a smaller batch")
 
 
 def test_other_runs_checkpoint_is_refused(make_run: MakeRun) -> None:
