@@ -277,7 +277,7 @@ class _Attempt:
         """(the newest undamaged checkpoint of this run, damaged ones that are newer)."""
         damaged: list[Path] = []
         for path in checkpoint.found(self.ckpt):
-            meta = checkpoint.verify(path)
+            meta = checkpoint.verify(path, self.stop.check)
             if meta is not None:
                 checkpoint.check_owner(meta, self._owner())
                 return path, damaged
@@ -397,6 +397,7 @@ class _Attempt:
             resolved=self._resolved(loop),
             results=results,
             report=report.report_of(spec, self.task, judged, results, self.prepared["facts"]),
+            check=self.stop.check,
         )
         final = {
             "step": state.step,

@@ -466,27 +466,6 @@ def test_prepared_data_is_made_once(make_run: MakeRun, tmp_path: Path) -> None:
     assert third.weights == first.weights
 
 
-def test_stop_is_heard_while_preparing(make_run: MakeRun) -> None:
-    def before() -> None:
-        import os
-
-        from training.engine.tasks import base
-
-        train = base.train_tokenizer
-
-        def call(*words):  # type: ignore[no-untyped-def]
-            os.kill(os.getpid(), signal.SIGTERM)
-            return train(*words)
-
-        base.train_tokenizer = call
-
-    run = make_run("run", tiny("causal-lm"))
-    assert run.go(before) == STOPPED, run.log
-    assert run.of("stopped")[0]["step"] == 0
-    assert not list((run.folder / "prepared").iterdir())
-    assert run.resume() == DONE
-
-
 def test_resume_does_not_judge_a_step_twice(make_run: MakeRun) -> None:
     """Patience would run out early, were the same step counted again."""
     run = make_run("run", tiny("causal-lm"))

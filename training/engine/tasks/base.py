@@ -71,7 +71,15 @@ class Task(abc.ABC):
         if self.start_tokenizer is not None:
             return load_tokenizer(self.start_tokenizer)
         assert self.spec.tokenizer is not None
-        return train_tokenizer(self.spec.tokenizer, texts, specials)
+        wanted = self.spec.tokenizer
+
+        def read() -> Iterator[str]:
+            for text in texts:
+                self.stop.check()
+                yield text
+
+        # The library counts and joins pieces for minutes without looking back.
+        return self.stop.attend(lambda: train_tokenizer(wanted, read(), specials))
 
     def tokenizer_key(self) -> dict[str, Any]:
         """What of the spec and the start shapes the tokens."""

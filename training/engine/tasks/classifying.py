@@ -131,7 +131,7 @@ class Classifier(base.Task):
             if self.spec.primary in scores:
                 report.interval = metrics.classification_interval(matrix, self.spec.primary)
             else:
-                report.interval = metrics.mean_interval(judged.rows[:, 2])
+                report.interval = metrics.mean_interval(judged.rows[:, 2], check=self.stop.check)
         return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:

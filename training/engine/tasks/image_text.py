@@ -143,7 +143,7 @@ class Task(CaptionedImages):
             primary = self.spec.primary
             each = {"loss": losses, "mean_recall": found.mean(1)} | dict(zip(FOUND, found.T, strict=True))
             report.detail = {"images": len(losses), "among": len(losses)}
-            report.interval = metrics.mean_interval(each[primary])
+            report.interval = metrics.mean_interval(each[primary], check=self.stop.check)
         return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:

@@ -97,7 +97,9 @@ class Task(TextRows):
                 "classes": metrics.hits_table(hits, truth, guess, self.labels),
                 "ranking": metrics.rankings(judged.rows[:, :count], judged.rows[:, 2 * count : -1], self.labels),
             }
-            report.interval = metrics.sums_interval(sums, lambda s: metrics.label_scores(s)[self.spec.primary])
+            report.interval = metrics.sums_interval(
+                sums, lambda s: metrics.label_scores(s)[self.spec.primary], check=self.stop.check
+            )
         return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:

@@ -100,7 +100,9 @@ class Task(TextRows):
         if final:
             sizes = [len(group) for group in groups_of(len(told))]
             report.detail = {"rows": len(told), "candidates": max(sizes)}
-            report.interval = metrics.mean_interval(told[:, list(report.values).index(self.spec.primary)])
+            report.interval = metrics.mean_interval(
+                told[:, list(report.values).index(self.spec.primary)], check=self.stop.check
+            )
         return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:

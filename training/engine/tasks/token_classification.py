@@ -138,7 +138,7 @@ class Task(TextRows):
                 "classes": metrics.hits_table(hits, truth, guess, self.types),
             }
             report.interval = metrics.sums_interval(
-                judged.rows, lambda sums: metrics.entity_scores(sums)[self.spec.primary]
+                judged.rows, lambda sums: metrics.entity_scores(sums)[self.spec.primary], check=self.stop.check
             )
         return report
 
