@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from training.engine import compiling, ordering
 from training.engine.catalogue import TASKS
 from training.engine.errors import Stop, StopRequestedError
+from training.engine.gathering import Gathered
 from training.engine.optim import FlatOptimizer, learning_rate
 from training.engine.spec import COMPILED, Spec
 from training.engine.tasks.base import PARTS, Judged, Task, spaced
@@ -64,6 +65,9 @@ class Loop:
             net, train.weight_decay, self.team, kind=train.optimizer, ema_decay=train.ema_decay
         )
         self.state = TrainState()
+        task.gathered = (
+            Gathered(self.team, train.batch, task.contrasted) if task.contrasted and self.team.ranks > 1 else None
+        )
         self.orders = self.team.zeros(3, dtype=torch.int64)
         self._buffers = self.team.zeros(sum(b.numel() for b in net.buffers()), dtype=torch.float64)
         self.stats = torch.zeros(5, dtype=torch.float64, device=device)
@@ -200,11 +204,14 @@ class Loop:
         # All chance comes from (seed, step, member): a resume needs no memory of the generator.
         torch.manual_seed(ordering.seed_of(self.spec.train.seed, step, rank))
         at_once = -(-(self.micro or len(rows)) // self.team.ranks)
-        most = -(-len(rows) // self.team.ranks) if self.sharded else len(mine)
+        together = self.task.gathered
+        if together is not None:
+            together.begin(len(rows))
+        most = -(-len(rows) // self.team.ranks) if self.sharded or together is not None else len(mine)
         for place, start in enumerate(range(0, most, at_once), 1):
             part = mine[start : start + at_once]
             share_of_batch = len(part) / len(rows)
-            if not len(part):  # weights are gathered together, so who has no row reads one for nothing
+            if not len(part):  # weights, or answers, are gathered together: who has no row reads one for nothing
                 part = rows[:1]
             batch = self.task.train_batch(part, epoch, ordering.seed_of(self.spec.train.seed, step, rank, place))
             with self.autocast():

@@ -43,6 +43,7 @@ class Team:
         self.ranks, self.rank = ranks, 0
         self._others: list[tuple[int, socket.socket]] = []
         self._leader: socket.socket | None = None
+        self._room: Tensor | None = None
 
     def zeros(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
         """A tensor that all members see; to be made before `split`."""
@@ -123,6 +124,20 @@ class Team:
             data = _receive(other, 8 * rows * columns)
             found.append(np.frombuffer(data, np.float64).reshape(rows, columns))
         return found
+
+    def make_room(self, rows: int, columns: int) -> None:
+        """Room for what `spread` hands around: at most so many rows of each member. To be made before `split`."""
+        self._room = self.zeros(self.ranks, rows, columns, dtype=torch.float64)
+
+    def spread(self, rows: Tensor, counts: list[int]) -> list[Tensor]:
+        """The float64 rows of all members, at all of them, in the order of their ranks; each has `counts` of them.
+
+        They stay until the next are handed around; between that the members have to meet.
+        """
+        assert self._room is not None
+        self._room[self.rank, : len(rows)] = rows
+        self.meet()
+        return [self._room[rank, :count] for rank, count in enumerate(counts)]
 
     @staticmethod
     def _hear(other: socket.socket) -> None:

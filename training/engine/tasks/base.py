@@ -15,6 +15,7 @@ from training.engine.catalogue import Sizes
 from training.engine.checkpoint import file_sha256
 from training.engine.cleaning import Cleaner
 from training.engine.errors import Stop
+from training.engine.gathering import Gathered
 from training.engine.protocol import InputData
 from training.engine.spec import Spec
 from training.engine.tokenizing import Tokenizer, load_tokenizer, train_tokenizer
@@ -50,6 +51,8 @@ class Task(abc.ABC):
 
     unit: str
     first_input = 0  # the number of the first of the inputs that are answered; what is drawn hangs on it
+    contrasted = 0  # numbers of an item that the loss holds against those of the other items of a batch
+    gathered: Gathered | None = None  # brings them together, where processes share a batch
     probe: str | None = None  # what a linear answer to frozen features tells: "class", "words", "labels" or "number"
 
     def __init__(self, spec: Spec, stop: Stop) -> None:
