@@ -166,7 +166,7 @@ class KeepSpec:
     """Which checkpoints stay on disk, and how often one is written."""
 
     best: int = option("Best checkpoints kept", 1, ge=0, le=1)
-    last: int = option("Newest checkpoints kept", 1, ge=1, le=10)
+    last: int = option("Newest checkpoints kept; of two the second stands in for a damaged one", 2, ge=1, le=10)
     checkpoint_every_s: float = option("Seconds between checkpoints", 30.0, ge=1, le=86_400)
     checkpoint_every_steps: int | None = option("Steps between checkpoints, as well", None, ge=1, le=10_000_000)
 

@@ -433,19 +433,22 @@ def test_other_runs_checkpoint_is_refused(make_run: MakeRun) -> None:
     assert (error["code"], error["params"]) == ("checkpoint_mismatch", {"what": "spec"})
 
 
-def test_damaged_checkpoint_falls_back_to_the_one_before(make_run: MakeRun) -> None:
-    spec = tiny("causal-lm", keep={"checkpoint_every_s": 3600, "checkpoint_every_steps": 2, "last": 2, "best": 0})
+@pytest.mark.parametrize(("stop", "before"), [(7, 6), (4, 2)])  # what is saved at step 4 is the best as well
+@pytest.mark.parametrize("harm", ["flipped", "truncated"])
+def test_damaged_checkpoint_falls_back_to_the_one_before(stop: int, before: int, harm: str, make_run: MakeRun) -> None:
+    """As checkpoints are kept where a spec says nothing about it."""
+    spec = tiny("causal-lm", keep={"checkpoint_every_s": 3600, "checkpoint_every_steps": 2})
     whole, run = make_run("whole", spec), make_run("run", spec)
     assert whole.go() == DONE
-    assert run.go(kill_at(7, signal.SIGTERM)) == STOPPED
-    weights = run.folder / "ckpt" / "7-f1" / "model.safetensors"
+    assert run.go(kill_at(stop, signal.SIGTERM)) == STOPPED
+    weights = run.folder / "ckpt" / f"{stop}-f1" / "model.safetensors"
     data = bytearray(weights.read_bytes())
     data[-5] ^= 1
-    weights.write_bytes(data)
+    weights.write_bytes(data[:-100] if harm == "truncated" else data)
     assert run.resume() == DONE, run.log
-    assert run.of("resume")[0]["step"] == 6
-    assert run.of("warning")[0]["params"] == {"step": 7}
-    assert run.weights == whole.weights
+    assert run.of("resume")[0]["step"] == before
+    assert run.of("warning")[0]["params"] == {"step": stop}
+    assert (run.curve, run.weights) == (whole.curve, whole.weights)
 
 
 def test_prepared_data_is_made_once(make_run: MakeRun, tmp_path: Path) -> None:
