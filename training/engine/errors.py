@@ -2,12 +2,13 @@
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, TypeVar
 
 from training.engine.messages import HINTS, MESSAGES
 from training.engine.protocol import Reason
+from training.engine.strict import Issue
 
 LOOK_S = 0.1
 T = TypeVar("T")
@@ -15,10 +16,15 @@ Check = Callable[[], None]  # called in what takes long; ends it by raising
 
 
 class EngineError(Exception):
-    """A failure with a reason and a sentence from MESSAGES. `step` is None outside training."""
+    """A failure with a reason and a sentence from MESSAGES. `step` is None outside training.
 
-    def __init__(self, reason: Reason, message: str, *, step: int | None = None, **params: Any) -> None:
-        self.reason, self.message, self.step = reason, message, step
+    `issues` tell at which places of a spec what is wrong with it.
+    """
+
+    def __init__(
+        self, reason: Reason, message: str, *, step: int | None = None, issues: Sequence[Issue] = (), **params: Any
+    ) -> None:
+        self.reason, self.message, self.step, self.issues = reason, message, step, list(issues)
         self.params = params if step is None else params | {"step": step}
         super().__init__(MESSAGES[message] % self.params)
 

@@ -106,6 +106,7 @@ MESSAGES: dict[str, str] = {
     "start_gone": "The model to start from cannot be read.",
     "start_changed": "The model to start from is not the one this run was made for.",
     "start_unfit": "The model to start from does not fit: %(problem)s",
+    "spec_unfit": "The spec does not fit the dataset.",
     "diverged": "The loss stopped being a number three times in a row, at step %(step)s.",
     "diverged_valid": "The validation loss is not a number at step %(step)s.",
     "oom": "The run needed more memory than there is.",

@@ -109,6 +109,7 @@ EVENTS: dict[str, dict[str, str]] = {
         "text": "sentence",
         "hint": "how to mend it",
         "step": "step, or null",
+        "issues": "what is wrong with the spec, and where: [{path, code, params, text, hint}]",
     },
 }
 LAST_EVENTS = ("done", "stopped", "error")

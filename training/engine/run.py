@@ -30,6 +30,7 @@ from training.engine import (
 )
 from training.engine.catalogue import TASKS
 from training.engine.checkpoint import Owner
+from training.engine.checks import validate
 from training.engine.errors import DismissedError, EngineError, ReachedError, Stop, StopRequestedError
 from training.engine.events import EventLog, NoEvents, finite
 from training.engine.loop import LIMIT, REACHED, STOP, Loop
@@ -87,15 +88,19 @@ def _help(folder: Path, stop: Stop) -> int:
 
 def _report(folder: Path, events: EventLog, error: EngineError) -> None:
     """Say what went wrong, as far as a full disk lets us."""
-    fields = {
+    told = ("path", "code", "params", "text", "hint")
+    fields: dict[str, Any] = {
         "code": str(error.reason),
         "message": error.message,
         "params": error.params,
         "text": str(error),
         "hint": error.hint,
         "step": error.step if error.step is not None else _last_step(folder),
+        "issues": [{name: getattr(issue, name) for name in told} for issue in error.issues],
     }
     log.error("run failed: %s: %s", error.reason, error)
+    for issue in error.issues:
+        log.error("%s: %s %s", issue.path or protocol.SPEC_FILE, issue.text, issue.hint)
     with contextlib.suppress(OSError):
         events.emit("error", **fields)
     with contextlib.suppress(OSError):
@@ -141,6 +146,7 @@ class _Attempt:
             raise self._without_memory() from error
 
     def _go(self) -> None:
+        self._hold_against_profile()
         if self.spec.search is not None:
             if device.ranks_started() > 1:
                 raise EngineError(Reason.BAD_SPEC, "search_alone")
@@ -178,6 +184,15 @@ class _Attempt:
             self._finish(loop)
         finally:
             loop.team.dismiss()
+
+    def _hold_against_profile(self) -> None:
+        """Name what does not fit the dataset before anything is read. What runs already goes on as it began."""
+        profile = self.inputs.data.profile
+        if self.inputs.resume or not profile.get("kind"):
+            return
+        issues = [issue for issue in validate(self.spec, profile) if issue.level == "error"]
+        if issues:
+            raise EngineError(Reason.BAD_SPEC, "spec_unfit", issues=issues)
 
     def _learned(self, found: Path | None) -> Loop:
         """The loop at its end. Where memory runs out on the way, once more from the last good checkpoint, by halves."""
@@ -466,10 +481,12 @@ def parameters_of(net: nn.Module) -> int:
 
 
 def _read(path: Path, kind: Any, message: str) -> Any:
-    """A spec or inputs file. Raises EngineError(bad_spec), with the issues in the log."""
+    """A spec or inputs file. Raises EngineError(bad_spec)."""
     try:
         return kind.from_text(path.read_bytes())
-    except (OSError, SpecError) as error:
+    except SpecError as error:
+        raise EngineError(Reason.BAD_SPEC, message, issues=error.issues) from error
+    except OSError as error:
         log.error("%s: %s", path.name, error)
         raise EngineError(Reason.BAD_SPEC, message) from error
 

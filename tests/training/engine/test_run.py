@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.engine.conftest import MakeRun, Run, kill_at, tiny
+from tests.training.engine.conftest import MakeRun, Run, kill_at, profile_of, tiny
 from training.engine.contract import DONE, EVENTS, FAILED, STOPPED, Spec, estimate
 
 VARIANTS = {
@@ -413,7 +413,7 @@ def test_out_of_memory_is_named(make_run: MakeRun) -> None:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + 300_000_000, used + 300_000_000))
 
-    run = make_run("run", tiny("causal-lm", train__batch=4096, model__width=512, model__layers=4))
+    run = make_run("run", tiny("causal-lm", train__batch=4096, model__width=512, model__layers=4), chars=1_000_000)
     assert run.go(before) == FAILED
     (error,) = run.of("error")
     assert error["code"] == "oom", run.log
@@ -544,7 +544,7 @@ def test_language_model_reads_documents(make_run: MakeRun) -> None:
 
     lines = [json.dumps({"body": line}) for line in text_blob().decode().splitlines()]
     run = make_run("run", tiny("causal-lm", data__columns={"text": "body"}), blob="\n".join(lines).encode())
-    run.kind = "jsonl"
+    run.kind, run.profile = "jsonl", profile_of("jsonl", b"")
     run.write_inputs()
     assert run.go() == DONE, run.log
     assert run.of("done")[0]["metrics"]["test/perplexity"] > 1

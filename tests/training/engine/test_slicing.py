@@ -61,7 +61,10 @@ def regional(folder: Path, **changes: Any) -> Run:
     spec = tiny("text-classification", train__max_steps=120, train__lr=5e-3, eval__samples=0, **changes)
     spec["data"]["split"]["test"] = 0.5
     spec["eval"]["primary"] = "accuracy"
-    return Run(folder, spec, blob, "csv", profile_of("csv", blob))
+    profile = profile_of("csv", blob)
+    for name in ("region", "age"):
+        profile["columns"].append({"name": name, "type": "category", "distinct": 3, "missing": 0, "mean_chars": 4})
+    return Run(folder, spec, blob, "csv", profile)
 
 
 def test_slices_tell_whom_it_serves_worse(tmp_path: Path) -> None:
