@@ -5,6 +5,7 @@ not change, and a package holds the sum, so that whoever loads it sees an ordina
 """
 
 import math
+from collections import Counter
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -38,12 +39,18 @@ class Adapted(nn.Module):
 
 
 def adapt(net: nn.Module, arch: str, rank: int) -> None:
-    """Put a change of this rank beside every linear map below the head; only these and the head learn."""
+    """Put a change of this rank beside every linear map below the head; only these and the head learn.
+
+    A matrix of several names, such as a last one that is the table of tokens too, gets none: the sum would part them.
+    """
     head = net_module(arch).HEAD
     for name, parameter in net.named_parameters():
         parameter.requires_grad_(name.startswith(head))
+    names = Counter(id(parameter) for _, parameter in net.named_parameters(remove_duplicate=False))
     for name, module in list(net.named_modules()):
-        if isinstance(module, nn.Linear) and not f"{name}.".startswith(head):
+        if not isinstance(module, nn.Linear) or names[id(module.weight)] > 1:
+            continue
+        if not f"{name}.".startswith(head):
             _put(net, name, Adapted(module, min(rank, *module.weight.shape)))
 
 

@@ -98,6 +98,7 @@ class Task:
     whose texts the net sees together. `beside`: what a zip of images must hold beside them. `transcribed`: it
     needs what is said in recordings. `writes`: the role whose text is written from those that it reads.
     `optional`: roles that may be left away.
+    `contrasts`: its loss holds the rows of a batch against each other, so that all of them are in memory at once.
     """
 
     title: str
@@ -117,6 +118,7 @@ class Task:
     transcribed: bool = False
     writes: str = ""
     optional: tuple[str, ...] = ()
+    contrasts: bool = False
 
 
 def _block(width: int) -> int:
@@ -981,6 +983,7 @@ TASKS: dict[str, Task] = {
         tokenizer=True,
         starts=("masked-lm", "sentence-embedding"),
         headless=True,
+        contrasts=True,
     ),
     "image-classification": Task(
         title="Image classification",
@@ -1105,6 +1108,7 @@ TASKS: dict[str, Task] = {
         tokenizer=True,
         starts=("image-text",),
         beside="captions",
+        contrasts=True,
     ),
     "image-captioning": Task(
         title="Image captioning (say in words what is seen)",

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from training.engine.errors import EngineError
+from training.engine.errors import Check, EngineError, unasked
 from training.engine.protocol import Reason
 
 FORMAT = 1
 WEIGHTS, STATE, META = "model.safetensors", "state.pt", "meta.json"
+HASHED_BYTES = 1 << 20  # at once
 NAME = re.compile(r"(\d+)-f(\d+)")
 
 
@@ -101,13 +102,13 @@ def clear(root: Path, *, keep_finished: bool) -> bool:
     return cleared
 
 
-def verify(path: Path) -> dict[str, Any] | None:
-    """The meta of a checkpoint whose files are what it says, or None when it is damaged."""
+def verify(path: Path, check: Check = unasked) -> dict[str, Any] | None:
+    """The meta of a checkpoint whose files are what it says, or None when it is damaged; `check` as of a hash."""
     try:
         meta = json.loads((path / META).read_bytes())
         for name in (WEIGHTS, STATE):
             entry = meta["files"][name]
-            if (path / name).stat().st_size != entry["size"] or file_sha256(path / name) != entry["sha256"]:
+            if (path / name).stat().st_size != entry["size"] or file_sha256(path / name, check) != entry["sha256"]:
                 return None
         match = NAME.fullmatch(path.name)
         if match is None or meta["step"] != int(match[1]) or meta["v"] != FORMAT:
@@ -142,10 +143,14 @@ def best_of(root: Path, step: int) -> Path | None:
     return next((path for path in found(root) if path.name.startswith(f"{step}-f")), None)
 
 
-def file_sha256(path: Path) -> str:
-    """Hash of a file, read in pieces."""
+def file_sha256(path: Path, check: Check = unasked) -> str:
+    """Hash of a file, read in pieces; `check` is called before each, and ends it by raising."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while piece := file.read(HASHED_BYTES):
+            check()
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def fsync(path: Path) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from training.engine import compiling, ordering
 from training.engine.catalogue import TASKS
 from training.engine.errors import Stop, StopRequestedError
+from training.engine.gathering import Gathered
 from training.engine.optim import FlatOptimizer, learning_rate
 from training.engine.spec import COMPILED, Spec
 from training.engine.tasks.base import PARTS, Judged, Task, spaced
@@ -58,6 +59,7 @@ class Loop:
         self.spec, self.task, self.net, self.stop = spec, task, net, stop
         self.device, self.dtype, self.team = device, dtype, team or Team()
         train = spec.train
+        self.micro = train.micro  # a run that runs out of memory halves it
         self.sharded = False
         self.optimizer: Any = FlatOptimizer(
             net,
@@ -68,6 +70,9 @@ class Loop:
             ema_decay=train.ema_decay,
         )
         self.state = TrainState()
+        task.gathered = (
+            Gathered(self.team, train.batch, task.contrasted) if task.contrasted and self.team.ranks > 1 else None
+        )
         self.orders = self.team.zeros(3, dtype=torch.int64)
         self._buffers = self.team.zeros(sum(b.numel() for b in net.buffers()), dtype=torch.float64)
         self.stats = torch.zeros(5, dtype=torch.float64, device=device)
@@ -124,7 +129,7 @@ class Loop:
     def _rehearse(self, learn: compiling.Learn) -> None:
         """Forward and backward of this member's share of the next batch, of which nothing stays but gradients."""
         epoch, rows = self.task.rows_at(self.state.step)
-        mine = rows[self.team.rank :: self.team.ranks][: -(-(self.spec.train.micro or len(rows)) // self.team.ranks)]
+        mine = rows[self.team.rank :: self.team.ranks][: -(-(self.micro or len(rows)) // self.team.ranks)]
         batch = self.task.train_batch(mine, epoch, ordering.seed_of(self.spec.train.seed, self.state.step))
         with self.autocast():
             share = learn(batch)
@@ -203,12 +208,15 @@ class Loop:
         loss, units = torch.zeros((), device=self.device), 0
         # All chance comes from (seed, step, member): a resume needs no memory of the generator.
         torch.manual_seed(ordering.seed_of(self.spec.train.seed, step, rank))
-        at_once = -(-(self.spec.train.micro or len(rows)) // self.team.ranks)
-        most = -(-len(rows) // self.team.ranks) if self.sharded else len(mine)
+        at_once = -(-(self.micro or len(rows)) // self.team.ranks)
+        together = self.task.gathered
+        if together is not None:
+            together.begin(len(rows))
+        most = -(-len(rows) // self.team.ranks) if self.sharded or together is not None else len(mine)
         for place, start in enumerate(range(0, most, at_once), 1):
             part = mine[start : start + at_once]
             share_of_batch = len(part) / len(rows)
-            if not len(part):  # weights are gathered together, so who has no row reads one for nothing
+            if not len(part):  # weights, or answers, are gathered together: who has no row reads one for nothing
                 part = rows[:1]
             batch = self.task.train_batch(part, epoch, ordering.seed_of(self.spec.train.seed, step, rank, place))
             with self.autocast():
@@ -289,6 +297,7 @@ class Loop:
             "stats": self.stats,
             "dtype": self.dtype,
             "compiled": self.compiled,
+            "micro": self.micro,
         }
 
     def restore(self, snapshot: dict[str, Any]) -> bool:
@@ -299,4 +308,5 @@ class Loop:
         self.stats.copy_(snapshot["stats"])
         self.dtype = snapshot["dtype"]
         self.compiled = snapshot.get("compiled", False)
+        self.micro = snapshot.get("micro", self.micro)
         return True

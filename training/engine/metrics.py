@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from training.engine.errors import Check, unasked
 from training.engine.ordering import generator
 
 DRAWS = 1_000
@@ -226,37 +227,51 @@ def text_scores(nats: float, tokens: int, tokens_per_byte: float | None, hits: i
 
 
 def text_interval(
-    nats: np.ndarray, tokens: np.ndarray, hits: np.ndarray, metric: str, tokens_per_byte: float | None, seed: int = 0
+    nats: np.ndarray,
+    tokens: np.ndarray,
+    hits: np.ndarray,
+    metric: str,
+    tokens_per_byte: float | None,
+    seed: int = 0,
+    check: Check = unasked,
 ) -> list[float]:
     """95 % interval of a metric when blocks of text are drawn again; arguments are sums by block."""
     chance = generator(seed)
     values = []
     for _ in range(DRAWS):
+        check()
         draw = chance.integers(len(nats), size=len(nats))
         scores = text_scores(float(nats[draw].sum()), int(tokens[draw].sum()), tokens_per_byte, int(hits[draw].sum()))
         values.append(scores[metric])
     return _middle(np.array(values))
 
 
-def sums_interval(sums: np.ndarray, score: Callable[[np.ndarray], np.ndarray], seed: int = 0) -> list[float]:
+def sums_interval(
+    sums: np.ndarray, score: Callable[[np.ndarray], np.ndarray], seed: int = 0, check: Check = unasked
+) -> list[float]:
     """95 % interval of what `score` makes of summed rows (…, columns), when rows are drawn again."""
     chance, count, at_once = generator(seed), len(sums), 50
-    even = np.full(count, 1 / count)
-    draws = [chance.multinomial(count, even, size=at_once) @ sums for _ in range(DRAWS // at_once)]
+    even, draws = np.full(count, 1 / count), []
+    for _ in range(DRAWS // at_once):
+        check()
+        draws.append(chance.multinomial(count, even, size=at_once) @ sums)
     return _middle(score(np.concatenate(draws)))
 
 
-def rows_interval(rows: np.ndarray, score: Callable[[np.ndarray], float], seed: int = 0) -> list[float]:
+def rows_interval(
+    rows: np.ndarray, score: Callable[[np.ndarray], float], seed: int = 0, check: Check = unasked
+) -> list[float]:
     """95 % interval of what `score` makes of rows, when they are drawn again."""
-    chance = generator(seed)
-    return _middle(np.array([score(rows[chance.integers(len(rows), size=len(rows))]) for _ in range(DRAWS)]))
+    chance, values = generator(seed), []
+    for _ in range(DRAWS):
+        check()
+        values.append(score(rows[chance.integers(len(rows), size=len(rows))]))
+    return _middle(np.array(values))
 
 
-def mean_interval(values: np.ndarray, seed: int = 0) -> list[float]:
+def mean_interval(values: np.ndarray, seed: int = 0, check: Check = unasked) -> list[float]:
     """95 % interval of a mean when its values are drawn again."""
-    chance = generator(seed)
-    draws = [values[chance.integers(len(values), size=len(values))].mean() for _ in range(DRAWS)]
-    return _middle(np.array(draws))
+    return rows_interval(values, lambda drawn: float(drawn.mean()), seed, check)
 
 
 def _middle(values: np.ndarray) -> list[float]:

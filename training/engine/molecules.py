@@ -15,7 +15,8 @@ _PARTS = re.compile(
 
 def is_molecule(text: str) -> bool:
     """Whether every atom, bond, branch and ring is written by the rules, and each is closed."""
-    place, before, depth, rings = 0, "dot", 0, set()
+    rings: set[str] = set()
+    place, before, depth = 0, "dot", 0
     while place < len(text):
         found = _PARTS.match(text, place)
         if found is None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from training.engine.catalogue import ARCHS, DIFFUSION_WEIGHTS, TASKS, Sizes
 from training.engine.checkpoint import file_sha256, fsync
+from training.engine.errors import Check, unasked
 from training.engine.events import finite
 from training.engine.protocol import PACKAGE_DIR
 from training.engine.registry import net_module
@@ -65,8 +66,12 @@ def write_package(
     resolved: dict[str, Any],
     results: dict[str, Any],
     report: dict[str, Any],
+    check: Check,
 ) -> str:
-    """Write the package beside and swap it in; returns its folder relative to the run folder."""
+    """Write the package beside and swap it in; returns its folder relative to the run folder.
+
+    `check` is called while nothing is swapped in yet, and gives it up by raising.
+    """
     temporary, final = run_dir / f"{PACKAGE_DIR}.tmp", run_dir / PACKAGE_DIR
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
@@ -89,25 +94,26 @@ def write_package(
     _write_json(temporary / "metrics.json", finite(results))
     _write_json(temporary / REPORT, finite(report))
     (temporary / "README.md").write_text(card(spec, resolved, results), encoding="utf-8")
-    seal(temporary)
+    seal(temporary, check)
+    check()
     shutil.rmtree(final, ignore_errors=True)
     temporary.rename(final)
     fsync(run_dir)
     return PACKAGE_DIR
 
 
-def seal(folder: Path) -> None:
+def seal(folder: Path, check: Check = unasked) -> None:
     """Write the manifest of a folder, and make all of it outlive a power cut."""
-    _write_json(folder / MANIFEST, manifest(folder))
+    _write_json(folder / MANIFEST, manifest(folder, check))
     for path in folder.iterdir():
         fsync(path)
     fsync(folder)
 
 
-def manifest(folder: Path) -> dict[str, Any]:
+def manifest(folder: Path, check: Check = unasked) -> dict[str, Any]:
     """Hash and size of every file but the manifest itself, sorted by name."""
     paths = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
-    return {"v": 1, "files": {p.name: {"sha256": file_sha256(p), "size_bytes": p.stat().st_size} for p in paths}}
+    return {"v": 1, "files": {p.name: {"sha256": file_sha256(p, check), "size_bytes": p.stat().st_size} for p in paths}}
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:

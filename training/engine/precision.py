@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from training.engine.errors import Check, unasked
 from training.engine.ordering import generator
 
 # To the last bit as COCO has them: recalls often lie on a level.
@@ -106,9 +107,11 @@ def class_table(ranked: list[Ranked], labels: list[str]) -> dict[str, dict[str, 
     return table
 
 
-def interval(ranked: list[Ranked], metric: str, images: int, seed: int = 0) -> list[float]:
+def interval(ranked: list[Ranked], metric: str, images: int, seed: int = 0, check: Check = unasked) -> list[float]:
     """95 % interval when images are drawn again."""
-    chance, even = generator(seed), np.full(images, 1 / images)
-    values = [scores(ranked, chance.multinomial(images, even))[metric] for _ in range(DRAWS)]
+    chance, even, values = generator(seed), np.full(images, 1 / images), []
+    for _ in range(DRAWS):
+        check()
+        values.append(scores(ranked, chance.multinomial(images, even))[metric])
     low, high = np.percentile(values, [2.5, 97.5])
     return [float(low), float(high)]

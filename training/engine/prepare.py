@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from training.engine.checkpoint import file_sha256, fsync
-from training.engine.errors import DataError
+from training.engine.errors import Check, DataError
 from training.engine.protocol import InputData
 from training.engine.spec import CleanSpec, Spec, canonical_json
 from training.engine.tasks.base import Task
@@ -36,13 +36,14 @@ def prepared_folder(spec: Spec, data: InputData, task: Task, cache: Path) -> tup
     }
     if spec.data.clean != CleanSpec():
         key["clean"] = spec.clean_key
+    check = task.stop.check
     name = hashlib.sha256(canonical_json(key)).hexdigest()
     folder = cache / name
-    meta = _checked(folder)
+    meta = _checked(folder, check)
     if meta is not None:
         return folder, meta
     shutil.rmtree(folder, ignore_errors=True)
-    _check_blob(data)
+    _check_blob(data, check)
     cache.mkdir(parents=True, exist_ok=True)
     temporary = cache / f"{name}.{os.getpid()}.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
@@ -50,12 +51,12 @@ def prepared_folder(spec: Spec, data: InputData, task: Task, cache: Path) -> tup
     task.workplace = temporary
     try:
         facts = task.prepare(data, temporary) | task.cleaner.facts() | task.divider.facts()
-        meta = _seal(temporary, key, facts)
+        meta = _seal(temporary, key, facts, check)
         try:
             temporary.rename(folder)
         except OSError:
             # Another run prepared the same meanwhile.
-            if _checked(folder) is None:
+            if _checked(folder, check) is None:
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -63,17 +64,17 @@ def prepared_folder(spec: Spec, data: InputData, task: Task, cache: Path) -> tup
     return folder, meta
 
 
-def _check_blob(data: InputData) -> None:
+def _check_blob(data: InputData, check: Check) -> None:
     try:
-        same = file_sha256(Path(data.path)) == data.sha256
+        same = file_sha256(Path(data.path), check) == data.sha256
     except OSError:
         raise DataError("data_gone") from None
     if not same:
         raise DataError("data_hash")
 
 
-def _seal(folder: Path, key: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
-    files = {path.name: file_sha256(path) for path in sorted(folder.iterdir())}
+def _seal(folder: Path, key: dict[str, Any], facts: dict[str, Any], check: Check) -> dict[str, Any]:
+    files = {path.name: file_sha256(path, check) for path in sorted(folder.iterdir())}
     for name in files:
         fsync(folder / name)
     meta = {"key": key, "facts": facts, "files": files}
@@ -83,11 +84,11 @@ def _seal(folder: Path, key: dict[str, Any], facts: dict[str, Any]) -> dict[str,
     return meta
 
 
-def _checked(folder: Path) -> dict[str, Any] | None:
+def _checked(folder: Path, check: Check) -> dict[str, Any] | None:
     """The meta of a prepared folder when every file is as it was written."""
     try:
         meta = json.loads((folder / META).read_bytes())
-        if all(file_sha256(folder / name) == digest for name, digest in meta["files"].items()):
+        if all(file_sha256(folder / name, check) == digest for name, digest in meta["files"].items()):
             return meta
     except (OSError, ValueError, KeyError):
         pass

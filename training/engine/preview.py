@@ -28,6 +28,7 @@ ROWS, FILES, TEXT_BYTES = 2_000, 200, 1_000_000
 ITEMS, TOKENS, NUMBERS = 4, 256, 256
 SIDE = 160  # pixels of a shown image, about
 NONE = -100
+SPACE = 2  # among the letters of speech
 
 
 def preview(spec: Spec, inputs: Inputs) -> dict[str, Any]:
@@ -86,7 +87,7 @@ def _item(task: Any, batch: Batch, number: int) -> dict[str, Any]:
     if "pixels" in batch:
         told["images"] = _images(task, batch, number)
     if "values" in batch:
-        told["images"] = [_spectrum(batch["values"][number])]
+        told["images"] = [_spectrum(_heard(task, batch, number))]
     if "series" in batch:
         told["series"] = [round(float(value), 4) for value in batch["series"][number][-NUMBERS:]]
         told["following"] = [round(float(value), 4) for value in batch["target"][number][:NUMBERS]]
@@ -128,6 +129,8 @@ def _words(task: Any, ids: list[int], asked: bool) -> list[list[Any]]:
 
 def _word(task: Any, token: int) -> str:
     """A token as text: special ones by their name."""
+    if not hasattr(task, "tokenizer"):  # who reads to speak or writes what is heard has letters
+        return " " if token == SPACE else str(task.letters[token])
     names = {number: name for name, number in task.tokenizer.specials.items()}
     return names.get(token) or task.tokenizer.decode([token])
 
@@ -137,18 +140,38 @@ def _answer(task: Any, batch: Batch, number: int) -> str:
     if task.spec.task == "object-detection":
         return ", ".join(task.answers[kind] for kind in batch["kinds"][number].tolist() if kind >= 0)
     if task.spec.task == "speech-to-text":
-        begin = int(batch["lengths"][:number].sum())
-        return "".join(task.letters[i] for i in batch["target"][begin : begin + int(batch["lengths"][number])].tolist())
+        return "".join(_word(task, letter) for letter in _transcript(task, batch, number))
     target = batch.get("target")
     if target is None or len(target) <= number:
         return ""
     if task.probe == "class" or task.spec.task in ("image-classification", "audio-classification"):
         return str(task.answers[int(target[number])])
+    if task.spec.task == "image-generation":
+        asked = int(target[number])
+        return str(task.labels[asked]) if asked < len(task.labels) else ""
     if task.probe == "labels":
         return ", ".join(label for label, on in zip(task.answers, target[number].tolist(), strict=True) if on)
     if task.probe == "number":
         return f"{float(target[number]) * task.deviation + task.mean:.4g}"
     return ""
+
+
+def _transcript(task: Any, batch: Batch, number: int) -> list[int]:
+    """The letters that a recording is to be told by: rows of a net that writes, one behind the other of CTC."""
+    if task.writes:
+        return [letter for letter in batch["target"][number].tolist() if letter != NONE][:-1]  # without the end
+    begin = int(batch["lengths"][:number].sum())
+    return batch["target"][begin : begin + int(batch["lengths"][number])].tolist()
+
+
+def _heard(task: Any, batch: Batch, number: int) -> torch.Tensor:
+    """A wave, or the spectrum (frames, bands), of a recording, without what fills it up beside longer ones."""
+    values = batch["values"][number]
+    if task.spec.model.arch == "whisper":
+        return values.T
+    if "there" in batch:
+        return values[batch["there"][number]]
+    return values[batch["mask"][number].bool()] if values.dim() == 1 else values
 
 
 def _images(task: Any, batch: Batch, number: int) -> list[str]:
@@ -196,7 +219,7 @@ def _framed(plain: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 def _spectrum(values: torch.Tensor) -> str:
-    """Time from left to right, low notes at the bottom: of bands as they are, of a wave by frames of 25 ms."""
+    """Time from left to right, low notes below: of (frames, bands) as they are, of a wave by frames of 25 ms."""
     if values.dim() == 1:
         size = RATE // 40
         window = torch.hann_window(size)

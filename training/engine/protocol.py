@@ -47,7 +47,8 @@ PHASES = ("prepare", "train", "evaluate", "package")
 # Every line of events.jsonl is {"t": seconds since 1970, "n": number of the event, "e": kind, …the fields below}.
 # Keys of "values" and "metrics" are "<part>/<metric>" with part train, valid or test. Numbers are always finite.
 EVENTS: dict[str, dict[str, str]] = {
-    "resume": {"step": "step of the checkpoint that is loaded, 0 without one; the first event of a resumed attempt"},
+    # The first event of a resumed attempt; and where memory ran out, before it begins again with smaller pieces.
+    "resume": {"step": "step of the checkpoint that is loaded, 0 without one"},
     # After preparation, once the net is built.
     "start": {
         "pid": "process id",
@@ -108,6 +109,7 @@ EVENTS: dict[str, dict[str, str]] = {
         "text": "sentence",
         "hint": "how to mend it",
         "step": "step, or null",
+        "issues": "what is wrong with the spec, and where: [{path, code, params, text, hint}]",
     },
 }
 LAST_EVENTS = ("done", "stopped", "error")

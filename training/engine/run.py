@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import errno
+import gc
 import json
 import logging
 import os
@@ -27,7 +28,9 @@ from training.engine import (
     slicing,
     start,
 )
+from training.engine.catalogue import TASKS
 from training.engine.checkpoint import Owner
+from training.engine.checks import validate
 from training.engine.errors import DismissedError, EngineError, ReachedError, Stop, StopRequestedError
 from training.engine.events import EventLog, NoEvents, finite
 from training.engine.loop import LIMIT, REACHED, STOP, Loop
@@ -36,9 +39,11 @@ from training.engine.recomputing import recompute
 from training.engine.registry import net_module, task_module
 from training.engine.search import Search
 from training.engine.searching import until_step
+from training.engine.sizing import estimate
 from training.engine.spec import ON, Spec
 from training.engine.strict import SpecError
 from training.engine.tasks.base import Task
+from training.engine.team import out_of_memory
 
 CODE_VERSION = "1"
 CACHE_VARIABLE = "TANDEM_PREPARED_DIR"
@@ -83,15 +88,19 @@ def _help(folder: Path, stop: Stop) -> int:
 
 def _report(folder: Path, events: EventLog, error: EngineError) -> None:
     """Say what went wrong, as far as a full disk lets us."""
-    fields = {
+    told = ("path", "code", "params", "text", "hint")
+    fields: dict[str, Any] = {
         "code": str(error.reason),
         "message": error.message,
         "params": error.params,
         "text": str(error),
         "hint": error.hint,
         "step": error.step if error.step is not None else _last_step(folder),
+        "issues": [{name: getattr(issue, name) for name in told} for issue in error.issues],
     }
     log.error("run failed: %s: %s", error.reason, error)
+    for issue in error.issues:
+        log.error("%s: %s %s", issue.path or protocol.SPEC_FILE, issue.text, issue.hint)
     with contextlib.suppress(OSError):
         events.emit("error", **fields)
     with contextlib.suppress(OSError):
@@ -110,10 +119,8 @@ def _as_engine_errors() -> Iterator[None]:
             raise EngineError(Reason.DISK_FULL, "disk_full") from error
         log.exception("unforeseen")
         raise EngineError(Reason.INTERNAL, "internal") from error
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise EngineError(Reason.OOM, "oom") from error
     except Exception as error:  # whatever it was: traced in the log, and the run ends with an error event
-        if "can't allocate memory" in str(error) or "not enough memory" in str(error):
+        if out_of_memory(error):
             raise EngineError(Reason.OOM, "oom") from error
         log.exception("unforeseen")
         raise EngineError(Reason.INTERNAL, "internal") from error
@@ -127,9 +134,19 @@ class _Attempt:
         self.ckpt = folder / protocol.CHECKPOINT_DIR
         self.spec = _read(folder / protocol.SPEC_FILE, Spec, "bad_spec")
         self.inputs = _read(folder / protocol.INPUTS_FILE, Inputs, "bad_inputs")
+        self.halved: int | None = None  # rows in memory at once, where what the spec says was too many
 
     def go(self) -> None:
         """All phases, or all trials."""
+        try:
+            self._go()
+        except Exception as error:  # only those are looked at that say there is no memory
+            if not out_of_memory(error):
+                raise
+            raise self._without_memory() from error
+
+    def _go(self) -> None:
+        self._hold_against_profile()
         if self.spec.search is not None:
             if device.ranks_started() > 1:
                 raise EngineError(Reason.BAD_SPEC, "search_alone")
@@ -162,18 +179,84 @@ class _Attempt:
             self.events.warn("rows_filtered", **filtered)
         if cleaned.get("masked"):
             self.events.warn("rows_masked", count=cleaned["masked"])
-        loop = self._build()
-        if found is not None:
-            self._restore(loop, found)
-        loop.compile(self.folder)
-        if self.spec.train.compile == ON and not loop.compiled:
-            self.events.warn("not_compiled")
-        loop.split()
+        loop = self._learned(found)
         try:
-            self._train(loop, found)
             self._finish(loop)
         finally:
             loop.team.dismiss()
+
+    def _hold_against_profile(self) -> None:
+        """Name what does not fit the dataset before anything is read. What runs already goes on as it began."""
+        profile = self.inputs.data.profile
+        if self.inputs.resume or not profile.get("kind"):
+            return
+        issues = [issue for issue in validate(self.spec, profile) if issue.level == "error"]
+        if issues:
+            raise EngineError(Reason.BAD_SPEC, "spec_unfit", issues=issues)
+
+    def _learned(self, found: Path | None) -> Loop:
+        """The loop at its end. Where memory runs out on the way, once more from the last good checkpoint, by halves."""
+        try:
+            return self._learn(found)
+        except Exception as error:
+            if not out_of_memory(error) or not self._halve():
+                raise
+        # Out here, where neither the error nor the frames that it came from hold on to memory.
+        return self._learn(self._go_back())
+
+    def _learn(self, found: Path | None) -> Loop:
+        loop = self._build()
+        if found is not None:
+            self._restore(loop, found)
+        if self.halved is not None:
+            loop.micro = self.halved
+        elif loop.micro != self.spec.train.micro:  # an attempt before this one ran out of memory
+            self.halved = loop.micro
+        try:
+            loop.compile(self.folder)
+            if self.spec.train.compile == ON and not loop.compiled:
+                self.events.warn("not_compiled")
+            loop.split()
+            self._train(loop, found)
+        except BaseException:
+            loop.team.dismiss()
+            raise
+        return loop
+
+    def _halve(self) -> bool:
+        """Halve what is in memory at once; False where that was done before, cannot be, or would change the loss.
+
+        Processes that torchrun started wait for each other, and cannot begin again by themselves.
+        """
+        most = self.spec.train.micro or self.spec.train.batch
+        half = -(-most // 2)
+        fewer = -(-half // self.team.ranks) < -(-most // self.team.ranks)
+        if self.halved is not None or self.team.wired or not fewer or TASKS[self.spec.task].contrasts:
+            return False
+        self.halved = half
+        return True
+
+    def _go_back(self) -> Path | None:
+        """Begin again with a new team: from the last good checkpoint, or from nothing."""
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.device, self.team = device.choose_device(self.spec)
+        if self.team.ranks > 1:
+            torch.set_num_threads(1)  # members are forked, and a pool of threads that has worked does not survive that
+        found, _ = self._newest()
+        step = checkpoint.step_of(found) if found else 0
+        self.events.warn("oom_halved", rows=self.halved, step=step)
+        self.events.emit("resume", step=step)
+        return found
+
+    def _without_memory(self) -> EngineError:
+        """Out of memory, beside what the run was thought to need."""
+        try:
+            needed = estimate(self.spec, self.inputs.data.profile).memory_bytes
+        except Exception:  # a profile that tells too little; the run has ended anyhow
+            return EngineError(Reason.OOM, "oom")
+        return EngineError(Reason.OOM, "oom_estimate", gigabytes=f"{needed / 1e9:.1f}")
 
     def _search(self) -> None:
         words: dict[str, Any] = {"events": self.events, "stop": self.stop, "run": run, "cache_variable": CACHE_VARIABLE}
@@ -198,20 +281,23 @@ class _Attempt:
             self.events.warn("checkpoints_cleared")
         if not self.inputs.resume:
             return None
-        damaged = []
-        chosen = None
-        for path in checkpoint.found(self.ckpt):
-            meta = checkpoint.verify(path)
-            if meta is not None:
-                checkpoint.check_owner(meta, self._owner())
-                chosen = path
-                break
-            damaged.append(path)
+        chosen, damaged = self._newest()
         self.events.emit("resume", step=checkpoint.step_of(chosen) if chosen else 0)
         for path in damaged:
             self.events.warn("checkpoint_corrupt", step=checkpoint.step_of(path))
             shutil.rmtree(path, ignore_errors=True)
         return chosen
+
+    def _newest(self) -> tuple[Path | None, list[Path]]:
+        """(the newest undamaged checkpoint of this run, damaged ones that are newer)."""
+        damaged: list[Path] = []
+        for path in checkpoint.found(self.ckpt):
+            meta = checkpoint.verify(path, self.stop.check)
+            if meta is not None:
+                checkpoint.check_owner(meta, self._owner())
+                return path, damaged
+            damaged.append(path)
+        return None, damaged
 
     def _build(self) -> Loop:
         torch.manual_seed(self.spec.train.seed)
@@ -328,6 +414,7 @@ class _Attempt:
             resolved=self._resolved(loop),
             results=results,
             report=report.report_of(spec, self.task, judged, results, self.prepared["facts"]),
+            check=self.stop.check,
         )
         final = {
             "step": state.step,
@@ -379,6 +466,7 @@ class _Attempt:
             "dtype": loop.dtype,
             "compiled": loop.compiled,
             "seed": self.spec.train.seed,
+            "micro": loop.micro,
             "steps": loop.steps,
             "steps_per_epoch": self.task.steps_per_epoch,
             "items": {part: self.task.count(part) for part in ("train", "valid", "test")},
@@ -395,10 +483,12 @@ def parameters_of(net: nn.Module) -> int:
 
 
 def _read(path: Path, kind: Any, message: str) -> Any:
-    """A spec or inputs file. Raises EngineError(bad_spec), with the issues in the log."""
+    """A spec or inputs file. Raises EngineError(bad_spec)."""
     try:
         return kind.from_text(path.read_bytes())
-    except (OSError, SpecError) as error:
+    except SpecError as error:
+        raise EngineError(Reason.BAD_SPEC, message, issues=error.issues) from error
+    except OSError as error:
         log.error("%s: %s", path.name, error)
         raise EngineError(Reason.BAD_SPEC, message) from error
 

@@ -256,7 +256,7 @@ class Search:
         shutil.copy(self.folder / SEARCH_FILE, temporary / SEARCH_FILE)
         card = temporary / "README.md"
         card.write_text(card.read_text().replace("\n## Intended use\n", f"{self._section(best)}\n## Intended use\n"))
-        package.seal(temporary)
+        package.seal(temporary, self.stop.check)
         shutil.rmtree(final, ignore_errors=True)
         temporary.rename(final)
         fsync(self.folder)

@@ -187,7 +187,7 @@ class KeepSpec:
     """Which checkpoints stay on disk, and how often one is written."""
 
     best: int = option("Best checkpoints kept", 1, ge=0, le=1)
-    last: int = option("Newest checkpoints kept", 1, ge=1, le=10)
+    last: int = option("Newest checkpoints kept; of two the second stands in for a damaged one", 2, ge=1, le=10)
     checkpoint_every_s: float = option("Seconds between checkpoints", 30.0, ge=1, le=86_400)
     checkpoint_every_steps: int | None = option("Steps between checkpoints, as well", None, ge=1, le=10_000_000)
 
@@ -365,6 +365,8 @@ def contradictions(spec: Spec) -> list[Issue]:
     """What a spec says against itself, whatever the data."""
     task, arch = TASKS[spec.task], ARCHS[spec.model.arch]
     issues: list[Issue] = []
+    if task.contrasts and spec.train.micro is not None:
+        issues.append(make_issue("train.micro", "micro_unfit", task=spec.task))
     if spec.train.epochs is None and spec.train.max_steps is None:
         issues.append(make_issue("train.epochs", "length_missing"))
     if spec.train.warmup > 0.5:

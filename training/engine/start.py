@@ -49,7 +49,7 @@ def open_start(found: InputStart | None, spec: Spec) -> Start | None:
         raise EngineError(Reason.BAD_SPEC, "start_changed")
     issues = start_issues(spec, theirs)
     if issues:
-        raise EngineError(Reason.BAD_SPEC, "start_unfit", problem=issues[0].text)
+        raise EngineError(Reason.BAD_SPEC, "start_unfit", problem=issues[0].text, issues=issues)
     names: dict[str, str] = config.get("id2label") or {}
     return Start(folder, theirs, net, [names[key] for key in sorted(names, key=int)])
 

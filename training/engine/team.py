@@ -19,12 +19,19 @@ from torch import Tensor
 
 MAX_RANKS = 8
 GO, OUT_OF_MEMORY, BROKEN = b"g", b"m", b"x"
+NO_MEMORY = ("can't allocate memory", "not enough memory")
 HEADER = struct.Struct("<QQ")
 log = logging.getLogger(__name__)
 
 
 class LostMemberError(RuntimeError):
     """A process of the team died."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that there is no more memory: Python's, a GPU's, or that of torch's allocator."""
+    told = isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)
+    return told or isinstance(error, MemoryError | torch.OutOfMemoryError)
 
 
 class Team:
@@ -36,6 +43,7 @@ class Team:
         self.ranks, self.rank = ranks, 0
         self._others: list[tuple[int, socket.socket]] = []
         self._leader: socket.socket | None = None
+        self._room: Tensor | None = None
 
     def zeros(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
         """A tensor that all members see; to be made before `split`."""
@@ -70,12 +78,11 @@ class Team:
             work()
         except (LostMemberError, ConnectionError):
             pass
-        except (MemoryError, torch.OutOfMemoryError):
-            last = OUT_OF_MEMORY
         except Exception as error:  # whatever it was: traced in the log, and the leader learns of it
-            if "can't allocate memory" in str(error):
+            if out_of_memory(error):
                 last = OUT_OF_MEMORY
-            log.exception("member %s", self.rank)
+            else:
+                log.exception("member %s", self.rank)
         finally:
             with contextlib.suppress(OSError):
                 self._leader.send(last)
@@ -117,6 +124,20 @@ class Team:
             data = _receive(other, 8 * rows * columns)
             found.append(np.frombuffer(data, np.float64).reshape(rows, columns))
         return found
+
+    def make_room(self, rows: int, columns: int) -> None:
+        """Room for what `spread` hands around: at most so many rows of each member. To be made before `split`."""
+        self._room = self.zeros(self.ranks, rows, columns, dtype=torch.float64)
+
+    def spread(self, rows: Tensor, counts: list[int]) -> list[Tensor]:
+        """The float64 rows of all members, at all of them, in the order of their ranks; each has `counts` of them.
+
+        They stay until the next are handed around; between that the members have to meet.
+        """
+        assert self._room is not None
+        self._room[self.rank, : len(rows)] = rows
+        self.meet()
+        return [self._room[rank, :count] for rank, count in enumerate(counts)]
 
     @staticmethod
     def _hear(other: socket.socket) -> None:

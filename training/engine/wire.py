@@ -78,6 +78,17 @@ class Wire(Team):
         shapes = [(int(rows), int(columns)) for rows, columns in sizes]
         return [one.numpy()[: r * c].reshape(r, c) for one, (r, c) in zip(found, shapes, strict=True)]
 
+    def make_room(self, rows: int, columns: int) -> None:
+        """Nothing: what is handed around is sent."""
+
+    def spread(self, rows: Tensor, counts: list[int]) -> list[Tensor]:
+        """The float64 rows of all, at all of them."""
+        own = torch.zeros(max(counts), rows.shape[1], dtype=torch.float64)
+        own[: len(rows)] = rows
+        found = [torch.zeros_like(own) for _ in counts]
+        dist.all_gather(found, own)
+        return [part[:count] for part, count in zip(found, counts, strict=True)]
+
     def dismiss(self) -> None:
         """Let the others go."""
         if self._leaving is not None and not self.rank:

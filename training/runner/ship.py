@@ -140,8 +140,9 @@ class Shipper(threading.Thread):
 
 
 def resumed_at(events: list[dict[str, Any]]) -> int | None:
-    """The step an attempt goes on from, or None: it began anew."""
-    return next((event["step"] for event in events if event["e"] == "resume"), None)
+    """The step an attempt goes on from, or None: it began anew, and may have gone back to a checkpoint of its own."""
+    first = next((event for event in events if event["e"] in {"resume", "start"}), None)
+    return first["step"] if first is not None and first["e"] == "resume" else None
 
 
 def points_of(events: list[dict[str, Any]]) -> list[Metric]:

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tests.training.engine.conftest import MakeRun, Run, csv_blob, table_rows, tiny
+from tests.training.engine.conftest import MakeRun, Run, csv_blob, profile_of, table_rows, tiny
 from training.engine.cleaning import Cleaner
 from training.engine.contract import DONE, Spec, SpecError, validate
 from training.engine.languages import language_of
@@ -109,8 +109,8 @@ def test_a_run_says_what_it_left_out(make_run: MakeRun) -> None:
 def test_documents_are_cleaned_too(task: str, make_run: MakeRun) -> None:
     lines = [f"line {n % 90} of many lines, {SPLIT_E}" for n in range(180)]
     spec = tiny(task, data__columns={"text": "body"}, data__clean={"duplicates": True, "unicode": True})
-    run = make_run("run", spec, blob=csv_blob(["body"], [(line,) for line in lines]), delimiter=",")
-    run.kind = "csv"
+    run = make_run("run", spec, blob=csv_blob(["body"], [(line,) for line in lines]))
+    run.kind, run.profile = "csv", profile_of("csv", b"")
     run.write_inputs()
     assert run.go() == DONE, run.log
     cleaned = facts_of(run)["cleaned"]

@@ -1,8 +1,10 @@
 """What a net will see is shown as a run reads it, from a little of the data, without training."""
 
 import base64
+import csv
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from PIL import Image
 from tests.training.engine.conftest import (
     JOB,
     KINDS,
+    TONES,
     MakeRun,
     blob_of,
     csv_blob,
@@ -22,7 +25,7 @@ from tests.training.engine.conftest import (
 )
 from training.engine import preview as looking
 from training.engine.__main__ import main
-from training.engine.contract import InputData, Inputs, Spec
+from training.engine.contract import TASKS, InputData, Inputs, Spec
 from training.engine.errors import DataError
 
 
@@ -94,6 +97,133 @@ def test_images_recordings_and_series_are_shown(tmp_path: Path) -> None:
     assert shown("image-captioning", tmp_path)["items"][0]["tokens"][0][1] is True
     series = shown("forecasting", tmp_path)["items"][0]
     assert len(series["following"]) == 8
+
+
+WHISPER = {"arch": "whisper", "size": "nano", "layers": 1, "width": 32, "seconds": 1, "context": 16}
+SPECIALS = {"[CLS]", "[SEP]", "</s>"}
+
+
+def words(tokens: list[list[Any]], *, told: bool = False) -> str:
+    """The text of tokens without spaces; `told`: what is to be told of them, where that is something else."""
+    kept = [token for token in tokens if token[0] not in SPECIALS]
+    return "".join(str(token[2] if told and len(token) == 3 else token[0]) for token in kept).replace(" ", "")
+
+
+def rows_of(task: str) -> list[list[str]]:
+    """The rows of a table, or of the table beside images or recordings."""
+    blob = blob_of(task)
+    if KINDS[task] != "csv":
+        with zipfile.ZipFile(io.BytesIO(blob)) as archive:
+            blob = archive.read(next(name for name in archive.namelist() if name.endswith(".csv")))
+    return list(csv.reader(io.StringIO(blob.decode(), newline="")))[1:]
+
+
+def loudest(image: str, first: float, last: float) -> float:
+    """Height, from 0 at the bottom to 1, of what is loudest between two shares of the time."""
+    pixels = picture(image).astype(float)
+    height, width = pixels.shape
+    part = pixels[:, round(first * width) : max(round(first * width) + 1, round(last * width))].mean(1)
+    return 1 - int(part.argmax()) / height
+
+
+def check_text(task: str, items: list[dict[str, Any]]) -> None:
+    text = blob_of(task).decode().replace(" ", "")
+    assert all(words(item["tokens"], told=True) in text for item in items)
+
+
+def check_table(task: str, items: list[dict[str, Any]]) -> None:
+    """Text and answer stand in one row."""
+    known = [[cell.replace(" ", "") for cell in row] for row in rows_of(task)]
+    if task == "multi-label-classification":
+        known = [[text, ",".join(sorted(labels.split(";")))] for text, labels in known]
+    elif task == "text-regression":
+        known = [[text, f"{float(value):.4g}"] for text, value in known]
+    elif task == "extractive-qa":
+        known = [[question + context, answer] for question, context, answer in known]
+    elif task == "generative-qa":
+        known = [[f"question:{question}context:{context}", answer] for question, context, answer in known]
+    for item in items:
+        asked = [token for token in item["tokens"] if token[1]]
+        answer = words(item["other"]) if "other" in item else item.get("answer") or words(asked, told=True)
+        answer = answer.replace(" ", "")
+        if task == "multi-label-classification":
+            answer = ",".join(sorted(answer.split(",")))
+        assert [words(item["tokens"]), answer] in known
+
+
+def check_sides(task: str, items: list[dict[str, Any]]) -> None:
+    for item in items:
+        pixels = picture(item["images"][0])
+        left, right = pixels[:, :80].mean(), pixels[:, 80:].mean()
+        assert item.get("answer", "left") == "left" if left > right else item.get("answer", "right") == "right"
+
+
+def check_scenes(task: str, items: list[dict[str, Any]]) -> None:
+    for item in items:
+        pixels = [picture(image) for image in item["images"]]
+        if task == "image-segmentation":
+            colours = {tuple(colour) for colour in pixels[1].reshape(-1, 3)}
+            assert len(colours) in (2, 3) and np.ptp(pixels[0].astype(int)) > 50
+        elif task == "object-detection":
+            assert (pixels[0] == (230, 57, 57)).all(-1).any() and set(item["answer"].split(", ")) <= {"light", "dark"}
+        else:
+            assert words(item["tokens"]) in {row[1].replace(" ", "") for row in rows_of(task)}
+            assert all(token[1] == (task == "image-captioning") for token in item["tokens"])
+
+
+def check_pitch(task: str, items: list[dict[str, Any]]) -> None:
+    """Time goes from left to right and high notes are at the top: a rising tone rises."""
+    for item in items:
+        image = item["images"][0]
+        end = 0.3 if picture(image).shape[1] == 100 else 1  # of a whole second, with silence behind
+        rises = loudest(image, 0.6 * end, 0.9 * end) > loudest(image, 0.1 * end, 0.4 * end)
+        assert item.get("answer", "up" if rises else "down") == ("up" if rises else "down")
+
+
+def check_speech(task: str, items: list[dict[str, Any]]) -> None:
+    """What is said is a transcript, and the higher the tone of its first letter, the higher it is drawn."""
+    found = {}
+    for item in items:
+        said = item["answer"] if task == "speech-to-text" else words(item["tokens"])
+        assert said.replace(" ", "") in {row[1].replace(" ", "") for row in rows_of(task)}
+        width = picture(item["images"][0]).shape[1]
+        whole = width == 100 or len(said) == 1  # a whisper hears a whole second, of which a letter takes 0.08
+        first = 0.06 if width == 100 else 0.8 / len(said)
+        found[TONES[said[0]]] = loudest(item["images"][0], 0.02 if whole else 0.1 / len(said), first)
+    heights = [found[tone] for tone in sorted(found)]
+    assert len(heights) > 1 and heights == sorted(set(heights))
+
+
+def check_series(task: str, items: list[dict[str, Any]]) -> None:
+    sold = [float(row[1]) for row in rows_of(task)]
+    for item in items:
+        begin = sold.index(item["series"][0])
+        assert sold[begin : begin + 32] == item["series"] + item["following"] and len(item["following"]) == 8
+
+
+CHECKS = {
+    "causal-lm": check_text,
+    "masked-lm": check_text,
+    "image-classification": check_sides,
+    "image-generation": check_sides,
+    "masked-image": check_sides,
+    "image-segmentation": check_scenes,
+    "object-detection": check_scenes,
+    "image-text": check_scenes,
+    "image-captioning": check_scenes,
+    "audio-classification": check_pitch,
+    "masked-audio": check_pitch,
+    "speech-to-text": check_speech,
+    "text-to-speech": check_speech,
+    "forecasting": check_series,
+}
+
+
+@pytest.mark.parametrize(("task", "model"), [*((task, {}) for task in TASKS), ("speech-to-text", WHISPER)])
+def test_every_task_shows_what_is_read_and_what_is_asked(task: str, model: dict[str, Any], tmp_path: Path) -> None:
+    told = shown(task, tmp_path, **({"model": model} if model else {}))
+    assert len(told["items"]) == 4 and told["task"] == task
+    CHECKS.get(task, check_table)(task, told["items"])
 
 
 def test_only_a_little_is_read_and_a_broken_row_is_named(tmp_path: Path) -> None:

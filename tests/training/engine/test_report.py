@@ -9,6 +9,8 @@ import pytest
 from tests.training.engine.conftest import MakeRun, Run, csv_blob, table_rows, tiny
 from training.engine import metrics
 from training.engine.contract import DONE, TASKS
+from training.engine.report import _extremes
+from training.engine.tasks.base import Judged
 
 
 def report_of(run: Run) -> dict[str, Any]:
@@ -98,3 +100,26 @@ def test_tags_that_are_taken_for_others_are_counted(make_run: MakeRun) -> None:
     assert matrix.shape == (len(report["detail"]["labels"]),) * 2
     assert matrix.sum() == report["detail"]["words"]
     assert matrix.trace() / matrix.sum() == pytest.approx(report["test"]["word_accuracy"])
+
+
+@pytest.mark.parametrize(
+    ("badness", "worst", "best"),
+    [
+        ([3.0, 1.0, 2.0, 5.0], [13, 10], [11, 12]),
+        ([1.0, 1.0, 0.0], [10], [12]),  # of equals the first is worse; the middle one is in neither list
+        ([2.0], [], []),
+    ],
+)
+def test_extremes_by_hand(badness: list[float], worst: list[int], best: list[int]) -> None:
+    class Told:
+        def badness(self, judged: Judged) -> np.ndarray:
+            return np.array(badness)
+
+        def row_of(self, part: str, item: int) -> int:
+            return 100 + item
+
+    items = np.arange(10, 10 + len(badness))
+    found = _extremes(Told(), Judged("test", items, np.zeros((len(items), 1))))  # type: ignore[arg-type]
+    assert {name: [one["item"] for one in rows] for name, rows in found.items()} == {"worst": worst, "best": best}
+    assert all(one["row"] == 100 + one["item"] for rows in found.values() for one in rows)
+    assert [one["badness"] for one in found["worst"]] == sorted(badness, reverse=True)[: len(worst)]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.engine.conftest import MakeRun, Run, kill_at, tiny
-from training.engine.contract import DONE, EVENTS, FAILED, STOPPED, Spec
+from tests.training.engine.conftest import MakeRun, Run, kill_at, profile_of, tiny
+from training.engine.contract import DONE, EVENTS, FAILED, STOPPED, Spec, estimate
 
 VARIANTS = {
     "gpt": tiny("causal-lm"),
@@ -445,9 +445,14 @@ def test_out_of_memory_is_named(make_run: MakeRun) -> None:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + 300_000_000, used + 300_000_000))
 
-    run = make_run("run", tiny("causal-lm", train__batch=4096, model__width=512, model__layers=4))
+    run = make_run("run", tiny("causal-lm", train__batch=4096, model__width=512, model__layers=4), chars=1_000_000)
     assert run.go(before) == FAILED
-    assert run.of("error")[0]["code"] == "oom", run.log
+    (error,) = run.of("error")
+    assert error["code"] == "oom", run.log
+    # Half of the rows were too many as well; what was thought to be needed stands beside it.
+    assert [event["params"]["rows"] for event in run.of("warning") if event["code"] == "oom_halved"] == [2048]
+    told = estimate(Spec.from_text((run.folder / "spec.json").read_bytes()), run.profile).memory_bytes / 1e9
+    assert f"the estimate was {told:.1f} GB." in error["text"] and error["hint"].startswith("Choose a smaller batch")
 
 
 def test_other_runs_checkpoint_is_refused(make_run: MakeRun) -> None:
@@ -460,19 +465,22 @@ def test_other_runs_checkpoint_is_refused(make_run: MakeRun) -> None:
     assert (error["code"], error["params"]) == ("checkpoint_mismatch", {"what": "spec"})
 
 
-def test_damaged_checkpoint_falls_back_to_the_one_before(make_run: MakeRun) -> None:
-    spec = tiny("causal-lm", keep={"checkpoint_every_s": 3600, "checkpoint_every_steps": 2, "last": 2, "best": 0})
+@pytest.mark.parametrize(("stop", "before"), [(7, 6), (4, 2)])  # what is saved at step 4 is the best as well
+@pytest.mark.parametrize("harm", ["flipped", "truncated"])
+def test_damaged_checkpoint_falls_back_to_the_one_before(stop: int, before: int, harm: str, make_run: MakeRun) -> None:
+    """As checkpoints are kept where a spec says nothing about it."""
+    spec = tiny("causal-lm", keep={"checkpoint_every_s": 3600, "checkpoint_every_steps": 2})
     whole, run = make_run("whole", spec), make_run("run", spec)
     assert whole.go() == DONE
-    assert run.go(kill_at(7, signal.SIGTERM)) == STOPPED
-    weights = run.folder / "ckpt" / "7-f1" / "model.safetensors"
+    assert run.go(kill_at(stop, signal.SIGTERM)) == STOPPED
+    weights = run.folder / "ckpt" / f"{stop}-f1" / "model.safetensors"
     data = bytearray(weights.read_bytes())
     data[-5] ^= 1
-    weights.write_bytes(data)
+    weights.write_bytes(data[:-100] if harm == "truncated" else data)
     assert run.resume() == DONE, run.log
-    assert run.of("resume")[0]["step"] == 6
-    assert run.of("warning")[0]["params"] == {"step": 7}
-    assert run.weights == whole.weights
+    assert run.of("resume")[0]["step"] == before
+    assert run.of("warning")[0]["params"] == {"step": stop}
+    assert (run.curve, run.weights) == (whole.curve, whole.weights)
 
 
 def test_prepared_data_is_made_once(make_run: MakeRun, tmp_path: Path) -> None:
@@ -491,27 +499,6 @@ def test_prepared_data_is_made_once(make_run: MakeRun, tmp_path: Path) -> None:
     third = make_run("third", tiny("causal-lm"))
     assert third.go(before) == DONE
     assert third.weights == first.weights
-
-
-def test_stop_is_heard_while_preparing(make_run: MakeRun) -> None:
-    def before() -> None:
-        import os
-
-        from training.engine.tasks import base
-
-        train = base.train_tokenizer
-
-        def call(*words):  # type: ignore[no-untyped-def]
-            os.kill(os.getpid(), signal.SIGTERM)
-            return train(*words)
-
-        base.train_tokenizer = call
-
-    run = make_run("run", tiny("causal-lm"))
-    assert run.go(before) == STOPPED, run.log
-    assert run.of("stopped")[0]["step"] == 0
-    assert not list((run.folder / "prepared").iterdir())
-    assert run.resume() == DONE
 
 
 def test_resume_does_not_judge_a_step_twice(make_run: MakeRun) -> None:
@@ -589,7 +576,7 @@ def test_language_model_reads_documents(make_run: MakeRun) -> None:
 
     lines = [json.dumps({"body": line}) for line in text_blob().decode().splitlines()]
     run = make_run("run", tiny("causal-lm", data__columns={"text": "body"}), blob="\n".join(lines).encode())
-    run.kind = "jsonl"
+    run.kind, run.profile = "jsonl", profile_of("jsonl", b"")
     run.write_inputs()
     assert run.go() == DONE, run.log
     assert run.of("done")[0]["metrics"]["test/perplexity"] > 1

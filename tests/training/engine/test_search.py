@@ -5,13 +5,17 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.training.engine.conftest import MakeRun, Run, tiny
-from training.engine.contract import DONE, STOPPED, Spec, SpecError, estimate, validate
+from tests.training.engine.conftest import JOB, MakeRun, Run, tiny
+from training.engine.contract import DONE, STOPPED, Inputs, Spec, SpecError, estimate, validate
+from training.engine.errors import EngineError, Stop
+from training.engine.events import NoEvents
 from training.engine.package import load_net
+from training.engine.search import Search
 from training.engine.searching import rungs, trial_specs, until_step, values_of
 
 RATES = {"train.lr": "0.00001, 0.01, 0.0001", "train.ema_decay": "0.5"}
@@ -162,3 +166,51 @@ def test_rungs_end_at_evaluations() -> None:
     assert [count for count, _ in rungs("halving", 27)] == [27, 9, 3]
     assert [until_step(100, 10, share) for _, share in rungs("halving", 27)] == [10, 30, 100]
     assert until_step(7, 4, 0.1) == 4
+
+
+def test_the_best_of_a_rung_go_first_and_equals_by_number(tmp_path: Path) -> None:
+    def ranked(primary: str, scores: list[list[float]], rung: int) -> list[int]:
+        spec = Spec.from_json(searching("grid", eval__primary=primary))
+        inputs = Inputs.from_json(
+            {"v": 1, "job": JOB, "fence": 1, "data": {"path": "/x", "kind": "text", "sha256": "0" * 64}}
+        )
+        words: Any = {"events": NoEvents(), "stop": Stop(), "run": lambda folder: 0, "cache_variable": "X"}
+        search = Search(tmp_path, spec, inputs, **words)
+        for trial, own in zip(search.trials, scores, strict=True):
+            trial["scores"] = own
+        return [trial["number"] for trial in search._ranked(rung)]
+
+    scores = [[3.0, 2.0], [1.0], [3.0, 4.0]]
+    assert ranked("loss", scores, -1) == [1, 2, 3]  # before the first rung all of them, in their order
+    assert ranked("loss", scores, 0) == [2, 1, 3]
+    assert ranked("loss", scores, 1) == [1, 3]
+    assert ranked("token_accuracy", scores, 0) == [1, 3, 2]
+
+
+@pytest.mark.parametrize(
+    ("code", "last", "told"),
+    [
+        (1, {"e": "error", "code": "diverged", "message": "diverged"}, "diverged"),
+        (1, {"e": "error", "code": "oom", "message": "oom"}, "oom"),
+        (-9, {"e": "progress"}, "oom"),  # killed: who takes too much memory is
+        (1, {"e": "error", "code": "disk_full", "message": "disk_full"}, None),  # the next would end in the same way
+        (1, {"e": "progress"}, None),
+    ],
+)
+def test_only_what_is_a_trials_own_ends_it_alone(
+    code: int, last: dict[str, Any], told: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = Spec.from_json(searching("grid"))
+    inputs = Inputs.from_json(
+        {"v": 1, "job": JOB, "fence": 1, "data": {"path": "/x", "kind": "text", "sha256": "0" * 64}}
+    )
+    words: Any = {"events": NoEvents(), "stop": Stop(), "run": lambda folder: 0, "cache_variable": "X"}
+    search = Search(tmp_path, spec, inputs, **words)
+    monkeypatch.setattr(search, "_events_of", lambda trial: [last])
+    trial = search.trials[0]
+    if told is None:
+        with pytest.raises(EngineError):
+            search._judge(trial, 0, code)
+    else:
+        search._judge(trial, 0, code)
+        assert (trial["state"], trial["reason"]) == ("failed", told)

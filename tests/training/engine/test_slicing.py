@@ -11,7 +11,10 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 from tests.training.engine.conftest import MakeRun, Run, csv_blob, profile_of, table_blob, table_rows, tiny
 from training.engine import metrics
 from training.engine.contract import DONE, Spec, validate
+from training.engine.errors import Stop
+from training.engine.slicing import _quarters, _slices
 from training.engine.strict import SpecError
+from training.engine.tasks.base import Judged, Report
 
 REGIONS = ("north", "south", "rare")
 
@@ -61,7 +64,10 @@ def regional(folder: Path, **changes: Any) -> Run:
     spec = tiny("text-classification", train__max_steps=120, train__lr=5e-3, eval__samples=0, **changes)
     spec["data"]["split"]["test"] = 0.5
     spec["eval"]["primary"] = "accuracy"
-    return Run(folder, spec, blob, "csv", profile_of("csv", blob))
+    profile = profile_of("csv", blob)
+    for name in ("region", "age"):
+        profile["columns"].append({"name": name, "type": "category", "distinct": 3, "missing": 0, "mean_chars": 4})
+    return Run(folder, spec, blob, "csv", profile)
 
 
 def test_slices_tell_whom_it_serves_worse(tmp_path: Path) -> None:
@@ -114,3 +120,36 @@ def test_a_slice_is_a_column_of_the_data() -> None:
     assert [(issue.path, issue.code) for issue in found if issue.level == "error"] == [
         ("eval.slices.1", "column_absent")
     ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        ([str(n) for n in range(21)], {"0": "0 – 5", "5": "0 – 5", "6": "5 – 10", "15": "10 – 15", "20": "15 – 20"}),
+        ([*map(str, range(21)), "", "nan"], {"": "", "nan": "", "20": "15 – 20"}),
+        ([str(n) for n in range(20)], None),  # few enough to be told one by one
+        ([*map(str, range(21)), "many"], None),
+    ],
+)
+def test_many_numbers_are_told_by_quarters(cells: list[str], told: dict[str, str] | None) -> None:
+    found = dict(zip(cells, _quarters(cells), strict=True)) if _quarters(cells) else None
+    assert found is None if told is None else {cell: (found or {})[cell] for cell in told} == told
+
+
+def test_slices_by_hand() -> None:
+    """The mean of what was measured; who is fewer than five is counted, and not named."""
+
+    class Told:
+        class spec:
+            primary = "mean"
+
+        stop = Stop()
+
+        def report(self, judged: Judged, *, final: bool) -> Report:
+            return Report({"mean": float(judged.rows.mean())}, interval=[0.0, 1.0])
+
+    cells = ["a"] * 6 + ["b"] * 5 + ["c"] * 4
+    rows = np.array([1.0] * 6 + [0.0, 0.0, 0.0, 0.0, 1.0] + [9.0] * 4)[:, None]
+    found = _slices(Told(), Judged("test", np.arange(15), rows), cells)  # type: ignore[arg-type]
+    assert [(one["value"], one["rows"], one["metric"]) for one in found["values"]] == [("a", 6, 1.0), ("b", 5, 0.2)]
+    assert (found["others"], found["gap"]) == (4, 0.8)

@@ -15,6 +15,7 @@ import torch
 from tests.training.engine.conftest import (
     KINDS,
     VERSION,
+    MakeRun,
     Run,
     blob_of,
     csv_blob,
@@ -27,9 +28,12 @@ from tests.training.engine.test_nets import SHAPES, scrambled
 from tests.training.engine.test_start import begin_with
 from training.engine import adapting
 from training.engine.contract import DONE, STOPPED, Spec
+from training.engine.errors import Stop
 from training.engine.package import load_net, read_tensors
 from training.engine.predict import Predictor
+from training.engine.registry import task_module
 from training.engine.strict import SpecError
+from training.engine.tasks.base import Judged
 
 SEEDS = 5
 TOPICS = {
@@ -213,3 +217,38 @@ def test_checkpoints_keep_the_changes_apart(pretrained: Path, tmp_path: Path) ->
     before = load_net(pretrained).state_dict()
     assert torch.equal(saved["layers.0.qkv.weight"], before["layers.0.qkv.weight"])
     assert saved["layers.0.qkv.up"].any()
+
+
+def metrics_of(run: Run) -> dict[str, float]:
+    """What the net of the package scores on the test part of the run."""
+    spec = Spec.from_text((run.folder / "spec.json").read_bytes())
+    task = task_module(spec.task).Task(spec, Stop())
+    (folder,) = (run.folder / "prepared").iterdir()
+    task.open(folder, json.loads((folder / "prepared.json").read_bytes())["facts"])
+    items = np.arange(task.count("test"))
+    with torch.inference_mode():
+        rows = task.measure(load_net(run.folder / "out"), "test", items)
+    return {f"test/{name}": value for name, value in task.report(Judged("test", items, rows)).values.items()}
+
+
+@pytest.mark.parametrize(
+    ("task", "arch", "own"),
+    [
+        ("causal-lm", "llama", {"context": 16}),
+        ("speech-to-text", "whisper", {"context": 16, "seconds": 1}),
+        ("text-to-text", "bart", {"context": 32, "dropout": 0.0}),
+        ("masked-lm", "modernbert", {"context": 32, "dropout": 0.0}),
+    ],
+)
+def test_the_package_is_the_net_that_was_judged(task: str, arch: str, own: dict[str, Any], make_run: MakeRun) -> None:
+    """The last matrix of these nets is their table of tokens too: it stays one."""
+    model = {"arch": arch, "size": "nano", "layers": 1, "width": 32} | own
+    first = make_run("first", tiny(task, model=model, train__max_steps=2))
+    assert first.go() == DONE, first.log
+    model |= {"start": VERSION, "lora": 2}
+    second = make_run("second", tiny(task, model=model, train__max_steps=8, train__lr=0.05))
+    begin_with(second, first.folder / "out")
+    assert second.go() == DONE, second.log
+    before, after = (load_net(run.folder / "out").state_dict() for run in (first, second))
+    assert any(not torch.equal(before[name], after[name]) for name in after if "layers" in name)
+    assert metrics_of(second) == pytest.approx(second.of("done")[0]["metrics"], rel=1e-4)

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests.training.engine.conftest import MakeRun, Run, kill_at, tiny
 from training.engine.contract import DONE, FAILED, STOPPED, Spec, SpecError
+from training.engine.wire import Wire
 
 CALM = {"model__dropout": 0.0, "eval__samples": 1}
 
@@ -103,3 +105,28 @@ def test_what_cannot_be_divided_is_told_at_its_place() -> None:
     with pytest.raises(SpecError) as caught:
         Spec.from_json(tiny("causal-lm", train__shard=True, train__ema_decay=0.9))
     assert [(issue.path, issue.code) for issue in caught.value.issues] == [("train.shard", "shard_unfit")]
+
+
+def test_processes_of_torchrun_meet_by_hand() -> None:
+    """What the first has goes to the other, sums are of both, and rows of any number come to where they are asked."""
+    hook = together()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            hook()
+            wire = Wire(torch.device("cpu"))
+            own = wire.rank + 1
+            told, total = torch.tensor([own * 5.0]), torch.tensor([own * 1.0, 10.0])
+            wire.share(told)
+            wire.sum(total)
+            assert (wire.ranks, told.tolist(), total.tolist()) == (2, [5.0], [3.0, 20.0])
+            found = [part.tolist() for part in wire.gather(np.full((own, 2), float(own)))]
+            assert found == ([] if wire.rank else [[[1, 1]], [[2, 2], [2, 2]]])
+            rows = wire.spread(torch.full((own, 1), float(own), dtype=torch.float64), [1, 2])
+            assert [part.tolist() for part in rows] == [[[1]], [[2], [2]]]
+            wire.meet()
+            code = 0 if wire.rank or os.waitstatus_to_exitcode(os.wait()[1]) == 0 else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0

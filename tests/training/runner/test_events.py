@@ -69,6 +69,7 @@ def test_an_attempt_without_a_checkpoint_begins_anew():
 def test_the_step_of_a_resume_is_found():
     assert resumed_at([{"e": "resume", "step": 7}, {"e": "start"}]) == 7
     assert resumed_at([{"e": "start"}]) is None
+    assert resumed_at([{"e": "start"}, {"e": "resume", "step": 4}]) is None  # memory ran out within the attempt
 
 
 def test_points_keep_the_time_of_their_event():

@@ -15,6 +15,7 @@ from training.engine.catalogue import Sizes
 from training.engine.checkpoint import file_sha256
 from training.engine.cleaning import Cleaner
 from training.engine.errors import DataError, Stop
+from training.engine.gathering import Gathered
 from training.engine.protocol import InputData
 from training.engine.readers import read_told
 from training.engine.spec import PARTS as PARTS
@@ -52,9 +53,10 @@ class Task(abc.ABC):
 
     unit: str
     first_input = 0  # the number of the first of the inputs that are answered; what is drawn hangs on it
-    probe: str | None = (
-        None  # what a linear answer to frozen features tells: "class", "words", "labels", "number" or "series"
-    )
+    contrasted = 0  # numbers of an item that the loss holds against those of the other items of a batch
+    gathered: Gathered | None = None  # brings them together, where processes share a batch
+    # What a linear answer to frozen features tells: "class", "words", "labels", "number" or "series".
+    probe: str | None = None
 
     def __init__(self, spec: Spec, stop: Stop) -> None:
         self.spec, self.stop = spec, stop
@@ -76,7 +78,15 @@ class Task(abc.ABC):
         if self.start_tokenizer is not None:
             return load_tokenizer(self.start_tokenizer)
         assert self.spec.tokenizer is not None
-        return train_tokenizer(self.spec.tokenizer, texts, specials)
+        wanted = self.spec.tokenizer
+
+        def read() -> Iterator[str]:
+            for text in texts:
+                self.stop.check()
+                yield text
+
+        # The library counts and joins pieces for minutes without looking back.
+        return self.stop.attend(lambda: train_tokenizer(wanted, read(), specials))
 
     def tokenizer_key(self) -> dict[str, Any]:
         """What of the spec and the start shapes the tokens."""

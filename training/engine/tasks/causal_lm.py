@@ -93,7 +93,9 @@ class Task(PackedText):
         report = base.Report(metrics.text_scores(float(nats.sum()), int(tokens.sum()), per_byte, int(hits.sum())))
         if final:
             report.detail = {"tokens": int(tokens.sum()), "bytes": self.facts["bytes"][judged.part]}
-            report.interval = metrics.text_interval(nats, tokens, hits, self.spec.primary, per_byte)
+            report.interval = metrics.text_interval(
+                nats, tokens, hits, self.spec.primary, per_byte, check=self.stop.check
+            )
         return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:

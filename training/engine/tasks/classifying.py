@@ -132,9 +132,9 @@ class Classifier(base.Task):
             if self.spec.primary in scores:
                 report.interval = metrics.classification_interval(matrix, self.spec.primary)
             elif self.spec.primary in surety:
-                report.interval = metrics.rows_interval(judged.rows, surety[self.spec.primary])
+                report.interval = metrics.rows_interval(judged.rows, surety[self.spec.primary], check=self.stop.check)
             else:
-                report.interval = metrics.mean_interval(judged.rows[:, 2])
+                report.interval = metrics.mean_interval(judged.rows[:, 2], check=self.stop.check)
         return report
 
     def _area(self, rows: np.ndarray) -> float:

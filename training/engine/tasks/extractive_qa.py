@@ -213,7 +213,7 @@ class Task(TextRows):
         if final:
             report.detail = {"rows": len(judged.rows), "longest_answer_tokens": self.facts["longest"]}
             column = list(_scores(judged.rows.mean(0))).index(self.spec.primary)
-            report.interval = metrics.mean_interval(judged.rows[:, column])
+            report.interval = metrics.mean_interval(judged.rows[:, column], check=self.stop.check)
         return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:

@@ -136,7 +136,9 @@ class Task(base.Task):
             # Windows overlap: as many as one is long are drawn together.
             blocks = np.add.reduceat(judged.rows, np.arange(0, len(judged.rows), self.horizon))
             report.detail = {"windows": len(judged.rows), "numbers": int(self.facts["edges"][2])}
-            report.interval = metrics.sums_interval(blocks, lambda sums: self._scores(sums)[self.spec.primary])
+            report.interval = metrics.sums_interval(
+                blocks, lambda sums: self._scores(sums)[self.spec.primary], check=self.stop.check
+            )
         return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:

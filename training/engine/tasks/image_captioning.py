@@ -90,7 +90,9 @@ class Task(CaptionedImages):
         report = base.Report({name: float(value) for name, value in _scores(sums).items()})
         if final:
             report.detail = {"images": len(judged.rows), "tokens": int(sums[1])}
-            report.interval = metrics.sums_interval(judged.rows, lambda found: _scores(found)[self.spec.primary])
+            report.interval = metrics.sums_interval(
+                judged.rows, lambda found: _scores(found)[self.spec.primary], check=self.stop.check
+            )
         elif not sums[-1]:
             report.values = {name: value for name, value in report.values.items() if name not in WRITTEN}
         return report

@@ -133,7 +133,9 @@ class Task(Images):
                     for i, label in enumerate(self.labels)
                 },
             }
-            report.interval = metrics.sums_interval(rows, lambda s: metrics.pixel_scores(s)[self.spec.primary])
+            report.interval = metrics.sums_interval(
+                rows, lambda s: metrics.pixel_scores(s)[self.spec.primary], check=self.stop.check
+            )
         return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:

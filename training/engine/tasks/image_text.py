@@ -1,7 +1,4 @@
-"""Images and texts that belong together, told from all others in a batch (Radford et al. 2021).
-
-Where several processes share a batch, each tells its own share apart.
-"""
+"""Images and texts that belong together, told from all others in a batch (Radford et al. 2021)."""
 
 import json
 import math
@@ -119,8 +116,15 @@ class Task(CaptionedImages):
         told = net(input_ids=batch["ids"], attention_mask=batch["mask"], pixel_values=batch["pixels"])
         return told.image_embeds.float(), told.text_embeds.float()
 
+    @property
+    def contrasted(self) -> int:  # type: ignore[override]
+        """Where image and text point."""
+        return 2 * self.shape.width
+
     def loss(self, net: nn.Module, batch: base.Batch) -> Tensor:
         images, texts = self._points(net, batch)
+        if self.gathered is not None:  # of several processes each has its share of the batch
+            images, texts = self.gathered(images, texts)
         likeness = _steepness(net) * images @ texts.T
         own = torch.arange(len(images), device=images.device)
         return (F.cross_entropy(likeness, own) + F.cross_entropy(likeness.T, own)) / 2
@@ -144,7 +148,7 @@ class Task(CaptionedImages):
             primary = self.spec.primary
             each = {"loss": losses, "mean_recall": found.mean(1)} | dict(zip(FOUND, found.T, strict=True))
             report.detail = {"images": len(losses), "among": len(losses)}
-            report.interval = metrics.mean_interval(each[primary])
+            report.interval = metrics.mean_interval(each[primary], check=self.stop.check)
         return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:

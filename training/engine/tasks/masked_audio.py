@@ -120,7 +120,9 @@ class Task(WaveNet):
         report = base.Report({name: float(value) for name, value in _figures(judged.rows.sum(0)).items()})
         if final:
             report.detail = {"recordings": len(judged.rows), "hidden": int(judged.rows[:, 0].sum()), "others": OTHERS}
-            report.interval = metrics.sums_interval(judged.rows, lambda found: _figures(found)[self.spec.primary])
+            report.interval = metrics.sums_interval(
+                judged.rows, lambda found: _figures(found)[self.spec.primary], check=self.stop.check
+            )
         return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:

@@ -107,7 +107,9 @@ class Task(Images):
         if final:
             report.detail = {"images": len(judged.rows), "hidden": HIDDEN}
             sums = np.column_stack([judged.rows, np.ones(len(judged.rows))])
-            report.interval = metrics.sums_interval(sums, lambda s: _scores(s, s[..., 2])[self.spec.primary])
+            report.interval = metrics.sums_interval(
+                sums, lambda s: _scores(s, s[..., 2])[self.spec.primary], check=self.stop.check
+            )
         return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:

@@ -115,7 +115,7 @@ class Task(PackedText):
         report = base.Report(metrics.text_scores(float(nats.sum()), int(tokens.sum()), None, int(hits.sum())))
         if final:
             report.detail = {"tokens": int(tokens.sum()), "blocks": len(judged.rows)}
-            report.interval = metrics.text_interval(nats, tokens, hits, self.spec.primary, None)
+            report.interval = metrics.text_interval(nats, tokens, hits, self.spec.primary, None, check=self.stop.check)
         return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:

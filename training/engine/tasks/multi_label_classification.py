@@ -101,9 +101,11 @@ class Task(TextRows):
                 "calibration": self._calibration(judged.rows),
             }
             if self.spec.primary in surety:
-                report.interval = metrics.rows_interval(judged.rows, surety[self.spec.primary])
+                report.interval = metrics.rows_interval(judged.rows, surety[self.spec.primary], check=self.stop.check)
             else:
-                report.interval = metrics.sums_interval(sums, lambda s: metrics.label_scores(s)[self.spec.primary])
+                report.interval = metrics.sums_interval(
+                    sums, lambda s: metrics.label_scores(s)[self.spec.primary], check=self.stop.check
+                )
         return report
 
     def _area(self, rows: np.ndarray) -> float:

@@ -169,9 +169,9 @@ class Task(Images):
                 "classes": precision.class_table(ranked, self.labels),
             }
             if self.spec.primary == "loss":
-                report.interval = metrics.mean_interval(losses)
+                report.interval = metrics.mean_interval(losses, check=self.stop.check)
             else:
-                report.interval = precision.interval(ranked, self.spec.primary, len(losses))
+                report.interval = precision.interval(ranked, self.spec.primary, len(losses), check=self.stop.check)
         return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:

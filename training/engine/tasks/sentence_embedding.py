@@ -70,9 +70,16 @@ class Task(TextRows):
     def _vectors(self, net: nn.Module, batch: base.Batch) -> tuple[Tensor, Tensor]:
         return net(batch["ids"], batch.get("mask")), net(batch["pair_ids"], batch["pair_mask"])
 
+    @property
+    def contrasted(self) -> int:  # type: ignore[override]
+        """Both vectors, and the numbers of both texts."""
+        return 2 * self.shape.width + 2
+
     def loss(self, net: nn.Module, batch: base.Batch) -> Tensor:
-        """Of several processes each has its share of the batch, and holds the rows of that against each other."""
-        return _nats(*self._vectors(net, batch), batch["same"]).mean()
+        """Of several processes each has its share of the batch, and holds the rows of all against each other."""
+        told: list[Tensor] = [vectors.float() for vectors in self._vectors(net, batch)] + [batch["same"]]
+        texts, pairs, same = told if self.gathered is None else self.gathered(*told)
+        return _nats(texts, pairs, same).mean()
 
     def measure(self, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:
         """Both vectors of each item: how they stand to all others is told by the report."""
@@ -101,7 +108,9 @@ class Task(TextRows):
         if final:
             sizes = [len(group) for group in groups_of(len(told))]
             report.detail = {"rows": len(told), "candidates": max(sizes)}
-            report.interval = metrics.mean_interval(told[:, list(report.values).index(self.spec.primary)])
+            report.interval = metrics.mean_interval(
+                told[:, list(report.values).index(self.spec.primary)], check=self.stop.check
+            )
         return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:

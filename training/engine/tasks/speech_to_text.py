@@ -182,7 +182,9 @@ class Task(WaveNet):
         report = base.Report({name: float(value) for name, value in _scores(sums).items()})
         if final:
             report.detail = {"recordings": len(judged.rows), "words": int(sums[1]), "letters": int(sums[3])}
-            report.interval = metrics.sums_interval(judged.rows, lambda found: _scores(found)[self.spec.primary])
+            report.interval = metrics.sums_interval(
+                judged.rows, lambda found: _scores(found)[self.spec.primary], check=self.stop.check
+            )
         return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:

@@ -74,7 +74,9 @@ class Task(TextRows):
         report = base.Report(self._scores(judged.rows))
         if final:
             report.detail = {"rows": len(judged.rows), "mean": self.mean, "deviation": self.deviation}
-            report.interval = metrics.rows_interval(judged.rows, lambda rows: self._scores(rows)[self.spec.primary])
+            report.interval = metrics.rows_interval(
+                judged.rows, lambda rows: self._scores(rows)[self.spec.primary], check=self.stop.check
+            )
         return report
 
     def _scores(self, rows: np.ndarray) -> dict[str, float]:

@@ -210,7 +210,9 @@ class Task(WaveNet):
         report = base.Report({name: float(value) for name, value in _scores(judged.rows.sum(0)).items()})
         if final:
             report.detail = {"recordings": len(judged.rows), "frames": int(judged.rows[:, 0].sum())}
-            report.interval = metrics.sums_interval(judged.rows, lambda found: _scores(found)[self.spec.primary])
+            report.interval = metrics.sums_interval(
+                judged.rows, lambda found: _scores(found)[self.spec.primary], check=self.stop.check
+            )
         return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:

@@ -152,7 +152,9 @@ class Task(TextRows):
         report = base.Report(self._figures(sums))
         if final:
             report.detail = {"rows": len(judged.rows), "tokens": int(sums[1])}
-            report.interval = metrics.sums_interval(judged.rows, lambda found: self._scores(found)[self.spec.primary])
+            report.interval = metrics.sums_interval(
+                judged.rows, lambda found: self._scores(found)[self.spec.primary], check=self.stop.check
+            )
         elif not sums[-1]:
             report.values = {name: value for name, value in report.values.items() if name in OWN}
         return report

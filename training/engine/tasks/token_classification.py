@@ -156,7 +156,9 @@ class Task(TextRows):
             if self._pairs:
                 tags = judged.rows[:, : self._pairs].sum(0).astype(int)
                 report.detail["confusion"] = tags.reshape(len(self.labels), -1).tolist()
-            report.interval = metrics.sums_interval(sums, lambda s: metrics.entity_scores(s)[self.spec.primary])
+            report.interval = metrics.sums_interval(
+                sums, lambda s: metrics.entity_scores(s)[self.spec.primary], check=self.stop.check
+            )
         return report
 
     def baseline(self) -> tuple[str, dict[str, float]]:
