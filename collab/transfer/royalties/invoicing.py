@@ -21,7 +21,7 @@ from collab.inbox.services import notify, set_obligation, settle_obligation
 from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, InvalidError
 from collab.transfer.licences.models import Licence, MilestonePayment
-from collab.transfer.royalties.acts import next_number, note, require_version, said
+from collab.transfer.royalties.acts import next_number, note, require_executed, require_version, said
 from collab.transfer.royalties.chasing import settle_late
 from collab.transfer.royalties.computing import late_interest
 from collab.transfer.royalties.models import Invoice, InvoiceLine, RoyaltyReport, ScheduledPayment
@@ -76,6 +76,7 @@ def invoice_payments(*, payments: Sequence[ScheduledPayment], by: User, due_on: 
     )
     if len({row.licence_id for row in locked}) != 1:
         raise InvalidError(_("An invoice is about one licence."), field="payments")
+    require_executed(locked[0].licence)
     today = timezone.localdate()
     require_unmixed(locked)
     for row in locked:

@@ -23,7 +23,7 @@ from collab.kernel.errors import ConflictError, InvalidError
 from collab.transfer.disclosures.services import advance_case
 from collab.transfer.disclosures.states import PIPELINE, PURSUED, CaseState
 from collab.transfer.licences.models import Licence
-from collab.transfer.royalties.acts import note_books, require_version, said
+from collab.transfer.royalties.acts import note_books, require_executed, require_version, said
 from collab.transfer.royalties.chasing import reopen_late, settle_late
 from collab.transfer.royalties.models import Invoice, Receipt, ReceiptMatch
 from collab.transfer.royalties.money import to_minor
@@ -49,6 +49,7 @@ def enter_receipt(
     Raises InvalidError for another currency than the licence's, a day to come, or when no rate is entered for the day.
     """
     require(by, "royalty.manage", licence)
+    require_executed(licence)
     require_currency(licence, currency)
     policy = policy_of(licence.licensor)
     if received_on > timezone.localdate():

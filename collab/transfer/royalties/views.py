@@ -21,7 +21,7 @@ from collab.kernel.errors import InvalidError, NotFoundError
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.licences.models import Licence, MilestonePayment
 from collab.transfer.rooms import rooms_of
-from collab.transfer.royalties.acts import said
+from collab.transfer.royalties.acts import is_executed, said
 from collab.transfer.royalties.audit_models import RoyaltyAudit
 from collab.transfer.royalties.distributing import preview
 from collab.transfer.royalties.forms import (
@@ -178,6 +178,7 @@ def licence_royalties(request: HttpRequest, pk: UUID) -> HttpResponse:
         "paid": list(paid[:SHOWN]) if not only else [],
         "only": only if only in lists else "",
         "may_manage": "royalty.manage" in may,
+        "executed": is_executed(licence),
         "planned": PaymentState.PLANNED,
         "may_audit": "royalty.manage" in may and licence.audit_right,
     }
