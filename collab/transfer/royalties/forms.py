@@ -328,7 +328,20 @@ class EndForm(OnceForm):
 
 
 class ProposeForm(OnceForm):
+    """Which receipts are distributed, and why; none chosen: all that can be."""
+
     reason = forms.CharField(label=_("Note"), max_length=1000, required=False, validators=[PlainTextValidator()])
+    receipts = forms.ModelMultipleChoiceField(Receipt.objects.none(), required=False, widget=forms.MultipleHiddenInput)
+
+    def __init__(self, *args: Any, rows: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["receipts"]
+        field.queryset = rows
+
+    def values(self) -> dict[str, Any]:
+        given = super().values()
+        chosen = [row.pk for row in given["receipts"]]
+        return given | {"receipts": chosen or None}
 
 
 class DecideForm(PageForm):

@@ -99,6 +99,7 @@ from collab.transfer.royalties.services import (
     withdraw_distribution,
 )
 from collab.transfer.royalties.states import AuditState, DistributionState, InvoiceState, PaymentState, ReportState
+from collab.web.api import as_uuid
 from collab.web.downloads import attachment
 from collab.web.files import csv_file
 from collab.web.forms import act, put_error, sent, show, submit
@@ -106,6 +107,7 @@ from collab.web.pagination import page_of
 
 SHOWN = 12
 LEFT_OUT_SHOWN = 20
+CHOICE_SHOWN = 200  # receipts that are chosen one by one on the page
 
 
 # --- all licences
@@ -631,9 +633,12 @@ def distributions(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def distribution_new(request: HttpRequest, slug: str) -> HttpResponse:
-    """What would be distributed now, and to whom; then the proposal."""
+    """What would be distributed now, all that can be or the receipts that are chosen, to whom; then the proposal."""
     organisation = _house(request, "royalty.manage", slug)
-    form = ProposeForm(sent(request))
+    waiting = Receipt.objects.filter(organisation=organisation).to_distribute().with_licence()
+    asked = request.POST if request.method == "POST" else request.GET
+    chosen = [key for key in map(as_uuid, asked.getlist("receipts")[:CHOICE_SHOWN]) if key is not None]
+    form = ProposeForm(sent(request), rows=waiting, initial={"receipts": chosen})
 
     def propose() -> str:
         row = propose_distribution(organisation=organisation, by=request.user, **form.values())
@@ -643,12 +648,17 @@ def distribution_new(request: HttpRequest, slug: str) -> HttpResponse:
     done = submit(request, form, propose)
     if done is not None:
         return done
-    found = preview(organisation)
+    found = preview(organisation, chosen or None)
+    choice = waiting.order_by("received_on", "created_at", "pk")
+    count = choice.count()
     summary = found.summary()
     context = {
         "organisation": organisation,
         "form": form,
         "preview": found,
+        "choice": choice[:CHOICE_SHOWN] if count > 1 else [],
+        "choice_more": max(0, count - CHOICE_SHOWN),
+        "chosen": set(chosen),
         "accounts": account_rows(summary),
         "summary": summary,
         "left_out": found.left_out[:LEFT_OUT_SHOWN],
