@@ -319,6 +319,16 @@ ACTS = {
         "ok",
     ),
     "royalty.match": (gettext_lazy("matched %(amount)s with the invoice %(invoice)s"), "link-45deg", "quiet"),
+    "royalty.write_off": (
+        gettext_lazy("wrote off %(amount)s of the invoice %(invoice)s: %(reason)s"),
+        "x-circle",
+        "warn",
+    ),
+    "royalty.undo_write_off": (
+        gettext_lazy("asked again for %(amount)s of the invoice %(invoice)s"),
+        "arrow-counterclockwise",
+        "warn",
+    ),
     "royalty.unmatch": (gettext_lazy("took %(amount)s off the invoice %(invoice)s"), "link-45deg", "warn"),
     "royalty.edit_receipt": (gettext_lazy("changed the note of a receipt of %(amount)s"), "pencil", "quiet"),
     "royalty.reverse_receipt": (

@@ -89,6 +89,7 @@ from collab.transfer.models import (
     Sublicence,
     ThirdPartyShare,
     TransferCase,
+    WriteOff,
 )
 from collab.web.api import etag_of
 from registry.catalog.models import ModelVersion, RegisteredModel
@@ -205,6 +206,10 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (
         r"transfer/receipts/<uuid:pk>/matches/<uuid:match>/",
         lambda s, n: (s.books["receipt matched"], (s.books["receipt matched"].pk, s.object(ReceiptMatch).pk)),
+    ),
+    (
+        r"transfer/invoices/<uuid:pk>/write-offs/<uuid:write_off>/",
+        lambda s, n: (s.books["invoice other"], (s.books["invoice other"].pk, s.object(WriteOff).pk)),
     ),
     *(
         (pattern, lambda s, n, model=model: _in_books(s, n, model))
@@ -1050,6 +1055,10 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:invoice-cancel POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}, headers=_FRESH),
     "api:invoice-interest POST": _NOTHING,
+    "api:invoice-write-off POST": lambda s: Sent(
+        {"kind": "bank_charge", "amount": "1.00", "reason": f"Charge {s.canary}"}, headers=_FRESH
+    ),
+    "api:invoice-undo-write-off POST": lambda s: Sent({"write_off": str(s.object(WriteOff).pk)}),
     "api:receipt-list POST": lambda s: Sent(
         {"licence": str(s.books["licence"].pk), "received_on": _day(0), "amount": "5.00", "currency": "EUR"},
         about=s.books["licence"],

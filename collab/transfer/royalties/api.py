@@ -51,8 +51,10 @@ from collab.transfer.royalties.services import (
     reverse_partner_payment,
     reverse_receipt,
     submit_report,
+    undo_write_off,
     unmatch_receipt,
     waive_payment,
+    write_off,
 )
 from collab.transfer.royalties.states import (
     InvoiceState,
@@ -60,7 +62,9 @@ from collab.transfer.royalties.states import (
     PaymentKind,
     PaymentState,
     ReportState,
+    WriteOffKind,
 )
+from collab.transfer.royalties.write_off_models import WriteOff
 from collab.web.api import (
     IF_MATCH,
     DayField,
@@ -378,26 +382,50 @@ class InvoiceLineSerializer(serializers.ModelSerializer):
         fields = ["title", "title_zh", "amount", "payment"]
 
 
+class WriteOffSerializer(serializers.ModelSerializer):
+    """A part of an invoice that is asked for no more; again where it is undone."""
+
+    kind = serializers.ChoiceField(choices=WriteOffKind.choices, read_only=True)
+    amount = MoneyField("invoice.currency")
+
+    class Meta:
+        model = WriteOff
+        fields = ["id", "kind", "amount", "reason", "created_at", "undone_at"]
+
+
+class WriteOffInput(StrictSerializer):
+    kind = serializers.ChoiceField(choices=WriteOffKind.choices)
+    amount = serializers.DecimalField(required=False, allow_null=True, help_text="Left out: all that is left", **_SUM)
+    reason = serializers.CharField(max_length=500)
+
+
+class UndoInput(StrictSerializer):
+    write_off = serializers.UUIDField()
+
+
 class InvoiceRow(serializers.ModelSerializer):
     organisation = serializers.SlugField(source="organisation.slug", read_only=True)
     reference = serializers.CharField(read_only=True)
     state = serializers.ChoiceField(choices=choices_of(InvoiceState), read_only=True)
     total = MoneyField()
     paid = MoneyField()
+    waived = MoneyField(help_text="Written off: a bank charge, a tax that was withheld, or given up")
+    left = MoneyField(source="still_asked")
 
     class Meta:
         model = Invoice
         fields = [
             "id", "organisation", "reference", "number", "licence", "report", "credits", "interest_on", "issued_on",
-            "due_on", "total", "paid", "currency", "state", "version",
+            "due_on", "total", "paid", "waived", "left", "currency", "state", "version",
         ]  # fmt: skip
 
 
 class InvoiceSerializer(InvoiceRow):
     lines = InvoiceLineSerializer(many=True, read_only=True)
+    write_offs = WriteOffSerializer(many=True, read_only=True)
 
     class Meta(InvoiceRow.Meta):
-        fields = [*InvoiceRow.Meta.fields, "lines"]
+        fields = [*InvoiceRow.Meta.fields, "lines", "write_offs"]
 
 
 class PaymentsInput(StrictSerializer):
@@ -424,8 +452,14 @@ class InvoiceViewSet(ScopedViewSet):
         "create": "royalty.manage",
         "cancel": "royalty.manage",
         "interest": "royalty.manage",
+        "write_off": "royalty.manage",
+        "undo_write_off": "royalty.manage",
     }
-    rows = Invoice.objects.with_licence().select_related("report", "credits__organisation").prefetch_related("lines")
+    rows = (
+        Invoice.objects.with_licence()
+        .select_related("report", "credits__organisation")
+        .prefetch_related("lines", "write_offs__invoice")
+    )
     serializer_class = InvoiceSerializer
     filterset_class = InvoiceFilter
 
@@ -450,6 +484,32 @@ class InvoiceViewSet(ScopedViewSet):
         require_match(request, etag_of(row.pk, row.version), now=standing(request, row))
         made = cancel_invoice(invoice=row, by=request.user, version=row.version, **self.parsed(ReasonInput))
         return self.shown(made, InvoiceSerializer, 201)
+
+    @extend_schema(
+        summary="Write off what of it will not arrive", request=WriteOffInput, responses=InvoiceSerializer,
+        parameters=[IF_MATCH],
+    )  # fmt: skip
+    @action(detail=True, methods=["post"], url_path="write-off")
+    def write_off(self, request: Request, pk: str) -> Response:
+        row = self.get_object()
+        require_match(request, etag_of(row.pk, row.version), now=standing(request, row))
+        write_off(invoice=row, by=request.user, version=row.version, **self.parsed(WriteOffInput))
+        return self._told(row)
+
+    @extend_schema(summary="Ask for it again", request=UndoInput, responses=InvoiceSerializer)
+    @action(detail=True, methods=["post"], url_path="undo-write-off")
+    def undo_write_off(self, request: Request, pk: str) -> Response:
+        row = self.get_object()
+        found = get_or_404(
+            request.user, "royalty.manage", WriteOff.objects.filter(invoice=row).select_related("invoice"),
+            pk=self.parsed(UndoInput)["write_off"],
+        )  # fmt: skip
+        undo_write_off(write_off=found, by=request.user)
+        return self._told(row)
+
+    def _told(self, invoice: Invoice) -> Response:
+        row = self.rows.all().get(pk=invoice.pk)
+        return tagged(self.shown(row, InvoiceSerializer), etag_of(row.pk, row.version))
 
     @extend_schema(summary="Ask for late interest on it", request=DueInput, responses={201: InvoiceSerializer})
     @action(detail=True, methods=["post"])

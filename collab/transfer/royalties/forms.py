@@ -19,7 +19,7 @@ from collab.transfer.royalties.models import Invoice, Receipt, RoyaltyReport, Sc
 from collab.transfer.royalties.money import from_minor
 from collab.transfer.royalties.policies import EXAMPLES
 from collab.transfer.royalties.reporting import sublicences_to_report
-from collab.transfer.royalties.states import PaymentKind
+from collab.transfer.royalties.states import PaymentKind, WriteOffKind
 from collab.transfer.royalties.terms import TermsInForce
 from collab.web.forms import DayInput, OnceForm, PageForm
 
@@ -203,6 +203,16 @@ class PaymentsForm(OnceForm):
     def values(self) -> dict[str, Any]:
         given = super().values()
         return {"payments": list(given["payments"]), "due_on": given["due_on"]}
+
+
+class WriteOffForm(OnceForm):
+    """What of an invoice will not arrive, and why."""
+
+    kind = forms.ChoiceField(label=_("Kind"), choices=WriteOffKind.choices)
+    amount = forms.DecimalField(
+        label=_("Amount"), required=False, min_value=0, help_text=_("Empty: all that is left to pay."), **SUM
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=500, validators=[PlainTextValidator()])
 
 
 class ReceiptForm(OnceForm):

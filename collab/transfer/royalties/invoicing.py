@@ -140,9 +140,14 @@ def cancel_invoice(*, invoice: Invoice, reason: str, by: User, version: int | No
     require_version(locked, version)
     if locked.state != InvoiceState.OPEN:
         raise ConflictError(
-            _("%(invoice)s is paid, or in part; take the receipts off it first.") % {"invoice": locked.reference}
+            _("%(invoice)s is paid, or in part; take the receipts off it first, or write off what will not arrive.")
+            % {"invoice": locked.reference}
             if locked.paid
             else _("%(invoice)s cannot be taken back.") % {"invoice": locked.reference}
+        )
+    if locked.waived:
+        raise ConflictError(
+            _("A part of %(invoice)s is written off; take that back first.") % {"invoice": locked.reference}
         )
     if not reason.strip():
         raise InvalidError(_("Give the reason."), field="reason")

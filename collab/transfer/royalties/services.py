@@ -19,6 +19,7 @@ from collab.transfer.royalties.receiving import (
 )
 from collab.transfer.royalties.reporting import accept_report, return_report, submit_report
 from collab.transfer.royalties.scheduling import add_payment, reach_milestone, schedule, schedule_all, waive_payment
+from collab.transfer.royalties.settling import undo_write_off, write_off
 
 __all__ = [
     "accept_report",
@@ -48,7 +49,9 @@ __all__ = [
     "set_interest",
     "set_policy",
     "submit_report",
+    "undo_write_off",
     "unmatch_receipt",
     "waive_payment",
     "withdraw_distribution",
+    "write_off",
 ]

@@ -57,6 +57,11 @@ urlpatterns = [
     route(_INVOICE, views.invoice, SEE, name="invoice"),
     route(f"{_INVOICE}invoice.pdf", views.invoice_file, SEE, name="invoice_file"),
     route(f"{_INVOICE}cancel/", views.invoice_cancel, WRITE, name="invoice_cancel"),
+    route(f"{_INVOICE}write-off/", views.invoice_write_off, WRITE, name="invoice_write_off"),
+    route(
+        f"{_INVOICE}write-offs/<uuid:write_off>/undo/", views.invoice_write_off_undo, PRESS,
+        name="invoice_write_off_undo",
+    ),
     route(f"{_INVOICE}interest/", views.invoice_interest_new, PRESS, name="invoice_interest"),
     # receipts
     route(_RECEIPT, views.receipt, SEE, name="receipt"),

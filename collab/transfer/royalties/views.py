@@ -43,6 +43,7 @@ from collab.transfer.royalties.forms import (
     ReceiptForm,
     ReportForm,
     ThirdPartyForm,
+    WriteOffForm,
 )
 from collab.transfer.royalties.invoicing import interest_of
 from collab.transfer.royalties.models import (
@@ -94,11 +95,14 @@ from collab.transfer.royalties.services import (
     set_interest,
     set_policy,
     submit_report,
+    undo_write_off,
     unmatch_receipt,
     waive_payment,
     withdraw_distribution,
+    write_off,
 )
 from collab.transfer.royalties.states import AuditState, DistributionState, InvoiceState, PaymentState, ReportState
+from collab.transfer.royalties.write_off_models import WriteOff
 from collab.web.api import as_uuid
 from collab.web.downloads import attachment
 from collab.web.files import csv_file
@@ -362,7 +366,10 @@ def invoice(request: HttpRequest, pk: UUID) -> HttpResponse:
         "interest_fault": fault,
         "interest_asked": asked,
         "computed": say_lines(row.report.computed, row.currency) if row.report and row.credits_id is None else [],
-        "may_cancel": bool(may) and row.state == InvoiceState.OPEN,
+        "write_offs": row.write_offs.standing(),
+        "may_cancel": bool(may) and row.state == InvoiceState.OPEN and not row.waived,
+        "may_write_off": bool(may) and row.is_open,
+        "may_take_back": bool(may) and asked is None,
     }
     return show(request, "collab/transfer/royalties/invoice.html", context)
 
@@ -382,6 +389,31 @@ def invoice_cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
 
     return _form(
         request, form, cancel, _("Take the invoice back"), licence=row.licence, lead=row.reference, tone="danger"
+    )
+
+
+def invoice_write_off(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _invoice(request, "royalty.manage", pk)
+    form = WriteOffForm(sent(request))
+
+    def write() -> str:
+        write_off(invoice=row, by=request.user, **form.values())
+        return row.get_absolute_url()
+
+    left = _("%(left)s is left to pay.") % {"left": said(row.left, row.currency)}
+    return _form(request, form, write, _("Write off what will not arrive"), licence=row.licence, lead=left)
+
+
+def invoice_write_off_undo(request: HttpRequest, pk: UUID, write_off: UUID) -> HttpResponse:
+    row = _invoice(request, "royalty.manage", pk)
+    found = WriteOff.objects.filter(invoice=row, pk=write_off).select_related("invoice").first()
+    if found is None:
+        raise NotFoundError
+    return act(
+        request,
+        lambda: undo_write_off(write_off=found, by=request.user),
+        to=row.get_absolute_url(),
+        said=_("It is asked for again."),
     )
 
 

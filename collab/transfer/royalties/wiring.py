@@ -48,6 +48,7 @@ from collab.transfer.royalties.standing import (
     as_officer,
     as_partner,
 )
+from collab.transfer.royalties.write_off_models import WriteOff
 
 for table, path in (
     (ScheduledPayment, "licence__"),
@@ -56,6 +57,7 @@ for table, path in (
     (SublicenceIncome, "report__licence__"),
     (Invoice, "licence__"),
     (InvoiceLine, "invoice__licence__"),
+    (WriteOff, "invoice__licence__"),
     (RoyaltyAudit, "licence__"),
     (AuditFinding, "audit__licence__"),
     (AuditCorrection, "audit__licence__"),
