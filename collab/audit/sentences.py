@@ -353,6 +353,21 @@ ACTS = {
         "quiet",
     ),
     "royalty.interest": (gettext_lazy("entered late interest of %(percent)s %% from %(day)s"), "graph-up", "quiet"),
+    "royalty.end_rate": (
+        gettext_lazy("ended the rate of %(rate)s %(target)s for one %(source)s on %(day)s: %(reason)s"),
+        "arrow-repeat",
+        "warn",
+    ),
+    "royalty.withdraw_rate": (
+        gettext_lazy("withdrew the rate of %(rate)s %(target)s for one %(source)s from %(day)s: %(reason)s"),
+        "arrow-repeat",
+        "warn",
+    ),
+    "royalty.withdraw_interest": (
+        gettext_lazy("withdrew late interest of %(percent)s %% from %(day)s: %(reason)s"),
+        "graph-up",
+        "warn",
+    ),
     "royalty.policy": (
         gettext_lazy("entered version %(number)s of the royalty policy, from %(day)s"),
         "sliders",

@@ -282,6 +282,13 @@ class RateForm(OnceForm):
     )
 
 
+class EndRateForm(OnceForm):
+    """The last day of a rate, and why."""
+
+    until_on = forms.DateField(label=_("Holds until"), widget=DayInput, initial=timezone.localdate)
+    reason = _text(_("Reason"), 3, 1000)
+
+
 class InterestForm(OnceForm):
     percent = forms.DecimalField(label=_("Per cent a year"), min_value=0, max_value=100, max_digits=7, decimal_places=4)
     from_on = forms.DateField(label=_("From"), widget=DayInput, initial=timezone.localdate)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import django_filters
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from collab.transfer.disclosures.models import TransferCase
-from collab.transfer.royalties.api import _currency, _day, _organisation
+from collab.transfer.royalties.api import ReasonInput, _currency, _day, _organisation
 from collab.transfer.royalties.models import (
     ExchangeRate,
     InterestRule,
@@ -19,10 +19,13 @@ from collab.transfer.royalties.models import (
 )
 from collab.transfer.royalties.services import (
     add_third_party,
+    end_rate,
     end_third_party,
     enter_rate,
     set_interest,
     set_policy,
+    withdraw_interest,
+    withdraw_rate,
 )
 from collab.web.api import (
     IF_MATCH,
@@ -54,13 +57,18 @@ class RateInput(StrictSerializer):
     reference = serializers.CharField(max_length=200, required=False, allow_blank=True)
 
 
+class EndRateInput(StrictSerializer):
+    until_on = DayField()
+    reason = serializers.CharField(max_length=1000)
+
+
 class BookFilter(django_filters.FilterSet):
     organisation = django_filters.CharFilter(field_name="organisation__slug")
 
 
 @extend_schema_view(list=extend_schema(summary="Exchange rates", responses=RateSerializer(many=True)))
 class ExchangeRateViewSet(ScopedViewSet):
-    words = {"list": "royalty.view", "create": "royalty.manage"}
+    words = {"list": "royalty.view", "create": "royalty.manage", "end": "royalty.manage", "withdraw": "royalty.manage"}
     rows = ExchangeRate.objects.select_related("organisation")
     serializer_class = RateSerializer
     filterset_class = BookFilter
@@ -71,6 +79,21 @@ class ExchangeRateViewSet(ScopedViewSet):
     @extend_schema(summary="Enter a rate", request=RateInput, responses={201: RateSerializer})
     def create(self, request: Request) -> Response:
         return self.shown(enter_rate(by=request.user, **self.parsed(RateInput)), RateSerializer, 201)
+
+    @extend_schema(summary="Let it hold until an earlier day", request=EndRateInput, responses=RateSerializer)
+    @action(detail=True, methods=["post"])
+    def end(self, request: Request, pk: str) -> Response:
+        done = end_rate(rate=self.get_object(), by=request.user, **self.parsed(EndRateInput))
+        return self.shown(done, RateSerializer)
+
+    @extend_schema(
+        summary="Take it away; nothing was reckoned by it yet", request=ReasonInput,
+        responses={204: OpenApiResponse(description="It is gone")},
+    )  # fmt: skip
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request: Request, pk: str) -> Response:
+        withdraw_rate(rate=self.get_object(), by=request.user, **self.parsed(ReasonInput))
+        return Response(status=204)
 
 
 class InterestSerializer(serializers.ModelSerializer):
@@ -89,7 +112,7 @@ class InterestInput(StrictSerializer):
 
 @extend_schema_view(list=extend_schema(summary="Rates of late interest", responses=InterestSerializer(many=True)))
 class InterestViewSet(ScopedViewSet):
-    words = {"list": "royalty.view", "create": "royalty.manage"}
+    words = {"list": "royalty.view", "create": "royalty.manage", "withdraw": "royalty.manage"}
     rows = InterestRule.objects.select_related("organisation")
     serializer_class = InterestSerializer
     filterset_class = BookFilter
@@ -100,6 +123,15 @@ class InterestViewSet(ScopedViewSet):
     @extend_schema(summary="Enter a rate of late interest", request=InterestInput, responses={201: InterestSerializer})
     def create(self, request: Request) -> Response:
         return self.shown(set_interest(by=request.user, **self.parsed(InterestInput)), InterestSerializer, 201)
+
+    @extend_schema(
+        summary="Take it away; no interest was asked for by it yet", request=ReasonInput,
+        responses={204: OpenApiResponse(description="It is gone")},
+    )  # fmt: skip
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request: Request, pk: str) -> Response:
+        withdraw_interest(rule=self.get_object(), by=request.user, **self.parsed(ReasonInput))
+        return Response(status=204)
 
 
 class PolicySerializer(serializers.ModelSerializer):

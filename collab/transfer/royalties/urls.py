@@ -1,7 +1,7 @@
 """Pages of royalties, below /transfer/."""
 
 from collab.access.rules import SIGNED_IN, route, rule
-from collab.transfer.royalties import audit_views, views
+from collab.transfer.royalties import audit_views, rates_views, views
 
 _LICENCE = "transfer/licences/<uuid:pk>/"
 _REPORT = "transfer/reports/<uuid:pk>/"
@@ -78,6 +78,15 @@ urlpatterns = [
     route(_BOOKS, views.royalty_policy, SEE, name="royalty_policy"),
     route(f"{_BOOKS}policy/", views.policy_new, WRITE, name="royalty_policy_new"),
     route(f"{_BOOKS}rates/new/", views.rate_new, WRITE, name="exchange_rate_new"),
+    route(f"{_BOOKS}rates/", rates_views.exchange_rates, SEE, name="exchange_rates"),
+    route("transfer/rates/<uuid:pk>/end/", rates_views.exchange_rate_end, WRITE, name="exchange_rate_end"),
+    route(
+        "transfer/rates/<uuid:pk>/withdraw/", rates_views.exchange_rate_withdraw, WRITE, name="exchange_rate_withdraw"
+    ),
+    route(
+        "transfer/interest-rates/<uuid:pk>/withdraw/", rates_views.interest_withdraw, WRITE, name="interest_withdraw"
+    ),
+    route(f"{_BOOKS}third-parties/", rates_views.third_parties, SEE, name="third_parties"),
     route(f"{_BOOKS}interest/new/", views.interest_new, WRITE, name="interest_new"),
     route(f"{_BOOKS}third-parties/new/", views.third_party_new, WRITE, name="third_party_new"),
     route("transfer/third-parties/<uuid:pk>/end/", views.third_party_end, WRITE, name="third_party_end"),

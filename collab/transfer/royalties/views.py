@@ -575,7 +575,7 @@ def royalty_policy(request: HttpRequest, slug: str) -> HttpResponse:
         "interest": InterestRule.objects.filter(organisation=organisation)[:SHOWN],
         "third_parties": ThirdPartyShare.objects.filter(case__organisation=organisation).select_related(
             "case__disclosure"
-        )[: SHOWN * 4],
+        )[:SHOWN],
         "page": page_of(request, rows),
         "sums": Receipt.objects.filter(organisation=organisation).aggregate(
             booked=Sum("booked"),
