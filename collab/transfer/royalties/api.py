@@ -7,6 +7,7 @@ from typing import Any
 
 import django_filters
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
@@ -438,6 +439,14 @@ class PaymentsInput(StrictSerializer):
 class InvoiceFilter(django_filters.FilterSet):
     licence = django_filters.UUIDFilter()
     state = django_filters.ChoiceFilter(choices=choices_of(InvoiceState))
+    organisation = django_filters.CharFilter(field_name="organisation__slug")
+    licensee = django_filters.CharFilter(field_name="licence__licensee__slug")
+    year = django_filters.NumberFilter(field_name="issued_on", lookup_expr="year", help_text="Issued in this year")
+    overdue = django_filters.BooleanFilter(method="by_overdue", help_text="Open after the day it was due")
+
+    def by_overdue(self, rows: Any, name: str, value: bool) -> Any:
+        late = Invoice.objects.open().filter(due_on__lt=timezone.localdate()).order_by().values("pk")
+        return rows.filter(pk__in=late) if value else rows.exclude(pk__in=late)
 
 
 @extend_schema_view(
@@ -586,6 +595,8 @@ class UnmatchInput(StrictSerializer):
 class ReceiptFilter(django_filters.FilterSet):
     licence = django_filters.UUIDFilter()
     organisation = django_filters.CharFilter(field_name="organisation__slug")
+    licensee = django_filters.CharFilter(field_name="licence__licensee__slug")
+    year = django_filters.NumberFilter(field_name="received_on", lookup_expr="year", help_text="Received in this year")
 
 
 @extend_schema_view(

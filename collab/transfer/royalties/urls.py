@@ -1,7 +1,7 @@
 """Pages of royalties, below /transfer/."""
 
 from collab.access.rules import SIGNED_IN, route, rule
-from collab.transfer.royalties import audit_views, rates_views, views
+from collab.transfer.royalties import audit_views, list_views, rates_views, views
 
 _LICENCE = "transfer/licences/<uuid:pk>/"
 _REPORT = "transfer/reports/<uuid:pk>/"
@@ -16,6 +16,11 @@ PRESS = rule("royalty.manage", "POST")
 
 urlpatterns = [
     route("transfer/royalties/", views.royalties, rule(SIGNED_IN), name="royalties"),
+    route("transfer/royalty-reports/", list_views.royalty_reports, rule(SIGNED_IN), name="royalty_reports"),
+    route("transfer/invoices/", list_views.invoices, rule(SIGNED_IN), name="invoices"),
+    route("transfer/invoices/file.csv", list_views.invoices_file, rule(SIGNED_IN), name="invoices_file"),
+    route("transfer/receipts/", list_views.receipts, rule(SIGNED_IN), name="receipts"),
+    route("transfer/receipts/file.csv", list_views.receipts_file, rule(SIGNED_IN), name="receipts_file"),
     # one licence
     route(f"{_LICENCE}royalties/", views.licence_royalties, rule("licence.view"), name="licence_royalties"),
     route(f"{_LICENCE}royalties/schedule/", views.licence_schedule, PRESS, name="licence_schedule"),
