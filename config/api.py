@@ -68,20 +68,24 @@ from collab.transfer.protection.api import (
 )
 from collab.transfer.routers import register as register_transfer
 from collab.transfer.royalties.api import (
-    DistributionViewSet,
-    ExchangeRateViewSet,
-    InterestViewSet,
     InvoiceViewSet,
     LateStepViewSet,
     PartnerPaymentViewSet,
     ReceiptViewSet,
-    RoyaltyPolicyViewSet,
     RoyaltyReportViewSet,
     ScheduledPaymentViewSet,
-    StatementViewSet,
-    ThirdPartyViewSet,
 )
 from collab.transfer.royalties.audit_api import RoyaltyAuditViewSet
+from collab.transfer.royalties.distributing_api import (
+    DistributionViewSet,
+    StatementViewSet,
+)
+from collab.transfer.royalties.rates_api import (
+    ExchangeRateViewSet,
+    InterestViewSet,
+    RoyaltyPolicyViewSet,
+    ThirdPartyViewSet,
+)
 from registry.catalog.api import ModelVersionViewSet, ModelViewSet
 from registry.datasets.api import DatasetVersionViewSet, DatasetViewSet
 from registry.releases.api import ReleaseViewSet

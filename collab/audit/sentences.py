@@ -319,6 +319,16 @@ ACTS = {
         "ok",
     ),
     "royalty.match": (gettext_lazy("matched %(amount)s with the invoice %(invoice)s"), "link-45deg", "quiet"),
+    "royalty.write_off": (
+        gettext_lazy("wrote off %(amount)s of the invoice %(invoice)s: %(reason)s"),
+        "x-circle",
+        "warn",
+    ),
+    "royalty.undo_write_off": (
+        gettext_lazy("asked again for %(amount)s of the invoice %(invoice)s"),
+        "arrow-counterclockwise",
+        "warn",
+    ),
     "royalty.unmatch": (gettext_lazy("took %(amount)s off the invoice %(invoice)s"), "link-45deg", "warn"),
     "royalty.edit_receipt": (gettext_lazy("changed the note of a receipt of %(amount)s"), "pencil", "quiet"),
     "royalty.reverse_receipt": (
@@ -343,6 +353,21 @@ ACTS = {
         "quiet",
     ),
     "royalty.interest": (gettext_lazy("entered late interest of %(percent)s %% from %(day)s"), "graph-up", "quiet"),
+    "royalty.end_rate": (
+        gettext_lazy("ended the rate of %(rate)s %(target)s for one %(source)s on %(day)s: %(reason)s"),
+        "arrow-repeat",
+        "warn",
+    ),
+    "royalty.withdraw_rate": (
+        gettext_lazy("withdrew the rate of %(rate)s %(target)s for one %(source)s from %(day)s: %(reason)s"),
+        "arrow-repeat",
+        "warn",
+    ),
+    "royalty.withdraw_interest": (
+        gettext_lazy("withdrew late interest of %(percent)s %% from %(day)s: %(reason)s"),
+        "graph-up",
+        "warn",
+    ),
     "royalty.policy": (
         gettext_lazy("entered version %(number)s of the royalty policy, from %(day)s"),
         "sliders",

@@ -53,6 +53,7 @@ from collab.transfer.royalties.models import (
     SublicenceIncome,
     ThirdPartyShare,
 )
+from collab.transfer.royalties.write_off_models import WriteOff
 
 __all__ = [
     "Assessment",
@@ -113,4 +114,5 @@ __all__ = [
     "Territory",
     "ThirdPartyShare",
     "TransferCase",
+    "WriteOff",
 ]

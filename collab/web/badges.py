@@ -86,6 +86,7 @@ STATES: dict[str, Badge] = {
     "declared": Badge(pgettext_lazy("state", "Declared"), "warn", "exclamation-circle"),
     "due": Badge(pgettext_lazy("state", "Due"), "warn", "calendar-event"),
     "invoiced": Badge(pgettext_lazy("state", "Invoiced"), "accent", "receipt"),
+    "written_off": Badge(pgettext_lazy("state", "Written off"), "", "x-circle"),
     "part_paid": Badge(pgettext_lazy("state", "Paid in part"), "warn", "receipt"),
     "paid": Badge(pgettext_lazy("state", "Paid"), "ok", "box-arrow-in-right"),
     "credit_note": Badge(pgettext_lazy("state", "Credit note"), "quiet", "arrow-counterclockwise"),

@@ -67,9 +67,11 @@ from collab.transfer.models import (
     DeadlineRuleSet,
     Diligence,
     Distribution,
+    ExchangeRate,
     Family,
     FunderRules,
     Interest,
+    InterestRule,
     Inventor,
     Invoice,
     Licence,
@@ -89,6 +91,7 @@ from collab.transfer.models import (
     Sublicence,
     ThirdPartyShare,
     TransferCase,
+    WriteOff,
 )
 from collab.web.api import etag_of
 from registry.catalog.models import ModelVersion, RegisteredModel
@@ -207,6 +210,10 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
         r"transfer/receipts/<uuid:pk>/matches/<uuid:match>/",
         lambda s, n: (s.books["receipt matched"], (s.books["receipt matched"].pk, s.object(ReceiptMatch).pk)),
     ),
+    (
+        r"transfer/invoices/<uuid:pk>/write-offs/<uuid:write_off>/",
+        lambda s, n: (s.books["invoice other"], (s.books["invoice other"].pk, s.object(WriteOff).pk)),
+    ),
     *(
         (pattern, lambda s, n, model=model: _in_books(s, n, model))
         for pattern, model in (
@@ -218,6 +225,8 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
             (r"transfer/distributions/<uuid:pk>/", Distribution),
             (r"transfer/payments/<uuid:pk>/", ScheduledPayment),
             (r"transfer/third-parties/<uuid:pk>/", ThirdPartyShare),
+            (r"transfer/rates/<uuid:pk>/", ExchangeRate),
+            (r"transfer/interest-rates/<uuid:pk>/", InterestRule),
             (r"transfer/statements/<uuid:pk>/", Statement),
         )
     ),
@@ -1064,12 +1073,19 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:invoice-cancel POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}, headers=_FRESH),
     "api:invoice-interest POST": _NOTHING,
+    "api:invoice-write-off POST": lambda s: Sent(
+        {"kind": "bank_charge", "amount": "1.00", "reason": f"Charge {s.canary}"}, headers=_FRESH
+    ),
+    "api:invoice-undo-write-off POST": lambda s: Sent({"write_off": str(s.object(WriteOff).pk)}),
     "api:receipt-list POST": lambda s: Sent(
         {"licence": str(s.books["licence"].pk), "received_on": _day(0), "amount": "5.00", "currency": "EUR"},
         about=s.books["licence"],
     ),
     "api:receipt-detail PATCH": lambda s: Sent({"note": f"Other {s.canary}"}, headers=_FRESH),
     "api:receipt-match POST": lambda s: Sent({"invoice": str(s.books["invoice open"].pk)}),
+    "api:exchange-rate-end POST": lambda s: Sent({"until_on": _day(0), "reason": f"Wrong {s.canary}"}),
+    "api:exchange-rate-withdraw POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}),
+    "api:interest-rate-withdraw POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}),
     "api:receipt-unmatch POST": lambda s: Sent({"match": str(s.object(ReceiptMatch).pk)}),
     "api:receipt-reverse POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}, headers=_FRESH),
     "api:licensor-payment-list POST": lambda s: Sent(

@@ -38,10 +38,11 @@ from collab.transfer.models import (
 )
 from collab.transfer.royalties.audit_models import AuditCorrection, AuditFinding, RoyaltyAudit
 from collab.transfer.royalties.policies import EXAMPLES
+from collab.transfer.royalties.write_off_models import WriteOff
 
 OF_LICENCE = (
-    ScheduledPayment, RoyaltyReport, ReportLine, SublicenceIncome, Invoice, InvoiceLine, RoyaltyAudit, AuditFinding,
-    AuditCorrection,
+    ScheduledPayment, RoyaltyReport, ReportLine, SublicenceIncome, Invoice, InvoiceLine, WriteOff, RoyaltyAudit,
+    AuditFinding, AuditCorrection,
 )  # fmt: skip
 OF_BOOKS = (
     Receipt, ReceiptMatch, ExchangeRate, InterestRule, RoyaltyPolicy, PolicyVersion, ThirdPartyShare, Distribution,
@@ -54,7 +55,7 @@ ON_REPORT = {
     "invoice": "accepted",
 }  # fmt: skip
 ON_AUDIT = {"begin": "announced", "report": "under_way", "cancel": "announced"}
-ON_INVOICE = {"interest": "late"}
+ON_INVOICE = {"interest": "late", "undo_write_off": "other", "undo": "other"}
 ON_RECEIPT = {"match": "free", "reverse": "free", "edit": "free", "partial_update": "free", "unmatch": "matched"}
 ON_DISTRIBUTION = {"decide": "proposed", "withdraw": "proposed"}
 
@@ -229,7 +230,10 @@ def keep_books(here: Any) -> None:
     match = ReceiptMatch.objects.create(
         receipt=matched, invoice=books["invoice other"], amount=40_00, matched_by=officer
     )
-    Invoice.objects.filter(pk=books["invoice other"].pk).update(paid=40_00, state="part_paid")
+    off = WriteOff.objects.create(
+        invoice=books["invoice other"], kind="bank_charge", amount=10_00, reason=f"Charge {canary}", written_by=officer
+    )
+    Invoice.objects.filter(pk=books["invoice other"].pk).update(paid=40_00, waived=10_00, state="part_paid")
     statement = Statement.objects.create(
         distribution=posted, person=made.researcher, key=str(made.researcher.pk), name=f"Name {canary}", amount=900_00
     )
@@ -271,6 +275,7 @@ def keep_books(here: Any) -> None:
         ThirdPartyShare: share,
         Receipt: given,
         ReceiptMatch: match,
+        WriteOff: off,
         ExchangeRate: ExchangeRate.objects.create(
             source="USD", target="EUR", until_on=today, rate=Decimal("0.9"), reference=f"Bank {canary}", **rate
         ),

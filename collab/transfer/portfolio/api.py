@@ -213,6 +213,15 @@ class FigureRowSerializer(serializers.Serializer):
     type = serializers.CharField(source="_meta.label_lower", read_only=True)
     name = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField()
+    amount = serializers.SerializerMethodField(help_text="How much of it counts; nothing where rows are counted")
+    currency = serializers.SerializerMethodField()
+
+    def get_amount(self, row: Any) -> str | None:
+        part = self.context["parts"].get(row.pk)
+        return None if part is None else f"{part[1]:f}"
+
+    def get_currency(self, row: Any) -> str:
+        return self.context["parts"].get(row.pk, ("", None))[0]
 
     def get_name(self, row: Any) -> str:
         return str(row)
@@ -258,7 +267,10 @@ class FigureViewSet(ScopedViewSet):
         metric = METRICS.get(request.query_params.get("metric", ""))
         if metric is None:
             raise serializers.ValidationError({"metric": [_("There is no such figure.")]})
-        return self.listed(metric.rows(self._spans()[-1]), FigureRowSerializer)
+        rows = metric.rows(self._spans()[-1])
+        page = self.paginate_queryset(rows.order_by(*(rows.query.order_by or rows.model._meta.ordering), "pk"))
+        context = self.get_serializer_context() | {"parts": metric.shares(page)}
+        return self.get_paginated_response(FigureRowSerializer(page, many=True, context=context).data)
 
     def _spans(self) -> Any:
         this = timezone.localdate().year

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -149,8 +149,24 @@ def spending(span: Span) -> Any:
     return rows.select_related("line__budget__project", "line__party__organisation").order_by("on", "pk")
 
 
+def royalty_receipts(span: Span) -> Any:
+    """Receipts that pay for reported sales."""
+    paid = ReceiptMatch.objects.filter(receipt=OuterRef("pk"), undone_at=None, invoice__report__royalty__gt=0)
+    return receipts(span).filter(Exists(paid))
+
+
 Sums = dict[str, Decimal]
+Part = tuple[str, Decimal]  # a currency, and how much of a row counts
 Groups = dict[Any, Sums]  # by the id of a unit or party
+
+
+@dataclass(frozen=True)
+class Counted:
+    """So much of a receipt counts, in minor units of its books; `of` is the unit or party."""
+
+    of: Any
+    receipt: Receipt
+    minor: int
 
 
 def _nothing(path: str) -> Any:
@@ -160,14 +176,17 @@ def _nothing(path: str) -> Any:
 
 def running(span: Span, path: str = "") -> Groups:
     """Royalties on sales that arrived: the royalty's part of what pays a report, without minimums and fees."""
-    found: dict[Any, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    rows = ReceiptMatch.objects.filter(receipt__in=receipts(span).order_by(), undone_at=None)
-    rows = rows.annotate(of=_nothing(path and f"receipt__{path}"))
-    for match in rows.filter(invoice__report__isnull=False).select_related("receipt", "invoice__report"):
+    return _added(_royalties(receipts(span).order_by(), path))
+
+
+def _royalties(rows: Any, path: str = "") -> Iterator[Counted]:
+    """Of each match of these receipts the part that pays royalties."""
+    matches = ReceiptMatch.objects.filter(receipt__in=rows, undone_at=None, invoice__report__isnull=False)
+    matches = matches.annotate(of=_nothing(path and f"receipt__{path}"))
+    for match in matches.select_related("receipt", "invoice__report"):
         receipt, invoice = match.receipt, match.invoice
         part = Fraction(match.amount, invoice.total) * invoice.report.royalty / receipt.amount
-        found[match.of][receipt.book_currency] += half_up(receipt.booked * min(part, Fraction(1)))
-    return {key: _in_currency(sums) for key, sums in found.items()}
+        yield Counted(match.of, receipt, half_up(receipt.booked * min(part, Fraction(1))))
 
 
 def income(span: Span, path: str = "") -> Groups:
@@ -183,14 +202,16 @@ def income(span: Span, path: str = "") -> Groups:
 
 def repaid(span: Span, path: str = "") -> Groups:
     """What licensees repaid of costs, which AUTM does not count as income: so much of what pays for them."""
-    found: dict[Any, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    rows = ReceiptMatch.objects.filter(receipt__in=receipts(span).order_by(), undone_at=None)
-    rows = rows.annotate(of=_nothing(path and f"receipt__{path}"), costs=_asked_for_costs()).exclude(costs=None)
-    for match in rows.select_related("receipt", "invoice"):
+    return _added(_repayments(receipts(span).order_by(), path))
+
+
+def _repayments(rows: Any, path: str = "") -> Iterator[Counted]:
+    matches = ReceiptMatch.objects.filter(receipt__in=rows, undone_at=None)
+    matches = matches.annotate(of=_nothing(path and f"receipt__{path}"), costs=_asked_for_costs()).exclude(costs=None)
+    for match in matches.select_related("receipt", "invoice"):
         receipt = match.receipt
         part = Fraction(match.amount, match.invoice.total) * match.costs / receipt.amount
-        found[match.of][receipt.book_currency] += half_up(receipt.booked * min(part, Fraction(1)))
-    return {key: _in_currency(sums) for key, sums in found.items()}
+        yield Counted(match.of, receipt, half_up(receipt.booked * min(part, Fraction(1))))
 
 
 def _asked_for_costs() -> Subquery:
@@ -228,6 +249,38 @@ def expenditure(span: Span, path: str = "") -> Groups:
     return dict(found)
 
 
+def _added(parts: Iterable[Counted]) -> Groups:
+    found: dict[Any, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for one in parts:
+        found[one.of][one.receipt.book_currency] += one.minor
+    return {key: _in_currency(sums) for key, sums in found.items()}
+
+
+# --- how much of each row counts, so that the rows of a list make its number
+def _running_parts(rows: list[Any]) -> dict[Any, Part]:
+    return _parts(rows, dict.fromkeys((row.pk for row in rows), 0), _royalties([row.pk for row in rows]), 1)
+
+
+def _other_parts(rows: list[Any]) -> dict[Any, Part]:
+    keys = [row.pk for row in rows]
+    less = (*_royalties(keys), *_repayments(keys))
+    return _parts(rows, {row.pk: row.booked for row in rows}, less, -1)
+
+
+def _parts(rows: list[Any], sums: dict[Any, int], counted: Iterable[Counted], sign: int) -> dict[Any, Part]:
+    for one in counted:
+        sums[one.receipt.pk] += sign * one.minor
+    return {row.pk: (row.book_currency, from_minor(sums[row.pk], row.book_currency)) for row in rows}
+
+
+def _paid_parts(rows: list[Any]) -> dict[Any, Part]:
+    return {row.pk: (row.currency, row.money) for row in rows}
+
+
+def _spent_parts(rows: list[Any]) -> dict[Any, Part]:
+    return {row.pk: (row.line.budget.currency, row.amount) for row in rows}
+
+
 def _in_currency(found: dict[str, int]) -> Sums:
     return {currency: from_minor(minor, currency) for currency, minor in sorted(found.items())}
 
@@ -236,13 +289,15 @@ def _in_currency(found: dict[str, int]) -> Sums:
 class Metric:
     """`rows` are what the number is made of; `money` adds them up by currency, else they are counted.
 
-    `unit` and `party` are the paths from a row to what it is grouped by; without one it is not told by that.
+    `parts` says how much of each of these rows. `unit` and `party` are the paths from a row to what it is grouped by;
+    without one it is not told by that.
     """
 
     code: str
     label: StrOrPromise
     rows: Callable[[Span], Any]
     money: Callable[[Span, str], Groups] | None = None
+    parts: Callable[[list[Any]], dict[Any, Part]] | None = None
     unit: str = ""
     party: str = ""
 
@@ -255,6 +310,10 @@ class Metric:
         if self.money is None:
             return self.rows(span).count()
         return self.money(span, "").get(None, {})
+
+    def shares(self, rows: Iterable[Any]) -> dict[Any, Part]:
+        """How much of each of these rows counts; of what is counted, nothing. In as many queries for any number."""
+        return self.parts(list(rows)) if self.parts is not None else {}
 
     def grouped(self, span: Span, by: str) -> dict[Any, int] | Groups:
         """The value of each unit or party, by its id; None for what belongs to none."""
@@ -281,11 +340,18 @@ METRICS = {
         Metric("options", _("Options executed"), options, **_OF_LICENCE),
         Metric("licences", _("Licences executed"), licences, **_OF_LICENCE),
         Metric("active", _("Licences and options in force at the end"), active, **_OF_LICENCE),
-        Metric("running", _("Running royalties"), receipts, running, **_OF_RECEIPT),
-        Metric("other", _("Other licence income"), receipts, other_income, **_OF_RECEIPT),
-        Metric("passed_on", _("Licence income passed on to other licensors"), passed_on, paid_on, **_OF_RECEIPT),
+        Metric("running", _("Running royalties"), royalty_receipts, running, _running_parts, **_OF_RECEIPT),
+        Metric("other", _("Other licence income"), receipts, other_income, _other_parts, **_OF_RECEIPT),
+        Metric(
+            "passed_on",
+            _("Licence income passed on to other licensors"),
+            passed_on,
+            paid_on,
+            _paid_parts,
+            **_OF_RECEIPT,
+        ),
         Metric("startups", _("Start-ups formed"), startups, unit="cases__unit", party="platform"),
-        Metric("expenditure", _("Research expenditure"), spending, expenditure),
+        Metric("expenditure", _("Research expenditure"), spending, expenditure, _spent_parts),
     )
 }
 

@@ -16,6 +16,10 @@ urlpatterns = [
     route(f"{_STARTUP}equity/new/", startups.equity_new, _MANAGE, name="startup_equity_new"),
     route("transfer/reports/", views.reports, rule("transfer.report"), name="transfer_reports"),
     route("transfer/reports/rows/", views.report_rows, rule("transfer.report"), name="transfer_report_rows"),
+    route(
+        "transfer/reports/rows/file.csv", views.report_rows_file, rule("transfer.report"),
+        name="transfer_report_rows_file",
+    ),
     route("transfer/reports/series.json", views.series, rule("transfer.report"), name="transfer_series"),
     route("transfer/reports/file.csv", views.reports_file, rule("transfer.report"), name="transfer_reports_file"),
-]
+]  # fmt: skip

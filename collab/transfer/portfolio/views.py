@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
@@ -19,6 +20,8 @@ from collab.web.api import as_uuid
 from collab.web.csvs import csv_lines
 from collab.web.forms import show
 from collab.web.pagination import page_of
+
+BATCH = 500  # rows of a file whose parts are found together
 
 
 def reports(request: HttpRequest) -> HttpResponse:
@@ -60,14 +63,35 @@ def report_rows(request: HttpRequest) -> HttpResponse:
     metric = METRICS.get(request.GET.get("metric", ""), METRICS["disclosures"])
     span = _span(request, _year(request))
     page = page_of(request, metric.rows(span))
+    parts = metric.shares(page)
     context = {
         "metric": metric,
         "span": span,
         "page": page,
-        "rows": [{"row": row, "url": url_of(row)} for row in page],
+        "rows": [{"row": row, "url": url_of(row), "part": parts.get(row.pk)} for row in page],
         "value": metric.value(span),
+        "file_query": request.GET.urlencode(),
     }
     return show(request, "collab/transfer/portfolio/rows.html", context)
+
+
+def report_rows_file(request: HttpRequest) -> StreamingHttpResponse:
+    """The rows of one number as CSV, with how much of each counts: in money they make the number."""
+    metric = METRICS.get(request.GET.get("metric", ""), METRICS["disclosures"])
+    rows = metric.rows(_span(request, _year(request)))
+
+    def cells() -> Iterator[list[Any]]:
+        yield ["id", "type", "name", "amount", "currency", "url"]
+        found = rows.iterator(chunk_size=BATCH)
+        while batch := list(islice(found, BATCH)):
+            parts = metric.shares(batch)
+            for row in batch:
+                currency, amount = parts.get(row.pk, ("", ""))
+                yield [row.pk, row._meta.label_lower, str(row), amount, currency, url_of(row)]
+
+    response = StreamingHttpResponse(csv_lines(cells()), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{metric.code}.csv"'
+    return response
 
 
 def series(request: HttpRequest) -> JsonResponse:

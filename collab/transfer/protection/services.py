@@ -22,6 +22,7 @@ from collab.transfer.currencies import amount_in, known_currency
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.disclosures.states import CaseState
 from collab.transfer.protection.counting import enter_day, recount
+from collab.transfer.protection.hooks import asked_by
 from collab.transfer.protection.models import Counsel, Family, Protection, ProtectionCost
 from collab.transfer.protection.pipeline import bring_to
 from collab.transfer.protection.rules import Authority, Deadline, DeadlineRuleSet, FunderRules
@@ -523,12 +524,18 @@ def pay_cost(*, cost: ProtectionCost, paid_on: date, by: User, version: int | No
 
 @transaction.atomic
 def cancel_cost(*, cost: ProtectionCost, reason: str, by: User) -> ProtectionCost:
-    """It was entered by mistake. What was repaid already cannot be cancelled."""
+    """It was entered by mistake. What was repaid, or is asked for by an invoice, cannot be cancelled."""
     locked = _locked(cost, by)
     if locked.cancelled_at is not None:
         raise ConflictError(_("It is cancelled already."))
     if locked.repaid_amount:
         raise ConflictError(_("A part of it was repaid from income; that is corrected first."))
+    asked = asked_by(locked)
+    if asked:
+        raise ConflictError(
+            _("A licensee is asked to repay it: %(papers)s. Take that back first.") % {"papers": _(", ").join(asked)},
+            code="billed",
+        )
     if not reason.strip():
         raise InvalidError(_("Say why it is cancelled."), field="reason")
     locked.cancelled_at, locked.cancel_reason = timezone.now(), reason.strip()

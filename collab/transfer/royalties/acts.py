@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from collab.accounts.models import Organisation, User
 from collab.agreements.acts import named
 from collab.audit.services import record
-from collab.kernel.errors import StaleError
+from collab.kernel.errors import ConflictError, StaleError
 from collab.transfer.licences.models import Licence
 from collab.transfer.royalties.money import from_minor
 
@@ -41,6 +41,18 @@ def next_number(rows: models.QuerySet[Any], organisation: Organisation) -> int:
     """The number after the last one of the organisation, whose row is held: none is left out, none is used twice."""
     Organisation.objects.select_for_update().get(pk=organisation.pk)
     return (rows.filter(organisation=organisation).aggregate(last=Max("number"))["last"] or 0) + 1
+
+
+def is_executed(licence: Licence) -> bool:
+    """Whether any of its versions was signed by all: an agreement under way binds nobody."""
+    return licence.agreement.versions.filter(executed_at__isnull=False).exists()
+
+
+def require_executed(licence: Licence) -> None:
+    """Raises ConflictError, naming the licence, while nobody owes anything under it."""
+    if not is_executed(licence):
+        text = _("%(licence)s is not signed by all parties yet, so nothing is owed under it.")
+        raise ConflictError(text % {"licence": licence.agreement.reference}, code="not_executed")
 
 
 def require_version(row: Any, version: int | None, now: dict[str, object] | None = None) -> None:

@@ -26,6 +26,7 @@ from collab.transfer.royalties.models import (
     SublicenceIncome,
     ThirdPartyShare,
 )
+from collab.transfer.royalties.write_off_models import WriteOff
 from collab.web.admin import ScopedModelAdmin
 
 
@@ -128,6 +129,14 @@ class ReceiptAdmin(ScopedModelAdmin):
     search_fields = ["reference", "note", "licence__agreement__reference"]
     list_select_related = ["licence__agreement__project"]
     date_hierarchy = "received_on"
+
+
+@admin.register(WriteOff)
+class WriteOffAdmin(ScopedModelAdmin):
+    list_display = ["invoice", "kind", "amount", "reason", "written_by", "undone_at"]
+    list_filter = ["kind"]
+    search_fields = ["invoice__licence__agreement__reference", "reason"]
+    list_select_related = ["invoice__organisation", "invoice__licence__agreement__project", "written_by"]
 
 
 @admin.register(ReceiptMatch)

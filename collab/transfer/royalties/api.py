@@ -7,6 +7,7 @@ from typing import Any
 
 import django_filters
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
@@ -16,71 +17,55 @@ from rest_framework.response import Response
 
 from collab.access.policy import get_or_404
 from collab.accounts.models import Organisation
-from collab.inbox.states import Decision
-from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.licences.api import MilestonePaymentSerializer
 from collab.transfer.licences.models import Licence, MilestonePayment
 from collab.transfer.protection.models import ProtectionCost
 from collab.transfer.royalties.models import (
-    Distribution,
-    ExchangeRate,
-    InterestRule,
     Invoice,
     InvoiceLine,
     LateStep,
-    LedgerEntry,
     PartnerPayment,
-    PolicyVersion,
     Receipt,
     ReceiptMatch,
     ReportLine,
     RoyaltyReport,
     ScheduledPayment,
-    Statement,
     SublicenceIncome,
-    ThirdPartyShare,
 )
 from collab.transfer.royalties.money import from_minor
-from collab.transfer.royalties.papers import invoice_pdf, statement_pdf
-from collab.transfer.royalties.policies import Account
+from collab.transfer.royalties.papers import invoice_pdf
 from collab.transfer.royalties.reading import say_lines
 from collab.transfer.royalties.services import (
     accept_report,
     add_payment,
-    add_third_party,
     book_partner_payment,
     cancel_invoice,
-    decide_distribution,
     edit_receipt,
-    end_third_party,
-    enter_rate,
     enter_receipt,
     invoice_interest,
     invoice_payments,
     invoice_report,
     match_receipt,
     pay_partner,
-    propose_distribution,
-    propose_reversal,
     reach_milestone,
     return_report,
     reverse_partner_payment,
     reverse_receipt,
-    set_interest,
-    set_policy,
     submit_report,
+    undo_write_off,
     unmatch_receipt,
     waive_payment,
-    withdraw_distribution,
+    write_off,
 )
 from collab.transfer.royalties.states import (
-    DistributionState,
     InvoiceState,
     LateStage,
     PaymentKind,
     PaymentState,
     ReportState,
+    WriteOffKind,
 )
+from collab.transfer.royalties.write_off_models import WriteOff
 from collab.web.api import (
     IF_MATCH,
     DayField,
@@ -398,26 +383,50 @@ class InvoiceLineSerializer(serializers.ModelSerializer):
         fields = ["title", "title_zh", "amount", "payment"]
 
 
+class WriteOffSerializer(serializers.ModelSerializer):
+    """A part of an invoice that is asked for no more; again where it is undone."""
+
+    kind = serializers.ChoiceField(choices=WriteOffKind.choices, read_only=True)
+    amount = MoneyField("invoice.currency")
+
+    class Meta:
+        model = WriteOff
+        fields = ["id", "kind", "amount", "reason", "created_at", "undone_at"]
+
+
+class WriteOffInput(StrictSerializer):
+    kind = serializers.ChoiceField(choices=WriteOffKind.choices)
+    amount = serializers.DecimalField(required=False, allow_null=True, help_text="Left out: all that is left", **_SUM)
+    reason = serializers.CharField(max_length=500)
+
+
+class UndoInput(StrictSerializer):
+    write_off = serializers.UUIDField()
+
+
 class InvoiceRow(serializers.ModelSerializer):
     organisation = serializers.SlugField(source="organisation.slug", read_only=True)
     reference = serializers.CharField(read_only=True)
     state = serializers.ChoiceField(choices=choices_of(InvoiceState), read_only=True)
     total = MoneyField()
     paid = MoneyField()
+    waived = MoneyField(help_text="Written off: a bank charge, a tax that was withheld, or given up")
+    left = MoneyField(source="still_asked")
 
     class Meta:
         model = Invoice
         fields = [
             "id", "organisation", "reference", "number", "licence", "report", "credits", "interest_on", "issued_on",
-            "due_on", "total", "paid", "currency", "state", "version",
+            "due_on", "total", "paid", "waived", "left", "currency", "state", "version",
         ]  # fmt: skip
 
 
 class InvoiceSerializer(InvoiceRow):
     lines = InvoiceLineSerializer(many=True, read_only=True)
+    write_offs = WriteOffSerializer(many=True, read_only=True)
 
     class Meta(InvoiceRow.Meta):
-        fields = [*InvoiceRow.Meta.fields, "lines"]
+        fields = [*InvoiceRow.Meta.fields, "lines", "write_offs"]
 
 
 class PaymentsInput(StrictSerializer):
@@ -430,6 +439,14 @@ class PaymentsInput(StrictSerializer):
 class InvoiceFilter(django_filters.FilterSet):
     licence = django_filters.UUIDFilter()
     state = django_filters.ChoiceFilter(choices=choices_of(InvoiceState))
+    organisation = django_filters.CharFilter(field_name="organisation__slug")
+    licensee = django_filters.CharFilter(field_name="licence__licensee__slug")
+    year = django_filters.NumberFilter(field_name="issued_on", lookup_expr="year", help_text="Issued in this year")
+    overdue = django_filters.BooleanFilter(method="by_overdue", help_text="Open after the day it was due")
+
+    def by_overdue(self, rows: Any, name: str, value: bool) -> Any:
+        late = Invoice.objects.open().filter(due_on__lt=timezone.localdate()).order_by().values("pk")
+        return rows.filter(pk__in=late) if value else rows.exclude(pk__in=late)
 
 
 @extend_schema_view(
@@ -444,8 +461,14 @@ class InvoiceViewSet(ScopedViewSet):
         "create": "royalty.manage",
         "cancel": "royalty.manage",
         "interest": "royalty.manage",
+        "write_off": "royalty.manage",
+        "undo_write_off": "royalty.manage",
     }
-    rows = Invoice.objects.with_licence().select_related("report", "credits__organisation").prefetch_related("lines")
+    rows = (
+        Invoice.objects.with_licence()
+        .select_related("report", "credits__organisation")
+        .prefetch_related("lines", "write_offs__invoice")
+    )
     serializer_class = InvoiceSerializer
     filterset_class = InvoiceFilter
 
@@ -470,6 +493,32 @@ class InvoiceViewSet(ScopedViewSet):
         require_match(request, etag_of(row.pk, row.version), now=standing(request, row))
         made = cancel_invoice(invoice=row, by=request.user, version=row.version, **self.parsed(ReasonInput))
         return self.shown(made, InvoiceSerializer, 201)
+
+    @extend_schema(
+        summary="Write off what of it will not arrive", request=WriteOffInput, responses=InvoiceSerializer,
+        parameters=[IF_MATCH],
+    )  # fmt: skip
+    @action(detail=True, methods=["post"], url_path="write-off")
+    def write_off(self, request: Request, pk: str) -> Response:
+        row = self.get_object()
+        require_match(request, etag_of(row.pk, row.version), now=standing(request, row))
+        write_off(invoice=row, by=request.user, version=row.version, **self.parsed(WriteOffInput))
+        return self._told(row)
+
+    @extend_schema(summary="Ask for it again", request=UndoInput, responses=InvoiceSerializer)
+    @action(detail=True, methods=["post"], url_path="undo-write-off")
+    def undo_write_off(self, request: Request, pk: str) -> Response:
+        row = self.get_object()
+        found = get_or_404(
+            request.user, "royalty.manage", WriteOff.objects.filter(invoice=row).select_related("invoice"),
+            pk=self.parsed(UndoInput)["write_off"],
+        )  # fmt: skip
+        undo_write_off(write_off=found, by=request.user)
+        return self._told(row)
+
+    def _told(self, invoice: Invoice) -> Response:
+        row = self.rows.all().get(pk=invoice.pk)
+        return tagged(self.shown(row, InvoiceSerializer), etag_of(row.pk, row.version))
 
     @extend_schema(summary="Ask for late interest on it", request=DueInput, responses={201: InvoiceSerializer})
     @action(detail=True, methods=["post"])
@@ -546,6 +595,8 @@ class UnmatchInput(StrictSerializer):
 class ReceiptFilter(django_filters.FilterSet):
     licence = django_filters.UUIDFilter()
     organisation = django_filters.CharFilter(field_name="organisation__slug")
+    licensee = django_filters.CharFilter(field_name="licence__licensee__slug")
+    year = django_filters.NumberFilter(field_name="received_on", lookup_expr="year", help_text="Received in this year")
 
 
 @extend_schema_view(
@@ -733,317 +784,3 @@ class PartnerPaymentViewSet(ScopedViewSet):
     def book(self, request: Request, pk: str) -> Response:
         made = book_partner_payment(payment=self.get_object(), by=request.user, **self.parsed(BookPaymentInput))
         return self.shown(made, ReceiptSerializer, 201)
-
-
-# --- rates and policies
-class RateSerializer(serializers.ModelSerializer):
-    organisation = serializers.SlugField(source="organisation.slug", read_only=True)
-
-    class Meta:
-        model = ExchangeRate
-        fields = ["id", "organisation", "source", "target", "rate", "from_on", "until_on", "reference"]
-
-
-class RateInput(StrictSerializer):
-    organisation = _organisation()
-    source = _currency()
-    target = _currency()
-    rate = serializers.DecimalField(max_digits=18, decimal_places=8)
-    from_on = DayField()
-    until_on = _day()
-    reference = serializers.CharField(max_length=200, required=False, allow_blank=True)
-
-
-class BookFilter(django_filters.FilterSet):
-    organisation = django_filters.CharFilter(field_name="organisation__slug")
-
-
-@extend_schema_view(list=extend_schema(summary="Exchange rates", responses=RateSerializer(many=True)))
-class ExchangeRateViewSet(ScopedViewSet):
-    words = {"list": "royalty.view", "create": "royalty.manage"}
-    rows = ExchangeRate.objects.select_related("organisation")
-    serializer_class = RateSerializer
-    filterset_class = BookFilter
-
-    def list(self, request: Request) -> Response:
-        return self.listed(self.filtered(), RateSerializer)
-
-    @extend_schema(summary="Enter a rate", request=RateInput, responses={201: RateSerializer})
-    def create(self, request: Request) -> Response:
-        return self.shown(enter_rate(by=request.user, **self.parsed(RateInput)), RateSerializer, 201)
-
-
-class InterestSerializer(serializers.ModelSerializer):
-    organisation = serializers.SlugField(source="organisation.slug", read_only=True)
-
-    class Meta:
-        model = InterestRule
-        fields = ["id", "organisation", "from_on", "percent"]
-
-
-class InterestInput(StrictSerializer):
-    organisation = _organisation()
-    from_on = DayField()
-    percent = serializers.DecimalField(max_digits=7, decimal_places=4, min_value=0, max_value=100)
-
-
-@extend_schema_view(list=extend_schema(summary="Rates of late interest", responses=InterestSerializer(many=True)))
-class InterestViewSet(ScopedViewSet):
-    words = {"list": "royalty.view", "create": "royalty.manage"}
-    rows = InterestRule.objects.select_related("organisation")
-    serializer_class = InterestSerializer
-    filterset_class = BookFilter
-
-    def list(self, request: Request) -> Response:
-        return self.listed(self.filtered(), InterestSerializer)
-
-    @extend_schema(summary="Enter a rate of late interest", request=InterestInput, responses={201: InterestSerializer})
-    def create(self, request: Request) -> Response:
-        return self.shown(set_interest(by=request.user, **self.parsed(InterestInput)), InterestSerializer, 201)
-
-
-class PolicySerializer(serializers.ModelSerializer):
-    organisation = serializers.SlugField(source="policy.organisation.slug", read_only=True)
-    currency = serializers.CharField(source="policy.currency", read_only=True)
-    content = serializers.JSONField(read_only=True)
-
-    class Meta:
-        model = PolicyVersion
-        fields = ["id", "organisation", "currency", "number", "effective_on", "content", "note"]
-
-
-class PolicyInput(StrictSerializer):
-    organisation = _organisation()
-    currency = _currency()
-    effective_on = DayField()
-    content = serializers.JSONField()
-    note = serializers.CharField(max_length=1000, required=False, allow_blank=True)
-
-
-class PolicyFilter(django_filters.FilterSet):
-    organisation = django_filters.CharFilter(field_name="policy__organisation__slug")
-
-
-@extend_schema_view(
-    list=extend_schema(summary="Versions of royalty policies", responses=PolicySerializer(many=True)),
-    retrieve=extend_schema(summary="One version of a royalty policy", responses=PolicySerializer),
-)
-class RoyaltyPolicyViewSet(ScopedViewSet):
-    words = {"list": "royalty.view", "retrieve": "royalty.view", "create": "royalty.manage"}
-    rows = PolicyVersion.objects.select_related("policy__organisation")
-    serializer_class = PolicySerializer
-    filterset_class = PolicyFilter
-
-    def list(self, request: Request) -> Response:
-        return self.listed(self.filtered(), PolicySerializer)
-
-    def retrieve(self, request: Request, pk: str) -> Response:
-        return self.shown(self.get_object(), PolicySerializer)
-
-    @extend_schema(
-        summary="Enter how income is divided from a day on", request=PolicyInput, responses={201: PolicySerializer}
-    )
-    def create(self, request: Request) -> Response:
-        return self.shown(set_policy(by=request.user, **self.parsed(PolicyInput)), PolicySerializer, 201)
-
-
-class ThirdPartySerializer(serializers.ModelSerializer):
-    class Meta:
-        model = ThirdPartyShare
-        fields = ["id", "case", "name", "percent", "from_on", "until_on", "ground", "version"]
-
-
-class ThirdPartyInput(StrictSerializer):
-    case = ScopedRelatedField(word="case.view", model=TransferCase)
-    name = serializers.CharField(max_length=200)
-    percent = serializers.DecimalField(max_digits=7, decimal_places=4, min_value=0, max_value=100)
-    from_on = DayField()
-    until_on = _day()
-    ground = serializers.CharField(max_length=300, required=False, allow_blank=True)
-
-
-class EndInput(StrictSerializer):
-    until_on = DayField()
-
-
-class ThirdPartyFilter(django_filters.FilterSet):
-    case = django_filters.UUIDFilter()
-
-
-@extend_schema_view(
-    list=extend_schema(summary="What third parties are owed", responses=ThirdPartySerializer(many=True))
-)
-class ThirdPartyViewSet(ScopedViewSet):
-    words = {"list": "royalty.view", "create": "royalty.manage", "end": "royalty.manage"}
-    rows = ThirdPartyShare.objects.select_related("case__organisation")
-    serializer_class = ThirdPartySerializer
-    filterset_class = ThirdPartyFilter
-
-    def list(self, request: Request) -> Response:
-        return self.listed(self.filtered(), ThirdPartySerializer)
-
-    @extend_schema(
-        summary="Enter what a third party is owed", request=ThirdPartyInput, responses={201: ThirdPartySerializer}
-    )
-    def create(self, request: Request) -> Response:
-        return self.shown(add_third_party(by=request.user, **self.parsed(ThirdPartyInput)), ThirdPartySerializer, 201)
-
-    @extend_schema(summary="End it", request=EndInput, responses=ThirdPartySerializer, parameters=[IF_MATCH])
-    @action(detail=True, methods=["post"])
-    def end(self, request: Request, pk: str) -> Response:
-        row = self.get_object()
-        require_match(request, etag_of(row.pk, row.version), now=standing(request, row))
-        done = end_third_party(share=row, by=request.user, version=row.version, **self.parsed(EndInput))
-        return self.shown(done, ThirdPartySerializer)
-
-
-# --- distributions and statements
-class EntrySerializer(serializers.ModelSerializer):
-    account = serializers.ChoiceField(choices=choices_of(Account), read_only=True)
-    amount = MoneyField("distribution.currency")
-
-    licensor = serializers.SlugField(source="licensor.slug", read_only=True, default=None)
-
-    class Meta:
-        model = LedgerEntry
-        fields = ["id", "receipt", "account", "amount", "rule", "inventor", "third_party", "licensor", "statement"]
-
-
-class DistributionSerializer(serializers.ModelSerializer):
-    organisation = serializers.SlugField(source="organisation.slug", read_only=True)
-    policy = serializers.IntegerField(source="policy.number", read_only=True)
-    state = serializers.ChoiceField(choices=choices_of(DistributionState), read_only=True)
-    amount = MoneyField()
-    distributed = MoneyField()
-    retained = MoneyField()
-    passed_on = MoneyField()
-    proposed_by = PersonSerializer(read_only=True)
-    decided_by = PersonSerializer(read_only=True, allow_null=True)
-
-    class Meta:
-        model = Distribution
-        fields = [
-            "id", "organisation", "number", "policy", "reverses", "currency", "receipts", "amount", "distributed",
-            "retained", "passed_on", "state", "reason", "proposed_by", "decided_by", "posted_at", "version",
-        ]  # fmt: skip
-
-
-class DistributionInput(StrictSerializer):
-    organisation = _organisation()
-    receipts = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=1000)
-    reason = serializers.CharField(max_length=1000, required=False, allow_blank=True)
-
-
-class DecideInput(StrictSerializer):
-    decision = serializers.ChoiceField(choices=[Decision.APPROVED.value, Decision.REJECTED.value])
-    reason = serializers.CharField(max_length=1000, required=False, allow_blank=True)
-
-
-class DistributionFilter(django_filters.FilterSet):
-    organisation = django_filters.CharFilter(field_name="organisation__slug")
-    state = django_filters.ChoiceFilter(choices=choices_of(DistributionState))
-
-
-@extend_schema_view(
-    list=extend_schema(summary="Distributions", responses=DistributionSerializer(many=True)),
-    retrieve=extend_schema(summary="One distribution", responses=DistributionSerializer),
-)
-class DistributionViewSet(ScopedViewSet):
-    words = {
-        "list": "royalty.view",
-        "retrieve": "royalty.view",
-        "entries": "royalty.view",
-        "create": "royalty.manage",
-        "decide": "distribution.approve",
-        "withdraw": "royalty.manage",
-        "reverse": "royalty.manage",
-    }
-    rows = Distribution.objects.select_related("organisation", "policy", "proposed_by", "decided_by")
-    serializer_class = DistributionSerializer
-    filterset_class = DistributionFilter
-
-    def list(self, request: Request) -> Response:
-        return self.listed(self.filtered(), DistributionSerializer)
-
-    def retrieve(self, request: Request, pk: str) -> Response:
-        return self._told(self.get_object())
-
-    @extend_schema(
-        summary="Propose to distribute what can be, or these receipts", request=DistributionInput,
-        responses={201: DistributionSerializer},
-    )  # fmt: skip
-    def create(self, request: Request) -> Response:
-        return self._told(propose_distribution(by=request.user, **self.parsed(DistributionInput)), 201)
-
-    @extend_schema(
-        summary="Approve or reject it, as another person", request=DecideInput, responses=DistributionSerializer,
-        parameters=[IF_MATCH],
-    )  # fmt: skip
-    @action(detail=True, methods=["post"])
-    def decide(self, request: Request, pk: str) -> Response:
-        row = self._matched(request)
-        given = self.parsed(DecideInput)
-        return self._told(decide_distribution(distribution=row, by=request.user, version=row.version, **given))
-
-    @extend_schema(
-        summary="Withdraw the proposal", request=None, responses=DistributionSerializer, parameters=[IF_MATCH]
-    )
-    @action(detail=True, methods=["post"])
-    def withdraw(self, request: Request, pk: str) -> Response:
-        row = self._matched(request)
-        return self._told(withdraw_distribution(distribution=row, by=request.user, version=row.version))
-
-    @extend_schema(summary="Propose to reverse it", request=ReasonInput, responses={201: DistributionSerializer})
-    @action(detail=True, methods=["post"])
-    def reverse(self, request: Request, pk: str) -> Response:
-        row = self.get_object()
-        return self._told(propose_reversal(distribution=row, by=request.user, **self.parsed(ReasonInput)), 201)
-
-    @extend_schema(summary="Its entries in the ledger", responses=EntrySerializer(many=True))
-    @action(detail=True, paged=True)
-    def entries(self, request: Request, pk: str) -> Response:
-        rows = LedgerEntry.objects.filter(distribution=self.get_object()).select_related("distribution", "licensor")
-        return self.listed(rows, EntrySerializer)
-
-    def _matched(self, request: Request) -> Distribution:
-        row = self.get_object()
-        require_match(request, etag_of(row.pk, row.version), now={"state": row.state})
-        return row
-
-    def _told(self, distribution: Distribution, status: int = 200) -> Response:
-        row = self.rows.all().get(pk=distribution.pk)
-        return tagged(self.shown(row, DistributionSerializer, status), etag_of(row.pk, row.version))
-
-
-class StatementSerializer(serializers.ModelSerializer):
-    organisation = serializers.SlugField(source="distribution.organisation.slug", read_only=True)
-    number = serializers.IntegerField(source="distribution.number", read_only=True)
-    currency = serializers.CharField(source="distribution.currency", read_only=True)
-    amount = MoneyField("distribution.currency")
-
-    class Meta:
-        model = Statement
-        fields = ["id", "organisation", "distribution", "number", "name", "amount", "currency", "created_at"]
-
-
-@extend_schema_view(
-    list=extend_schema(summary="Statements of income", responses=StatementSerializer(many=True)),
-    retrieve=extend_schema(summary="One statement", responses=StatementSerializer),
-)
-class StatementViewSet(ScopedViewSet):
-    words = {"list": "statement.view", "retrieve": "statement.view", "paper": "statement.view"}
-    rows = Statement.objects.select_related("distribution__organisation", "distribution__policy", "person")
-    serializer_class = StatementSerializer
-
-    def list(self, request: Request) -> Response:
-        return self.listed(self.filtered(), StatementSerializer)
-
-    def retrieve(self, request: Request, pk: str) -> Response:
-        return self.shown(self.get_object(), StatementSerializer)
-
-    @extend_schema(summary="The statement on paper", responses=PDF)
-    @action(detail=True, url_path="statement.pdf", content_negotiation_class=AnythingNegotiation)
-    def paper(self, request: Request, pk: str) -> HttpResponseBase:
-        row = self.get_object()
-        content = statement_pdf(row)
-        return attachment(content, f"statement-{row.distribution.number}.pdf", hashlib.sha256(content).hexdigest())

@@ -19,7 +19,7 @@ from collab.transfer.royalties.models import Invoice, Receipt, RoyaltyReport, Sc
 from collab.transfer.royalties.money import from_minor
 from collab.transfer.royalties.policies import EXAMPLES
 from collab.transfer.royalties.reporting import sublicences_to_report
-from collab.transfer.royalties.states import PaymentKind
+from collab.transfer.royalties.states import PaymentKind, WriteOffKind
 from collab.transfer.royalties.terms import TermsInForce
 from collab.web.forms import DayInput, OnceForm, PageForm
 
@@ -205,6 +205,16 @@ class PaymentsForm(OnceForm):
         return {"payments": list(given["payments"]), "due_on": given["due_on"]}
 
 
+class WriteOffForm(OnceForm):
+    """What of an invoice will not arrive, and why."""
+
+    kind = forms.ChoiceField(label=_("Kind"), choices=WriteOffKind.choices)
+    amount = forms.DecimalField(
+        label=_("Amount"), required=False, min_value=0, help_text=_("Empty: all that is left to pay."), **SUM
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=500, validators=[PlainTextValidator()])
+
+
 class ReceiptForm(OnceForm):
     received_on = forms.DateField(label=_("Received on"), widget=DayInput, initial=timezone.localdate)
     amount = forms.DecimalField(label=_("Amount"), min_value=0, **SUM)
@@ -272,6 +282,13 @@ class RateForm(OnceForm):
     )
 
 
+class EndRateForm(OnceForm):
+    """The last day of a rate, and why."""
+
+    until_on = forms.DateField(label=_("Holds until"), widget=DayInput, initial=timezone.localdate)
+    reason = _text(_("Reason"), 3, 1000)
+
+
 class InterestForm(OnceForm):
     percent = forms.DecimalField(label=_("Per cent a year"), min_value=0, max_value=100, max_digits=7, decimal_places=4)
     from_on = forms.DateField(label=_("From"), widget=DayInput, initial=timezone.localdate)
@@ -328,7 +345,20 @@ class EndForm(OnceForm):
 
 
 class ProposeForm(OnceForm):
+    """Which receipts are distributed, and why; none chosen: all that can be."""
+
     reason = forms.CharField(label=_("Note"), max_length=1000, required=False, validators=[PlainTextValidator()])
+    receipts = forms.ModelMultipleChoiceField(Receipt.objects.none(), required=False, widget=forms.MultipleHiddenInput)
+
+    def __init__(self, *args: Any, rows: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["receipts"]
+        field.queryset = rows
+
+    def values(self) -> dict[str, Any]:
+        given = super().values()
+        chosen = [row.pk for row in given["receipts"]]
+        return given | {"receipts": chosen or None}
 
 
 class DecideForm(PageForm):

@@ -13,6 +13,7 @@ from collab.transfer.royalties.policies import DISTRIBUTED, PASSED_ON, RETAINED
 LEDGER, RECEIPTS = "collab_ledgerentry", "collab_receipt"
 DISTRIBUTIONS, INVOICES = "collab_distribution", "collab_invoice"
 PAYMENTS = "collab_partnerpayment"
+WRITE_OFFS = "collab_writeoff"
 
 
 def _accounts(accounts: Any) -> str:
@@ -162,6 +163,20 @@ RULES: dict[str, tuple[str, str, str, str]] = {
         _differs(*_INVOICE_FACTS),
         "an invoice is not changed: take it back by a credit note",
     ),
+    "invoice_waives_what_is_written_off": (
+        INVOICES,
+        "UPDATE",
+        "NEW.waived <> OLD.waived AND NEW.waived <>"  # noqa: S608
+        f" (SELECT COALESCE(SUM(amount), 0) FROM {WRITE_OFFS} WHERE invoice_id = NEW.id AND undone_at IS NULL)",
+        "an invoice says something else than its write-offs",
+    ),
+    "write_off_stays": (
+        WRITE_OFFS,
+        "UPDATE",
+        f"OLD.undone_at IS NOT NULL OR {_differs('invoice_id', 'kind', 'amount', 'reason', 'written_by_id')}",
+        "a write-off is not changed: take it back",
+    ),
+    "write_off_no_delete": (WRITE_OFFS, "DELETE", "TRUE", "a write-off is not removed: take it back"),
     "invoice_no_delete": (INVOICES, "DELETE", "TRUE", "an invoice is not removed: take it back by a credit note"),
 }
 
@@ -182,9 +197,12 @@ def _install(vendor: str, name: str) -> list[str]:
 
 def install(connection: Any) -> None:
     """Put the triggers in place; called by migrations. Before the last of their tables is there, none is."""
-    if PAYMENTS not in connection.introspection.table_names():
+    there = connection.introspection.table_names()
+    if PAYMENTS not in there:
         return
-    _run(connection, [line for name in RULES for line in _install(connection.vendor, name)])
+    # Migrations before write-offs were kept install the rest.
+    names = [name for name, rule in RULES.items() if WRITE_OFFS in there or WRITE_OFFS not in f"{rule[0]} {rule[2]}"]
+    _run(connection, [line for name in names for line in _install(connection.vendor, name)])
 
 
 def remove(connection: Any) -> None:

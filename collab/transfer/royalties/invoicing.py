@@ -21,7 +21,8 @@ from collab.inbox.services import notify, set_obligation, settle_obligation
 from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, InvalidError
 from collab.transfer.licences.models import Licence, MilestonePayment
-from collab.transfer.royalties.acts import next_number, note, require_version, said
+from collab.transfer.protection.models import ProtectionCost
+from collab.transfer.royalties.acts import next_number, note, require_executed, require_version, said
 from collab.transfer.royalties.chasing import settle_late
 from collab.transfer.royalties.computing import late_interest
 from collab.transfer.royalties.models import Invoice, InvoiceLine, RoyaltyReport, ScheduledPayment
@@ -76,6 +77,10 @@ def invoice_payments(*, payments: Sequence[ScheduledPayment], by: User, due_on: 
     )
     if len({row.licence_id for row in locked}) != 1:
         raise InvalidError(_("An invoice is about one licence."), field="payments")
+    require_executed(locked[0].licence)
+    costs = ProtectionCost.objects.select_for_update().filter(pk__in=[row.cost_id for row in locked if row.cost_id])
+    if any(cost.cancelled_at for cost in costs):
+        raise ConflictError(_("The cost that it repays is cancelled; it is not asked for."))
     today = timezone.localdate()
     require_unmixed(locked)
     for row in locked:
@@ -139,9 +144,14 @@ def cancel_invoice(*, invoice: Invoice, reason: str, by: User, version: int | No
     require_version(locked, version)
     if locked.state != InvoiceState.OPEN:
         raise ConflictError(
-            _("%(invoice)s is paid, or in part; take the receipts off it first.") % {"invoice": locked.reference}
+            _("%(invoice)s is paid, or in part; take the receipts off it first, or write off what will not arrive.")
+            % {"invoice": locked.reference}
             if locked.paid
             else _("%(invoice)s cannot be taken back.") % {"invoice": locked.reference}
+        )
+    if locked.waived:
+        raise ConflictError(
+            _("A part of %(invoice)s is written off; take that back first.") % {"invoice": locked.reference}
         )
     if not reason.strip():
         raise InvalidError(_("Give the reason."), field="reason")
@@ -164,6 +174,13 @@ def cancel_invoice(*, invoice: Invoice, reason: str, by: User, version: int | No
         amount=said(locked.total, locked.currency), reason=reason.strip()[:200],
     )  # fmt: skip
     return credit
+
+
+def invoices_for(cost: ProtectionCost) -> list[str]:
+    """The numbers of the invoices that ask a licensee to repay a cost."""
+    lines = InvoiceLine.objects.filter(payment__cost=cost, invoice__credits=None)
+    lines = lines.exclude(invoice__state=InvoiceState.CANCELLED).select_related("invoice__organisation")
+    return sorted({line.invoice.reference for line in lines})
 
 
 # --- what they share

@@ -349,6 +349,7 @@ class Invoice(Record):
     currency = _currency()
     total = _money(_("total"))
     paid = _money(_("paid"), default=0)
+    waived = _money(_("written off"), default=0)
     state = models.CharField(
         _("state"), max_length=20, choices=[(s.value, s.value) for s in InvoiceState], default=InvoiceState.OPEN
     )
@@ -372,15 +373,17 @@ class Invoice(Record):
             models.CheckConstraint(condition=~Q(currency=""), name="invoice_currency_is_known"),
             models.CheckConstraint(condition=_known("state", InvoiceState), name="invoice_state_is_known"),
             models.CheckConstraint(
-                condition=Q(credits=None, total__gt=0, total__lte=MOST, paid__gte=0, paid__lte=F("total"))
-                | Q(credits__isnull=False, total__lt=0, paid=0),
+                condition=Q(credits=None, total__gt=0, total__lte=MOST, paid__gte=0, waived__gte=0)
+                & Q(paid__lte=F("total") - F("waived"))
+                | Q(credits__isnull=False, total__lt=0, paid=0, waived=0),
                 name="invoice_is_never_overpaid",
             ),
             models.CheckConstraint(
-                condition=Q(state=InvoiceState.OPEN.value, paid=0)
-                | Q(state=InvoiceState.PART_PAID.value, paid__gt=0, paid__lt=F("total"))
-                | Q(state=InvoiceState.PAID.value, paid=F("total"))
-                | Q(state__in=[InvoiceState.CANCELLED.value, InvoiceState.CREDIT_NOTE.value], paid=0),
+                condition=Q(state=InvoiceState.OPEN.value, paid=0, waived__lt=F("total"))
+                | Q(state=InvoiceState.PART_PAID.value, paid__gt=0, paid__lt=F("total") - F("waived"))
+                | Q(state=InvoiceState.PAID.value, paid__gt=0, paid=F("total") - F("waived"))
+                | Q(state=InvoiceState.WRITTEN_OFF.value, paid=0, waived=F("total"))
+                | Q(state__in=[InvoiceState.CANCELLED.value, InvoiceState.CREDIT_NOTE.value], paid=0, waived=0),
                 name="invoice_state_follows_what_is_paid",
             ),
         ]
@@ -399,7 +402,13 @@ class Invoice(Record):
 
     @property
     def left(self) -> int:
-        return self.total - self.paid
+        """What is still asked for: neither paid nor written off."""
+        return self.total - self.paid - self.waived
+
+    @property
+    def still_asked(self) -> int:
+        """What is left of one that is open; of any other, nothing."""
+        return self.left if self.is_open else 0
 
     @property
     def money(self) -> Decimal:

@@ -9,7 +9,7 @@ from collab.kernel.paper import LANGUAGES, Paper, both
 from collab.transfer.royalties.acts import said
 from collab.transfer.royalties.models import Invoice, Statement
 from collab.transfer.royalties.reading import BASES, say_line, say_rule
-from collab.transfer.royalties.states import InvoiceState
+from collab.transfer.royalties.states import InvoiceState, WriteOffKind
 
 
 def invoice_pdf(invoice: Invoice) -> bytes:
@@ -34,6 +34,13 @@ def invoice_pdf(invoice: Invoice) -> bytes:
     rows = [(_in_both(line.title, line.title_zh), said(line.amount, invoice.currency)) for line in invoice.lines.all()]
     rows.append((both(_("Total")), said(invoice.total, invoice.currency)))
     paper.table([both(_("For")), both(_("Amount"))], rows, widths=(0.74, 0.26))
+    waived = list(invoice.write_offs.standing())
+    if waived:
+        off = [(both(WriteOffKind(row.kind).label), said(-row.amount, invoice.currency)) for row in waived]
+        asked = said(invoice.total - invoice.waived, invoice.currency)
+        paper.table(
+            [both(_("Written off")), both(_("Amount"))], [*off, (both(_("Asked for")), asked)], widths=(0.74, 0.26)
+        )
     if invoice.report is not None and invoice.credits_id is None:
         paper.heading(both(_("How the royalty was computed")))
         steps = []

@@ -19,15 +19,19 @@ from collab.kernel.errors import ConflictError, InvalidError, NotReadyError
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.royalties.acts import note_books, require_version
 from collab.transfer.royalties.models import (
+    CostRepayment,
     ExchangeRate,
     InterestRule,
+    Invoice,
     PolicyVersion,
     Receipt,
     RoyaltyPolicy,
+    ScheduledPayment,
     ThirdPartyShare,
 )
 from collab.transfer.royalties.money import convert, digits_of
 from collab.transfer.royalties.policies import percent_text, read_policy
+from collab.transfer.royalties.states import InvoiceState
 
 RATE_DAYS_MAX = 366
 RATE_MOST = Decimal(10) ** 9
@@ -80,6 +84,75 @@ def enter_rate(
     return row
 
 
+@transaction.atomic
+def end_rate(*, rate: ExchangeRate, until_on: date, reason: str, by: User) -> ExchangeRate:
+    """Let a rate hold until an earlier day; for the days after it another one is entered.
+
+    What was received by it keeps it: a receipt says by which rate it was booked.
+    """
+    row = _locked_rate(rate, by, reason)
+    if until_on < row.from_on:
+        raise InvalidError(_("It would end before it begins."), field="until_on")
+    if until_on >= row.until_on:
+        text = _("It holds until %(day)s already; choose an earlier day.")
+        raise InvalidError(text % {"day": date_format(row.until_on)}, field="until_on")
+    row.until_on = until_on
+    row.save(update_fields=["until_on"])
+    note_books(
+        "royalty.end_rate", row, by, row.organisation, source=row.source, target=row.target,
+        rate=f"{row.rate.normalize():f}", day=until_on.isoformat(), reason=reason.strip()[:200],
+    )  # fmt: skip
+    return row
+
+
+@transaction.atomic
+def withdraw_rate(*, rate: ExchangeRate, reason: str, by: User) -> None:
+    """Take away a rate by which nothing was reckoned yet. Raises ConflictError naming what was."""
+    row = _locked_rate(rate, by, reason)
+    used = _used(row)
+    if used:
+        raise ConflictError(
+            _("By this rate %(what)s was reckoned. End it instead, and enter another one from the day after.")
+            % {"what": used}
+        )
+    note_books(
+        "royalty.withdraw_rate", row, by, row.organisation, source=row.source, target=row.target,
+        rate=f"{row.rate.normalize():f}", day=row.from_on.isoformat(), reason=reason.strip()[:200],
+    )  # fmt: skip
+    row.delete()
+
+
+def _locked_rate(rate: ExchangeRate, by: User, reason: str) -> ExchangeRate:
+    require(by, "royalty.manage", rate)
+    Organisation.objects.select_for_update().get(pk=rate.organisation_id)
+    row = ExchangeRate.objects.select_for_update(of=("self",)).select_related("organisation").filter(pk=rate.pk).first()
+    if row is None:
+        raise ConflictError(_("This rate was withdrawn already."))
+    if not reason.strip():
+        raise InvalidError(_("Give the reason."), field="reason")
+    return row
+
+
+def _used(row: ExchangeRate) -> str:
+    """What was reckoned by a rate: a receipt, a cost that was repaid, a cost that a licensee is asked for."""
+    days = (row.from_on, row.until_on)
+    receipt = Receipt.objects.filter(
+        organisation=row.organisation, currency=row.source, book_currency=row.target, received_on__range=days
+    ).first()
+    if receipt is not None:
+        return str(receipt)
+    of_cost = {"cost__currency": row.source, "cost__paid_on__range": days}
+    repaid = CostRepayment.objects.filter(
+        distribution__organisation=row.organisation, distribution__currency=row.target, **of_cost
+    ).select_related("cost__protection").first()  # fmt: skip
+    if repaid is not None:
+        return str(repaid.cost)
+    asked = ScheduledPayment.objects.asking().filter(
+        licence__licensor=row.organisation, currency=row.target, **of_cost
+    ).first()  # fmt: skip
+    return str(asked) if asked is not None else ""
+
+
 def rate_on(organisation: Organisation, source: str, target: str, day: date) -> Decimal:
     """The rate of a day. Raises InvalidError, naming the day and the currencies, when none was entered."""
     row = ExchangeRate.objects.filter(
@@ -114,6 +187,37 @@ def set_interest(*, organisation: Organisation, from_on: date, percent: Decimal,
     row.save()
     note_books("royalty.interest", row, by, organisation, percent=f"{percent.normalize():f}", day=from_on.isoformat())
     return row
+
+
+@transaction.atomic
+def withdraw_interest(*, rule: InterestRule, reason: str, by: User) -> None:
+    """Take away a rate of late interest by which none was asked for yet; a right one may begin the same day."""
+    require(by, "royalty.manage", rule)
+    Organisation.objects.select_for_update().get(pk=rule.organisation_id)
+    row = InterestRule.objects.select_for_update(of=("self",)).select_related("organisation").filter(pk=rule.pk).first()
+    if row is None:
+        raise ConflictError(_("This rate was withdrawn already."))
+    if not reason.strip():
+        raise InvalidError(_("Give the reason."), field="reason")
+    later = InterestRule.objects.filter(organisation=row.organisation, from_on__gt=row.from_on).order_by("from_on")
+    until = later.values_list("from_on", flat=True).first()
+    asked = Invoice.objects.filter(
+        organisation=row.organisation, interest_on__isnull=False, credits=None,
+        licence__late_interest_percent=None, issued_on__gte=row.from_on,
+    ).exclude(state=InvoiceState.CANCELLED)  # fmt: skip
+    if until is not None:
+        asked = asked.filter(interest_on__due_on__lt=until)
+    used = asked.select_related("organisation").order_by("number").first()
+    if used is not None:
+        raise ConflictError(
+            _("By this rate the interest on %(invoice)s was reckoned; take that invoice back first.")
+            % {"invoice": used.reference}
+        )
+    note_books(
+        "royalty.withdraw_interest", row, by, row.organisation, percent=f"{row.percent.normalize():f}",
+        day=row.from_on.isoformat(), reason=reason.strip()[:200],
+    )  # fmt: skip
+    row.delete()
 
 
 # --- the policy

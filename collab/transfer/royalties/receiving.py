@@ -17,19 +17,16 @@ from django.utils.translation import gettext as _
 from collab.access.policy import require
 from collab.accounts.models import User
 from collab.agreements.acts import named
-from collab.inbox.services import set_obligation, settle_obligation
-from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, InvalidError
 from collab.transfer.disclosures.services import advance_case
 from collab.transfer.disclosures.states import PIPELINE, PURSUED, CaseState
 from collab.transfer.licences.models import Licence
-from collab.transfer.royalties.acts import note_books, require_version, said
-from collab.transfer.royalties.chasing import reopen_late, settle_late
+from collab.transfer.royalties.acts import note_books, require_executed, require_version, said
 from collab.transfer.royalties.models import Invoice, Receipt, ReceiptMatch
 from collab.transfer.royalties.money import to_minor
 from collab.transfer.royalties.rates import booked, policy_of
 from collab.transfer.royalties.scheduling import require_currency
-from collab.transfer.royalties.states import InvoiceState
+from collab.transfer.royalties.settling import settle
 
 
 @transaction.atomic
@@ -49,6 +46,7 @@ def enter_receipt(
     Raises InvalidError for another currency than the licence's, a day to come, or when no rate is entered for the day.
     """
     require(by, "royalty.manage", licence)
+    require_executed(licence)
     require_currency(licence, currency)
     policy = policy_of(licence.licensor)
     if received_on > timezone.localdate():
@@ -226,7 +224,7 @@ def _match(receipt: Receipt, invoice: Invoice, part: int, by: User) -> ReceiptMa
     receipt.matched += part
     receipt.version += 1
     receipt.save(update_fields=["matched", "version"])
-    _pay(invoice, part)
+    settle(invoice, paid=part)
     return row
 
 
@@ -236,26 +234,4 @@ def _undo(receipt: Receipt, match: ReceiptMatch, by: User) -> None:
     receipt.matched -= match.amount
     receipt.version += 1
     receipt.save(update_fields=["matched", "version"])
-    _pay(Invoice.objects.select_for_update(of=("self",)).get(pk=match.invoice_id), -match.amount)
-
-
-def _pay(invoice: Invoice, part: int) -> None:
-    invoice.paid += part
-    invoice.state = (
-        InvoiceState.PAID
-        if invoice.paid == invoice.total
-        else InvoiceState.PART_PAID
-        if invoice.paid
-        else InvoiceState.OPEN
-    )
-    invoice.version += 1
-    invoice.save(update_fields=["paid", "state", "version"])
-    if invoice.state == InvoiceState.PAID:
-        settle_obligation(source=invoice, kind=ObligationKind.PAYMENT)
-        settle_late(invoice)
-    elif part < 0:
-        reopen_late(invoice)
-        set_obligation(
-            source=invoice, kind=ObligationKind.PAYMENT, organisation=invoice.licence.licensee, title=invoice.reference,
-            title_zh=invoice.reference, due_on=invoice.due_on, url=invoice.get_absolute_url(),
-        )  # fmt: skip
+    settle(Invoice.objects.select_for_update(of=("self",)).get(pk=match.invoice_id), paid=-match.amount)

@@ -22,7 +22,7 @@ from collab.transfer.licences.ending import expire_licences
 from collab.transfer.licences.models import Licence, MilestonePayment
 from collab.transfer.licences.states import BINDING, Frequency, LicenceState
 from collab.transfer.protection.models import CostKind, ProtectionCost
-from collab.transfer.royalties.acts import note, require_version, said
+from collab.transfer.royalties.acts import is_executed, note, require_executed, require_version, said
 from collab.transfer.royalties.chasing import settle_late
 from collab.transfer.royalties.models import RoyaltyReport, ScheduledPayment
 from collab.transfer.royalties.money import from_minor, to_minor
@@ -46,7 +46,7 @@ def schedule(*, licence: Licence, by: User | None = None, today: date | None = N
     locked = Licence.objects.select_for_update(of=("self",)).select_related("agreement", "licensor", "licensee").get(
         pk=licence.pk
     )  # fmt: skip
-    if not locked.agreement.versions.filter(executed_at__isnull=False).exists() or not locked.currency:
+    if not is_executed(locked) or not locked.currency:
         return 0
     day = today or timezone.localdate()
     made = _payments(locked, day) + _reports(locked, day)
@@ -74,6 +74,7 @@ def add_payment(
     does not repay.
     """
     require(by, "royalty.manage", licence)
+    require_executed(licence)
     if kind not in PaymentKind.values:
         raise InvalidError(_("Choose a kind."), field="kind")
     require_currency(licence, currency)

@@ -9,7 +9,16 @@ from collab.transfer.royalties.distributing import (
 )
 from collab.transfer.royalties.invoicing import cancel_invoice, invoice_interest, invoice_payments, invoice_report
 from collab.transfer.royalties.passing import book_partner_payment, pay_partner, reverse_partner_payment
-from collab.transfer.royalties.rates import add_third_party, end_third_party, enter_rate, set_interest, set_policy
+from collab.transfer.royalties.rates import (
+    add_third_party,
+    end_rate,
+    end_third_party,
+    enter_rate,
+    set_interest,
+    set_policy,
+    withdraw_interest,
+    withdraw_rate,
+)
 from collab.transfer.royalties.receiving import (
     edit_receipt,
     enter_receipt,
@@ -19,6 +28,7 @@ from collab.transfer.royalties.receiving import (
 )
 from collab.transfer.royalties.reporting import accept_report, return_report, submit_report
 from collab.transfer.royalties.scheduling import add_payment, reach_milestone, schedule, schedule_all, waive_payment
+from collab.transfer.royalties.settling import undo_write_off, write_off
 
 __all__ = [
     "accept_report",
@@ -29,6 +39,7 @@ __all__ = [
     "chase",
     "decide_distribution",
     "edit_receipt",
+    "end_rate",
     "end_third_party",
     "enter_rate",
     "enter_receipt",
@@ -48,7 +59,11 @@ __all__ = [
     "set_interest",
     "set_policy",
     "submit_report",
+    "undo_write_off",
     "unmatch_receipt",
     "waive_payment",
     "withdraw_distribution",
+    "withdraw_interest",
+    "withdraw_rate",
+    "write_off",
 ]

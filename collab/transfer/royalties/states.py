@@ -66,8 +66,17 @@ class InvoiceState(StrEnum):
     OPEN = "open"
     PART_PAID = "part_paid"
     PAID = "paid"
+    WRITTEN_OFF = "written_off"  # all of it: nothing was paid
     CANCELLED = "cancelled"
     CREDIT_NOTE = "credit_note"
+
+
+class WriteOffKind(models.TextChoices):
+    """Why a part of an invoice will not arrive."""
+
+    BANK_CHARGE = "bank_charge", _("Bank charge")
+    TAX_WITHHELD = "tax_withheld", _("Tax withheld")
+    WRITTEN_OFF = "written_off", _("Written off")
 
 
 class DistributionState(StrEnum):

@@ -1,7 +1,7 @@
 """Pages of royalties, below /transfer/."""
 
 from collab.access.rules import SIGNED_IN, route, rule
-from collab.transfer.royalties import audit_views, views
+from collab.transfer.royalties import audit_views, list_views, rates_views, views
 
 _LICENCE = "transfer/licences/<uuid:pk>/"
 _REPORT = "transfer/reports/<uuid:pk>/"
@@ -16,6 +16,11 @@ PRESS = rule("royalty.manage", "POST")
 
 urlpatterns = [
     route("transfer/royalties/", views.royalties, rule(SIGNED_IN), name="royalties"),
+    route("transfer/royalty-reports/", list_views.royalty_reports, rule(SIGNED_IN), name="royalty_reports"),
+    route("transfer/invoices/", list_views.invoices, rule(SIGNED_IN), name="invoices"),
+    route("transfer/invoices/file.csv", list_views.invoices_file, rule(SIGNED_IN), name="invoices_file"),
+    route("transfer/receipts/", list_views.receipts, rule(SIGNED_IN), name="receipts"),
+    route("transfer/receipts/file.csv", list_views.receipts_file, rule(SIGNED_IN), name="receipts_file"),
     # one licence
     route(f"{_LICENCE}royalties/", views.licence_royalties, rule("licence.view"), name="licence_royalties"),
     route(f"{_LICENCE}royalties/schedule/", views.licence_schedule, PRESS, name="licence_schedule"),
@@ -57,6 +62,11 @@ urlpatterns = [
     route(_INVOICE, views.invoice, SEE, name="invoice"),
     route(f"{_INVOICE}invoice.pdf", views.invoice_file, SEE, name="invoice_file"),
     route(f"{_INVOICE}cancel/", views.invoice_cancel, WRITE, name="invoice_cancel"),
+    route(f"{_INVOICE}write-off/", views.invoice_write_off, WRITE, name="invoice_write_off"),
+    route(
+        f"{_INVOICE}write-offs/<uuid:write_off>/undo/", views.invoice_write_off_undo, PRESS,
+        name="invoice_write_off_undo",
+    ),
     route(f"{_INVOICE}interest/", views.invoice_interest_new, PRESS, name="invoice_interest"),
     # receipts
     route(_RECEIPT, views.receipt, SEE, name="receipt"),
@@ -73,6 +83,15 @@ urlpatterns = [
     route(_BOOKS, views.royalty_policy, SEE, name="royalty_policy"),
     route(f"{_BOOKS}policy/", views.policy_new, WRITE, name="royalty_policy_new"),
     route(f"{_BOOKS}rates/new/", views.rate_new, WRITE, name="exchange_rate_new"),
+    route(f"{_BOOKS}rates/", rates_views.exchange_rates, SEE, name="exchange_rates"),
+    route("transfer/rates/<uuid:pk>/end/", rates_views.exchange_rate_end, WRITE, name="exchange_rate_end"),
+    route(
+        "transfer/rates/<uuid:pk>/withdraw/", rates_views.exchange_rate_withdraw, WRITE, name="exchange_rate_withdraw"
+    ),
+    route(
+        "transfer/interest-rates/<uuid:pk>/withdraw/", rates_views.interest_withdraw, WRITE, name="interest_withdraw"
+    ),
+    route(f"{_BOOKS}third-parties/", rates_views.third_parties, SEE, name="third_parties"),
     route(f"{_BOOKS}interest/new/", views.interest_new, WRITE, name="interest_new"),
     route(f"{_BOOKS}third-parties/new/", views.third_party_new, WRITE, name="third_party_new"),
     route("transfer/third-parties/<uuid:pk>/end/", views.third_party_end, WRITE, name="third_party_end"),

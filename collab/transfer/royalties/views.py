@@ -21,7 +21,7 @@ from collab.kernel.errors import InvalidError, NotFoundError
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.licences.models import Licence, MilestonePayment
 from collab.transfer.rooms import rooms_of
-from collab.transfer.royalties.acts import said
+from collab.transfer.royalties.acts import is_executed, said
 from collab.transfer.royalties.audit_models import RoyaltyAudit
 from collab.transfer.royalties.distributing import preview
 from collab.transfer.royalties.forms import (
@@ -43,6 +43,7 @@ from collab.transfer.royalties.forms import (
     ReceiptForm,
     ReportForm,
     ThirdPartyForm,
+    WriteOffForm,
 )
 from collab.transfer.royalties.invoicing import interest_of
 from collab.transfer.royalties.models import (
@@ -94,11 +95,15 @@ from collab.transfer.royalties.services import (
     set_interest,
     set_policy,
     submit_report,
+    undo_write_off,
     unmatch_receipt,
     waive_payment,
     withdraw_distribution,
+    write_off,
 )
 from collab.transfer.royalties.states import AuditState, DistributionState, InvoiceState, PaymentState, ReportState
+from collab.transfer.royalties.write_off_models import WriteOff
+from collab.web.api import as_uuid
 from collab.web.downloads import attachment
 from collab.web.files import csv_file
 from collab.web.forms import act, put_error, sent, show, submit
@@ -106,6 +111,7 @@ from collab.web.pagination import page_of
 
 SHOWN = 12
 LEFT_OUT_SHOWN = 20
+CHOICE_SHOWN = 200  # receipts that are chosen one by one on the page
 
 
 # --- all licences
@@ -178,6 +184,7 @@ def licence_royalties(request: HttpRequest, pk: UUID) -> HttpResponse:
         "paid": list(paid[:SHOWN]) if not only else [],
         "only": only if only in lists else "",
         "may_manage": "royalty.manage" in may,
+        "executed": is_executed(licence),
         "planned": PaymentState.PLANNED,
         "may_audit": "royalty.manage" in may and licence.audit_right,
     }
@@ -359,7 +366,10 @@ def invoice(request: HttpRequest, pk: UUID) -> HttpResponse:
         "interest_fault": fault,
         "interest_asked": asked,
         "computed": say_lines(row.report.computed, row.currency) if row.report and row.credits_id is None else [],
-        "may_cancel": bool(may) and row.state == InvoiceState.OPEN,
+        "write_offs": row.write_offs.standing(),
+        "may_cancel": bool(may) and row.state == InvoiceState.OPEN and not row.waived,
+        "may_write_off": bool(may) and row.is_open,
+        "may_take_back": bool(may) and asked is None,
     }
     return show(request, "collab/transfer/royalties/invoice.html", context)
 
@@ -379,6 +389,31 @@ def invoice_cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
 
     return _form(
         request, form, cancel, _("Take the invoice back"), licence=row.licence, lead=row.reference, tone="danger"
+    )
+
+
+def invoice_write_off(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _invoice(request, "royalty.manage", pk)
+    form = WriteOffForm(sent(request))
+
+    def write() -> str:
+        write_off(invoice=row, by=request.user, **form.values())
+        return row.get_absolute_url()
+
+    left = _("%(left)s is left to pay.") % {"left": said(row.left, row.currency)}
+    return _form(request, form, write, _("Write off what will not arrive"), licence=row.licence, lead=left)
+
+
+def invoice_write_off_undo(request: HttpRequest, pk: UUID, write_off: UUID) -> HttpResponse:
+    row = _invoice(request, "royalty.manage", pk)
+    found = WriteOff.objects.filter(invoice=row, pk=write_off).select_related("invoice").first()
+    if found is None:
+        raise NotFoundError
+    return act(
+        request,
+        lambda: undo_write_off(write_off=found, by=request.user),
+        to=row.get_absolute_url(),
+        said=_("It is asked for again."),
     )
 
 
@@ -540,7 +575,7 @@ def royalty_policy(request: HttpRequest, slug: str) -> HttpResponse:
         "interest": InterestRule.objects.filter(organisation=organisation)[:SHOWN],
         "third_parties": ThirdPartyShare.objects.filter(case__organisation=organisation).select_related(
             "case__disclosure"
-        )[: SHOWN * 4],
+        )[:SHOWN],
         "page": page_of(request, rows),
         "sums": Receipt.objects.filter(organisation=organisation).aggregate(
             booked=Sum("booked"),
@@ -630,9 +665,12 @@ def distributions(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def distribution_new(request: HttpRequest, slug: str) -> HttpResponse:
-    """What would be distributed now, and to whom; then the proposal."""
+    """What would be distributed now, all that can be or the receipts that are chosen, to whom; then the proposal."""
     organisation = _house(request, "royalty.manage", slug)
-    form = ProposeForm(sent(request))
+    waiting = Receipt.objects.filter(organisation=organisation).to_distribute().with_licence()
+    asked = request.POST if request.method == "POST" else request.GET
+    chosen = [key for key in map(as_uuid, asked.getlist("receipts")[:CHOICE_SHOWN]) if key is not None]
+    form = ProposeForm(sent(request), rows=waiting, initial={"receipts": chosen})
 
     def propose() -> str:
         row = propose_distribution(organisation=organisation, by=request.user, **form.values())
@@ -642,12 +680,17 @@ def distribution_new(request: HttpRequest, slug: str) -> HttpResponse:
     done = submit(request, form, propose)
     if done is not None:
         return done
-    found = preview(organisation)
+    found = preview(organisation, chosen or None)
+    choice = waiting.order_by("received_on", "created_at", "pk")
+    count = choice.count()
     summary = found.summary()
     context = {
         "organisation": organisation,
         "form": form,
         "preview": found,
+        "choice": choice[:CHOICE_SHOWN] if count > 1 else [],
+        "choice_more": max(0, count - CHOICE_SHOWN),
+        "chosen": set(chosen),
         "accounts": account_rows(summary),
         "summary": summary,
         "left_out": found.left_out[:LEFT_OUT_SHOWN],

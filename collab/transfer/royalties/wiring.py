@@ -10,6 +10,7 @@ from collab.inbox.telling import tell_dates_to
 from collab.inbox.topics import Topic, register_topic
 from collab.transfer.licences.hooks import register_kept
 from collab.transfer.licences.models import LicensorShare
+from collab.transfer.protection.hooks import register_asked
 from collab.transfer.royalties.audit_models import AuditCorrection, AuditFinding, RoyaltyAudit
 from collab.transfer.royalties.distributing import (
     DISTRIBUTION,
@@ -19,6 +20,7 @@ from collab.transfer.royalties.distributing import (
     only_a_second_person,
 )
 from collab.transfer.royalties.hearing import licence_moved
+from collab.transfer.royalties.invoicing import invoices_for
 from collab.transfer.royalties.models import (
     CostRepayment,
     Distribution,
@@ -48,6 +50,7 @@ from collab.transfer.royalties.standing import (
     as_officer,
     as_partner,
 )
+from collab.transfer.royalties.write_off_models import WriteOff
 
 for table, path in (
     (ScheduledPayment, "licence__"),
@@ -56,6 +59,7 @@ for table, path in (
     (SublicenceIncome, "report__licence__"),
     (Invoice, "licence__"),
     (InvoiceLine, "invoice__licence__"),
+    (WriteOff, "invoice__licence__"),
     (RoyaltyAudit, "licence__"),
     (AuditFinding, "audit__licence__"),
     (AuditCorrection, "audit__licence__"),
@@ -93,6 +97,7 @@ register_kind(Kind("royalty", gettext_lazy("Reports, invoices and statements und
 register_executed("royalties", licence_moved)
 register_ended("royalties", licence_moved)
 register_kept("royalties", kept_titles)
+register_asked("royalties", invoices_for)
 register_topic(
     Topic(
         DISTRIBUTION,

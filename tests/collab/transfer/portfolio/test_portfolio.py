@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+from decimal import Decimal
+
 import pytest
 
 from collab.accounts.models import OrganisationUnit
 from collab.agreements.models import Agreement
 from collab.transfer.models import Licence, Receipt
 from collab.transfer.portfolio.services import found_startup
+from collab.transfer.royalties.models import ScheduledPayment
+from collab.transfer.royalties.services import invoice_payments
 from tests.collab.transfer.protection.ground import case_of, day, member, officer_of
+from tests.licensing import office
 from tests.pages import as_, queries, text
+from tests.royalties import books
 
+__all__ = ["books", "office"]
 pytestmark = pytest.mark.django_db
 
 
@@ -118,3 +126,38 @@ def test_figures_take_the_same_queries_for_more_rows(aurora):
         fill()
     assert [queries(client, url) for url in urls] == first
     assert max(first[1:3]) < 45
+
+
+def test_the_rows_of_a_sum_make_it_to_the_cent(books):
+    """Receipts pay reports with and without a minimum, a fee, and nothing: each part is told once."""
+    year, officer = day(0).year, books.officer
+    for number in range(3):
+        books.invoiced(number, "33333.33")
+    with_minimum = books.invoiced(3, "1000.00")  # mostly the annual minimum
+    assert with_minimum.report.minimum
+    fee = ScheduledPayment.objects.get(licence=books.licence)
+    invoice_payments(payments=[fee], by=officer)
+    for amount in ("1111.11", "777.77", "9000.01", "0.01"):
+        books.receive(amount)
+    books.receive("55.55", match=False)
+    client = as_(officer)
+    told = client.get(f"/api/v1/transfer-figures/?by=year&year={year}").json()["figures"]
+    numbers = {row["metric"]: row["value"] for row in told if row["year"] == year and row["currency"]}
+    rows = {}
+    for metric in ("running", "other"):
+        found = client.get(f"/api/v1/transfer-figures/rows/?metric={metric}&year={year}").json()["results"]
+        rows[metric] = {row["id"]: Decimal(row["amount"]) for row in found}
+        assert sum(rows[metric].values()) == Decimal(numbers[metric]) > 0, metric
+        assert {row["currency"] for row in found} == {"EUR"}
+        file = b"".join(
+            client.get(f"/transfer/reports/rows/file.csv?metric={metric}&year={year}").streaming_content
+        ).decode("utf-8-sig")
+        lines = list(csv.DictReader(file.splitlines()))
+        assert {line["id"]: Decimal(line["amount"]) for line in lines} == rows[metric]
+        page = text(client.get(f"/transfer/reports/rows/?metric={metric}&year={year}"))
+        assert all(f"{amount:,.2f} EUR" in page for amount in rows[metric].values())
+    unmatched = Receipt.objects.get(matched=0)
+    assert str(unmatched.pk) not in rows["running"] and rows["other"][str(unmatched.pk)] == Decimal("55.55")
+    assert len(rows["other"]) == 5
+    counted = client.get(f"/api/v1/transfer-figures/rows/?metric=active&year={year}").json()["results"]
+    assert {row["amount"] for row in counted} == {None}

@@ -9,13 +9,15 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from collab.kernel.errors import InvalidError
+from collab.kernel.errors import ConflictError, InvalidError
 from collab.transfer.licences.models import Licence
 from collab.transfer.licences.services import current_version, edit_terms
 from collab.transfer.protection.models import Family, Protection, ProtectionCost
+from collab.transfer.protection.services import cancel_cost
 from collab.transfer.royalties.models import CostRepayment, Invoice, LedgerEntry, ScheduledPayment
 from collab.transfer.royalties.services import (
     add_payment,
+    cancel_invoice,
     decide_distribution,
     enter_rate,
     invoice_payments,
@@ -249,3 +251,20 @@ def test_the_terms_are_written_said_and_read(books, office):
     office.sign(office.send(books.licence))
     books.licence.refresh_from_db()
     assert (books.licence.costs_cap, books.licence.costs_days, books.licence.costs_of) == (9000, 60, "assets")
+
+
+def test_a_cost_that_a_licensee_is_asked_for_is_not_cancelled(books, spend, client):
+    cost = spend("600.00")
+    terms(books)
+    payment = ScheduledPayment.objects.get(cost=cost)
+    invoice = invoice_payments(payments=[payment], by=books.officer)
+    with pytest.raises(ConflictError, match=f"asked to repay it: {invoice.reference}"):
+        cancel_cost(cost=cost, reason="Twice", by=books.officer)
+    client.force_login(books.officer)
+    answer = client.post(reverse("collab:protection_cost_cancel", args=[cost.pk]), {"reason": "Twice"})
+    assert invoice.reference in answer.content.decode()
+    cancel_invoice(invoice=invoice, reason="Twice", by=books.officer)
+    cancel_cost(cost=cost, reason="Twice", by=books.officer)
+    payment.refresh_from_db()
+    with pytest.raises(ConflictError, match="is cancelled"):  # before the schedule withdraws it
+        invoice_payments(payments=[payment], by=books.officer)

@@ -93,6 +93,11 @@ def reconcile() -> None:
     assert sum(one.paid for one in owed) == booked + on_its_way
     for row in Statement.objects.annotate(all=Sum("entries__amount")):
         assert row.amount == row.all
+    for invoice in Invoice.objects.filter(credits=None):
+        paid_of = invoice.matches.filter(undone_at=None).aggregate(all=Sum("amount"))["all"] or 0
+        waived = invoice.write_offs.standing().aggregate(all=Sum("amount"))["all"] or 0
+        assert (invoice.paid, invoice.waived) == (paid_of, waived), invoice
+        assert invoice.state == "cancelled" or invoice.is_open == (invoice.left > 0)
 
 
 def balance(account: str) -> int:

@@ -43,9 +43,12 @@ from collab.transfer.royalties.services import (
     reverse_receipt,
     schedule,
     set_policy,
+    undo_write_off,
     unmatch_receipt,
     withdraw_distribution,
+    write_off,
 )
+from collab.transfer.royalties.write_off_models import WriteOff
 from tests.cast import employ, person
 from tests.collab.transfer.royalties.test_services import reconcile
 from tests.royalties import FIRST, Books, case_of
@@ -56,6 +59,7 @@ ACTS = (
     *("ask", "receive", "receive", "propose", "propose", "approve", "approve", "reject", "reverse", "back", "undo"),
     *("match", "owe", "spend", "withdraw", "divide_anew", "repay", "repay"),
     *("pass_on", "pass_on", "take_back", "book", "book", "part_back", "part_out", "share_anew"),
+    *("write_off", "write_off", "ask_again"),
 )
 
 
@@ -129,6 +133,15 @@ class Walk:
     def match(self) -> None:
         receipt, invoice = self.one(Receipt.objects.all()), self.one(Invoice.objects.all())
         match_receipt(receipt=receipt, invoice=invoice, by=self.books.officer)
+
+    def write_off(self) -> None:
+        invoice = self.one(Invoice.objects.all())
+        amount = Decimal(self.chance.randint(1, max(invoice.left, 1))) / 100
+        kind = self.chance.choice(["bank_charge", "tax_withheld", "written_off"])
+        write_off(invoice=invoice, kind=kind, amount=amount, reason="Gone", by=self.books.officer)
+
+    def ask_again(self) -> None:
+        undo_write_off(write_off=self.one(WriteOff.objects.all()), by=self.books.officer)
 
     def owe(self) -> None:
         if ThirdPartyShare.objects.count() < 2:
