@@ -29,7 +29,7 @@ def ask_again(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('collab', '0035_costs_to_repay_are_named'),
+        ('collab', '0034_confidential_incidents'),
     ]
 
     operations = [
