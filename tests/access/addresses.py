@@ -859,6 +859,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
         {"terms": {"field_note": f"Other {s.canary}"}, "effective_on": _day(-30), "expires_on": _day(300)},
         headers=_FRESH,
     ),
+    "api:licence-name-case POST": lambda s: Sent({"case": str(s.cases["decided"].pk)}),
     "api:licence-weigh POST": lambda s: Sent({"keys": []}),
     "api:licence-breach POST": lambda s: Sent({"reason": f"Late {s.canary}", "cure_by": _day(30)}),
     "api:licence-cure POST": _NOTHING,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -33,7 +34,14 @@ from collab.transfer.disclosures.novelty import warnings_of
 from collab.transfer.disclosures.prefill import Prefill, prefill_of, prefill_of_project
 from collab.transfer.disclosures.rights import background_of, rights_of
 from collab.transfer.disclosures.services import checks_of, submit_disclosure, withdraw_disclosure
-from collab.transfer.disclosures.states import CASE_DECISION_WORDS, CASE_MOVES, PIPELINE, CaseDecision, CaseState
+from collab.transfer.disclosures.states import (
+    CASE_DECISION_WORDS,
+    CASE_MOVES,
+    PIPELINE,
+    PURSUED,
+    CaseDecision,
+    CaseState,
+)
 from collab.transfer.disclosures.writing import (
     FundingTerm,
     InventorTerm,
@@ -161,6 +169,7 @@ def _office(case: TransferCase, user: Any, may: set[str]) -> dict[str, Any]:
     current = [row for row in rows if row.round == case.round]
     return {
         "office": True,
+        "license_url": f"{reverse('collab:licence_new')}?case={case.pk}" if _may_license(case, user) else "",
         "rights": rights_of(case.project_id, case.organisation_id, user),
         "assessments": [{"row": row, "ties": conflicts_found(case, row.assessor)} for row in current],
         "earlier": [row for row in rows if row.round != case.round],
@@ -179,6 +188,12 @@ def _office(case: TransferCase, user: Any, may: set[str]) -> dict[str, Any]:
         "may_paper": manages and case.is_writable
         and any(row.person_id is None and not row.signed_hash for row in case.disclosure.inventors.all()),
     }  # fmt: skip
+
+
+def _may_license(case: TransferCase, user: Any) -> bool:
+    """Whether the person may draft a licence of what the case holds."""
+    used = case.decision in PURSUED and case.state in PIPELINE
+    return used and bool(allowed(user, case.organisation, "licence.draft"))
 
 
 def edit(request: HttpRequest, pk: UUID) -> HttpResponse:

@@ -18,6 +18,7 @@ from collab.agreements.library import TemplateVersion
 from collab.agreements.models import AgreementKind, AgreementVersion
 from collab.kernel.errors import Fault
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
+from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.licences.licensable import Licensable
 from collab.transfer.licences.models import Licence
 from collab.transfer.licences.places import FieldOfUse, Territory
@@ -282,10 +283,19 @@ class DraftForm(TermsForm):
         ),
     )
     licensee = forms.ModelChoiceField(Organisation.objects.order_by("name"), label=_("Licensee"))
+    case = forms.ModelChoiceField(
+        TransferCase.objects.none(),
+        label=_("Case"),
+        required=False,
+        help_text=_(
+            "Its income is divided among the inventors of this case. What belongs to a case outside every project is "
+            "offered below when the draft begins on the page of the case."
+        ),
+    )
     option = forms.ModelChoiceField(Licence.objects.none(), label=_("From the option"), required=False)
     leading = (
-        "once", "kind", "reference", "title", "title_zh", "licensor", "co_licensors", "licensee", "option", "text",
-        "text_zh",
+        "once", "kind", "reference", "title", "title_zh", "licensor", "co_licensors", "licensee", "case", "option",
+        "text", "text_zh",
     )  # fmt: skip
     text = forms.CharField(
         label=_("Text"), required=False, max_length=200_000, widget=forms.Textarea(attrs={"rows": 4}),
@@ -303,6 +313,7 @@ class DraftForm(TermsForm):
         licensors: QuerySet[Organisation],
         partners: QuerySet[Organisation],
         options: QuerySet[Licence],
+        cases: QuerySet[TransferCase],
         template: TemplateVersion | None = None,
         **kwargs: Any,
     ) -> None:
@@ -311,11 +322,15 @@ class DraftForm(TermsForm):
         self.blanks = [one for one in template.field_list() if one.name not in CARRIED] if template else []
         if template is not None:
             self._fill_in(template)
-        for name, rows in (("licensor", licensors), ("co_licensors", partners), ("option", options)):
+        for name, rows in (
+            ("licensor", licensors), ("co_licensors", partners), ("option", options), ("case", cases)
+        ):  # fmt: skip
             field: Any = self.fields[name]
             field.queryset = rows
         if not options.exists():
             del self.fields["option"]
+        if not cases.exists():
+            del self.fields["case"]
         if not partners.exists():
             del self.fields["co_licensors"]
 
@@ -342,6 +357,7 @@ class DraftForm(TermsForm):
             "values": filled,
             "co_licensors": list(data.get("co_licensors") or ()),
             "option": data.get("option"),
+            "case": data.get("case"),
             "terms": {name: value for name, value in self.terms().items() if name != "option"},
             **self.days(),
         }
@@ -398,6 +414,17 @@ class SublicenceForm(OnceForm):
             **{name: data.get(name) for name in ("organisation", "starts_on", "ends_on")},
             "name": data.get("name") or "",
         }
+
+
+class CaseForm(PageForm):
+    """The case that a licence is about, where the draft named none."""
+
+    case = forms.ModelChoiceField(TransferCase.objects.none(), label=_("Case"))
+
+    def __init__(self, *args: Any, cases: QuerySet[TransferCase], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["case"]
+        field.queryset = cases
 
 
 class MeetForm(PageForm):
