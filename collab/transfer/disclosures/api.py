@@ -179,11 +179,12 @@ class CaseRow(serializers.ModelSerializer):
     state = serializers.ChoiceField(choices=choices_of(CaseState), read_only=True)
     decision = serializers.ChoiceField(choices=choices_of(CaseDecision), read_only=True, allow_blank=True)
     officer = PersonSerializer(read_only=True, allow_null=True)
+    unit = serializers.UUIDField(source="unit_id", read_only=True, allow_null=True)
 
     class Meta:
         model = TransferCase
         fields = [
-            "id", "docket", "organisation", "project", "title", "title_zh", "kind", "state", "stage_since",
+            "id", "docket", "organisation", "unit", "project", "title", "title_zh", "kind", "state", "stage_since",
             "disclosed_on", "decide_by", "decision", "officer", "version",
         ]  # fmt: skip
 
@@ -351,8 +352,11 @@ class CaseReasonInput(StrictSerializer):
 
 
 class LeadInput(StrictSerializer):
+    """A `unit` that is left out stays; null takes it away."""
+
     officer = _person(required=False)
     decide_by = DayField(required=False, allow_null=True)
+    unit = ScopedRelatedField(word="organisation.view", model=OrganisationUnit, required=False, allow_null=True)
 
 
 class AssignInput(LeadInput):
@@ -385,6 +389,7 @@ class CaseFilterSet(django_filters.FilterSet):
     state = django_filters.ChoiceFilter(choices=choices_of(CaseState))
     decision = django_filters.ChoiceFilter(choices=choices_of(CaseDecision))
     kind = django_filters.ChoiceFilter(field_name="disclosure__kind", choices=DisclosureKind.choices)
+    unit = django_filters.UUIDFilter(field_name="unit")
 
     def search(self, rows: Any, name: str, value: str) -> Any:
         return searched(rows, value[:200])

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import party_of, visible_to
-from collab.accounts.models import Membership, Organisation, User
+from collab.accounts.models import Membership, Organisation, OrganisationUnit, User
 from collab.agreements.ip import PartnerRight
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.projects.models import Project
@@ -85,6 +85,16 @@ class DisclosureForm(OnceForm):
     public_disclosure_note = line(_("Where"), 300)
 
 
+class UnitField(forms.ModelChoiceField):
+    """The units of some organisations, each with its name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(OrganisationUnit.objects.none(), label=_("Unit"), required=False, empty_label="–", **kwargs)
+
+    def of(self, houses: Any) -> None:
+        self.queryset = OrganisationUnit.objects.filter(organisation__in=houses).order_by("organisation__name", "name")
+
+
 class NewDisclosureForm(DisclosureForm):
     """Whose office it goes to, and who else worked on it."""
 
@@ -98,7 +108,8 @@ class NewDisclosureForm(DisclosureForm):
         widget=forms.CheckboxSelectMultiple,
         help_text=_("Who had a part in what is new. The shares are equal at first; change them on the next page."),
     )
-    field_order = ("organisation", "title", "title_zh", "kind", "contributors", "summary", "description")
+    unit = UnitField(help_text=_("The faculty or institute that it comes from. Empty: that of the first inventor."))
+    field_order = ("organisation", "unit", "title", "title_zh", "kind", "contributors", "summary", "description")
 
     def __init__(
         self, *args: Any, user: User, project: Project | None, contributors: Iterable[User] = (), **kwargs: Any
@@ -111,6 +122,10 @@ class NewDisclosureForm(DisclosureForm):
             house.queryset = visible_to(user, "disclosure.begin", Organisation.objects.all()).order_by("name")
         if house.queryset.count() == 1:
             house.widget, house.initial = forms.HiddenInput(), house.queryset.first().pk
+        unit: Any = self.fields["unit"]
+        unit.of(house.queryset.values("pk"))
+        if not unit.queryset.exists():
+            del self.fields["unit"]
         people: Any = self.fields["contributors"]
         people.queryset = people_near(user, project, contributors)
         people.initial = [user.pk, *(person.pk for person in contributors)]
@@ -264,11 +279,15 @@ class LeadForm(VersionForm):
     decide_by = forms.DateField(
         label=_("To be decided by"), widget=DayInput, required=False, help_text=_("It stands in the calendar.")
     )
+    unit = UnitField(help_text=_("The faculty or institute whose figures count it."))
 
     def __init__(self, *args: Any, case: TransferCase, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         officer: Any = self.fields["officer"]
         officer.queryset = User.objects.filter(pk__in=[user.pk for user in holders_in(case, "case.manage")])
+        unit: Any = self.fields["unit"]
+        unit.of([case.organisation_id])
+        unit.initial = case.unit_id
 
 
 class AssessorForm(OnceForm):
@@ -389,6 +408,12 @@ class WeightForm(PageForm):
     version = forms.IntegerField(required=False)
 
 
+def units_seen(request: Any) -> Any:
+    """The units of the organisations whose cases the person sees."""
+    houses = visible_to(request.user, "case.view", Organisation.objects.all())
+    return OrganisationUnit.objects.filter(organisation__in=houses.values("pk")).order_by("name")
+
+
 class CaseFilter(ListFilter):
     """The filters above the board and the list."""
 
@@ -405,6 +430,10 @@ class CaseFilter(ListFilter):
         label=_("Officer"), method="led", choices=[("me", _("Those that I lead")), ("none", _("Nobody leads them"))],
         empty_label=_("Every officer"),
     )  # fmt: skip
+
+    unit = django_filters.ModelChoiceFilter(
+        label=_("Unit"), queryset=lambda request: units_seen(request), empty_label=_("Every unit")
+    )
 
     class Meta:
         model = TransferCase

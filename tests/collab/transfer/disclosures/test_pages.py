@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from collab.access.roles import Role
 from collab.audit.models import AuditEvent
+from collab.transfer.disclosures.asking import holders_in
 from collab.transfer.disclosures.models import CaseStage, Criterion, Disclosure, Inventor, TransferCase
 from tests.cast import employ, person, token_for
 from tests.collab.transfer.disclosures.test_services import (
@@ -100,6 +101,32 @@ def test_the_office_leads_a_case_to_its_decision_on_the_pages(aurora):
     case = again(case)
     assert (case.state, case.decision, case.decided_by) == ("decided", "protect", other)
     assert "Decided: Protect it" in text(as_(aurora.researcher).get(page))
+
+
+def test_the_unit_is_chosen_and_told_on_pages_and_by_programs(aurora):
+    lab, school = (aurora.university.units.create(name=name) for name in ("Robotics", "School of Arts"))
+    sent = {
+        "organisation": str(aurora.university.pk), "title": "Arm", "kind": "patentable", "unit": str(lab.pk),
+        "contributors": [str(aurora.researcher.pk)],
+    }  # fmt: skip
+    as_(aurora.researcher).post(f"/transfer/disclose/?project={aurora.project.slug}", sent)
+    case = TransferCase.objects.get()
+    assert case.unit == lab
+    case = submitted(aurora, title="Hand")
+    client, page = as_(officer_of(aurora)), case.get_absolute_url()
+    officer = holders_in(case, "case.manage")[0]
+    client.post(f"{page}take-up/", {"officer": officer.pk, "version": case.version, "unit": str(school.pk)})
+    assert "School of Arts" in text(client.get(page))
+    assert "Hand" in text(client.get(f"/transfer/cases/?unit={school.pk}"))
+    assert "Hand" not in text(client.get(f"/transfer/cases/?unit={lab.pk}"))
+    program = {"Authorization": f"Bearer {token_for(officer)}"}
+    rows = Client().get(f"/api/v1/transfer-cases/?unit={school.pk}", headers=program).json()["results"]
+    assert [row["unit"] for row in rows] == [str(school.pk)]
+    url = f"/api/v1/transfer-cases/{case.pk}/"
+    fresh = program | {"If-Match": Client().get(url, headers=program)["ETag"]}
+    body = {"officer": str(officer.pk), "unit": str(lab.pk)}
+    told = Client().post(f"{url}assign/", body, JSON, headers=fresh)
+    assert told.status_code == 200 and told.json()["unit"] == str(lab.pk)
 
 
 def test_others_find_no_case(aurora, borealis):

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from collab.access.policy import can
 from collab.access.roles import Role
-from collab.accounts.models import User
+from collab.accounts.models import Membership, User
 from collab.agreements.ip import IPTerms
 from collab.audit.models import AuditEvent
 from collab.inbox.models import Notification, Obligation, Request
@@ -216,6 +216,24 @@ def test_whoever_has_signed_is_not_taken_out_by_others_but_may_step_back(aurora)
     assert [(row.person, row.share_percent) for row in case.disclosure.inventors.all()] == [(aurora.researcher, 100)]
     with pytest.raises(ConflictError, match="withdraw the disclosure instead"):
         step_back(case=case, by=aurora.researcher, reason="No.")
+
+
+def test_a_case_has_the_unit_of_its_first_inventor_until_the_office_says_otherwise(aurora):
+    lab, school = (aurora.university.units.create(name=name) for name in ("Robotics", "School of Arts"))
+    theirs = aurora.company.units.create(name="Drives")
+    mine = Membership.objects.filter(user=aurora.researcher, organisation=aurora.university, project=None)
+    mine.update(unit=lab)
+    case = submitted(aurora)
+    assert case.unit == lab
+    officer = officer_of(aurora)
+    with pytest.raises(InvalidError, match="not of"):
+        take_up(case=case, by=officer, version=case.version, unit=theirs)
+    take_up(case=case, by=officer, version=case.version)
+    assert again(case).unit == lab
+    assign_case(case=case, officer=officer, by=officer, version=again(case).version, unit=school)
+    assert again(case).unit == school
+    assign_case(case=case, officer=officer, by=officer, version=again(case).version, unit=None)
+    assert again(case).unit is None
 
 
 def test_one_signs_exactly_what_was_shown_in_ones_own_name(aurora):
