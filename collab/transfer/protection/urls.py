@@ -37,6 +37,7 @@ urlpatterns = [
     route("transfer/counsel/new/", views.counsel_new, rule(SIGNED_IN, "GET", "POST"), name="counsel_new"),
     route("transfer/counsel/<uuid:pk>/edit/", views.counsel_edit, _MANAGE, name="counsel_edit"),
     route("transfer/rules/", rules.rule_sets, rule(SIGNED_IN), name="rule_sets"),
+    route("transfer/rules/new/", rules.rule_set_begin, rule(SIGNED_IN, "GET", "POST"), name="rule_set_begin"),
     route("transfer/rules/<uuid:pk>/", rules.rule_set, rule("organisation.view"), name="rule_set"),
     route(
         "transfer/rules/<uuid:pk>/new/",

@@ -18,6 +18,7 @@ from collab.accounts.models import Organisation
 from collab.audit.models import AuditEvent
 from collab.kernel.errors import NotFoundError
 from collab.transfer.disclosures.models import TransferCase
+from collab.transfer.protection.counting import Rules
 from collab.transfer.protection.forms import (
     CostForm,
     CounselEditForm,
@@ -186,7 +187,11 @@ def protection_new(request: HttpRequest, pk: UUID) -> HttpResponse:
 
     def add() -> str:
         made = add_protection(family=found, by=request.user, **form.values())
-        messages.success(request, _("Entered. Its deadlines are counted and stand in the calendar."))
+        if made.jurisdiction and not Rules(found.case.organisation_id).of_office(made.jurisdiction):
+            text = _("Entered. No rules are entered for %(where)s: enter deadlines by hand or publish rules.")
+            messages.warning(request, text % {"where": made.jurisdiction})
+        else:
+            messages.success(request, _("Entered. Its deadlines are counted and stand in the calendar."))
         return made.get_absolute_url()
 
     lead = _("Enter the days that lie behind it; leave them empty while it is planned.")

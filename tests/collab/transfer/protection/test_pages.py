@@ -90,6 +90,30 @@ def test_an_officer_publishes_rules_of_their_own(ground):
     assert as_(ground.engineer).get(made["Location"]).status_code == 404
 
 
+def test_the_first_rules_of_an_office_are_entered_on_a_page(ground):
+    client = as_(ground.officer)
+    family = client.post(f"/transfer/cases/{ground.case.pk}/families/new/", {"title": "Gripper"})["Location"]
+    added = {"kind": "national", "jurisdiction": "jp", "filed_on": day(-5).isoformat()}
+    warned = text(client.post(family, added, follow=True))
+    assert "No rules are entered for JP" in warned and "are counted and stand" not in warned
+    assert "/transfer/rules/new/" in text(client.get("/transfer/rules/"))
+    assert client.get("/transfer/rules/new/").status_code == 200
+    filled = {
+        "organisation": str(ground.university.pk), "name": "Japan", "effective_from": "2020-01-01",
+        "authority": "office", "jurisdiction": "jp", "code": "jp-office",
+        "rules-TOTAL_FORMS": "1", "rules-INITIAL_FORMS": "0",
+        "rules-0-title": "Ask for examination", "rules-0-base": "filed_on", "rules-0-months": "36",
+        "rules-0-obligation": "notice", "rules-0-escalate_days": "90", "rules-0-note": "Article 48-3",
+    }  # fmt: skip
+    made = client.post("/transfer/rules/new/", filled)
+    assert made.status_code == 302, text(made)
+    assert "Ask for examination" in {row.title for row in Deadline.objects.all()}
+    again = client.get(f"{made['Location']}new/")
+    assert "Article 48-3" in text(again)  # a further version keeps the remarks
+    assert "are counted and stand" in text(client.post(family, added, follow=True))
+    assert as_(ground.engineer).get("/transfer/rules/new/").status_code == 403
+
+
 def test_the_way_of_a_protection_over_the_api(ground):
     api = Client(headers={"Authorization": f"Bearer {token_for(ground.officer)}"})
     family = api.post("/api/v1/families/", {"case": str(ground.case.pk), "title": "Gripper"}, JSON).json()
