@@ -88,7 +88,14 @@ def draft_licence(
     if option is not None:
         _require_exercised(option, licensee)
     agreement = draft_agreement(
-        project=project, reference=reference, kind=kind, title=title, title_zh=title_zh, confidential=True, by=by
+        project=project,
+        reference=reference,
+        kind=kind,
+        title=title,
+        title_zh=title_zh,
+        confidential=True,
+        by=by,
+        from_its_room=True,
     )
     given = {
         **terms,

@@ -30,6 +30,7 @@ from collab.transfer.licences.models import (
 )
 from collab.transfer.licences.own import CaseTechnology, Protections
 from collab.transfer.licences.places import FieldOfUse, Territory, load_places
+from collab.transfer.licences.services import KINDS as LICENCE_KINDS
 from collab.transfer.licences.sublicensing import CONSENT, consent_decided, consent_withdrawn, facts_of_consent
 
 register_scope(Licence, Scope(view="licence.view", organisation="licensor", grants=licence_grants("")))
@@ -43,7 +44,7 @@ register_scope(FieldOfUse, Scope(view="organisation.view", everyone=True))
 register_scope(Territory, Scope(view="organisation.view", everyone=True))
 
 tell_dates_to(Licence, Diligence, Breach, words=("licence.view",))
-register_particulars("licences", LicenceTerms())
+register_particulars("licences", LicenceTerms(), kinds=dict.fromkeys(LICENCE_KINDS, "collab:licence_new"))
 register_executed("licences", take_effect)
 register_ended("licences", terminated)
 register_licensable("collab.transfercase", CaseTechnology())
