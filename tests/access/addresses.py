@@ -976,6 +976,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:transfer-case-prior-art POST": lambda s: Sent(
         {"prior_art": [{"kind": "patent", "reference": f"Patent {s.canary}"}]}, headers=_FRESH
     ),
+    "api:transfer-case-results POST": lambda s: Sent({"results": []}, headers=_FRESH),
     "api:transfer-case-sign POST": lambda s: Sent(
         {
             "typed_name": s.joint.researcher.name,

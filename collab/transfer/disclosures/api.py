@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 import django_filters
 from django.utils import timezone
@@ -45,7 +44,7 @@ from collab.transfer.disclosures.models import (
     TransferCase,
 )
 from collab.transfer.disclosures.novelty import warnings_of
-from collab.transfer.disclosures.prefill import prefill_of
+from collab.transfer.disclosures.prefill import ResultTerm, prefill_of, subject_of
 from collab.transfer.disclosures.rights import rights_of
 from collab.transfer.disclosures.services import (
     assign_case,
@@ -75,6 +74,7 @@ from collab.transfer.disclosures.writing import (
     set_funding,
     set_inventors,
     set_prior_art,
+    set_results,
     sign_disclosure,
     sign_on_paper,
     step_back,
@@ -332,6 +332,12 @@ class FundingsInput(StrictSerializer):
     funding = FundingInput(many=True)
 
 
+class ResultsInput(StrictSerializer):
+    """Each as `registry.modelversion:<id>`; what is left out is disclosed with it no more."""
+
+    results = serializers.ListField(child=serializers.CharField(max_length=120), max_length=100)
+
+
 class PriorArtsInput(StrictSerializer):
     prior_art = PriorArtInput(many=True)
 
@@ -400,7 +406,8 @@ MANAGE = dict.fromkeys(
     "case.manage",
 )
 EDIT = dict.fromkeys(
-    ("partial_update", "inventors", "funding", "find_funding", "prior_art", "submit", "withdraw"), "disclosure.edit"
+    ("partial_update", "inventors", "funding", "find_funding", "prior_art", "results", "submit", "withdraw"),
+    "disclosure.edit",
 )
 
 
@@ -516,6 +523,20 @@ class CaseViewSet(ScopedViewSet):
             lambda case: set_prior_art(
                 case=case, by=request.user, version=case.version,
                 prior_art=[PriorArtTerm(**row) for row in self.parsed(PriorArtsInput)["prior_art"]],
+            ),
+        )  # fmt: skip
+
+    @extend_schema(
+        summary="Write down the models and datasets disclosed with it", request=ResultsInput, responses=CaseSerializer,
+        parameters=[IF_MATCH],
+    )  # fmt: skip
+    @action(detail=True, methods=["post"])
+    def results(self, request: Request, pk: str) -> Response:
+        return self._edited(
+            request,
+            lambda case: set_results(
+                case=case, by=request.user, version=case.version,
+                results=_results(request.user, case, self.parsed(ResultsInput)["results"]),
             ),
         )  # fmt: skip
 
@@ -656,11 +677,17 @@ def _inventors(rows: list[dict[str, Any]]) -> list[InventorTerm]:
 
 
 def _known(user: Any, subject: str) -> Any:
-    table, _colon, key = subject.partition(":")
-    try:
-        return prefill_of(user, table, UUID(key))
-    except ValueError:
-        raise NotFoundError from None
+    return prefill_of(user, *subject_of(subject))
+
+
+def _results(user: Any, case: TransferCase, subjects: list[str]) -> list[ResultTerm]:
+    """Those that are there already stay as they are named; the others must be there for the person to see."""
+    kept = {
+        (row.subject_type, row.subject_id): ResultTerm(row.kind, row.subject_type, row.subject_id, row.label, row.url)
+        for row in case.results.all()
+    }
+    keys = [subject_of(one) for one in subjects]
+    return [term for key in keys for term in ([kept[key]] if key in kept else prefill_of(user, *key).results)]
 
 
 # --- assessments

@@ -21,6 +21,7 @@ from collab.projects.models import Project
 from collab.transfer.disclosures.asking import holders_in
 from collab.transfer.disclosures.board import label_of, searched
 from collab.transfer.disclosures.models import Assessment, DisclosureKind, PriorArtKind, TransferCase
+from collab.transfer.disclosures.prefill import ResultTerm
 from collab.transfer.disclosures.states import (
     BOARD,
     CASE_DECISION_WORDS,
@@ -208,6 +209,7 @@ class InventorsForm(RowsForm):
         self.columns = {
             "person": lambda: forms.ModelChoiceField(people, label=_("Person"), empty_label="–"),
             "name": lambda: line(_("… or a name"), 120),
+            "email": lambda: forms.EmailField(label=_("E-mail of whom you named"), max_length=254),
             "employer": lambda: forms.ModelChoiceField(houses, label=_("Employer then"), empty_label="–"),
             "employer_name": lambda: line(_("… or its name"), 160),
             "share_percent": lambda: forms.DecimalField(
@@ -227,13 +229,34 @@ class InventorsForm(RowsForm):
 
 
 class FundingForm(RowsForm):
-    keys = ("sponsor_name",)
+    keys = ("sponsor", "sponsor_name")
     columns = {
-        "sponsor_name": lambda: line(_("Sponsor"), 160),
+        "sponsor": lambda: forms.ModelChoiceField(
+            Organisation.objects.order_by("name"), label=_("Sponsor"), empty_label="–"
+        ),
+        "sponsor_name": lambda: line(_("… or its name"), 160),
         "award": lambda: line(_("Award number"), 80),
         "right": lambda: forms.ChoiceField(label=_("Its right"), choices=PartnerRight.choices, initial="none"),
         "note": lambda: line(_("Remark"), 500),
     }
+
+
+class ResultsForm(PageForm):
+    """The models and datasets of the project, those that are disclosed ticked."""
+
+    results = forms.MultipleChoiceField(
+        label=_("Disclosed with it"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, offered: Iterable[ResultTerm], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.offered = {term.key: term for term in offered}
+        chosen: Any = self.fields["results"]
+        chosen.choices = [(key, term.label) for key, term in self.offered.items()]
+
+    def terms(self) -> list[ResultTerm]:
+        return [self.offered[key] for key in self.cleaned_data["results"]]
 
 
 class PriorArtForm(RowsForm):

@@ -18,6 +18,7 @@ urlpatterns = [
     route(f"{CASE}funding/", views.funding, rule("disclosure.edit", "GET", "POST"), name="disclosure_funding"),
     route(f"{CASE}funding/find/", views.find, rule("disclosure.edit", "POST"), name="disclosure_find"),
     route(f"{CASE}prior-art/", views.prior_art, rule("disclosure.edit", "GET", "POST"), name="disclosure_prior_art"),
+    route(f"{CASE}results/", views.results, rule("disclosure.edit", "GET", "POST"), name="disclosure_results"),
     route(f"{CASE}sign/", views.sign, rule("disclosure.sign", "GET", "POST"), name="disclosure_sign"),
     route(f"{CASE}step-back/", views.back_out, rule("disclosure.sign", "GET", "POST"), name="disclosure_step_back"),
     route(f"{CASE}submit/", views.hand_in, rule("disclosure.edit", "POST"), name="disclosure_submit"),

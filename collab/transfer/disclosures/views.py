@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 
 from collab.access.policy import allowed, get_or_404, visible_to
 from collab.accounts.models import Organisation
-from collab.kernel.errors import NotFoundError
 from collab.projects.models import Project
 from collab.transfer.disclosures.asking import open_decision
 from collab.transfer.disclosures.assessing import conflicts_found
@@ -26,12 +25,20 @@ from collab.transfer.disclosures.forms import (
     NewDisclosureForm,
     PriorArtForm,
     ReasonForm,
+    ResultsForm,
     SignForm,
     people_near,
 )
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.disclosures.novelty import warnings_of
-from collab.transfer.disclosures.prefill import Prefill, prefill_of, prefill_of_project
+from collab.transfer.disclosures.prefill import (
+    Prefill,
+    ResultTerm,
+    prefill_of_project,
+    prefill_of_several,
+    results_offered,
+    subject_of,
+)
 from collab.transfer.disclosures.rights import background_of, rights_of
 from collab.transfer.disclosures.services import checks_of, submit_disclosure, withdraw_disclosure
 from collab.transfer.disclosures.states import (
@@ -53,6 +60,7 @@ from collab.transfer.disclosures.writing import (
     set_funding,
     set_inventors,
     set_prior_art,
+    set_results,
     sign_disclosure,
     step_back,
 )
@@ -60,6 +68,7 @@ from collab.web.forms import PageForm, act, sent, show, submit
 from collab.web.pagination import page_of
 
 ROWS = "collab/transfer/disclosures/rows.html"
+RESULTS_MAX = 20
 ACTIONS = ("disclosure.edit", "disclosure.sign", "case.view", "case.manage", "case.decide")
 
 
@@ -109,19 +118,19 @@ def disclosure_new(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("The disclosure is begun. Complete it, then every inventor signs."))
         return case.get_absolute_url()
 
-    context = {"form": form, "known": known}
+    context: dict[str, Any] = {"form": form, "known": known}
+    if known is not None:
+        named = {term.key for term in known.results}
+        offered = results_offered(request.user, known.project)  # type: ignore[arg-type]
+        context["offered"] = [{"term": term, "chosen": term.key in named} for term in offered]
     return submit(request, form, begin) or show(request, "collab/transfer/disclosures/new.html", context, form)
 
 
 def _known(request: HttpRequest) -> Prefill | None:
     """What the address names: a row to disclose, or a project."""
-    subject = request.GET.get("from", "")
-    if subject:
-        table, _colon, key = subject.partition(":")
-        try:
-            found = prefill_of(request.user, table, UUID(key))  # type: ignore[arg-type]
-        except ValueError:
-            raise NotFoundError from None
+    subjects = request.GET.getlist("from")[:RESULTS_MAX]
+    if subjects:
+        found = prefill_of_several(request.user, [subject_of(one) for one in subjects])  # type: ignore[arg-type]
         get_or_404(request.user, "disclosure.create", Project.objects.all(), pk=found.project.pk)
         return found
     slug = request.GET.get("project", "")
@@ -211,9 +220,9 @@ def inventors(request: HttpRequest, pk: UUID) -> HttpResponse:
     case = case_of(request, "disclosure.edit", pk)
     rows = list(case.disclosure.inventors.all())
     lines = [
-        {name: getattr(row, name) for name in ("name", "employer", "employer_name", "share_percent", "contribution")}
+        {name: getattr(row, name) for name in ("name", "email", "employer_name", "share_percent", "contribution")}
         | {"person": row.person_id, "employer": row.employer_id}
-        | ({"name": ""} if row.person_id else {})
+        | ({"name": "", "email": ""} if row.person_id else {})
         for row in rows
     ]
     people = people_near(request.user, case.project, [row.person for row in rows if row.person])  # type: ignore[arg-type]
@@ -239,7 +248,10 @@ def funding(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = FundingForm(sent(request), initial={"version": case.version}, lines=lines)
 
     def change() -> str:
-        terms = [FundingTerm(**{name: value or "" for name, value in row.items()}) for row in form.filled()]
+        terms = [
+            FundingTerm(**{name: value if name == "sponsor" else value or "" for name, value in row.items()})
+            for row in form.filled()
+        ]
         set_funding(case=case, funding=terms, by=request.user, version=form.cleaned_data["version"])  # type: ignore[arg-type]
         return _saved(request, case)
 
@@ -255,6 +267,24 @@ def find(request: HttpRequest, pk: UUID) -> HttpResponse:
         to=case.get_absolute_url(),
         said=_("The agreements in force were read again."),
     )
+
+
+def results(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The models and datasets of the project that are disclosed with it."""
+    case = case_of(request, "disclosure.edit", pk)
+    now = [ResultTerm(row.kind, row.subject_type, row.subject_id, row.label, row.url) for row in case.results.all()]
+    offered = {term.key: term for term in now}
+    if case.project is not None:
+        offered = {term.key: term for term in results_offered(request.user, case.project)} | offered  # type: ignore[arg-type]
+    first = {"results": [term.key for term in now], "version": case.version}
+    form = ResultsForm(sent(request), initial=first, offered=offered.values())
+
+    def change() -> str:
+        set_results(case=case, results=form.terms(), by=request.user, version=form.cleaned_data["version"])  # type: ignore[arg-type]
+        return _saved(request, case)
+
+    lead = _("Whoever opens one of them finds the case, if they may see it.")
+    return form_page(request, case, form, change, _("Disclosed with it"), lead=lead)
 
 
 def prior_art(request: HttpRequest, pk: UUID) -> HttpResponse:

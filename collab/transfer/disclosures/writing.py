@@ -35,7 +35,7 @@ from collab.transfer.disclosures.models import (
     PriorArt,
     TransferCase,
 )
-from collab.transfer.disclosures.prefill import ResultTerm
+from collab.transfer.disclosures.prefill import ResultTerm, prefill_of
 from collab.transfer.disclosures.rights import rights_of
 from collab.transfer.disclosures.states import WRITABLE, CaseState
 
@@ -206,6 +206,26 @@ def set_prior_art(*, case: TransferCase, prior_art: Sequence[PriorArtTerm], by: 
         row.require_clean()
         row.save()
     return _changed(locked, by, "disclosure.set_prior_art", count=len(prior_art))
+
+
+@transaction.atomic
+def set_results(*, case: TransferCase, results: Sequence[ResultTerm], by: User, version: int) -> TransferCase:
+    """Write down which models and datasets of the project are disclosed with it; those that stay keep their names."""
+    locked = _locked(case, by, version)
+    known = {(row.subject_type, row.subject_id): row for row in locked.results.all()}
+    wanted = {(term.subject_type, term.subject_id): term for term in results}
+    for key, row in known.items():
+        if key not in wanted:
+            row.delete()
+    for key, term in wanted.items():
+        if key in known:
+            continue
+        if prefill_of(by, *key).project.pk != locked.project_id:
+            raise InvalidError(_("It came out of another project."), field="results")
+        added = DisclosedResult(case=locked, **vars(term))
+        added.require_clean()
+        added.save()
+    return _changed(locked, by, "disclosure.set_results", count=len(wanted))
 
 
 @transaction.atomic

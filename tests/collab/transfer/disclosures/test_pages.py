@@ -10,8 +10,11 @@ from django.utils import timezone
 
 from collab.access.roles import Role
 from collab.audit.models import AuditEvent
+from collab.kernel.errors import ConflictError, NotFoundError
 from collab.transfer.disclosures.asking import holders_in
 from collab.transfer.disclosures.models import CaseStage, Criterion, Disclosure, Inventor, TransferCase
+from collab.transfer.disclosures.prefill import ResultTerm
+from collab.transfer.disclosures.writing import set_results
 from tests.cast import employ, person, token_for
 from tests.collab.transfer.disclosures.test_services import (
     again,
@@ -22,6 +25,7 @@ from tests.collab.transfer.disclosures.test_services import (
     sign,
     submitted,
 )
+from tests.licensing import trained
 from tests.pages import as_, queries, text
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +68,73 @@ def test_an_inventor_writes_signs_and_submits_on_the_pages(aurora):
     client.post(f"{page}submit/")
     assert again(case).state == "submitted"
     assert case.disclosure.title in text(client.get("/transfer/mine/"))
+
+
+def test_models_of_a_project_are_ticked_and_bring_their_people(aurora):
+    first, second = (trained(aurora, by, name) for by, name in ((aurora.engineer, "One"), (aurora.researcher, "Two")))
+    client, slug = as_(aurora.researcher), aurora.project.slug
+    page = text(client.get(f"/transfer/disclose/?project={slug}"))
+    assert "One v1" in page and "Two v1" in page
+    key = f"registry.modelversion:{first.pk}"
+    answer = client.get(f"/transfer/disclose/?project={slug}&from={key}&from=registry.modelversion:{second.pk}")
+    assert aurora.engineer.pk in answer.context["form"].fields["contributors"].initial
+    sent = {
+        "organisation": str(aurora.university.pk), "title": "Two models", "kind": "trained_model",
+        "contributors": [str(aurora.researcher.pk)],
+    }  # fmt: skip
+    client.post(f"/transfer/disclose/?project={slug}&from={key}", sent)
+    case = TransferCase.objects.get()
+    assert [row.label for row in case.results.all()] == ["One v1"]
+
+    url = f"{case.get_absolute_url()}results/"
+    assert url in text(client.get(case.get_absolute_url()))
+    form = client.get(url).context["form"]
+    assert form.initial["results"] == [key] and len(form.offered) == 2
+    client.post(url, {"version": case.version, "results": [f"registry.modelversion:{second.pk}"]})
+    assert [row.label for row in again(case).results.all()] == ["Two v1"]
+    program = {"Authorization": f"Bearer {token_for(aurora.researcher)}"}
+    api = f"/api/v1/transfer-cases/{case.pk}/"
+    fresh = program | {"If-Match": Client().get(api, headers=program)["ETag"]}
+    told = Client().post(f"{api}results/", {"results": [key]}, JSON, headers=fresh)
+    assert told.status_code == 200 and [row["label"] for row in told.json()["results"]] == ["One v1"]
+
+
+def test_results_of_others_are_not_disclosed_with_it(aurora, borealis):
+    theirs = trained(borealis, borealis.researcher, "Far")
+    case = disclosed(aurora)
+    term = ResultTerm("model_version", "registry.modelversion", theirs.pk, "Far v1")
+    with pytest.raises(NotFoundError):
+        set_results(case=case, results=[term], by=aurora.researcher, version=case.version)
+    assert not case.results.exists()
+    case = submitted(aurora, title="Sent")
+    with pytest.raises(ConflictError, match="submitted"):
+        set_results(case=case, results=[], by=aurora.researcher, version=case.version)
+
+
+def test_saving_a_page_keeps_what_a_program_entered(aurora):
+    case = disclosed(aurora)
+    program = {"Authorization": f"Bearer {token_for(aurora.researcher)}"}
+    api = f"/api/v1/transfer-cases/{case.pk}/"
+
+    def send(what: str, body: dict) -> None:
+        fresh = program | {"If-Match": Client().get(api, headers=program)["ETag"]}
+        answer = Client().post(f"{api}{what}/", body, JSON, headers=fresh)
+        assert answer.status_code == 200, answer.content
+
+    named = {"name": "Guest Inventor", "email": "guest@example.org", "employer_name": "Elsewhere"}
+    mine = {"person": str(aurora.researcher.pk), "share_percent": "60"}
+    send("inventors", {"inventors": [mine, named | {"share_percent": "40"}]})
+    send("funding", {"funding": [{"sponsor": aurora.company.slug, "award": "A-7"}]})
+    client = as_(aurora.researcher)
+    for what in ("inventors", "funding"):
+        url = f"{case.get_absolute_url()}{what}/"
+        form = client.get(url).context["form"]
+        shown = {name: form[name].value() for name in form.fields} | {"lines": str(form.count)}
+        answer = client.post(url, {name: value for name, value in shown.items() if value is not None})
+        assert answer.status_code == 302, answer.context["form"].errors
+    rows = again(case).disclosure
+    assert rows.inventors.get(name="Guest Inventor").email == "guest@example.org"
+    assert [(row.sponsor, row.award) for row in rows.funding.filter(agreement=None)] == [(aurora.company, "A-7")]
 
 
 def test_the_office_leads_a_case_to_its_decision_on_the_pages(aurora):
