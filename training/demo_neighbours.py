@@ -257,7 +257,7 @@ def _in_contracting(cast: Cast) -> None:
 
 
 def _amend_and_suspend(cast: Cast) -> None:
-    use, option = (
+    use, silence = (
         AgreementVersion.objects.select_related("agreement__project").get(agreement__reference=reference)
         for reference in ("DUA-6", "NDA-7")
     )
@@ -267,7 +267,7 @@ def _amend_and_suspend(cast: Cast) -> None:
         expires_on=timezone.localdate() + timedelta(days=365),
     )  # fmt: skip
     _executed(amended, cast, cast.professor)
-    suspend_version(version=option, by=cast.professor, reason="The parties talk about a shorter option period.")
+    suspend_version(version=silence, by=cast.professor, reason="The parties talk about a shorter period of secrecy.")
 
 
 def _budget(cast: Cast, project: Project, lakeside: ProjectParty, northwind: ProjectParty) -> None:

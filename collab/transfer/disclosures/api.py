@@ -53,6 +53,8 @@ from collab.transfer.disclosures.services import (
     move_case,
     pass_check,
     propose_decision,
+    reconsider_case,
+    reopen_case,
     resume_case,
     return_case,
     standing_of,
@@ -145,7 +147,7 @@ class StageSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = CaseStage
-        fields = ["state", "entered_at", "left_at", "by"]
+        fields = ["state", "entered_at", "left_at", "by", "reason"]
 
 
 class CheckSerializer(serializers.Serializer):
@@ -402,7 +404,20 @@ class CaseFilterSet(django_filters.FilterSet):
 
 
 MANAGE = dict.fromkeys(
-    ("paper", "take_up", "assign", "return_", "complete", "assessors", "propose", "take_back", "resume", "move"),
+    (
+        "paper",
+        "take_up",
+        "assign",
+        "return_",
+        "complete",
+        "assessors",
+        "propose",
+        "take_back",
+        "resume",
+        "reconsider",
+        "reopen",
+        "move",
+    ),
     "case.manage",
 )
 EDIT = dict.fromkeys(
@@ -628,6 +643,20 @@ class CaseViewSet(ScopedViewSet):
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: str) -> Response:
         return self._led(request, resume_case)
+
+    @extend_schema(
+        summary="Assess anew what was decided", request=CaseReasonInput, responses=CaseSerializer, parameters=[IF_MATCH]
+    )
+    @action(detail=True, methods=["post"])
+    def reconsider(self, request: Request, pk: str) -> Response:
+        return self._led(request, reconsider_case, CaseReasonInput)
+
+    @extend_schema(
+        summary="Take back that it ended", request=CaseReasonInput, responses=CaseSerializer, parameters=[IF_MATCH]
+    )
+    @action(detail=True, methods=["post"])
+    def reopen(self, request: Request, pk: str) -> Response:
+        return self._led(request, reopen_case, CaseReasonInput)
 
     @extend_schema(
         summary="Move it to another stage", request=MoveCaseInput, responses=CaseSerializer, parameters=[IF_MATCH]

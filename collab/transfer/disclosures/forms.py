@@ -297,6 +297,10 @@ class ReturnForm(VersionForm):
     reason = text(_("What is missing"), 5, required=True)
 
 
+class ReopenForm(VersionForm):
+    reason = text(_("Reason"), 4, required=True)
+
+
 class LeadForm(VersionForm):
     officer = forms.ModelChoiceField(User.objects.none(), label=_("Officer in charge"), empty_label=None)
     decide_by = forms.DateField(

@@ -35,6 +35,7 @@ from collab.transfer.disclosures.asking import (
     open_decision,
     tell,
 )
+from collab.transfer.disclosures.hooks import bonds_of
 from collab.transfer.disclosures.models import WHOLE, CaseStage, Inventor, TransferCase
 from collab.transfer.disclosures.rights import rights_of
 from collab.transfer.disclosures.states import (
@@ -283,6 +284,42 @@ def resume_case(*, case: TransferCase, by: User, version: int) -> TransferCase:
     _enter(locked, state, by)
     _record("case.resume", locked, by)
     tell(locked, gettext_lazy("Taken up again: “{case}”"), inventors_of(locked), but=by)
+    return locked
+
+
+@transaction.atomic
+def reconsider_case(*, case: TransferCase, reason: str, by: User, version: int) -> TransferCase:
+    """Take back a decision to use it, and assess it anew; not while a licence or a public offer rests on it."""
+    locked = _locked(case, by, "case.manage", version)
+    state = CASE_MOVES.require("reconsider", locked.state, what=str(locked))
+    if locked.decision not in PURSUED:
+        raise ConflictError(_("Only a decision to use it is taken back; what was put on hold is taken up again."))
+    reason = _needed(reason, _("Say why it is decided anew."))
+    if bonds := bonds_of(locked):
+        raise NotReadyError(bonds)
+    before = locked.decision
+    locked.decision, locked.decision_reason, locked.decided_by, locked.decided_at = "", "", None, None
+    locked.round += 1
+    _enter(locked, state, by, reason)
+    _record("case.reconsider", locked, by, before=before)
+    tell(locked, gettext_lazy("Its decision was taken back: “{case}”"), inventors_of(locked), but=by)
+    return locked
+
+
+@transaction.atomic
+def reopen_case(*, case: TransferCase, reason: str, by: User, version: int) -> TransferCase:
+    """Take back that it ended: it is decided as before, or with its inventors again where it was withdrawn."""
+    locked = _locked(case, by, "case.manage", version)
+    withdrawn = locked.state == CaseState.WITHDRAWN
+    state = CASE_MOVES.require("restore" if withdrawn else "reopen", locked.state, what=str(locked))
+    reason = _needed(reason, _("Say why it goes on."))
+    if withdrawn:
+        if not locked.docket:
+            raise ConflictError(_("It was never submitted; the inventors begin it anew."))
+        locked.returned_reason = reason
+    _enter(locked, state, by, reason)
+    _record("case.reopen", locked, by)
+    tell(locked, gettext_lazy("It goes on: “{case}”"), inventors_of(locked), but=by)
     return locked
 
 

@@ -34,6 +34,8 @@ urlpatterns = [
     route(f"{CASE}take-back/", views_office.take_back, rule("case.manage", "POST"), name="case_take_back"),
     route(f"{CASE}decide/", views_office.decide, rule("case.decide", "GET", "POST"), name="case_decide"),
     route(f"{CASE}resume/", views_office.resume, rule("case.manage", "POST"), name="case_resume"),
+    route(f"{CASE}reconsider/", views_office.reconsider, rule("case.manage", "GET", "POST"), name="case_reconsider"),
+    route(f"{CASE}reopen/", views_office.reopen, rule("case.manage", "GET", "POST"), name="case_reopen"),
     route(f"{CASE}move/", views_office.move, rule("case.manage", "GET", "POST"), name="case_move"),
     route(
         "transfer/assessments/<uuid:pk>/",

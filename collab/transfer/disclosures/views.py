@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from collab.access.policy import allowed, get_or_404, visible_to
 from collab.accounts.models import Organisation
+from collab.audit.models import AuditEvent
 from collab.projects.models import Project
 from collab.transfer.disclosures.asking import open_decision
 from collab.transfer.disclosures.assessing import conflicts_found
@@ -65,11 +66,13 @@ from collab.transfer.disclosures.writing import (
     step_back,
 )
 from collab.web.forms import PageForm, act, sent, show, submit
+from collab.web.history import timeline
 from collab.web.pagination import page_of
 
 ROWS = "collab/transfer/disclosures/rows.html"
 RESULTS_MAX = 20
-ACTIONS = ("disclosure.edit", "disclosure.sign", "case.view", "case.manage", "case.decide")
+HISTORY_SHOWN = 40
+ACTIONS = ("disclosure.edit", "disclosure.sign", "case.view", "case.manage", "case.decide", "audit.view")
 
 
 def mine(request: HttpRequest) -> HttpResponse:
@@ -167,6 +170,9 @@ def case_page(request: HttpRequest, pk: UUID) -> HttpResponse:
         context["may_submit"] = context["writes"] and all(c.done for c in context["checks"] if c.needed)
     if "case.view" in may:
         context |= _office(case, user, may)
+    if "audit.view" in may:
+        events = AuditEvent.objects.filter(organisation_id=case.organisation_id, subject_id=str(case.pk))
+        context["history"] = timeline(events.order_by("-id")[:HISTORY_SHOWN])
     return show(request, "collab/transfer/disclosures/page.html", context)
 
 
@@ -191,6 +197,8 @@ def _office(case: TransferCase, user: Any, may: set[str]) -> dict[str, Any]:
         "may_assess": manages and case.state == CaseState.UNDER_ASSESSMENT,
         "may_propose": manages and CASE_MOVES.allows("decide", case.state) and asked is None,
         "may_take_back": manages and asked is not None,
+        "may_reconsider": manages and CASE_MOVES.allows("reconsider", case.state) and case.decision in PURSUED,
+        "may_reopen": manages and (CASE_MOVES.allows("reopen", case.state) or CASE_MOVES.allows("restore", case.state)),
         "may_resume": manages and case.state == CaseState.DECIDED and case.decision == CaseDecision.HOLD,
         "may_move": manages and case.state in PIPELINE,
         "may_assign": manages and case.officer_id is not None,

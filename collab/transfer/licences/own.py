@@ -15,6 +15,8 @@ from collab.access.policy import Missing, visible_to
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.disclosures.states import ENDED, PURSUED
 from collab.transfer.licences.licensable import Finding, Licensable, Wish, licensables_named
+from collab.transfer.licences.models import Licence
+from collab.transfer.licences.states import BINDING
 from collab.transfer.protection.models import Protection
 from collab.transfer.protection.states import ProtectionStatus
 
@@ -95,6 +97,19 @@ def assets_of_case(case: TransferCase) -> list[Licensable]:
     keys = [(TransferCase._meta.label_lower, str(case.pk))]
     keys += [(Protection._meta.label_lower, str(pk)) for pk in living]
     return list(licensables_named(keys).values())
+
+
+def licences_on(case: TransferCase) -> list[Missing]:
+    """Licences and options that bind the organisation to what the case holds."""
+    rows = Licence.objects.with_state().filter(now__in=[state.value for state in BINDING])
+    things = [f"{TransferCase._meta.label_lower}:{case.pk}"]
+    rights = Protection.objects.filter(family__case=case).values_list("pk", flat=True)
+    things += [f"{Protection._meta.label_lower}:{pk}" for pk in rights]
+    text = _("%(licence)s is in force; it ends before the case is decided anew.")
+    return [
+        Missing("licence_in_force", text % {"licence": row.agreement}, row.get_absolute_url())
+        for row in rows.filter(Q(case=case) | Q(assets__thing__name__in=things)).select_related("agreement").distinct()
+    ]
 
 
 def closed_to(user: Person, project_id: UUID) -> set[str]:

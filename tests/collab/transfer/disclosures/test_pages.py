@@ -14,6 +14,7 @@ from collab.kernel.errors import ConflictError, NotFoundError
 from collab.transfer.disclosures.asking import holders_in
 from collab.transfer.disclosures.models import CaseStage, Criterion, Disclosure, Inventor, TransferCase
 from collab.transfer.disclosures.prefill import ResultTerm
+from collab.transfer.disclosures.services import return_case, submit_disclosure
 from collab.transfer.disclosures.writing import set_results
 from tests.cast import employ, person, token_for
 from tests.collab.transfer.disclosures.test_services import (
@@ -25,6 +26,7 @@ from tests.collab.transfer.disclosures.test_services import (
     sign,
     submitted,
 )
+from tests.collab.transfer.protection.ground import case_of
 from tests.licensing import trained
 from tests.pages import as_, queries, text
 
@@ -198,6 +200,39 @@ def test_the_unit_is_chosen_and_told_on_pages_and_by_programs(aurora):
     body = {"officer": str(officer.pk), "unit": str(lab.pk)}
     told = Client().post(f"{url}assign/", body, JSON, headers=fresh)
     assert told.status_code == 200 and told.json()["unit"] == str(lab.pk)
+
+
+def test_stages_tell_their_reasons_and_a_case_has_its_history(aurora):
+    officer = officer_of(aurora)
+    case = case_of(aurora, docket="RU-1")
+    client, page = as_(officer), case.get_absolute_url()
+    assert "Decide anew" in text(client.get(page))
+    client.post(f"{page}move/", {"stage": "closed", "reason": "Nobody wanted it", "version": again(case).version})
+    shown = text(client.get(page))
+    assert "Nobody wanted it" in shown and "Reopen the case" in shown
+    admin = employ(person("Admin"), aurora.university, Role.ORGANISATION_ADMIN)
+    assert "Moved RU-1 to another stage" in text(as_(admin).get(page))
+    assert client.post(f"{page}reopen/", {"reason": "", "version": again(case).version}).status_code == 422
+    client.post(f"{page}reopen/", {"reason": "It was another one", "version": again(case).version})
+    assert again(case).state == "decided" and "It was another one" in text(client.get(page))
+    program = {"Authorization": f"Bearer {token_for(officer)}"}
+    api = f"/api/v1/transfer-cases/{case.pk}/"
+    now = Client().get(api, headers=program)
+    assert "It was another one" in [row["reason"] for row in now.json()["stages"]]
+    fresh = program | {"If-Match": now["ETag"]}
+    told = Client().post(f"{api}reconsider/", {"reason": "New facts"}, JSON, headers=fresh)
+    assert told.status_code == 200 and told.json()["state"] == "under_assessment"
+
+
+def test_an_assessment_of_an_earlier_round_is_opened_from_the_case(aurora):
+    officer, other = officer_of(aurora), officer_of(aurora, "Other")
+    expert = employ(person("Expert"), aurora.university)
+    case = in_assessment(aurora, officer)
+    row = assessed(case, expert, officer)
+    return_case(case=again(case), reason="More", by=officer, version=again(case).version)
+    submit_disclosure(case=again(case), by=aurora.researcher)
+    page = text(as_(other).get(case.get_absolute_url()))
+    assert "Earlier rounds" in page and row.get_absolute_url() in page
 
 
 def test_others_find_no_case(aurora, borealis):

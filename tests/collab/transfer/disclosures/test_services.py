@@ -51,6 +51,8 @@ from collab.transfer.disclosures.services import (
     move_case,
     pass_check,
     propose_decision,
+    reconsider_case,
+    reopen_case,
     resume_case,
     return_case,
     submit_disclosure,
@@ -73,7 +75,9 @@ from collab.transfer.disclosures.writing import (
     sign_on_paper,
     step_back,
 )
+from collab.transfer.protection.offering import withdraw_offer
 from tests.cast import Joint, employ, person
+from tests.collab.transfer.protection.ground import case_of, offer_of
 
 pytestmark = pytest.mark.django_db
 
@@ -439,6 +443,45 @@ def test_what_went_back_to_the_inventors_is_not_licensed(aurora):
     with pytest.raises(ConflictError, match="was decided otherwise"):
         advance_case(case=case, stage="marketed", by=None)
     assert advance_case(case=case, stage="closed", by=None).state == "closed"
+
+
+def test_a_decision_is_taken_back_unless_something_rests_on_it(aurora):
+    officer, other = officer_of(aurora), officer_of(aurora, "Other")
+    case = case_of(aurora, docket="RU-1")
+    offer = offer_of(case, officer)
+    with pytest.raises(NotReadyError, match="public"):
+        reconsider_case(case=case, reason="New art", by=officer, version=again(case).version)
+    withdraw_offer(offer=offer, by=officer)
+    with pytest.raises(InvalidError, match="decided anew"):
+        reconsider_case(case=case, reason=" ", by=officer, version=again(case).version)
+    with pytest.raises(NotFoundError):
+        reconsider_case(case=case, reason="New art", by=aurora.engineer, version=again(case).version)
+    case = reconsider_case(case=case, reason="New art", by=other, version=again(case).version)
+    assert (case.state, case.decision, case.decided_by) == ("under_assessment", "", None)
+    assert case.stages.get(left_at=None).reason == "New art"
+    assert AuditEvent.objects.get(verb="case.reconsider").data["before"] == "protect"
+
+
+def test_what_ended_by_mistake_goes_on(aurora):
+    officer = officer_of(aurora)
+    case = case_of(aurora, docket="RU-1")
+    with pytest.raises(ConflictError):
+        reopen_case(case=case, reason="Why", by=officer, version=again(case).version)
+    move_case(case=case, stage="closed", reason="Wrong case", by=officer, version=again(case).version)
+    with pytest.raises(InvalidError, match="goes on"):
+        reopen_case(case=case, reason="", by=officer, version=again(case).version)
+    case = reopen_case(case=case, reason="Wrong case", by=officer, version=again(case).version)
+    assert (case.state, case.decision) == ("decided", "protect")
+    assert AuditEvent.objects.filter(verb="case.reopen").count() == 1
+
+    case = submitted(aurora)
+    withdraw_disclosure(case=case, reason="Wrong button", by=aurora.researcher)
+    case = reopen_case(case=again(case), reason="By mistake", by=officer, version=again(case).version)
+    assert (case.state, case.returned_reason) == ("returned", "By mistake")
+    draft = disclosed(aurora)
+    withdraw_disclosure(case=draft, reason="No", by=aurora.researcher)
+    with pytest.raises((ConflictError, RefusedError)):
+        reopen_case(case=again(draft), reason="Yes", by=officer, version=again(draft).version)
 
 
 def test_the_day_of_decision_stands_in_the_calendar(aurora):
