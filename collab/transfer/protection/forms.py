@@ -189,6 +189,11 @@ class MoveForm(PageForm):
         self.title = MOVE_WORDS[move]
 
 
+class CorrectForm(PageForm):
+    reason = many_lines(_("Reason"), 1000, 3, required=True)
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+
 class DeadlineForm(OnceForm):
     title = title_line(most=160)
     title_zh = one_line(_("Chinese title"), 160)

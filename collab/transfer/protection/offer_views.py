@@ -17,6 +17,7 @@ from collab.kernel.errors import NotFoundError
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.protection.models import Protection
 from collab.transfer.protection.offer_forms import (
+    InterestAddForm,
     InterestEditForm,
     InterestForm,
     OfferEditForm,
@@ -25,6 +26,7 @@ from collab.transfer.protection.offer_forms import (
     TechnologyFilter,
 )
 from collab.transfer.protection.offering import (
+    add_interest,
     edit_interest,
     edit_offer,
     leave_interest,
@@ -130,6 +132,18 @@ def offer_withdraw(request: HttpRequest, pk: UUID) -> HttpResponse:
         to=found.get_absolute_url(),
         said=_("It is no longer public."),
     )
+
+
+def interest_new(request: HttpRequest, pk: UUID) -> HttpResponse:
+    found = _offer(request, pk)
+    form = InterestAddForm(sent(request))
+
+    def add() -> str:
+        made = add_interest(offer=found, by=request.user, **form.values())
+        messages.success(request, _("Entered."))
+        return reverse("collab:interest", args=[made.pk])
+
+    return _form(request, found.case, form, add, _("Enter a company"), found.get_absolute_url())
 
 
 def interest(request: HttpRequest, pk: UUID) -> HttpResponse:
