@@ -29,11 +29,13 @@ from collab.terms.matrix import register_matrix
 from collab.transfer.disclosures.prefill import register_prefill
 from collab.transfer.licences.licensable import register_licensable
 from registry.catalog.disclosing import MODEL_VERSION, prefill
+from registry.catalog.disclosing import offered as offered_models
 from registry.catalog.drawing import KINDS as MODEL_KINDS
 from registry.catalog.drawing import draw_models
 from registry.catalog.models import ModelMetric, ModelVersion, RegisteredModel
 from registry.catalog.telling import ModelProducts, model_counts
 from registry.datasets.disclosing import DATASET_VERSION
+from registry.datasets.disclosing import offered as offered_datasets
 from registry.datasets.disclosing import prefill as prefill_dataset
 from registry.datasets.models import Dataset, DatasetVersion
 from registry.datasets.telling import DatasetAssets, DatasetProducts, dataset_counts
@@ -48,8 +50,8 @@ register_products("datasets", DatasetProducts())
 register_products("models", ModelProducts())
 register_facts("datasets", dataset_counts)
 register_facts("models", model_counts)
-register_prefill(MODEL_VERSION, prefill)
-register_prefill(DATASET_VERSION, prefill_dataset)
+register_prefill(MODEL_VERSION, prefill, offered_models)
+register_prefill(DATASET_VERSION, prefill_dataset, offered_datasets)
 register_graph_source("models", draw_models, kinds=MODEL_KINDS)
 
 register_scope(Dataset, Scope(view="dataset.view", project="project"))

@@ -73,6 +73,7 @@ class Office:
             "issue_fee": "5000.00",
             "royalty_basis": "net_sales",
             "tiers": [{"from": "0", "rate": "3"}],
+            "report_frequency": "quarterly",
         } | changes
 
     def draft(self, *, licensee: Organisation | None = None, **changes: Any) -> Licence:

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from collab.access.roles import Role
-from collab.accounts.models import Organisation, User
+from collab.accounts.models import Membership, Organisation, OrganisationUnit, User
 from collab.accounts.services import found_organisation, grant_organisation_role
 from collab.agreements.models import AgreementVersion, Purpose
 from collab.agreements.services import (
@@ -208,6 +208,11 @@ def _everybody() -> Cast:
     researcher = _person("Tomás Vega", "tomas.vega@lakeside.example", university)
     engineer = _person("Chen Yu", "chen.yu@northwind.example", company, language="zh-hans")
     chancellor = _person("Amara Osei", "amara.osei@lakeside.example", university, Role.SIGNATORY)
+    institute = OrganisationUnit.objects.create(
+        organisation=university, name="Institute of Language Technology", name_zh="语言技术研究所"
+    )
+    held = Membership.objects.filter(organisation=university, project=None, user__in=[lead, researcher])
+    held.update(unit=institute)  # what they disclose counts for it
     director = _person("Zhang Wei", "wei.zhang@northwind.example", company, Role.SIGNATORY)
     User.objects.create_superuser("admin@tandem.example", PASSWORD, name="Platform Admin")
     _person("Rita Alves", "rita.alves@meridian.example", meridian, Role.ORGANISATION_ADMIN)

@@ -146,11 +146,11 @@ def tell_this_year(cast: Cast) -> None:
             covers=both, expires_on=year,
         )  # fmt: skip
         _executed(use, cast, cast.professor)
-        option = _drafted(
-            project, "OPT-7", "option", ("Option on the reader of labels", "标签识别器选择权协议"), cast.professor,
+        silence = _drafted(
+            project, "NDA-7", "nda", ("Confidence about the reader of labels", "标签识别器保密协议"), cast.professor,
             covers=[], expires_on=year,
         )  # fmt: skip
-        _executed(option, cast, cast.professor)
+        _executed(silence, cast, cast.professor)
         move_project(project=project, move="begin", by=cast.professor)
 
 
@@ -257,9 +257,9 @@ def _in_contracting(cast: Cast) -> None:
 
 
 def _amend_and_suspend(cast: Cast) -> None:
-    use, option = (
+    use, silence = (
         AgreementVersion.objects.select_related("agreement__project").get(agreement__reference=reference)
-        for reference in ("DUA-6", "OPT-7")
+        for reference in ("DUA-6", "NDA-7")
     )
     amended = _drafted(
         use.agreement.project, "DUA-6-A1", "amendment", ("Photographs of this year as well", "增补：今年的照片"),
@@ -267,7 +267,7 @@ def _amend_and_suspend(cast: Cast) -> None:
         expires_on=timezone.localdate() + timedelta(days=365),
     )  # fmt: skip
     _executed(amended, cast, cast.professor)
-    suspend_version(version=option, by=cast.professor, reason="The parties talk about a shorter option period.")
+    suspend_version(version=silence, by=cast.professor, reason="The parties talk about a shorter period of secrecy.")
 
 
 def _budget(cast: Cast, project: Project, lakeside: ProjectParty, northwind: ProjectParty) -> None:

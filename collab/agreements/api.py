@@ -48,6 +48,7 @@ from collab.agreements.models import (
 )
 from collab.agreements.negotiating import comment_on_version
 from collab.agreements.own_templates import publish_own, retire_template
+from collab.agreements.particulars import open_kinds
 from collab.agreements.sealed import SealedDocument
 from collab.agreements.sealing import ensure_sealed, open_sealed, verify_url
 from collab.agreements.services import (
@@ -330,6 +331,10 @@ class AgreementInput(StrictSerializer):
     parent = ScopedRelatedField(word="agreement.view", model=Agreement, required=False, allow_null=True)
     amends = ScopedRelatedField(word="agreement.view", model=Agreement, required=False, allow_null=True)
     confidential = serializers.BooleanField(required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        """Without the kinds that rooms above begin; they register when all are loaded."""
+        return super().get_fields() | {"kind": serializers.ChoiceField(choices=open_kinds())}
 
 
 class AgreementEdit(StrictSerializer):

@@ -23,6 +23,7 @@ from collab.agreements.ip import IP_FIELDS, AccessCondition, IPTerms
 from collab.agreements.ip_questions import QUESTIONS
 from collab.agreements.library import TemplateVersion
 from collab.agreements.models import Agreement, AgreementKind, AgreementVersion, Purpose
+from collab.agreements.particulars import open_kinds
 from collab.agreements.reading import STATE_WORDS
 from collab.agreements.services import CoverageTerm
 from collab.agreements.states import STANDING, VersionState
@@ -44,7 +45,11 @@ class AgreementForm(OnceForm):
         validators=[DisplayNameValidator()],
         help_text=_("Short, and used everywhere the agreement is named. For example DUA-3."),
     )
-    kind = forms.ChoiceField(label=_("Kind"), choices=AgreementKind.choices)
+    kind = forms.ChoiceField(
+        label=_("Kind"),
+        choices=open_kinds,
+        help_text=_("Options and licences begin with their terms, among the licences of technology transfer."),
+    )
     title = forms.CharField(label=_("Title"), max_length=160, validators=[DisplayNameValidator()])
     title_zh = forms.CharField(
         label=_("Chinese title"), max_length=160, required=False, validators=[PlainTextValidator()]

@@ -5,12 +5,13 @@ A licence keeps its assets, field, territory and money here. The room registers 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from collab.accounts.models import Organisation, User
+from collab.agreements.models import AgreementKind
 
 if TYPE_CHECKING:
     from collab.agreements.models import Agreement, AgreementVersion
@@ -48,11 +49,26 @@ class Particulars(Protocol):
 
 
 _ROOMS: dict[str, Particulars] = {}
+_RESERVED: dict[str, str] = {}  # kind of agreement -> the name of the page on which the room begins one
 
 
-def register_particulars(name: str, room: Particulars) -> None:
-    """Add a room's terms. Registering the same name again replaces it."""
+def register_particulars(name: str, room: Particulars, *, kinds: Mapping[str, str] | None = None) -> None:
+    """Add a room's terms. Registering the same name again replaces it.
+
+    `kinds`: those that only the room begins, since without its terms they say nothing, each with the name of its page.
+    """
     _ROOMS[name] = room
+    _RESERVED.update(kinds or {})
+
+
+def reserved_kinds() -> Mapping[str, str]:
+    """Kinds of agreement that are begun in a room of their own, with the name of its page."""
+    return _RESERVED
+
+
+def open_kinds() -> list[tuple[str, str]]:
+    """The kinds that are begun as plain agreements, as choices."""
+    return [(value, label) for value, label in AgreementKind.choices if value not in _RESERVED]
 
 
 def particulars_of(agreement: Agreement) -> Particulars | None:

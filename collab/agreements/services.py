@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -23,10 +24,10 @@ from collab.agreements.duties import DutyTerm, SurvivingDuty
 from collab.agreements.hooks import ended, executed
 from collab.agreements.library import TemplateVersion, read_values, rendered
 from collab.agreements.models import Agreement, AgreementKind, AgreementVersion, EndedAs, Signature
-from collab.agreements.particulars import particulars_of
+from collab.agreements.particulars import particulars_of, reserved_kinds
 from collab.agreements.states import STANDING, UNDER_WAY, VERSION_MOVES, VersionState
 from collab.audit.services import record
-from collab.kernel.errors import ConflictError, ExpiredError, InvalidError, RefusedError, StaleError
+from collab.kernel.errors import ConflictError, ExpiredError, InvalidError, NotReadyError, RefusedError, StaleError
 from collab.projects.models import Project, ProjectParty
 
 _FORMAT = 3  # of the document that is signed; AgreementVersion.document() still writes the earlier ones
@@ -45,11 +46,19 @@ def draft_agreement(
     parent: Agreement | None = None,
     amends: Agreement | None = None,
     confidential: bool = False,
+    from_its_room: bool = False,
 ) -> Agreement:
-    """Begin an agreement in a project; its text comes with the first version. An amendment names what it changes."""
+    """Begin an agreement in a project; its text comes with the first version. An amendment names what it changes.
+
+    Kinds whose terms another room adds are begun by that room alone, which says so with `from_its_room`.
+    """
     require(by, "agreement.draft", project)
     if kind not in AgreementKind.values:
         raise InvalidError(_("Choose a kind of agreement."), field="kind")
+    page = reserved_kinds().get(kind)
+    if page is not None and not from_its_room:
+        text = _("%(kind)s: it begins with its terms, on a page of its own.") % {"kind": AgreementKind(kind).label}
+        raise NotReadyError([Missing("reserved_kind", text, reverse(page))])
     if Agreement.objects.filter(project=project, reference=reference).exists():
         raise InvalidError(
             _("The reference “%(ref)s” is taken; choose another.") % {"ref": reference}, field="reference"

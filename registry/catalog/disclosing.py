@@ -7,11 +7,13 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from collab.accounts.models import User
+from collab.projects.models import Project
 from collab.transfer.disclosures.models import DisclosureKind
 from collab.transfer.disclosures.prefill import Prefill, ResultTerm
 from registry.catalog.models import ModelVersion
 
 MODEL_VERSION = ModelVersion._meta.label_lower
+OFFERED_MAX = 100
 
 
 def prefill(user: User, pk: UUID) -> Prefill | None:
@@ -30,9 +32,19 @@ def prefill(user: User, pk: UUID) -> Prefill | None:
         title=str(version),
         summary=_("A trained model for: %(task)s.") % {"task": version.model.task_label},
         description="\n".join(_lines(version)),
-        results=(ResultTerm("model_version", MODEL_VERSION, version.pk, str(version), version.get_absolute_url()),),
+        results=(_term(version),),
         contributors=tuple({person.pk: person for person in people}.values()),
     )
+
+
+def offered(user: User, project: Project) -> list[ResultTerm]:
+    """The versions of a project's models that the person sees, the newest first."""
+    rows = ModelVersion.objects.visible_to(user).filter(model__project=project).select_related("model")
+    return [_term(version) for version in rows.order_by("-created_at", "pk")[:OFFERED_MAX]]
+
+
+def _term(version: ModelVersion) -> ResultTerm:
+    return ResultTerm("model_version", MODEL_VERSION, version.pk, str(version), version.get_absolute_url())
 
 
 def _lines(version: ModelVersion) -> list[str]:

@@ -8,11 +8,13 @@ from django.utils.translation import gettext as _
 
 from collab.access.policy import visible_to
 from collab.accounts.models import User
+from collab.projects.models import Project
 from collab.transfer.disclosures.models import DisclosureKind
 from collab.transfer.disclosures.prefill import Prefill, ResultTerm
 from registry.datasets.models import DatasetVersion
 
 DATASET_VERSION = DatasetVersion._meta.label_lower
+OFFERED_MAX = 100
 
 
 def prefill(user: User, pk: UUID) -> Prefill | None:
@@ -33,9 +35,19 @@ def prefill(user: User, pk: UUID) -> Prefill | None:
         title=str(version),
         summary=_("A dataset: %(kind)s, %(n)d rows.") % {"kind": version.get_kind_display(), "n": version.rows},
         description="\n".join(_lines(version)),
-        results=(ResultTerm("dataset_version", DATASET_VERSION, version.pk, str(version), version.get_absolute_url()),),
+        results=(_term(version),),
         contributors=tuple({person.pk: person for person in people}.values()),
     )
+
+
+def offered(user: User, project: Project) -> list[ResultTerm]:
+    """The versions of a project's datasets that the person sees, the newest first."""
+    rows = DatasetVersion.objects.visible_to(user).filter(dataset__project=project).select_related("dataset")
+    return [_term(version) for version in rows.order_by("-created_at", "pk")[:OFFERED_MAX]]
+
+
+def _term(version: DatasetVersion) -> ResultTerm:
+    return ResultTerm("dataset_version", DATASET_VERSION, version.pk, str(version), version.get_absolute_url())
 
 
 def _lines(version: DatasetVersion) -> list[str]:

@@ -882,6 +882,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
         {"terms": {"field_note": f"Other {s.canary}"}, "effective_on": _day(-30), "expires_on": _day(300)},
         headers=_FRESH,
     ),
+    "api:licence-name-case POST": lambda s: Sent({"case": str(s.cases["decided"].pk)}),
     "api:licence-weigh POST": lambda s: Sent({"keys": []}),
     "api:licence-breach POST": lambda s: Sent({"reason": f"Late {s.canary}", "cure_by": _day(30)}),
     "api:licence-cure POST": _NOTHING,
@@ -972,6 +973,11 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:offer-withdraw POST": _NOTHING,
     "api:offer-publish POST": _NOTHING,
     "api:interest-detail PATCH": lambda s: Sent({"note": f"New {s.canary}"}, headers=_FRESH),
+    "api:interest-list POST": lambda s: Sent(
+        {"offer": str(s.object(Offer).pk), "company": f"Fair {s.canary}", "name": "Ada", "email": "ada@fair.example"},
+        about=s.object(Offer),
+    ),
+    "api:protection-correct POST": lambda s: Sent({"reason": f"By mistake {s.canary}"}, headers=_FRESH),
     "api:interest-move POST": lambda s: Sent({"move": "contact"}),
     "api:transfer-case-list POST": lambda s: Sent(
         {
@@ -998,6 +1004,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:transfer-case-prior-art POST": lambda s: Sent(
         {"prior_art": [{"kind": "patent", "reference": f"Patent {s.canary}"}]}, headers=_FRESH
     ),
+    "api:transfer-case-results POST": lambda s: Sent({"results": []}, headers=_FRESH),
     "api:transfer-case-sign POST": lambda s: Sent(
         {
             "typed_name": s.joint.researcher.name,
@@ -1019,6 +1026,8 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:transfer-case-take-back POST": lambda s: Sent({}, headers=_FRESH),
     "api:transfer-case-decide POST": lambda s: Sent({"agrees": True}, headers=_FRESH),
     "api:transfer-case-resume POST": lambda s: Sent({}, headers=_FRESH),
+    "api:transfer-case-reconsider POST": lambda s: Sent({"reason": f"New facts {s.canary}"}, headers=_FRESH),
+    "api:transfer-case-reopen POST": lambda s: Sent({"reason": f"By mistake {s.canary}"}, headers=_FRESH),
     "api:transfer-case-move POST": lambda s: Sent({"stage": "marketed"}, headers=_FRESH),
     "api:transfer-assessment-detail PATCH": lambda s: Sent({"comment": f"New {s.canary}"}, headers=_FRESH),
     "api:transfer-assessment-declare POST": lambda s: Sent({"conflict": f"A cousin {s.canary}"}),

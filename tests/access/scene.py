@@ -957,6 +957,7 @@ def _licences(here: Side) -> None:
         "currency": "EUR",
         "royalty_basis": "net_sales",
         "tiers": [{"from": "0", "rate": "3"}],
+        "report_frequency": "yearly",
         "milestones": [{"title": f"First sale {canary}", "amount": "100"}],
         "diligence": [{"title": f"On the market {canary}", "due_on": (today - timedelta(days=5)).isoformat()}],
         "convertible": True,

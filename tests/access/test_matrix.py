@@ -358,6 +358,8 @@ def test_bodies_work(scene: Scene, visitors: dict[str, Visitor]) -> None:
                 "move",
                 "paper",
                 "propose",
+                "reconsider",
+                "reopen",
                 "resume",
                 "return-",
                 "step-back",

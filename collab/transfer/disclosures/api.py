@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 import django_filters
 from django.utils import timezone
@@ -45,7 +44,7 @@ from collab.transfer.disclosures.models import (
     TransferCase,
 )
 from collab.transfer.disclosures.novelty import warnings_of
-from collab.transfer.disclosures.prefill import prefill_of
+from collab.transfer.disclosures.prefill import ResultTerm, prefill_of, subject_of
 from collab.transfer.disclosures.rights import rights_of
 from collab.transfer.disclosures.services import (
     assign_case,
@@ -54,6 +53,8 @@ from collab.transfer.disclosures.services import (
     move_case,
     pass_check,
     propose_decision,
+    reconsider_case,
+    reopen_case,
     resume_case,
     return_case,
     standing_of,
@@ -75,6 +76,7 @@ from collab.transfer.disclosures.writing import (
     set_funding,
     set_inventors,
     set_prior_art,
+    set_results,
     sign_disclosure,
     sign_on_paper,
     step_back,
@@ -145,7 +147,7 @@ class StageSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = CaseStage
-        fields = ["state", "entered_at", "left_at", "by"]
+        fields = ["state", "entered_at", "left_at", "by", "reason"]
 
 
 class CheckSerializer(serializers.Serializer):
@@ -179,11 +181,12 @@ class CaseRow(serializers.ModelSerializer):
     state = serializers.ChoiceField(choices=choices_of(CaseState), read_only=True)
     decision = serializers.ChoiceField(choices=choices_of(CaseDecision), read_only=True, allow_blank=True)
     officer = PersonSerializer(read_only=True, allow_null=True)
+    unit = serializers.UUIDField(source="unit_id", read_only=True, allow_null=True)
 
     class Meta:
         model = TransferCase
         fields = [
-            "id", "docket", "organisation", "project", "title", "title_zh", "kind", "state", "stage_since",
+            "id", "docket", "organisation", "unit", "project", "title", "title_zh", "kind", "state", "stage_since",
             "disclosed_on", "decide_by", "decision", "officer", "version",
         ]  # fmt: skip
 
@@ -331,6 +334,12 @@ class FundingsInput(StrictSerializer):
     funding = FundingInput(many=True)
 
 
+class ResultsInput(StrictSerializer):
+    """Each as `registry.modelversion:<id>`; what is left out is disclosed with it no more."""
+
+    results = serializers.ListField(child=serializers.CharField(max_length=120), max_length=100)
+
+
 class PriorArtsInput(StrictSerializer):
     prior_art = PriorArtInput(many=True)
 
@@ -351,8 +360,11 @@ class CaseReasonInput(StrictSerializer):
 
 
 class LeadInput(StrictSerializer):
+    """A `unit` that is left out stays; null takes it away."""
+
     officer = _person(required=False)
     decide_by = DayField(required=False, allow_null=True)
+    unit = ScopedRelatedField(word="organisation.view", model=OrganisationUnit, required=False, allow_null=True)
 
 
 class AssignInput(LeadInput):
@@ -385,17 +397,32 @@ class CaseFilterSet(django_filters.FilterSet):
     state = django_filters.ChoiceFilter(choices=choices_of(CaseState))
     decision = django_filters.ChoiceFilter(choices=choices_of(CaseDecision))
     kind = django_filters.ChoiceFilter(field_name="disclosure__kind", choices=DisclosureKind.choices)
+    unit = django_filters.UUIDFilter(field_name="unit")
 
     def search(self, rows: Any, name: str, value: str) -> Any:
         return searched(rows, value[:200])
 
 
 MANAGE = dict.fromkeys(
-    ("paper", "take_up", "assign", "return_", "complete", "assessors", "propose", "take_back", "resume", "move"),
+    (
+        "paper",
+        "take_up",
+        "assign",
+        "return_",
+        "complete",
+        "assessors",
+        "propose",
+        "take_back",
+        "resume",
+        "reconsider",
+        "reopen",
+        "move",
+    ),
     "case.manage",
 )
 EDIT = dict.fromkeys(
-    ("partial_update", "inventors", "funding", "find_funding", "prior_art", "submit", "withdraw"), "disclosure.edit"
+    ("partial_update", "inventors", "funding", "find_funding", "prior_art", "results", "submit", "withdraw"),
+    "disclosure.edit",
 )
 
 
@@ -514,6 +541,20 @@ class CaseViewSet(ScopedViewSet):
             ),
         )  # fmt: skip
 
+    @extend_schema(
+        summary="Write down the models and datasets disclosed with it", request=ResultsInput, responses=CaseSerializer,
+        parameters=[IF_MATCH],
+    )  # fmt: skip
+    @action(detail=True, methods=["post"])
+    def results(self, request: Request, pk: str) -> Response:
+        return self._edited(
+            request,
+            lambda case: set_results(
+                case=case, by=request.user, version=case.version,
+                results=_results(request.user, case, self.parsed(ResultsInput)["results"]),
+            ),
+        )  # fmt: skip
+
     @extend_schema(summary="Sign it as an inventor", request=SignDisclosureInput, responses=CaseSerializer)
     @action(detail=True, methods=["post"])
     def sign(self, request: Request, pk: str) -> Response:
@@ -604,6 +645,20 @@ class CaseViewSet(ScopedViewSet):
         return self._led(request, resume_case)
 
     @extend_schema(
+        summary="Assess anew what was decided", request=CaseReasonInput, responses=CaseSerializer, parameters=[IF_MATCH]
+    )
+    @action(detail=True, methods=["post"])
+    def reconsider(self, request: Request, pk: str) -> Response:
+        return self._led(request, reconsider_case, CaseReasonInput)
+
+    @extend_schema(
+        summary="Take back that it ended", request=CaseReasonInput, responses=CaseSerializer, parameters=[IF_MATCH]
+    )
+    @action(detail=True, methods=["post"])
+    def reopen(self, request: Request, pk: str) -> Response:
+        return self._led(request, reopen_case, CaseReasonInput)
+
+    @extend_schema(
         summary="Move it to another stage", request=MoveCaseInput, responses=CaseSerializer, parameters=[IF_MATCH]
     )
     @action(detail=True, methods=["post"])
@@ -651,11 +706,17 @@ def _inventors(rows: list[dict[str, Any]]) -> list[InventorTerm]:
 
 
 def _known(user: Any, subject: str) -> Any:
-    table, _colon, key = subject.partition(":")
-    try:
-        return prefill_of(user, table, UUID(key))
-    except ValueError:
-        raise NotFoundError from None
+    return prefill_of(user, *subject_of(subject))
+
+
+def _results(user: Any, case: TransferCase, subjects: list[str]) -> list[ResultTerm]:
+    """Those that are there already stay as they are named; the others must be there for the person to see."""
+    kept = {
+        (row.subject_type, row.subject_id): ResultTerm(row.kind, row.subject_type, row.subject_id, row.label, row.url)
+        for row in case.results.all()
+    }
+    keys = [subject_of(one) for one in subjects]
+    return [term for key in keys for term in ([kept[key]] if key in kept else prefill_of(user, *key).results)]
 
 
 # --- assessments

@@ -14,13 +14,14 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from collab.access.policy import party_of, visible_to
-from collab.accounts.models import Membership, Organisation, User
+from collab.accounts.models import Membership, Organisation, OrganisationUnit, User
 from collab.agreements.ip import PartnerRight
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.projects.models import Project
 from collab.transfer.disclosures.asking import holders_in
 from collab.transfer.disclosures.board import label_of, searched
 from collab.transfer.disclosures.models import Assessment, DisclosureKind, PriorArtKind, TransferCase
+from collab.transfer.disclosures.prefill import ResultTerm
 from collab.transfer.disclosures.states import (
     BOARD,
     CASE_DECISION_WORDS,
@@ -85,6 +86,16 @@ class DisclosureForm(OnceForm):
     public_disclosure_note = line(_("Where"), 300)
 
 
+class UnitField(forms.ModelChoiceField):
+    """The units of some organisations, each with its name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(OrganisationUnit.objects.none(), label=_("Unit"), required=False, empty_label="–", **kwargs)
+
+    def of(self, houses: Any) -> None:
+        self.queryset = OrganisationUnit.objects.filter(organisation__in=houses).order_by("organisation__name", "name")
+
+
 class NewDisclosureForm(DisclosureForm):
     """Whose office it goes to, and who else worked on it."""
 
@@ -98,7 +109,8 @@ class NewDisclosureForm(DisclosureForm):
         widget=forms.CheckboxSelectMultiple,
         help_text=_("Who had a part in what is new. The shares are equal at first; change them on the next page."),
     )
-    field_order = ("organisation", "title", "title_zh", "kind", "contributors", "summary", "description")
+    unit = UnitField(help_text=_("The faculty or institute that it comes from. Empty: that of the first inventor."))
+    field_order = ("organisation", "unit", "title", "title_zh", "kind", "contributors", "summary", "description")
 
     def __init__(
         self, *args: Any, user: User, project: Project | None, contributors: Iterable[User] = (), **kwargs: Any
@@ -111,6 +123,10 @@ class NewDisclosureForm(DisclosureForm):
             house.queryset = visible_to(user, "disclosure.begin", Organisation.objects.all()).order_by("name")
         if house.queryset.count() == 1:
             house.widget, house.initial = forms.HiddenInput(), house.queryset.first().pk
+        unit: Any = self.fields["unit"]
+        unit.of(house.queryset.values("pk"))
+        if not unit.queryset.exists():
+            del self.fields["unit"]
         people: Any = self.fields["contributors"]
         people.queryset = people_near(user, project, contributors)
         people.initial = [user.pk, *(person.pk for person in contributors)]
@@ -193,6 +209,7 @@ class InventorsForm(RowsForm):
         self.columns = {
             "person": lambda: forms.ModelChoiceField(people, label=_("Person"), empty_label="–"),
             "name": lambda: line(_("… or a name"), 120),
+            "email": lambda: forms.EmailField(label=_("E-mail of whom you named"), max_length=254),
             "employer": lambda: forms.ModelChoiceField(houses, label=_("Employer then"), empty_label="–"),
             "employer_name": lambda: line(_("… or its name"), 160),
             "share_percent": lambda: forms.DecimalField(
@@ -212,13 +229,34 @@ class InventorsForm(RowsForm):
 
 
 class FundingForm(RowsForm):
-    keys = ("sponsor_name",)
+    keys = ("sponsor", "sponsor_name")
     columns = {
-        "sponsor_name": lambda: line(_("Sponsor"), 160),
+        "sponsor": lambda: forms.ModelChoiceField(
+            Organisation.objects.order_by("name"), label=_("Sponsor"), empty_label="–"
+        ),
+        "sponsor_name": lambda: line(_("… or its name"), 160),
         "award": lambda: line(_("Award number"), 80),
         "right": lambda: forms.ChoiceField(label=_("Its right"), choices=PartnerRight.choices, initial="none"),
         "note": lambda: line(_("Remark"), 500),
     }
+
+
+class ResultsForm(PageForm):
+    """The models and datasets of the project, those that are disclosed ticked."""
+
+    results = forms.MultipleChoiceField(
+        label=_("Disclosed with it"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, offered: Iterable[ResultTerm], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.offered = {term.key: term for term in offered}
+        chosen: Any = self.fields["results"]
+        chosen.choices = [(key, term.label) for key, term in self.offered.items()]
+
+    def terms(self) -> list[ResultTerm]:
+        return [self.offered[key] for key in self.cleaned_data["results"]]
 
 
 class PriorArtForm(RowsForm):
@@ -259,16 +297,24 @@ class ReturnForm(VersionForm):
     reason = text(_("What is missing"), 5, required=True)
 
 
+class ReopenForm(VersionForm):
+    reason = text(_("Reason"), 4, required=True)
+
+
 class LeadForm(VersionForm):
     officer = forms.ModelChoiceField(User.objects.none(), label=_("Officer in charge"), empty_label=None)
     decide_by = forms.DateField(
         label=_("To be decided by"), widget=DayInput, required=False, help_text=_("It stands in the calendar.")
     )
+    unit = UnitField(help_text=_("The faculty or institute whose figures count it."))
 
     def __init__(self, *args: Any, case: TransferCase, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         officer: Any = self.fields["officer"]
         officer.queryset = User.objects.filter(pk__in=[user.pk for user in holders_in(case, "case.manage")])
+        unit: Any = self.fields["unit"]
+        unit.of([case.organisation_id])
+        unit.initial = case.unit_id
 
 
 class AssessorForm(OnceForm):
@@ -389,6 +435,12 @@ class WeightForm(PageForm):
     version = forms.IntegerField(required=False)
 
 
+def units_seen(request: Any) -> Any:
+    """The units of the organisations whose cases the person sees."""
+    houses = visible_to(request.user, "case.view", Organisation.objects.all())
+    return OrganisationUnit.objects.filter(organisation__in=houses.values("pk")).order_by("name")
+
+
 class CaseFilter(ListFilter):
     """The filters above the board and the list."""
 
@@ -405,6 +457,10 @@ class CaseFilter(ListFilter):
         label=_("Officer"), method="led", choices=[("me", _("Those that I lead")), ("none", _("Nobody leads them"))],
         empty_label=_("Every officer"),
     )  # fmt: skip
+
+    unit = django_filters.ModelChoiceFilter(
+        label=_("Unit"), queryset=lambda request: units_seen(request), empty_label=_("Every unit")
+    )
 
     class Meta:
         model = TransferCase

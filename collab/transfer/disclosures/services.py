@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -16,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from collab.access.policy import Missing, require
-from collab.accounts.models import Organisation, User
+from collab.accounts.models import Organisation, OrganisationUnit, User
 from collab.audit.services import record
 from collab.inbox.models import Request
 from collab.inbox.services import set_obligation, settle_obligation
@@ -34,6 +35,7 @@ from collab.transfer.disclosures.asking import (
     open_decision,
     tell,
 )
+from collab.transfer.disclosures.hooks import bonds_of
 from collab.transfer.disclosures.models import WHOLE, CaseStage, Inventor, TransferCase
 from collab.transfer.disclosures.rights import rights_of
 from collab.transfer.disclosures.states import (
@@ -52,6 +54,9 @@ from collab.transfer.disclosures.writing import told
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
+
+
+UnitChoice = OrganisationUnit | None | EllipsisType  # None takes the unit away; ... leaves it as it is
 
 
 @dataclass(frozen=True)
@@ -131,12 +136,19 @@ def withdraw_disclosure(*, case: TransferCase, by: User, reason: str) -> Transfe
 
 @transaction.atomic
 def take_up(
-    *, case: TransferCase, by: User, version: int, officer: User | None = None, decide_by: date | None = None
+    *,
+    case: TransferCase,
+    by: User,
+    version: int,
+    officer: User | None = None,
+    decide_by: date | None = None,
+    unit: UnitChoice = ...,
 ) -> TransferCase:
-    """Begin the check of completeness, and say who leads the case and by when it shall be decided."""
+    """Begin the check of completeness, and say who leads the case, by when it shall be decided, whose unit's it is."""
     locked = _locked(case, by, "case.manage", version)
     state = CASE_MOVES.require("check", locked.state, what=str(locked))
     _lead(locked, officer or by, decide_by)
+    _place(locked, unit)
     _enter(locked, state, by)
     _record("case.take_up", locked, by, officer=str(locked.officer))
     _enter_day(locked)
@@ -146,13 +158,20 @@ def take_up(
 
 @transaction.atomic
 def assign_case(
-    *, case: TransferCase, officer: User, by: User, version: int, decide_by: date | None = None
+    *,
+    case: TransferCase,
+    officer: User,
+    by: User,
+    version: int,
+    decide_by: date | None = None,
+    unit: UnitChoice = ...,
 ) -> TransferCase:
-    """Let another officer lead it, or set another day."""
+    """Let another officer lead it, set another day, or count it for another unit of the organisation."""
     locked = _locked(case, by, "case.manage", version)
     if locked.state in ENDED:
         raise ConflictError(_("The case has ended."))
     _lead(locked, officer, decide_by)
+    _place(locked, unit)
     _save(locked)
     _record("case.assign", locked, by, officer=str(officer))
     _enter_day(locked)
@@ -269,6 +288,42 @@ def resume_case(*, case: TransferCase, by: User, version: int) -> TransferCase:
 
 
 @transaction.atomic
+def reconsider_case(*, case: TransferCase, reason: str, by: User, version: int) -> TransferCase:
+    """Take back a decision to use it, and assess it anew; not while a licence or a public offer rests on it."""
+    locked = _locked(case, by, "case.manage", version)
+    state = CASE_MOVES.require("reconsider", locked.state, what=str(locked))
+    if locked.decision not in PURSUED:
+        raise ConflictError(_("Only a decision to use it is taken back; what was put on hold is taken up again."))
+    reason = _needed(reason, _("Say why it is decided anew."))
+    if bonds := bonds_of(locked):
+        raise NotReadyError(bonds)
+    before = locked.decision
+    locked.decision, locked.decision_reason, locked.decided_by, locked.decided_at = "", "", None, None
+    locked.round += 1
+    _enter(locked, state, by, reason)
+    _record("case.reconsider", locked, by, before=before)
+    tell(locked, gettext_lazy("Its decision was taken back: “{case}”"), inventors_of(locked), but=by)
+    return locked
+
+
+@transaction.atomic
+def reopen_case(*, case: TransferCase, reason: str, by: User, version: int) -> TransferCase:
+    """Take back that it ended: it is decided as before, or with its inventors again where it was withdrawn."""
+    locked = _locked(case, by, "case.manage", version)
+    withdrawn = locked.state == CaseState.WITHDRAWN
+    state = CASE_MOVES.require("restore" if withdrawn else "reopen", locked.state, what=str(locked))
+    reason = _needed(reason, _("Say why it goes on."))
+    if withdrawn:
+        if not locked.docket:
+            raise ConflictError(_("It was never submitted; the inventors begin it anew."))
+        locked.returned_reason = reason
+    _enter(locked, state, by, reason)
+    _record("case.reopen", locked, by)
+    tell(locked, gettext_lazy("It goes on: “{case}”"), inventors_of(locked), but=by)
+    return locked
+
+
+@transaction.atomic
 def move_case(*, case: TransferCase, stage: str, by: User, version: int, reason: str = "") -> TransferCase:
     """Move a decided case on by hand, also back; ending it needs a reason."""
     locked = _locked(case, by, "case.manage", version)
@@ -372,6 +427,14 @@ def _lead(case: TransferCase, officer: User, decide_by: date | None) -> None:
     if Inventor.objects.filter(disclosure__case=case, person=officer).exists():
         raise InvalidError(_("%(person)s is an inventor of it.") % {"person": officer}, field="officer")
     case.officer, case.decide_by = officer, decide_by or case.decide_by
+
+
+def _place(case: TransferCase, unit: UnitChoice) -> None:
+    if isinstance(unit, EllipsisType):
+        return
+    if unit is not None and unit.organisation_id != case.organisation_id:
+        raise InvalidError(_("This unit is not of %(name)s.") % {"name": case.organisation}, field="unit")
+    case.unit = unit
 
 
 def _enter_day(case: TransferCase) -> None:

@@ -62,6 +62,9 @@ CASE_MOVES = Moves(
         "return": (set(IN_REVIEW), CaseState.RETURNED),
         "decide": ({CaseState.UNDER_ASSESSMENT}, CaseState.DECIDED),
         "resume": ({CaseState.DECIDED}, CaseState.UNDER_ASSESSMENT),  # what was put on hold
+        "reconsider": ({CaseState.DECIDED, CaseState.SECURED, CaseState.MARKETED}, CaseState.UNDER_ASSESSMENT),
+        "reopen": ({CaseState.EXPIRED, CaseState.ABANDONED, CaseState.CLOSED}, CaseState.DECIDED),
+        "restore": ({CaseState.WITHDRAWN}, CaseState.RETURNED),  # what was withdrawn after it had come in
         "secured": (_DECIDED, CaseState.SECURED),
         "marketed": (_DECIDED, CaseState.MARKETED),
         "optioned": (_DECIDED, CaseState.OPTIONED),

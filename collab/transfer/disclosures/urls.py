@@ -18,6 +18,7 @@ urlpatterns = [
     route(f"{CASE}funding/", views.funding, rule("disclosure.edit", "GET", "POST"), name="disclosure_funding"),
     route(f"{CASE}funding/find/", views.find, rule("disclosure.edit", "POST"), name="disclosure_find"),
     route(f"{CASE}prior-art/", views.prior_art, rule("disclosure.edit", "GET", "POST"), name="disclosure_prior_art"),
+    route(f"{CASE}results/", views.results, rule("disclosure.edit", "GET", "POST"), name="disclosure_results"),
     route(f"{CASE}sign/", views.sign, rule("disclosure.sign", "GET", "POST"), name="disclosure_sign"),
     route(f"{CASE}step-back/", views.back_out, rule("disclosure.sign", "GET", "POST"), name="disclosure_step_back"),
     route(f"{CASE}submit/", views.hand_in, rule("disclosure.edit", "POST"), name="disclosure_submit"),
@@ -33,6 +34,8 @@ urlpatterns = [
     route(f"{CASE}take-back/", views_office.take_back, rule("case.manage", "POST"), name="case_take_back"),
     route(f"{CASE}decide/", views_office.decide, rule("case.decide", "GET", "POST"), name="case_decide"),
     route(f"{CASE}resume/", views_office.resume, rule("case.manage", "POST"), name="case_resume"),
+    route(f"{CASE}reconsider/", views_office.reconsider, rule("case.manage", "GET", "POST"), name="case_reconsider"),
+    route(f"{CASE}reopen/", views_office.reopen, rule("case.manage", "GET", "POST"), name="case_reopen"),
     route(f"{CASE}move/", views_office.move, rule("case.manage", "GET", "POST"), name="case_move"),
     route(
         "transfer/assessments/<uuid:pk>/",

@@ -8,12 +8,13 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from collab.access.policy import allowed, get_or_404, visible_to
 from collab.accounts.models import Organisation
-from collab.kernel.errors import NotFoundError
+from collab.audit.models import AuditEvent
 from collab.projects.models import Project
 from collab.transfer.disclosures.asking import open_decision
 from collab.transfer.disclosures.assessing import conflicts_found
@@ -25,15 +26,30 @@ from collab.transfer.disclosures.forms import (
     NewDisclosureForm,
     PriorArtForm,
     ReasonForm,
+    ResultsForm,
     SignForm,
     people_near,
 )
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.disclosures.novelty import warnings_of
-from collab.transfer.disclosures.prefill import Prefill, prefill_of, prefill_of_project
+from collab.transfer.disclosures.prefill import (
+    Prefill,
+    ResultTerm,
+    prefill_of_project,
+    prefill_of_several,
+    results_offered,
+    subject_of,
+)
 from collab.transfer.disclosures.rights import background_of, rights_of
 from collab.transfer.disclosures.services import checks_of, submit_disclosure, withdraw_disclosure
-from collab.transfer.disclosures.states import CASE_DECISION_WORDS, CASE_MOVES, PIPELINE, CaseDecision, CaseState
+from collab.transfer.disclosures.states import (
+    CASE_DECISION_WORDS,
+    CASE_MOVES,
+    PIPELINE,
+    PURSUED,
+    CaseDecision,
+    CaseState,
+)
 from collab.transfer.disclosures.writing import (
     FundingTerm,
     InventorTerm,
@@ -45,14 +61,18 @@ from collab.transfer.disclosures.writing import (
     set_funding,
     set_inventors,
     set_prior_art,
+    set_results,
     sign_disclosure,
     step_back,
 )
 from collab.web.forms import PageForm, act, sent, show, submit
+from collab.web.history import timeline
 from collab.web.pagination import page_of
 
 ROWS = "collab/transfer/disclosures/rows.html"
-ACTIONS = ("disclosure.edit", "disclosure.sign", "case.view", "case.manage", "case.decide")
+RESULTS_MAX = 20
+HISTORY_SHOWN = 40
+ACTIONS = ("disclosure.edit", "disclosure.sign", "case.view", "case.manage", "case.decide", "audit.view")
 
 
 def mine(request: HttpRequest) -> HttpResponse:
@@ -101,19 +121,19 @@ def disclosure_new(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("The disclosure is begun. Complete it, then every inventor signs."))
         return case.get_absolute_url()
 
-    context = {"form": form, "known": known}
+    context: dict[str, Any] = {"form": form, "known": known}
+    if known is not None:
+        named = {term.key for term in known.results}
+        offered = results_offered(request.user, known.project)  # type: ignore[arg-type]
+        context["offered"] = [{"term": term, "chosen": term.key in named} for term in offered]
     return submit(request, form, begin) or show(request, "collab/transfer/disclosures/new.html", context, form)
 
 
 def _known(request: HttpRequest) -> Prefill | None:
     """What the address names: a row to disclose, or a project."""
-    subject = request.GET.get("from", "")
-    if subject:
-        table, _colon, key = subject.partition(":")
-        try:
-            found = prefill_of(request.user, table, UUID(key))  # type: ignore[arg-type]
-        except ValueError:
-            raise NotFoundError from None
+    subjects = request.GET.getlist("from")[:RESULTS_MAX]
+    if subjects:
+        found = prefill_of_several(request.user, [subject_of(one) for one in subjects])  # type: ignore[arg-type]
         get_or_404(request.user, "disclosure.create", Project.objects.all(), pk=found.project.pk)
         return found
     slug = request.GET.get("project", "")
@@ -150,6 +170,9 @@ def case_page(request: HttpRequest, pk: UUID) -> HttpResponse:
         context["may_submit"] = context["writes"] and all(c.done for c in context["checks"] if c.needed)
     if "case.view" in may:
         context |= _office(case, user, may)
+    if "audit.view" in may:
+        events = AuditEvent.objects.filter(organisation_id=case.organisation_id, subject_id=str(case.pk))
+        context["history"] = timeline(events.order_by("-id")[:HISTORY_SHOWN])
     return show(request, "collab/transfer/disclosures/page.html", context)
 
 
@@ -161,6 +184,7 @@ def _office(case: TransferCase, user: Any, may: set[str]) -> dict[str, Any]:
     current = [row for row in rows if row.round == case.round]
     return {
         "office": True,
+        "license_url": f"{reverse('collab:licence_new')}?case={case.pk}" if _may_license(case, user) else "",
         "rights": rights_of(case.project_id, case.organisation_id, user),
         "assessments": [{"row": row, "ties": conflicts_found(case, row.assessor)} for row in current],
         "earlier": [row for row in rows if row.round != case.round],
@@ -173,12 +197,20 @@ def _office(case: TransferCase, user: Any, may: set[str]) -> dict[str, Any]:
         "may_assess": manages and case.state == CaseState.UNDER_ASSESSMENT,
         "may_propose": manages and CASE_MOVES.allows("decide", case.state) and asked is None,
         "may_take_back": manages and asked is not None,
+        "may_reconsider": manages and CASE_MOVES.allows("reconsider", case.state) and case.decision in PURSUED,
+        "may_reopen": manages and (CASE_MOVES.allows("reopen", case.state) or CASE_MOVES.allows("restore", case.state)),
         "may_resume": manages and case.state == CaseState.DECIDED and case.decision == CaseDecision.HOLD,
         "may_move": manages and case.state in PIPELINE,
         "may_assign": manages and case.officer_id is not None,
         "may_paper": manages and case.is_writable
         and any(row.person_id is None and not row.signed_hash for row in case.disclosure.inventors.all()),
     }  # fmt: skip
+
+
+def _may_license(case: TransferCase, user: Any) -> bool:
+    """Whether the person may draft a licence of what the case holds."""
+    used = case.decision in PURSUED and case.state in PIPELINE
+    return used and bool(allowed(user, case.organisation, "licence.draft"))
 
 
 def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -196,9 +228,9 @@ def inventors(request: HttpRequest, pk: UUID) -> HttpResponse:
     case = case_of(request, "disclosure.edit", pk)
     rows = list(case.disclosure.inventors.all())
     lines = [
-        {name: getattr(row, name) for name in ("name", "employer", "employer_name", "share_percent", "contribution")}
+        {name: getattr(row, name) for name in ("name", "email", "employer_name", "share_percent", "contribution")}
         | {"person": row.person_id, "employer": row.employer_id}
-        | ({"name": ""} if row.person_id else {})
+        | ({"name": "", "email": ""} if row.person_id else {})
         for row in rows
     ]
     people = people_near(request.user, case.project, [row.person for row in rows if row.person])  # type: ignore[arg-type]
@@ -224,7 +256,10 @@ def funding(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = FundingForm(sent(request), initial={"version": case.version}, lines=lines)
 
     def change() -> str:
-        terms = [FundingTerm(**{name: value or "" for name, value in row.items()}) for row in form.filled()]
+        terms = [
+            FundingTerm(**{name: value if name == "sponsor" else value or "" for name, value in row.items()})
+            for row in form.filled()
+        ]
         set_funding(case=case, funding=terms, by=request.user, version=form.cleaned_data["version"])  # type: ignore[arg-type]
         return _saved(request, case)
 
@@ -240,6 +275,24 @@ def find(request: HttpRequest, pk: UUID) -> HttpResponse:
         to=case.get_absolute_url(),
         said=_("The agreements in force were read again."),
     )
+
+
+def results(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The models and datasets of the project that are disclosed with it."""
+    case = case_of(request, "disclosure.edit", pk)
+    now = [ResultTerm(row.kind, row.subject_type, row.subject_id, row.label, row.url) for row in case.results.all()]
+    offered = {term.key: term for term in now}
+    if case.project is not None:
+        offered = {term.key: term for term in results_offered(request.user, case.project)} | offered  # type: ignore[arg-type]
+    first = {"results": [term.key for term in now], "version": case.version}
+    form = ResultsForm(sent(request), initial=first, offered=offered.values())
+
+    def change() -> str:
+        set_results(case=case, results=form.terms(), by=request.user, version=form.cleaned_data["version"])  # type: ignore[arg-type]
+        return _saved(request, case)
+
+    lead = _("Whoever opens one of them finds the case, if they may see it.")
+    return form_page(request, case, form, change, _("Disclosed with it"), lead=lead)
 
 
 def prior_art(request: HttpRequest, pk: UUID) -> HttpResponse:

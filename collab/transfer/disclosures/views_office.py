@@ -38,6 +38,7 @@ from collab.transfer.disclosures.forms import (
     MoveCaseForm,
     PaperForm,
     ProposeForm,
+    ReopenForm,
     ReturnForm,
     WaiveForm,
     WeightForm,
@@ -49,6 +50,8 @@ from collab.transfer.disclosures.services import (
     move_case,
     pass_check,
     propose_decision,
+    reconsider_case,
+    reopen_case,
     resume_case,
     return_case,
     take_up,
@@ -210,6 +213,32 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
     return form_page(
         request, case, form, answer, _("Decide"), template="collab/transfer/disclosures/decide.html", more=more
     )
+
+
+def reconsider(request: HttpRequest, pk: UUID) -> HttpResponse:
+    case = case_of(request, "case.manage", pk)
+    form = ReopenForm(sent(request), initial={"version": case.version})
+
+    def again() -> str:
+        reconsider_case(case=case, by=request.user, **form.values())  # type: ignore[arg-type]
+        messages.success(request, _("The decision is taken back; it is assessed anew."))
+        return case.get_absolute_url()
+
+    lead = _("What was decided stays in the history. The inventors are told.")
+    return form_page(request, case, form, again, _("Decide anew"), lead=lead, tone="danger")
+
+
+def reopen(request: HttpRequest, pk: UUID) -> HttpResponse:
+    case = case_of(request, "case.manage", pk)
+    form = ReopenForm(sent(request), initial={"version": case.version})
+
+    def again() -> str:
+        reopen_case(case=case, by=request.user, **form.values())  # type: ignore[arg-type]
+        messages.success(request, _("The case goes on. Move it to the stage that it is in."))
+        return case.get_absolute_url()
+
+    lead = _("Take back that it ended. The inventors are told.")
+    return form_page(request, case, form, again, _("Reopen the case"), lead=lead)
 
 
 def resume(request: HttpRequest, pk: UUID) -> HttpResponse:

@@ -35,7 +35,7 @@ from collab.transfer.disclosures.models import (
     PriorArt,
     TransferCase,
 )
-from collab.transfer.disclosures.prefill import ResultTerm
+from collab.transfer.disclosures.prefill import ResultTerm, prefill_of
 from collab.transfer.disclosures.rights import rights_of
 from collab.transfer.disclosures.states import WRITABLE, CaseState
 
@@ -108,6 +108,8 @@ def disclose(
 ) -> TransferCase:
     """Begin a disclosure for the office of an organisation. Without inventors, whoever writes it is the only one.
 
+    Without a unit it is that of the first inventor who works in one of this organisation.
+
     Sponsors and their rights are filled in from the project's agreements that the person may read.
     """
     if project is not None:
@@ -128,6 +130,9 @@ def disclose(
     disclosure.save()
     CaseStage.objects.create(case=case, state=case.state, entered_at=case.stage_since, by=by)
     _write_inventors(disclosure, inventors or [InventorTerm(WHOLE, person=by, employer=organisation)], by)
+    if case.unit is None:
+        case.unit = _unit_of(disclosure)
+        case.save(update_fields=["unit"])
     for term in results:
         row = DisclosedResult(case=case, **vars(term))
         row.require_clean()
@@ -201,6 +206,26 @@ def set_prior_art(*, case: TransferCase, prior_art: Sequence[PriorArtTerm], by: 
         row.require_clean()
         row.save()
     return _changed(locked, by, "disclosure.set_prior_art", count=len(prior_art))
+
+
+@transaction.atomic
+def set_results(*, case: TransferCase, results: Sequence[ResultTerm], by: User, version: int) -> TransferCase:
+    """Write down which models and datasets of the project are disclosed with it; those that stay keep their names."""
+    locked = _locked(case, by, version)
+    known = {(row.subject_type, row.subject_id): row for row in locked.results.all()}
+    wanted = {(term.subject_type, term.subject_id): term for term in results}
+    for key, row in known.items():
+        if key not in wanted:
+            row.delete()
+    for key, term in wanted.items():
+        if key in known:
+            continue
+        if prefill_of(by, *key).project.pk != locked.project_id:
+            raise InvalidError(_("It came out of another project."), field="results")
+        added = DisclosedResult(case=locked, **vars(term))
+        added.require_clean()
+        added.save()
+    return _changed(locked, by, "disclosure.set_results", count=len(wanted))
 
 
 @transaction.atomic
@@ -365,6 +390,19 @@ def _employer_of(person: User, case: TransferCase) -> Organisation | None:
     held = Membership.objects.of(person).in_organisations().active().values("organisation")
     houses = list(Organisation.objects.filter(pk__in=held)[:2])
     return houses[0] if len(houses) == 1 else None
+
+
+def _unit_of(disclosure: Disclosure) -> OrganisationUnit | None:
+    """Where the first of the inventors works in the organisation that the case belongs to."""
+    rows = Membership.objects.active().filter(
+        organisation=disclosure.case.organisation_id, project=None, unit__isnull=False
+    )
+    units = {
+        row.user_id: row.unit
+        for row in rows.filter(user__in=disclosure.inventors.values("person")).select_related("unit")
+    }
+    people = disclosure.inventors.order_by("-share_percent", "created_at", "pk").values_list("person", flat=True)
+    return next((units[key] for key in people if key in units), None)
 
 
 def _signed(row: Inventor) -> ConflictError:

@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from collab.access.policy import get_or_404, visible_to
+from collab.access.policy import allowed, get_or_404, visible_to
 from collab.accounts.api import OrganisationRef
 from collab.accounts.models import Organisation
 from collab.agreements.library import TemplateVersion
@@ -40,6 +40,7 @@ from collab.transfer.licences.services import (
     give_breach,
     make_non_exclusive,
     meet_diligence,
+    name_case,
     open_obstacles,
     see_obstacles,
 )
@@ -145,19 +146,27 @@ class LicenceSerializer(LicenceRow):
     milestones = MilestonePaymentSerializer(many=True, read_only=True)
     diligence = DiligenceSerializer(many=True, read_only=True)
     breaches = BreachSerializer(many=True, read_only=True)
+    case = serializers.SerializerMethodField()
     terms = serializers.SerializerMethodField()
     agreement_version = serializers.SerializerMethodField()
 
     class Meta(LicenceRow.Meta):
         fields = [
-            *LicenceRow.Meta.fields, "co_licensors", "option", "assets", "field_note", "commercial", "sublicensing",
-            "academic_use", "issue_fee", "issue_fee_days", "annual_minimum", "minimum_creditable", "minimum_from",
-            "royalty_basis", "tiers_by", "tiers", "royalty_cap", "cap_by", "sublicence_percent", "equity_percent",
-            "equity_note", "costs", "costs_of", "costs_percent", "costs_cap", "costs_days",
+            *LicenceRow.Meta.fields, "case", "co_licensors", "option", "assets", "field_note", "commercial",
+            "sublicensing", "academic_use", "issue_fee", "issue_fee_days", "annual_minimum", "minimum_creditable",
+            "minimum_from", "royalty_basis", "tiers_by", "tiers", "royalty_cap", "cap_by", "sublicence_percent",
+            "equity_percent", "equity_note", "costs", "costs_of", "costs_percent", "costs_cap", "costs_days",
             "late_interest_percent", "shares_by", "shares", "share_days", "milestones", "diligence", "report_frequency",
             "report_days", "audit_right", "audit_notice_days", "audit_cost_percent", "convertible", "negotiation_days",
             "exercised_on", "converted_on", "breaches", "agreement_version", "terms",
         ]  # fmt: skip
+
+    @extend_schema_field(serializers.UUIDField(allow_null=True))
+    def get_case(self, licence: Licence) -> Any:
+        """Only for those who may see the case: it is its owner's, and confidential."""
+        if licence.case is None or not allowed(self.context["request"].user, licence.case, "case.view"):
+            return None
+        return licence.case_id
 
     def get_terms(self, licence: Licence) -> dict[str, Any]:
         """The terms on the table, as a PATCH takes them."""
@@ -210,6 +219,10 @@ class SeenInput(StrictSerializer):
     keys = serializers.ListField(child=serializers.CharField(max_length=200), max_length=200)
 
 
+class CaseInput(StrictSerializer):
+    case = ScopedRelatedField(word="case.view", model=TransferCase)
+
+
 class LicenceReason(StrictSerializer):
     reason = serializers.CharField(max_length=1000)
 
@@ -227,6 +240,7 @@ class MeetInput(StrictSerializer):
 
 class LicenceFilter(django_filters.FilterSet):
     project = ProjectFilter(path="agreement__project")
+    case = django_filters.UUIDFilter()
     state = django_filters.ChoiceFilter(field_name="now", choices=choices_of(LicenceState))
     kind = django_filters.ChoiceFilter(field_name="agreement__kind", choices=KINDS)
     licensee = django_filters.CharFilter(field_name="licensee__slug")
@@ -245,6 +259,7 @@ class LicenceViewSet(ScopedViewSet):
         "partial_update": "agreement.draft",
         "obstacles": "licence.draft",
         "weigh": "licence.draft",
+        "name_case": "licence.draft",
         "breach": "licence.end",
         "cure": "licence.end",
         "end": "licence.end",
@@ -307,6 +322,11 @@ class LicenceViewSet(ScopedViewSet):
     def weigh(self, request: Request, pk: str) -> Response:
         keys = self.parsed(SeenInput)["keys"]
         return self._told(see_obstacles(licence=self.get_object(), keys=keys, by=request.user))  # type: ignore[arg-type]
+
+    @extend_schema(summary="Name the case of one without", request=CaseInput, responses=LicenceSerializer)
+    @action(detail=True, methods=["post"])
+    def name_case(self, request: Request, pk: str) -> Response:
+        return self._told(name_case(licence=self.get_object(), by=request.user, **self.parsed(CaseInput)))  # type: ignore[arg-type]
 
     @extend_schema(summary="Call out a breach", request=BreachInput, responses=LicenceSerializer)
     @action(detail=True, methods=["post"])

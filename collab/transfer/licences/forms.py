@@ -18,6 +18,7 @@ from collab.agreements.library import TemplateVersion
 from collab.agreements.models import AgreementKind, AgreementVersion
 from collab.kernel.errors import Fault
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
+from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.licences.licensable import Licensable
 from collab.transfer.licences.models import Licence
 from collab.transfer.licences.places import FieldOfUse, Territory
@@ -88,7 +89,11 @@ class TermsForm(OnceForm):
     )
     currency = forms.CharField(label=_("Currency"), max_length=3, required=False, help_text=_("Such as EUR or CNY."))
     issue_fee = _money(_("Issue fee"))
+    issue_fee_days = forms.IntegerField(label=_("Days to pay the issue fee"), initial=30, min_value=0, required=False)
     annual_minimum = _money(_("Annual minimum"))
+    minimum_from = forms.DateField(
+        label=_("Annual minimum from"), widget=DayInput, required=False, help_text=_("Empty: from the beginning.")
+    )
     minimum_creditable = forms.BooleanField(
         label=_("Royalties count towards the minimum"), required=False, initial=True
     )
@@ -99,6 +104,9 @@ class TermsForm(OnceForm):
     cap_by = forms.ChoiceField(label=_("The most counts over"), choices=Span.choices, initial=Span.YEAR)
     sublicence_percent = _money(_("Share of sublicence income, per cent"))
     equity_percent = _money(_("Equity, per cent"))
+    equity_note = forms.CharField(
+        label=_("Equity in words"), max_length=300, required=False, validators=[PlainTextValidator()]
+    )
     costs = forms.ChoiceField(label=_("Costs of protection that the licensee repays"), choices=Costs.choices)
     costs_of = forms.ChoiceField(label=_("Costs are those"), choices=CostsOf.choices, required=False)
     costs_percent = _money(_("Part of the costs that is repaid, per cent"), help_text=_("Empty: all of it."))
@@ -110,10 +118,11 @@ class TermsForm(OnceForm):
     )
     milestones = _lines(
         _("Milestone payments"),
-        _("One on a line: title; amount; day, if any. For example “First sale; 20000”."),
+        _("One on a line: title; amount; day, if any; Chinese title, if any. For example “First sale; 20000”."),
     )
     diligence = _lines(
-        _("Diligence milestones"), _("One on a line: title; day. For example “On the market; 2028-01-01”.")
+        _("Diligence milestones"),
+        _("One on a line: title; day; Chinese title, if any. For example “On the market; 2028-01-01”."),
     )
     convertible = forms.BooleanField(
         label=_("May be made non-exclusive when a diligence milestone is missed"), required=False
@@ -212,10 +221,13 @@ class TermsForm(OnceForm):
                 for begin, rate in _rows(data["tiers"], ":", 2)
             ],
             "milestones": [
-                {"title": title, "amount": amount, "due_on": day or None}
-                for title, amount, day in _rows(data["milestones"], ";", 3)
+                {"title": title, "amount": amount, "due_on": day or None, "title_zh": title_zh}
+                for title, amount, day, title_zh in _rows(data["milestones"], ";", 4)
             ],
-            "diligence": [{"title": title, "due_on": day} for title, day in _rows(data["diligence"], ";", 2)],
+            "diligence": [
+                {"title": title, "due_on": day, "title_zh": title_zh}
+                for title, day, title_zh in _rows(data["diligence"], ";", 3)
+            ],
         }
         return given
 
@@ -223,7 +235,7 @@ class TermsForm(OnceForm):
         return {name: self.cleaned_data[name] for name in ("effective_on", "expires_on")}
 
 
-_TEXTS = {"field_note", "exclusivity", "sublicensing", "royalty_basis", "tiers_by", "cap_by", "costs"}
+_TEXTS = {"field_note", "equity_note", "exclusivity", "sublicensing", "royalty_basis", "tiers_by", "cap_by", "costs"}
 
 
 def _rows(text: str, mark: str, places: int) -> list[list[str]]:
@@ -231,6 +243,12 @@ def _rows(text: str, mark: str, places: int) -> list[list[str]]:
     plain = text.replace("：", ":").replace("；", ";")
     lines = [line for line in plain.splitlines() if line.strip()]
     return [[*(part.strip() for part in line.split(mark)), *[""] * places][:places] for line in lines]
+
+
+def _lines_of(rows: Iterable[Mapping[str, Any]], *names: str) -> str:
+    """Rows as the lines that `_rows` reads; what is empty at the end is left out."""
+    lines = ["; ".join(str(row.get(name) or "") for name in names) for row in rows]
+    return "\n".join(line.rstrip("; ") for line in lines)
 
 
 def shown_terms(
@@ -250,10 +268,8 @@ def shown_terms(
         "edit": version.version,
         "fields_": terms["fields"],
         "tiers": "\n".join(f"{row['from']}: {row['rate'] or row['per_unit']}" for row in terms["tiers"]),
-        "milestones": "\n".join(
-            "; ".join(filter(None, (row["title"], row["amount"], row["due_on"]))) for row in terms["milestones"]
-        ),
-        "diligence": "\n".join(f"{row['title']}; {row['due_on']}" for row in terms["diligence"]),
+        "milestones": _lines_of(terms["milestones"], "title", "amount", "due_on", "title_zh"),
+        "diligence": _lines_of(terms["diligence"], "title", "due_on", "title_zh"),
         **{name: parts[asset.key] for name, asset in assets.items() if asset.key in parts},
         **{name: shares[str(one.pk)] for name, one in sharing.items() if str(one.pk) in shares},
     }
@@ -282,10 +298,19 @@ class DraftForm(TermsForm):
         ),
     )
     licensee = forms.ModelChoiceField(Organisation.objects.order_by("name"), label=_("Licensee"))
+    case = forms.ModelChoiceField(
+        TransferCase.objects.none(),
+        label=_("Case"),
+        required=False,
+        help_text=_(
+            "Its income is divided among the inventors of this case. What belongs to a case outside every project is "
+            "offered below when the draft begins on the page of the case."
+        ),
+    )
     option = forms.ModelChoiceField(Licence.objects.none(), label=_("From the option"), required=False)
     leading = (
-        "once", "kind", "reference", "title", "title_zh", "licensor", "co_licensors", "licensee", "option", "text",
-        "text_zh",
+        "once", "kind", "reference", "title", "title_zh", "licensor", "co_licensors", "licensee", "case", "option",
+        "text", "text_zh",
     )  # fmt: skip
     text = forms.CharField(
         label=_("Text"), required=False, max_length=200_000, widget=forms.Textarea(attrs={"rows": 4}),
@@ -303,6 +328,7 @@ class DraftForm(TermsForm):
         licensors: QuerySet[Organisation],
         partners: QuerySet[Organisation],
         options: QuerySet[Licence],
+        cases: QuerySet[TransferCase],
         template: TemplateVersion | None = None,
         **kwargs: Any,
     ) -> None:
@@ -311,11 +337,15 @@ class DraftForm(TermsForm):
         self.blanks = [one for one in template.field_list() if one.name not in CARRIED] if template else []
         if template is not None:
             self._fill_in(template)
-        for name, rows in (("licensor", licensors), ("co_licensors", partners), ("option", options)):
+        for name, rows in (
+            ("licensor", licensors), ("co_licensors", partners), ("option", options), ("case", cases)
+        ):  # fmt: skip
             field: Any = self.fields[name]
             field.queryset = rows
         if not options.exists():
             del self.fields["option"]
+        if not cases.exists():
+            del self.fields["case"]
         if not partners.exists():
             del self.fields["co_licensors"]
 
@@ -342,6 +372,7 @@ class DraftForm(TermsForm):
             "values": filled,
             "co_licensors": list(data.get("co_licensors") or ()),
             "option": data.get("option"),
+            "case": data.get("case"),
             "terms": {name: value for name, value in self.terms().items() if name != "option"},
             **self.days(),
         }
@@ -398,6 +429,17 @@ class SublicenceForm(OnceForm):
             **{name: data.get(name) for name in ("organisation", "starts_on", "ends_on")},
             "name": data.get("name") or "",
         }
+
+
+class CaseForm(PageForm):
+    """The case that a licence is about, where the draft named none."""
+
+    case = forms.ModelChoiceField(TransferCase.objects.none(), label=_("Case"))
+
+    def __init__(self, *args: Any, cases: QuerySet[TransferCase], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["case"]
+        field.queryset = cases
 
 
 class MeetForm(PageForm):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -13,12 +14,15 @@ from django.utils.translation import gettext as _
 from collab.access.policy import Missing, visible_to
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.disclosures.states import ENDED, PURSUED
-from collab.transfer.licences.licensable import Finding, Licensable, Wish
+from collab.transfer.licences.licensable import Finding, Licensable, Wish, licensables_named
+from collab.transfer.licences.models import Licence
+from collab.transfer.licences.states import BINDING
 from collab.transfer.protection.models import Protection
 from collab.transfer.protection.states import ProtectionStatus
 
 if TYPE_CHECKING:
     from collab.access.policy import Person
+    from collab.accounts.models import Organisation
 
 REGIONAL = frozenset({"WO", "EP", "EA", "AP", "OA", "GC", "EM"})  # offices for several countries
 
@@ -78,6 +82,34 @@ class Protections:
             text = _("%(what)s protects only in %(where)s, where this licence grants nothing.")
             found.append(says("elsewhere", text, forbids=False))
         return found
+
+
+def cases_for(user: Person, houses: Iterable[Organisation], project_id: UUID) -> QuerySet[TransferCase]:
+    """The cases that a licence out of a project can be about: used, of these licensors, of the project or of none."""
+    rows = TransferCase.objects.filter(Q(project=None) | Q(project=project_id), organisation__in=houses)
+    rows = visible_to(user, "case.view", rows.filter(decision__in=PURSUED).exclude(state__in=ENDED))
+    return rows.select_related("disclosure").order_by("-docket", "pk")
+
+
+def assets_of_case(case: TransferCase) -> list[Licensable]:
+    """The technology of a case and what still protects it: also of one that came out of no project."""
+    living = Protection.objects.filter(family__case=case).alive().values_list("pk", flat=True)
+    keys = [(TransferCase._meta.label_lower, str(case.pk))]
+    keys += [(Protection._meta.label_lower, str(pk)) for pk in living]
+    return list(licensables_named(keys).values())
+
+
+def licences_on(case: TransferCase) -> list[Missing]:
+    """Licences and options that bind the organisation to what the case holds."""
+    rows = Licence.objects.with_state().filter(now__in=[state.value for state in BINDING])
+    things = [f"{TransferCase._meta.label_lower}:{case.pk}"]
+    rights = Protection.objects.filter(family__case=case).values_list("pk", flat=True)
+    things += [f"{Protection._meta.label_lower}:{pk}" for pk in rights]
+    text = _("%(licence)s is in force; it ends before the case is decided anew.")
+    return [
+        Missing("licence_in_force", text % {"licence": row.agreement}, row.get_absolute_url())
+        for row in rows.filter(Q(case=case) | Q(assets__thing__name__in=things)).select_related("agreement").distinct()
+    ]
 
 
 def closed_to(user: Person, project_id: UUID) -> set[str]:

@@ -36,13 +36,14 @@ from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, RefusedError, StaleError
 from collab.projects.models import Project
 from collab.transfer.disclosures.models import TransferCase
-from collab.transfer.disclosures.states import ENDED, PURSUED
+from collab.transfer.disclosures.services import advance_case
+from collab.transfer.disclosures.states import ENDED, PURSUED, CaseState
 from collab.transfer.licences.binding import held_back, obstacles
 from collab.transfer.licences.calendar import enter_cure, settle_cure, settle_duty
 from collab.transfer.licences.models import Breach, Diligence, Grant, Licence
 from collab.transfer.licences.obstacles import Obstacle
 from collab.transfer.licences.places import FieldOfUse, Place, Territory
-from collab.transfer.licences.states import Exclusivity, LicenceState
+from collab.transfer.licences.states import BINDING, Exclusivity, LicenceState
 from collab.transfer.licences.writing import carried_over, written_out
 
 KINDS = (AgreementKind.LICENCE.value, AgreementKind.OPTION.value)
@@ -83,17 +84,18 @@ def draft_licence(
     if licensor == licensee:
         raise InvalidError(_("Nobody licenses to themselves: licensor and licensee are the same."), field="licensee")
     if case is not None:
-        require(by, "case.view", case)
-        if case.organisation_id != licensor.pk:
-            raise InvalidError(_("This case belongs to another organisation."), field="case")
-        if case.project_id is not None and case.project_id != project.pk:
-            raise InvalidError(_("This case came out of another project."), field="case")
-        if case.decision not in PURSUED or case.state in ENDED:
-            raise ConflictError(_("This case is not decided to be used, so nothing of it is licensed."), field="case")
+        _require_fits(case, licensor, project, by)
     if option is not None:
         _require_exercised(option, licensee)
     agreement = draft_agreement(
-        project=project, reference=reference, kind=kind, title=title, title_zh=title_zh, confidential=True, by=by
+        project=project,
+        reference=reference,
+        kind=kind,
+        title=title,
+        title_zh=title_zh,
+        confidential=True,
+        by=by,
+        from_its_room=True,
     )
     given = {
         **terms,
@@ -168,6 +170,38 @@ def edit_terms(
     if version.state == VersionState.NEGOTIATION and not _speaks_for(by, version.proposed_by):
         return counter_version(version=version, by=by, **changes)
     return edit_version(version=version, edit=edit, by=by, **changes)
+
+
+@transaction.atomic
+def name_case(*, licence: Licence, case: TransferCase, by: User) -> Licence:
+    """Say what case a licence without one is about: from now on its income is that case's, and its inventors'."""
+    require(by, "licence.draft", licence)
+    locked = _locked(licence)
+    if locked.case_id is not None:
+        raise ConflictError(_("This licence names its case already."))
+    found = TransferCase.objects.select_for_update(of=("self",)).select_related("disclosure").get(pk=case.pk)
+    _require_fits(found, locked.licensor, locked.agreement.project, by)
+    locked.case = found
+    locked.version += 1
+    locked.save(update_fields=["case", "version"])
+    _note("licence.name_case", locked, by, docket=found.docket)
+    if locked.state in BINDING:
+        # `receipts` is the column of a room above; asking through it imports nothing
+        paid = locked.receipts.filter(reverses=None, reversed_by=None).exists()
+        signed = CaseState.OPTIONED if locked.is_option else CaseState.LICENSED
+        advance_case(case=found, stage=CaseState.INCOME if paid else signed, by=by)
+    return locked
+
+
+def _require_fits(case: TransferCase, licensor: Organisation, project: Project, by: User) -> None:
+    """Whether a licence of this licensor, out of this project, can be about the case."""
+    require(by, "case.view", case)
+    if case.organisation_id != licensor.pk:
+        raise InvalidError(_("This case belongs to another organisation."), field="case")
+    if case.project_id is not None and case.project_id != project.pk:
+        raise InvalidError(_("This case came out of another project."), field="case")
+    if case.decision not in PURSUED or case.state in ENDED:
+        raise ConflictError(_("This case is not decided to be used, so nothing of it is licensed."), field="case")
 
 
 def terms_now(licence: Licence, version: AgreementVersion) -> dict[str, Any]:

@@ -302,6 +302,9 @@ class _Reader:
         milestones = made["milestones"]
         takes_money = any(made[name] not in (None, "") for name in _MONEY) or milestones
         takes_money = takes_money or made["royalty_basis"] != RoyaltyBasis.NONE or made["costs"] != Costs.NONE
+        # reports are of sums, and shares are of them: both are owed in the currency of the licence
+        reports = made["report_frequency"] != Frequency.NONE
+        takes_money = takes_money or reports or made["sublicence_percent"] not in (None, "")
         currency = None
         if takes_money or made["currency"]:
             currency = self._try("currency", lambda: known_currency(made["currency"], field="currency"))
@@ -320,6 +323,10 @@ class _Reader:
             self._fault("tiers", _("A running royalty needs at least one rate."))
         elif begins and (begins[0] != 0 or begins != sorted(set(begins))):
             self._fault("tiers", _("The first tier begins at 0, and each further one higher than the one before."))
+        if not reports and made["royalty_basis"] != RoyaltyBasis.NONE:
+            self._fault("report_frequency", _("A running royalty is counted from reports: say how often they come."))
+        elif not reports and made["sublicence_percent"] is not None:
+            self._fault("report_frequency", _("Sublicence income is counted from reports: say how often they come."))
         made["milestones"] = self._rows("milestones", milestones, lambda p, r: self._milestone(p, r, currency))
 
     def _amount(self, path: str, value: Any, currency: str | None) -> str | None:

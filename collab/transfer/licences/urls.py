@@ -10,6 +10,7 @@ urlpatterns = [
     route(_AT, views.licence, rule("licence.view"), name="licence"),
     route(f"{_AT}terms/", views.licence_terms, rule("agreement.draft", "GET", "POST"), name="licence_terms"),
     route(f"{_AT}obstacles/", views.licence_obstacles, rule("licence.draft", "POST"), name="licence_obstacles"),
+    route(f"{_AT}case/", views.licence_case, rule("licence.draft", "GET", "POST"), name="licence_case"),
     route(f"{_AT}breach/", views.licence_breach, rule("licence.end", "GET", "POST"), name="licence_breach"),
     route(
         f"{_AT}sublicences/new/",

@@ -21,6 +21,7 @@ from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.licences.forms import (
     KINDS,
     BreachForm,
+    CaseForm,
     DraftForm,
     LicenceFilter,
     MeetForm,
@@ -31,7 +32,7 @@ from collab.transfer.licences.forms import (
 )
 from collab.transfer.licences.licensable import Licensable, licensables_named, licensables_of
 from collab.transfer.licences.models import Diligence, Licence, Sublicence
-from collab.transfer.licences.own import closed_to
+from collab.transfer.licences.own import assets_of_case, cases_for, closed_to
 from collab.transfer.licences.reading import glance_of, way_of
 from collab.transfer.licences.services import (
     cure_breach,
@@ -44,6 +45,7 @@ from collab.transfer.licences.services import (
     held_now,
     make_non_exclusive,
     meet_diligence,
+    name_case,
     open_obstacles,
     see_obstacles,
     terms_now,
@@ -91,17 +93,19 @@ def licence_new(request: HttpRequest) -> HttpResponse:
     form = DraftForm(
         sent(request),
         template=chosen.versions.select_related("template").first() if chosen else None,
-        assets=_assets_of(request, project, houses),
+        assets=_assets_of(request, project, houses, case=case),
         licensors=licensors,
         partners=partners,
         sharing=[*licensors, *partners.order_by("name")],
+        cases=cases_for(request.user, houses, project.pk),
+        initial={"case": case.pk} if case is not None else None,
         options=Licence.objects.visible_to(request.user).filter(
             agreement__kind="option", agreement__project=project, exercised_on__isnull=False
         ),
     )
 
     def draft() -> str:
-        licence = draft_licence(project=project, case=case, by=request.user, **form.draft())
+        licence = draft_licence(project=project, by=request.user, **form.draft())
         messages.success(request, _("The term sheet is drafted."))
         return licence.get_absolute_url()
 
@@ -139,6 +143,7 @@ def licence(request: HttpRequest, pk: UUID) -> HttpResponse:
         and version is not None
         and (version.state in OPEN_TO_EDITS or (standing and in_force)),
         "may_see": "licence.draft" in may and bool(obstacles),
+        "may_name_case": "licence.draft" in may and row.case_id is None,
         "sublicences": list(Sublicence.objects.visible_to(request.user).filter(licence=row).with_all()),
         "may_sublicense": "sublicence.register" in may
         and not row.is_option
@@ -174,7 +179,7 @@ def licence_terms(request: HttpRequest, pk: UUID) -> HttpResponse:
     if version is None:
         raise NotFoundError
     houses = _houses(request).filter(pk__in=[one.pk for one in row.licensors()])
-    assets = _assets_of(request, row.agreement.project, houses, version.particulars)
+    assets = _assets_of(request, row.agreement.project, houses, version.particulars, row.case)
     granted = row.sublicences.filter(state=SublicenceState.GRANTED).exists()
     form = TermsForm(sent(request), assets=assets, sharing=row.licensors(), sublicences=granted)
     if not form.is_bound:
@@ -200,6 +205,20 @@ def licence_obstacles(request: HttpRequest, pk: UUID) -> HttpResponse:
         to=row.get_absolute_url(),
         said=_("Recorded: you have weighed what stands in the way."),
     )
+
+
+def licence_case(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Tie a licence that names no case to one."""
+    row = _licence(request, "licence.draft", pk)
+    form = CaseForm(sent(request), cases=cases_for(request.user, [row.licensor], row.agreement.project_id))
+
+    def call() -> str:
+        name_case(licence=row, by=request.user, **form.cleaned_data)
+        messages.success(request, _("The licence and its income belong to this case now."))
+        return row.get_absolute_url()
+
+    lead = _("Once named it stays: what the licence brings is divided among the inventors of the case.")
+    return _form(request, row, form, call, _("Name its case"), lead=lead)
 
 
 def licence_breach(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -314,9 +333,13 @@ def _case(request: HttpRequest) -> TransferCase | None:
 
 
 def _assets_of(
-    request: HttpRequest, project: Project, houses: Any, terms: dict[str, Any] | None = None
+    request: HttpRequest,
+    project: Project,
+    houses: Any,
+    terms: dict[str, Any] | None = None,
+    case: TransferCase | None = None,
 ) -> list[Licensable]:
-    """What the licensors for whom the person drafts own of the project, and what the terms name already.
+    """What the licensors for whom the person drafts own of the project and of the case, and what the terms name.
 
     Cases and their protections are confidential: only those that the person may see anyway.
     """
@@ -324,6 +347,8 @@ def _assets_of(
     closed = closed_to(request.user, project.pk) if mine else set()
     offered = licensables_of(project.pk) if mine else []
     found = {one.key: one for one in offered if one.owners & mine and one.key not in closed}
+    if case is not None and allowed(request.user, case, "case.view"):  # it may have come out of no project
+        found |= {one.key: one for one in assets_of_case(case) if one.owners & mine}
     if terms:
         found |= licensables_named((row["subject_type"], row["subject_id"]) for row in terms["assets"])
     return sorted(found.values(), key=lambda one: (one.kind, one.label))

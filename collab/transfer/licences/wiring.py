@@ -11,6 +11,7 @@ from collab.graph.sources import register_graph_source
 from collab.inbox.states import Decision
 from collab.inbox.telling import tell_dates_to
 from collab.inbox.topics import Topic, register_topic
+from collab.transfer.disclosures.hooks import register_bond
 from collab.transfer.licences.access import licence_grants, release_grants, why_closed
 from collab.transfer.licences.binding import LicenceTerms, take_effect
 from collab.transfer.licences.drawing import KINDS, draw_licences
@@ -28,8 +29,9 @@ from collab.transfer.licences.models import (
     RoyaltyTier,
     Sublicence,
 )
-from collab.transfer.licences.own import CaseTechnology, Protections
+from collab.transfer.licences.own import CaseTechnology, Protections, licences_on
 from collab.transfer.licences.places import FieldOfUse, Territory, load_places
+from collab.transfer.licences.services import KINDS as LICENCE_KINDS
 from collab.transfer.licences.sublicensing import CONSENT, consent_decided, consent_withdrawn, facts_of_consent
 
 register_scope(Licence, Scope(view="licence.view", organisation="licensor", grants=licence_grants("")))
@@ -43,9 +45,10 @@ register_scope(FieldOfUse, Scope(view="organisation.view", everyone=True))
 register_scope(Territory, Scope(view="organisation.view", everyone=True))
 
 tell_dates_to(Licence, Diligence, Breach, words=("licence.view",))
-register_particulars("licences", LicenceTerms())
+register_particulars("licences", LicenceTerms(), kinds=dict.fromkeys(LICENCE_KINDS, "collab:licence_new"))
 register_executed("licences", take_effect)
 register_ended("licences", terminated)
+register_bond("licences", licences_on)
 register_licensable("collab.transfercase", CaseTechnology())
 register_licensable("collab.protection", Protections())
 register_topic(

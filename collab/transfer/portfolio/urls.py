@@ -14,6 +14,7 @@ urlpatterns = [
     route(f"{_STARTUP}edit/", startups.startup_edit, _MANAGE, name="startup_edit"),
     route(f"{_STARTUP}move/<slug:move>/", startups.startup_move, _MANAGE, name="startup_move"),
     route(f"{_STARTUP}equity/new/", startups.equity_new, _MANAGE, name="startup_equity_new"),
+    route("transfer/cases/<uuid:pk>/income/", views.case_income, rule("case.view"), name="case_income"),
     route("transfer/reports/", views.reports, rule("transfer.report"), name="transfer_reports"),
     route("transfer/reports/rows/", views.report_rows, rule("transfer.report"), name="transfer_report_rows"),
     route(

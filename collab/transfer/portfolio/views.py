@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
+from uuid import UUID
 
+from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from collab.access.policy import visible_to
+from collab.access.policy import get_or_404, visible_to
 from collab.accounts.models import Organisation, OrganisationUnit
+from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.licences.models import Licence
 from collab.transfer.portfolio.metrics import GROUPINGS, METRICS, NONE, YEARS_SHOWN, Span, by_group, figures, table
 from collab.transfer.rooms import rooms_of
+from collab.transfer.royalties.models import Receipt
 from collab.web.api import as_uuid
 from collab.web.csvs import csv_lines
 from collab.web.forms import show
@@ -56,6 +60,19 @@ def reports(request: HttpRequest) -> HttpResponse:
         "rooms": rooms_of(request.user, "transfer_reports"),
     }
     return show(request, "collab/transfer/portfolio/reports.html", context)
+
+
+def case_income(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What a case was licensed for and what it brought: a panel of its page. Each row only to those who see it."""
+    case = get_or_404(request.user, "case.view", TransferCase.objects.all(), pk=pk)
+    licences = Licence.objects.visible_to(request.user).filter(case=case).with_state()
+    receipts = Receipt.objects.visible_to(request.user).standing().filter(licence__case=case)
+    sums = receipts.order_by("book_currency").values("book_currency")
+    context = {
+        "licences": licences.select_related("agreement", "licensee"),
+        "sums": sums.annotate(booked=Sum("booked"), rest=Sum("undistributed")),
+    }
+    return show(request, "collab/transfer/portfolio/_case_income.html", context)
 
 
 def report_rows(request: HttpRequest) -> HttpResponse:

@@ -16,6 +16,7 @@ from collab.inbox.states import ObligationKind
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.protection.models import CostKind, Counsel, Family, Protection, ProtectionCost
 from collab.transfer.protection.offering import (
+    add_interest,
     edit_interest,
     edit_offer,
     move_interest,
@@ -36,6 +37,7 @@ from collab.transfer.protection.services import (
     cancel_cost,
     change_deadline,
     choose_funder_rules,
+    correct_protection,
     drop_funder_rules,
     edit_counsel,
     edit_family,
@@ -343,6 +345,10 @@ class FunderInput(FunderEdit):
     code = serializers.SlugField(max_length=40)
 
 
+class CorrectInput(StrictSerializer):
+    reason = serializers.CharField(max_length=1000)
+
+
 class RuleInput(StrictSerializer):
     code = serializers.SlugField(max_length=40)
     title = serializers.CharField(max_length=160)
@@ -401,6 +407,19 @@ class InterestEdit(StrictSerializer):
     organisation = ScopedRelatedField(
         word="organisation.view", model=Organisation, slug_field="slug", required=False, allow_null=True
     )
+    note = _line(4000)
+
+
+class OfferInterestInput(StrictSerializer):
+    offer = _managed(Offer, word="offer.manage")
+    company = serializers.CharField(max_length=160)
+    name = serializers.CharField(max_length=120)
+    email = serializers.EmailField()
+    country = _line(2)
+    organisation = ScopedRelatedField(
+        word="organisation.view", model=Organisation, slug_field="slug", required=False, allow_null=True
+    )
+    message = _line(4000)
     note = _line(4000)
 
 
@@ -499,7 +518,7 @@ class FamilyViewSet(_Rows):
 
 @extend_schema_view(list=extend_schema(summary="Protections"), retrieve=extend_schema(summary="One protection"))
 class ProtectionViewSet(_Rows):
-    words = _READ | _MANAGE | {"move": "protection.manage"}
+    words = _READ | _MANAGE | {"move": "protection.manage", "correct": "protection.manage"}
     rows = Protection.objects.with_rows()
     serializer_class = ProtectionRow
     filterset_class = ProtectionFilter
@@ -521,6 +540,14 @@ class ProtectionViewSet(_Rows):
     def move(self, request: Request, pk: str) -> Response:
         row = self.get_object()
         return self.told(move_protection(protection=row, by=request.user, **self.parsed(MoveInput)))
+
+    @extend_schema(
+        summary="Take back what was entered last", request=CorrectInput, responses=ProtectionRow, parameters=[IF_MATCH]
+    )
+    @action(detail=True, methods=["post"])
+    def correct(self, request: Request, pk: str) -> Response:
+        row, given = self.matched(CorrectInput)
+        return self.told(correct_protection(protection=row, by=request.user, version=row.version, **given))
 
 
 @extend_schema_view(list=extend_schema(summary="Deadlines"), retrieve=extend_schema(summary="One deadline"))
@@ -684,10 +711,18 @@ class OfferViewSet(_Rows):
 
 @extend_schema_view(list=extend_schema(summary="Interested companies"), retrieve=extend_schema(summary="One company"))
 class OfferInterestViewSet(_Rows):
-    words = _READ | {"partial_update": "offer.manage", "move": "offer.manage"}
+    words = _READ | dict.fromkeys(("create", "partial_update", "move"), "offer.manage")
     rows = Interest.objects.select_related("offer__case__organisation", "organisation", "handled_by")
     serializer_class = OfferInterestSerializer
     filterset_class = InterestFilter
+
+    @extend_schema(
+        summary="Enter a company that asked the office",
+        request=OfferInterestInput,
+        responses={201: OfferInterestSerializer},
+    )
+    def create(self, request: Request) -> Response:
+        return self.told(add_interest(by=request.user, **self.parsed(OfferInterestInput)), 201)
 
     @extend_schema(
         summary="Say which organisation it is",

@@ -84,30 +84,52 @@ def protection_bases(protection: Protection) -> Bases:
     }
 
 
+@dataclass(frozen=True)
+class Counting:
+    """A rule set and the first day for whose dates it counts no more; None: it still does."""
+
+    rule_set: DeadlineRuleSet
+    until: date | None
+
+
 class Rules:
-    """The rule sets that an organisation counts by, loaded once."""
+    """The rule sets that an organisation counts by, loaded once.
+
+    Those for all count for dates before the first of its own with the same code, so that publishing its own leaves the
+    deadlines that run already.
+    """
 
     def __init__(self, organisation_id: object) -> None:
         rows = DeadlineRuleSet.objects.of(organisation_id).prefetch_related("rules")
-        self.sets = list(rows.order_by("code", "number"))
-        own = {row.code for row in self.sets if row.organisation_id}
-        self.sets = [row for row in self.sets if row.organisation_id or row.code not in own]
+        sets = list(rows.order_by("code", "number"))
+        own: dict[str, date] = {}
+        for row in sets:
+            if row.organisation_id:
+                own[row.code] = min(row.effective_from, own.get(row.code, row.effective_from))
+        self.sets = []
+        for row in sets:
+            ends = [row.effective_to, own.get(row.code) if row.organisation_id is None else None]
+            self.sets.append(Counting(row, min((day for day in ends if day is not None), default=None)))
 
-    def of_office(self, jurisdiction: str) -> list[DeadlineRuleSet]:
-        return [row for row in self.sets if row.authority == Authority.OFFICE and row.jurisdiction == jurisdiction]
+    def of_office(self, jurisdiction: str) -> list[Counting]:
+        office = Authority.OFFICE
+        return [
+            one for one in self.sets if one.rule_set.authority == office and one.rule_set.jurisdiction == jurisdiction
+        ]
 
-    def of_funder(self, code: str) -> list[DeadlineRuleSet]:
-        return [row for row in self.sets if row.authority == Authority.FUNDER and row.code == code]
+    def of_funder(self, code: str) -> list[Counting]:
+        funder = Authority.FUNDER
+        return [one for one in self.sets if one.rule_set.authority == funder and one.rule_set.code == code]
 
 
-def _counted(sets: list[DeadlineRuleSet], bases: Bases) -> Iterator[tuple[DeadlineRule, date]]:
+def _counted(sets: list[Counting], bases: Bases) -> Iterator[tuple[DeadlineRule, date]]:
     """Each rule with the date that it counts from, of the version in force on that date."""
-    for rule_set in sets:
-        for rule in rule_set.rules.all():
+    for one in sets:
+        for rule in one.rule_set.rules.all():
             base_on = bases.get(rule.base)
-            if base_on is None or base_on < rule_set.effective_from:
+            if base_on is None or base_on < one.rule_set.effective_from:
                 continue
-            if rule_set.effective_to is None or base_on < rule_set.effective_to:
+            if one.until is None or base_on < one.until:
                 yield rule, base_on
 
 

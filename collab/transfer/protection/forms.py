@@ -189,6 +189,11 @@ class MoveForm(PageForm):
         self.title = MOVE_WORDS[move]
 
 
+class CorrectForm(PageForm):
+    reason = many_lines(_("Reason"), 1000, 3, required=True)
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+
 class DeadlineForm(OnceForm):
     title = title_line(most=160)
     title_zh = one_line(_("Chinese title"), 160)
@@ -312,6 +317,17 @@ class RuleSetForm(OnceForm):
         field.queryset = organisations
 
 
+class RuleBeginForm(RuleSetForm):
+    """The first rules of an office or a funder that nobody has entered yet."""
+
+    authority = forms.ChoiceField(label=_("Whose rules"), choices=Authority.choices)
+    jurisdiction = JurisdictionField(required=False, help_text=_("Of an office, such as JP. Empty for a funder."))
+    code = forms.SlugField(
+        label=_("Code"), max_length=40, help_text=_("Short, the same in every version. For example jp-office.")
+    )
+    field_order = ("organisation", "authority", "jurisdiction", "code", "name", "name_zh", "source", "effective_from")
+
+
 class RuleForm(forms.Form):
     """One rule of the table; a row without a title is left out."""
 
@@ -336,6 +352,8 @@ class RuleForm(forms.Form):
         required=False,
     )
     escalate_days = forms.IntegerField(label=_("Tell admins, days before"), min_value=0, max_value=400, initial=14)
+    note = one_line(_("Remark"), 500)
+    note_zh = one_line(_("Remark in Chinese"), 500)
 
 
 RuleFormSet = forms.formset_factory(RuleForm, extra=2, max_num=60, absolute_max=60)

@@ -164,3 +164,22 @@ class OfferFilter(TechnologyFilter):
         label=_("State"),
         empty_label=_("Any state"),
     )
+
+
+class InterestAddForm(OnceForm):
+    """A company that asked elsewhere than on the public page."""
+
+    company = forms.CharField(label=_("Company"), max_length=160, validators=[DisplayNameValidator()])
+    name = forms.CharField(label=_("Name"), max_length=120, validators=[DisplayNameValidator()])
+    email = forms.EmailField(label=_("E-mail"))
+    country = forms.CharField(
+        label=_("Country"), max_length=2, min_length=2, required=False, help_text=_("Two letters, such as SE.")
+    )
+    organisation = forms.ModelChoiceField(
+        Organisation.objects.order_by("name"),
+        label=_("Organisation here"),
+        required=False,
+        help_text=_("So that more can be shown to its people once a non-disclosure agreement is in force."),
+    )
+    message = many_lines(_("What it would like to know or do with it"), 4000, 5)
+    note = many_lines(_("Remark of the office"), 4000, 3)

@@ -17,6 +17,7 @@ from collab.kernel.errors import NotFoundError
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.protection.models import Protection
 from collab.transfer.protection.offer_forms import (
+    InterestAddForm,
     InterestEditForm,
     InterestForm,
     OfferEditForm,
@@ -25,6 +26,7 @@ from collab.transfer.protection.offer_forms import (
     TechnologyFilter,
 )
 from collab.transfer.protection.offering import (
+    add_interest,
     edit_interest,
     edit_offer,
     leave_interest,
@@ -132,6 +134,18 @@ def offer_withdraw(request: HttpRequest, pk: UUID) -> HttpResponse:
     )
 
 
+def interest_new(request: HttpRequest, pk: UUID) -> HttpResponse:
+    found = _offer(request, pk)
+    form = InterestAddForm(sent(request))
+
+    def add() -> str:
+        made = add_interest(offer=found, by=request.user, **form.values())
+        messages.success(request, _("Entered."))
+        return reverse("collab:interest", args=[made.pk])
+
+    return _form(request, found.case, form, add, _("Enter a company"), found.get_absolute_url())
+
+
 def interest(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One company: what it wrote, which organisation it is, what may be shown to it."""
     word = "offer.manage" if request.method == "POST" else "case.view"
@@ -154,6 +168,8 @@ def interest(request: HttpRequest, pk: UUID) -> HttpResponse:
         "case": found.offer.case,
         "form": form,
         "may": may,
+        "may_license": bool(allowed(request.user, found.offer.case.organisation, "licence.draft")),
+        "case_key": str(found.offer.case_id),
         "missing": nda_missing(found),
         "moves": [(move, INTEREST_MOVE_WORDS[move]) for move in INTEREST_MOVES.open_from(found.state)],
         "nda_url": _nda_url(request, found),

@@ -31,7 +31,7 @@ from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.disclosures.states import ENDED, PIPELINE, PURSUED, CaseState
 from collab.transfer.protection.offers import Interest, Offer
 from collab.transfer.protection.pipeline import bring_to
-from collab.transfer.protection.states import INTEREST_MOVES, OFFER_MOVES, InterestState
+from collab.transfer.protection.states import INTEREST_MOVES, OFFER_MOVES, InterestState, OfferState
 
 _FACTS = frozenset(
     {"title", "title_zh", "field", "field_zh", "text", "text_zh", "advantages", "advantages_zh", "readiness"}
@@ -151,6 +151,47 @@ def leave_interest(
         ),
         url=found.get_absolute_url(),
     )
+    return interest
+
+
+@transaction.atomic
+def add_interest(
+    *,
+    offer: Offer,
+    company: str,
+    name: str,
+    email: str,
+    by: User,
+    country: str = "",
+    message: str = "",
+    organisation: Organisation | None = None,
+    note: str = "",
+) -> Interest:
+    """Enter a company that asked the office itself, at a fair or by telephone, also before the offer is public.
+
+    Whoever enters it looks after it.
+    """
+    require(by, "offer.manage", offer)
+    Offer.objects.select_for_update().get(pk=offer.pk)
+    if organisation is not None and organisation.pk == offer.case.organisation_id:
+        raise InvalidError(_("This is the organisation that offers it."), field="organisation")
+    address = email.strip().lower()
+    if Interest.objects.going_on().filter(offer=offer, email=address).exists():
+        raise ConflictError(_("Somebody with this address is noted already."), field="email")
+    interest = Interest(
+        offer=offer,
+        company=company.strip(),
+        name=name.strip(),
+        email=address,
+        country=country.strip().upper(),
+        message=message.strip(),
+        organisation=organisation,
+        note=note.strip(),
+        handled_by=by,
+    )
+    interest.require_clean()
+    interest.save()
+    _told("offer.add_interest", offer, by, company=interest.company, subject=interest)
     return interest
 
 
@@ -308,3 +349,10 @@ def _told(verb: str, offer: Offer, by: User | None, *, subject: Any = None, **da
         organisation_id=offer.case.organisation_id,
         data={"title": offer.title, **({"title_zh": offer.title_zh} if offer.title_zh else {}), **data},
     )
+
+
+def offers_of(case: TransferCase) -> list[Missing]:
+    """Offers of a case that everybody reads."""
+    rows = Offer.objects.filter(case=case, state=OfferState.PUBLISHED)
+    text = _("The offer “%(title)s” is public; withdraw it first.")
+    return [Missing("offer_public", text % {"title": row.title}, row.get_absolute_url()) for row in rows]

@@ -14,7 +14,7 @@ from collab.access.policy import Missing, get_or_404, visible_to
 from collab.accounts.models import Organisation
 from collab.kernel.errors import RefusedError
 from collab.kernel.names import slug_of
-from collab.transfer.protection.forms import RuleFormSet, RuleSetForm
+from collab.transfer.protection.forms import RuleBeginForm, RuleFormSet, RuleSetForm
 from collab.transfer.protection.rules import DeadlineRuleSet
 from collab.transfer.protection.ruling import RULE_FIELDS, publish_rule_set
 from collab.transfer.rooms import rooms_of
@@ -26,6 +26,7 @@ def rule_sets(request: HttpRequest) -> HttpResponse:
     rows = DeadlineRuleSet.objects.visible_to(request.user).select_related("organisation")
     context = {
         "page": page_of(request, rows.order_by("authority", "code", "organisation", "-number")),
+        "may_begin": _houses(request).exists(),
         "rooms": rooms_of(request.user, "rule_sets"),
     }
     return show(request, "collab/transfer/protection/rule_sets.html", context)
@@ -45,28 +46,35 @@ def rule_set(request: HttpRequest, pk: UUID) -> HttpResponse:
 def rule_set_new(request: HttpRequest, pk: UUID) -> HttpResponse:
     """A version of one's own organisation, beginning from this one."""
     found = _found(request, pk)
-    houses = _houses(request)
-    if not houses.exists():
-        sentence = _("Only technology-transfer officers publish rules, for their own organisation.")
-        raise RefusedError([Missing("role", sentence)])
+    houses = _required_houses(request)
     shown = {"name": found.name, "name_zh": found.name_zh, "source": found.source, "organisation": houses.first()}
     form = RuleSetForm(sent(request), organisations=houses, initial=shown)
     given = [{name: getattr(rule, name) for name in RULE_FIELDS} for rule in found.rules.all()]
     table = RuleFormSet(sent(request), initial=given, prefix="rules")
+    facts = {name: getattr(found, name) for name in ("code", "authority", "jurisdiction")}
+    return _publishing(request, form, table, facts, {"set": found, "title": _("Publish our own version")})
+
+
+def rule_set_begin(request: HttpRequest) -> HttpResponse:
+    """The first rules of an office or a funder."""
+    houses = _required_houses(request)
+    shown = {"organisation": houses.first(), "jurisdiction": request.GET.get("jurisdiction", "")[:2]}
+    form = RuleBeginForm(sent(request), organisations=houses, initial=shown)
+    table = RuleFormSet(sent(request), prefix="rules")
+    return _publishing(request, form, table, {}, {"title": _("Enter rules")})
+
+
+def _publishing(
+    request: HttpRequest, form: RuleSetForm, table: Any, facts: dict[str, Any], context: dict[str, Any]
+) -> HttpResponse:
+    """The page of both: the facts of the set, and its rules as a table."""
 
     def publish() -> str:
-        made = publish_rule_set(
-            code=found.code,
-            authority=found.authority,
-            jurisdiction=found.jurisdiction,
-            rules=rules_of(table),
-            by=request.user,
-            **form.values(),
-        )
+        made = publish_rule_set(rules=rules_of(table), by=request.user, **facts, **form.values())
         messages.success(request, _("Published. The deadlines of the cases it counts for were counted anew."))
         return made.get_absolute_url()
 
-    context = {"form": form, "table": table, "set": found}
+    context |= {"form": form, "table": table}
     if request.method == "POST" and not table.is_valid():
         form.is_valid()
         form.add_error(None, _("Some of the rules below have faults."))
@@ -94,6 +102,14 @@ def rules_of(table: Any) -> list[dict[str, Any]]:
 def _found(request: HttpRequest, pk: UUID) -> DeadlineRuleSet:
     rows = DeadlineRuleSet.objects.select_related("organisation").prefetch_related("rules")
     return get_or_404(request.user, "organisation.view", rows, pk=pk)
+
+
+def _required_houses(request: HttpRequest) -> Any:
+    houses = _houses(request)
+    if not houses.exists():
+        sentence = _("Only technology-transfer officers publish rules, for their own organisation.")
+        raise RefusedError([Missing("role", sentence)])
+    return houses
 
 
 def _houses(request: HttpRequest) -> Any:

@@ -77,6 +77,9 @@ def publish_rule_set(
     )
     if (authority == Authority.OFFICE) != bool(jurisdiction):
         raise InvalidError(_("The rules of an office name it; those of a funder do not."), field="jurisdiction")
+    others = DeadlineRuleSet.objects.of(organisation.pk if organisation else None).filter(code=code)
+    if others.exclude(authority=authority, jurisdiction=jurisdiction).exists():
+        raise InvalidError(_("“%(code)s” names the rules of another office or funder.") % {"code": code}, field="code")
     made.require_clean()
     parsed = [_rule(made, position, row) for position, row in enumerate(rules)]
     _check(parsed, authority)

@@ -28,6 +28,7 @@ from collab.transfer.protection.pipeline import bring_to
 from collab.transfer.protection.rules import Authority, Deadline, DeadlineRuleSet, FunderRules
 from collab.transfer.protection.states import (
     ALIVE,
+    CORRECTIONS,
     DATE_OF_MOVE,
     DEADLINE_MOVES,
     ENDING_MOVES,
@@ -185,6 +186,32 @@ def move_protection(
     _told(f"protection.{move}", locked, by, case, what=str(locked), day=on.isoformat())
     if status in ALIVE:
         bring_to(case, CaseState.SECURED, by)
+    return locked
+
+
+@transaction.atomic
+def correct_protection(*, protection: Protection, reason: str, by: User, version: int) -> Protection:
+    """Take back what was entered last by mistake: an end, a grant, a publication or a filing that did not happen."""
+    locked = _locked(protection, by)
+    case = _locked_case(locked.family.case, by)
+    _require_version(locked, version, {})
+    day = CORRECTIONS.get(ProtectionStatus(locked.status))
+    if day is None:
+        raise ConflictError(_("It is only planned: there is nothing to take back."))
+    if not reason.strip():
+        raise InvalidError(_("Say why, so that it can be understood in years."), field="reason")
+    if day == "filed_on" and locked.children.exists():
+        raise ConflictError(_("Others follow from this filing; change those first."))
+    before = locked.status
+    setattr(locked, day, None)
+    for move, number in _NUMBER_OF_MOVE.items():
+        if DATE_OF_MOVE[move] == day:
+            setattr(locked, number, "")
+    locked.status, locked.reason = _status_of(locked), reason.strip()
+    _check(locked)
+    _save(locked)
+    recount(case)
+    _told("protection.correct", locked, by, case, what=str(locked), before=before, now=locked.status)
     return locked
 
 

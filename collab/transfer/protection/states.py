@@ -80,6 +80,15 @@ PROTECTION_MOVES = Moves(
     }
 )
 
+# Where a protection stands by mistake -> the day that is taken back; where it stands then, its other days say.
+CORRECTIONS = {
+    ProtectionStatus.FILED: "filed_on",
+    ProtectionStatus.IN_FORCE: "filed_on",
+    ProtectionStatus.PUBLISHED: "published_on",
+    ProtectionStatus.GRANTED: "granted_on",
+    **dict.fromkeys(sorted(OVER), "ended_on"),
+}
+
 MOVE_WORDS = {
     "file": _("Filed"),
     "publish": _("Published"),

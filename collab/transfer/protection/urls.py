@@ -23,6 +23,7 @@ urlpatterns = [
     route("transfer/families/<uuid:pk>/members/new/", views.protection_new, _MANAGE, name="protection_new"),
     route("transfer/protections/<uuid:pk>/", views.protection, rule("case.view"), name="protection"),
     route("transfer/protections/<uuid:pk>/edit/", views.protection_edit, _MANAGE, name="protection_edit"),
+    route("transfer/protections/<uuid:pk>/correct/", views.protection_correct, _MANAGE, name="protection_correct"),
     route("transfer/protections/<uuid:pk>/move/<slug:move>/", views.protection_move, _MANAGE, name="protection_move"),
     route("transfer/protections/<uuid:pk>/costs/new/", views.protection_cost_new, _MANAGE, name="protection_cost_new"),
     route("transfer/costs/<uuid:pk>/pay/", views.protection_cost_pay, _MANAGE, name="protection_cost_pay"),
@@ -37,6 +38,7 @@ urlpatterns = [
     route("transfer/counsel/new/", views.counsel_new, rule(SIGNED_IN, "GET", "POST"), name="counsel_new"),
     route("transfer/counsel/<uuid:pk>/edit/", views.counsel_edit, _MANAGE, name="counsel_edit"),
     route("transfer/rules/", rules.rule_sets, rule(SIGNED_IN), name="rule_sets"),
+    route("transfer/rules/new/", rules.rule_set_begin, rule(SIGNED_IN, "GET", "POST"), name="rule_set_begin"),
     route("transfer/rules/<uuid:pk>/", rules.rule_set, rule("organisation.view"), name="rule_set"),
     route(
         "transfer/rules/<uuid:pk>/new/",
@@ -56,6 +58,12 @@ urlpatterns = [
         offers.offer_withdraw,
         rule("offer.manage", "POST"),
         name="offer_withdraw",
+    ),
+    route(
+        "transfer/offers/<uuid:pk>/interests/new/",
+        offers.interest_new,
+        rule("offer.manage", "GET", "POST"),
+        name="offer_interest_new",
     ),
     route(
         "transfer/interests/<uuid:pk>/", offers.interest, rule("case.view", "GET", POST="offer.manage"), name="interest"

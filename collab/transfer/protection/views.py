@@ -18,7 +18,9 @@ from collab.accounts.models import Organisation
 from collab.audit.models import AuditEvent
 from collab.kernel.errors import NotFoundError
 from collab.transfer.disclosures.models import TransferCase
+from collab.transfer.protection.counting import Rules
 from collab.transfer.protection.forms import (
+    CorrectForm,
     CostForm,
     CounselEditForm,
     CounselForm,
@@ -50,6 +52,7 @@ from collab.transfer.protection.services import (
     cancel_cost,
     change_deadline,
     choose_funder_rules,
+    correct_protection,
     drop_funder_rules,
     edit_counsel,
     edit_family,
@@ -62,6 +65,7 @@ from collab.transfer.protection.services import (
     waive_deadline,
 )
 from collab.transfer.protection.states import (
+    CORRECTIONS,
     ENDING_MOVES,
     MOVE_WORDS,
     PROTECTION_MOVES,
@@ -186,7 +190,11 @@ def protection_new(request: HttpRequest, pk: UUID) -> HttpResponse:
 
     def add() -> str:
         made = add_protection(family=found, by=request.user, **form.values())
-        messages.success(request, _("Entered. Its deadlines are counted and stand in the calendar."))
+        if made.jurisdiction and not Rules(found.case.organisation_id).of_office(made.jurisdiction):
+            text = _("Entered. No rules are entered for %(where)s: enter deadlines by hand or publish rules.")
+            messages.warning(request, text % {"where": made.jurisdiction})
+        else:
+            messages.success(request, _("Entered. Its deadlines are counted and stand in the calendar."))
         return made.get_absolute_url()
 
     lead = _("Enter the days that lie behind it; leave them empty while it is planned.")
@@ -222,6 +230,7 @@ def protection(request: HttpRequest, pk: UUID) -> HttpResponse:
             for move in moves
         ],
         "may": may,
+        "may_correct": "protection.manage" in may and found.status in CORRECTIONS,
         "today": timezone.localdate(),
     }
     if "audit.view" in may:
@@ -279,6 +288,22 @@ def protection_move(request: HttpRequest, pk: UUID, move: str) -> HttpResponse:
         back=found.get_absolute_url(),
         tone="danger" if move in ENDING_MOVES else "primary",
     )
+
+
+def protection_correct(request: HttpRequest, pk: UUID) -> HttpResponse:
+    found = _protection(request, pk)
+    form = CorrectForm(sent(request), initial={"version": found.version})
+
+    def correct() -> str:
+        correct_protection(protection=found, by=request.user, **form.cleaned_data)
+        messages.success(request, _("Taken back; the deadlines were counted anew."))
+        return found.get_absolute_url()
+
+    return _form(
+        request, found.family.case, form, correct, _("Take back what was entered last"),
+        lead=_("For a mistake: the day and the number of the last step are taken away. What happened is a step."),
+        back=found.get_absolute_url(), tone="danger",
+    )  # fmt: skip
 
 
 # --- deadlines

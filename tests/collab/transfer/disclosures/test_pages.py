@@ -10,7 +10,12 @@ from django.utils import timezone
 
 from collab.access.roles import Role
 from collab.audit.models import AuditEvent
+from collab.kernel.errors import ConflictError, NotFoundError
+from collab.transfer.disclosures.asking import holders_in
 from collab.transfer.disclosures.models import CaseStage, Criterion, Disclosure, Inventor, TransferCase
+from collab.transfer.disclosures.prefill import ResultTerm
+from collab.transfer.disclosures.services import return_case, submit_disclosure
+from collab.transfer.disclosures.writing import set_results
 from tests.cast import employ, person, token_for
 from tests.collab.transfer.disclosures.test_services import (
     again,
@@ -21,6 +26,8 @@ from tests.collab.transfer.disclosures.test_services import (
     sign,
     submitted,
 )
+from tests.collab.transfer.protection.ground import case_of
+from tests.licensing import trained
 from tests.pages import as_, queries, text
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +72,73 @@ def test_an_inventor_writes_signs_and_submits_on_the_pages(aurora):
     assert case.disclosure.title in text(client.get("/transfer/mine/"))
 
 
+def test_models_of_a_project_are_ticked_and_bring_their_people(aurora):
+    first, second = (trained(aurora, by, name) for by, name in ((aurora.engineer, "One"), (aurora.researcher, "Two")))
+    client, slug = as_(aurora.researcher), aurora.project.slug
+    page = text(client.get(f"/transfer/disclose/?project={slug}"))
+    assert "One v1" in page and "Two v1" in page
+    key = f"registry.modelversion:{first.pk}"
+    answer = client.get(f"/transfer/disclose/?project={slug}&from={key}&from=registry.modelversion:{second.pk}")
+    assert aurora.engineer.pk in answer.context["form"].fields["contributors"].initial
+    sent = {
+        "organisation": str(aurora.university.pk), "title": "Two models", "kind": "trained_model",
+        "contributors": [str(aurora.researcher.pk)],
+    }  # fmt: skip
+    client.post(f"/transfer/disclose/?project={slug}&from={key}", sent)
+    case = TransferCase.objects.get()
+    assert [row.label for row in case.results.all()] == ["One v1"]
+
+    url = f"{case.get_absolute_url()}results/"
+    assert url in text(client.get(case.get_absolute_url()))
+    form = client.get(url).context["form"]
+    assert form.initial["results"] == [key] and len(form.offered) == 2
+    client.post(url, {"version": case.version, "results": [f"registry.modelversion:{second.pk}"]})
+    assert [row.label for row in again(case).results.all()] == ["Two v1"]
+    program = {"Authorization": f"Bearer {token_for(aurora.researcher)}"}
+    api = f"/api/v1/transfer-cases/{case.pk}/"
+    fresh = program | {"If-Match": Client().get(api, headers=program)["ETag"]}
+    told = Client().post(f"{api}results/", {"results": [key]}, JSON, headers=fresh)
+    assert told.status_code == 200 and [row["label"] for row in told.json()["results"]] == ["One v1"]
+
+
+def test_results_of_others_are_not_disclosed_with_it(aurora, borealis):
+    theirs = trained(borealis, borealis.researcher, "Far")
+    case = disclosed(aurora)
+    term = ResultTerm("model_version", "registry.modelversion", theirs.pk, "Far v1")
+    with pytest.raises(NotFoundError):
+        set_results(case=case, results=[term], by=aurora.researcher, version=case.version)
+    assert not case.results.exists()
+    case = submitted(aurora, title="Sent")
+    with pytest.raises(ConflictError, match="submitted"):
+        set_results(case=case, results=[], by=aurora.researcher, version=case.version)
+
+
+def test_saving_a_page_keeps_what_a_program_entered(aurora):
+    case = disclosed(aurora)
+    program = {"Authorization": f"Bearer {token_for(aurora.researcher)}"}
+    api = f"/api/v1/transfer-cases/{case.pk}/"
+
+    def send(what: str, body: dict) -> None:
+        fresh = program | {"If-Match": Client().get(api, headers=program)["ETag"]}
+        answer = Client().post(f"{api}{what}/", body, JSON, headers=fresh)
+        assert answer.status_code == 200, answer.content
+
+    named = {"name": "Guest Inventor", "email": "guest@example.org", "employer_name": "Elsewhere"}
+    mine = {"person": str(aurora.researcher.pk), "share_percent": "60"}
+    send("inventors", {"inventors": [mine, named | {"share_percent": "40"}]})
+    send("funding", {"funding": [{"sponsor": aurora.company.slug, "award": "A-7"}]})
+    client = as_(aurora.researcher)
+    for what in ("inventors", "funding"):
+        url = f"{case.get_absolute_url()}{what}/"
+        form = client.get(url).context["form"]
+        shown = {name: form[name].value() for name in form.fields} | {"lines": str(form.count)}
+        answer = client.post(url, {name: value for name, value in shown.items() if value is not None})
+        assert answer.status_code == 302, answer.context["form"].errors
+    rows = again(case).disclosure
+    assert rows.inventors.get(name="Guest Inventor").email == "guest@example.org"
+    assert [(row.sponsor, row.award) for row in rows.funding.filter(agreement=None)] == [(aurora.company, "A-7")]
+
+
 def test_the_office_leads_a_case_to_its_decision_on_the_pages(aurora):
     officer, other = officer_of(aurora), officer_of(aurora, "Other")
     expert = employ(person("Expert"), aurora.university)
@@ -100,6 +174,65 @@ def test_the_office_leads_a_case_to_its_decision_on_the_pages(aurora):
     case = again(case)
     assert (case.state, case.decision, case.decided_by) == ("decided", "protect", other)
     assert "Decided: Protect it" in text(as_(aurora.researcher).get(page))
+
+
+def test_the_unit_is_chosen_and_told_on_pages_and_by_programs(aurora):
+    lab, school = (aurora.university.units.create(name=name) for name in ("Robotics", "School of Arts"))
+    sent = {
+        "organisation": str(aurora.university.pk), "title": "Arm", "kind": "patentable", "unit": str(lab.pk),
+        "contributors": [str(aurora.researcher.pk)],
+    }  # fmt: skip
+    as_(aurora.researcher).post(f"/transfer/disclose/?project={aurora.project.slug}", sent)
+    case = TransferCase.objects.get()
+    assert case.unit == lab
+    case = submitted(aurora, title="Hand")
+    client, page = as_(officer_of(aurora)), case.get_absolute_url()
+    officer = holders_in(case, "case.manage")[0]
+    client.post(f"{page}take-up/", {"officer": officer.pk, "version": case.version, "unit": str(school.pk)})
+    assert "School of Arts" in text(client.get(page))
+    assert "Hand" in text(client.get(f"/transfer/cases/?unit={school.pk}"))
+    assert "Hand" not in text(client.get(f"/transfer/cases/?unit={lab.pk}"))
+    program = {"Authorization": f"Bearer {token_for(officer)}"}
+    rows = Client().get(f"/api/v1/transfer-cases/?unit={school.pk}", headers=program).json()["results"]
+    assert [row["unit"] for row in rows] == [str(school.pk)]
+    url = f"/api/v1/transfer-cases/{case.pk}/"
+    fresh = program | {"If-Match": Client().get(url, headers=program)["ETag"]}
+    body = {"officer": str(officer.pk), "unit": str(lab.pk)}
+    told = Client().post(f"{url}assign/", body, JSON, headers=fresh)
+    assert told.status_code == 200 and told.json()["unit"] == str(lab.pk)
+
+
+def test_stages_tell_their_reasons_and_a_case_has_its_history(aurora):
+    officer = officer_of(aurora)
+    case = case_of(aurora, docket="RU-1")
+    client, page = as_(officer), case.get_absolute_url()
+    assert "Decide anew" in text(client.get(page))
+    client.post(f"{page}move/", {"stage": "closed", "reason": "Nobody wanted it", "version": again(case).version})
+    shown = text(client.get(page))
+    assert "Nobody wanted it" in shown and "Reopen the case" in shown
+    admin = employ(person("Admin"), aurora.university, Role.ORGANISATION_ADMIN)
+    assert "Moved RU-1 to another stage" in text(as_(admin).get(page))
+    assert client.post(f"{page}reopen/", {"reason": "", "version": again(case).version}).status_code == 422
+    client.post(f"{page}reopen/", {"reason": "It was another one", "version": again(case).version})
+    assert again(case).state == "decided" and "It was another one" in text(client.get(page))
+    program = {"Authorization": f"Bearer {token_for(officer)}"}
+    api = f"/api/v1/transfer-cases/{case.pk}/"
+    now = Client().get(api, headers=program)
+    assert "It was another one" in [row["reason"] for row in now.json()["stages"]]
+    fresh = program | {"If-Match": now["ETag"]}
+    told = Client().post(f"{api}reconsider/", {"reason": "New facts"}, JSON, headers=fresh)
+    assert told.status_code == 200 and told.json()["state"] == "under_assessment"
+
+
+def test_an_assessment_of_an_earlier_round_is_opened_from_the_case(aurora):
+    officer, other = officer_of(aurora), officer_of(aurora, "Other")
+    expert = employ(person("Expert"), aurora.university)
+    case = in_assessment(aurora, officer)
+    row = assessed(case, expert, officer)
+    return_case(case=again(case), reason="More", by=officer, version=again(case).version)
+    submit_disclosure(case=again(case), by=aurora.researcher)
+    page = text(as_(other).get(case.get_absolute_url()))
+    assert "Earlier rounds" in page and row.get_absolute_url() in page
 
 
 def test_others_find_no_case(aurora, borealis):

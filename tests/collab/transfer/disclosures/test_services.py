@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from collab.access.policy import can
 from collab.access.roles import Role
-from collab.accounts.models import User
+from collab.accounts.models import Membership, User
 from collab.agreements.ip import IPTerms
 from collab.audit.models import AuditEvent
 from collab.inbox.models import Notification, Obligation, Request
@@ -51,6 +51,8 @@ from collab.transfer.disclosures.services import (
     move_case,
     pass_check,
     propose_decision,
+    reconsider_case,
+    reopen_case,
     resume_case,
     return_case,
     submit_disclosure,
@@ -73,7 +75,9 @@ from collab.transfer.disclosures.writing import (
     sign_on_paper,
     step_back,
 )
+from collab.transfer.protection.offering import withdraw_offer
 from tests.cast import Joint, employ, person
+from tests.collab.transfer.protection.ground import case_of, offer_of
 
 pytestmark = pytest.mark.django_db
 
@@ -216,6 +220,24 @@ def test_whoever_has_signed_is_not_taken_out_by_others_but_may_step_back(aurora)
     assert [(row.person, row.share_percent) for row in case.disclosure.inventors.all()] == [(aurora.researcher, 100)]
     with pytest.raises(ConflictError, match="withdraw the disclosure instead"):
         step_back(case=case, by=aurora.researcher, reason="No.")
+
+
+def test_a_case_has_the_unit_of_its_first_inventor_until_the_office_says_otherwise(aurora):
+    lab, school = (aurora.university.units.create(name=name) for name in ("Robotics", "School of Arts"))
+    theirs = aurora.company.units.create(name="Drives")
+    mine = Membership.objects.filter(user=aurora.researcher, organisation=aurora.university, project=None)
+    mine.update(unit=lab)
+    case = submitted(aurora)
+    assert case.unit == lab
+    officer = officer_of(aurora)
+    with pytest.raises(InvalidError, match="not of"):
+        take_up(case=case, by=officer, version=case.version, unit=theirs)
+    take_up(case=case, by=officer, version=case.version)
+    assert again(case).unit == lab
+    assign_case(case=case, officer=officer, by=officer, version=again(case).version, unit=school)
+    assert again(case).unit == school
+    assign_case(case=case, officer=officer, by=officer, version=again(case).version, unit=None)
+    assert again(case).unit is None
 
 
 def test_one_signs_exactly_what_was_shown_in_ones_own_name(aurora):
@@ -421,6 +443,45 @@ def test_what_went_back_to_the_inventors_is_not_licensed(aurora):
     with pytest.raises(ConflictError, match="was decided otherwise"):
         advance_case(case=case, stage="marketed", by=None)
     assert advance_case(case=case, stage="closed", by=None).state == "closed"
+
+
+def test_a_decision_is_taken_back_unless_something_rests_on_it(aurora):
+    officer, other = officer_of(aurora), officer_of(aurora, "Other")
+    case = case_of(aurora, docket="RU-1")
+    offer = offer_of(case, officer)
+    with pytest.raises(NotReadyError, match="public"):
+        reconsider_case(case=case, reason="New art", by=officer, version=again(case).version)
+    withdraw_offer(offer=offer, by=officer)
+    with pytest.raises(InvalidError, match="decided anew"):
+        reconsider_case(case=case, reason=" ", by=officer, version=again(case).version)
+    with pytest.raises(NotFoundError):
+        reconsider_case(case=case, reason="New art", by=aurora.engineer, version=again(case).version)
+    case = reconsider_case(case=case, reason="New art", by=other, version=again(case).version)
+    assert (case.state, case.decision, case.decided_by) == ("under_assessment", "", None)
+    assert case.stages.get(left_at=None).reason == "New art"
+    assert AuditEvent.objects.get(verb="case.reconsider").data["before"] == "protect"
+
+
+def test_what_ended_by_mistake_goes_on(aurora):
+    officer = officer_of(aurora)
+    case = case_of(aurora, docket="RU-1")
+    with pytest.raises(ConflictError):
+        reopen_case(case=case, reason="Why", by=officer, version=again(case).version)
+    move_case(case=case, stage="closed", reason="Wrong case", by=officer, version=again(case).version)
+    with pytest.raises(InvalidError, match="goes on"):
+        reopen_case(case=case, reason="", by=officer, version=again(case).version)
+    case = reopen_case(case=case, reason="Wrong case", by=officer, version=again(case).version)
+    assert (case.state, case.decision) == ("decided", "protect")
+    assert AuditEvent.objects.filter(verb="case.reopen").count() == 1
+
+    case = submitted(aurora)
+    withdraw_disclosure(case=case, reason="Wrong button", by=aurora.researcher)
+    case = reopen_case(case=again(case), reason="By mistake", by=officer, version=again(case).version)
+    assert (case.state, case.returned_reason) == ("returned", "By mistake")
+    draft = disclosed(aurora)
+    withdraw_disclosure(case=draft, reason="No", by=aurora.researcher)
+    with pytest.raises((ConflictError, RefusedError)):
+        reopen_case(case=again(draft), reason="Yes", by=officer, version=again(draft).version)
 
 
 def test_the_day_of_decision_stands_in_the_calendar(aurora):

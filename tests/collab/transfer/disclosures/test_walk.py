@@ -24,6 +24,8 @@ from collab.transfer.disclosures.services import (
     move_case,
     pass_check,
     propose_decision,
+    reconsider_case,
+    reopen_case,
     resume_case,
     return_case,
     submit_disclosure,
@@ -44,14 +46,16 @@ from tests.collab.transfer.disclosures.test_services import again, disclosed, of
 pytestmark = pytest.mark.django_db
 STEPS = int(os.environ.get("WALK_STEPS", "90"))
 ACTS = ("begin", "edit", "name", "sign", "back_out", "submit", "take", "give_back", "complete", "ask", "declare",
-        "score", "recuse", "propose", "decide", "resume", "move", "advance", "withdraw")  # fmt: skip
+        "score", "recuse", "propose", "decide", "resume", "reconsider", "reopen",
+        "move", "advance", "withdraw")  # fmt: skip
 ONWARD = {
     CaseState.DRAFT: ("sign", "sign", "sign", "submit"),
     CaseState.RETURNED: ("sign", "sign", "submit"),
     CaseState.SUBMITTED: ("take",),
     CaseState.COMPLETENESS_CHECK: ("complete",),
     CaseState.UNDER_ASSESSMENT: ("ask", "declare", "score", "propose", "decide"),
-    CaseState.DECIDED: ("advance", "move", "resume"),
+    CaseState.DECIDED: ("advance", "move", "resume", "reconsider"),
+    **dict.fromkeys(sorted(ENDED), ("begin", "begin", "reopen")),
 }
 EDGES = {(source, target) for sources, target in CASE_MOVES.table.values() for source in sources}
 
@@ -164,6 +168,13 @@ class Walk:
 
     def resume(self) -> None:
         resume_case(case=self.case, by=self.officer(), version=self.version())
+
+    def reconsider(self) -> None:
+        if self.chance.random() < 0.3:
+            reconsider_case(case=self.case, by=self.officer(), version=self.version(), reason="New facts.")
+
+    def reopen(self) -> None:
+        reopen_case(case=self.case, by=self.officer(), version=self.version(), reason="By mistake.")
 
     def move(self) -> None:
         stage = self.chance.choice([*PIPELINE, CaseState.ABANDONED, CaseState.WITHDRAWN])

@@ -126,6 +126,28 @@ def test_a_term_sheet_on_the_page(office, client):
     assert "Particular terms" in agreement and "European Union" in agreement
 
 
+def test_saving_the_terms_page_keeps_every_term(office, client):
+    start = timezone.localdate() + timedelta(days=100)
+    licence = office.draft(
+        issue_fee_days=21, annual_minimum="900.00", minimum_from=start.isoformat(), equity_note="Ten shares",
+        milestones=[
+            {"title": "First sale", "title_zh": "首次销售", "amount": "500.00", "due_on": None},
+            {"title": "Second", "title_zh": "", "amount": "600.00", "due_on": start.isoformat()},
+        ],
+        diligence=[{"title": "On the market", "title_zh": "上市", "due_on": start.isoformat()}],
+    )  # fmt: skip
+    before = current_version(licence).particulars
+    client.force_login(office.officer)
+    url = reverse("collab:licence_terms", args=[licence.pk])
+    form = client.get(url).context["form"]
+    shown = {name: form[name].value() for name in form.fields}
+    shown = {name: "on" if value is True else value for name, value in shown.items() if value not in (None, False)}
+    answer = client.post(url, shown)
+    assert answer.status_code == 302, answer.context["form"].errors
+    after = current_version(licence).particulars
+    assert after == before
+
+
 def test_the_list_asks_the_same_number_of_queries(office, client, django_assert_max_num_queries):
     client.force_login(office.officer)
     office.draft()

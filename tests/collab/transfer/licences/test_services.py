@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 import time_machine
+from django.urls import reverse
 from django.utils import timezone
 
 from collab.access.policy import can, decide
@@ -29,7 +30,7 @@ from collab.transfer.licences.services import (
     meet_diligence,
 )
 from registry.uses.services import CodeTerm, set_uses
-from tests.cast import person
+from tests.cast import person, token_for
 from tests.collab.transfer.protection.ground import case_of
 from tests.licensing import asset, trained
 
@@ -71,6 +72,18 @@ def test_a_term_sheet_binds_its_terms_to_the_version(office):
         ({"surprise": 1}, "surprise", "no such term"),
         ({"diligence": [{"title": "Use it", "due_on": "2020-01-01"}]}, "diligence.1.due_on", "before"),
         ({"exclusivity": "somewhat"}, "exclusivity", "Choose"),
+        ({"report_frequency": "none"}, "report_frequency", "counted from reports"),
+        (
+            {"royalty_basis": "none", "tiers": [], "sublicence_percent": "20", "report_frequency": "none"},
+            "report_frequency",
+            "counted from reports",
+        ),
+        (
+            {"royalty_basis": "none", "tiers": [], "issue_fee": None, "sublicence_percent": "20", "currency": ""},
+            "currency",
+            "",
+        ),
+        ({"royalty_basis": "none", "tiers": [], "issue_fee": None, "currency": ""}, "currency", ""),
     ],
 )
 def test_bad_terms_are_named(office, terms, path, says):
@@ -328,12 +341,26 @@ def test_the_licensee_answers_with_other_terms(office):
     assert not can(office.joint.engineer, "agreement.view", version)  # confidential in the project too
 
 
+@pytest.mark.parametrize("kind", ["licence", "option"])
+def test_a_licence_is_begun_with_its_terms_alone(office, client, kind):
+    from collab.agreements.services import draft_agreement
+
+    with pytest.raises(NotReadyError) as refused:
+        draft_agreement(project=office.joint.project, reference="X-1", kind=kind, title="Plain", by=office.officer)
+    assert refused.value.missing[0].url == reverse("collab:licence_new")
+    client.force_login(office.officer)
+    url = reverse("collab:agreement_new", args=[office.joint.project.slug])
+    assert kind not in dict(client.get(url).context["form"].fields["kind"].choices)
+    body = {"project": office.joint.project.slug, "reference": "X-1", "kind": kind, "title": "Plain"}
+    program = {"Authorization": f"Bearer {token_for(office.officer)}"}
+    sent = client.post("/api/v1/agreements/", body, "application/json", headers=program)
+    assert sent.status_code in {400, 422} and "kind" in sent.content.decode()
+
+
 def test_an_agreement_without_a_licence_takes_no_terms(office):
     from collab.agreements.services import draft_agreement
 
-    plain = draft_agreement(
-        project=office.joint.project, reference="X-1", kind="licence", title="Plain", by=office.officer
-    )
+    plain = draft_agreement(project=office.joint.project, reference="X-1", kind="nda", title="Plain", by=office.officer)
     with pytest.raises(InvalidError):
         draft_version(
             agreement=plain, text="t", effective_on=timezone.localdate(), particulars={"a": 1}, by=office.officer

@@ -162,6 +162,28 @@ def test_an_organisation_counts_by_its_own_rules(ground):
     assert {state for title, state in states.items() if title != "Ours"} == {"void"}
 
 
+def test_own_rules_from_today_leave_the_deadlines_that_run(ground):
+    member(ground.case, ground.officer, "provisional", filed_on=day(-60))
+    before = {row.pk: row.state for row in Deadline.objects.filter(case=ground.case)}
+    assert "open" in before.values()
+    rule = {"code": "ours", "title": "Ours", "base": "filed_on", "months": 3, "obligation": "notice"}
+    facts = {"code": "us-office", "authority": "office", "jurisdiction": "US", "name": "Ours", "by": ground.officer}
+    publish_rule_set(rules=[rule], effective_from=timezone.localdate(), organisation=ground.university, **facts)
+    assert {row.pk: row.state for row in Deadline.objects.filter(case=ground.case)} == before
+    new = member(ground.case, ground.officer, "provisional", filed_on=timezone.localdate())
+    assert [row.title for row in Deadline.objects.filter(protection=new)] == ["Ours"]
+
+
+def test_a_code_names_the_rules_of_one_office(ground):
+    rule = {"code": "a", "title": "A", "base": "filed_on", "months": 1, "obligation": "notice"}
+    with pytest.raises(InvalidError) as refused:
+        publish_rule_set(
+            code="us-office", authority="office", jurisdiction="JP", name="X", by=ground.officer,
+            organisation=ground.university, effective_from=day(0), rules=[rule],
+        )  # fmt: skip
+    assert refused.value.field == "code"
+
+
 def test_rules_are_checked_and_the_faulty_one_is_named(ground):
     def publish(**fault: object) -> list[str]:
         rule = {"code": "a", "title": "A", "base": "filed_on", "months": 1, "obligation": "notice"} | fault

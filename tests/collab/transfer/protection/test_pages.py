@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from collab.transfer.models import Deadline, DeadlineRuleSet, Protection, ProtectionCost
+from collab.audit.models import AuditEvent
+from collab.transfer.models import Deadline, DeadlineRuleSet, Interest, Protection, ProtectionCost
 from collab.transfer.protection.ruling import load_shipped
 from tests.cast import token_for
 from tests.collab.transfer.protection.ground import case_of, day, member, offer_of, officer_of
@@ -88,6 +89,62 @@ def test_an_officer_publishes_rules_of_their_own(ground):
     assert DeadlineRuleSet.objects.get(organisation=ground.university).rules.get().code == "enter-the-phases"
     assert as_(ground.lead).get(made["Location"]).status_code == 200  # of the same organisation
     assert as_(ground.engineer).get(made["Location"]).status_code == 404
+
+
+def test_the_first_rules_of_an_office_are_entered_on_a_page(ground):
+    client = as_(ground.officer)
+    family = client.post(f"/transfer/cases/{ground.case.pk}/families/new/", {"title": "Gripper"})["Location"]
+    added = {"kind": "national", "jurisdiction": "jp", "filed_on": day(-5).isoformat()}
+    warned = text(client.post(family, added, follow=True))
+    assert "No rules are entered for JP" in warned and "are counted and stand" not in warned
+    assert "/transfer/rules/new/" in text(client.get("/transfer/rules/"))
+    assert client.get("/transfer/rules/new/").status_code == 200
+    filled = {
+        "organisation": str(ground.university.pk), "name": "Japan", "effective_from": "2020-01-01",
+        "authority": "office", "jurisdiction": "jp", "code": "jp-office",
+        "rules-TOTAL_FORMS": "1", "rules-INITIAL_FORMS": "0",
+        "rules-0-title": "Ask for examination", "rules-0-base": "filed_on", "rules-0-months": "36",
+        "rules-0-obligation": "notice", "rules-0-escalate_days": "90", "rules-0-note": "Article 48-3",
+    }  # fmt: skip
+    made = client.post("/transfer/rules/new/", filled)
+    assert made.status_code == 302, text(made)
+    assert "Ask for examination" in {row.title for row in Deadline.objects.all()}
+    again = client.get(f"{made['Location']}new/")
+    assert "Article 48-3" in text(again)  # a further version keeps the remarks
+    assert "are counted and stand" in text(client.post(family, added, follow=True))
+    assert as_(ground.engineer).get("/transfer/rules/new/").status_code == 403
+
+
+def test_a_step_is_taken_back_on_a_page_and_by_a_program(ground):
+    row = member(ground.case, ground.officer, "national", filed_on=day(-90), published_on=day(-9))
+    client, page = as_(ground.officer), row.get_absolute_url()
+    assert f"{page}correct/" in text(client.get(page))
+    assert client.post(f"{page}correct/", {"reason": "", "version": row.version}).status_code == 422
+    assert client.post(f"{page}correct/", {"reason": "Not yet", "version": row.version}).status_code == 302
+    assert Protection.objects.get().status == "filed"
+    api = Client(headers={"Authorization": f"Bearer {token_for(ground.officer)}"})
+    url = f"/api/v1/protections/{row.pk}/"
+    told = api.post(f"{url}correct/", {"reason": "Not filed"}, JSON, headers={"If-Match": api.get(url)["ETag"]})
+    assert told.status_code == 200 and told.json()["status"] == "planned"
+    assert as_(ground.engineer).get(f"{page}correct/").status_code == 404
+
+
+def test_the_office_enters_a_company(ground):
+    offer = offer_of(ground.case, ground.officer)
+    client, page = as_(ground.officer), offer.get_absolute_url()
+    assert f"{page}interests/new/" in text(client.get(page))
+    filled = {"company": "Orchard Tools", "name": "Ada Root", "email": "ada@orchard.example", "country": "nl"}
+    made = client.post(f"{page}interests/new/", filled)
+    assert made.status_code == 302 and "Orchard Tools" in text(client.get(made["Location"]))
+    row = Interest.objects.get()
+    assert (row.handled_by, row.country, row.state) == (ground.officer, "NL", "new")
+    assert client.post(f"{page}interests/new/", filled).status_code in {409, 422}
+    api = Client(headers={"Authorization": f"Bearer {token_for(ground.officer)}"})
+    body = filled | {"offer": str(offer.pk), "email": "bo@orchard.example", "note": "Met at a fair"}
+    told = api.post("/api/v1/interests/", body, JSON)
+    assert told.status_code == 201 and told.json()["company"] == "Orchard Tools"
+    assert AuditEvent.objects.filter(verb="offer.add_interest").count() == 2
+    assert as_(ground.engineer).get(f"{page}interests/new/").status_code == 403  # what is public is seen by all
 
 
 def test_the_way_of_a_protection_over_the_api(ground):

@@ -17,6 +17,7 @@ from collab.transfer.protection.services import (
     add_protection,
     begin_family,
     cancel_cost,
+    correct_protection,
     edit_protection,
     move_protection,
     pay_cost,
@@ -39,6 +40,32 @@ def faults(act) -> set[str]:  # type: ignore[no-untyped-def]
     with pytest.raises(FaultyInputError) as refused:
         act()
     return {fault.path for fault in refused.value.faults}
+
+
+def test_what_was_entered_by_mistake_is_taken_back_step_by_step(ground):
+    row = member(ground.case, ground.officer, "national", filed_on=day(-90))
+    move = {"by": ground.officer}
+    row = move_protection(protection=row, move="publish", on=day(-40), number="US 2026/1", **move)
+    row = move_protection(protection=row, move="grant", on=day(-2), number="US 9,1", **move)
+    row = move_protection(protection=row, move="abandon", on=day(-1), reason="Wrong row", **move)
+    seen = []
+    for _step in range(4):
+        row = correct_protection(protection=row, reason="By mistake", by=ground.officer, version=row.version)
+        seen.append((row.status, row.ended_on, row.number))
+    assert [one[0] for one in seen] == ["granted", "published", "filed", "planned"]
+    assert seen[0][1:] == (None, "US 9,1") and row.grant_number == row.publication_number == ""
+    with pytest.raises(ConflictError, match="only planned"):
+        correct_protection(protection=row, reason="Again", by=ground.officer, version=row.version)
+    assert AuditEvent.objects.filter(verb="protection.correct").count() == 4
+
+
+def test_a_filing_that_others_follow_from_is_not_taken_back(ground):
+    first = member(ground.case, ground.officer, "provisional", filed_on=day(-90))
+    member(ground.case, ground.officer, "national", filed_on=day(-9), parent=first)
+    with pytest.raises(ConflictError, match="follow"):
+        correct_protection(protection=first, reason="No", by=ground.officer, version=first.version)
+    with pytest.raises(StaleError):
+        correct_protection(protection=first, reason="No", by=ground.officer, version=first.version + 7)
 
 
 def test_the_way_of_a_patent_secures_the_case(ground):
