@@ -325,6 +325,8 @@ class Side:
             return self.requests["conditions" if action == "meet" else "open"]
         if model is EthicsCase:
             return self.ethics_cases[_ON_ETHICS.get(action, "in_review")]
+        if model is EthicsReview and action == "reopen":
+            return self.settled["reopen_review"]
         if model in {EthicsReview, EthicsAssessment} and isinstance(self.settled.get(action), model):
             return self.settled[action]
         if model is PublicationNotice:
@@ -1193,7 +1195,13 @@ def _ethics(here: Side) -> None:
     review = EthicsReview.objects.create(reviewer=made.observer, **facts)
     conflict = {"conflict_kind": "other", "conflict_text": f"Cousin {canary}", "conflict_state": "declared"}
     here.settled["settle"] = EthicsReview.objects.create(reviewer=here.newcomer, **facts, **conflict)
-    EthicsCase.objects.filter(pk=cases["in_review"].pk).update(state="in_review")
+    given = facts | {"case": begun("reviewed"), "state": "submitted", "submitted_at": timezone.now()}
+    here.settled["reopen_review"] = EthicsReview.objects.create(
+        reviewer=made.observer, opinion="favour", text=f"Fine {canary}", **given
+    )
+    waiting = [cases["in_review"].pk, given["case"].pk]
+    EthicsCase.objects.filter(pk__in=waiting).update(state="in_review")
+    given["case"].refresh_from_db()
     for name in ("draft", "done"):
         row = begin_assessment(project=made.project, form=forms[1], by=made.lead)
         row = save_answers(row=row, answers={"aim": f"Aim {canary}"}, number=1, version=row.version, by=made.lead)
