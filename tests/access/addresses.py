@@ -824,6 +824,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:application-reviewers POST": lambda s: Sent({"people": [str(s.joint.researcher.pk)]}),
     "api:application-interviews POST": lambda s: Sent({"times": [f"{_day(3)}T09:00:00Z"], "where": f"Room {s.canary}"}),
     "api:application-choose POST": lambda s: Sent({"moment": s.object(Interview).times[0]}),  # type: ignore[attr-defined]
+    "api:application-decline POST": lambda s: Sent({"reason": f"At sea {s.canary}"}),
     "api:application-review POST": lambda s: Sent({"score": 8, "comment": f"Good {s.canary}"}),
     "api:placement-detail PATCH": lambda s: Sent({}, headers=_FRESH),
     "api:placement-approve POST": lambda s: Sent({"organisation": s.joint.university.slug, "approve": True}),
@@ -1041,14 +1042,14 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:transfer-criterion-retire POST": _NOTHING,
     "api:scheduled-payment-list POST": lambda s: Sent(
         {
-            "licence": str(s.books["licence"].pk),
+            "licence": str(s.licences["active"].pk),
             "kind": "other",
             "title": f"Extra {s.canary}",
             "amount": "5.00",
             "currency": "EUR",
             "due_on": _day(9),
         },
-        about=s.books["licence"],
+        about=s.licences["active"],
     ),
     "api:scheduled-payment-reach POST": lambda s: Sent(
         {"milestone": str(s.object(MilestonePayment).pk), "version": 1}, about=s.object(MilestonePayment)
@@ -1087,8 +1088,8 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     ),
     "api:invoice-undo-write-off POST": lambda s: Sent({"write_off": str(s.object(WriteOff).pk)}),
     "api:receipt-list POST": lambda s: Sent(
-        {"licence": str(s.books["licence"].pk), "received_on": _day(0), "amount": "5.00", "currency": "EUR"},
-        about=s.books["licence"],
+        {"licence": str(s.licences["active"].pk), "received_on": _day(0), "amount": "5.00", "currency": "EUR"},
+        about=s.licences["active"],
     ),
     "api:receipt-detail PATCH": lambda s: Sent({"note": f"Other {s.canary}"}, headers=_FRESH),
     "api:receipt-match POST": lambda s: Sent({"invoice": str(s.books["invoice open"].pk)}),
@@ -1355,6 +1356,7 @@ QUERIES: dict[str, Callable[[Side], Query]] = {
     "api:decide-list GET": lambda s: (f"?word=job.submit&type=project&id={s.joint.project.slug}", s.object(Project)),
     "training:job_advice POST": _draft,
     "training:job_preview POST": _draft,
+    "api:distribution-preview GET": lambda s: (f"?organisation={s.joint.university.slug}", s.joint.university),
 }
 # … and those that are also asked so.
 MORE_QUERIES: dict[str, Callable[[Side], Query]] = {

@@ -182,9 +182,10 @@ def keep_books(here: Any) -> None:
     line = ReportLine.objects.create(
         report=books["report accepted"], position=1, product=f"Product {canary}", gross=10_000_00
     )
-    payment = ScheduledPayment.objects.create(
-        kind="issue_fee", source="issue_fee", title=f"Fee {canary}", due_on=today, amount=100_00, **of
-    )
+    payment = ScheduledPayment.objects.create(  # of one that was signed: nothing is owed under the others
+        kind="issue_fee", source="issue_fee", title=f"Fee {canary}", due_on=today, amount=100_00,
+        **of | {"licence": here.licences["active"]},
+    )  # fmt: skip
     late = {"issued_on": today - timedelta(days=400), "due_on": today - timedelta(days=380)}
     for number, (name, facts) in enumerate(
         {
@@ -277,7 +278,12 @@ def keep_books(here: Any) -> None:
         ReceiptMatch: match,
         WriteOff: off,
         ExchangeRate: ExchangeRate.objects.create(
-            source="USD", target="EUR", until_on=today, rate=Decimal("0.9"), reference=f"Bank {canary}", **rate
+            source="USD",
+            target="EUR",
+            until_on=today + timedelta(days=30),
+            rate=Decimal("0.9"),
+            reference=f"Bank {canary}",
+            **rate,
         ),
         InterestRule: InterestRule.objects.create(percent=5, **rate),
         Distribution: posted,

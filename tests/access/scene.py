@@ -286,7 +286,7 @@ class Side:
     versions: dict[str, AgreementVersion] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     ethics_cases: dict[str, EthicsCase] = field(default_factory=dict)
-    settled: dict[str, Model] = field(default_factory=dict)  # rows of ethics on which another act is possible
+    settled: dict[str, Model] = field(default_factory=dict)  # rows on which another act is possible
     notices: dict[str, PublicationNotice] = field(default_factory=dict)
     steps: dict[str, ReviewStep] = field(default_factory=dict)
     requests: dict[str, Request] = field(default_factory=dict)
@@ -327,7 +327,7 @@ class Side:
             return self.ethics_cases[_ON_ETHICS.get(action, "in_review")]
         if model is EthicsReview and action == "reopen":
             return self.settled["reopen_review"]
-        if model in {EthicsReview, EthicsAssessment} and isinstance(self.settled.get(action), model):
+        if model in {EthicsReview, EthicsAssessment, Protection} and isinstance(self.settled.get(action), model):
             return self.settled[action]
         if model is PublicationNotice:
             return self.notices[_ON_NOTICE.get(action, "notified")]
@@ -1113,6 +1113,10 @@ def _protection(here: Side) -> None:
     protection = Protection.objects.create(
         family=family, kind="national", jurisdiction="US", title=f"Claim {canary}", counsel=counsel, created_by=officer
     )
+    here.settled["correct"] = Protection.objects.create(
+        family=family, kind="national", jurisdiction="CA", title=f"Filed {canary}", created_by=officer,
+        status="filed", filed_on=today,
+    )  # fmt: skip
     offer = Offer.objects.create(
         case=case, slug=f"public-{made.project.slug}", title="A gripper", text="It grips.", more=f"Secret {canary}",
         contact=officer, created_by=officer, state="published", published_on=today,

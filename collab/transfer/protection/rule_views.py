@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -57,7 +58,10 @@ def rule_set_new(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def rule_set_begin(request: HttpRequest) -> HttpResponse:
     """The first rules of an office or a funder."""
-    houses = _required_houses(request)
+    houses = _houses(request)
+    if not houses.exists():
+        messages.info(request, _("Only technology-transfer officers publish rules, for their own organisation."))
+        return redirect("collab:rule_sets")
     shown = {"organisation": houses.first(), "jurisdiction": request.GET.get("jurisdiction", "")[:2]}
     form = RuleBeginForm(sent(request), organisations=houses, initial=shown)
     table = RuleFormSet(sent(request), prefix="rules")

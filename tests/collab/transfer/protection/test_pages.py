@@ -112,7 +112,9 @@ def test_the_first_rules_of_an_office_are_entered_on_a_page(ground):
     again = client.get(f"{made['Location']}new/")
     assert "Article 48-3" in text(again)  # a further version keeps the remarks
     assert "are counted and stand" in text(client.post(family, added, follow=True))
-    assert as_(ground.engineer).get("/transfer/rules/new/").status_code == 403
+    turned_away = as_(ground.engineer).get("/transfer/rules/new/", follow=True)
+    assert turned_away.redirect_chain == [("/transfer/rules/", 302)]
+    assert "Only technology-transfer officers publish rules" in text(turned_away)
 
 
 def test_a_step_is_taken_back_on_a_page_and_by_a_program(ground):
