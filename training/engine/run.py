@@ -198,7 +198,7 @@ class _Attempt:
         """The loop at its end. Where memory runs out on the way, once more from the last good checkpoint, by halves."""
         try:
             return self._learn(found)
-        except Exception as error:
+        except Exception as error:  # memory runs out under many names; every other fault goes on
             if not out_of_memory(error) or not self._halve():
                 raise
         # Out here, where neither the error nor the frames that it came from hold on to memory.
@@ -218,7 +218,7 @@ class _Attempt:
                 self.events.warn("not_compiled")
             loop.split()
             self._train(loop, found)
-        except BaseException:
+        except BaseException:  # whatever ends it, a stop too: no other process of the team is left behind
             loop.team.dismiss()
             raise
         return loop

@@ -28,7 +28,9 @@ def started(make_run: MakeRun, table: list[tuple[str, str]], prompt: bool = True
     run = make_run(
         "run", tiny("causal-lm", data__columns=columns, **changes), blob=csv_blob(["question", "answer"], table)
     )
-    run.kind, run.profile = "csv", run.profile | {"delimiter": ","}
+    told = {"type": "text", "distinct": len(table), "missing": 0, "mean_chars": 20}
+    shown = [{"name": name, **told} for name in ("question", "answer")]
+    run.kind, run.profile = "csv", {"kind": "csv", "rows": len(table), "delimiter": ",", "columns": shown}
     run.write_inputs()
     return run
 
