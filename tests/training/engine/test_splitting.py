@@ -18,6 +18,7 @@ from tests.training.engine.conftest import (
     Run,
     captions_blob,
     csv_blob,
+    profile_of,
     speech_blob,
     table_rows,
     tiny,
@@ -78,8 +79,11 @@ def started(
     make_run: MakeRun, name: str, table: list[tuple[str, ...]], task: str = "text-classification", **split: Any
 ) -> Run:
     columns = {} if task == "text-classification" else {"data__columns": {"text": "body"}}
-    run = make_run(name, tiny(task, data__split=split, **columns), blob=csv_blob(HEADER, table), delimiter=",")
-    run.kind = "csv"
+    run = make_run(name, tiny(task, data__split=split, **columns), blob=csv_blob(HEADER, table))
+    run.kind, run.profile = "csv", profile_of("csv", b"")
+    run.profile["columns"] += [
+        {"name": name, "type": "category", "distinct": 3, "missing": 0, "mean_chars": 5} for name in HEADER[2:]
+    ]
     run.write_inputs()
     return run
 
