@@ -10,6 +10,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
+from django.utils.functional import Promise
+
 from collab.accounts.models import Organisation, User
 from collab.agreements.models import AgreementKind
 
@@ -66,7 +68,7 @@ def reserved_kinds() -> Mapping[str, str]:
     return _RESERVED
 
 
-def open_kinds() -> list[tuple[str, str]]:
+def open_kinds() -> list[tuple[str, str | Promise]]:
     """The kinds that are begun as plain agreements, as choices."""
     return [(value, label) for value, label in AgreementKind.choices if value not in _RESERVED]
 
