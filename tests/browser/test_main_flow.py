@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 
 import pytest
@@ -39,7 +40,7 @@ def sign(page, live_server, enter, user: User) -> None:
     page.get_by_label("Your capacity").fill("Director")
     page.get_by_label("I have read this version").check()
     page.get_by_role("button", name="Sign", exact=True).click()
-    page.get_by_text("Signed").first.wait_for()
+    page.get_by_text(re.compile(r"Signed\. Thank you|Signed by all parties")).first.wait_for()  # and no label before it
 
 
 def test_from_agreement_to_job(page, live_server, enter, aurora: Joint, complaints, axe, tmp_path):
