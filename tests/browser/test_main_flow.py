@@ -33,9 +33,16 @@ def sign_in(page, live_server, user: User) -> None:
 
 
 def sign(page, live_server, enter, user: User) -> None:
-    enter(user)
-    page.goto(live_server.url)
-    page.get_by_role("link", name="Sign DUA-1").click()
+    # The server and this thread share one connection to the database: what the page before still asked for may take
+    # the new session back with its own transaction. Whoever is not signed in then comes in again.
+    link = page.get_by_role("link", name="Sign DUA-1")
+    for _attempt in range(5):
+        enter(user)
+        page.goto(live_server.url)
+        if link.or_(page.get_by_label("Password")).first.is_visible(timeout=5_000) and link.count():
+            break
+        page.wait_for_timeout(2_000)
+    link.click()
     page.get_by_label("Your full name").fill(user.name)
     page.get_by_label("Your capacity").fill("Director")
     page.get_by_label("I have read this version").check()
