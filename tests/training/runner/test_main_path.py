@@ -18,8 +18,11 @@ from training.runner import dispatch as dispatching
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
-# Steps of a job that is to be interrupted: several seconds, also on a fast machine, so that it cannot be over before.
-LONG = 1500
+# Steps of a job that is interrupted and then ends: several seconds, also on a fast machine, so that it cannot be over
+# before.
+LONG = 3000
+# Steps of a job that nobody waits for to end.
+ENDLESS = 100_000
 
 
 @pytest.fixture
@@ -152,7 +155,7 @@ def test_stopping_keeps_the_work_and_resuming_ends_with_the_same_net(covered, ma
 
 
 def test_an_agreement_that_ends_pauses_the_job_and_names_it(covered, machine):
-    job = submit(covered, steps=100_000)
+    job = submit(covered, steps=ENDLESS)
     machine.dispatch()
     machine.wait_for_step(job, 10)
 
@@ -164,7 +167,7 @@ def test_an_agreement_that_ends_pauses_the_job_and_names_it(covered, machine):
 
 
 def test_ending_at_once_leaves_no_engine(covered, machine):
-    job = submit(covered, steps=100_000)
+    job = submit(covered, steps=ENDLESS)
     machine.dispatch()
     machine.wait_for_step(job, 10)
     engine = job.attempts.get().engine_pid
@@ -178,7 +181,7 @@ def test_ending_at_once_leaves_no_engine(covered, machine):
 
 
 def test_a_frozen_supervisor_is_overtaken_and_writes_nothing_more(covered, machine):
-    job = submit(covered, steps=3000)
+    job = submit(covered, steps=ENDLESS)  # its engine goes on while the supervisor is frozen
     machine.dispatch()
     machine.wait_for_step(job, 20)
     frozen = machine.supervisor()
@@ -214,7 +217,7 @@ def _gate_status(machine, joint: Joint, token: str) -> int:
 
 
 def test_an_engine_that_dies_three_times_is_not_tried_again(covered, machine):
-    job = submit(covered, steps=100_000)
+    job = submit(covered, steps=ENDLESS)
     spec = job.spec
     spec["keep"]["checkpoint_every_s"] = 3600.0  # no checkpoint between the deaths
     Job.objects.filter(pk=job.pk).update(spec=spec)
