@@ -57,7 +57,7 @@ def enter(page, live_server):
     """Sign in as somebody, without the form."""
 
     def switch(user: User) -> None:
-        # The page before asks for nothing more: its server shares the one connection to the database with this thread.
+        # The page before asks for nothing more: a late answer would set its person's cookie again.
         page.goto("about:blank")
         client = Client()
         client.force_login(user)

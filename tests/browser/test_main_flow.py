@@ -33,15 +33,14 @@ def sign_in(page, live_server, user: User) -> None:
 
 
 def sign(page, live_server, enter, user: User) -> None:
-    # The server and this thread share one connection to the database: what the page before still asked for may take
-    # the new session back with its own transaction. Whoever is not signed in then comes in again.
+    # A late answer to the page before may set the cookie of whoever was here before; come in again then.
     link = page.get_by_role("link", name="Sign DUA-1")
-    for _attempt in range(5):
+    for _attempt in range(3):
         enter(user)
         page.goto(live_server.url)
-        if link.or_(page.get_by_label("Password")).first.is_visible(timeout=5_000) and link.count():
+        link.or_(page.get_by_label("Password")).first.wait_for()
+        if link.count():
             break
-        page.wait_for_timeout(2_000)
     link.click()
     page.get_by_label("Your full name").fill(user.name)
     page.get_by_label("Your capacity").fill("Director")
