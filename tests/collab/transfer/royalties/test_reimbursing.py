@@ -121,6 +121,19 @@ def test_a_repayment_by_hand_names_its_cost_and_is_divided_among_nobody(books, s
     assert sorted(planned()) == [(600_00, "invoiced"), (900_00, "planned")]
 
 
+def test_two_licences_in_the_currency_of_a_cost_repay_it_together_without_a_rate(books, spend, office):
+    cost = spend("600.00")
+    other = office.execute(case=books.case, licensee=office.rival, fields=["energy"])
+    given = {
+        "kind": "costs", "title": "Filing", "currency": "EUR", "by": books.officer, "cost": cost,
+        "due_on": timezone.localdate(),
+    }  # fmt: skip
+    add_payment(licence=books.licence, amount=Decimal("400.00"), **given)
+    with pytest.raises(InvalidError, match="200.00 EUR are left"):
+        add_payment(licence=other, amount=Decimal("200.01"), **given)
+    assert add_payment(licence=other, amount=Decimal("200.00"), **given).amount == 200_00
+
+
 def test_the_page_and_the_api_ask_for_the_cost(books, spend, client):
     cost = spend("600.00")
     client.force_login(books.officer)
