@@ -99,16 +99,24 @@ def assets_of_case(case: TransferCase) -> list[Licensable]:
     return list(licensables_named(keys).values())
 
 
+def licences_about(case: TransferCase) -> QuerySet[Licence]:
+    """Licences of the organisation that name the case, or are about its technology, its rights or its results."""
+    own, technology = case.organisation_id, f"{TransferCase._meta.label_lower}:{case.pk}"
+    rights = Protection.objects.filter(family__case=case).values_list("pk", flat=True)
+    things = [technology, *(f"{Protection._meta.label_lower}:{pk}" for pk in rights)]
+    # A model or dataset may be disclosed to each of its owners; what one of them licenses does not bind the others.
+    things += [f"{row.subject_type}:{row.subject_id}" for row in case.results.all()]
+    ours = Q(assets__thing__name__in=things) & (Q(licensor=own) | Q(co_licensors=own))
+    return Licence.objects.filter(Q(case=case) | ours).distinct()
+
+
 def licences_on(case: TransferCase) -> list[Missing]:
     """Licences and options that bind the organisation to what the case holds."""
-    rows = Licence.objects.with_state().filter(now__in=[state.value for state in BINDING])
-    things = [f"{TransferCase._meta.label_lower}:{case.pk}"]
-    rights = Protection.objects.filter(family__case=case).values_list("pk", flat=True)
-    things += [f"{Protection._meta.label_lower}:{pk}" for pk in rights]
+    rows = licences_about(case).with_state().filter(now__in=[state.value for state in BINDING])
     text = _("%(licence)s is in force; it ends before the case is decided anew.")
     return [
         Missing("licence_in_force", text % {"licence": row.agreement}, row.get_absolute_url())
-        for row in rows.filter(Q(case=case) | Q(assets__thing__name__in=things)).select_related("agreement").distinct()
+        for row in rows.select_related("agreement")
     ]
 
 

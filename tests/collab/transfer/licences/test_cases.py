@@ -6,13 +6,14 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from collab.access.roles import Role
 from collab.audit.models import AuditEvent
-from collab.kernel.errors import ConflictError, InvalidError
-from collab.transfer.disclosures.services import move_case
+from collab.kernel.errors import ConflictError, InvalidError, NotReadyError
+from collab.transfer.disclosures.services import move_case, reconsider_case
 from collab.transfer.licences.models import Licence
 from collab.transfer.licences.services import name_case, open_obstacles
-from collab.transfer.models import Funding
-from tests.cast import token_for
+from collab.transfer.models import DisclosedResult, Funding, TransferCase
+from tests.cast import employ, person, token_for
 from tests.collab.transfer.protection.ground import case_of, day, member
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +94,19 @@ def test_sponsors_of_a_named_case_stand_in_the_way(office, found):
     assert not open_obstacles(licence)
     name_case(licence=licence, case=found, by=office.officer)
     assert any("Fund" in one.sentence for one in open_obstacles(Licence.objects.get(pk=licence.pk)))
+
+
+def test_a_licence_on_what_is_disclosed_with_a_case_keeps_its_decision(office, found):
+    office.execute()  # on the model alone
+    DisclosedResult.objects.create(
+        case=found, kind="model_version", subject_type="registry.modelversion", subject_id=office.model.pk, label="M"
+    )
+    anew = {"case": found, "reason": "New art", "version": found.version}
+    with pytest.raises(NotReadyError, match="LIC-1"):
+        reconsider_case(by=office.officer, **anew)
+    TransferCase.objects.filter(pk=found.pk).update(organisation=office.joint.company)
+    partner = employ(person("Pia Partner"), office.joint.company, Role.TRANSFER_OFFICER)
+    assert reconsider_case(by=partner, **anew).decision == ""  # another owner's licence does not bind this one
 
 
 def test_a_program_names_and_reads_the_case(office, found, client):
