@@ -23,6 +23,7 @@ from collab.transfer.protection.states import ProtectionStatus
 if TYPE_CHECKING:
     from collab.access.policy import Person
     from collab.accounts.models import Organisation
+    from collab.projects.models import Project
 
 REGIONAL = frozenset({"WO", "EP", "EA", "AP", "OA", "GC", "EM"})  # offices for several countries
 
@@ -89,6 +90,26 @@ def cases_for(user: Person, houses: Iterable[Organisation], project_id: UUID) ->
     rows = TransferCase.objects.filter(Q(project=None) | Q(project=project_id), organisation__in=houses)
     rows = visible_to(user, "case.view", rows.filter(decision__in=PURSUED).exclude(state__in=ENDED))
     return rows.select_related("disclosure").order_by("-docket", "pk")
+
+
+def why_not_about(case: TransferCase | None, houses: QuerySet[Organisation], project: Project | None) -> str:
+    """Why a draft cannot be about a case that was asked for, in a sentence; empty when it can, or still may.
+
+    `project`: the one that the licence is drafted out of, once it is chosen.
+    """
+    if case is None:
+        return _("There is no such case, or it is not yours to see.")
+    if case.decision not in PURSUED or case.state in ENDED:
+        text = _("%(case)s is given up, or not decided to be used, so it is not licensed.")
+        return text % {"case": case}
+    if not houses.filter(pk=case.organisation_id).exists():
+        return _("%(case)s belongs to %(owner)s, for which you draft no licence.") % {
+            "case": case,
+            "owner": case.organisation,
+        }
+    if project is not None and case.project_id not in {None, project.pk}:
+        return _("%(case)s came out of another project, so it is licensed there.") % {"case": case}
+    return ""
 
 
 def assets_of_case(case: TransferCase) -> list[Licensable]:

@@ -62,6 +62,24 @@ def test_a_case_is_chosen_on_the_form(office, client):
     assert Licence.objects.get().case == mine
 
 
+def test_a_case_that_cannot_be_licensed_is_not_dropped_without_a_word(office, found, borealis, client):
+    client.force_login(office.officer)
+    start = reverse("collab:licence_new")
+
+    def page(key: object, **more: str) -> str:
+        return client.get(start, {"case": str(key), **more}).content.decode()
+
+    project = {"project": office.joint.project.slug}
+    for key in ("nonsense", borealis.project.pk):
+        assert "There is no such case" in page(key) and "There is no such case" in page(key, **project)
+    assert "is not taken" not in page(found.pk) + page(found.pk, **project)
+    elsewhere = case_of(office.joint, docket="RU-8", project=borealis.project)
+    assert "came out of" in page(elsewhere.pk, **project)
+    move_case(case=found, stage="closed", reason="Nobody wants it", by=office.officer, version=found.version)
+    said = page(found.pk, **project)
+    assert "not decided to be used" in said and f"&amp;case={found.pk}" not in page(found.pk)
+
+
 def test_naming_the_case_later_lets_it_follow(office, found, client):
     licence = office.execute()
     assert licence.case is None
