@@ -382,13 +382,20 @@ def waive_deadline(*, deadline: Deadline, by: User, note: str) -> Deadline:
 
 @transaction.atomic
 def reopen_deadline(*, deadline: Deadline, by: User) -> Deadline:
-    """It was settled by mistake."""
+    """It was settled by mistake: it is open again, unless its protection or its case is over."""
     locked = _locked(deadline, by)
+    case = _locked_case(locked.case, by)
     locked.state = DEADLINE_MOVES.require("reopen", locked.state, what=str(locked))
     locked.settled_on, locked.settled_by, locked.by_rule = None, None, False
     _save(locked)
     enter_day(locked)
-    _told("deadline.reopen", locked, by, locked.case, what=locked.title, day=locked.due_on.isoformat())
+    recount(case)
+    locked = type(locked).objects.get(pk=locked.pk)
+    if locked.by_rule:
+        raise ConflictError(
+            _("What was filed on %(day)s meets it; change that filing.") % {"day": date_format(locked.settled_on)}
+        )
+    _told("deadline.reopen", locked, by, case, what=locked.title, day=locked.due_on.isoformat())
     return locked
 
 

@@ -109,6 +109,20 @@ def test_what_people_settled_stays_settled_when_the_date_moves(ground):
     assert in_calendar(ground.case) == {add_months(day(-90), 12)}
 
 
+def test_what_is_opened_again_is_counted_again(ground):
+    protection = member(ground.case, ground.officer, "provisional", filed_on=day(-100))
+    row = waive_deadline(deadline=deadlines(ground.case)["follow-provisional"], by=ground.officer, note="Not worth it")
+    move_protection(protection=protection, move="abandon", on=day(0), by=ground.officer, reason="No licensee")
+    assert reopen_deadline(deadline=row, by=ground.officer).state == "void"  # its protection is over
+    assert not in_calendar(ground.case)
+
+    followed = member(ground.case, ground.officer, "provisional", filed_on=day(-50))
+    member(ground.case, ground.officer, "pct", parent=followed, filed_on=day(-1))
+    met = Deadline.objects.get(protection=followed, rule__code="follow-provisional")
+    with pytest.raises(ConflictError, match="What was filed"):
+        reopen_deadline(deadline=met, by=ground.officer)
+
+
 def test_deadlines_end_with_their_case_and_go_on_with_it(ground):
     """Missed before it ended, one is overdue again; one whose day came meanwhile had gone by."""
     missed, gone, coming = (
