@@ -35,7 +35,7 @@ from collab.transfer.disclosures.asking import (
     open_decision,
     tell,
 )
-from collab.transfer.disclosures.hooks import bonds_of
+from collab.transfer.disclosures.hooks import bonds_of, turned
 from collab.transfer.disclosures.models import WHOLE, CaseStage, Inventor, TransferCase
 from collab.transfer.disclosures.rights import rights_of
 from collab.transfer.disclosures.states import (
@@ -397,8 +397,11 @@ def _enter(case: TransferCase, state: str, by: User | None, reason: str = "") ->
     now = timezone.now()
     CaseStage.objects.filter(case=case, left_at=None).update(left_at=now)
     CaseStage.objects.create(case=case, state=state, entered_at=now, by=by, reason=reason)
+    turns = (case.state in ENDED) != (state in ENDED)
     case.state, case.stage_since = state, now
     _save(case)
+    if turns:
+        turned(case)
 
 
 def _save(case: TransferCase) -> None:

@@ -23,6 +23,7 @@ from collab.transfer.protection.states import ProtectionStatus
 if TYPE_CHECKING:
     from collab.access.policy import Person
     from collab.accounts.models import Organisation
+    from collab.projects.models import Project
 
 REGIONAL = frozenset({"WO", "EP", "EA", "AP", "OA", "GC", "EM"})  # offices for several countries
 
@@ -91,6 +92,26 @@ def cases_for(user: Person, houses: Iterable[Organisation], project_id: UUID) ->
     return rows.select_related("disclosure").order_by("-docket", "pk")
 
 
+def why_not_about(case: TransferCase | None, houses: QuerySet[Organisation], project: Project | None) -> str:
+    """Why a draft cannot be about a case that was asked for, in a sentence; empty when it can, or still may.
+
+    `project`: the one that the licence is drafted out of, once it is chosen.
+    """
+    if case is None:
+        return _("There is no such case, or it is not yours to see.")
+    if case.decision not in PURSUED or case.state in ENDED:
+        text = _("%(case)s is given up, or not decided to be used, so it is not licensed.")
+        return text % {"case": case}
+    if not houses.filter(pk=case.organisation_id).exists():
+        return _("%(case)s belongs to %(owner)s, for which you draft no licence.") % {
+            "case": case,
+            "owner": case.organisation,
+        }
+    if project is not None and case.project_id not in {None, project.pk}:
+        return _("%(case)s came out of another project, so it is licensed there.") % {"case": case}
+    return ""
+
+
 def assets_of_case(case: TransferCase) -> list[Licensable]:
     """The technology of a case and what still protects it: also of one that came out of no project."""
     living = Protection.objects.filter(family__case=case).alive().values_list("pk", flat=True)
@@ -99,16 +120,24 @@ def assets_of_case(case: TransferCase) -> list[Licensable]:
     return list(licensables_named(keys).values())
 
 
+def licences_about(case: TransferCase) -> QuerySet[Licence]:
+    """Licences of the organisation that name the case, or are about its technology, its rights or its results."""
+    own, technology = case.organisation_id, f"{TransferCase._meta.label_lower}:{case.pk}"
+    rights = Protection.objects.filter(family__case=case).values_list("pk", flat=True)
+    things = [technology, *(f"{Protection._meta.label_lower}:{pk}" for pk in rights)]
+    # A model or dataset may be disclosed to each of its owners; what one of them licenses does not bind the others.
+    things += [f"{row.subject_type}:{row.subject_id}" for row in case.results.all()]
+    ours = Q(assets__thing__name__in=things) & (Q(licensor=own) | Q(co_licensors=own))
+    return Licence.objects.filter(Q(case=case) | ours).distinct()
+
+
 def licences_on(case: TransferCase) -> list[Missing]:
     """Licences and options that bind the organisation to what the case holds."""
-    rows = Licence.objects.with_state().filter(now__in=[state.value for state in BINDING])
-    things = [f"{TransferCase._meta.label_lower}:{case.pk}"]
-    rights = Protection.objects.filter(family__case=case).values_list("pk", flat=True)
-    things += [f"{Protection._meta.label_lower}:{pk}" for pk in rights]
+    rows = licences_about(case).with_state().filter(now__in=[state.value for state in BINDING])
     text = _("%(licence)s is in force; it ends before the case is decided anew.")
     return [
         Missing("licence_in_force", text % {"licence": row.agreement}, row.get_absolute_url())
-        for row in rows.filter(Q(case=case) | Q(assets__thing__name__in=things)).select_related("agreement").distinct()
+        for row in rows.select_related("agreement")
     ]
 
 

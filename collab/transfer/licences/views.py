@@ -32,7 +32,7 @@ from collab.transfer.licences.forms import (
 )
 from collab.transfer.licences.licensable import Licensable, licensables_named, licensables_of
 from collab.transfer.licences.models import Diligence, Licence, Sublicence
-from collab.transfer.licences.own import assets_of_case, cases_for, closed_to
+from collab.transfer.licences.own import assets_of_case, cases_for, closed_to, why_not_about
 from collab.transfer.licences.reading import glance_of, way_of
 from collab.transfer.licences.services import (
     cure_breach,
@@ -80,8 +80,11 @@ def licence_new(request: HttpRequest) -> HttpResponse:
     case = _case(request)
     slug = request.GET.get("project") or (case.project.slug if case is not None and case.project else "")
     project = projects.filter(slug=slug).first() if slug else None
+    dropped = why_not_about(case, houses, project) if "case" in request.GET else ""
+    if dropped:
+        case = None
     if project is None:
-        context = {"projects": page_of(request, projects.order_by("title")), "case": case}
+        context = {"projects": page_of(request, projects.order_by("title")), "case": case, "dropped": dropped}
         return show(request, "collab/transfer/licences/choose.html", context)
     kinds = [kind for kind, _label in KINDS]
     offered = list(AgreementTemplate.objects.filter(kind__in=kinds).offered_to(request.user))
@@ -109,7 +112,9 @@ def licence_new(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("The term sheet is drafted."))
         return licence.get_absolute_url()
 
-    context = {"form": form, "project": project, "case": case, "offered": offered, "chosen": chosen}
+    context = {
+        "form": form, "project": project, "case": case, "dropped": dropped, "offered": offered, "chosen": chosen,
+    }  # fmt: skip
     return submit(request, form, draft) or show(request, "collab/transfer/licences/new.html", context, form)
 
 
@@ -326,7 +331,7 @@ def _houses(request: HttpRequest) -> Any:
 def _case(request: HttpRequest) -> TransferCase | None:
     key = request.GET.get("case", "")
     try:
-        rows = TransferCase.objects.filter(pk=UUID(key)).select_related("project")
+        rows = TransferCase.objects.filter(pk=UUID(key)).select_related("project", "organisation", "disclosure")
     except ValueError:
         return None
     return visible_to(request.user, "case.view", rows).first()

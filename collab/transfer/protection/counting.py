@@ -15,7 +15,7 @@ from django.utils import timezone
 from collab.inbox.services import set_obligation, settle_obligation
 from collab.inbox.states import ObligationKind
 from collab.kernel.months import add_months
-from collab.transfer.disclosures.models import TransferCase
+from collab.transfer.disclosures.models import CaseStage, TransferCase
 from collab.transfer.disclosures.states import ENDED
 from collab.transfer.protection.models import Protection
 from collab.transfer.protection.rules import Authority, Deadline, DeadlineRule, DeadlineRuleSet, FunderRules
@@ -175,10 +175,11 @@ def _that_follow(mine: Protection, members: list[Protection]) -> list[Protection
     ]
 
 
-def recount(case: TransferCase, *, rules: Rules | None = None) -> int:
+def recount(case: TransferCase, *, rules: Rules | None = None, rested: date | None = None) -> int:
     """Bring the deadlines of a case to what its dates and the rules ask for; how many changed.
 
     Called inside the verb that changed a date, while the case's row is locked. What people have settled stays settled.
+    `rested`: the day from which the case had ended until now; what was missed before it is still missed.
     """
     today = timezone.localdate()
     rules = rules or Rules(case.organisation_id)
@@ -192,7 +193,7 @@ def recount(case: TransferCase, *, rules: Rules | None = None) -> int:
             wanted[due.key] = (due, met_on)
     changed = 0
     for key, (due, met_on) in wanted.items():
-        changed += _enter(case, due, met_on, known.get(key), today)
+        changed += _enter(case, due, met_on, known.get(key), today, rested)
     for key, row in known.items():
         if key not in wanted and row.state in {DeadlineState.OPEN, DeadlineState.GONE_BY}:
             row.state = DeadlineState.VOID
@@ -201,6 +202,15 @@ def recount(case: TransferCase, *, rules: Rules | None = None) -> int:
     for protection in members:
         _enter_expiry(case, protection)
     return changed
+
+
+def count_turned(case: TransferCase) -> int:
+    """A case has ended, and its deadlines with it; or it goes on, and so do they."""
+    rested = None
+    if case.state not in ENDED:
+        last = CaseStage.objects.filter(case=case, state__in=ENDED).order_by("-entered_at", "-created_at").first()
+        rested = timezone.localdate(last.entered_at) if last else None
+    return recount(case, rested=rested)
 
 
 def _key(row: Deadline) -> Key:
@@ -252,7 +262,9 @@ def _occurrences(
     return kept | ({coming} if coming is not None else set())
 
 
-def _enter(case: TransferCase, due: Due, met_on: date | None, row: Deadline | None, today: date) -> bool:
+def _enter(
+    case: TransferCase, due: Due, met_on: date | None, row: Deadline | None, today: date, rested: date | None
+) -> bool:
     """Make or move one deadline; whether anything changed."""
     fresh = row is None
     if row is None:
@@ -269,7 +281,8 @@ def _enter(case: TransferCase, due: Due, met_on: date | None, row: Deadline | No
         if met_on is not None:
             row.state, row.settled_on, row.by_rule = DeadlineState.MET, met_on, True
         else:
-            gone = revived and due.due_on < today
+            missed = not fresh and rested is not None and timezone.localdate(row.created_at) <= due.due_on < rested
+            gone = revived and due.due_on < today and not missed
             row.state = DeadlineState.GONE_BY if gone else DeadlineState.OPEN
             row.settled_on, row.by_rule = None, False
     if not fresh and before == (row.state, row.due_on, row.base_on):

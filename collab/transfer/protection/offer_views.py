@@ -168,7 +168,8 @@ def interest(request: HttpRequest, pk: UUID) -> HttpResponse:
         "case": found.offer.case,
         "form": form,
         "may": may,
-        "may_license": bool(allowed(request.user, found.offer.case.organisation, "licence.draft")),
+        "may_license": found.may_become_licence
+        and bool(allowed(request.user, found.offer.case.organisation, "licence.draft")),
         "case_key": str(found.offer.case_id),
         "missing": nda_missing(found),
         "moves": [(move, INTEREST_MOVE_WORDS[move]) for move in INTEREST_MOVES.open_from(found.state)],

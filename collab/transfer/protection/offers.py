@@ -16,7 +16,7 @@ from collab.agreements.models import AgreementParty, AgreementVersion
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.kernel.records import Record
 from collab.transfer.disclosures.models import in_language
-from collab.transfer.disclosures.states import ENDED
+from collab.transfer.disclosures.states import ENDED, PURSUED
 from collab.transfer.protection.states import InterestState, OfferState
 
 if TYPE_CHECKING:
@@ -218,3 +218,9 @@ class Interest(Record):
 
     def __str__(self) -> str:
         return self.company
+
+    @property
+    def may_become_licence(self) -> bool:
+        """One still talks with the company, and its case is used and goes on."""
+        case = self.offer.case
+        return self.state != InterestState.DECLINED and case.decision in PURSUED and case.state not in ENDED

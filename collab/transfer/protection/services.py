@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from collab.access.policy import require
 from collab.accounts.models import Organisation, User
+from collab.audit.models import AuditEvent
 from collab.audit.services import record
 from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, Fault, FaultyInputError, InvalidError, StaleError
@@ -195,6 +196,8 @@ def correct_protection(*, protection: Protection, reason: str, by: User, version
     locked = _locked(protection, by)
     case = _locked_case(locked.family.case, by)
     _require_version(locked, version, {})
+    if _last_move(locked) in {"restore", "revive"}:
+        raise ConflictError(_("That it goes on was entered last; where it does not, enter its end once more."))
     day = CORRECTIONS.get(ProtectionStatus(locked.status))
     if day is None:
         raise ConflictError(_("It is only planned: there is nothing to take back."))
@@ -213,6 +216,19 @@ def correct_protection(*, protection: Protection, reason: str, by: User, version
     recount(case)
     _told("protection.correct", locked, by, case, what=str(locked), before=before, now=locked.status)
     return locked
+
+
+def _last_move(protection: Protection) -> str:
+    """What happened to it last and was not taken back, as its history says; empty when nothing was told."""
+    made: list[str] = []
+    rows = AuditEvent.objects.filter(subject_type=protection._meta.label_lower, subject_id=str(protection.pk))
+    for verb in rows.order_by("id").values_list("verb", flat=True):
+        move = verb.removeprefix("protection.")
+        if move in PROTECTION_MOVES.table:
+            made.append(move)
+        elif move == "correct" and made:
+            made.pop()
+    return made[-1] if made else ""
 
 
 def _status_of(protection: Protection) -> ProtectionStatus:
@@ -382,13 +398,20 @@ def waive_deadline(*, deadline: Deadline, by: User, note: str) -> Deadline:
 
 @transaction.atomic
 def reopen_deadline(*, deadline: Deadline, by: User) -> Deadline:
-    """It was settled by mistake."""
+    """It was settled by mistake: it is open again, unless its protection or its case is over."""
     locked = _locked(deadline, by)
+    case = _locked_case(locked.case, by)
     locked.state = DEADLINE_MOVES.require("reopen", locked.state, what=str(locked))
     locked.settled_on, locked.settled_by, locked.by_rule = None, None, False
     _save(locked)
     enter_day(locked)
-    _told("deadline.reopen", locked, by, locked.case, what=locked.title, day=locked.due_on.isoformat())
+    recount(case)
+    locked = type(locked).objects.get(pk=locked.pk)
+    if locked.by_rule:
+        raise ConflictError(
+            _("What was filed on %(day)s meets it; change that filing.") % {"day": date_format(locked.settled_on)}
+        )
+    _told("deadline.reopen", locked, by, case, what=locked.title, day=locked.due_on.isoformat())
     return locked
 
 

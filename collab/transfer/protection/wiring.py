@@ -7,7 +7,8 @@ from collab.access.policy import Scope, register_requirement, register_scope
 from collab.inbox.kinds import Kind, register_kind
 from collab.inbox.states import Mail
 from collab.inbox.telling import tell_dates_to
-from collab.transfer.disclosures.hooks import register_bond
+from collab.transfer.disclosures.hooks import register_bond, register_turned
+from collab.transfer.protection.counting import count_turned
 from collab.transfer.protection.models import Counsel, Family, Protection, ProtectionCost
 from collab.transfer.protection.offering import offers_of
 from collab.transfer.protection.offers import Interest, Offer
@@ -41,6 +42,7 @@ register_scope(
 )
 register_requirement(NDA)
 register_bond("offers", offers_of)
+register_turned("deadlines", count_turned)
 tell_dates_to(Protection, Deadline, words=("case.view",))
 register_kind(Kind("offer", gettext_lazy("A company is interested in what we offer"), "send", Mail.NOW))
 register_kind(Kind("deadline", gettext_lazy("A deadline of a protection is near or missed"), "clock-history", Mail.NOW))

@@ -25,9 +25,9 @@ from collab.transfer.protection.models import ProtectionCost
 from collab.transfer.royalties.acts import said
 from collab.transfer.royalties.allocating import weights_of
 from collab.transfer.royalties.models import InvoiceLine, LedgerEntry, Receipt, ReceiptMatch, ScheduledPayment
-from collab.transfer.royalties.money import convert, half_up, to_minor
+from collab.transfer.royalties.money import half_up, to_minor
 from collab.transfer.royalties.policies import Account
-from collab.transfer.royalties.rates import rate_on
+from collab.transfer.royalties.rates import booked
 from collab.transfer.royalties.states import PaymentState
 
 SOURCE = "cost:"  # how the source of a payment begins that repays a cost as the terms say
@@ -110,8 +110,7 @@ def require_repayable(licence: Licence, cost: ProtectionCost | None, amount: int
         raise InvalidError(_("The schedule of this licence already asks for this cost."), field="cost")
     left = _in_currency(licence, cost)
     for row in asked:  # under other licences
-        rate = rate_on(licence.licensor, row.currency, licence.currency, cost.paid_on or row.due_on)
-        left -= convert(row.amount, row.currency, licence.currency, rate)
+        left -= booked(licence.licensor, row.amount, row.currency, licence.currency, cost.paid_on or row.due_on)[0]
     if amount > left:
         text = _("Of this cost %(left)s are left to repay.")
         raise InvalidError(text % {"left": said(max(0, left), licence.currency)}, field="amount")
@@ -134,10 +133,9 @@ def _costs_under(licence: Licence, signed_on: date) -> Iterable[ProtectionCost]:
 
 def _in_currency(licence: Licence, cost: ProtectionCost) -> int:
     minor = to_minor(cost.amount, cost.currency, field="costs")
-    if cost.currency == licence.currency or cost.paid_on is None:
+    if cost.paid_on is None:
         return minor
-    rate = rate_on(licence.licensor, cost.currency, licence.currency, cost.paid_on)
-    return convert(minor, cost.currency, licence.currency, rate)
+    return booked(licence.licensor, minor, cost.currency, licence.currency, cost.paid_on)[0]
 
 
 def repays_cost(payment: ScheduledPayment) -> bool:

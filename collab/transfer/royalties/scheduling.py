@@ -282,6 +282,8 @@ def _is_dropped(row: ScheduledPayment, is_wanted: bool, licence: Licence, day: d
         return not is_wanted and int(row.source.removeprefix("minimum:")) >= day.year
     if row.source.startswith(AUDITED):  # both sides agreed on it
         return False
+    if row.cost is not None and row.cost.cancelled_at is not None:  # also where somebody entered it by hand
+        return True
     if not is_wanted and not row.source.startswith(BY_HAND):
         return True
     if not is_over(licence, day) or row.cost_id is not None:  # what was spent while it lasted stays owed

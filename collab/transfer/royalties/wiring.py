@@ -8,6 +8,7 @@ from collab.inbox.kinds import Kind, register_kind
 from collab.inbox.states import Decision, Mail
 from collab.inbox.telling import tell_dates_to
 from collab.inbox.topics import Topic, register_topic
+from collab.transfer.disclosures.hooks import register_bond
 from collab.transfer.licences.hooks import register_kept
 from collab.transfer.licences.models import LicensorShare
 from collab.transfer.protection.hooks import register_asked
@@ -19,7 +20,7 @@ from collab.transfer.royalties.distributing import (
     facts_of_distribution,
     only_a_second_person,
 )
-from collab.transfer.royalties.hearing import licence_moved
+from collab.transfer.royalties.hearing import licence_moved, money_of
 from collab.transfer.royalties.invoicing import invoices_for
 from collab.transfer.royalties.models import (
     CostRepayment,
@@ -96,6 +97,7 @@ tell_dates_to(
 register_kind(Kind("royalty", gettext_lazy("Reports, invoices and statements under licences"), "receipt", Mail.NOW))
 register_executed("royalties", licence_moved)
 register_ended("royalties", licence_moved)
+register_bond("royalties", money_of)
 register_kept("royalties", kept_titles)
 register_asked("royalties", invoices_for)
 register_topic(

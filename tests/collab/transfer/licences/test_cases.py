@@ -6,13 +6,14 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from collab.access.roles import Role
 from collab.audit.models import AuditEvent
-from collab.kernel.errors import ConflictError, InvalidError
-from collab.transfer.disclosures.services import move_case
+from collab.kernel.errors import ConflictError, InvalidError, NotReadyError
+from collab.transfer.disclosures.services import move_case, reconsider_case
 from collab.transfer.licences.models import Licence
 from collab.transfer.licences.services import name_case, open_obstacles
-from collab.transfer.models import Funding
-from tests.cast import token_for
+from collab.transfer.models import DisclosedResult, Funding, TransferCase
+from tests.cast import employ, person, token_for
 from tests.collab.transfer.protection.ground import case_of, day, member
 
 pytestmark = pytest.mark.django_db
@@ -61,6 +62,24 @@ def test_a_case_is_chosen_on_the_form(office, client):
     assert Licence.objects.get().case == mine
 
 
+def test_a_case_that_cannot_be_licensed_is_not_dropped_without_a_word(office, found, borealis, client):
+    client.force_login(office.officer)
+    start = reverse("collab:licence_new")
+
+    def page(key: object, **more: str) -> str:
+        return client.get(start, {"case": str(key), **more}).content.decode()
+
+    project = {"project": office.joint.project.slug}
+    for key in ("nonsense", borealis.project.pk):
+        assert "There is no such case" in page(key) and "There is no such case" in page(key, **project)
+    assert "is not taken" not in page(found.pk) + page(found.pk, **project)
+    elsewhere = case_of(office.joint, docket="RU-8", project=borealis.project)
+    assert "came out of" in page(elsewhere.pk, **project)
+    move_case(case=found, stage="closed", reason="Nobody wants it", by=office.officer, version=found.version)
+    said = page(found.pk, **project)
+    assert "not decided to be used" in said and f"&amp;case={found.pk}" not in page(found.pk)
+
+
 def test_naming_the_case_later_lets_it_follow(office, found, client):
     licence = office.execute()
     assert licence.case is None
@@ -93,6 +112,19 @@ def test_sponsors_of_a_named_case_stand_in_the_way(office, found):
     assert not open_obstacles(licence)
     name_case(licence=licence, case=found, by=office.officer)
     assert any("Fund" in one.sentence for one in open_obstacles(Licence.objects.get(pk=licence.pk)))
+
+
+def test_a_licence_on_what_is_disclosed_with_a_case_keeps_its_decision(office, found):
+    office.execute()  # on the model alone
+    DisclosedResult.objects.create(
+        case=found, kind="model_version", subject_type="registry.modelversion", subject_id=office.model.pk, label="M"
+    )
+    anew = {"case": found, "reason": "New art", "version": found.version}
+    with pytest.raises(NotReadyError, match="LIC-1"):
+        reconsider_case(by=office.officer, **anew)
+    TransferCase.objects.filter(pk=found.pk).update(organisation=office.joint.company)
+    partner = employ(person("Pia Partner"), office.joint.company, Role.TRANSFER_OFFICER)
+    assert reconsider_case(by=partner, **anew).decision == ""  # another owner's licence does not bind this one
 
 
 def test_a_program_names_and_reads_the_case(office, found, client):

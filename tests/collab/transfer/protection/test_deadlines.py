@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from collab.accounts.models import User
@@ -12,6 +13,7 @@ from collab.audit.models import AuditEvent
 from collab.inbox.models import Notification, Obligation
 from collab.kernel.errors import ConflictError, FaultyInputError, InvalidError, NotFoundError
 from collab.kernel.months import add_months
+from collab.transfer.disclosures.services import move_case, reopen_case
 from collab.transfer.models import Deadline, DeadlineRuleSet, TransferCase
 from collab.transfer.protection.counting import due_day, next_occurrence
 from collab.transfer.protection.rules import DeadlineRule
@@ -105,6 +107,44 @@ def test_what_people_settled_stays_settled_when_the_date_moves(ground):
 
     reopen_deadline(deadline=again, by=ground.officer)
     assert in_calendar(ground.case) == {add_months(day(-90), 12)}
+
+
+def test_what_is_opened_again_is_counted_again(ground):
+    protection = member(ground.case, ground.officer, "provisional", filed_on=day(-100))
+    row = waive_deadline(deadline=deadlines(ground.case)["follow-provisional"], by=ground.officer, note="Not worth it")
+    move_protection(protection=protection, move="abandon", on=day(0), by=ground.officer, reason="No licensee")
+    assert reopen_deadline(deadline=row, by=ground.officer).state == "void"  # its protection is over
+    assert not in_calendar(ground.case)
+
+    followed = member(ground.case, ground.officer, "provisional", filed_on=day(-50))
+    member(ground.case, ground.officer, "pct", parent=followed, filed_on=day(-1))
+    met = Deadline.objects.get(protection=followed, rule__code="follow-provisional")
+    with pytest.raises(ConflictError, match="What was filed"):
+        reopen_deadline(deadline=met, by=ground.officer)
+
+
+def test_deadlines_end_with_their_case_and_go_on_with_it(ground):
+    """Missed before it ended, one is overdue again; one whose day came meanwhile had gone by."""
+    missed, gone, coming = (
+        member(ground.case, ground.officer, "provisional", filed_on=day(-365 + ahead)) for ahead in (10, 35, 100)
+    )
+
+    def states() -> list[str]:
+        rows = {row.protection_id: row.state for row in Deadline.objects.filter(rule__code="follow-provisional")}
+        return [rows[one.pk] for one in (missed, gone, coming)]
+
+    def case() -> TransferCase:
+        return TransferCase.objects.get(pk=ground.case.pk)
+
+    by = {"by": ground.officer, "reason": "Wrong case"}
+    now = timezone.now()
+    with time_machine.travel(now + timedelta(days=20), tick=False):
+        move_case(case=case(), stage="closed", version=case().version, **by)
+        assert states() == ["void"] * 3 and not in_calendar(ground.case)
+    with time_machine.travel(now + timedelta(days=50), tick=False):
+        reopen_case(case=case(), version=case().version, **by)
+    assert states() == ["open", "gone_by", "open"]
+    assert len(in_calendar(ground.case)) == 2
 
 
 def test_the_next_annual_fee_comes_when_the_last_is_paid(ground):

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from collab.audit.models import AuditEvent
-from collab.transfer.models import Deadline, DeadlineRuleSet, Interest, Protection, ProtectionCost
+from collab.transfer.models import Deadline, DeadlineRuleSet, Interest, Protection, ProtectionCost, TransferCase
 from collab.transfer.protection.ruling import load_shipped
 from tests.cast import token_for
 from tests.collab.transfer.protection.ground import case_of, day, member, offer_of, officer_of
@@ -129,6 +129,18 @@ def test_a_step_is_taken_back_on_a_page_and_by_a_program(ground):
     told = api.post(f"{url}correct/", {"reason": "Not filed"}, JSON, headers={"If-Match": api.get(url)["ETag"]})
     assert told.status_code == 200 and told.json()["status"] == "planned"
     assert as_(ground.engineer).get(f"{page}correct/").status_code == 404
+
+
+def test_a_licence_is_drafted_only_with_whom_one_still_talks(ground):
+    offer = offer_of(ground.case, ground.officer)
+    row = Interest.objects.create(offer=offer, company="Orchard Tools", name="Ada Root", email="ada@orchard.example")
+    client, page, start = as_(ground.officer), f"/transfer/interests/{row.pk}/", f"?case={ground.case.pk}"
+    assert start in text(client.get(page))
+    Interest.objects.update(state="declined")
+    assert start not in text(client.get(page))
+    Interest.objects.update(state="in_contact")
+    TransferCase.objects.update(state="closed")
+    assert start not in text(client.get(page))
 
 
 def test_the_office_enters_a_company(ground):

@@ -59,6 +59,27 @@ def test_what_was_entered_by_mistake_is_taken_back_step_by_step(ground):
     assert AuditEvent.objects.filter(verb="protection.correct").count() == 4
 
 
+def test_what_was_restored_last_is_not_taken_back_as_something_else(ground):
+    by = {"by": ground.officer}
+    row = member(ground.case, ground.officer, "national", filed_on=day(-90), granted_on=day(-20))
+    row = move_protection(protection=row, move="lapse", on=day(-9), reason="Fee not paid", **by)
+    row = move_protection(protection=row, move="restore", on=day(-2), **by)
+    row = edit_protection(protection=row, version=row.version, counsel_reference="A", **by)
+    with pytest.raises(ConflictError, match="enter its end"):
+        correct_protection(protection=row, reason="By mistake", version=row.version, **by)
+    row = move_protection(protection=row, move="lapse", on=day(-1), reason="Not paid", **by)
+    row = correct_protection(protection=row, reason="Paid", version=row.version, **by)
+    with pytest.raises(ConflictError, match="enter its end"):  # the restoration is the last again
+        correct_protection(protection=row, reason="By mistake", version=row.version, **by)
+    assert (row.status, row.granted_on) == ("granted", day(-20))
+
+    pending = member(ground.case, ground.officer, "national", filed_on=day(-90))
+    pending = move_protection(protection=pending, move="lapse", on=day(-9), reason="Fee not paid", **by)
+    pending = move_protection(protection=pending, move="revive", on=day(-2), **by)
+    with pytest.raises(ConflictError, match="enter its end"):
+        correct_protection(protection=pending, reason="By mistake", version=pending.version, **by)
+
+
 def test_a_filing_that_others_follow_from_is_not_taken_back(ground):
     first = member(ground.case, ground.officer, "provisional", filed_on=day(-90))
     member(ground.case, ground.officer, "national", filed_on=day(-9), parent=first)

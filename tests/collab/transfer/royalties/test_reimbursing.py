@@ -9,6 +9,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from collab.inbox.models import Obligation
 from collab.kernel.errors import ConflictError, InvalidError
 from collab.transfer.licences.models import Licence
 from collab.transfer.licences.services import current_version, edit_terms
@@ -119,6 +120,32 @@ def test_a_repayment_by_hand_names_its_cost_and_is_divided_among_nobody(books, s
     reconcile()
     schedule(licence=books.licence)
     assert sorted(planned()) == [(600_00, "invoiced"), (900_00, "planned")]
+
+
+def test_a_repayment_by_hand_goes_with_its_cost(books, spend):
+    cost = spend("600.00")
+    payment = add_payment(
+        licence=books.licence, kind="costs", title="Filing", currency="EUR", by=books.officer, cost=cost,
+        due_on=timezone.localdate(), amount=Decimal("600.00"),
+    )  # fmt: skip
+    cancel_cost(cost=cost, reason="Twice", by=books.officer)
+    schedule(licence=books.licence)
+    payment.refresh_from_db()
+    assert payment.state == "withdrawn"
+    assert not Obligation.objects.open().filter(source_id=str(payment.pk)).exists()
+
+
+def test_two_licences_in_the_currency_of_a_cost_repay_it_together_without_a_rate(books, spend, office):
+    cost = spend("600.00")
+    other = office.execute(case=books.case, licensee=office.rival, fields=["energy"])
+    given = {
+        "kind": "costs", "title": "Filing", "currency": "EUR", "by": books.officer, "cost": cost,
+        "due_on": timezone.localdate(),
+    }  # fmt: skip
+    add_payment(licence=books.licence, amount=Decimal("400.00"), **given)
+    with pytest.raises(InvalidError, match=r"200\.00 EUR are left"):
+        add_payment(licence=other, amount=Decimal("200.01"), **given)
+    assert add_payment(licence=other, amount=Decimal("200.00"), **given).amount == 200_00
 
 
 def test_the_page_and_the_api_ask_for_the_cost(books, spend, client):

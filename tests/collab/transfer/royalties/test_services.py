@@ -21,6 +21,7 @@ from collab.inbox.models import Obligation, Request
 from collab.inbox.services import decide_request
 from collab.kernel.errors import ConflictError, FaultyInputError, InvalidError, NotReadyError, RefusedError, StaleError
 from collab.transfer.disclosures.models import DisclosedResult
+from collab.transfer.disclosures.services import reconsider_case
 from collab.transfer.licences.models import Licence
 from collab.transfer.licences.services import current_version, edit_terms, end_licence
 from collab.transfer.protection.models import Family, Protection, ProtectionCost
@@ -281,6 +282,23 @@ def test_termination_ends_the_money(books, office, by_agreement):
     assert schedule(licence=books.licence) == 0
     books.case.refresh_from_db()
     assert books.case.state == "marketed"  # the last licence is over; it was never protected
+
+
+def test_a_case_that_has_brought_money_keeps_its_decision(books):
+    """Its inventors stand in the ledger, so that nobody may take them out any more."""
+    books.invoiced(0)
+    books.receive("5000.00")
+    end_licence(licence=books.licence, by=books.officer, reason="Over")
+
+    def anew() -> None:
+        books.case.refresh_from_db()
+        reconsider_case(case=books.case, reason="New art", by=books.officer, version=books.case.version)
+
+    with pytest.raises(NotReadyError, match=r"5,000.00 EUR received under LIC-1 .* not distributed"):
+        anew()
+    books.distribute()
+    with pytest.raises(NotReadyError, match="Distribution 1 has divided"):
+        anew()
 
 
 def test_a_case_brings_income_and_expires_with_its_last_licence_and_right(books, office):
