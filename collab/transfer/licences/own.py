@@ -15,7 +15,7 @@ from collab.access.policy import Missing, visible_to
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.disclosures.states import ENDED, PURSUED
 from collab.transfer.licences.licensable import Finding, Licensable, Wish, licensables_named
-from collab.transfer.licences.models import Licence
+from collab.transfer.licences.models import Licence, LicensedAsset
 from collab.transfer.licences.states import BINDING
 from collab.transfer.protection.models import Protection
 from collab.transfer.protection.states import ProtectionStatus
@@ -101,15 +101,20 @@ def assets_of_case(case: TransferCase) -> list[Licensable]:
 
 def licences_on(case: TransferCase) -> list[Missing]:
     """Licences and options that bind the organisation to what the case holds."""
-    rows = Licence.objects.with_state().filter(now__in=[state.value for state in BINDING])
-    things = [f"{TransferCase._meta.label_lower}:{case.pk}"]
-    rights = Protection.objects.filter(family__case=case).values_list("pk", flat=True)
-    things += [f"{Protection._meta.label_lower}:{pk}" for pk in rights]
+    rows = Licence.objects.with_state().filter(about(case), now__in=[state.value for state in BINDING])
     text = _("%(licence)s is in force; it ends before the case is decided anew.")
     return [
         Missing("licence_in_force", text % {"licence": row.agreement}, row.get_absolute_url())
-        for row in rows.filter(Q(case=case) | Q(assets__thing__name__in=things)).select_related("agreement").distinct()
+        for row in rows.select_related("agreement")
     ]
+
+
+def about(case: TransferCase) -> Q:
+    """Of licences: those on the case, on its technology, or on one of its protections."""
+    things = [f"{TransferCase._meta.label_lower}:{case.pk}"]
+    rights = Protection.objects.filter(family__case=case).values_list("pk", flat=True)
+    things += [f"{Protection._meta.label_lower}:{pk}" for pk in rights]
+    return Q(case=case) | Q(pk__in=LicensedAsset.objects.filter(thing__name__in=things).values("licence"))
 
 
 def closed_to(user: Person, project_id: UUID) -> set[str]:
