@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -55,8 +56,10 @@ from collab.kernel.errors import ConflictError, DomainError, ExpiredError, Inval
 from collab.projects.models import Project
 from collab.projects.services import add_member, add_party, edit_project, end_membership
 from collab.transfer.licences.models import Licence
+from collab.transfer.protection.models import Family, Protection, ProtectionCost
 from collab.transfer.royalties.distributing import decide_distribution, propose_distribution, withdraw_distribution
 from collab.transfer.royalties.models import LedgerEntry
+from collab.transfer.royalties.scheduling import add_payment
 from registry.catalog.models import ModelVersion
 from registry.catalog.services import TrainedModel, register_version
 from registry.datasets.models import Dataset
@@ -67,7 +70,7 @@ from tests.collab.courses.conftest import School, a_course, right
 from tests.collab.ethics.test_services import Panel
 from tests.collab.internships.season import season
 from tests.licensing import office_of
-from tests.royalties import books_of
+from tests.royalties import FIRST, books_of
 from training.jobs import lifecycle
 from training.jobs.models import Attempt, Job
 from training.jobs.services import stop_job, submit_job, suggest
@@ -609,6 +612,30 @@ def test_two_receipts_entered_at_once_pay_an_invoice_once(aurora):
     assert sorted(results, key=str) == [200_000, 300_000], results
     invoice.refresh_from_db()
     assert (invoice.paid, invoice.state) == (500_000, "paid")
+
+
+@pytest.mark.parametrize("licences", [1, 2])
+def test_a_cost_is_asked_for_by_hand_once_under_one_licence_or_two(aurora, licences):
+    books = books_of(office_of(aurora))
+    family = Family.objects.create(case=books.case, number=1, title="Family", created_by=books.officer)
+    right = Protection.objects.create(family=family, kind="national", jurisdiction="US", created_by=books.officer)
+    cost = ProtectionCost.objects.create(
+        protection=right, kind="counsel", amount=Decimal("600.00"), currency="EUR", incurred_on=FIRST, paid_on=FIRST,
+        entered_by=books.officer,
+    )  # fmt: skip
+    of = [books.licence, books.licence]
+    if licences == 2:
+        facts = {"licensee": books.office.rival, "exclusivity": "non_exclusive", "fields": ["energy"]}
+        of[1] = books.office.execute(case=books.case, **facts)
+
+    def ask(licence: Licence) -> int:
+        facts = {"kind": "costs", "title": "Filing", "currency": "EUR", "due_on": timezone.localdate()}
+        return add_payment(
+            licence=licence, cost=cost, amount=Decimal("600.00"), by=books.officer, **facts
+        ).amount  # fmt: skip
+
+    results = at_once([lambda one=one: ask(one) for one in [*of, *of]])
+    assert [one for one in results if not isinstance(one, InvalidError)] == [600_00], results
 
 
 def test_a_distribution_is_approved_or_withdrawn_or_rejected_once(aurora):

@@ -129,6 +129,7 @@ def withdraw_disclosure(*, case: TransferCase, by: User, reason: str) -> Transfe
     reason = _needed(reason, _("Say why it is withdrawn."))
     _stop(locked, by, _("The disclosure was withdrawn."))
     _enter(locked, state, by, reason)
+    settle_obligation(source=locked, kind=ObligationKind.REVIEW)
     _record("disclosure.withdraw", locked, by)
     tell(locked, gettext_lazy("A disclosure was withdrawn: “{case}”"), office_of(locked), but=by)
     return locked
@@ -279,9 +280,9 @@ def resume_case(*, case: TransferCase, by: User, version: int) -> TransferCase:
     state = CASE_MOVES.require("resume", locked.state, what=str(locked))
     if locked.decision != CaseDecision.HOLD:
         raise ConflictError(_("Only what was put on hold is taken up again."))
-    locked.decision, locked.decision_reason, locked.decided_by, locked.decided_at = "", "", None, None
-    locked.round += 1
+    _decide_anew(locked)
     _enter(locked, state, by)
+    _enter_day(locked)
     _record("case.resume", locked, by)
     tell(locked, gettext_lazy("Taken up again: “{case}”"), inventors_of(locked), but=by)
     return locked
@@ -298,9 +299,9 @@ def reconsider_case(*, case: TransferCase, reason: str, by: User, version: int) 
     if bonds := bonds_of(locked):
         raise NotReadyError(bonds)
     before = locked.decision
-    locked.decision, locked.decision_reason, locked.decided_by, locked.decided_at = "", "", None, None
-    locked.round += 1
+    _decide_anew(locked)
     _enter(locked, state, by, reason)
+    _enter_day(locked)
     _record("case.reconsider", locked, by, before=before)
     tell(locked, gettext_lazy("Its decision was taken back: “{case}”"), inventors_of(locked), but=by)
     return locked
@@ -318,6 +319,7 @@ def reopen_case(*, case: TransferCase, reason: str, by: User, version: int) -> T
             raise ConflictError(_("It was never submitted; the inventors begin it anew."))
         locked.returned_reason = reason
     _enter(locked, state, by, reason)
+    _enter_day(locked)
     _record("case.reopen", locked, by)
     tell(locked, gettext_lazy("It goes on: “{case}”"), inventors_of(locked), but=by)
     return locked
@@ -430,6 +432,14 @@ def _lead(case: TransferCase, officer: User, decide_by: date | None) -> None:
     if Inventor.objects.filter(disclosure__case=case, person=officer).exists():
         raise InvalidError(_("%(person)s is an inventor of it.") % {"person": officer}, field="officer")
     case.officer, case.decide_by = officer, decide_by or case.decide_by
+
+
+def _decide_anew(case: TransferCase) -> None:
+    """In a round of its own; the day by which the decision before was due counts no more once it has passed."""
+    case.decision, case.decision_reason, case.decided_by, case.decided_at = "", "", None, None
+    case.round += 1
+    if case.decide_by is not None and case.decide_by < timezone.localdate():
+        case.decide_by = None
 
 
 def _place(case: TransferCase, unit: UnitChoice) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Sum
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -17,9 +18,10 @@ from collab.access.policy import get_or_404, visible_to
 from collab.accounts.models import Organisation, OrganisationUnit
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.licences.models import Licence
+from collab.transfer.licences.own import licences_about
 from collab.transfer.portfolio.metrics import GROUPINGS, METRICS, NONE, YEARS_SHOWN, Span, by_group, figures, table
 from collab.transfer.rooms import rooms_of
-from collab.transfer.royalties.models import Receipt
+from collab.transfer.royalties.models import DISTRIBUTED, RETAINED, LedgerEntry, Receipt
 from collab.web.api import as_uuid
 from collab.web.csvs import csv_lines
 from collab.web.forms import show
@@ -65,14 +67,28 @@ def reports(request: HttpRequest) -> HttpResponse:
 def case_income(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What a case was licensed for and what it brought: a panel of its page. Each row only to those who see it."""
     case = get_or_404(request.user, "case.view", TransferCase.objects.all(), pk=pk)
-    licences = Licence.objects.visible_to(request.user).filter(case=case).with_state()
-    receipts = Receipt.objects.visible_to(request.user).standing().filter(licence__case=case)
+    licences = Licence.objects.visible_to(request.user).filter(pk__in=licences_about(case).values("pk")).with_state()
+    own = {"organisation": case.organisation_id}  # what others divide of the same licence stands in their books
+    receipts = Receipt.objects.visible_to(request.user).standing().filter(licence__in=licences.values("pk"), **own)
     sums = receipts.order_by("book_currency").values("book_currency")
+    sums = sums.annotate(booked=Sum("booked"), rest=Sum("undistributed"))
+    divided = _divided_for(case, request.user)
     context = {
         "licences": licences.select_related("agreement", "licensee"),
-        "sums": sums.annotate(booked=Sum("booked"), rest=Sum("undistributed")),
+        "sums": [row | {"divided": divided.get(row["book_currency"], 0)} for row in sums],
     }
     return show(request, "collab/transfer/portfolio/_case_income.html", context)
+
+
+def _divided_for(case: TransferCase, user: Any) -> dict[str, int]:
+    """What distributions gave out of the income of a case, by the currency of the books, less what was reversed."""
+    rows = LedgerEntry.objects.annotate(of=Coalesce("case", "receipt__licence__case"))
+    rows = rows.filter(of=case.pk, receipt__organisation=case.organisation_id)
+    rows = rows.filter(account__in=[account.value for account in (*DISTRIBUTED, *RETAINED)])
+    sums = (
+        visible_to(user, "royalty.view", rows).order_by().values("distribution__currency").annotate(all=Sum("amount"))
+    )
+    return dict(sums.values_list("distribution__currency", "all"))
 
 
 def report_rows(request: HttpRequest) -> HttpResponse:

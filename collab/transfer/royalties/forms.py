@@ -178,7 +178,7 @@ class PaymentForm(OnceForm):
     def __init__(self, *args: Any, costs: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field: Any = self.fields["cost"]
-        field.queryset = costs.select_related("protection")
+        field.queryset = costs.select_related("protection__family__case")
         field.label_from_instance = lambda row: (
             f"{row.protection} · {row.get_kind_display()} · {row.amount.normalize():,f} {row.currency}"
         )

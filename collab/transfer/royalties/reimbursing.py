@@ -117,18 +117,19 @@ def require_repayable(licence: Licence, cost: ProtectionCost | None, amount: int
 
 
 def _costs_under(licence: Licence, signed_on: date) -> Iterable[ProtectionCost]:
-    rows = costs_behind(licence)
     if licence.costs_of == CostsOf.ASSETS:
         rights = licence.assets.filter(kind=AssetKind.PROTECTION).values_list("subject_id", flat=True)
         paid = ProtectionCost.objects.paid().filter(protection__family__case__organisation=licence.licensor_id)
         rows = paid.filter(protection__in=[UUID(key) for key in rights])
+    else:
+        rows = costs_behind(licence)
     if licence.costs == Costs.PAST:
         rows = rows.filter(paid_on__lte=signed_on)
     elif licence.costs == Costs.FUTURE:
         rows = rows.filter(paid_on__gt=signed_on)
     if licence.ends_on is not None:
         rows = rows.filter(paid_on__lt=licence.ends_on)
-    return rows.select_related("protection__family").order_by("paid_on", "created_at", "pk")
+    return rows.select_related("protection__family__case").order_by("paid_on", "created_at", "pk")
 
 
 def _in_currency(licence: Licence, cost: ProtectionCost) -> int:

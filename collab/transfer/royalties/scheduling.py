@@ -43,9 +43,7 @@ def schedule(*, licence: Licence, by: User | None = None, today: date | None = N
     """
     if by is not None:
         require(by, "royalty.manage", licence)
-    locked = Licence.objects.select_for_update(of=("self",)).select_related("agreement", "licensor", "licensee").get(
-        pk=licence.pk
-    )  # fmt: skip
+    locked = _locked(licence)
     if not is_executed(locked) or not locked.currency:
         return 0
     day = today or timezone.localdate()
@@ -74,6 +72,7 @@ def add_payment(
     does not repay.
     """
     require(by, "royalty.manage", licence)
+    licence = _locked(licence)  # its schedule asks for a cost at another moment
     require_executed(licence)
     if kind not in PaymentKind.values:
         raise InvalidError(_("Choose a kind."), field="kind")
@@ -93,6 +92,8 @@ def add_payment(
     if not row.amount:
         raise InvalidError(_("An amount of nothing is not due."), field="amount")
     if kind == PaymentKind.COSTS:
+        if cost is not None:  # held: what is left of it is not named twice, under another licence either
+            cost = ProtectionCost.objects.select_for_update().get(pk=cost.pk)
         require_repayable(licence, cost, row.amount)
         row.cost = cost
     elif cost is not None:
@@ -173,6 +174,11 @@ def kept_titles(licence: Licence) -> set[str]:
     settled = rows.filter(state__in=[PaymentState.INVOICED, PaymentState.WAIVED])
     keys = {source.removeprefix(MILESTONE) for source in settled.values_list("source", flat=True)}
     return {row.title for row in licence.milestones.all() if str(row.pk) in keys}
+
+
+def _locked(licence: Licence) -> Licence:
+    rows = Licence.objects.select_for_update(of=("self",))
+    return rows.select_related("agreement", "licensor", "licensee").get(pk=licence.pk)
 
 
 # --- what follows from the terms

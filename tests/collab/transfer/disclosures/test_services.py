@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -460,6 +461,34 @@ def test_a_decision_is_taken_back_unless_something_rests_on_it(aurora):
     assert (case.state, case.decision, case.decided_by) == ("under_assessment", "", None)
     assert case.stages.get(left_at=None).reason == "New art"
     assert AuditEvent.objects.get(verb="case.reconsider").data["before"] == "protect"
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_what_is_decided_anew_is_in_the_calendar_again(aurora, ahead):
+    """By the day that was set, while it has not passed; another is set with the case."""
+    officer = officer_of(aurora)
+    for decision, anew in (("hold", resume_case), ("protect", partial(reconsider_case, reason="New art"))):
+        case = case_of(aurora, docket=f"RU-{decision}", officer=officer)
+        due = timezone.localdate() + timedelta(days=30 if ahead else -1)
+        TransferCase.objects.filter(pk=case.pk).update(decision=decision, decide_by=due)
+        dates = Obligation.objects.open().filter(source_id=str(case.pk), kind="review")
+        assert not dates.exists()
+        case = anew(case=case, by=officer, version=again(case).version)
+        assert [(row.due_on, row.person) for row in dates] == ([(due, officer)] if ahead else [])
+        assert case.decide_by == (due if ahead else None)
+
+
+def test_nobody_is_asked_to_decide_what_was_withdrawn_until_it_goes_on(aurora):
+    officer = officer_of(aurora)
+    case = submitted(aurora)
+    due = timezone.localdate() + timedelta(days=30)
+    take_up(case=case, by=officer, version=case.version, decide_by=due)
+    dates = Obligation.objects.open().filter(source_id=str(case.pk), kind="review")
+    assert dates.get().due_on == due
+    withdraw_disclosure(case=again(case), by=aurora.researcher, reason="Wrong data")
+    assert not dates.exists()
+    reopen_case(case=case, reason="They are right", by=officer, version=again(case).version)
+    assert dates.get().due_on == due
 
 
 def test_what_ended_by_mistake_goes_on(aurora):

@@ -9,14 +9,16 @@ import pytest
 
 from collab.accounts.models import OrganisationUnit
 from collab.agreements.models import Agreement
+from collab.transfer.licences.services import edit_terms
 from collab.transfer.models import Licence, Receipt
 from collab.transfer.portfolio.services import found_startup
 from collab.transfer.royalties.models import ScheduledPayment
-from collab.transfer.royalties.services import invoice_payments
+from collab.transfer.royalties.services import decide_distribution, invoice_payments, propose_reversal
 from tests.collab.transfer.protection.ground import case_of, day, member, officer_of
-from tests.licensing import office
+from tests.licensing import asset, office
 from tests.pages import as_, queries, text
 from tests.royalties import books
+from tests.royalties import case_of as money_case
 
 __all__ = ["books", "office"]
 pytestmark = pytest.mark.django_db
@@ -161,3 +163,33 @@ def test_the_rows_of_a_sum_make_it_to_the_cent(books):
     assert len(rows["other"]) == 5
     counted = client.get(f"/api/v1/transfer-figures/rows/?metric=active&year={year}").json()["results"]
     assert {row["amount"] for row in counted} == {None}
+
+
+def test_a_case_tells_what_it_brought_also_where_a_licence_is_about_several(books, office):
+    """70 % for the model, of the licence's case; 30 % for a technology, which is a case of its own."""
+    second = money_case(books.organisation, "RU-2", books.officer, ("Chen Outside", "100"))
+    technology = {
+        "kind": "technology", "subject_type": "collab.transfercase", "subject_id": str(second.pk), "percent": "30",
+    }  # fmt: skip
+    edit_terms(
+        licence=books.licence, edit=0, by=books.officer, terms={"assets": [asset(office.model, "70"), technology]}
+    )
+    office.sign(office.send(books.licence))
+    books.invoiced(0)
+    books.receive("5000.00")
+    row = books.distribute()
+    books.receive("1.00", match=False)
+    client = as_(books.officer)
+
+    def told(case) -> str:
+        return text(client.get(f"/transfer/cases/{case.pk}/income/"))
+
+    for case, part in ((books.case, "3,500.00 EUR"), (second, "1,500.00 EUR")):
+        assert "LIC-1" in told(case) and "5,001.00 EUR" in told(case) and f"<dd>{part}</dd>" in told(case)
+    foreign = money_case(office.joint.company, "NW-1", books.officer, ("Dana Outside", "100"))
+    Licence.objects.filter(pk=books.licence.pk).update(case=foreign)  # as one that another licensor administers
+    assert "3,500.00" not in told(books.case) and "1,500.00 EUR" in told(second)
+    Licence.objects.filter(pk=books.licence.pk).update(case=books.case)
+    back = propose_reversal(distribution=row, reason="Wrong", by=books.officer)
+    decide_distribution(distribution=back, decision="approved", by=books.second)
+    assert "1,500.00" not in told(second)

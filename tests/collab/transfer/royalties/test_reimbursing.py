@@ -6,16 +6,19 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from collab.inbox.models import Obligation
 from collab.kernel.errors import ConflictError, InvalidError
-from collab.transfer.licences.models import Licence
+from collab.transfer.licences.models import Licence, LicensedAsset, LicensedThing
 from collab.transfer.licences.services import current_version, edit_terms
 from collab.transfer.protection.models import Family, Protection, ProtectionCost
 from collab.transfer.protection.services import cancel_cost
 from collab.transfer.royalties.models import CostRepayment, Invoice, LedgerEntry, ScheduledPayment
+from collab.transfer.royalties.reimbursing import owed_costs
 from collab.transfer.royalties.services import (
     add_payment,
     cancel_invoice,
@@ -27,6 +30,7 @@ from collab.transfer.royalties.services import (
     schedule,
 )
 from tests.collab.transfer.royalties.test_services import balance, reconcile
+from tests.pages import queries
 from tests.royalties import FIRST
 
 pytestmark = pytest.mark.django_db
@@ -163,6 +167,52 @@ def test_the_page_and_the_api_ask_for_the_cost(books, spend, client):
     assert (refused.status_code, refused.json()["field"]) == (422, "cost")
     made = client.post("/api/v1/scheduled-payments/", body | {"cost": str(cost.pk)}, "application/json")
     assert (made.status_code, made.json()["cost"]) == (201, str(cost.pk))
+
+
+def test_the_page_takes_the_same_queries_however_many_costs_there_are(books, spend, client):
+    client.force_login(books.officer)
+    url = reverse("collab:payment_new", args=[books.licence.pk])
+    spend("600.00")
+    queries(client, url)
+    first = queries(client, url)
+    for number in range(4):
+        family = Family.objects.create(
+            case=books.case, number=2 + number, title=f"Family {number}", created_by=books.officer
+        )
+        right = Protection.objects.create(family=family, kind="national", jurisdiction="DE", created_by=books.officer)
+        ProtectionCost.objects.create(
+            protection=right, kind="counsel", amount=Decimal(1), currency="EUR", incurred_on=FIRST, paid_on=FIRST,
+            entered_by=books.officer,
+        )  # fmt: skip
+    assert queries(client, url) == first
+    assert "RU-1-F5" in client.get(url).content.decode()
+
+
+@pytest.mark.parametrize("of", ["cases", "assets"])
+def test_what_the_terms_ask_for_takes_the_same_queries_however_many_costs_there_are(books, spend, right, of):
+    terms(books, costs_of=of)
+    add_asset(books, right)
+    licence = Licence.objects.select_related("licensor", "agreement").get(pk=books.licence.pk)
+
+    def told() -> tuple[int, int]:
+        with CaptureQueriesContext(connection) as caught:
+            rows = [str(owed.cost.protection) for owed in owed_costs(licence)]
+        return len(rows), len(caught)
+
+    spend("1.00")
+    count, first = told()
+    for _number in range(3):
+        spend("1.00")
+    assert (count, told()) == (1, (4, first))
+    assert of == "cases" or first < 7  # of assets alone, nobody looks for what is behind them
+
+
+def add_asset(books, right) -> None:
+    thing = LicensedThing.objects.create(name=f"collab.protection:{right.pk}", label="Claim")
+    LicensedAsset.objects.create(
+        licence=books.licence, thing=thing, kind="protection", subject_type="collab.protection", position=1,
+        subject_id=str(right.pk), label="Claim", allocation_percent=0,
+    )  # fmt: skip
 
 
 def test_no_cost_of_another_case_is_repaid(books, spend):
