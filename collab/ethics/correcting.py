@@ -25,10 +25,10 @@ from collab.ethics.deciding import (
     check_months,
     locked_review,
     owe_condition,
-    require_pending,
     save_review,
 )
 from collab.ethics.models import EthicsCase, EthicsCondition, EthicsCorrection, EthicsRefusal, EthicsReview
+from collab.ethics.reading import bars_reopening
 from collab.ethics.services import STALE, condition_of, locked_case, owe_monitoring, owe_review, save_case, told
 from collab.ethics.standing import chairs_of
 from collab.ethics.states import GRANTED, REVIEW_MOVES, Area, ReviewState
@@ -106,13 +106,14 @@ def correct_decision(
 
 @transaction.atomic
 def reopen_review(*, review: EthicsReview, by: User) -> EthicsReview:
-    """Go on with one's own review that was submitted, before the case is decided. What it says stays until then.
+    """Go on with one's own review that was submitted, before it is decided on it. What it says stays until then.
 
     Where reviews are sealed, whoever could read those of the others keeps to what they said.
     """
     mine = locked_review(review, by, "ethics.review")
     state = REVIEW_MOVES.require("reopen", mine.state, what=_("The review"))
-    require_pending(mine)
+    if bar := bars_reopening(mine):
+        raise ConflictError(bar)
     waits = mine.case.reviews.filter(round=mine.round, state=ReviewState.ASKED)
     if mine.case.committee.seals_reviews and not waits.exists():
         raise ConflictError(_("All reviews of this round are in, and everybody may read them; yours stays as it is."))

@@ -87,10 +87,15 @@ def may_appeal(case: EthicsCase, conditions: Iterable[EthicsCondition]) -> bool:
     return case.state == CaseState.REJECTED
 
 
-def may_reopen(review: EthicsReview) -> bool:
-    """Whether a review that was submitted can still be changed: its round is before the committee."""
-    before = review.case.state in {CaseState.IN_REVIEW, CaseState.APPEALED}
-    return review.state == ReviewState.SUBMITTED and before and review.round == review.case.round
+def bars_reopening(review: EthicsReview) -> str:
+    """Why a review that was submitted stays as it is; empty while its writer may still go on with it."""
+    case = review.case
+    if case.state not in {CaseState.IN_REVIEW, CaseState.APPEALED} or review.round != case.round:
+        return _("Nobody waits for this review any more.")
+    if case.decided_at is not None and review.submitted_at is not None and review.submitted_at <= case.decided_at:
+        day = date_format(timezone.localtime(case.decided_at))
+        return _("The decision of %(day)s rests on this review, so it stays as it is.") % {"day": day}
+    return ""
 
 
 def _stops(case: EthicsCase, text: str) -> str:

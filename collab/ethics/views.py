@@ -60,6 +60,7 @@ from collab.ethics.models import (
 from collab.ethics.questions import scores, text_of
 from collab.ethics.reading import (
     answer_of,
+    bars_reopening,
     corrections_of,
     counts_of,
     figures_of,
@@ -67,7 +68,6 @@ from collab.ethics.reading import (
     lines_of,
     loads_of,
     may_appeal,
-    may_reopen,
     reasons_of,
     route_of,
     sections_of,
@@ -509,7 +509,7 @@ def ethics_review(request: HttpRequest, pk: UUID) -> HttpResponse:
         "form": form,
         "mine": mine,
         "open": mine and review.state == ReviewState.ASKED and case.state in PENDING,
-        "may_reopen": mine and may_reopen(review),
+        "may_reopen": mine and review.state == ReviewState.SUBMITTED and not bars_reopening(review),
         "sections": sections_of(given.row, before=given.before, asked=case.asked.all()),
         "note": rounds[review.round].note if review.round in rounds else "",
         "route": route_of(case),

@@ -10,9 +10,16 @@ from django.utils import timezone
 from collab.access.policy import can
 from collab.audit.models import AuditEvent
 from collab.ethics.correcting import correct_decision, refuse_claim, reopen_review
-from collab.ethics.deciding import ConditionTerm, confirm_condition, hold_case, submit_review
+from collab.ethics.deciding import (
+    ConditionTerm,
+    assign,
+    confirm_condition,
+    decide_case,
+    hold_case,
+    submit_review,
+)
 from collab.ethics.models import EthicsCorrection, EthicsForm
-from collab.ethics.services import claim_condition, edit_committee, edit_form, report
+from collab.ethics.services import appeal_case, claim_condition, edit_committee, edit_form, report
 from collab.ethics.shipped import load_forms
 from collab.inbox.models import Notification, Obligation
 from collab.kernel.errors import (
@@ -214,6 +221,22 @@ def test_a_reviewer_goes_on_with_a_review_before_the_decision(panel):
     panel.approve(fresh(case))
     with pytest.raises(ConflictError):
         reopen_review(review=fresh(review), by=panel.reviewers[0])
+
+
+def test_a_review_on_which_a_decision_rests_stays_as_it_is_during_the_appeal(panel):
+    case, review = submitted(panel)
+    case = decide_case(case=fresh(case), decision="rejected", reason="No.", by=panel.chair)
+    appeal_case(case=case, text="You misread it.", by=panel.joint.lead)
+    mine = signed_in(panel.reviewers[0])
+    address = reverse("collab:ethics_review_reopen", args=[review.pk])
+    assert address not in mine.get(review.get_absolute_url()).content.decode()
+    with pytest.raises(ConflictError, match="rests on this review"):
+        reopen_review(review=review, by=panel.reviewers[0])
+    assert api(panel.reviewers[0]).post(f"/api/v1/ethics-reviews/{review.pk}/reopen/").status_code == 409
+
+    [later] = assign(case=fresh(case), reviewers=panel.reviewers[1:], by=panel.chair)
+    later = submit_review(review=later, opinion="favour", text="Hm.", by=panel.reviewers[1], version=later.version)
+    assert reopen_review(review=later, by=panel.reviewers[1]).state == "asked", "nothing rests on it yet"
 
 
 def test_a_sealed_review_is_not_changed_after_all_could_read_it(panel):
