@@ -42,6 +42,7 @@ from collab.ethics.states import (
     ReportState,
     ReviewState,
     Route,
+    move_to_assign,
 )
 from collab.inbox.services import decide_request, meet_condition, set_obligation, settle_obligation
 from collab.inbox.states import Decision, ObligationKind, Opinion
@@ -59,7 +60,7 @@ CONDITIONS_MAX = 10  # of one decision: what its page has room for
 def assign(*, case: EthicsCase, reviewers: Iterable[User], by: User, due_on: date | None = None) -> list[EthicsReview]:
     """Ask members of the committee for their review of this round. Nobody reviews a project of their own."""
     locked = locked_case(case, by, "ethics.chair")
-    state = CASE_MOVES.require("assign", locked.state, what=str(locked))
+    state = CASE_MOVES.require(move_to_assign(locked.state), locked.state, what=str(locked))
     people = list(dict.fromkeys(reviewers))
     if not people:
         raise InvalidError(_("Name at least one reviewer."), field="reviewers")

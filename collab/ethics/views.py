@@ -111,6 +111,7 @@ from collab.ethics.states import (
     ReviewState,
     Route,
     Worklist,
+    move_to_assign,
 )
 from collab.kernel.errors import InvalidError, NotFoundError
 from collab.projects.models import Project
@@ -262,7 +263,7 @@ def ethics_case(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_follow": applies and case.state in FOLLOWED,
         "may_appeal": applies and may_appeal(case, conditions),
         "may_report": applies and (case.stands or case.state == CaseState.SUSPENDED),
-        "may_assign": chairs and CASE_MOVES.allows("assign", case.state),
+        "may_assign": chairs and CASE_MOVES.allows(move_to_assign(case.state), case.state),
         "may_suspend": chairs and case.state == CaseState.APPROVED,
         "may_resume": chairs and case.state == CaseState.SUSPENDED,
         "may_correct": chairs and case.state in GRANTED,
