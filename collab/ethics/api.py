@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from collab.access.policy import get_or_404, visible_to
+from collab.access.policy import get_or_404
 from collab.accounts.models import Organisation, User
 from collab.ethics.correcting import correct_decision, refuse_claim, reopen_review
 from collab.ethics.deciding import (
@@ -65,6 +65,7 @@ from collab.ethics.services import (
     withdraw_case,
     write_form,
 )
+from collab.ethics.standing import Part, part_of
 from collab.ethics.states import Area, AssessmentState, CaseState, ReportState, ReviewState, Route, Worklist
 from collab.inbox.states import Decision, Opinion
 from collab.kernel.errors import NotFoundError
@@ -238,13 +239,12 @@ class EthicsConditionSerializer(serializers.ModelSerializer):
         ]  # fmt: skip
 
 
-def _applies(serializer: serializers.BaseSerializer, case: EthicsCase) -> bool:
-    """Whether the reader is of those who apply: they do not read who reviews, nor what sways whom."""
+def _part(serializer: serializers.BaseSerializer) -> Part:
+    """What the reader is to the cases: of the person, so a token that only reads tells neither more nor less."""
     context = serializer.context
-    if "applies_in" not in context:
-        rows = visible_to(context["request"].user, "ethics.apply", Project.objects.all())
-        context["applies_in"] = set(rows.values_list("pk", flat=True))
-    return case.project_id in context["applies_in"]
+    if "part" not in context:
+        context["part"] = part_of(context["request"].user)
+    return context["part"]
 
 
 class EthicsQuestionSerializer(serializers.ModelSerializer):
@@ -260,7 +260,7 @@ class EthicsQuestionSerializer(serializers.ModelSerializer):
 
     @extend_schema_field(PersonSerializer(allow_null=True))
     def get_by(self, row: EthicsQuestion) -> Any:
-        if _applies(self, row.case) and not row.case.committee.shows_reviewers:
+        if not row.case.committee.shows_reviewers and not _part(self).sits_on(row.case):
             return None
         return PersonSerializer(row.by, context=self.context).data
 
@@ -340,7 +340,7 @@ class CaseSerializer(CaseRow):
         ]  # fmt: skip
 
     def _given(self, row: EthicsCase) -> Given:
-        return given_of(row, row.submissions.all(), applies=_applies(self, row))
+        return given_of(row, row.submissions.all(), applies=_part(self).applies_to(row))
 
     @extend_schema_field(serializers.IntegerField())
     def get_form_version(self, row: EthicsCase) -> int:
@@ -376,7 +376,8 @@ class EthicsReviewSerializer(serializers.ModelSerializer):
 
     def to_representation(self, row: EthicsReview) -> dict[str, Any]:
         told = super().to_representation(row)
-        if _applies(self, row.case):
+        part = _part(self)
+        if row.reviewer_id != part.person and not part.sits_on(row.case):
             told |= dict.fromkeys(("conflict_kind", "conflict_text", "conflict_state", "conflict_plan"), "")
         return told
 
