@@ -3,11 +3,16 @@ reviewer goes on with a review, and the names of a questionnaire are corrected."
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+import time_machine
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from collab.access.policy import can
+from collab.access.roles import Role
 from collab.audit.models import AuditEvent
 from collab.ethics.correcting import correct_decision, refuse_claim, reopen_review
 from collab.ethics.deciding import (
@@ -18,7 +23,7 @@ from collab.ethics.deciding import (
     hold_case,
     submit_review,
 )
-from collab.ethics.models import EthicsCorrection, EthicsForm
+from collab.ethics.models import EthicsCase, EthicsCorrection, EthicsForm
 from collab.ethics.services import appeal_case, claim_condition, edit_committee, edit_form, report
 from collab.ethics.shipped import load_forms
 from collab.inbox.models import Notification, Obligation
@@ -31,6 +36,7 @@ from collab.kernel.errors import (
     StaleError,
 )
 from collab.kernel.months import add_months
+from tests.cast import employ, person
 from tests.collab.ethics.test_pages import api, signed_in
 from tests.collab.ethics.test_services import Panel, day, fresh
 
@@ -182,6 +188,7 @@ def test_the_page_and_the_api_correct_a_decision(panel):
     assert chair.post(address, sent).url == case.get_absolute_url()
 
     page = lead.get(case.get_absolute_url()).content.decode()
+    assert f"To be met by {date_format(day(9))}.</p>" in page
     assert "The year was wrong." in page and "Condition 1: to be met by" in page
     assert can(panel.joint.lead, "job.submit", panel.joint.project), "the condition has its day now"
     url = f"/api/v1/ethics-cases/{case.pk}/"
