@@ -395,7 +395,10 @@ def _supersede(before: EthicsCase, by: User) -> None:
 # --- after the decision
 @transaction.atomic
 def confirm_condition(*, condition: EthicsCondition, by: User, evidence: str = "") -> EthicsCondition:
-    """The committee confirms that a condition is met; what it blocked goes on with the next request."""
+    """The committee confirms that a condition is met; what it blocked goes on with the next request.
+
+    Without a claim of the applicants the chair has seen it elsewhere, and says by what: `evidence` is asked for then.
+    """
     case = locked_case(condition.case, by, "ethics.chair")
     mine = EthicsCondition.objects.select_related("condition__request").get(pk=condition.pk)
     meet_condition(condition=mine.condition, by=by, evidence=evidence.strip() or mine.evidence)

@@ -84,6 +84,16 @@ def test_a_claim_that_is_not_enough_is_answered_and_kept(panel):
         refuse_claim(condition=condition, reason="No.", by=panel.chair)
 
 
+def test_a_chair_who_has_seen_it_confirms_without_a_claim_and_says_by_what(panel):
+    case = panel.conditional(ConditionTerm("Insure them.", ["jobs"]))
+    [condition] = case.conditions.all()
+    with pytest.raises(InvalidError, match="by what it is met") as refused:
+        confirm_condition(condition=condition, by=panel.chair)
+    assert (refused.value.field, fresh(condition).is_met) == ("evidence", False)
+    confirm_condition(condition=condition, by=panel.chair, evidence="The policy came by mail.")
+    assert can(panel.joint.lead, "job.submit", panel.joint.project)
+
+
 def test_the_page_and_the_api_say_why_a_claim_is_not_enough(panel):
     case = panel.conditional(ConditionTerm("Mask names.", ["jobs"]))
     [condition] = case.conditions.all()
