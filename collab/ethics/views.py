@@ -60,6 +60,7 @@ from collab.ethics.models import (
 from collab.ethics.questions import scores, text_of
 from collab.ethics.reading import (
     answer_of,
+    bars_correction,
     bars_reopening,
     corrections_of,
     counts_of,
@@ -101,7 +102,6 @@ from collab.ethics.states import (
     AREA_WORDS,
     CASE_MOVES,
     FOLLOWED,
-    GRANTED,
     PENDING,
     ROUTE_WORDS,
     WORKLIST_WORDS,
@@ -266,7 +266,7 @@ def ethics_case(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_assign": chairs and CASE_MOVES.allows(move_to_assign(case.state), case.state),
         "may_suspend": chairs and case.state == CaseState.APPROVED,
         "may_resume": chairs and case.state == CaseState.SUSPENDED,
-        "may_correct": chairs and case.state in GRANTED,
+        "may_correct": chairs and not bars_correction(case),
         "may_ask": "ethics.deliberate" in may and case.state in PENDING,
         "ask_form": AskForm(case=case),
         "submit_form": SubmitForm(),
@@ -510,7 +510,7 @@ def ethics_review(request: HttpRequest, pk: UUID) -> HttpResponse:
         "form": form,
         "mine": mine,
         "open": mine and review.state == ReviewState.ASKED and case.state in PENDING,
-        "may_reopen": mine and review.state == ReviewState.SUBMITTED and not bars_reopening(review),
+        "may_reopen": mine and review.state == ReviewState.SUBMITTED and not bars_reopening(review, request.user),
         "sections": sections_of(given.row, before=given.before, asked=case.asked.all()),
         "note": rounds[review.round].note if review.round in rounds else "",
         "route": route_of(case),

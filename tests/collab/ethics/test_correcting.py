@@ -180,6 +180,35 @@ def test_what_is_no_slip_is_refused(panel):
     assert not EthicsCorrection.objects.exists()
 
 
+def test_a_correction_brings_no_approval_back_that_is_over(panel):
+    case = panel.approved(valid_until=day(3))
+    address = reverse("collab:ethics_case_correct", args=[case.pk])
+    with time_machine.travel(timezone.now() + timedelta(days=4)):
+        with pytest.raises(ConflictError, match="a renewal does"):
+            correct(panel, case, valid_until=day(300))
+        assert address not in signed_in(panel.chair).get(case.get_absolute_url()).content.decode()
+        EthicsCase.objects.update(state="suspended")
+        with pytest.raises(ConflictError, match="a renewal does"):
+            correct(panel, case, valid_until=day(300))
+    assert correct(panel, case, valid_until=day(300)).valid_until == day(300), "while it holds, a slip is mended"
+
+
+def test_a_correction_does_not_undo_what_an_appeal_decided(panel):
+    second = employ(person("Second Chair"), panel.joint.university, Role.ETHICS_CHAIR)
+    upheld, won = (panel.conditional(ConditionTerm("Mask names.", ["jobs"])) for _ in range(2))
+    for case in (upheld, won):
+        appeal_case(case=case, text="There are none.", by=panel.joint.lead)
+    decide_case(case=fresh(upheld), decision="rejected", reason="They stand.", by=second)
+    decide_case(case=fresh(won), decision="approved", reason="Right.", by=second, valid_until=day(9))
+    today = date_format(timezone.localdate())
+    for case in (upheld, won):
+        with pytest.raises(ConflictError, match=f"appeal of {today} was decided"):
+            correct(panel, case, valid_until=day(2))
+        address = reverse("collab:ethics_case_correct", args=[case.pk])
+        assert address not in signed_in(panel.chair).get(case.get_absolute_url()).content.decode()
+    assert not EthicsCorrection.objects.exists()
+
+
 def test_the_page_and_the_api_correct_a_decision(panel):
     case = panel.conditional(ConditionTerm("Mask names.", ["jobs"]), valid_until=day(3))
     lead, chair = signed_in(panel.joint.lead), signed_in(panel.chair)
@@ -261,6 +290,40 @@ def test_a_sealed_review_is_not_changed_after_all_could_read_it(panel):
     _case, review = submitted(panel)
     with pytest.raises(ConflictError, match="everybody may read them"):
         reopen_review(review=review, by=panel.reviewers[0])
+
+
+def test_whoever_could_read_another_sealed_review_keeps_to_their_own(panel):
+    edit_committee(committee=panel.committee, by=panel.admin, version=1, seals_reviews=True)
+    case, (one, two) = panel.case(), panel.reviewers
+    assign(case=case, reviewers=[one, two, panel.chair], by=panel.chair)
+
+    def review(person):
+        return case.reviews.get(reviewer=person)
+
+    def give(person):
+        given = {"opinion": "favour", "text": "Fine.", "version": review(person).version}
+        return submit_review(review=review(person), by=person, **given)
+
+    def offered(person) -> bool:
+        address = reverse("collab:ethics_review_reopen", args=[review(person).pk])
+        return address in signed_in(person).get(review(person).get_absolute_url()).content.decode()
+
+    give(panel.chair)
+    assert offered(panel.chair), "nobody else's is there yet"
+    give(one)
+    assert offered(one) and not offered(panel.chair), "a chair reads what is there"
+    with pytest.raises(ConflictError, match="somebody else in this round"):
+        reopen_review(review=review(panel.chair), by=panel.chair)
+    reopen_review(review=review(one), by=one)
+    assert not offered(panel.chair), "what it says can still be read"
+    give(one)
+    give(two)
+    third = employ(person("Reviewer 3"), panel.joint.university, Role.ETHICS_REVIEWER)
+    assign(case=fresh(case), reviewers=[third], by=panel.chair)
+    for reviewer in (one, two, panel.chair):
+        assert not offered(reviewer), "they could read each other's until the third was asked"
+        with pytest.raises(ConflictError, match="yours stays"):
+            reopen_review(review=review(reviewer), by=reviewer)
 
 
 def test_the_page_and_the_api_reopen_a_review(panel):
