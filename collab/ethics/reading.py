@@ -143,7 +143,7 @@ def bars_correction(case: EthicsCase) -> str:
             "day": date_format(timezone.localtime(case.appealed_at)),
             "end": date_format(timezone.localtime(case.request.decided_at)),
         }
-        text = _("The appeal of %(day)s was decided on %(end)s, and what it decided stands; an amendment can change it.")
+        text = _("The appeal of %(day)s was decided on %(end)s, and its outcome stands; an amendment can change it.")
         return text % facts
     return ""
 

@@ -130,9 +130,7 @@ def part_of(user: User) -> Part:
     return Part(
         person=user.pk,
         projects=frozenset(project for project, _house, _role in held if project),
-        applies_in=frozenset(
-            project for project, house, role in held if role in applying and (project, house) in here
-        ),
+        applies_in=frozenset(project for project, house, role in held if role in applying and (project, house) in here),
         seats=frozenset(house for project, house, role in held if project is None and role in SEATS),
     )
 

@@ -52,7 +52,6 @@ CASE_MOVES = Moves(
 )
 
 
-
 def move_to_assign(state: str) -> str:
     """The move by which reviewers are asked."""
     return "assign_appeal" if state == CaseState.APPEALED else "assign"

@@ -176,7 +176,7 @@ class PointInput(StrictSerializer):
 
 
 class PointSerializer(serializers.Serializer):
-    """A check-point on the day on which it is due for this intern; with the reason where it was moved, for those who take part."""
+    """A check-point on the day on which it is due for this intern; why it was moved, for those who take part."""
 
     id = serializers.UUIDField(source="pk", read_only=True)
     kind = serializers.CharField(read_only=True)

@@ -141,8 +141,8 @@ def test_what_a_correction_changes_holds_at_once_and_what_stood_there_is_kept(pa
         ("valid_until", None), ("monitor_months", None), ("blocks", None), ("due_on", 1), ("blocks", 1),
     ]  # fmt: skip
     assert made.changes[0]["before"] == day(3).isoformat()
-    for person in (lead, researcher):
-        assert any("was corrected" in title for title in told(person))
+    for reader in (lead, researcher):
+        assert any("was corrected" in title for title in told(reader))
     assert AuditEvent.objects.filter(verb="ethics.correct", project_id=case.project_id).exists()
 
 
