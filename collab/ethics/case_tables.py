@@ -5,6 +5,7 @@ from collab.ethics.models import (
     EthicsCase,
     EthicsCondition,
     EthicsCorrection,
+    EthicsFile,
     EthicsRefusal,
     EthicsReport,
     EthicsSubmission,
@@ -30,6 +31,17 @@ ETHICS_TABLES = (
             EthicsSubmission.objects.filter(case__project=project)
             .select_related("form_version__form", "by")
             .order_by("case__created_at", "case_id", "number")
+        ),
+    ),
+    attributes(
+        "ethics_files",
+        "ethics.view",
+        "application=case_id number edition kind file_name sha256 size_bytes first_round last_round by at=created_at",
+        lambda project: (
+            EthicsFile.objects.sent()
+            .filter(case__project=project)
+            .select_related("by")
+            .order_by("case__created_at", "case_id", "number", "edition")
         ),
     ),
     attributes(

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from collab.access.policy import NEVER, Missing
 from collab.access.roles import WORDS, Role, roles_with
 from collab.accounts.models import Membership, User
-from collab.ethics.models import EthicsCase, EthicsReview
+from collab.ethics.models import EthicsCase, EthicsFile, EthicsReview
 from collab.ethics.states import ReviewState
 from collab.inbox.models import Request
 from collab.inbox.standing import answerable_q
@@ -68,6 +68,11 @@ def grants_through(path: str) -> Any:
         return grants(user, word, at, path)
 
     return through
+
+
+def file_grants(user: User, word: str, at: datetime) -> Q:
+    """Files of a case, for whoever the case itself lets read it: those that were laid before the committee."""
+    return grants(user, word, at, "case") & Q(pk__in=EthicsFile.objects.sent().values("pk"))
 
 
 def review_grants(user: User, word: str, at: datetime) -> Q:

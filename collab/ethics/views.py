@@ -29,6 +29,7 @@ from collab.ethics.deciding import (
     settle_conflict,
     submit_review,
 )
+from collab.ethics.files import files_of
 from collab.ethics.forms import (
     AnswersForm,
     AskForm,
@@ -241,6 +242,7 @@ def ethics_case(request: HttpRequest, pk: UUID) -> HttpResponse:
         "route": route_of(case),
         "reasons": reasons_of(case) if case.route else [],
         "sections": sections_of(given.row, before=given.before, asked=asked),
+        "files": files_of(case, case.files.select_related("by"), applies=applies, number=_round(request)),
         "given": given,
         "conditions": conditions,
         "asked": asked,
@@ -512,6 +514,7 @@ def ethics_review(request: HttpRequest, pk: UUID) -> HttpResponse:
         "open": mine and review.state == ReviewState.ASKED and case.state in PENDING,
         "may_reopen": mine and review.state == ReviewState.SUBMITTED and not bars_reopening(review, request.user),
         "sections": sections_of(given.row, before=given.before, asked=case.asked.all()),
+        "files": files_of(case, case.files.select_related("by"), applies=False, number=known),
         "note": rounds[review.round].note if review.round in rounds else "",
         "route": route_of(case),
         "reasons": reasons_of(case),
