@@ -50,6 +50,7 @@ from collab.ethics.models import (
     EthicsCommittee,
     EthicsCondition,
     EthicsCorrection,
+    EthicsFile,
     EthicsForm,
     EthicsFormVersion,
     EthicsQuestion,
@@ -58,7 +59,7 @@ from collab.ethics.models import (
     EthicsReview,
     EthicsSubmission,
 )
-from collab.ethics.standing import APPEAL, DECISION, review_grants
+from collab.ethics.standing import APPEAL, DECISION, file_grants, review_grants
 from collab.ethics.standing import explain as explain_ethics
 from collab.ethics.standing import grants as ethics_grants
 from collab.ethics.standing import grants_through as ethics_grants_through
@@ -256,6 +257,7 @@ register_scope(
     EthicsRefusal,
     Scope(view="ethics.view", project="condition__case__project", grants=ethics_grants_through("condition__case")),
 )
+register_scope(EthicsFile, Scope(view="ethics.view", project="case__project", grants=file_grants))
 register_scope(
     EthicsReview,
     Scope(view="ethics.deliberate", project="case__project", grants=review_grants, explain=explain_ethics),

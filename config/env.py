@@ -53,7 +53,11 @@ VARIABLES: dict[str, tuple[Any, Any, str]] = {
     "TANDEM_AUDIT_ANSWER_DAYS": (int, 30, "days a licensee has to answer what an audit found"),
     "TANDEM_AUDIT_PAY_DAYS": (int, 30, "days to pay what both sides agreed on after an audit"),
     "TANDEM_MANUSCRIPT_MAX_BYTES": (int, 50 * 1024**2, "largest manuscript that may be laid before the parties"),
-    "TANDEM_APPLICATION_FILE_MAX_BYTES": (int, 10 * 1024**2, "largest document of an application for an internship"),
+    "TANDEM_APPLICATION_FILE_MAX_BYTES": (
+        int,
+        10 * 1024**2,
+        "largest document of an application for an internship or to an ethics committee",
+    ),
     "TANDEM_EVALUATION_WAIT_DAYS": (
         int,
         14,

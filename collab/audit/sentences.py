@@ -693,6 +693,13 @@ ACTS = {
         "pencil",
         "quiet",
     ),
+    "ethics.add_file": (gettext_lazy("added file %(number)s to “%(title)s”"), "plus-circle", "quiet"),
+    "ethics.replace_file": (
+        gettext_lazy("replaced file %(number)s of “%(title)s” by edition %(edition)s"),
+        "arrow-repeat",
+        "quiet",
+    ),
+    "ethics.remove_file": (gettext_lazy("took file %(number)s of “%(title)s” off"), "x-circle", "quiet"),
     "ethics.carry_over": (
         gettext_lazy("carried “%(title)s” over to version %(number)s of its questionnaire"),
         "arrow-repeat",

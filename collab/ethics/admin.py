@@ -10,6 +10,7 @@ from collab.ethics.models import (
     EthicsCommittee,
     EthicsCondition,
     EthicsCorrection,
+    EthicsFile,
     EthicsForm,
     EthicsFormVersion,
     EthicsQuestion,
@@ -56,6 +57,12 @@ class EthicsCaseAdmin(ScopedModelAdmin):
 @admin.register(EthicsSubmission)
 class EthicsSubmissionAdmin(ScopedModelAdmin):
     list_display = ["case", "number", "by", "created_at"]
+    list_select_related = ["case", "by"]
+
+
+@admin.register(EthicsFile)
+class EthicsFileAdmin(ScopedModelAdmin):
+    list_display = ["file_name", "case", "kind", "edition", "by", "created_at"]
     list_select_related = ["case", "by"]
 
 

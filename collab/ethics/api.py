@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from collab.access.policy import get_or_404, visible_to
+from collab.access.policy import get_or_404
 from collab.accounts.models import Organisation, User
 from collab.ethics.correcting import correct_decision, refuse_claim, reopen_review
 from collab.ethics.deciding import (
@@ -26,12 +28,14 @@ from collab.ethics.deciding import (
     settle_conflict,
     submit_review,
 )
+from collab.ethics.files import add_file, file_of, files_of, remove_file
 from collab.ethics.models import (
     EthicsAssessment,
     EthicsCase,
     EthicsCommittee,
     EthicsCondition,
     EthicsCorrection,
+    EthicsFile,
     EthicsForm,
     EthicsFormVersion,
     EthicsQuestion,
@@ -65,12 +69,15 @@ from collab.ethics.services import (
     withdraw_case,
     write_form,
 )
+from collab.ethics.standing import Part, part_of
 from collab.ethics.states import Area, AssessmentState, CaseState, ReportState, ReviewState, Route, Worklist
 from collab.inbox.states import Decision, Opinion
+from collab.kernel.blobs import blob_path
 from collab.kernel.errors import NotFoundError
 from collab.projects.models import ConflictOfInterest, Project
 from collab.web.api import (
     IF_MATCH,
+    UUID_PATTERN,
     DayField,
     PersonSerializer,
     ProjectFilter,
@@ -82,6 +89,9 @@ from collab.web.api import (
     require_match,
     tagged,
 )
+from collab.web.downloads import resumable
+from collab.web.negotiation import AnythingNegotiation
+from collab.web.parsers import WholeMultiPartParser
 
 _AREAS = choices_of(Area)
 
@@ -238,13 +248,12 @@ class EthicsConditionSerializer(serializers.ModelSerializer):
         ]  # fmt: skip
 
 
-def _applies(serializer: serializers.BaseSerializer, case: EthicsCase) -> bool:
-    """Whether the reader is of those who apply: they do not read who reviews, nor what sways whom."""
+def _part(serializer: serializers.BaseSerializer) -> Part:
+    """What the reader is to the cases: of the person, so a token that only reads tells neither more nor less."""
     context = serializer.context
-    if "applies_in" not in context:
-        rows = visible_to(context["request"].user, "ethics.apply", Project.objects.all())
-        context["applies_in"] = set(rows.values_list("pk", flat=True))
-    return case.project_id in context["applies_in"]
+    if "part" not in context:
+        context["part"] = part_of(context["request"].user)
+    return context["part"]
 
 
 class EthicsQuestionSerializer(serializers.ModelSerializer):
@@ -260,7 +269,7 @@ class EthicsQuestionSerializer(serializers.ModelSerializer):
 
     @extend_schema_field(PersonSerializer(allow_null=True))
     def get_by(self, row: EthicsQuestion) -> Any:
-        if _applies(self, row.case) and not row.case.committee.shows_reviewers:
+        if not row.case.committee.shows_reviewers and not _part(self).sits_on(row.case):
             return None
         return PersonSerializer(row.by, context=self.context).data
 
@@ -284,6 +293,27 @@ class SubmissionSerializer(serializers.ModelSerializer):
     class Meta:
         model = EthicsSubmission
         fields = ["number", "version", "answers", "note", "by", "created_at"]
+
+
+class EthicsFileSerializer(serializers.ModelSerializer):
+    """`number` is that of the file, `edition` counts what replaced it; `current`: it goes with what you read here.
+
+    It belongs to the rounds from `first_round` to `last_round`.
+    """
+
+    kind = serializers.ChoiceField(choices=EthicsFile.Kind.choices, read_only=True)
+    by = PersonSerializer(read_only=True)
+    current = serializers.SerializerMethodField()
+
+    class Meta:
+        model = EthicsFile
+        fields = [
+            "id", "number", "edition", "current", "kind", "file_name", "content_type", "sha256", "size_bytes",
+            "first_round", "last_round", "by", "created_at",
+        ]  # fmt: skip
+
+    def get_current(self, row: EthicsFile) -> bool:
+        return row.pk in self.context["current_files"]
 
 
 class CaseRow(serializers.ModelSerializer):
@@ -331,16 +361,23 @@ class CaseSerializer(CaseRow):
     questions = EthicsQuestionSerializer(source="asked", many=True, read_only=True)
     reports = EthicsReportSerializer(many=True, read_only=True)
     submissions = SubmissionSerializer(many=True, read_only=True)
+    files = serializers.SerializerMethodField()
 
     class Meta(CaseRow.Meta):
         fields = [
             *CaseRow.Meta.fields, "form", "form_version", "answers", "carried", "changed", "reasons", "previous",
             "decision_reason", "appeal_text", "appeals_conditions", "monitor_months", "conditions",
-            "corrections", "questions", "reports", "submissions",
+            "corrections", "questions", "reports", "submissions", "files",
         ]  # fmt: skip
 
     def _given(self, row: EthicsCase) -> Given:
-        return given_of(row, row.submissions.all(), applies=_applies(self, row))
+        return given_of(row, row.submissions.all(), applies=_part(self).applies_to(row))
+
+    @extend_schema_field(EthicsFileSerializer(many=True))
+    def get_files(self, row: EthicsCase) -> Any:
+        files = files_of(row, row.files.all(), applies=_part(self).applies_to(row))
+        context = self.context | {"current_files": {one.pk for one in files.now}}
+        return EthicsFileSerializer([*files.now, *files.before], many=True, context=context).data
 
     @extend_schema_field(serializers.IntegerField())
     def get_form_version(self, row: EthicsCase) -> int:
@@ -376,7 +413,8 @@ class EthicsReviewSerializer(serializers.ModelSerializer):
 
     def to_representation(self, row: EthicsReview) -> dict[str, Any]:
         told = super().to_representation(row)
-        if _applies(self, row.case):
+        part = _part(self)
+        if row.reviewer_id != part.person and not part.sits_on(row.case):
             told |= dict.fromkeys(("conflict_kind", "conflict_text", "conflict_state", "conflict_plan"), "")
         return told
 
@@ -480,6 +518,14 @@ class AnswersInput(StrictSerializer):
 class SubmitInput(StrictSerializer):
     form_version = serializers.IntegerField(min_value=1)
     note = serializers.CharField(max_length=4000, required=False, allow_blank=True)
+
+
+class EthicsFileInput(StrictSerializer):
+    """`replaces`: the file of which this is the next edition."""
+
+    kind = serializers.ChoiceField(choices=EthicsFile.Kind.choices)
+    file = serializers.FileField(allow_empty_file=True)
+    replaces = serializers.UUIDField(required=False)
 
 
 class TitleInput(StrictSerializer):
@@ -713,13 +759,15 @@ class EthicsCaseViewSet(ScopedViewSet):
             ("partial_update", "submit", "withdraw", "carry_over", "follow", "appeal", "report", "reply", "claim"),
             "ethics.apply",
         ),
+        **dict.fromkeys(("files", "remove_file"), "ethics.apply"),
+        "file": "ethics.view",
         **dict.fromkeys(("assign", "confirm", "refuse_claim", "correct", "hold", "close"), "ethics.chair"),
         "ask": "ethics.deliberate",
         "decide": "ethics.decide",
     }
     rows = EthicsCase.objects.with_names().prefetch_related(
         "conditions__condition", "conditions__refusals__claimed_by", "conditions__refusals__by", "corrections__by",
-        "asked__by", "asked__answered_by", "reports__by", "submissions__by",
+        "asked__by", "asked__answered_by", "files__by", "reports__by", "submissions__by",
         "submissions__form_version",
     )  # fmt: skip
     serializer_class = CaseSerializer
@@ -740,6 +788,38 @@ class EthicsCaseViewSet(ScopedViewSet):
         case = self.get_object()
         require_match(request, etag_of(case.pk, case.version), now={"answers": case.answers})
         return self._told(save_answers(row=case, by=request.user, version=case.version, **_answers(self)))
+
+    def get_parsers(self) -> list[Any]:
+        method = (self.request.method or "").lower() if getattr(self, "request", None) else ""
+        parsers = super().get_parsers()
+        return [*parsers, WholeMultiPartParser()] if self.action_map.get(method) == "files" else parsers
+
+    @extend_schema(
+        summary="Add a file, or the next edition of one", request={"multipart/form-data": EthicsFileInput},
+        responses={201: CaseSerializer},
+    )  # fmt: skip
+    @action(detail=True, methods=["post"])
+    def files(self, request: Request, pk: str) -> Response:
+        case, given = self.get_object(), self.parsed(EthicsFileInput)
+        key = given.pop("replaces", None)
+        add_file(case=case, by=request.user, replaces=key and file_of(case, key, applies=True), **given)
+        return self._told(case, 201)
+
+    @extend_schema(
+        summary="A file of it", responses={200: OpenApiResponse(OpenApiTypes.BINARY, description="the file")}
+    )
+    @action(detail=True, url_path=rf"files/(?P<file>{UUID_PATTERN})", content_negotiation_class=AnythingNegotiation)
+    def file(self, request: Request, pk: str, file: str) -> HttpResponseBase:
+        case = self.get_object()
+        applies = part_of(request.user).applies_to(case)  # type: ignore[arg-type]
+        found = file_of(case, file, applies=applies)
+        return resumable(request, blob_path(found.sha256), found.file_name, found.sha256, found.content_type)
+
+    @extend_schema(summary="Take a file off", responses={204: None})
+    @file.mapping.delete
+    def remove_file(self, request: Request, pk: str, file: str) -> Response:
+        remove_file(file=file_of(self.get_object(), file, applies=True), by=request.user)
+        return Response(status=204)
 
     @extend_schema(summary="Submit it to the committee", request=SubmitInput, responses=CaseSerializer)
     @action(detail=True, methods=["post"])

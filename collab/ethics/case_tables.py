@@ -1,7 +1,15 @@
 """What the file of a joint project's case tells of its ethics applications."""
 
 from collab.casefile.contents import attributes
-from collab.ethics.models import EthicsCase, EthicsCondition, EthicsReport, EthicsSubmission
+from collab.ethics.models import (
+    EthicsCase,
+    EthicsCondition,
+    EthicsCorrection,
+    EthicsFile,
+    EthicsRefusal,
+    EthicsReport,
+    EthicsSubmission,
+)
 
 ETHICS_TABLES = (
     attributes(
@@ -26,6 +34,17 @@ ETHICS_TABLES = (
         ),
     ),
     attributes(
+        "ethics_files",
+        "ethics.view",
+        "application=case_id number edition kind file_name sha256 size_bytes first_round last_round by at=created_at",
+        lambda project: (
+            EthicsFile.objects.sent()
+            .filter(case__project=project)
+            .select_related("by")
+            .order_by("case__created_at", "case_id", "number", "edition")
+        ),
+    ),
+    attributes(
         "ethics_conditions",
         "ethics.view",
         "application=case_id number condition=condition.text blocks_jobs blocks_releases blocks_data due_on "
@@ -34,6 +53,24 @@ ETHICS_TABLES = (
             EthicsCondition.objects.filter(case__project=project)
             .select_related("condition")
             .order_by("case__created_at", "case_id", "number")
+        ),
+    ),
+    attributes(
+        "ethics_refusals",
+        "ethics.view",
+        "application=condition.case_id number=condition.number evidence claimed_by claimed_at reason by at=created_at",
+        lambda project: (
+            EthicsRefusal.objects.filter(condition__case__project=project)
+            .select_related("condition", "claimed_by", "by")
+            .order_by("created_at", "pk")
+        ),
+    ),
+    attributes(
+        "ethics_corrections",
+        "ethics.view",
+        "application=case_id reason changes by at=created_at",
+        lambda project: (
+            EthicsCorrection.objects.filter(case__project=project).select_related("by").order_by("created_at", "pk")
         ),
     ),
     attributes(

@@ -25,13 +25,13 @@ from collab.ethics.deciding import (
     check_months,
     locked_review,
     owe_condition,
-    require_pending,
     save_review,
 )
 from collab.ethics.models import EthicsCase, EthicsCondition, EthicsCorrection, EthicsRefusal, EthicsReview
+from collab.ethics.reading import bars_correction, bars_reopening
 from collab.ethics.services import STALE, condition_of, locked_case, owe_monitoring, owe_review, save_case, told
 from collab.ethics.standing import chairs_of
-from collab.ethics.states import GRANTED, REVIEW_MOVES, Area, ReviewState
+from collab.ethics.states import REVIEW_MOVES, Area
 from collab.inbox.services import settle_obligation
 from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, InvalidError, StaleError
@@ -78,11 +78,12 @@ def correct_decision(
     """Put a slip of an approval right: `valid_until`, `monitor_months`, `blocks`, and of open conditions their day.
 
     What is left out stays. `conditions` are `{number, due_on, blocks}`. The new decision of an amendment is not this:
-    answers and conditions stay as they were. Raises StaleError when the case changed since `version`.
+    answers and conditions stay as they were. Raises ConflictError once the approval is over or an appeal about it was
+    decided, StaleError when the case changed since `version`.
     """
     locked = locked_case(case, by, "ethics.chair")
-    if locked.state not in GRANTED:
-        raise ConflictError(_("Only an approval that was given can be corrected."))
+    if bar := bars_correction(locked):
+        raise ConflictError(bar)
     if locked.version != version:
         raise StaleError(str(STALE), now={"valid_until": locked.valid_until, "monitor_months": locked.monitor_months})
     if not reason.strip():
@@ -106,16 +107,14 @@ def correct_decision(
 
 @transaction.atomic
 def reopen_review(*, review: EthicsReview, by: User) -> EthicsReview:
-    """Go on with one's own review that was submitted, before the case is decided. What it says stays until then.
+    """Go on with one's own review that was submitted, before it is decided on it. What it says stays until then.
 
-    Where reviews are sealed, whoever could read those of the others keeps to what they said.
+    Raises ConflictError for what `bars_reopening` says.
     """
     mine = locked_review(review, by, "ethics.review")
     state = REVIEW_MOVES.require("reopen", mine.state, what=_("The review"))
-    require_pending(mine)
-    waits = mine.case.reviews.filter(round=mine.round, state=ReviewState.ASKED)
-    if mine.case.committee.seals_reviews and not waits.exists():
-        raise ConflictError(_("All reviews of this round are in, and everybody may read them; yours stays as it is."))
+    if bar := bars_reopening(mine, by):
+        raise ConflictError(bar)
     mine.state, mine.submitted_at = state, None
     save_review(mine)
     owe_review(mine)

@@ -42,6 +42,7 @@ from collab.ethics.states import (
     ReportState,
     ReviewState,
     Route,
+    move_to_assign,
 )
 from collab.inbox.services import decide_request, meet_condition, set_obligation, settle_obligation
 from collab.inbox.states import Decision, ObligationKind, Opinion
@@ -59,7 +60,7 @@ CONDITIONS_MAX = 10  # of one decision: what its page has room for
 def assign(*, case: EthicsCase, reviewers: Iterable[User], by: User, due_on: date | None = None) -> list[EthicsReview]:
     """Ask members of the committee for their review of this round. Nobody reviews a project of their own."""
     locked = locked_case(case, by, "ethics.chair")
-    state = CASE_MOVES.require("assign", locked.state, what=str(locked))
+    state = CASE_MOVES.require(move_to_assign(locked.state), locked.state, what=str(locked))
     people = list(dict.fromkeys(reviewers))
     if not people:
         raise InvalidError(_("Name at least one reviewer."), field="reviewers")
@@ -394,7 +395,10 @@ def _supersede(before: EthicsCase, by: User) -> None:
 # --- after the decision
 @transaction.atomic
 def confirm_condition(*, condition: EthicsCondition, by: User, evidence: str = "") -> EthicsCondition:
-    """The committee confirms that a condition is met; what it blocked goes on with the next request."""
+    """The committee confirms that a condition is met; what it blocked goes on with the next request.
+
+    Without a claim of the applicants the chair has seen it elsewhere, and says by what: `evidence` is asked for then.
+    """
     case = locked_case(condition.case, by, "ethics.chair")
     mine = EthicsCondition.objects.select_related("condition__request").get(pk=condition.pk)
     meet_condition(condition=mine.condition, by=by, evidence=evidence.strip() or mine.evidence)

@@ -18,6 +18,7 @@ from collab.ethics.models import (
     EthicsCase,
     EthicsCommittee,
     EthicsCondition,
+    EthicsFile,
     EthicsForm,
     EthicsReport,
     EthicsReview,
@@ -188,6 +189,16 @@ class ReportForm(OnceForm):
         label=_("Happened on"), required=False, widget=DayInput, help_text=_("Of an incident.")
     )
     text = _text(_("Report"), 6, 8000)
+
+
+class FileForm(PageForm):
+    kind = forms.ChoiceField(label=_("Kind"), choices=EthicsFile.Kind.choices)
+    file = forms.FileField(
+        label=_("File"),
+        max_length=4096,
+        allow_empty_file=True,
+        help_text=_("PDF, PNG or JPEG. The committee reads it once the application is submitted."),
+    )
 
 
 # --- committee

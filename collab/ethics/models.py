@@ -412,6 +412,66 @@ class EthicsSubmission(Record):
         return None
 
 
+class FileQuerySet(models.QuerySet["EthicsFile"]):
+    def now(self) -> FileQuerySet:
+        return self.filter(last_round=None)
+
+    def sent(self) -> FileQuerySet:
+        """Those that were laid before the committee in some round."""
+        lasted = Q(last_round=None) | Q(last_round__gte=F("first_round"))
+        return self.filter(lasted, first_round__lte=F("case__round"))
+
+
+class EthicsFile(Record):
+    """A file that goes with an application, kept by its hash. A file that replaces another is its next edition.
+
+    It belongs to the rounds from `first_round` to `last_round`; without the latter it still goes with it.
+    """
+
+    class Kind(models.TextChoices):
+        PROTOCOL = "protocol", _("Protocol")
+        CONSENT = "consent", _("Consent form")
+        INFORMATION = "information", _("Information for those who take part")
+        DATA_PROTECTION = "data_protection", _("Data-protection statement")
+        OTHER = "other", _("Other document")
+
+    case = models.ForeignKey(EthicsCase, models.PROTECT, related_name="files", verbose_name=_("application"))
+    number = models.PositiveSmallIntegerField(_("number"))
+    edition = models.PositiveSmallIntegerField(_("edition"), default=1)
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices)
+    file_name = models.CharField(_("file name"), max_length=150)
+    content_type = models.CharField(_("kind of file"), max_length=100)
+    sha256 = models.CharField(_("hash"), max_length=64)
+    size_bytes = models.PositiveIntegerField(_("size in bytes"))
+    by = _person(_("added by"), empty=False)
+    first_round = models.PositiveIntegerField(_("from round"))
+    last_round = models.PositiveIntegerField(_("until round"), null=True, blank=True)
+
+    objects = FileQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("file of an ethics application")
+        verbose_name_plural = _("files of ethics applications")
+        ordering = ["case", "number", "edition"]
+        constraints = [
+            models.UniqueConstraint(fields=["case", "number", "edition"], name="ethics_file_edition_once"),
+            models.UniqueConstraint(
+                fields=["case", "number"], condition=Q(last_round=None), name="ethics_file_one_edition_counts"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+    def was_in(self, number: int) -> bool:
+        """Whether it went with the application in that round."""
+        return self.first_round <= number and (self.last_round is None or self.last_round >= number)
+
+    def was_sent(self, rounds: int) -> bool:
+        """Whether it was laid before the committee in one of so many rounds."""
+        return self.first_round <= rounds and (self.last_round is None or self.last_round >= self.first_round)
+
+
 class EthicsReview(Record):
     """What one reviewer advises in one round, and whether something might sway them. Reviewers never decide."""
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from collab.access.policy import Person, visible_to
 from collab.accounts.models import User
 from collab.ethics.blocking import what_blocks
 from collab.ethics.models import (
@@ -25,7 +26,18 @@ from collab.ethics.models import (
     worklist_q,
 )
 from collab.ethics.questions import changed_keys, say, shown, text_of
-from collab.ethics.states import AREA_WORDS, PENDING, ROUTE_WORDS, WON, Area, CaseState, ReviewState, Route, Worklist
+from collab.ethics.states import (
+    AREA_WORDS,
+    GRANTED,
+    PENDING,
+    ROUTE_WORDS,
+    WON,
+    Area,
+    CaseState,
+    ReviewState,
+    Route,
+    Worklist,
+)
 from collab.kernel.errors import NotFoundError
 from collab.projects.questions import label_of
 from collab.web.badges import badge_of
@@ -87,10 +99,53 @@ def may_appeal(case: EthicsCase, conditions: Iterable[EthicsCondition]) -> bool:
     return case.state == CaseState.REJECTED
 
 
-def may_reopen(review: EthicsReview) -> bool:
-    """Whether a review that was submitted can still be changed: its round is before the committee."""
-    before = review.case.state in {CaseState.IN_REVIEW, CaseState.APPEALED}
-    return review.state == ReviewState.SUBMITTED and before and review.round == review.case.round
+def bars_reopening(review: EthicsReview, user: Person) -> str:
+    """Why a review that was submitted stays as it is; empty while its writer may still go on with it.
+
+    Where reviews are sealed, whoever could read one of another since they gave their own keeps to what they said.
+    """
+    case = review.case
+    if case.state not in {CaseState.IN_REVIEW, CaseState.APPEALED} or review.round != case.round:
+        return _("Nobody waits for this review any more.")
+    if case.decided_at is not None and review.submitted_at is not None and review.submitted_at <= case.decided_at:
+        day = date_format(timezone.localtime(case.decided_at))
+        return _("The decision of %(day)s rests on this review, so it stays as it is.") % {"day": day}
+    if not case.committee.seals_reviews:
+        return ""
+    rows = case.reviews.filter(round=review.round, state__in=[ReviewState.ASKED, ReviewState.SUBMITTED])
+    given = list(rows.values_list("pk", "created_at", "submitted_at"))
+    if all(at for _pk, _made, at in given) or _were_all_in(review, given):
+        return _("All reviews of this round are in, and everybody may read them; yours stays as it is.")
+    others = visible_to(user, "ethics.deliberate", rows.exclude(pk=review.pk).exclude(opinion=""))
+    if others.exists():
+        return _("You may read a review of somebody else in this round; yours stays as it is.")
+    return ""
+
+
+def _were_all_in(review: EthicsReview, given: list[Any]) -> bool:
+    """Whether, since it was submitted, reviewers could read each other's: nobody had been asked yet who is now."""
+    for moment in (at for _pk, _made, at in given if at and at >= review.submitted_at):
+        before = [(pk, at) for pk, made, at in given if made <= moment]
+        if len(before) > 1 and all(at and at <= moment for _pk, at in before):
+            return True
+    return False
+
+
+def bars_correction(case: EthicsCase) -> str:
+    """Why a decision stays as it is; empty while a slip of it can be put right."""
+    if case.state not in GRANTED or case.valid_until is None:
+        return _("Only an approval that was given can be corrected.")
+    if case.valid_until < timezone.localdate():
+        day = {"day": date_format(case.valid_until)}
+        return _("The approval was valid until %(day)s; a correction does not bring it back, a renewal does.") % day
+    if case.appealed_at is not None and case.request is not None and case.request.decided_at is not None:
+        facts = {
+            "day": date_format(timezone.localtime(case.appealed_at)),
+            "end": date_format(timezone.localtime(case.request.decided_at)),
+        }
+        text = _("The appeal of %(day)s was decided on %(end)s, and its outcome stands; an amendment can change it.")
+        return text % facts
+    return ""
 
 
 def _stops(case: EthicsCase, text: str) -> str:

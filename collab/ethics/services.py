@@ -24,6 +24,7 @@ from collab.ethics.models import (
     EthicsCase,
     EthicsCommittee,
     EthicsCondition,
+    EthicsFile,
     EthicsForm,
     EthicsFormVersion,
     EthicsQuestion,
@@ -189,7 +190,7 @@ def begin_case(*, project: Project, committee: EthicsCommittee, form: EthicsForm
 
 @transaction.atomic
 def follow_case(*, case: EthicsCase, by: User, title: str = "") -> EthicsCase:
-    """Amend an approval, renew it, or apply again on new grounds: its answers are carried over to the newest version.
+    """Amend an approval, renew it, or apply again on new grounds: answers, in the newest version, and files go along.
 
     What holds now holds on until the committee has decided about the new one.
     """
@@ -217,6 +218,11 @@ def follow_case(*, case: EthicsCase, by: User, title: str = "") -> EthicsCase:
     )
     made.require_clean()
     made.save()
+    for number, row in enumerate(before.files.now(), 1):
+        EthicsFile.objects.create(
+            case=made, number=number, kind=row.kind, file_name=row.file_name, content_type=row.content_type,
+            sha256=row.sha256, size_bytes=row.size_bytes, by=by, first_round=1,
+        )  # fmt: skip
     record(verb="ethics.follow", subject=made, by=by, project_id=made.project_id, data=told(made, kind=kind.value))
     return made
 

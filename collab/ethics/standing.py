@@ -4,6 +4,7 @@ Each as long as they sit on the committee: whoever has left it reads neither cas
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,10 +14,11 @@ from django.utils.translation import gettext as _
 from collab.access.policy import NEVER, Missing
 from collab.access.roles import WORDS, Role, roles_with
 from collab.accounts.models import Membership, User
-from collab.ethics.models import EthicsCase, EthicsReview
+from collab.ethics.models import EthicsCase, EthicsFile, EthicsReview
 from collab.ethics.states import ReviewState
 from collab.inbox.models import Request
 from collab.inbox.standing import answerable_q
+from collab.projects.models import ProjectParty
 
 DECISION, APPEAL = "ethics.decision", "ethics.appeal"
 TOPICS = (DECISION, APPEAL)
@@ -68,6 +70,11 @@ def grants_through(path: str) -> Any:
     return through
 
 
+def file_grants(user: User, word: str, at: datetime) -> Q:
+    """Files of a case, for whoever the case itself lets read it: those that were laid before the committee."""
+    return grants(user, word, at, "case") & Q(pk__in=EthicsFile.objects.sent().values("pk"))
+
+
 def review_grants(user: User, word: str, at: datetime) -> Q:
     """Reviews are read by their writers and the chairs; by the other reviewers of the case once they gave their own.
 
@@ -99,6 +106,38 @@ def _applicant(user: User, at: datetime) -> Q:
     )
     shown = Q(case__committee__shows_reviewers=True, case__decided_at__isnull=False, state=ReviewState.SUBMITTED)
     return shown & Q(Exists(team))
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a person is to cases: the projects they belong to and those they apply for, the committees they sit on."""
+
+    person: Any
+    projects: frozenset[Any]
+    applies_in: frozenset[Any]
+    seats: frozenset[Any]
+
+    def applies_to(self, case: EthicsCase) -> bool:
+        return case.project_id in self.applies_in
+
+    def sits_on(self, case: EthicsCase) -> bool:
+        """Of the committee, and without a stake: only they read who asked, and what sways whom."""
+        near = case.project_id in self.projects or self.person in {case.begun_by_id, case.submitted_by_id}
+        return not near and case.committee.organisation_id in self.seats
+
+
+def part_of(user: User) -> Part:
+    """Two queries, for however many cases."""
+    held = list(Membership.objects.active().filter(user=user).values_list("project", "organisation", "role"))
+    applying = set(roles_with("ethics.apply"))
+    parties = ProjectParty.objects.filter(project__in={project for project, _house, _role in held if project})
+    here = set(parties.filter(left_on=None).values_list("project", "organisation"))
+    return Part(
+        person=user.pk,
+        projects=frozenset(project for project, _house, _role in held if project),
+        applies_in=frozenset(project for project, house, role in held if role in applying and (project, house) in here),
+        seats=frozenset(house for project, house, role in held if project is None and role in SEATS),
+    )
 
 
 def chairs_of(case: EthicsCase) -> list[User]:

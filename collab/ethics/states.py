@@ -35,7 +35,8 @@ ENDED = frozenset({CaseState.REJECTED, CaseState.REVOKED, CaseState.WITHDRAWN, C
 CASE_MOVES = Moves(
     {
         "submit": ({CaseState.DRAFT}, CaseState.SUBMITTED),
-        "assign": (_BEFORE_COMMITTEE | {CaseState.APPEALED}, CaseState.IN_REVIEW),
+        "assign": (_BEFORE_COMMITTEE, CaseState.IN_REVIEW),
+        "assign_appeal": ({CaseState.APPEALED}, CaseState.APPEALED),  # an approval stands until it is decided
         "return": (_BEFORE_COMMITTEE, CaseState.CHANGES_REQUESTED),
         "resubmit": ({CaseState.CHANGES_REQUESTED}, CaseState.IN_REVIEW),
         "approve": (_BEFORE_COMMITTEE | {CaseState.APPEALED}, CaseState.APPROVED),
@@ -49,6 +50,12 @@ CASE_MOVES = Moves(
         "supersede": (set(FOLLOWED), CaseState.SUPERSEDED),
     }
 )
+
+
+def move_to_assign(state: str) -> str:
+    """The move by which reviewers are asked."""
+    return "assign_appeal" if state == CaseState.APPEALED else "assign"
+
 
 # What the inbox calls an answer -> the move of the case.
 MOVE_OF = {

@@ -2,6 +2,7 @@
 
 from collab.access.rules import SIGNED_IN, route, rule
 from collab.ethics import correcting_views as correcting
+from collab.ethics import file_views as files
 from collab.ethics import views
 
 _APPLY = rule("ethics.apply", "POST")
@@ -67,6 +68,21 @@ urlpatterns = [
     route(f"{_CASE}report/", views.ethics_case_report, rule("ethics.apply", "GET", "POST"), name="ethics_case_report"),
     route(f"{_CASE}questions/<uuid:question>/", views.ethics_case_reply, _APPLY, name="ethics_case_reply"),
     route(f"{_CASE}conditions/<int:number>/claim/", views.ethics_case_claim, _APPLY, name="ethics_case_claim"),
+    # … its files
+    route(
+        f"{_CASE}files/new/",
+        files.ethics_case_file_new,
+        rule("ethics.apply", "GET", "POST"),
+        name="ethics_case_file_new",
+    ),
+    route(f"{_CASE}files/<uuid:file>/", files.ethics_case_file, rule("ethics.view"), name="ethics_case_file"),
+    route(
+        f"{_CASE}files/<uuid:file>/replace/",
+        files.ethics_case_file_replace,
+        rule("ethics.apply", "GET", "POST"),
+        name="ethics_case_file_replace",
+    ),
+    route(f"{_CASE}files/<uuid:file>/remove/", files.ethics_case_file_remove, _APPLY, name="ethics_case_file_remove"),
     # … the committee
     route(f"{_CASE}assign/", views.ethics_case_assign, rule("ethics.chair", "GET", "POST"), name="ethics_case_assign"),
     route(f"{_CASE}ask/", views.ethics_case_ask, rule("ethics.deliberate", "POST"), name="ethics_case_ask"),

@@ -29,6 +29,7 @@ from collab.ethics.deciding import (
     settle_conflict,
     submit_review,
 )
+from collab.ethics.files import files_of
 from collab.ethics.forms import (
     AnswersForm,
     AskForm,
@@ -60,6 +61,8 @@ from collab.ethics.models import (
 from collab.ethics.questions import scores, text_of
 from collab.ethics.reading import (
     answer_of,
+    bars_correction,
+    bars_reopening,
     corrections_of,
     counts_of,
     figures_of,
@@ -67,7 +70,6 @@ from collab.ethics.reading import (
     lines_of,
     loads_of,
     may_appeal,
-    may_reopen,
     reasons_of,
     route_of,
     sections_of,
@@ -101,7 +103,6 @@ from collab.ethics.states import (
     AREA_WORDS,
     CASE_MOVES,
     FOLLOWED,
-    GRANTED,
     PENDING,
     ROUTE_WORDS,
     WORKLIST_WORDS,
@@ -111,6 +112,7 @@ from collab.ethics.states import (
     ReviewState,
     Route,
     Worklist,
+    move_to_assign,
 )
 from collab.kernel.errors import InvalidError, NotFoundError
 from collab.projects.models import Project
@@ -240,6 +242,7 @@ def ethics_case(request: HttpRequest, pk: UUID) -> HttpResponse:
         "route": route_of(case),
         "reasons": reasons_of(case) if case.route else [],
         "sections": sections_of(given.row, before=given.before, asked=asked),
+        "files": files_of(case, case.files.select_related("by"), applies=applies, number=_round(request)),
         "given": given,
         "conditions": conditions,
         "asked": asked,
@@ -262,10 +265,10 @@ def ethics_case(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_follow": applies and case.state in FOLLOWED,
         "may_appeal": applies and may_appeal(case, conditions),
         "may_report": applies and (case.stands or case.state == CaseState.SUSPENDED),
-        "may_assign": chairs and CASE_MOVES.allows("assign", case.state),
+        "may_assign": chairs and CASE_MOVES.allows(move_to_assign(case.state), case.state),
         "may_suspend": chairs and case.state == CaseState.APPROVED,
         "may_resume": chairs and case.state == CaseState.SUSPENDED,
-        "may_correct": chairs and case.state in GRANTED,
+        "may_correct": chairs and not bars_correction(case),
         "may_ask": "ethics.deliberate" in may and case.state in PENDING,
         "ask_form": AskForm(case=case),
         "submit_form": SubmitForm(),
@@ -509,8 +512,9 @@ def ethics_review(request: HttpRequest, pk: UUID) -> HttpResponse:
         "form": form,
         "mine": mine,
         "open": mine and review.state == ReviewState.ASKED and case.state in PENDING,
-        "may_reopen": mine and may_reopen(review),
+        "may_reopen": mine and review.state == ReviewState.SUBMITTED and not bars_reopening(review, request.user),
         "sections": sections_of(given.row, before=given.before, asked=case.asked.all()),
+        "files": files_of(case, case.files.select_related("by"), applies=False, number=known),
         "note": rounds[review.round].note if review.round in rounds else "",
         "route": route_of(case),
         "reasons": reasons_of(case),

@@ -8,14 +8,16 @@ from datetime import datetime
 from functools import reduce
 from operator import or_
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from collab.access.policy import NEVER
 from collab.access.roles import ORGANISATION_ROLES, roles_with
 from collab.accounts.models import Membership, OrganisationKind, User
-from collab.internships.models import Application, BoardReview, Posting
+from collab.internships.models import Application, BoardReview, Placement, Posting
 from collab.internships.programmes.models import Audience
 from collab.internships.programmes.states import CohortState, PostingState
+from collab.projects.models import Project
 
 Grants = Callable[[User, str, datetime], Q]
 _SHOWN = [PostingState.PUBLISHED.value, PostingState.CLOSED.value]
@@ -131,8 +133,12 @@ def placement_grants(prefix: str = "") -> Grants:
     The programme in which it is sees the placement itself, and none of the rows.
     """
 
+    return _placement_grants(prefix, IN_PLACEMENT if prefix else OF_PLACEMENT)
+
+
+def _placement_grants(prefix: str, paths: Mapping[str, tuple[str, ...]]) -> Grants:
     def grants(user: User, word: str, at: datetime) -> Q:
-        found = through_roles(user, word, at, IN_PLACEMENT if prefix else OF_PLACEMENT, prefix)
+        found = through_roles(user, word, at, paths, prefix)
         if word in {"placement.view", "placement.write", "placement.intern", "placement.sign", "placement.evaluate"}:
             found |= Q(**{f"{prefix}student": user.pk})
         mentor = Q(**{f"{prefix}mentor": user.pk}) & acts_for(user, at, f"{prefix}host")
@@ -144,6 +150,15 @@ def placement_grants(prefix: str = "") -> Grants:
         return found
 
     return grants
+
+
+def projects_told(user: User) -> QuerySet[Placement]:
+    """The placements whose joint project the person is told of: those in which they take part, and where they see it.
+
+    The programme in which a placement is does not belong to the project.
+    """
+    part = _placement_grants("", IN_PLACEMENT)(user, "placement.view", timezone.now())
+    return Placement.objects.filter(part | Q(project__in=Project.objects.visible_to(user)))
 
 
 def note_grants(user: User, word: str, at: datetime) -> Q:

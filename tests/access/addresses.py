@@ -30,7 +30,15 @@ from collab.agreements.models import Agreement, AgreementVersion
 from collab.courses.certificates.models import Certificate, IssuerKey
 from collab.courses.library.models import Resource, ResourceLink
 from collab.courses.models import Course, CourseCondition, CourseModule, Enrolment, QuizQuestion, TrainingRecord
-from collab.ethics.models import EthicsAssessment, EthicsCase, EthicsForm, EthicsQuestion, EthicsReport, EthicsReview
+from collab.ethics.models import (
+    EthicsAssessment,
+    EthicsCase,
+    EthicsFile,
+    EthicsForm,
+    EthicsQuestion,
+    EthicsReport,
+    EthicsReview,
+)
 from collab.inbox.models import CalendarLink, Notification, Obligation, Request
 from collab.internships.models import (
     Application,
@@ -271,6 +279,7 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"ethics/cases/<uuid:pk>/conditions/", lambda s, n: _ethics_case(s, n, 1)),
     (r"ethics/cases/<uuid:pk>/hold/", lambda s, n: _ethics_case(s, n, "suspend")),
     (r"ethics/cases/<uuid:pk>/reports/", lambda s, n: _ethics_case(s, n, s.object(EthicsReport).pk)),
+    (r"ethics/cases/<uuid:pk>/files/<uuid:file>/", lambda s, n: _ethics_case(s, n, s.object(EthicsFile).pk)),
     (r"ethics/cases/<uuid:pk>/", lambda s, n: _ethics_case(s, n)),
     (r"ethics/reviews/<uuid:pk>/", lambda s, n: _ethics_review(s, n)),
     (r"ethics/assessments/<uuid:pk>/", lambda s, n: (s.object(EthicsAssessment), (s.object(EthicsAssessment).pk,))),
@@ -436,6 +445,7 @@ def address_of(route: Route, side: Side) -> Address:
         keys += [_member(side).pk for name in parameters(route.pattern)[1:] if "membership" in name]
         keys += [1 for name in parameters(route.pattern)[1:] if "number" in name]
         keys += [_file(side) for name in parameters(route.pattern)[1:] if "sha256" in name]
+        keys += [side.object(EthicsFile).pk for name in parameters(route.pattern)[1:] if "file>" in name]
         return Address(route, fill(route.pattern, tuple(keys)), obj, tuple(keys))
     for pattern, find in PAGES:
         if route.pattern.startswith(pattern):
@@ -712,6 +722,11 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:ethics-case-detail PATCH": lambda s: Sent(
         {"answers": {"aim": f"Other {s.canary}"}, "form_version": 1}, headers=_FRESH
     ),
+    "api:ethics-case-files POST": lambda s: Sent(
+        {"kind": "consent", "file": SimpleUploadedFile("consent.pdf", b"%PDF-1.7 new %%EOF", "application/pdf")},
+        form=True,
+    ),
+    "api:ethics-case-file DELETE": _NOTHING,
     "api:ethics-case-submit POST": lambda s: Sent({"form_version": 1}),
     "api:ethics-case-withdraw POST": _NOTHING,
     "api:ethics-case-carry-over POST": _NOTHING,

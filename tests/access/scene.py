@@ -82,12 +82,14 @@ from collab.courses.taking import answer_quiz, begin_quiz, enrol, finish_module
 from collab.courses.trainings import submit_training
 from collab.ethics.correcting import correct_decision, refuse_claim
 from collab.ethics.deciding import ConditionTerm, ask_applicants, decide_case
+from collab.ethics.files import add_file
 from collab.ethics.models import (
     EthicsAssessment,
     EthicsCase,
     EthicsCommittee,
     EthicsCondition,
     EthicsCorrection,
+    EthicsFile,
     EthicsForm,
     EthicsFormVersion,
     EthicsQuestion,
@@ -121,7 +123,6 @@ from collab.inbox.models import (
 )
 from collab.inbox.obligations import add_date
 from collab.inbox.services import add_reviewer, ask_question, comment_on, decide_request, notify
-from collab.internships.applications.documents import keep_document
 from collab.internships.models import (
     Application,
     ApplicationDocument,
@@ -143,6 +144,7 @@ from collab.internships.models import (
 )
 from collab.internships.placements.approving import ask_host
 from collab.kernel.blobs import blob_path
+from collab.kernel.documents import keep_document
 from collab.projects.models import (
     Attestation,
     Budget,
@@ -247,6 +249,7 @@ _ON_CASE = dict.fromkeys(("assessor", "assessors", "propose", "return", "return-
 # … and the notice of a publication.
 _ON_ETHICS = {
     **dict.fromkeys(("partial_update", "submit", "carry_over", "carry", "answers"), "draft"),
+    **dict.fromkeys(("files", "file", "remove_file", "new", "replace", "remove"), "draft"),
     **dict.fromkeys(("withdraw", "assign", "decide"), "submitted"),
     **dict.fromkeys(("report", "follow", "hold", "confirm", "claim", "close"), "approved"),
     **dict.fromkeys(("refuse", "refuse_claim", "correct"), "approved"),
@@ -1177,6 +1180,8 @@ def _ethics(here: Side) -> None:
         return submit_case(case=case, number=1, by=made.lead) if submit else case
 
     cases = {name: begun(name, submit=name != "draft") for name in ("draft", "submitted", "in_review", "rejected")}
+    document = upload(f"%PDF-1.7 {canary} protocol %%EOF".encode(), f"{canary}.pdf")
+    attached = add_file(case=cases["draft"], kind="protocol", file=document, by=made.lead)
     approved = decide_case(
         case=begun("approved"),
         decision="approved_with_conditions",
@@ -1222,6 +1227,7 @@ def _ethics(here: Side) -> None:
         EthicsCommittee: committee,
         EthicsCondition: approved.conditions.get(),
         EthicsCorrection: approved.corrections.get(),
+        EthicsFile: attached,
         EthicsRefusal: condition.refusals.get(),
         EthicsForm: forms[0],
         EthicsFormVersion: forms[0].versions.get(number=1),

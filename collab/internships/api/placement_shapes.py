@@ -15,6 +15,7 @@ from collab.internships.placements.attesting import certificate_of
 from collab.internships.placements.models import NoteKind, Side, Verdict
 from collab.internships.placements.services import sees_contact
 from collab.internships.placements.states import LogState, PlacementState
+from collab.internships.standing import projects_told
 from collab.projects.models import Project
 from collab.web.api import (
     DayField,
@@ -58,7 +59,7 @@ class EvaluationSerializer(serializers.ModelSerializer):
 class PlacementSerializer(serializers.ModelSerializer):
     """`shown_state` is the state by the dates: in progress, or waiting for the evaluations.
 
-    Agreements are told by their reference.
+    Agreements are told by their reference; `project` to those who take part or may see it.
     """
 
     student = PersonSerializer(read_only=True)
@@ -68,7 +69,7 @@ class PlacementSerializer(serializers.ModelSerializer):
     supervisor = PersonSerializer(read_only=True, allow_null=True)
     state = serializers.ChoiceField(choices=choices_of(PlacementState), read_only=True)
     pending = serializers.DictField(child=serializers.CharField(), read_only=True)
-    project = serializers.SlugField(source="project.slug", read_only=True, allow_null=True, default=None)
+    project = serializers.SerializerMethodField()
     host_agreement = serializers.CharField(
         source="host_agreement.reference", read_only=True, allow_null=True, default=None
     )
@@ -86,6 +87,14 @@ class PlacementSerializer(serializers.ModelSerializer):
             "approved_by_university", "state", "shown_state", "reason", "version",
         ]  # fmt: skip
         read_only_fields = ["posting", "cohort"]
+
+    def get_project(self, row: Placement) -> str | None:
+        if row.project is None:
+            return None
+        if "projects_told" not in self.context:
+            told = projects_told(self.context["request"].user).exclude(project=None)
+            self.context["projects_told"] = set(told.values_list("pk", flat=True))
+        return row.project.slug if row.pk in self.context["projects_told"] else None
 
 
 class PlacementDetail(PlacementSerializer):
@@ -167,13 +176,13 @@ class PointInput(StrictSerializer):
 
 
 class PointSerializer(serializers.Serializer):
-    """A check-point on the day on which it is due for this intern; with the reason where it was moved."""
+    """A check-point on the day on which it is due for this intern; why it was moved, for those who take part."""
 
     id = serializers.UUIDField(source="pk", read_only=True)
     kind = serializers.CharField(read_only=True)
     name = serializers.CharField(read_only=True)
     due_on = serializers.DateField(source="day", read_only=True)
-    reason = serializers.CharField(source="moved_to.reason", read_only=True, default="")
+    reason = serializers.CharField(source="moved_reason", read_only=True)
 
 
 class FrameSerializer(serializers.Serializer):

@@ -330,14 +330,14 @@ class PlacementViewSet(ScopedViewSet):
     @extend_schema(summary="The check-points of this intern", responses=PointSerializer(many=True))
     @action(detail=True, url_path="check-points", filterset_class=None)
     def points(self, request: Request, pk: str) -> Response:
-        return Response(PointSerializer(points_of(self.get_object()), many=True).data)
+        return Response(PointSerializer(points_of(self.get_object(), request.user), many=True).data)
 
     @extend_schema(summary="Move a check-point", request=PointInput, responses=PointSerializer(many=True))
     @points.mapping.post
     def move_point(self, request: Request, pk: str) -> Response:
         row = self.get_object()
         move_check_point(placement=row, by=request.user, **self.parsed(PointInput))
-        return Response(PointSerializer(points_of(row), many=True).data)
+        return Response(PointSerializer(points_of(row, request.user), many=True).data)
 
     def _seen(self, rows: Any) -> Any:
         """Those rows of a placement that the person reads."""

@@ -18,7 +18,6 @@ from django.utils.translation import gettext_lazy
 from collab.access.policy import require
 from collab.accounts.models import Membership, Organisation, OrganisationKind, User
 from collab.audit.services import record
-from collab.internships.applications.documents import keep_document
 from collab.internships.applications.hooks import accepted
 from collab.internships.applications.models import (
     ATTEMPTS_MAX,
@@ -33,6 +32,7 @@ from collab.internships.programmes.models import Cohort, Posting
 from collab.internships.programmes.questions import checked_answers
 from collab.internships.programmes.services import locked_posting
 from collab.internships.telling import tell, who_run
+from collab.kernel.documents import keep_document
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError, StaleError
 
 DOCUMENTS_MAX = 6

@@ -12,7 +12,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from collab.access.policy import require
+from collab.access.policy import require, visible_to
 from collab.accounts.models import User
 from collab.inbox.services import set_obligation, settle_obligation
 from collab.inbox.states import ObligationKind
@@ -67,13 +67,19 @@ def move_check_point(
     return row
 
 
-def points_of(placement: Placement) -> list[Any]:
-    """The check-points, each with the day on which it is due for this intern: two queries."""
-    moved = {row.check_point_id: row for row in MovedCheckPoint.objects.filter(placement=placement)}
+def points_of(placement: Placement, user: User) -> list[Any]:
+    """The check-points, each with the day on which it is due for this intern: two queries, three where one was moved.
+
+    `moved_reason`: why it was moved, for those who read what hangs on the placement.
+    """
+    rows_moved = MovedCheckPoint.objects.filter(placement=placement)
+    moved = {row.check_point_id: row for row in rows_moved}
+    told = set(visible_to(user, "placement.view", rows_moved).values_list("pk", flat=True)) if moved else set()
     rows: list[Any] = list(CheckPoint.objects.filter(cohort=placement.cohort_id))
     for row in rows:
         row.moved_to = moved.get(row.pk)
         row.day = row.moved_to.due_on if row.moved_to else row.due_on
+        row.moved_reason = row.moved_to.reason if row.moved_to and row.moved_to.pk in told else ""
     return sorted(rows, key=lambda row: (row.day, row.kind))
 
 

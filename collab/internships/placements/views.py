@@ -64,6 +64,7 @@ from collab.internships.placements.signing import (
 from collab.internships.placements.states import BEFORE_SIGNATURE, OPEN, PLACEMENT_MOVES, UNDER_WAY, PlacementState
 from collab.internships.programmes.models import Posting
 from collab.internships.programmes.views import form_page
+from collab.internships.standing import projects_told
 from collab.kernel.errors import ConflictError, NotFoundError
 from collab.projects.models import Project
 from collab.web.forms import act, sent, show, submit
@@ -112,7 +113,7 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
         **_papers(row, user),
         "may_onboard": manages and row.state == PlacementState.SIGNED,
         "may_change": manages and row.state == PlacementState.ONBOARDED,
-        "points": points_of(row),
+        "points": points_of(row, user),
         "may_point": manages and row.state in OPEN,
         "may_frame": manages and row.project is None and row.state in BEFORE_SIGNATURE and row.host_agreement is None,
         "may_move": manages and bool(_moves(row)),
@@ -289,7 +290,7 @@ def placement_supervisor(request: HttpRequest, pk: UUID) -> HttpResponse:
 def placement_point(request: HttpRequest, pk: UUID, point: UUID) -> HttpResponse:
     """Move a check-point for this intern; the day of the cohort takes the move back."""
     row = _placement(request, "placement.manage", pk)
-    found = next((one for one in points_of(row) if one.pk == point), None)
+    found = next((one for one in points_of(row, request.user) if one.pk == point), None)
     if found is None:
         raise NotFoundError
     form = PointMoveForm(sent(request), initial={"due_on": found.day})
@@ -401,6 +402,7 @@ def _papers(row: Placement, user: Any) -> dict[str, Any]:
         "agreement_opens": row.agreement_id in open_to,
         "host_agreement_opens": row.host_agreement_id in open_to,
         "project_opens": sees,
+        "project_told": sees or projects_told(user).filter(pk=row.pk).exists(),
     }
 
 

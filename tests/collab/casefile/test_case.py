@@ -205,7 +205,8 @@ def test_it_holds_what_was_promised_reviewed_and_done(aurora, registrar):
     assert (str(aurora.engineer), "DUA-1") in {(row["person"], row["agreement"]) for row in table(case, "acceptances")}
     assert [(row["person"], row["text"]) for row in table(case, "comments")] == [(str(aurora.lead), "Which data?")]
     assert [(row["request"], row["met_at"]) for row in table(case, "conditions")] == [(str(question.pk), None)]
-    above = {"datasets", "data_use_codes", "models", "jobs", "placements", "ethics_applications", "ethics_conditions"}
+    above = {"datasets", "data_use_codes", "models", "jobs", "placements", "ethics_applications"}
+    above |= {"ethics_conditions", "ethics_refusals", "ethics_corrections"}
     assert {f"{name}.csv" for name in above | {"reports", "ip_terms", "obligations"}} <= set(case.namelist())
 
 

@@ -3,16 +3,28 @@ reviewer goes on with a review, and the names of a questionnaire are corrected."
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+import time_machine
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from collab.access.policy import can
+from collab.access.roles import Role
 from collab.audit.models import AuditEvent
 from collab.ethics.correcting import correct_decision, refuse_claim, reopen_review
-from collab.ethics.deciding import ConditionTerm, confirm_condition, hold_case, submit_review
-from collab.ethics.models import EthicsCorrection, EthicsForm
-from collab.ethics.services import claim_condition, edit_committee, edit_form, report
+from collab.ethics.deciding import (
+    ConditionTerm,
+    assign,
+    confirm_condition,
+    decide_case,
+    hold_case,
+    submit_review,
+)
+from collab.ethics.models import EthicsCase, EthicsCorrection, EthicsForm
+from collab.ethics.services import appeal_case, claim_condition, edit_committee, edit_form, report
 from collab.ethics.shipped import load_forms
 from collab.inbox.models import Notification, Obligation
 from collab.kernel.errors import (
@@ -24,6 +36,7 @@ from collab.kernel.errors import (
     StaleError,
 )
 from collab.kernel.months import add_months
+from tests.cast import employ, person
 from tests.collab.ethics.test_pages import api, signed_in
 from tests.collab.ethics.test_services import Panel, day, fresh
 
@@ -69,6 +82,16 @@ def test_a_claim_that_is_not_enough_is_answered_and_kept(panel):
     confirm_condition(condition=condition, by=panel.chair)
     with pytest.raises(ConflictError, match="met already"):
         refuse_claim(condition=condition, reason="No.", by=panel.chair)
+
+
+def test_a_chair_who_has_seen_it_confirms_without_a_claim_and_says_by_what(panel):
+    case = panel.conditional(ConditionTerm("Insure them.", ["jobs"]))
+    [condition] = case.conditions.all()
+    with pytest.raises(InvalidError, match="by what it is met") as refused:
+        confirm_condition(condition=condition, by=panel.chair)
+    assert (refused.value.field, fresh(condition).is_met) == ("evidence", False)
+    confirm_condition(condition=condition, by=panel.chair, evidence="The policy came by mail.")
+    assert can(panel.joint.lead, "job.submit", panel.joint.project)
 
 
 def test_the_page_and_the_api_say_why_a_claim_is_not_enough(panel):
@@ -118,8 +141,8 @@ def test_what_a_correction_changes_holds_at_once_and_what_stood_there_is_kept(pa
         ("valid_until", None), ("monitor_months", None), ("blocks", None), ("due_on", 1), ("blocks", 1),
     ]  # fmt: skip
     assert made.changes[0]["before"] == day(3).isoformat()
-    for person in (lead, researcher):
-        assert any("was corrected" in title for title in told(person))
+    for reader in (lead, researcher):
+        assert any("was corrected" in title for title in told(reader))
     assert AuditEvent.objects.filter(verb="ethics.correct", project_id=case.project_id).exists()
 
 
@@ -157,6 +180,35 @@ def test_what_is_no_slip_is_refused(panel):
     assert not EthicsCorrection.objects.exists()
 
 
+def test_a_correction_brings_no_approval_back_that_is_over(panel):
+    case = panel.approved(valid_until=day(3))
+    address = reverse("collab:ethics_case_correct", args=[case.pk])
+    with time_machine.travel(timezone.now() + timedelta(days=4)):
+        with pytest.raises(ConflictError, match="a renewal does"):
+            correct(panel, case, valid_until=day(300))
+        assert address not in signed_in(panel.chair).get(case.get_absolute_url()).content.decode()
+        EthicsCase.objects.update(state="suspended")
+        with pytest.raises(ConflictError, match="a renewal does"):
+            correct(panel, case, valid_until=day(300))
+    assert correct(panel, case, valid_until=day(300)).valid_until == day(300), "while it holds, a slip is mended"
+
+
+def test_a_correction_does_not_undo_what_an_appeal_decided(panel):
+    second = employ(person("Second Chair"), panel.joint.university, Role.ETHICS_CHAIR)
+    upheld, won = (panel.conditional(ConditionTerm("Mask names.", ["jobs"])) for _ in range(2))
+    for case in (upheld, won):
+        appeal_case(case=case, text="There are none.", by=panel.joint.lead)
+    decide_case(case=fresh(upheld), decision="rejected", reason="They stand.", by=second)
+    decide_case(case=fresh(won), decision="approved", reason="Right.", by=second, valid_until=day(9))
+    today = date_format(timezone.localdate())
+    for case in (upheld, won):
+        with pytest.raises(ConflictError, match=f"appeal of {today} was decided"):
+            correct(panel, case, valid_until=day(2))
+        address = reverse("collab:ethics_case_correct", args=[case.pk])
+        assert address not in signed_in(panel.chair).get(case.get_absolute_url()).content.decode()
+    assert not EthicsCorrection.objects.exists()
+
+
 def test_the_page_and_the_api_correct_a_decision(panel):
     case = panel.conditional(ConditionTerm("Mask names.", ["jobs"]), valid_until=day(3))
     lead, chair = signed_in(panel.joint.lead), signed_in(panel.chair)
@@ -175,6 +227,7 @@ def test_the_page_and_the_api_correct_a_decision(panel):
     assert chair.post(address, sent).url == case.get_absolute_url()
 
     page = lead.get(case.get_absolute_url()).content.decode()
+    assert f"To be met by {date_format(day(9))}.</p>" in page
     assert "The year was wrong." in page and "Condition 1: to be met by" in page
     assert can(panel.joint.lead, "job.submit", panel.joint.project), "the condition has its day now"
     url = f"/api/v1/ethics-cases/{case.pk}/"
@@ -216,11 +269,61 @@ def test_a_reviewer_goes_on_with_a_review_before_the_decision(panel):
         reopen_review(review=fresh(review), by=panel.reviewers[0])
 
 
+def test_a_review_on_which_a_decision_rests_stays_as_it_is_during_the_appeal(panel):
+    case, review = submitted(panel)
+    case = decide_case(case=fresh(case), decision="rejected", reason="No.", by=panel.chair)
+    appeal_case(case=case, text="You misread it.", by=panel.joint.lead)
+    mine = signed_in(panel.reviewers[0])
+    address = reverse("collab:ethics_review_reopen", args=[review.pk])
+    assert address not in mine.get(review.get_absolute_url()).content.decode()
+    with pytest.raises(ConflictError, match="rests on this review"):
+        reopen_review(review=review, by=panel.reviewers[0])
+    assert api(panel.reviewers[0]).post(f"/api/v1/ethics-reviews/{review.pk}/reopen/").status_code == 409
+
+    [later] = assign(case=fresh(case), reviewers=panel.reviewers[1:], by=panel.chair)
+    later = submit_review(review=later, opinion="favour", text="Hm.", by=panel.reviewers[1], version=later.version)
+    assert reopen_review(review=later, by=panel.reviewers[1]).state == "asked", "nothing rests on it yet"
+
+
 def test_a_sealed_review_is_not_changed_after_all_could_read_it(panel):
     edit_committee(committee=panel.committee, by=panel.admin, version=1, seals_reviews=True)
     _case, review = submitted(panel)
     with pytest.raises(ConflictError, match="everybody may read them"):
         reopen_review(review=review, by=panel.reviewers[0])
+
+
+def test_whoever_could_read_another_sealed_review_keeps_to_their_own(panel):
+    edit_committee(committee=panel.committee, by=panel.admin, version=1, seals_reviews=True)
+    case, (one, two) = panel.case(), panel.reviewers
+    assign(case=case, reviewers=[one, two, panel.chair], by=panel.chair)
+
+    def review(person):
+        return case.reviews.get(reviewer=person)
+
+    def give(person):
+        given = {"opinion": "favour", "text": "Fine.", "version": review(person).version}
+        return submit_review(review=review(person), by=person, **given)
+
+    def offered(person) -> bool:
+        address = reverse("collab:ethics_review_reopen", args=[review(person).pk])
+        return address in signed_in(person).get(review(person).get_absolute_url()).content.decode()
+
+    give(panel.chair)
+    assert offered(panel.chair), "nobody else's is there yet"
+    give(one)
+    assert offered(one) and not offered(panel.chair), "a chair reads what is there"
+    with pytest.raises(ConflictError, match="somebody else in this round"):
+        reopen_review(review=review(panel.chair), by=panel.chair)
+    reopen_review(review=review(one), by=one)
+    assert not offered(panel.chair), "what it says can still be read"
+    give(one)
+    give(two)
+    third = employ(person("Reviewer 3"), panel.joint.university, Role.ETHICS_REVIEWER)
+    assign(case=fresh(case), reviewers=[third], by=panel.chair)
+    for reviewer in (one, two, panel.chair):
+        assert not offered(reviewer), "they could read each other's until the third was asked"
+        with pytest.raises(ConflictError, match="yours stays"):
+            reopen_review(review=review(reviewer), by=reviewer)
 
 
 def test_the_page_and_the_api_reopen_a_review(panel):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.test import Client
 
-from collab.ethics.deciding import decide_case
+from collab.ethics.deciding import ask_applicants, decide_case
 from collab.ethics.services import save_answers, submit_case
+from tests.cast import token_for
 from tests.collab.ethics.test_pages import api, signed_in
 from tests.collab.ethics.test_services import FULL, Panel, fresh
 
@@ -53,6 +55,23 @@ def test_what_is_being_changed_is_read_by_those_who_apply_alone(panel):
     assert "Better letters" in page(panel.chair, url)
     assert api(panel.chair).get(f"/api/v1/ethics-cases/{case.pk}/").json()["changed"] == ["aim"]
     assert "Better letters" not in page(panel.reviewers[0], review.get_absolute_url()), "it is the review of round 1"
+
+
+def test_a_token_reads_of_a_case_what_its_person_is_to_it(panel):
+    case = returned(panel)
+    ask_applicants(case=case, text="Why?", by=panel.reviewers[0])
+
+    def read(user, **limits):
+        client = Client(headers={"Authorization": f"Bearer {token_for(user, **limits)}"})
+        told = client.get(f"/api/v1/ethics-cases/{case.pk}/").json()
+        asker = told["questions"][0]["by"]
+        return told["answers"]["aim"], asker and asker["name"]
+
+    project = panel.joint.project
+    for limits in ({}, {"scope": "read"}, {"scope": "read", "project": project}, {"project": project}):
+        assert read(panel.joint.lead, **limits) == ("Better letters", None), limits
+        assert read(panel.chair, **limits) == ("Learn", "Reviewer 1"), limits
+        assert read(panel.joint.engineer, **limits) == ("Learn", None), limits
 
 
 def test_any_round_that_was_sent_can_be_read(panel):

@@ -652,6 +652,19 @@ def test_an_appeal_against_conditions_leaves_them_in_force_until_others_decide(p
         appeal_case(case=case, text="Once more.", by=lead)
 
 
+def test_an_appeal_stays_one_while_reviewers_read_it(panel, aurora):
+    case = panel.conditional(ConditionTerm("Mask the names.", ["data"]), blocks=["jobs"])
+    case = appeal_case(case=case, text="There are no names.", by=aurora.lead)
+    second = employ(person("Second Chair"), aurora.university, Role.ETHICS_CHAIR)
+    [review] = assign(case=case, reviewers=panel.reviewers[:1], by=second)
+    submit_review(review=review, opinion="against", text="There are.", by=panel.reviewers[0], version=review.version)
+
+    assert fresh(case).stands and can(aurora.lead, "job.submit", aurora.project)
+    assert EthicsCase.objects.in_worklist("appeals").get() == case
+    case = decide_case(case=fresh(case), decision="rejected", reason="They stand.", by=second)
+    assert (case.state, case.decided_by) == ("approved", panel.chair)
+
+
 def test_an_appeal_that_is_right_lifts_the_conditions_or_replaces_them(panel, aurora):
     case = panel.conditional(ConditionTerm("Mask the names.", ["jobs"], day(3)), blocks=[])
     assert Obligation.objects.open().filter(kind="condition").count() == 1

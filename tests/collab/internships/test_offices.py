@@ -17,8 +17,11 @@ from collab.inbox.models import Notification
 from collab.internships.models import Evaluation, LogEntry, Placement, PlacementNote
 from collab.internships.placements.attesting import attest_placement
 from collab.internships.placements.caring import answer_log, evaluate, write_log
+from collab.internships.placements.points import move_check_point
 from collab.internships.placements.reminding import remind
 from collab.internships.placements.services import edit_placement
+from collab.internships.programmes.services import add_check_point
+from collab.projects.services import create_project
 from tests.cast import employ, organisation, person
 from tests.collab.internships.season import Season, season
 from tests.pages import as_, queries, text
@@ -112,6 +115,27 @@ def test_the_programme_sees_and_reminds_those_of_another_university_and_changes_
     assert browser.post(f"{api}notes/", {"kind": "check_in", "text": "?"}, "application/json").status_code == 403
     refused = browser.post(f"/api/v1/cohorts/{summer.cohort.pk}/move/", {"move": "close"}, "application/json")
     assert refused.status_code == 409 and placement.get_absolute_url() in text(refused)
+
+
+def test_the_programme_reads_neither_why_a_check_point_moved_nor_which_project_it_is(summer):
+    placement, theirs = visiting(summer)
+    elsewhere = create_project(title="Cygnus", lead_organisation=summer.company, by=summer.joint.engineer)
+    Placement.objects.filter(pk=placement.pk).update(project=elsewhere, supervisor=theirs)
+    placement.refresh_from_db()
+    point = add_check_point(
+        cohort=summer.cohort, kind="feedback", name="Half way", due_on=placement.starts_on + timedelta(days=20),
+        by=summer.coordinator,
+    )  # fmt: skip
+    later = placement.starts_on + timedelta(days=30)
+    move_check_point(placement=placement, check_point=point, due_on=later, reason="An illness", by=theirs)
+    page, api = placement.get_absolute_url(), f"/api/v1/placements/{placement.pk}/"
+    for user, told in ((summer.coordinator, False), (theirs, True), (placement.student, True)):
+        browser = as_(user)
+        shown = text(browser.get(page))
+        assert (("An illness" in shown), ("Cygnus" in shown)) == (told, told), user
+        [row] = browser.get(f"{api}check-points/").json()
+        assert (row["due_on"], row["reason"]) == (later.isoformat(), "An illness" if told else ""), user
+        assert browser.get(api).json()["project"] == (elsewhere.slug if told else None), user
 
 
 def test_offices_and_supervisors_reach_all_their_placements(summer):

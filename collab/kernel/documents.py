@@ -1,4 +1,4 @@
-"""Files of an application: their content says what they are, their name only how they are called."""
+"""Documents that go with an application: their content says what they are, their name only how they are called."""
 
 from __future__ import annotations
 
