@@ -85,6 +85,10 @@ def propose_change(*, placement: Placement, reason: str, by: User, **changes: An
         raise InvalidError(_("Give the reason."), field="reason")
     if locked.agreement is None:
         raise ConflictError(_("There is no learning agreement yet."))
+    if _waits(locked):  # what is pending belongs to it, and is written into the placement once it is signed
+        raise ConflictError(
+            _("A change waits for its signatures: it is signed or declined before another is proposed.")
+        )
     changes = {name: value for name, value in changes.items() if value != getattr(locked, name)}
     if not changes:
         raise InvalidError(_("Nothing would change."), field="reason")
