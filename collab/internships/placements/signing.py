@@ -165,11 +165,13 @@ def take_back_agreement(*, placement: Placement, by: User) -> AgreementVersion:
     """What came back from an approval is withdrawn, so that the terms can be changed and written anew."""
     require(by, "placement.manage", placement)
     require_other(by, placement.student)
-    version = returned_version(placement)
+    hold_agreement_of(placement)
+    locked = locked_placement(placement)
+    version = returned_version(locked)
     if version is None:
         raise ConflictError(_("No learning agreement came back."))
     over = withdraw_version(version=version, by=by)
-    note_act("take_back", placement, by, number=over.number)
+    note_act("take_back", locked, by, number=over.number)
     return over
 
 

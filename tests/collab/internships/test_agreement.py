@@ -20,6 +20,7 @@ from collab.internships.placements.signing import (
     draft_learning_agreement,
     propose_change,
     signed_version,
+    take_back_agreement,
 )
 from collab.kernel.errors import ConflictError, InvalidError, RefusedError
 from tests.cast import employ, person, token_for
@@ -159,3 +160,15 @@ def test_a_version_that_was_suspended_is_so_again_when_the_change_is_declined(su
     sign_parties(summer.joint, version)
     decline_as_student(placement=placement, reason="Exams", by=placement.student)
     assert (fresh(before).state, fresh(before).reason) == ("suspended", "Strike")
+
+
+def test_what_came_back_is_looked_for_once_the_placement_is_held(summer):
+    """Not in the row that was read before somebody drafted the agreement, and an approval sent it back."""
+    registrar = employ(person("Registrar"), summer.company, Role.ORGANISATION_ADMIN)
+    add_step(organisation=summer.company, name="Legal", by=registrar)
+    placement = summer.approved(summer.described(summer.accepted(summer.student())))
+    assert placement.agreement is None
+    version = draft_learning_agreement(placement=fresh(placement), governing_law="Scotland", by=summer.coordinator)
+    return_step(approval=open_step(), by=registrar, reason="Too many hours")
+    assert take_back_agreement(placement=placement, by=summer.coordinator) == version
+    assert (fresh(version).state, fresh(placement).state) == ("withdrawn", "approved")
