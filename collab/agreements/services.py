@@ -380,11 +380,12 @@ def decline_beside(*, version: AgreementVersion, reason: str, by: User) -> Agree
     """Somebody who is no party, and whose signature it needs as well, says no and why: it is over.
 
     For the room that asks for this signature (the student's, of an internship), which has asked the policy for its own
-    word. What the parties have signed already ends with it.
+    word. What the parties have signed already ends with it, and what it had replaced has effect again.
     """
     locked = locked_version(version)
     if locked.state in STANDING:
         over = _terminate(locked, by, _reason(reason))
+        _reinstate_before(over, by)
         enter_dates(over)
     else:
         over = _end(locked, "decline", by, reason=_reason(reason), ended_as=EndedAs.DECLINED)
@@ -503,6 +504,17 @@ def _terminate(locked: AgreementVersion, by: User, reason: str) -> AgreementVers
             older.save(update_fields=["replaced_on", "replaced_by"])
             enter_dates(older)
     return over
+
+
+def _reinstate_before(over: AgreementVersion, by: User) -> None:
+    rows = AgreementVersion.objects.filter(replaced_by=over, state=VersionState.SUPERSEDED)
+    for older in rows.select_for_update(of=("self",)).select_related("agreement__project").order_by("pk"):
+        move = "reinstate" if older.suspended_at is None else "reinstate_suspended"
+        older.state = VERSION_MOVES.require(move, older.state, what=str(older))
+        older.ended_at = older.replaced_on = older.replaced_by = None
+        older.save(update_fields=["state", "ended_at", "replaced_on", "replaced_by"])
+        enter_dates(older)
+        note("agreement.reinstate", older, by, number=older.number)
 
 
 @transaction.atomic

@@ -52,6 +52,9 @@ VERSION_MOVES = Moves(
         "suspend": ({VersionState.EXECUTED}, VersionState.SUSPENDED),
         "resume": ({VersionState.SUSPENDED}, VersionState.EXECUTED),
         "supersede": (set(STANDING), VersionState.SUPERSEDED),
+        # What took its place was turned down by somebody whose signature it needed as well.
+        "reinstate": ({VersionState.SUPERSEDED}, VersionState.EXECUTED),
+        "reinstate_suspended": ({VersionState.SUPERSEDED}, VersionState.SUSPENDED),
         "terminate": (set(STANDING), VersionState.TERMINATED),
     }
 )

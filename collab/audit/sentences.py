@@ -175,6 +175,11 @@ ACTS = {
     "agreement.decline": (gettext_lazy("declined to sign %(reference)s"), "x-circle", "bad"),
     "agreement.suspend": (gettext_lazy("suspended %(reference)s"), "pause-circle", "hold"),
     "agreement.resume": (gettext_lazy("let %(reference)s have effect again"), "play-circle", "ok"),
+    "agreement.reinstate": (
+        gettext_lazy("let version %(number)s of %(reference)s have effect again"),
+        "play-circle",
+        "ok",
+    ),
     "agreement.stop_renewal": (gettext_lazy("gave notice that %(reference)s is not renewed"), "bell", "warn"),
     "approval_step.add": (gettext_lazy("laid down the approval step “%(name)s”"), "list-check", "quiet"),
     "approval_step.edit": (gettext_lazy("changed the approval step “%(name)s”"), "pencil", "quiet"),

@@ -133,10 +133,17 @@ def placement_grants(prefix: str = "") -> Grants:
     The programme in which it is sees the placement itself, and none of the rows.
     """
 
-    return _placement_grants(prefix, IN_PLACEMENT if prefix else OF_PLACEMENT)
+    return _grants_of_placement(prefix, IN_PLACEMENT if prefix else OF_PLACEMENT)
 
 
-def _placement_grants(prefix: str, paths: Mapping[str, tuple[str, ...]]) -> Grants:
+def takes_part(user: User, placement: Placement) -> bool:
+    """Whether the person is in the placement, guides it, or acts for its host or university: not only for a programme
+    of another university."""
+    inside = _grants_of_placement("", IN_PLACEMENT)(user, "placement.view", timezone.now())
+    return Placement.objects.filter(inside, pk=placement.pk).exists()
+
+
+def _grants_of_placement(prefix: str, paths: Mapping[str, tuple[str, ...]]) -> Grants:
     def grants(user: User, word: str, at: datetime) -> Q:
         found = through_roles(user, word, at, paths, prefix)
         if word in {"placement.view", "placement.write", "placement.intern", "placement.sign", "placement.evaluate"}:
@@ -157,7 +164,7 @@ def projects_told(user: User) -> QuerySet[Placement]:
 
     The programme in which a placement is does not belong to the project.
     """
-    part = _placement_grants("", IN_PLACEMENT)(user, "placement.view", timezone.now())
+    part = _grants_of_placement("", IN_PLACEMENT)(user, "placement.view", timezone.now())
     return Placement.objects.filter(part | Q(project__in=Project.objects.visible_to(user)))
 
 

@@ -85,6 +85,10 @@ def propose_change(*, placement: Placement, reason: str, by: User, **changes: An
         raise InvalidError(_("Give the reason."), field="reason")
     if locked.agreement is None:
         raise ConflictError(_("There is no learning agreement yet."))
+    if _waits(locked):  # what is pending belongs to it, and is written into the placement once it is signed
+        raise ConflictError(
+            _("A change waits for its signatures: it is signed or declined before another is proposed.")
+        )
     changes = {name: value for name, value in changes.items() if value != getattr(locked, name)}
     if not changes:
         raise InvalidError(_("Nothing would change."), field="reason")
@@ -161,11 +165,13 @@ def take_back_agreement(*, placement: Placement, by: User) -> AgreementVersion:
     """What came back from an approval is withdrawn, so that the terms can be changed and written anew."""
     require(by, "placement.manage", placement)
     require_other(by, placement.student)
-    version = returned_version(placement)
+    hold_agreement_of(placement)
+    locked = locked_placement(placement)
+    version = returned_version(locked)
     if version is None:
         raise ConflictError(_("No learning agreement came back."))
     over = withdraw_version(version=version, by=by)
-    note_act("take_back", placement, by, number=over.number)
+    note_act("take_back", locked, by, number=over.number)
     return over
 
 

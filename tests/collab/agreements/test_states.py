@@ -36,6 +36,8 @@ LEGAL = {
     ("executed", "supersede"): "superseded",
     ("executed", "terminate"): "terminated",
     ("suspended", "resume"): "executed",
+    ("superseded", "reinstate"): "executed",
+    ("superseded", "reinstate_suspended"): "suspended",
     ("suspended", "supersede"): "superseded",
     ("suspended", "terminate"): "terminated",
 }

@@ -9,11 +9,19 @@ import pytest
 from collab.access.roles import Role
 from collab.agreements.approvals import Approval
 from collab.agreements.approving import add_step, approve_step, return_step
-from collab.agreements.services import send_for_signature
-from collab.inbox.models import Notification, Request
+from collab.agreements.models import AgreementVersion
+from collab.agreements.services import send_for_signature, suspend_version
+from collab.audit.models import AuditEvent
+from collab.inbox.models import Notification, Obligation, Request
 from collab.internships.models import Placement
 from collab.internships.placements.services import edit_placement
-from collab.internships.placements.signing import decline_as_student, draft_learning_agreement, propose_change
+from collab.internships.placements.signing import (
+    decline_as_student,
+    draft_learning_agreement,
+    propose_change,
+    signed_version,
+    take_back_agreement,
+)
 from collab.kernel.errors import ConflictError, InvalidError, RefusedError
 from tests.cast import employ, person, token_for
 from tests.collab.internships.season import Season, season, sign_parties
@@ -117,3 +125,50 @@ def test_a_student_declines_a_change_and_the_placement_stays_as_it_is(summer):
     assert (placement.state, placement.hours, placement.pending) == ("onboarded", hours, {})
     later = placement.ends_on + timedelta(weeks=1)
     propose_change(placement=placement, reason="A week more", by=summer.coordinator, ends_on=later)
+
+
+def test_a_student_declines_a_change_that_the_two_have_signed_and_the_version_before_is_in_force_again(summer):
+    placement = summer.ready(summer.student())
+    ends = placement.membership.ends_at
+    before = signed_version(placement)
+    later = placement.ends_on + timedelta(weeks=1)
+    version = propose_change(placement=placement, reason="A week more", by=summer.coordinator, ends_on=later)
+    sign_parties(summer.joint, version)
+    assert fresh(before).state == "superseded"
+    with pytest.raises(ConflictError):  # or what the student signs would not be what is written into the placement
+        propose_change(placement=fresh(placement), reason="More", by=summer.coordinator, hours=40)
+    decline_as_student(placement=placement, reason="Exams", by=placement.student)
+    assert (fresh(version).state, fresh(before).state) == ("terminated", "executed")
+    assert (fresh(before).replaced_by, fresh(before).replaced_on, fresh(before).ended_at) == (None, None, None)
+    in_force = AgreementVersion.objects.in_force(placement.begins_at).filter(agreement=placement.agreement)
+    assert in_force.get() == before == signed_version(fresh(placement))
+    assert Obligation.objects.filter(source_id=str(before.pk), kind="expiry", settled_at=None).exists()
+    assert AuditEvent.objects.filter(verb="agreement.reinstate", subject_id=str(before.pk)).count() == 1
+    placement = fresh(placement)
+    assert (placement.ends_on, placement.pending, fresh(placement.membership).ends_at) == (
+        later - timedelta(weeks=1), {}, ends,
+    )  # fmt: skip
+    version = propose_change(placement=placement, reason="A week more", by=summer.coordinator, ends_on=later)
+    summer.sign(placement, version)
+    assert (fresh(before).state, fresh(version).state, fresh(placement).ends_on) == ("superseded", "executed", later)
+
+
+def test_a_version_that_was_suspended_is_so_again_when_the_change_is_declined(summer):
+    placement = summer.ready(summer.student())
+    before = suspend_version(version=signed_version(placement), reason="Strike", by=summer.joint.lead)
+    version = propose_change(placement=placement, reason="More", by=summer.coordinator, hours=40)
+    sign_parties(summer.joint, version)
+    decline_as_student(placement=placement, reason="Exams", by=placement.student)
+    assert (fresh(before).state, fresh(before).reason) == ("suspended", "Strike")
+
+
+def test_what_came_back_is_looked_for_once_the_placement_is_held(summer):
+    """Not in the row that was read before somebody drafted the agreement, and an approval sent it back."""
+    registrar = employ(person("Registrar"), summer.company, Role.ORGANISATION_ADMIN)
+    add_step(organisation=summer.company, name="Legal", by=registrar)
+    placement = summer.approved(summer.described(summer.accepted(summer.student())))
+    assert placement.agreement is None
+    version = draft_learning_agreement(placement=fresh(placement), governing_law="Scotland", by=summer.coordinator)
+    return_step(approval=open_step(), by=registrar, reason="Too many hours")
+    assert take_back_agreement(placement=placement, by=summer.coordinator) == version
+    assert (fresh(version).state, fresh(placement).state) == ("withdrawn", "approved")
