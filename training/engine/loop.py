@@ -70,9 +70,9 @@ class Loop:
             ema_decay=train.ema_decay,
         )
         self.state = TrainState()
-        task.gathered = (
-            Gathered(self.team, train.batch, task.contrasted) if task.contrasted and self.team.ranks > 1 else None
-        )
+        # A run from when such batches could be cut goes on as it began: each piece by itself.
+        whole = task.contrasted and self.team.ranks > 1 and train.micro is None
+        task.gathered = Gathered(self.team, train.batch, task.contrasted) if whole else None
         self.orders = self.team.zeros(3, dtype=torch.int64)
         self._buffers = self.team.zeros(sum(b.numel() for b in net.buffers()), dtype=torch.float64)
         self.stats = torch.zeros(5, dtype=torch.float64, device=device)

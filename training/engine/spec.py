@@ -365,8 +365,6 @@ def contradictions(spec: Spec) -> list[Issue]:
     """What a spec says against itself, whatever the data."""
     task, arch = TASKS[spec.task], ARCHS[spec.model.arch]
     issues: list[Issue] = []
-    if task.contrasts and spec.train.micro is not None:
-        issues.append(make_issue("train.micro", "micro_unfit", task=spec.task))
     if spec.train.epochs is None and spec.train.max_steps is None:
         issues.append(make_issue("train.epochs", "length_missing"))
     if spec.train.warmup > 0.5:
