@@ -114,7 +114,15 @@ def trial_spec(spec: "Spec", values: Values) -> "Spec":
     for path, value in values.items():
         section, _, name = path.partition(".")
         obj[section] = obj[section] | {name: value}
+    if "train.optimizer" in values and values["train.optimizer"] != "sgd":
+        obj["train"] = obj["train"] | {"momentum": 0.0}  # it is for those trials that have a use for it
     return type(spec).from_json(obj)
+
+
+def tries_sgd(optimizer: str, space: dict[str, str]) -> bool:
+    """Whether a run with this optimizer, or a trial of it when others are tried, steps by sgd."""
+    tried = space.get("train.optimizer", optimizer)
+    return isinstance(tried, str) and "sgd" in (word.strip() for word in tried.split(","))
 
 
 def search_issues(spec: "Spec") -> list[Issue]:

@@ -148,6 +148,25 @@ def test_a_space_that_cannot_be_is_told_at_its_place(kind: str, space: dict[str,
     assert [(issue.path, issue.code) for issue in caught.value.issues] == [(path, code)]
 
 
+OPTIMIZERS = {"train.optimizer": "adamw, sgd, adam"}
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_momentum_is_for_the_trials_that_have_a_use_for_it(optimizer: str) -> None:
+    said = searching("grid", OPTIMIZERS, train__optimizer=optimizer, train__momentum=0.5)
+    found = {trial.train.optimizer: trial.train.momentum for trial in trial_specs(Spec.from_json(said))}
+    assert found == {"adamw": 0.0, "sgd": 0.5, "adam": 0.0}
+
+
+def test_a_search_from_before_there_was_a_momentum_tries_what_it_tried() -> None:
+    """Each of its trials is read, and sgd has the momentum that went without saying."""
+    old, fresh = (Spec.from_json(searching("grid", OPTIMIZERS), fresh=fresh) for fresh in (False, True))
+    assert [trial.train.momentum for trial in trial_specs(old)] == [0.0, 0.9, 0.0]
+    assert [trial.train.momentum for trial in trial_specs(fresh)] == [0.0, 0.0, 0.0]
+    assert old.recipe_sha256 != fresh.recipe_sha256
+    assert Spec.from_json(old.to_json()) == old and Spec.from_json(fresh.to_json()) == fresh
+
+
 def test_a_search_takes_what_its_trials_take() -> None:
     one = estimate(Spec.from_json(tiny("causal-lm", train__max_steps=9)), PROFILE)
     three = estimate(Spec.from_json(searching("grid")), PROFILE)
