@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from tests.training.engine.conftest import (
 from tests.training.engine.test_nets import SHAPES, scrambled
 from tests.training.engine.test_start import begin_with
 from training.engine import adapting
-from training.engine.contract import DONE, STOPPED, Spec
+from training.engine.contract import DONE, FAILED, STOPPED, Spec
 from training.engine.errors import Stop
 from training.engine.package import load_net, read_tensors
 from training.engine.predict import Predictor
@@ -217,6 +218,31 @@ def test_checkpoints_keep_the_changes_apart(pretrained: Path, tmp_path: Path) ->
     before = load_net(pretrained).state_dict()
     assert torch.equal(saved["layers.0.qkv.weight"], before["layers.0.qkv.weight"])
     assert saved["layers.0.qkv.up"].any()
+
+
+def adapted_heads() -> None:
+    """A hook with which the head gets changes as well: another layout than today's."""
+    adapting.net_module = lambda arch: SimpleNamespace(HEAD="nothing")  # type: ignore[assignment, return-value]
+
+
+def test_checkpoints_of_an_earlier_layout_are_refused_in_words(make_run: MakeRun) -> None:
+    first = make_run("first", tiny("text-regression", train__max_steps=1))
+    assert first.go() == DONE, first.log
+    spec = tiny("text-regression", keep__checkpoint_every_steps=1, model__start=VERSION, model__lora=2)
+    run = make_run("run", spec)
+    begin_with(run, first.folder / "out")
+
+    def earlier() -> None:
+        adapted_heads()
+        kill_at(3)()
+
+    assert run.go(earlier) < 0
+    inputs = json.loads((run.folder / "inputs.json").read_text()) | {"resume": True, "fence": 2}
+    (run.folder / "inputs.json").write_text(json.dumps(inputs))
+    assert run.go() == FAILED
+    (error,) = run.of("error")
+    assert error["code"] == "checkpoint_mismatch" and "earlier version of the engine" in error["text"]
+    assert error["hint"] == "Start a new run instead of resuming this one."
 
 
 def metrics_of(run: Run) -> dict[str, float]:
