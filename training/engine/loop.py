@@ -18,7 +18,7 @@ from training.engine.errors import Stop, StopRequestedError
 from training.engine.gathering import Gathered
 from training.engine.optim import FlatOptimizer, learning_rate
 from training.engine.spec import COMPILED, Spec
-from training.engine.tasks.base import PARTS, Judged, Task, spaced
+from training.engine.tasks.base import PARTS, Judged, Task
 from training.engine.team import Team
 
 # Places in the statistics tensor. It stays on the device, so that no step waits for a number.
@@ -184,7 +184,7 @@ class Loop:
         return self._measure(part, limit or 0)
 
     def _measure(self, part: str, limit: int) -> Judged:
-        items = spaced(self.task.count(part), limit or None)
+        items = self.task.judged(part, limit or None)
         self.team.share(self._buffers)
         if self.team.rank:
             # Running means of norms are the leader's.
