@@ -170,6 +170,10 @@ class Task(abc.ABC):
         """What the probe learns of items."""
         raise NotImplementedError
 
+    def probe_counts(self, part: str, items: np.ndarray) -> np.ndarray:
+        """How many words each item has for a probe of "words"."""
+        raise NotImplementedError
+
     def probe_places(self, batch: Batch) -> Tensor:
         """(items, tokens): where the words begin that a probe of "words" answers for."""
         raise NotImplementedError
