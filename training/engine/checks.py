@@ -33,7 +33,7 @@ def validate(spec: Spec, profile: Profile, start: Spec | None = None) -> list[Is
     """
     if spec.search is not None:
         return _search(spec, profile, start)
-    issues = contradictions(spec)
+    issues = contradictions(spec) + _whole_batches(spec)
     if start is not None:
         issues += start_issues(spec, start)
     if any(issue.level == "error" for issue in issues):
@@ -53,6 +53,13 @@ def validate(spec: Spec, profile: Profile, start: Spec | None = None) -> list[Is
             issues += _text_length(spec, profile) if task.packed else _rows(spec, profile)
         issues += _fit(spec, profile) + (_sounds(spec, profile) if kind == "audio" else [])
     return _sorted(issues)
+
+
+def _whole_batches(spec: Spec) -> list[Issue]:
+    """Batches that are not to be cut. Asked of new work alone: runs of earlier specs stay readable, and go on."""
+    if TASKS[spec.task].contrasts and spec.train.micro is not None:
+        return [make_issue("train.micro", "micro_unfit", task=spec.task)]
+    return []
 
 
 def _search(spec: Spec, profile: Profile, start: Spec | None) -> list[Issue]:

@@ -18,7 +18,7 @@ from training.engine.errors import Stop, StopRequestedError
 from training.engine.gathering import Gathered
 from training.engine.optim import FlatOptimizer, learning_rate
 from training.engine.spec import COMPILED, Spec
-from training.engine.tasks.base import PARTS, Judged, Task, spaced
+from training.engine.tasks.base import PARTS, Judged, Task
 from training.engine.team import Team
 
 # Places in the statistics tensor. It stays on the device, so that no step waits for a number.
@@ -70,9 +70,9 @@ class Loop:
             ema_decay=train.ema_decay,
         )
         self.state = TrainState()
-        task.gathered = (
-            Gathered(self.team, train.batch, task.contrasted) if task.contrasted and self.team.ranks > 1 else None
-        )
+        # A run from when such batches could be cut goes on as it began: each piece by itself.
+        whole = task.contrasted and self.team.ranks > 1 and train.micro is None
+        task.gathered = Gathered(self.team, train.batch, task.contrasted) if whole else None
         self.orders = self.team.zeros(3, dtype=torch.int64)
         self._buffers = self.team.zeros(sum(b.numel() for b in net.buffers()), dtype=torch.float64)
         self.stats = torch.zeros(5, dtype=torch.float64, device=device)
@@ -184,7 +184,7 @@ class Loop:
         return self._measure(part, limit or 0)
 
     def _measure(self, part: str, limit: int) -> Judged:
-        items = spaced(self.task.count(part), limit or None)
+        items = self.task.judged(part, limit or None)
         self.team.share(self._buffers)
         if self.team.rank:
             # Running means of norms are the leader's.

@@ -132,6 +132,7 @@ MESSAGES: dict[str, str] = {
     "bad_spec": "The run folder does not hold a usable spec.",
     "bad_inputs": "The run folder does not hold usable inputs.",
     "checkpoint_mismatch": "The checkpoint belongs to another run: its %(what)s differs.",
+    "checkpoint_earlier": "The checkpoint was written by an earlier version of the engine: its net has other weights.",
     "device_missing": "A GPU was asked for and none is here.",
     "internal": "The engine failed for a reason it does not know.",
     "checkpoint_corrupt": "The checkpoint of step %(step)s is damaged and was passed over.",
@@ -226,6 +227,7 @@ HINTS: dict[str, str] = {
     "limit_minutes": "Raise the limit and resume: the last checkpoint is kept.",
     "disk_full": "Free some space and resume: the last checkpoint is kept.",
     "checkpoint_mismatch": "Start a new run instead of resuming this one.",
+    "checkpoint_earlier": "Start a new run instead of resuming this one.",
     "device_missing": "Ask for no GPU, or for a worker that has one.",
     "internal": "The log of the run tells more to those who look after it.",
 }

@@ -5,6 +5,7 @@ to beat, so it stands beside every fine-tune of a task that has it.
 """
 
 import contextlib
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
@@ -12,43 +13,76 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from training.engine.ordering import generator
 from training.engine.registry import net_module
-from training.engine.tasks.base import Judged, Task, spaced
+from training.engine.tasks.base import Judged, Task
 
 MAX_ROWS = 2_000
 MAX_WORDS = 4_000  # of a task that answers for each word
 FOLDS = 5
+SALT = 11  # draws apart from those of the order
 AT_ONCE = 64
+AT_ONCE_TOKENS = 32_768
 STRENGTHS = (0.001, 0.01, 0.1, 1.0, 10.0)  # of a logistic answer: the inverse of what holds it small
 RIDGES = (0.1, 1.0, 10.0, 100.0, 1_000.0)
+Answer = Callable[[np.ndarray], np.ndarray]  # what is told of features
 
 
 def probe_of(task: Task, net: nn.Module) -> dict[str, Any] | None:
     """What the probe scores on the test part, and how it was fitted; None where it cannot be.
 
-    `net` has the weights of the start.
+    `net` has the weights of the start. What is learnt from is drawn with the seed of the run, and what is tested goes
+    by in groups, so that memory does not grow with the data.
     """
     if task.probe is None:
         return None
-    train, test = spaced(task.count("train"), MAX_ROWS), np.arange(task.count("test"))
-    found = {"train": embed(task, net, "train", train), "test": embed(task, net, "test", test)}
-    targets = task.probe_targets("train", train)
-    if task.probe == "words" and len(targets) > MAX_WORDS:
-        some = spaced(len(targets), MAX_WORDS)
-        found["train"], targets = found["train"][some], targets[some]
-    middle, spread = found["train"].mean(0), found["train"].std(0)
-    known, new = ((features - middle) / np.maximum(spread, 1e-6) for features in found.values())
-    task.stop.check()
+    seed, rows = task.spec.train.seed, task.count("train")
+    train = _drawn(rows, MAX_ROWS, seed)
+    targets, kept, words = task.probe_targets("train", train), None, {}
+    if task.probe == "words":
+        kept = np.zeros(len(targets), dtype=bool)
+        kept[_drawn(len(targets), MAX_WORDS, seed)] = True
+        words = {"words": int(kept.sum()), "words_of": len(targets)}
+        targets = targets[kept]
+    known = embed(task, net, "train", train, kept)
+    middle, spread = known.mean(0), np.maximum(known.std(0), 1e-6)
+    known = (known - middle) / spread
+    with contextlib.suppress(_Unfit):
+        # The library fits for minutes without looking back.
+        answer, chosen = task.stop.attend(lambda: _fitted(known, targets, task))
+        test = np.arange(task.count("test"))
+        found = _answered(task, net, test, lambda features: answer((features - middle) / spread))
+        values = task.report(Judged("test", test, found)).values
+        drawn = {"rows": len(train), "rows_of": rows, **words, "seed": seed}
+        return {**drawn, "features": known.shape[1], "folds": FOLDS, **chosen, "metrics": values}
+    return None
+
+
+def _drawn(count: int, limit: int, seed: int) -> np.ndarray:
+    """At most `limit` of `count` indices in order, drawn with a seed."""
+    return np.sort(generator(seed, SALT).choice(count, min(count, limit), replace=False, shuffle=False))
+
+
+def _fitted(known: np.ndarray, targets: np.ndarray, task: Task) -> tuple[Answer, dict[str, Any]]:
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
-    fit = {"class": _classes, "words": _classes, "labels": _labels, "number": _number, "series": _series}[task.probe]
+    fit = {"class": _classes, "words": _classes, "labels": _labels, "number": _number, "series": _series}
     # Products this small lose more by waiting for each other than they gain.
-    with contextlib.suppress(_Unfit), threadpool_limits(1):
-        answers, chosen = fit(known, targets, new, task)
-        rows = task.probe_rows("test", test, answers)
-        values = task.report(Judged("test", test, rows)).values
-        return {"rows": len(train), "features": known.shape[1], "folds": FOLDS, **chosen, "metrics": values}
-    return None
+    with threadpool_limits(1):
+        return fit[str(task.probe)](known, targets, task)
+
+
+def _answered(task: Any, net: nn.Module, items: np.ndarray, answer: Answer) -> np.ndarray:
+    """What `measure` would find of items of the test part, were these answers those of the net."""
+    order = task.order_for_eval(task.parts["test"][items])
+    rows = np.zeros((len(items), 0))
+    for start in range(0, len(order), AT_ONCE):
+        places = order[start : start + AT_ONCE]
+        answers = answer(embed(task, net, "test", items[places]))
+        found = task.probe_rows("test", items[places], answers)
+        rows = rows if start else np.zeros((len(items), found.shape[1]))
+        rows[places] = found
+    return rows
 
 
 def why_none(task: Task, probed: dict[str, Any] | None) -> str | None:
@@ -60,11 +94,11 @@ class _Unfit(Exception):  # noqa: N818  told to nobody: there is no probe then
     """Too few rows to choose by."""
 
 
-def embed(task: Any, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:
+def embed(task: Any, net: nn.Module, part: str, items: np.ndarray, kept: np.ndarray | None = None) -> np.ndarray:
     """What the last layer makes of each item: the mean over its tokens or places (items, features).
 
     Of a task that answers for each word: of each word, item by item (words, features). Of a series, whose end says most
-    of what follows: the last place beside that mean.
+    of what follows: the last place beside that mean. `kept`: of which words, item by item.
     """
     numbers = task.parts[part][items]
     layers = net_module(task.spec.model.arch).LAYERS
@@ -77,10 +111,12 @@ def embed(task: Any, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray
     hook = layer.register_forward_hook(catch)
     order = task.order_for_eval(numbers)
     rows: list[np.ndarray] = [np.empty((0, 0))] * len(items)
+    own_kept = None if kept is None else np.split(kept, np.cumsum(task.probe_counts(part, items))[:-1])
+    at_once = min(AT_ONCE, max(1, AT_ONCE_TOKENS // (task.shape.context or 1)))
     try:
-        for start in range(0, len(order), AT_ONCE):
+        for start in range(0, len(order), at_once):
             task.stop.check()
-            places = order[start : start + AT_ONCE]
+            places = order[start : start + at_once]
             batch = task.batch_of(numbers[places])
             mask = batch.get("mask")
             caught.clear()
@@ -92,6 +128,8 @@ def embed(task: Any, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray
             if task.probe == "words":
                 words = task.probe_places(batch).cpu()
                 made = [states[own].numpy() for states, own in zip(caught[-1].float().cpu(), words, strict=True)]
+                if own_kept is not None:
+                    made = [states[own_kept[place]] for place, states in zip(places, made, strict=True)]
             elif task.probe == "series":
                 states = caught[-1].float().cpu()
                 made = list(torch.cat([states.mean(1), states[:, -1]], 1).numpy()[:, None])
@@ -113,27 +151,42 @@ def _means(x: Tensor, mask: Tensor | None) -> Tensor:
     return (x * weight).sum(1) / weight.sum(1)
 
 
-def _classes(known: np.ndarray, targets: np.ndarray, new: np.ndarray, task: Task) -> tuple[np.ndarray, dict[str, Any]]:
+def _classes(known: np.ndarray, targets: np.ndarray, task: Task) -> tuple[Answer, dict[str, Any]]:
     """Log shares (items, classes)."""
-    shares, strength = _logistic(known, targets, new, task)
-    whole = np.full((len(new), len(task.answers)), 1e-6)
-    whole[:, np.unique(targets)] = np.maximum(shares, 1e-6)
-    return np.log(whole / whole.sum(1, keepdims=True)), {"kind": "logistic", "strength": strength}
+    shares, strength = _logistic(known, targets)
+    classes = np.unique(targets)
+
+    def answer(features: np.ndarray) -> np.ndarray:
+        whole = np.full((len(features), len(task.answers)), 1e-6)
+        whole[:, classes] = np.maximum(shares(features), 1e-6)
+        return np.log(whole / whole.sum(1, keepdims=True))
+
+    return answer, {"kind": "logistic", "strength": strength}
 
 
-def _labels(known: np.ndarray, targets: np.ndarray, new: np.ndarray, task: Task) -> tuple[np.ndarray, dict[str, Any]]:
+def _labels(known: np.ndarray, targets: np.ndarray, task: Task) -> tuple[Answer, dict[str, Any]]:
     """Shares of each label by itself (items, labels)."""
-    columns = []
+    columns: list[Answer] = []
     for column in targets.T.astype(np.int64):
         task.stop.check()
         try:
-            columns.append(_logistic(known, column, new, task)[0][:, 1])
+            columns.append(_second(_logistic(known, column)[0]))
         except _Unfit:  # a label that hardly anything has, or that all have
-            columns.append(np.full(len(new), (column.sum() + 1) / (len(column) + 2)))
-    return np.stack(columns, 1).clip(1e-6, 1 - 1e-6), {"kind": "logistic"}
+            columns.append(_same((column.sum() + 1) / (len(column) + 2)))
+    return lambda features: np.stack([column(features) for column in columns], 1).clip(1e-6, 1 - 1e-6), {
+        "kind": "logistic"
+    }
 
 
-def _logistic(known: np.ndarray, targets: np.ndarray, new: np.ndarray, task: Task) -> tuple[np.ndarray, float]:
+def _second(shares: Answer) -> Answer:
+    return lambda features: shares(features)[:, 1]
+
+
+def _same(share: float) -> Answer:
+    return lambda features: np.full(len(features), share)
+
+
+def _logistic(known: np.ndarray, targets: np.ndarray) -> tuple[Answer, float]:
     # Only a fine-tune needs the library, which takes a second to load.
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GridSearchCV, StratifiedKFold
@@ -149,7 +202,7 @@ def _logistic(known: np.ndarray, targets: np.ndarray, new: np.ndarray, task: Tas
         LogisticRegression(max_iter=200), {"C": list(STRENGTHS)}, scoring=_right, cv=folds, error_score="raise"
     )
     search.fit(known, targets)
-    return search.predict_proba(new), float(search.best_params_["C"])
+    return search.predict_proba, float(search.best_params_["C"])
 
 
 def _right(model: Any, known: np.ndarray, targets: np.ndarray) -> float:
@@ -160,20 +213,20 @@ def _right(model: Any, known: np.ndarray, targets: np.ndarray) -> float:
     return float(np.log(np.maximum(found, 1e-6)).mean())
 
 
-def _number(known: np.ndarray, targets: np.ndarray, new: np.ndarray, task: Task) -> tuple[np.ndarray, dict[str, Any]]:
+def _number(known: np.ndarray, targets: np.ndarray, task: Task) -> tuple[Answer, dict[str, Any]]:
     from sklearn.model_selection import KFold
 
-    return _ridge(known, targets, new, KFold(FOLDS, shuffle=True, random_state=0))
+    return _ridge(known, targets, KFold(FOLDS, shuffle=True, random_state=0))
 
 
-def _series(known: np.ndarray, targets: np.ndarray, new: np.ndarray, task: Task) -> tuple[np.ndarray, dict[str, Any]]:
+def _series(known: np.ndarray, targets: np.ndarray, task: Task) -> tuple[Answer, dict[str, Any]]:
     """(items, numbers that follow). Windows that overlap stay in one fold."""
     from sklearn.model_selection import KFold
 
-    return _ridge(known, targets, new, KFold(FOLDS))
+    return _ridge(known, targets, KFold(FOLDS))
 
 
-def _ridge(known: np.ndarray, targets: np.ndarray, new: np.ndarray, folds: Any) -> tuple[np.ndarray, dict[str, Any]]:
+def _ridge(known: np.ndarray, targets: np.ndarray, folds: Any) -> tuple[Answer, dict[str, Any]]:
     from sklearn.linear_model import Ridge
     from sklearn.model_selection import GridSearchCV
 
@@ -181,4 +234,4 @@ def _ridge(known: np.ndarray, targets: np.ndarray, new: np.ndarray, folds: Any) 
         raise _Unfit
     search = GridSearchCV(Ridge(), {"alpha": list(RIDGES)}, scoring="neg_mean_squared_error", cv=folds)
     search.fit(known, targets)
-    return search.predict(new), {"kind": "ridge", "strength": float(search.best_params_["alpha"])}
+    return search.predict, {"kind": "ridge", "strength": float(search.best_params_["alpha"])}

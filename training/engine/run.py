@@ -333,9 +333,16 @@ class _Attempt:
         return loop
 
     def _restore(self, loop: Loop, path: Path) -> None:
-        loop.net.load_state_dict(package.read_tensors(path / checkpoint.WEIGHTS))
-        if not loop.restore(listeners.read_state(path)):
-            raise EngineError(Reason.CHECKPOINT_MISMATCH, "checkpoint_mismatch", what="net")
+        try:
+            loop.net.load_state_dict(package.read_tensors(path / checkpoint.WEIGHTS))
+            fits = loop.restore(listeners.read_state(path))
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:  # torch has none of its own
+            if out_of_memory(error):
+                raise
+            log.error("%s: %s", path.name, error)
+            fits = False
+        if not fits:  # whole and of this run: only the engine can have changed
+            raise EngineError(Reason.CHECKPOINT_MISMATCH, "checkpoint_earlier")
         meta = checkpoint.verify(path) or {}
         if meta.get("prepared_sha256") != prepare.prepared_sha256(self.prepared):
             raise EngineError(Reason.CHECKPOINT_MISMATCH, "checkpoint_mismatch", what="prepared data")

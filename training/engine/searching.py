@@ -25,6 +25,7 @@ SEARCHABLE = (
     "train.warmup",
     "train.schedule",
     "train.optimizer",
+    "train.momentum",
     "train.clip",
     "train.ema_decay",
     "train.seed",
@@ -50,14 +51,23 @@ def values_of(spec: "Spec") -> list[Values]:
     if search is None:
         return []
     read = {path: _read(path, text, search.kind) for path, text in sorted(search.space.items())}
-    if search.kind == GRID:
-        return [dict(zip(read, chosen, strict=True)) for chosen in itertools.product(*read.values())]
     trials: list[Values] = []
+    if search.kind == GRID:
+        for chosen in itertools.product(*read.values()):
+            _add(dict(zip(read, chosen, strict=True)), trials)
+        return trials
     for draw in range(DRAWS * search.trials):
-        values = {path: _draw(path, found, search.seed, draw) for path, found in read.items()}
-        if values not in trials and len(trials) < search.trials:  # nothing is tried twice
-            trials.append(values)
+        if len(trials) < search.trials:
+            _add({path: _draw(path, found, search.seed, draw) for path, found in read.items()}, trials)
     return trials
+
+
+def _add(values: Values, trials: list[Values]) -> None:
+    """One more trial, without a momentum that its optimizer has no use for; nothing is tried twice."""
+    if values.get("train.optimizer", "sgd") != "sgd":
+        values.pop("train.momentum", None)
+    if values not in trials:
+        trials.append(values)
 
 
 def _draw(path: str, found: Any, seed: int, draw: int) -> Any:
@@ -114,7 +124,15 @@ def trial_spec(spec: "Spec", values: Values) -> "Spec":
     for path, value in values.items():
         section, _, name = path.partition(".")
         obj[section] = obj[section] | {name: value}
+    if "train.optimizer" in values and values["train.optimizer"] != "sgd":
+        obj["train"] = obj["train"] | {"momentum": 0.0}  # it is for those trials that have a use for it
     return type(spec).from_json(obj)
+
+
+def tries_sgd(optimizer: str, space: dict[str, str]) -> bool:
+    """Whether a run with this optimizer, or a trial of it when others are tried, steps by sgd."""
+    tried = space.get("train.optimizer", optimizer)
+    return isinstance(tried, str) and "sgd" in (word.strip() for word in tried.split(","))
 
 
 def search_issues(spec: "Spec") -> list[Issue]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from training.engine.catalogue import ARCHS, MELS, METRICS, ROLES, SETTINGS, SIZES, TASKS, Shape
 from training.engine.languages import LANGUAGES
-from training.engine.searching import GRID, HALVING, MAX_TRIALS, RANDOM, SEARCHABLE, search_issues
+from training.engine.searching import GRID, HALVING, MAX_TRIALS, RANDOM, SEARCHABLE, search_issues, tries_sgd
 from training.engine.strict import Issue, SpecError, make_issue, option, parse_json, plain, read, schema
 
 SPEC_VERSION = 1
@@ -287,7 +287,8 @@ class Spec:
         if self.train.micro is None:
             del obj["train"]["micro"]
         # With the momentum that sgd had when there was no such setting, a recipe is the one it was.
-        if self.train.optimizer != "sgd" or self.train.momentum == MOMENTUM_BEFORE:
+        space = self.search.space if self.search else {}
+        if not tries_sgd(self.train.optimizer, space) or self.train.momentum == MOMENTUM_BEFORE:
             del obj["train"]["momentum"]
         if self.train.optimizer == "adamw":
             del obj["train"]["optimizer"]
@@ -331,8 +332,13 @@ class Spec:
 
 def as_it_was_meant(obj: Any) -> Any:
     """Parsed JSON of a spec that may be older than some settings, with what went without saying when it was written."""
-    train = obj.get("train") if isinstance(obj, dict) else None
-    if isinstance(train, dict) and train.get("optimizer") == "sgd" and "momentum" not in train:
+    train, search = (obj.get(name) if isinstance(obj, dict) else None for name in ("train", "search"))
+    space = search.get("space") if isinstance(search, dict) else None
+    if (
+        isinstance(train, dict)
+        and "momentum" not in train
+        and tries_sgd(train.get("optimizer", ""), space if isinstance(space, dict) else {})
+    ):
         return obj | {"train": train | {"momentum": MOMENTUM_BEFORE}}
     return obj
 
@@ -365,8 +371,6 @@ def contradictions(spec: Spec) -> list[Issue]:
     """What a spec says against itself, whatever the data."""
     task, arch = TASKS[spec.task], ARCHS[spec.model.arch]
     issues: list[Issue] = []
-    if task.contrasts and spec.train.micro is not None:
-        issues.append(make_issue("train.micro", "micro_unfit", task=spec.task))
     if spec.train.epochs is None and spec.train.max_steps is None:
         issues.append(make_issue("train.epochs", "length_missing"))
     if spec.train.warmup > 0.5:
@@ -431,7 +435,9 @@ def contradictions(spec: Spec) -> list[Issue]:
             issues.append(make_issue("model.lora", "lora_unfit", arch=spec.model.arch))
     if spec.train.gradient_checkpointing and not arch.layered:
         issues.append(make_issue("train.gradient_checkpointing", "layers_missing", arch=spec.model.arch))
-    if spec.train.momentum and spec.train.optimizer != "sgd":
+    # A search tries it where it can, and leaves it out where it cannot.
+    space = spec.search.space if spec.search else {}
+    if spec.train.momentum and spec.train.optimizer != "sgd" and not tries_sgd(spec.train.optimizer, space):
         issues.append(make_issue("train.momentum", "momentum_unfit", optimizer=spec.train.optimizer))
     if spec.train.compile == ON and not (task.packed and spec.model.arch in COMPILED and not spec.train.shard):
         issues.append(make_issue("train.compile", "compile_unfit", choices=", ".join(COMPILED)))

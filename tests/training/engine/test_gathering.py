@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.training.engine.conftest import MakeRun, png, scenes, tiny, zipped
+from tests.training.engine.conftest import MakeRun, png, profile_for, scenes, tiny, zipped
 from tests.training.engine.test_wire import together
-from training.engine.contract import DONE, Spec, SpecError
+from training.engine.contract import DONE, FAILED, Spec, validate
 from training.engine.gathering import Gathered
+from training.engine.package import load_net
 from training.engine.team import Team
 
 STILL: dict[str, Any] = {"model__dropout": 0.0, "train__max_steps": 8, "train__batch": 9}
@@ -87,7 +88,23 @@ def test_processes_lose_what_one_does(task: str, make_run: MakeRun) -> None:
 
 @pytest.mark.parametrize("task", ["sentence-embedding", "image-text"])
 def test_their_batches_are_not_cut(task: str) -> None:
-    with pytest.raises(SpecError) as caught:
-        Spec.from_json(tiny(task, train__micro=4))
-    (issue,) = caught.value.issues
+    (issue,) = validate(Spec.from_json(tiny(task, train__micro=4)), profile_for(task))
     assert (issue.path, issue.code) == ("train.micro", "micro_unfit") and "train.batch" in issue.hint
+
+
+def ungathered() -> None:
+    """A hook after which nothing can be handed around."""
+
+    def refuse(self: Gathered, *own: Tensor) -> list[Tensor]:
+        raise AssertionError("pieces of a batch do not come together")
+
+    Gathered.__call__ = refuse  # type: ignore[method-assign]
+
+
+def test_a_run_from_when_they_could_be_cut_goes_on(make_run: MakeRun) -> None:
+    """Its spec can be read, and each process holds the rows of a piece against each other, as it did."""
+    run = make_run("run", tiny("sentence-embedding", **STILL, train__micro=4, resources__cpus=2))
+    assert run.go() == FAILED and run.of("error")[0]["issues"][0]["code"] == "micro_unfit"
+    run.write_inputs(fence=2, resume=True)
+    assert run.go(ungathered) == DONE, run.log
+    assert load_net(run.folder / "out")

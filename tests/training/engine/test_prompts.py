@@ -76,6 +76,22 @@ def test_what_is_masked_has_no_say_in_loss_and_figures(make_run: MakeRun) -> Non
     assert set(test["test"]) >= {"perplexity", "token_accuracy"}
 
 
+def test_blocks_that_ask_for_nothing_are_not_judged(make_run: MakeRun) -> None:
+    """Long prompts with short answers: of most blocks no figure can be made, nor of any draw of them alone."""
+    table = [(f"{n} " + "what colour has it? " * 10, answer) for n, (_, answer) in enumerate(rows()[:40])]
+    run = started(make_run, table, model__context=8, data__split={"valid": 0.1, "test": 0.05, "seed": 3})
+    assert run.go() == DONE, run.log
+    task, facts = opened(run)
+    items = task.judged("test", None)
+    asked = np.append(task.marks["test"][1:], np.zeros(8, np.uint8))
+    assert 0 < len(items) < task.count("test") / 4
+    assert all(asked[8 * item : 8 * item + 8].any() for item in items)
+    assert sum(asked[8 * item : 8 * item + 8].sum() for item in items) == asked.sum() == facts["asked"]["test"]
+    assert set(task.judged("test", 2)) <= set(items)
+    report = json.loads((run.folder / "out" / "report.json").read_text())
+    assert report["detail"]["tokens"] == facts["asked"]["test"] and report["primary"]["interval"]
+
+
 def test_it_learns_to_answer(make_run: MakeRun) -> None:
     run = started(make_run, rows(), train__max_steps=120, train__epochs=None, train__lr=0.01)
     assert run.go() == DONE, run.log

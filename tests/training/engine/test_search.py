@@ -139,6 +139,7 @@ def test_draws_are_those_of_the_seed_and_spread_by_logarithm() -> None:
         ("grid", {"train.lr": "-1"}, "search.space.train.lr", "search_value"),
         ("grid", {"model.heads": "3"}, "search.space.model.heads", "search_value"),
         ("grid", {"train.batch": ",".join(map(str, range(1, 66)))}, "search.space", "search_many"),
+        ("grid", {"train.momentum": "0, 0.9"}, "search.space.train.momentum", "search_value"),  # of adamw
         ("grid", {"data.split": "1"}, "search.space.data.split", "unknown_key"),
     ],
 )
@@ -146,6 +147,41 @@ def test_a_space_that_cannot_be_is_told_at_its_place(kind: str, space: dict[str,
     with pytest.raises(SpecError) as caught:
         Spec.from_json(searching(kind, space))
     assert [(issue.path, issue.code) for issue in caught.value.issues] == [(path, code)]
+
+
+OPTIMIZERS = {"train.optimizer": "adamw, sgd, adam"}
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_momentum_is_for_the_trials_that_have_a_use_for_it(optimizer: str) -> None:
+    said = searching("grid", OPTIMIZERS, train__optimizer=optimizer, train__momentum=0.5)
+    found = {trial.train.optimizer: trial.train.momentum for trial in trial_specs(Spec.from_json(said))}
+    assert found == {"adamw": 0.0, "sgd": 0.5, "adam": 0.0}
+
+
+def test_momenta_are_tried_with_sgd_and_once_without(make_run: MakeRun) -> None:
+    space = {"train.optimizer": "adamw, sgd", "train.momentum": "0, 0.5, 0.9"}
+    found = values_of(Spec.from_json(searching("grid", space)))
+    beside = [{"train.momentum": momentum, "train.optimizer": "sgd"} for momentum in (0.0, 0.5, 0.9)]
+    assert found == [{"train.optimizer": "adamw"}, *beside]
+    space["train.momentum"] = "0..0.95"
+    spec = Spec.from_json(searching("random", space))
+    trials = trial_specs(spec)
+    assert len(trials) == 3 and {trial.train.optimizer for trial in trials} == {"adamw", "sgd"}
+    assert all((trial.train.momentum > 0) == (trial.train.optimizer == "sgd") for trial in trials)
+    run = make_run("run", searching("grid", {"train.momentum": "0, 0.9"}, train__optimizer="sgd", train__max_steps=3))
+    assert run.go() == DONE, run.log
+    scores = [trial["score"] for trial in table(run)["trials"]]
+    assert len(set(scores)) == 2
+
+
+def test_a_search_from_before_there_was_a_momentum_tries_what_it_tried() -> None:
+    """Each of its trials is read, and sgd has the momentum that went without saying."""
+    old, fresh = (Spec.from_json(searching("grid", OPTIMIZERS), fresh=fresh) for fresh in (False, True))
+    assert [trial.train.momentum for trial in trial_specs(old)] == [0.0, 0.9, 0.0]
+    assert [trial.train.momentum for trial in trial_specs(fresh)] == [0.0, 0.0, 0.0]
+    assert old.recipe_sha256 != fresh.recipe_sha256
+    assert Spec.from_json(old.to_json()) == old and Spec.from_json(fresh.to_json()) == fresh
 
 
 def test_a_search_takes_what_its_trials_take() -> None:

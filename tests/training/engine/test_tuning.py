@@ -2,14 +2,16 @@
 
 import json
 import math
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import sklearn.linear_model
-import sklearn.model_selection  # noqa: F401
+import sklearn.model_selection
 import torch
 
 from tests.training.engine.conftest import (
@@ -26,14 +28,14 @@ from tests.training.engine.conftest import (
 )
 from tests.training.engine.test_nets import SHAPES, scrambled
 from tests.training.engine.test_start import begin_with
-from training.engine import adapting
-from training.engine.contract import DONE, STOPPED, Spec
-from training.engine.errors import Stop
+from training.engine import adapting, probe
+from training.engine.contract import DONE, FAILED, STOPPED, Spec
+from training.engine.errors import Stop, StopRequestedError
 from training.engine.package import load_net, read_tensors
 from training.engine.predict import Predictor
 from training.engine.registry import task_module
 from training.engine.strict import SpecError
-from training.engine.tasks.base import Judged
+from training.engine.tasks.base import Judged, Task
 
 SEEDS = 5
 TOPICS = {
@@ -196,6 +198,55 @@ def test_every_task_with_answers_has_its_probe(task: str, arch: str, tmp_path: P
     assert found["probe"]["metrics"]["loss"] < min(found["test"]["loss"], found["baseline"]["metrics"]["loss"])
 
 
+@pytest.mark.parametrize("task", ["token-classification", "forecasting", "text-regression"])
+def test_a_probe_takes_no_more_memory_for_more_data(
+    task: str, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It learns from so many words, windows or rows drawn with the seed, says so, and is tested group by group."""
+    run = make_run("run", tiny(task, train__max_steps=1))
+    assert run.go() == DONE, run.log
+    opened, net = opened_of(run), load_net(run.folder / "out")
+    whole = probe.probe_of(opened, net)
+    monkeypatch.setattr(probe, "MAX_ROWS", 50)
+    monkeypatch.setattr(probe, "MAX_WORDS", 60)
+    monkeypatch.setattr(probe, "AT_ONCE", 4)
+    sizes, embed = [], probe.embed
+
+    def seen(*words: Any) -> np.ndarray:
+        sizes.append(len(found := embed(*words)))
+        return found
+
+    monkeypatch.setattr(probe, "embed", seen)
+    found = probe.probe_of(opened, net)
+    assert found and whole and found["rows"] == 50 < found["rows_of"] == opened.count("train") == whole["rows"]
+    words = 20 if task == "token-classification" else 1  # of an item
+    assert sizes[0] == (60 if words > 1 else 50) and max(sizes[1:]) <= 4 * words
+    assert (found.get("words"), found["seed"]) == (60 if words > 1 else None, 9)
+    assert found == probe.probe_of(opened, net)
+    monkeypatch.setattr(probe, "MAX_ROWS", 2_000)
+    monkeypatch.setattr(probe, "MAX_WORDS", 4_000)
+    assert probe.probe_of(opened, net)["metrics"] == pytest.approx(whole["metrics"], rel=1e-3)
+
+
+def test_a_stop_is_heard_while_a_probe_is_fitted(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run("run", tiny("text-regression", train__max_steps=1))
+    assert run.go() == DONE, run.log
+    opened, net = opened_of(run), load_net(run.folder / "out")
+    held, begun = threading.Event(), []
+
+    def fit(self: Any, *words: Any) -> Any:
+        begun.append(self)
+        opened.stop.requested = True
+        held.wait(10)  # longer than anybody waits
+        raise AssertionError("nobody heard it")
+
+    monkeypatch.setattr(sklearn.linear_model.Ridge, "fit", fit)
+    with pytest.raises(StopRequestedError):
+        probe.probe_of(opened, net)
+    assert len(begun) == 1
+    held.set()
+
+
 @pytest.mark.parametrize(
     ("model", "code"),
     [
@@ -219,12 +270,43 @@ def test_checkpoints_keep_the_changes_apart(pretrained: Path, tmp_path: Path) ->
     assert saved["layers.0.qkv.up"].any()
 
 
-def metrics_of(run: Run) -> dict[str, float]:
-    """What the net of the package scores on the test part of the run."""
+def adapted_heads() -> None:
+    """A hook with which the head gets changes as well: another layout than today's."""
+    adapting.net_module = lambda arch: SimpleNamespace(HEAD="nothing")  # type: ignore[assignment, return-value]
+
+
+def test_checkpoints_of_an_earlier_layout_are_refused_in_words(make_run: MakeRun) -> None:
+    first = make_run("first", tiny("text-regression", train__max_steps=1))
+    assert first.go() == DONE, first.log
+    spec = tiny("text-regression", keep__checkpoint_every_steps=1, model__start=VERSION, model__lora=2)
+    run = make_run("run", spec)
+    begin_with(run, first.folder / "out")
+
+    def earlier() -> None:
+        adapted_heads()
+        kill_at(3)()
+
+    assert run.go(earlier) < 0
+    inputs = json.loads((run.folder / "inputs.json").read_text()) | {"resume": True, "fence": 2}
+    (run.folder / "inputs.json").write_text(json.dumps(inputs))
+    assert run.go() == FAILED
+    (error,) = run.of("error")
+    assert error["code"] == "checkpoint_mismatch" and "earlier version of the engine" in error["text"]
+    assert error["hint"] == "Start a new run instead of resuming this one."
+
+
+def opened_of(run: Run) -> Task:
+    """The task of a run, as it prepared it."""
     spec = Spec.from_text((run.folder / "spec.json").read_bytes())
     task = task_module(spec.task).Task(spec, Stop())
     (folder,) = (run.folder / "prepared").iterdir()
     task.open(folder, json.loads((folder / "prepared.json").read_bytes())["facts"])
+    return task
+
+
+def metrics_of(run: Run) -> dict[str, float]:
+    """What the net of the package scores on the test part of the run."""
+    task = opened_of(run)
     items = np.arange(task.count("test"))
     with torch.inference_mode():
         rows = task.measure(load_net(run.folder / "out"), "test", items)

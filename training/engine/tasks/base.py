@@ -134,6 +134,10 @@ class Task(abc.ABC):
     def count(self, part: str) -> int:
         """Items (blocks, rows, images) of a part."""
 
+    def judged(self, part: str, limit: int | None) -> np.ndarray:
+        """At most `limit` items of a part of which figures can be made, evenly spaced."""
+        return spaced(self.count(part), limit)
+
     @abc.abstractmethod
     def train_batch(self, rows: np.ndarray, epoch: int, seed: int) -> Batch:
         """The items as tensors on the device; chance, if any, from `seed`."""
@@ -164,6 +168,10 @@ class Task(abc.ABC):
 
     def probe_targets(self, part: str, items: np.ndarray) -> np.ndarray:
         """What the probe learns of items."""
+        raise NotImplementedError
+
+    def probe_counts(self, part: str, items: np.ndarray) -> np.ndarray:
+        """How many words each item has for a probe of "words"."""
         raise NotImplementedError
 
     def probe_places(self, batch: Batch) -> Tensor:

@@ -38,6 +38,14 @@ class Task(PackedText):
             return max(1, (len(self.parts["train"]) - self.context) // self.context)
         return -(-(len(self.parts[part]) - 1) // self.context)
 
+    def judged(self, part: str, limit: int | None) -> np.ndarray:
+        """Blocks in which a token is asked for."""
+        if part not in self.marks:
+            return super().judged(part, limit)
+        starts = np.arange(self.count(part)) * self.context
+        found = np.flatnonzero(np.maximum.reduceat(self.marks[part][1:], starts))
+        return found[base.spaced(len(found), limit)]
+
     def train_batch(self, rows: np.ndarray, epoch: int, seed: int) -> base.Batch:
         offset = int(ordering.generator(self.spec.train.seed, epoch, 2).integers(self.context))
         tokens = self.parts["train"]

@@ -23,7 +23,7 @@ from training.engine.tokenizing import CLASSIFIER_SPECIALS, Tokenizer
 
 MAX_TAGS = 500
 NONE = -100
-CONFUSED_TAGS = 30
+CONFUSED_TAGS, CONFUSED_ROWS = 30, 10_000
 
 
 class Task(TextRows):
@@ -94,9 +94,9 @@ class Task(TextRows):
         return nats / (len(logits) * self.words)
 
     def measure(self, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:
-        """Of each item: pairs of tags, right, true and guessed entities of each type, right words, nats, words."""
+        """Of each item: right, true and guessed entities of each type, right words, nats, words."""
         numbers = self.parts[part][items]
-        rows = np.zeros((len(items), self._pairs + 3 * len(self.types) + 3))
+        rows = np.zeros((len(items), 3 * len(self.types) + 3))
         for places in self.groups_for_eval(numbers, EVAL_ROWS):
             batch = self.batch_of(numbers[places])
             logits = net(batch["ids"], batch.get("mask")).float()
@@ -111,6 +111,9 @@ class Task(TextRows):
     def probe_targets(self, part: str, items: np.ndarray) -> np.ndarray:
         """The tags of all words of the items."""
         return np.concatenate([self._row(item)[1] for item in self.parts[part][items]]).astype(np.int64)
+
+    def probe_counts(self, part: str, items: np.ndarray) -> np.ndarray:
+        return np.array([len(self._row(item)[1]) for item in self.parts[part][items]])
 
     def probe_places(self, batch: base.Batch) -> Tensor:
         return batch["target"] != NONE
@@ -132,17 +135,27 @@ class Task(TextRows):
             [sum(kind == own for kind, *_ in found) for own in self.types]
             for found in (truth & guessed, truth, guessed)
         ]
-        tags = len(self.labels)
-        pairs = metrics.confusion(target, guess, tags).ravel() if self._pairs else ()
-        return np.array([*pairs, *np.ravel(counts), (target == guess).sum()])
+        return np.array([*np.ravel(counts), (target == guess).sum()])
 
-    @property
-    def _pairs(self) -> int:
-        """How many pairs of a true and a guessed tag are counted: none of very many tags."""
-        return len(self.labels) ** 2 if len(self.labels) <= CONFUSED_TAGS else 0
+    def made(self, net: nn.Module) -> dict[str, Any]:
+        """How often each tag is taken for each, of at most CONFUSED_ROWS rows of the test part; not of very many tags.
+
+        Counted by itself: kept for each row it would be more than all other figures together.
+        """
+        tags = len(self.labels)
+        if tags > CONFUSED_TAGS:
+            return {}
+        numbers = self.parts["test"][base.spaced(self.count("test"), CONFUSED_ROWS)]
+        pairs = np.zeros((tags, tags), dtype=np.int64)
+        for places in self.groups_for_eval(numbers, EVAL_ROWS):
+            batch = self.batch_of(numbers[places])
+            guess = net(batch["ids"], batch.get("mask")).argmax(-1)
+            words = batch["target"] != NONE
+            pairs += metrics.confusion(batch["target"][words].cpu().numpy(), guess[words].cpu().numpy(), tags)
+        return {"confusion": pairs.tolist(), "confusion_rows": len(numbers)}
 
     def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
-        sums = judged.rows[:, self._pairs :]
+        sums = judged.rows
         scores = metrics.entity_scores(sums.sum(0))
         report = base.Report({name: float(value) for name, value in scores.items()})
         if final:
@@ -153,9 +166,6 @@ class Task(TextRows):
                 "labels": self.labels,
                 "classes": metrics.hits_table(hits, truth, guess, self.types),
             }
-            if self._pairs:
-                tags = judged.rows[:, : self._pairs].sum(0).astype(int)
-                report.detail["confusion"] = tags.reshape(len(self.labels), -1).tolist()
             report.interval = metrics.sums_interval(
                 sums, lambda s: metrics.entity_scores(s)[self.spec.primary], check=self.stop.check
             )
@@ -170,11 +180,11 @@ class Task(TextRows):
         common = counts.sum(0)
         best = np.where(counts.any(1), counts.argmax(1), common.argmax())
         logs = np.log((common + 1) / (common + 1).sum())
-        rows = []
+        sums = np.zeros(3 * len(self.types) + 3)
         for item in self.parts["test"]:
             ids, target = self._row(item)
-            rows.append([*self._found(target, best[ids]), -logs[target].sum(), len(target)])
-        scores = metrics.entity_scores(np.sum(rows, 0)[self._pairs :])
+            sums += [*self._found(target, best[ids]), -logs[target].sum(), len(target)]
+        scores = metrics.entity_scores(sums)
         return "commonest tag of a token", {name: float(value) for name, value in scores.items()}
 
     def _row(self, item: int) -> tuple[np.ndarray, np.ndarray]:
