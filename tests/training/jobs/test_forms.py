@@ -95,6 +95,18 @@ def test_a_new_spec_has_no_momentum_and_a_draft_from_an_old_job_the_one_of_then(
     assert form["momentum"].value() == 0.9
 
 
+def test_an_emptied_momentum_is_none(table):
+    base = suggest("text-classification", table)["spec"]
+    base["train"] |= {"optimizer": "sgd", "momentum": 0.9}
+    form = EssentialForm(task="text-classification", version=table, base=base, initial={"name": "Mine"})
+    shown = {name: form[name].value() for name in form.fields if form[name].value() is not None}
+    sent = shown | {"momentum": "", "optimizer": "adamw"}
+    form = EssentialForm(sent, task="text-classification", version=table, base=base)
+    assert form.is_valid(), form.errors
+    train = Spec.from_json(form.spec()).train
+    assert (train.optimizer, train.momentum) == ("adamw", 0.0)
+
+
 def test_a_prompt_may_be_chosen_or_not(table):
     assert Spec.from_json(filled(table, "causal-lm").spec()).data.columns == {"text": "note"}
     form = filled(table, "causal-lm", prompt_column="severity", clean_whitespace="fold")
