@@ -291,7 +291,9 @@ class EssentialForm(_DraftForm):
     momentum = forms.FloatField(
         label=_("Momentum"),
         required=False,
-        help_text=_("Only for SGD: the share of the last step that goes on, 0 to below 1, for example 0.9. Empty: none."),
+        help_text=_(
+            "Only for SGD: the share of the last step that goes on, 0 to below 1, for example 0.9. Empty: none."
+        ),
     )
     schedule = forms.ChoiceField(
         label=_("How the learning rate falls"),
@@ -514,8 +516,10 @@ class EssentialForm(_DraftForm):
 
     @property
     def splitting(self) -> list[Any]:
-        """The fields about which rows are held out."""
-        return [self[name] for name in SPLITTING if name in self.fields]
+        """The fields about which rows are held out; shares mean nothing where a column says the parts."""
+        fields = [self[name] for name in SPLITTING if name in self.fields]
+        given = "split_given" in self.fields and self["split_given"].value()
+        return [field for field in fields if not given or field.name in SPLIT_COLUMNS or field.errors]
 
     @property
     def splitting_is_said(self) -> bool:

@@ -78,6 +78,13 @@ def test_what_is_held_out_is_said_in_the_form(table, version, covered):
     assert [field.name for field in whole.splitting] == ["split_valid", "split_test"]
 
 
+def test_no_shares_are_asked_for_where_a_column_says_the_parts(table):
+    form = filled(table, "text-classification", split_given="note")
+    assert [field.name for field in form.splitting] == ["split_by", "split_given"]
+    drawn = filled(table, "text-classification", split_given="")
+    assert [field.name for field in drawn.splitting] == ["split_valid", "split_test", "split_by", "split_given"]
+
+
 def test_parquet_is_drafted_as_a_table(covered):
     file = io.BytesIO()
     pq.write_table(pa.table({"note": [f"words {n}" for n in range(80)], "severity": ["low", "high"] * 40}), file)
