@@ -17,7 +17,7 @@ from tests.training.engine.conftest import boxes_blob, captions_blob, masks_blob
 from tests.training.engine.test_detection import coco
 from training.engine.boxes import read_boxes
 from training.engine.captions import read_captions
-from training.engine.errors import Stop
+from training.engine.errors import DataError, Stop
 from training.engine.masks import class_names, read_masked
 from training.engine.readers import SOUND_ENDINGS, read_images, read_members, read_rows, read_text
 from training.engine.sounds import RATE, decode_sound
@@ -144,6 +144,40 @@ def test_what_is_accepted_is_read_alike(tmp_path: Path, case: str) -> None:
     report = inspect(path, name=name)
     assert report.ok, report.refusal
     AGREE[report.kind](path, report.profile)
+
+
+def of_words(words: pa.Array) -> bytes:
+    """Twelve rows that name the words 0, 1, 2, 1 again and again, in two bits each: 0x64 for four of them."""
+    rows = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, 1] * 3, pa.int32()), words)
+    file = io.BytesIO()
+    pq.write_table(pa.table({"label": rows}), file, compression="none")
+    return file.getvalue()
+
+
+def test_a_number_of_no_word_is_refused_alike_by_row_and_column(tmp_path: Path) -> None:
+    whole = of_words(pa.array(["a", "b", "c"]))
+    assert whole.count(b"\x64\x64\x64") == 1
+    path = tmp_path / "blob"
+    path.write_bytes(whole.replace(b"\x64\x64\x64", b"\x64\x67\x64"))  # the fifth row names word 3
+    refusal = inspect(path, name="a.parquet").refusal
+    assert refusal is not None
+    assert (refusal.code, refusal.where) == ("parquet_word", {"row": 5, "column": "label"})
+    assert "5" in refusal.message() and "label" in refusal.message()
+    with pytest.raises(DataError, match="label") as caught:
+        list(read_rows(path, "parquet", ["label"], {}, Stop()))
+    assert caught.value.params["row"] == 5
+
+
+def test_a_word_that_no_row_names_is_not_read(tmp_path: Path) -> None:
+    """A dictionary comes whole with every few rows: to read all of it each time would take for ever."""
+    unread = pa.array([b"a", b"b", b"c", b"\xff"]).view(pa.string())
+    path = tmp_path / "blob"
+    path.write_bytes(of_words(unread))
+    report = inspect(path, name="a.parquet")
+    assert report.ok, report.refusal
+    assert report.profile["classes"]["label"] == {"a": 3, "b": 6, "c": 3}
+    rows = list(read_rows(path, "parquet", ["label"], report.profile, Stop()))
+    assert rows == [["a"], ["b"], ["c"], ["b"]] * 3
 
 
 def agree_text(path: Path, profile: dict[str, Any]) -> None:

@@ -244,11 +244,11 @@ def _rows(spec: Spec, profile: Profile) -> list[Issue]:
     split = spec.data.split
     issues = []
     drawn = split.given is None and split.by is None
-    for part, share in (("train", train_share(spec)), ("valid", split.valid), ("test", split.test)):
+    for part, share in (("train", train_share(spec, profile)), ("valid", split.valid), ("test", split.test)):
         if drawn and rows * share < 1:
             params = {"part": part, "share": f"{share:.1%}", "rows": rows}
             issues.append(make_issue(f"data.split.{part}", "split_empty", **params))
-    left = int(rows * train_share(spec))
+    left = int(rows * train_share(spec, profile))
     if not issues and spec.train.batch > left:
         issues.append(make_issue("train.batch", "batch_large", batch=spec.train.batch, rows=left))
     if TASKS[spec.task].unit == "rows":
@@ -282,7 +282,7 @@ def _text_length(spec: Spec, profile: Profile) -> list[Issue]:
     context = spec.shape.context or 1
     tokens = chars_of(spec, profile) / chars_per_token(spec)
     needed = spec.train.batch * context + 1
-    left = int(tokens * train_share(spec))
+    left = int(tokens * train_share(spec, profile))
     if left < needed:
         return [make_issue("model.context", "text_short", tokens=left, needed=needed)]
     issues = []

@@ -3,7 +3,7 @@
 The web reads and checks specs, the supervisor writes inputs and reads events; nothing else of the engine is imported.
 """
 
-from training.engine.catalogue import ARCHS, SPEECH_LETTERS, TASKS, exportable
+from training.engine.catalogue import ARCHS, EXPORTABLE, SPEECH_LETTERS, TASKS, exportable
 from training.engine.checks import validate
 from training.engine.languages import LANGUAGES
 from training.engine.messages import HINTS, MESSAGES
@@ -61,6 +61,7 @@ __all__ = [
     "DONE",
     "EVENTS",
     "EVENTS_FILE",
+    "EXPORTABLE",
     "FAILED",
     "HINTS",
     "INPUTS_FILE",

@@ -20,7 +20,7 @@ from training.engine.events import finite
 from training.engine.protocol import PACKAGE_DIR
 from training.engine.registry import net_module
 from training.engine.report import REPORT
-from training.engine.spec import Spec
+from training.engine.spec import Spec, SplitSpec
 from training.engine.tasks.base import Task
 
 MANIFEST = "MANIFEST.json"
@@ -165,7 +165,7 @@ def _tokenizer_config(spec: Spec) -> dict[str, Any]:
 
 def card(spec: Spec, resolved: dict[str, Any], results: dict[str, Any]) -> str:
     """A draft of the model card: what is known for certain, and what its authors still have to say."""
-    task, arch, split = TASKS[spec.task], ARCHS[spec.model.arch], spec.data.split
+    task, arch = TASKS[spec.task], ARCHS[spec.model.arch]
     test, baseline, primary = results["test"], results["baseline"], results["primary"]
     rows = "\n".join(
         f"| {name} | {value:.4g} | {baseline['metrics'].get(name, float('nan')):.4g} |" for name, value in test.items()
@@ -208,7 +208,7 @@ model-index:
 
 - Dataset version: {spec.data.dataset_version}
 - SHA-256: {resolved["data_sha256"]}
-- Held out: {split.valid:.0%} for validation, {split.test:.0%} for test (seed {split.seed})
+- Held out: {_held_out(spec.data.split)}
 
 ## Training
 
@@ -226,6 +226,13 @@ Draft, to be completed by the authors: who may use this model, and for what.
 - The model has seen only the dataset named above; it repeats its errors, gaps and prejudices.
 - Not examined: fairness between groups, robustness, leakage of personal data from the training part.
 """
+
+
+def _held_out(split: SplitSpec) -> str:
+    if split.given is not None:
+        return f"what the column “{split.given}” says is for validation and for test"
+    groups = "" if split.by is None else f" of the groups of “{split.by}”"
+    return f"{split.valid:.0%}{groups} for validation, {split.test:.0%} for test (seed {split.seed})"
 
 
 def _probed(results: dict[str, Any]) -> str:

@@ -16,12 +16,13 @@ import torch
 
 from training.engine import ordering, start
 from training.engine.catalogue import TASKS
-from training.engine.errors import Stop
+from training.engine.errors import DataError, Stop
 from training.engine.protocol import InputData, Inputs
 from training.engine.readers import PREVIEW_ROWS
 from training.engine.registry import task_module
 from training.engine.sounds import RATE
 from training.engine.spec import Spec
+from training.engine.splitting import Divider
 from training.engine.tasks.base import Batch, Task
 
 ROWS, FILES, TEXT_BYTES = 2_000, 200, 1_000_000
@@ -36,15 +37,14 @@ def preview(spec: Spec, inputs: Inputs) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="tandem-preview-") as name:
         folder = Path(name)
         data = _little(inputs.data, folder)
-        task: Task = task_module(spec.task).Task(spec, Stop())
         found = start.open_start(inputs.start, spec)
-        if found is not None and found.tokenizer.exists():
-            task.start_tokenizer = found.tokenizer
-        task.workplace = folder
-        (folder / "prepared").mkdir()
-        task.divider.partly = data is not inputs.data
-        facts = task.prepare(data, folder / "prepared") | task.cleaner.facts()
-        task.open(folder / "prepared", facts)
+        try:
+            task, facts = _prepared(spec, data, found, folder / "prepared")
+        except DataError:
+            if data is inputs.data or Divider(spec.data.split).column is None:
+                raise
+            # The beginning of a sorted table may well hold one part or too little of it; the run itself reads the rest.
+            task, facts = _prepared(spec, data, found, folder / "drawn", by_chance=True)
         epoch, rows = task.rows_at(0)
         batch = task.train_batch(rows[:ITEMS], epoch, ordering.seed_of(spec.train.seed, 0))
         items = [_item(task, batch, number) for number in range(min(ITEMS, len(rows)))]
@@ -56,6 +56,21 @@ def preview(spec: Spec, inputs: Inputs) -> dict[str, Any]:
     if task.divider.groups is not None:
         told["groups"] = task.divider.groups
     return told | {"whole": data is inputs.data, "cleaned": facts.get("cleaned")}
+
+
+def _prepared(
+    spec: Spec, data: InputData, found: start.Start | None, folder: Path, *, by_chance: bool = False
+) -> tuple[Any, dict[str, Any]]:
+    """The task with its data open, and what was told of them."""
+    folder.mkdir()
+    task: Task = task_module(spec.task).Task(spec, Stop())
+    if found is not None and found.tokenizer.exists():
+        task.start_tokenizer = found.tokenizer
+    task.workplace = folder.parent
+    task.divider.by_chance = by_chance
+    facts = task.prepare(data, folder) | task.cleaner.facts()
+    task.open(folder, facts)
+    return task, facts
 
 
 def _little(data: InputData, folder: Path) -> InputData:

@@ -36,6 +36,14 @@ PREVIEW_ROWS = "preview_rows"  # in a profile: how many rows or files to read, f
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
+class _NoSuchWordError(Exception):
+    """A row of a few names a word that its dictionary has not: `place` counts from 0."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__(place)
+        self.place = place
+
+
 def read_text(path: Path) -> str:
     """The whole of a UTF-8 file, without a byte order mark."""
     try:
@@ -127,7 +135,7 @@ def _parquet_rows(path: Path, columns: list[str]) -> Iterator[tuple[int, dict[st
         said = sum(file.metadata.row_group(n).total_byte_size for n in range(file.metadata.num_row_groups))
         size = max(64, min(1_024, PARQUET_BATCH_BYTES * file.metadata.num_rows // max(1, said)))
         for batch in file.iter_batches(batch_size=size, columns=wanted, use_threads=False):
-            told = [known[name](batch.column(name)) for name in wanted]  # type: ignore[misc]
+            told = [_cells(known[name], batch.column(name), name, number) for name in wanted]
             for cells in zip(*told, strict=True) if told else ((),) * batch.num_rows:
                 number += 1
                 room -= sum(map(len, cells))
@@ -147,7 +155,7 @@ def _parquet_reader(kind: Any) -> Callable[[Any], list[str]] | None:
 
     if types.is_dictionary(kind):
         inner = None if types.is_dictionary(kind.value_type) else _parquet_reader(kind.value_type)
-        return inner and (lambda column: _by_number(inner(column.dictionary), column.indices.to_pylist()))
+        return inner and (lambda column: _by_number(inner, column.dictionary, column.indices))
     if types.is_null(kind):
         return lambda column: [""] * len(column)
     if types.is_boolean(kind):
@@ -168,8 +176,23 @@ def _parquet_reader(kind: Any) -> Callable[[Any], list[str]] | None:
     return None
 
 
-def _by_number(words: list[str], numbers: list[int | None]) -> list[str]:
-    return ["" if number is None else words[number] for number in numbers]
+def _cells(read: Any, column: Any, name: str, before: int) -> list[str]:
+    """A column of the rows that follow the first `before`."""
+    try:
+        return read(column)
+    except _NoSuchWordError as fault:
+        problem = f"it names a value of “{name}” that is not in the list of its values"
+        raise DataError("data_row", row=before + fault.place + 1, problem=problem) from None
+
+
+def _by_number(read: Callable[[Any], list[str]], dictionary: Any, numbers: Any) -> list[str]:
+    """The words that rows name. A dictionary comes whole with every few rows, and only what they name is read of it."""
+    told, named = numbers.to_pylist(), numbers.unique().drop_null()
+    absent = {number for number in named.to_pylist() if not 0 <= number < len(dictionary)}
+    if absent:
+        raise _NoSuchWordError(next(place for place, number in enumerate(told) if number in absent))
+    words = dict(zip(named.to_pylist(), read(dictionary.take(named)), strict=True))
+    return ["" if number is None else words[number] for number in told]
 
 
 def _finite(value: float | None) -> str:

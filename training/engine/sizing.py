@@ -15,6 +15,7 @@ from training.engine.spec import (
     COMPILED,
     LEARNT,
     ON,
+    PARTS,
     DataSpec,
     EvalSpec,
     KeepSpec,
@@ -104,18 +105,26 @@ def vocab_of(spec: Spec, profile: Profile) -> int:
     return spec.tokenizer.vocab or 100
 
 
-def train_share(spec: Spec) -> float:
-    """Share of the data left to train on."""
-    return 1 - spec.data.split.valid - spec.data.split.test
+def train_share(spec: Spec, profile: Profile) -> float:
+    """Share of the data left to train on.
+
+    Where a column says the parts, what it says counts and not what was asked for: all, where the profile cannot tell.
+    """
+    split = spec.data.split
+    if split.given is None:
+        return 1 - split.valid - split.test
+    told = (profile.get("classes") or {}).get(split.given) or {}
+    train = sum(count for word, count in told.items() if str(word).strip() == PARTS[0])
+    return train / sum(told.values()) if train else 1.0
 
 
 def train_units(spec: Spec, profile: Profile) -> tuple[int, int]:
     """(items in one pass over the training part, units in one item); an item is a block, a row or an image."""
     if TASKS[spec.task].packed:
         context = spec.shape.context or 1
-        tokens = chars_of(spec, profile) * train_share(spec) / chars_per_token(spec)
+        tokens = chars_of(spec, profile) * train_share(spec, profile) / chars_per_token(spec)
         return max(0, int(tokens) // context), context
-    rows = int((profile.get("rows") or 0) * train_share(spec))
+    rows = int((profile.get("rows") or 0) * train_share(spec, profile))
     if spec.task == "forecasting":
         return max(0, rows - (spec.shape.context or 1) - (spec.shape.horizon or 1) + 1), 1
     return rows, 1

@@ -379,7 +379,7 @@ def contradictions(spec: Spec) -> list[Issue]:
     if spec.data.split.by is not None and spec.data.split.given is not None:
         issues.append(make_issue("data.split.given", "split_both"))
     share = spec.data.split.valid + spec.data.split.test
-    if share >= 0.95:
+    if share >= 0.95 and spec.data.split.given is None:
         issues.append(make_issue("data.split", "split_whole", share=_percent(share)))
     if spec.model.arch not in task.archs:
         params = {"arch": spec.model.arch, "task": spec.task, "choices": ", ".join(task.archs)}

@@ -18,7 +18,7 @@ class Divider:
 
     def __init__(self, split: SplitSpec) -> None:
         self.split = split
-        self.partly = False  # whether only a little of the data is read, for a look at it
+        self.by_chance = False  # for a look at a little of the data, whose own parts may be too small to show anything
         self.sizes: dict[str, int] = {}
         self.groups: int | None = None
         self._told = array("Q")  # of each item: the number of its part, or what its group is drawn by
@@ -44,16 +44,13 @@ class Divider:
     def draw(self, strata: np.ndarray) -> dict[str, np.ndarray]:
         """Numbers of the items of each part, sorted. Raises DataError when one is empty.
 
-        Without a column each stratum gives its share to every part.
+        Without a column, or `by_chance`, each stratum gives its share to every part.
         """
         split = self.split
-        parts = ordering.split_rows(strata, split.valid, split.test, split.seed) if self.column is None else self._own()
+        drawn = self.column is None or self.by_chance
+        parts = ordering.split_rows(strata, split.valid, split.test, split.seed) if drawn else self._own()
         empty = next((part for part, items in parts.items() if not len(items)), None)
-        if empty is not None and self.column is not None and self.partly:
-            # The beginning of a sorted table may well hold one part only; the run itself reads all of it.
-            parts = ordering.split_rows(strata, split.valid, split.test, split.seed)
-            self.groups = None
-        elif empty is not None:
+        if empty is not None:
             raise DataError("data_shape", problem=self._lack(empty))
         self.sizes = {part: len(items) for part, items in parts.items()}
         return parts
@@ -71,6 +68,8 @@ class Divider:
         return {part: np.flatnonzero(numbers == number) for number, part in enumerate(PARTS)}
 
     def _lack(self, part: str) -> str:
+        if self.by_chance:
+            return "one of its parts would be empty"
         if self.split.given is not None:
             return f"nothing in “{self.split.given}” says {part}"
         if self.split.by is not None:

@@ -19,7 +19,7 @@ from collab.kernel.blobs import blob_path
 from collab.kernel.errors import NotReadyError
 from collab.transfer.licences.models import LicensedAsset
 from registry.catalog.models import ModelVersion
-from training.engine.contract import exportable
+from training.engine.contract import EXPORTABLE, exportable
 from training.exports.doorbell import ring_after_commit
 from training.exports.models import OnnxExport
 from training.exports.states import EXPORT_MOVES, ExportState
@@ -63,11 +63,17 @@ def _told(asset: LicensedAsset, verb: str, by: User, more: dict[str, Any]) -> No
 
 
 def why_not(version: ModelVersion) -> Missing | None:
-    """What keeps models of this task from being exported, whoever asks."""
+    """What keeps models of this task or architecture from being exported, whoever asks."""
     if exportable(version.model.task, version.architecture):
         return None
-    sentence = _("Models of the task “%(task)s” cannot be written as ONNX.") % {"task": version.model.task_label}
-    return Missing("task_not_exported", sentence)
+    facts = {"task": version.model.task_label, "arch": version.architecture}
+    if version.model.task in EXPORTABLE:
+        sentence = _(
+            "A model of the architecture “%(arch)s” cannot be written as ONNX: it writes letter by letter, which is no "
+            "single graph. Others of the task “%(task)s” can."
+        )
+        return Missing("arch_not_exported", sentence % facts)
+    return Missing("task_not_exported", _("Models of the task “%(task)s” cannot be written as ONNX.") % facts)
 
 
 def _asked(version: ModelVersion, by: User) -> OnnxExport:

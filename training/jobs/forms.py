@@ -226,7 +226,8 @@ ESSENTIALS: dict[str, tuple[str, ...]] = {
 }
 LEARNING = ("optimizer", "momentum", "schedule", "warmup", "weight_decay", "clip", "patience", "ema_decay")
 LEARNING += ("micro", "gradient_checkpointing")
-KEPT_IF_EMPTY = frozenset({"optimizer", "momentum", "schedule", "warmup", "weight_decay", "split_valid", "split_test"})
+IF_EMPTY = {"momentum": 0.0}  # what an emptied field means, where it is neither nothing nor what stood there
+KEPT_IF_EMPTY = frozenset({"optimizer", "schedule", "warmup", "weight_decay", "split_valid", "split_test"})
 SPLITTING = [name for name in ESSENTIALS if name.startswith("split_")]
 SPLIT_COLUMNS = ("split_by", "split_given")
 CLEANING = [name for name in ESSENTIALS if name.startswith("clean_")]
@@ -290,7 +291,9 @@ class EssentialForm(_DraftForm):
     momentum = forms.FloatField(
         label=_("Momentum"),
         required=False,
-        help_text=_("Only for SGD: the share of the last step that goes on, 0 to below 1, for example 0.9."),
+        help_text=_(
+            "Only for SGD: the share of the last step that goes on, 0 to below 1, for example 0.9. Empty: none."
+        ),
     )
     schedule = forms.ChoiceField(
         label=_("How the learning rate falls"),
@@ -513,8 +516,10 @@ class EssentialForm(_DraftForm):
 
     @property
     def splitting(self) -> list[Any]:
-        """The fields about which rows are held out."""
-        return [self[name] for name in SPLITTING if name in self.fields]
+        """The fields about which rows are held out; shares mean nothing where a column says the parts."""
+        fields = [self[name] for name in SPLITTING if name in self.fields]
+        given = "split_given" in self.fields and self["split_given"].value()
+        return [field for field in fields if not given or field.name in SPLIT_COLUMNS or field.errors]
 
     @property
     def splitting_is_said(self) -> bool:
@@ -562,7 +567,7 @@ class EssentialForm(_DraftForm):
             if name in ROLE_FIELDS and value is None:  # one that may be left away, and is
                 ((spec.get("data") or {}).get("columns") or {}).pop(ROLE_FIELDS[name], None)
             elif name not in KEPT_IF_EMPTY or value not in ("", None):
-                _put(spec, ESSENTIALS[name], value)
+                _put(spec, ESSENTIALS[name], IF_EMPTY.get(name) if value is None else value)
         spec["search"] = self._search(spec.get("search") or {})
         if "tokenizer" in self.fields and self.cleaned_data["tokenizer"] not in LEARNT:
             _put(spec, ESSENTIALS["vocab"], None)

@@ -20,6 +20,14 @@ _BATCH_BYTES = 8 * MIB  # of what the file says its rows take; what they really 
 _BATCH_ROWS = (64, 1_024)
 
 
+class _NoSuchWordError(Exception):
+    """A row of a few names a word that its dictionary has not: `place` counts from 0."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__(place)
+        self.place = place
+
+
 def warm_up() -> None:
     """Load what will be needed, and use it once, before the cage is shut."""
     import io
@@ -68,7 +76,7 @@ def _survey(stream: BinaryIO, size_bytes: int, limits: Limits, progress: Progres
     room = limits.max_total_uncompressed_bytes
     for batch in file.iter_batches(batch_size=rows_at_once(file.metadata), use_threads=False):
         columns = [
-            _checked(read(column), name, table.rows, limits)
+            _cells(read, column, name, table.rows, limits)
             for read, column, name in zip(readers, batch.columns, names, strict=True)
         ]
         rows = [list(row) for row in zip(*columns, strict=True)]
@@ -135,7 +143,7 @@ def reader_of(kind: Any) -> Callable[[Any], list[str]] | None:
 
     if types.is_dictionary(kind):
         inner = None if types.is_dictionary(kind.value_type) else reader_of(kind.value_type)
-        return inner and (lambda column: _by_number(inner(column.dictionary), column.indices.to_pylist()))
+        return inner and (lambda column: _by_number(inner, column.dictionary, column.indices))
     if types.is_null(kind):
         return lambda column: [""] * len(column)
     if types.is_boolean(kind):
@@ -156,8 +164,14 @@ def reader_of(kind: Any) -> Callable[[Any], list[str]] | None:
     return None
 
 
-def _by_number(words: list[str], numbers: list[int | None]) -> list[str]:
-    return ["" if number is None else words[number] for number in numbers]
+def _by_number(read: Callable[[Any], list[str]], dictionary: Any, numbers: Any) -> list[str]:
+    """The words that rows name. A dictionary comes whole with every few rows, and only what they name is read of it."""
+    told, named = numbers.to_pylist(), numbers.unique().drop_null()
+    absent = {number for number in named.to_pylist() if not 0 <= number < len(dictionary)}
+    if absent:
+        raise _NoSuchWordError(next(place for place, number in enumerate(told) if number in absent))
+    words = dict(zip(named.to_pylist(), read(dictionary.take(named)), strict=True))
+    return ["" if number is None else words[number] for number in told]
 
 
 def _number(value: float | None) -> str:
@@ -165,7 +179,13 @@ def _number(value: float | None) -> str:
     return "" if value is None or math.isnan(value) else str(value)
 
 
-def _checked(cells: list[str], name: str, before: int, limits: Limits) -> list[str]:
+def _cells(read: Callable[[Any], list[str]], column: Any, name: str, before: int, limits: Limits) -> list[str]:
+    """A column of the rows that follow the first `before`."""
+    try:
+        cells = read(column)
+    except _NoSuchWordError as fault:
+        where = {"row": before + fault.place + 1, "column": clean(name)}
+        raise RefusedError("parquet_word", where=where) from None
     for number, cell in enumerate(cells, before + 1):
         if len(cell) * 4 > limits.max_field_bytes and len(cell.encode()) > limits.max_field_bytes:
             where = {"row": number, "column": clean(name)}

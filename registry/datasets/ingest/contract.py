@@ -299,6 +299,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         gettext_noop("Row {row} contains a NUL character in “{column}”."),
         gettext_noop("Remove it; it often comes from a broken copy or a fixed-width export."),
     ),
+    "parquet_word": (
+        gettext_noop("Row {row} names a value of “{column}” that is not in the list of its values."),
+        gettext_noop("The file is damaged: write the table again and upload that."),
+    ),
     "parquet_unpacked": (
         gettext_noop("The rows of this file have more than {limit_bytes} when unpacked."),
         gettext_noop("Split the data into several datasets, or leave columns out."),

@@ -35,6 +35,23 @@ def test_shares_are_of_what_is_left() -> None:
     assert drawn_scores(["("], []) == {"written": 1, "validity": 0, "uniqueness": 0, "novelty": 0}
 
 
+@pytest.mark.parametrize("case", ["lines", "prompts"])
+def test_nothing_is_told_where_no_molecule_could_be_written(tmp_path: Path, case: str) -> None:
+    """No text of lines has an end to begin behind, and behind an end come prompts, which are not learnt to be said."""
+    net = {"arch": "lstm", "size": "nano", "width": 32, "context": 32}
+    spec = tiny("causal-lm", tokenizer={"kind": "smiles"}, model=net)
+    kind, blob = "text", b"CCO\nC(C)N\nCCN\n" * 200
+    if case == "prompts":
+        kind, blob = "csv", csv_blob(["asked", "body"], [("CC", "OC" * (n % 5 + 1)) for n in range(300)])
+        spec["data"]["columns"] = {"text": "body", "prompt": "asked"}
+    run = Run(tmp_path / "run", spec, blob, kind, profile_of(kind, blob))
+    if kind == "csv":
+        run.profile["columns"].append(run.profile["columns"][0] | {"name": "asked"})
+        run.write_inputs()
+    assert run.go() == DONE, run.log
+    assert "molecules" not in json.loads((run.folder / "out" / "report.json").read_text())["detail"]
+
+
 def test_the_report_tells_what_a_model_of_molecules_writes(tmp_path: Path) -> None:
     chance = np.random.default_rng(40)
     rows = [("".join(chance.choice(["C", "O", "C(C)", "N"], size=chance.integers(3, 7))),) for _ in range(300)]

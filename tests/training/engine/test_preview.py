@@ -20,6 +20,7 @@ from tests.training.engine.conftest import (
     blob_of,
     csv_blob,
     profile_for,
+    profile_of,
     table_rows,
     tiny,
 )
@@ -35,10 +36,13 @@ def little(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(looking, name, most)
 
 
-def shown(task: str, folder: Path, blob: bytes | None = None, **changes: Any) -> dict[str, Any]:
+def shown(
+    task: str, folder: Path, blob: bytes | None = None, kind: str | None = None, **changes: Any
+) -> dict[str, Any]:
     path = folder / "blob"
     path.write_bytes(blob_of(task) if blob is None else blob)
-    data = InputData(path=str(path), kind=KINDS[task], sha256="0" * 64, profile=profile_for(task))
+    profile = profile_for(task) if kind is None else profile_of(kind, b"")
+    data = InputData(path=str(path), kind=kind or KINDS[task], sha256="0" * 64, profile=profile)
     return looking.preview(Spec.from_json(tiny(task, **changes)), Inputs(v=1, job=JOB, fence=1, data=data))
 
 
@@ -57,6 +61,28 @@ def test_sizes_of_the_parts_and_groups_are_told(tmp_path: Path, monkeypatch: pyt
     assert shown("text-classification", tmp_path, blob, data__split={"given": "part"})["parts"]["valid"] == 50
     told = shown("text-classification", tmp_path, blob, data__split={"by": "who", "valid": 0.3, "test": 0.3})
     assert told["groups"] == 38 and sum(told["parts"].values()) == len(rows)
+
+
+def test_a_beginning_whose_parts_teach_too_little_is_shown_all_the_same(tmp_path: Path) -> None:
+    """The run reads the rest too: there every label is learnt, and there is text enough."""
+    rows = [
+        (text, topic, "valid" if n == 1 else "test" if n < 120 and topic == "sky" else "train")
+        for n, (text, topic) in enumerate(table_rows())
+    ]
+    blob = csv_blob(["body", "topic", "part"], rows)
+    told = shown("text-classification", tmp_path, blob, data__split={"given": "part"})
+    assert not told["whole"] and sum(told["parts"].values()) == looking.ROWS
+    rows = [
+        (text, topic, "train" if n in (0, *range(120, 150)) else ("valid", "test")[n % 2])
+        for n, (text, topic) in enumerate(table_rows())
+    ]
+    blob = csv_blob(["body", "topic", "part"], rows)
+    told = shown("causal-lm", tmp_path, blob, kind="csv", data__columns={"text": "body"}, data__split={"given": "part"})
+    assert len(told["items"]) == 4
+    # What is wrong with a row is told as ever.
+    blob = csv_blob(["body", "topic", "part"], [(*row[:2], "dev") for row in rows])
+    with pytest.raises(DataError, match="its part is “dev”"):
+        shown("text-classification", tmp_path, blob, data__split={"given": "part"})
 
 
 def picture(image: str) -> np.ndarray:

@@ -24,7 +24,7 @@ from tests.training.engine.conftest import (
     tiny,
     zip_blob,
 )
-from training.engine.contract import DONE, Spec, SpecError, validate
+from training.engine.contract import DONE, Spec, SpecError, estimate, validate
 from training.engine.errors import DataError
 from training.engine.spec import PARTS, SplitSpec
 from training.engine.splitting import Divider
@@ -110,8 +110,24 @@ def test_a_run_follows_a_given_split(task: str, make_run: MakeRun) -> None:
     assert run.go() == DONE, run.log
     sizes = {part: sum(row[3] == part for row in table) for part in PARTS}
     assert json.loads((run.folder / "out" / "report.json").read_text())["split"]["parts"] == sizes
+    card = (run.folder / "out" / "README.md").read_text()
+    assert "Held out: what the column “part” says" in card and "10% for" not in card
     if task == "text-classification":
         assert parts_of(run) == {part: [n for n, row in enumerate(table) if row[3] == part] for part in PARTS}
+
+
+def test_shares_count_for_nothing_where_a_column_says_the_parts() -> None:
+    profile = profile_of("csv", b"")
+    profile["columns"].append({"name": "part", "type": "category", "distinct": 3, "missing": 0, "mean_chars": 5})
+    profile["classes"]["part"] = {"train": 40, "valid": 60, "test": 50}
+    spec = tiny("text-classification", data__split={"given": "part", "valid": 0.6, "test": 0.39})
+    spec["train"] |= {"batch": 40, "max_steps": None, "epochs": 1}
+    read = Spec.from_json(spec)
+    assert not [issue for issue in validate(read, profile) if issue.level == "error"]
+    assert estimate(read, profile).steps == 1
+    spec["train"]["batch"] = 41
+    (issue,) = [issue for issue in validate(Spec.from_json(spec), profile) if issue.level == "error"]
+    assert (issue.path, issue.params["rows"]) == ("train.batch", 40)
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,15 @@ def test_a_task_that_has_no_export_is_named(keep, aurora, client):
     assert client.post(url).status_code == 409 and not OnnxExport.objects.exists()
 
 
+def test_an_architecture_that_has_no_export_is_named_and_not_its_task(keep, aurora):
+    version = keep(aurora, "speech-to-text")
+    assert services.why_not(version) is None  # other architectures of the task have one
+    version.architecture = "whisper"
+    missing = services.why_not(version)
+    assert missing.code == "arch_not_exported"
+    assert "“whisper” cannot be written as ONNX: it writes letter by letter" in missing.sentence
+
+
 def test_files_that_are_gone_are_named(version, aurora):
     blob_path(version.manifest["files"]["config.json"]["sha256"]).unlink()
     with pytest.raises(NotReadyError, match=r"config\.json"):

@@ -78,6 +78,13 @@ def test_what_is_held_out_is_said_in_the_form(table, version, covered):
     assert [field.name for field in whole.splitting] == ["split_valid", "split_test"]
 
 
+def test_no_shares_are_asked_for_where_a_column_says_the_parts(table):
+    form = filled(table, "text-classification", split_given="note")
+    assert [field.name for field in form.splitting] == ["split_by", "split_given"]
+    drawn = filled(table, "text-classification", split_given="")
+    assert [field.name for field in drawn.splitting] == ["split_valid", "split_test", "split_by", "split_given"]
+
+
 def test_parquet_is_drafted_as_a_table(covered):
     file = io.BytesIO()
     pq.write_table(pa.table({"note": [f"words {n}" for n in range(80)], "severity": ["low", "high"] * 40}), file)
@@ -93,6 +100,18 @@ def test_a_new_spec_has_no_momentum_and_a_draft_from_an_old_job_the_one_of_then(
     assert parse_spec(said).train.momentum == 0.0
     form = EssentialForm(task="text-classification", version=table, base=as_it_was_meant(said))
     assert form["momentum"].value() == 0.9
+
+
+def test_an_emptied_momentum_is_none(table):
+    base = suggest("text-classification", table)["spec"]
+    base["train"] |= {"optimizer": "sgd", "momentum": 0.9}
+    form = EssentialForm(task="text-classification", version=table, base=base, initial={"name": "Mine"})
+    shown = {name: form[name].value() for name in form.fields if form[name].value() is not None}
+    sent = shown | {"momentum": "", "optimizer": "adamw"}
+    form = EssentialForm(sent, task="text-classification", version=table, base=base)
+    assert form.is_valid(), form.errors
+    train = Spec.from_json(form.spec()).train
+    assert (train.optimizer, train.momentum) == ("adamw", 0.0)
 
 
 def test_a_prompt_may_be_chosen_or_not(table):

@@ -135,8 +135,14 @@ class Task(PackedText):
             yield {"kind": "text", "prompt": self.tokenizer.decode(prompt), "text": text}
 
     def made(self, net: nn.Module) -> dict[str, Any]:
-        """Of molecules: how many of those it writes are valid, different and new."""
+        """Of molecules: how many of those it writes are valid, different and new.
+
+        Nothing where none can be written from its beginning: behind a column of prompts, of which a net says only what
+        follows and a prompt may be no part of the molecule; or of a text in one piece, where nothing ends.
+        """
         if self.spec.tokenizer is None or self.spec.tokenizer.kind != "smiles":
+            return {}
+        if self.marks or not (self.parts["train"] == self.between).any():
             return {}
         written = [""] * MOLECULES
         sampling = Sampling(
