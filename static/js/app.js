@@ -3,6 +3,7 @@
 import { startConfirm } from "./confirm.js";
 import { startCopy } from "./copy.js";
 import { startLive } from "./live.js";
+import { startTabs } from "./tabs.js";
 import { startTheme } from "./theme.js";
 import { startTime } from "./time.js";
 
@@ -11,6 +12,7 @@ startCopy();
 startConfirm();
 startLive();
 startTime();
+startTabs();
 
 document.addEventListener("click", (event) => {
   event.target.closest("[data-dismiss]")?.closest(".notice")?.remove();

@@ -129,6 +129,35 @@ def test_navigation_of_a_phone_opens_and_closes(style, axe):
     style.get_by_role("link", name="Datasets", exact=True).wait_for(state="hidden")
 
 
+def test_on_a_phone_the_parts_of_a_cell_stay_one_sentence(style):
+    """Text, time and note of a cell follow each other; they are no columns of their own."""
+    style.set_viewport_size(PHONE)
+    cell = style.locator(".table-stack td[data-label='When']").first
+    cell.evaluate(
+        "e => { e.innerHTML = 'priority date, <time>12 November 2026</time><span class=row-note>rule</span>' }"
+    )
+    beside = cell.evaluate(
+        """e => {
+          const text = document.createRange();
+          text.selectNodeContents(e.firstChild);
+          const [words, time] = [text.getBoundingClientRect(), e.querySelector("time").getBoundingClientRect()];
+          return Math.abs(words.top - time.top) < 3 && time.left - words.right < 8;
+        }"""
+    )
+    assert beside
+
+
+def test_on_a_phone_the_row_of_tabs_begins_at_the_open_one(style):
+    style.set_viewport_size(PHONE)
+    many = "".join(f"<li class=nav-item><a class=nav-link href=#>Room {number}</a></li>" for number in range(12))
+    style.evaluate("many => { document.querySelector('.nav-tabs').innerHTML = many }", many)
+    style.locator(".nav-tabs a").last.evaluate("tab => tab.setAttribute('aria-current', 'page')")
+    module = style.locator("script[src$='app.js']").evaluate("script => new URL('tabs.js', script.src).href")
+    style.evaluate("module => import(module).then(({startTabs}) => startTabs())", module)
+    right = style.locator(".nav-tabs a").last.evaluate("tab => tab.getBoundingClientRect().right")
+    assert right <= PHONE["width"]
+
+
 def test_smoothing_leaves_rare_measurements_where_they_are(style):
     module = style.locator("script[src$='curve.js']").first.evaluate("script => new URL('series.js', script.src).href")
     rare = f"import('{module}').then(({{smooth}}) => smooth([1, 101, 201], [4, 2, 1], 0.9, 1))"

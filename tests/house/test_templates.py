@@ -49,6 +49,21 @@ def test_a_page_is_made_of_fragments():
     assert not long, f"Cut these into fragments that begin with an underscore: {long}"
 
 
+def test_the_layout_that_a_page_asks_for_is_styled():
+    styles = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "static" / "css").glob("*.css"))
+    absent = {
+        f"{name}: {layout}"
+        for name in names()
+        for block in re.findall(
+            r"{% block (?:main|content)_class %}([^{]*)", (TEMPLATES / name).read_text(encoding="utf-8")
+        )
+        for layout in block.split()
+        if f".{layout}" not in styles
+    }
+
+    assert not absent, f"No stylesheet knows these classes: {absent}"
+
+
 def test_what_a_template_includes_exists():
     known = set(names())
     absent = {
