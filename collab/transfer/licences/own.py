@@ -15,7 +15,7 @@ from collab.access.policy import Missing, visible_to
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.disclosures.states import ENDED, PURSUED
 from collab.transfer.licences.licensable import Finding, Licensable, Wish, licensables_named
-from collab.transfer.licences.models import Licence
+from collab.transfer.licences.models import Licence, LicenceQuerySet
 from collab.transfer.licences.states import BINDING
 from collab.transfer.protection.models import Protection
 from collab.transfer.protection.states import ProtectionStatus
@@ -120,7 +120,7 @@ def assets_of_case(case: TransferCase) -> list[Licensable]:
     return list(licensables_named(keys).values())
 
 
-def licences_about(case: TransferCase) -> QuerySet[Licence]:
+def licences_about(case: TransferCase) -> LicenceQuerySet:
     """Licences of the organisation that name the case, or are about its technology, its rights or its results."""
     own, technology = case.organisation_id, f"{TransferCase._meta.label_lower}:{case.pk}"
     rights = Protection.objects.filter(family__case=case).values_list("pk", flat=True)

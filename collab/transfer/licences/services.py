@@ -184,7 +184,10 @@ def name_case(*, licence: Licence, case: TransferCase, by: User) -> Licence:
     locked.case = found
     locked.version += 1
     locked.save(update_fields=["case", "version"])
-    _note("licence.name_case", locked, by, docket=found.docket)
+    record(  # of the licensor alone, as the case is: the history of the project is read by the others too
+        verb="licence.name_case", subject=locked, by=by, organisation_id=locked.licensor_id,
+        data=named(locked.agreement) | {"docket": found.docket},
+    )  # fmt: skip
     if locked.state in BINDING:
         # `receipts` is the column of a room above; asking through it imports nothing
         paid = locked.receipts.filter(reverses=None, reversed_by=None).exists()

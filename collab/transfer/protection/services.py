@@ -407,7 +407,7 @@ def reopen_deadline(*, deadline: Deadline, by: User) -> Deadline:
     enter_day(locked)
     recount(case)
     locked = type(locked).objects.get(pk=locked.pk)
-    if locked.by_rule:
+    if locked.by_rule and locked.settled_on is not None:
         raise ConflictError(
             _("What was filed on %(day)s meets it; change that filing.") % {"day": date_format(locked.settled_on)}
         )

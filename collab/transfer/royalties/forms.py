@@ -213,6 +213,7 @@ class WriteOffForm(OnceForm):
         label=_("Amount"), required=False, min_value=0, help_text=_("Empty: all that is left to pay."), **SUM
     )
     reason = forms.CharField(label=_("Reason"), max_length=500, validators=[PlainTextValidator()])
+    version = forms.IntegerField(widget=forms.HiddenInput)
 
 
 class ReceiptForm(OnceForm):

@@ -6,9 +6,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Min, Q
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -18,6 +19,7 @@ from collab.accounts.models import Organisation, User
 from collab.kernel.errors import ConflictError, InvalidError, NotReadyError
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.royalties.acts import note_books, require_version
+from collab.transfer.royalties.audit_models import RoyaltyAudit
 from collab.transfer.royalties.models import (
     CostRepayment,
     ExchangeRate,
@@ -31,7 +33,7 @@ from collab.transfer.royalties.models import (
 )
 from collab.transfer.royalties.money import convert, digits_of
 from collab.transfer.royalties.policies import percent_text, read_policy
-from collab.transfer.royalties.states import InvoiceState
+from collab.transfer.royalties.states import AuditState, InvoiceState
 
 RATE_DAYS_MAX = 366
 RATE_MOST = Decimal(10) ** 9
@@ -199,15 +201,12 @@ def withdraw_interest(*, rule: InterestRule, reason: str, by: User) -> None:
         raise ConflictError(_("This rate was withdrawn already."))
     if not reason.strip():
         raise InvalidError(_("Give the reason."), field="reason")
-    later = InterestRule.objects.filter(organisation=row.organisation, from_on__gt=row.from_on).order_by("from_on")
-    until = later.values_list("from_on", flat=True).first()
-    asked = Invoice.objects.filter(
-        organisation=row.organisation, interest_on__isnull=False, credits=None,
-        licence__late_interest_percent=None, issued_on__gte=row.from_on,
-    ).exclude(state=InvoiceState.CANCELLED)  # fmt: skip
-    if until is not None:
-        asked = asked.filter(interest_on__due_on__lt=until)
-    used = asked.select_related("organisation").order_by("number").first()
+    used = reckoned_interest(row.organisation).get(row.pk)
+    if isinstance(used, RoyaltyAudit):
+        raise ConflictError(
+            _("By this rate the interest in “%(audit)s” was reckoned; enter another one from a later day.")
+            % {"audit": used}
+        )
     if used is not None:
         raise ConflictError(
             _("By this rate the interest on %(invoice)s was reckoned; take that invoice back first.")
@@ -218,6 +217,28 @@ def withdraw_interest(*, rule: InterestRule, reason: str, by: User) -> None:
         day=row.from_on.isoformat(), reason=reason.strip()[:200],
     )  # fmt: skip
     row.delete()
+
+
+def reckoned_interest(organisation: Organisation) -> dict[UUID, Invoice | RoyaltyAudit]:
+    """The first thing that was reckoned by each rate of late interest: an invoice, or an audit; in three queries."""
+    used: list[tuple[date, date, Invoice | RoyaltyAudit]] = []  # due on this day, late until that one
+    by_rule = {"licence__licensor": organisation, "licence__late_interest_percent": None}
+    asked = Invoice.objects.filter(interest_on__isnull=False, credits=None, **by_rule)
+    asked = asked.exclude(state=InvoiceState.CANCELLED).select_related("organisation", "interest_on")
+    for invoice in asked.order_by("number"):
+        assert invoice.interest_on is not None  # as filtered
+        used.append((invoice.interest_on.due_on, invoice.issued_on, invoice))
+    told = RoyaltyAudit.objects.filter(interest__gt=0, state__in=[AuditState.REPORTED, AuditState.AGREED], **by_rule)
+    for audit in told.with_licence().annotate(first=Min("corrections__report__due_on")).order_by("number"):
+        until = timezone.localdate(audit.answered_at or audit.reported_at)
+        used.append((audit.first or audit.starts_on, until, audit))
+    rules = list(InterestRule.objects.filter(organisation=organisation).order_by("from_on"))
+    found: dict[UUID, Invoice | RoyaltyAudit] = {}
+    for rule, after in zip(rules, [*rules[1:], None], strict=True):
+        for due_on, until, what in used:
+            if until >= rule.from_on and (after is None or due_on < after.from_on):
+                found.setdefault(rule.pk, what)
+    return found
 
 
 # --- the policy

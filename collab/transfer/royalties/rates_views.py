@@ -15,6 +15,7 @@ from collab.access.policy import allowed, get_or_404
 from collab.accounts.models import Organisation
 from collab.transfer.royalties.forms import EndRateForm, ReasonForm
 from collab.transfer.royalties.models import ExchangeRate, InterestRule, ThirdPartyShare
+from collab.transfer.royalties.rates import reckoned_interest
 from collab.transfer.royalties.services import end_rate, withdraw_interest, withdraw_rate
 from collab.web.forms import sent, show, submit
 from collab.web.pagination import page_of
@@ -30,6 +31,7 @@ def exchange_rates(request: HttpRequest, slug: str) -> HttpResponse:
         "organisation": organisation,
         "page": page_of(request, rates.order_by("-from_on", "source", "pk")),
         "interest": InterestRule.objects.filter(organisation=organisation).select_related("entered_by")[:SHOWN],
+        "reckoned": reckoned_interest(organisation),
         "may_manage": bool(allowed(request.user, organisation, "royalty.manage")),
     }
     return show(request, "collab/transfer/royalties/rates.html", context)

@@ -394,7 +394,7 @@ def invoice_cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def invoice_write_off(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = _invoice(request, "royalty.manage", pk)
-    form = WriteOffForm(sent(request))
+    form = WriteOffForm(sent(request), initial={"version": row.version})
 
     def write() -> str:
         write_off(invoice=row, by=request.user, **form.values())

@@ -96,6 +96,15 @@ def test_naming_the_case_later_lets_it_follow(office, found, client):
         name_case(licence=licence, case=found, by=office.officer)
 
 
+def test_that_a_licence_names_its_case_is_history_of_the_licensor_alone(office, found, client):
+    """The docket number is confidential; everybody in the project reads the project's history, the licensee too."""
+    name_case(licence=office.draft(), case=found, by=office.officer)
+    act = AuditEvent.objects.get(verb="licence.name_case")
+    assert (act.data["docket"], act.organisation_id, act.project_id) == (found.docket, found.organisation_id, None)
+    client.force_login(office.joint.lead)
+    assert found.docket not in client.get(f"/projects/{office.joint.project.slug}/history/").content.decode()
+
+
 def test_only_a_case_that_is_used_is_named(office, found):
     licence = office.draft()
     move_case(case=found, stage="closed", reason="Nobody wants it", by=office.officer, version=found.version)

@@ -36,6 +36,8 @@ from collab.transfer.royalties.services import (
     invoice_payments,
     propose_reversal,
     schedule,
+    set_interest,
+    withdraw_interest,
 )
 from collab.transfer.royalties.states import PaymentState
 from collab.transfer.royalties.terms import TermsInForce
@@ -81,6 +83,30 @@ def told(books: Books, audit: RoyaltyAudit, *findings: dict, **more) -> RoyaltyA
 def terms(books: Books, **changes) -> None:
     Licence.objects.filter(pk=books.licence.pk).update(**changes)
     books.licence.refresh_from_db()
+
+
+def test_a_rate_by_which_an_audit_reckoned_interest_stays(books: Books, client) -> None:
+    given = {"organisation": books.organisation, "by": books.officer}
+    wrong = set_interest(from_on=FIRST, percent=Decimal(8), **given)
+    coming = set_interest(from_on=today() + timedelta(days=90), percent=Decimal(9), **given)
+    (first,) = closed(books, "250000.00")
+    audit = begun(books)
+    client.force_login(books.officer)
+    page = reverse("collab:exchange_rates", args=[books.organisation.slug])
+
+    def offered() -> list[bool]:
+        shown = client.get(page).content.decode()
+        return [reverse("collab:interest_withdraw", args=[rule.pk]) in shown for rule in (wrong, coming)]
+
+    assert offered() == [True, True]
+    audit = told(books, audit, {"report": first, "product": "Reader", "gross": "100000.00"})
+    assert audit.interest > 0 and offered() == [False, True]
+    with pytest.raises(ConflictError, match="Audit 1"):
+        withdraw_interest(rule=wrong, reason="Mistyped", by=books.officer)
+    withdraw_interest(rule=coming, reason="Mistyped", by=books.officer)
+    cancel_audit(audit=audit, reason="Begun anew", by=books.officer)
+    assert offered()[0]
+    withdraw_interest(rule=wrong, reason="Mistyped", by=books.officer)
 
 
 def test_it_is_announced_under_the_licence_and_in_time(books: Books) -> None:

@@ -98,6 +98,20 @@ def test_all_of_an_invoice_can_be_given_up(books):
     reconcile()
 
 
+def test_two_officers_do_not_write_off_the_same_twice(books, client):
+    invoice = books.invoiced(0)
+    client.force_login(books.officer)
+    address = reverse("collab:invoice_write_off", args=[invoice.pk])
+    seen = client.get(address).context["form"]["version"].value()
+    write_off(invoice=invoice, kind="bank_charge", amount=Decimal(15), reason="Bank", by=books.second)
+    sent = {"kind": "bank_charge", "amount": "15.00", "reason": "Bank", "version": seen}
+    late = client.post(address, sent)
+    assert late.status_code == 412 and "Somebody changed it" in late.content.decode()
+    assert WriteOff.objects.count() == 1
+    now = client.get(address).context["form"]["version"].value()
+    assert client.post(address, sent | {"version": now}).status_code == 302
+
+
 def test_people_and_programs_write_off_and_take_it_back(books, client):
     invoice = books.invoiced(0)
     books.receive("4000.00")
@@ -105,7 +119,9 @@ def test_people_and_programs_write_off_and_take_it_back(books, client):
     page = reverse("collab:invoice", args=[invoice.pk])
     address = reverse("collab:invoice_write_off", args=[invoice.pk])
     assert address in client.get(page).content.decode()
-    assert client.post(address, {"kind": "tax_withheld", "amount": "900.00", "reason": "Tax"}).status_code == 302
+    version = client.get(address).context["form"]["version"].value()
+    tax = {"kind": "tax_withheld", "amount": "900.00", "reason": "Tax", "version": version}
+    assert client.post(address, tax).status_code == 302
     plain = invoice_pdf(Invoice.objects.get(pk=invoice.pk))
     shown = client.get(page).content.decode()
     assert "Tax withheld" in shown and "900.00 EUR" in shown and "100.00 EUR" in shown
