@@ -293,6 +293,14 @@ ACTS = {
         "file-earmark-text",
         "accent",
     ),
+    "royalty.receive_report": (
+        gettext_lazy(
+            "entered the report on %(first)s to %(last)s under %(reference)s, received on %(day)s from %(who)s: "
+            "%(amount)s is owed"
+        ),
+        "file-earmark-text",
+        "accent",
+    ),
     "royalty.return": (
         gettext_lazy("returned the report on %(first)s to %(last)s under %(reference)s"),
         "arrow-repeat",

@@ -1058,6 +1058,15 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:royalty-report-submit POST": lambda s: Sent(
         {"lines": [{"product": f"P {s.canary}", "gross": "10.00"}], "currency": "EUR"}, headers=_FRESH
     ),
+    "api:royalty-report-receive POST": lambda s: Sent(
+        {
+            "lines": [{"product": f"P {s.canary}", "gross": "10.00"}],
+            "currency": "EUR",
+            "received_on": _day(0),
+            "sent_by": f"Signed {s.canary}",
+        },
+        headers=_FRESH,
+    ),
     "api:royalty-report-send-back POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}, headers=_FRESH),
     "api:royalty-report-accept POST": lambda s: Sent({}, headers=_FRESH),
     "api:royalty-report-invoice POST": _NOTHING,

@@ -51,8 +51,8 @@ OF_BOOKS = (
 
 # What each act needs: the row of that name.
 ON_REPORT = {
-    "submit": "due", "write": "due", "send_back": "submitted", "return": "submitted", "accept": "submitted",
-    "invoice": "accepted",
+    "submit": "due", "write": "due", "receive": "due", "send_back": "submitted", "return": "submitted",
+    "accept": "submitted", "invoice": "accepted",
 }  # fmt: skip
 ON_AUDIT = {"begin": "announced", "report": "under_way", "cancel": "announced"}
 ON_INVOICE = {"interest": "late", "undo_write_off": "other", "undo": "other"}

@@ -41,9 +41,11 @@ class ScheduledPaymentAdmin(ScopedModelAdmin):
 
 @admin.register(RoyaltyReport)
 class RoyaltyReportAdmin(ScopedModelAdmin):
-    list_display = ["licence", "starts_on", "ends_on", "due_on", "state", "royalty", "minimum", "currency"]
+    list_display = [
+        "licence", "starts_on", "ends_on", "due_on", "received_on", "state", "royalty", "minimum", "currency",
+    ]  # fmt: skip
     list_filter = ["state", "currency"]
-    search_fields = ["licence__agreement__reference"]
+    search_fields = ["licence__agreement__reference", "sent_by"]
     list_select_related = ["licence__agreement__project"]
     date_hierarchy = "starts_on"
 

@@ -48,6 +48,7 @@ from collab.transfer.royalties.services import (
     match_receipt,
     pay_partner,
     reach_milestone,
+    receive_report,
     return_report,
     reverse_partner_payment,
     reverse_receipt,
@@ -246,7 +247,8 @@ class ReportRow(serializers.ModelSerializer):
         model = RoyaltyReport
         fields = [
             "id", "licence", "starts_on", "ends_on", "due_on", "currency", "state", "royalty", "minimum",
-            "sublicence_share", "due", "submitted_by", "submitted_at", "checked_by", "checked_at", "version",
+            "sublicence_share", "due", "submitted_by", "submitted_at", "received_on", "sent_by",
+            "checked_by", "checked_at", "version",
         ]  # fmt: skip
 
 
@@ -310,6 +312,13 @@ class ReportInput(StrictSerializer):
     note = serializers.CharField(max_length=4000, required=False, allow_blank=True, source="note_text")
 
 
+class ReceivedReportInput(ReportInput):
+    """What the licensee sent on paper or by mail: when it came, and who signed or sent it."""
+
+    received_on = DayField()
+    sent_by = serializers.CharField(max_length=200)
+
+
 class ReportFilter(django_filters.FilterSet):
     licence = django_filters.UUIDFilter()
     state = django_filters.ChoiceFilter(choices=choices_of(ReportState))
@@ -324,6 +333,7 @@ class RoyaltyReportViewSet(ScopedViewSet):
         "list": "royalty.view",
         "retrieve": "royalty.view",
         "submit": "royalty.report",
+        "receive": "royalty.manage",
         "send_back": "royalty.manage",
         "accept": "royalty.manage",
         "invoice": "royalty.manage",
@@ -345,6 +355,15 @@ class RoyaltyReportViewSet(ScopedViewSet):
     def submit(self, request: Request, pk: str) -> Response:
         row = self._matched(request)
         return self._told(submit_report(report=row, by=request.user, version=row.version, **self.parsed(ReportInput)))
+
+    @extend_schema(
+        summary="Enter what the licensee sent on paper or by mail", request=ReceivedReportInput,
+        responses=ReportSerializer, parameters=[IF_MATCH],
+    )  # fmt: skip
+    @action(detail=True, methods=["post"])
+    def receive(self, request: Request, pk: str) -> Response:
+        row, given = self._matched(request), self.parsed(ReceivedReportInput)
+        return self._told(receive_report(report=row, by=request.user, version=row.version, **given))
 
     @extend_schema(summary="Send it back", request=ReasonInput, responses=ReportSerializer, parameters=[IF_MATCH])
     @action(detail=True, methods=["post"], url_path="return")

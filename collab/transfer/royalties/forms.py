@@ -147,6 +147,20 @@ class ReportForm(PageForm):
         return super().place_of(fault, field)
 
 
+class ReceivedReportForm(ReportForm):
+    """The same, as it stands on a paper or in a mail of the licensee."""
+
+    received_on = forms.DateField(label=_("Received on"), widget=DayInput, initial=timezone.localdate)
+    sent_by = forms.CharField(
+        label=_("Signed or sent by"), max_length=200, validators=[PlainTextValidator()],
+        help_text=_("Whoever of the licensee it is from."),
+    )  # fmt: skip
+
+    def values(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        return super().values() | {"received_on": data["received_on"], "sent_by": data["sent_by"]}
+
+
 def _cell(label: str, n: int) -> forms.TextInput:
     return forms.TextInput(attrs={"class": "form-control form-control-sm", "aria-label": f"{label} {n + 1}"})
 

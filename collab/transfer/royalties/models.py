@@ -203,6 +203,9 @@ class RoyaltyReport(Record):
     reason = models.CharField(_("reason"), max_length=1000, blank=True, validators=[PlainTextValidator()])
     submitted_by = _by(_("submitted by"), null=True, blank=True)
     submitted_at = models.DateTimeField(_("submitted"), null=True, blank=True)
+    # Where it came on paper or by mail and the licensor's office entered it:
+    received_on = models.DateField(_("received on"), null=True, blank=True)
+    sent_by = models.CharField(_("signed or sent by"), max_length=200, blank=True, validators=[PlainTextValidator()])
     checked_by = _by(_("checked by"), null=True, blank=True)
     checked_at = models.DateTimeField(_("checked"), null=True, blank=True)
     reminded_on = models.DateField(_("last reminder"), null=True, blank=True, editable=False)
@@ -231,6 +234,12 @@ class RoyaltyReport(Record):
                 condition=Q(state=ReportState.DUE.value, submitted_at=None)
                 | ~Q(state=ReportState.DUE.value) & Q(submitted_at__isnull=False, submitted_by__isnull=False),
                 name="royalty_report_submitted_by_somebody",
+            ),
+            models.CheckConstraint(
+                condition=Q(received_on=None, sent_by="")
+                | Q(received_on__isnull=False, received_on__gt=F("ends_on"), submitted_at__isnull=False)
+                & ~Q(sent_by=""),
+                name="royalty_report_received_from_somebody",
             ),
             models.CheckConstraint(
                 condition=~Q(state=ReportState.ACCEPTED.value)

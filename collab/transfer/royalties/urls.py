@@ -37,6 +37,7 @@ urlpatterns = [
         rule("royalty.report", "GET", "POST"),
         name="royalty_report_write",
     ),
+    route(f"{_REPORT}receive/", views.royalty_report_receive, WRITE, name="royalty_report_receive"),
     route(f"{_REPORT}return/", views.royalty_report_return, WRITE, name="royalty_report_return"),
     route(f"{_REPORT}accept/", views.royalty_report_accept, PRESS, name="royalty_report_accept"),
     route(f"{_REPORT}invoice/", views.royalty_report_invoice, PRESS, name="royalty_report_invoice"),

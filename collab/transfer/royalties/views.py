@@ -41,6 +41,7 @@ from collab.transfer.royalties.forms import (
     ReachForm,
     ReasonForm,
     ReceiptForm,
+    ReceivedReportForm,
     ReportForm,
     ThirdPartyForm,
     WriteOffForm,
@@ -88,6 +89,7 @@ from collab.transfer.royalties.services import (
     propose_distribution,
     propose_reversal,
     reach_milestone,
+    receive_report,
     return_report,
     reverse_partner_payment,
     reverse_receipt,
@@ -101,7 +103,14 @@ from collab.transfer.royalties.services import (
     withdraw_distribution,
     write_off,
 )
-from collab.transfer.royalties.states import AuditState, DistributionState, InvoiceState, PaymentState, ReportState
+from collab.transfer.royalties.states import (
+    WRITABLE,
+    AuditState,
+    DistributionState,
+    InvoiceState,
+    PaymentState,
+    ReportState,
+)
 from collab.transfer.royalties.write_off_models import WriteOff
 from collab.web.api import as_uuid
 from collab.web.downloads import attachment
@@ -267,6 +276,7 @@ def royalty_report(request: HttpRequest, pk: UUID) -> HttpResponse:
     may = allowed(request.user, report, "royalty.report", "royalty.manage")
     office = allowed(request.user, report.licence, "royalty.view")
     submitted, mine = report.state == ReportState.SUBMITTED, report.submitted_by_id == request.user.pk
+    to_write = report.state in WRITABLE and report.ends_on < timezone.localdate()
     live = [row for row in report.invoices.all() if row.credits_id is None and row.state != InvoiceState.CANCELLED]
     context = {
         "report": report,
@@ -274,9 +284,8 @@ def royalty_report(request: HttpRequest, pk: UUID) -> HttpResponse:
         "lines": say_lines(report.computed, report.currency),
         "invoice": live[0] if live else None,
         "late_steps": LateStep.objects.filter(report=report) if "royalty.view" in office else [],
-        "may_write": "royalty.report" in may
-        and report.state in {ReportState.DUE, ReportState.RETURNED}
-        and report.ends_on < timezone.localdate(),
+        "may_write": "royalty.report" in may and to_write,
+        "may_receive": "royalty.manage" in may and to_write,
         "may_check": "royalty.manage" in may and submitted and not mine,
         "may_invoice": "royalty.manage" in may and report.state == ReportState.ACCEPTED and not live and report.due > 0,
         "corrections": report.corrections.filter(audit__state=AuditState.AGREED).select_related(
@@ -287,11 +296,25 @@ def royalty_report(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def royalty_report_write(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """The licensee's form; it can be computed before it is sent."""
+    """The licensee's form."""
     report = _report(request, "royalty.report", pk)
+    return _written(request, report, ReportForm, submit_report, _("The report was sent to the licensor."))
+
+
+def royalty_report_receive(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The form of the licensor's office, for what the licensee sent on paper or by mail."""
+    report = _report(request, "royalty.manage", pk)
+    told = _("The report is entered. Somebody else of the office checks it.")
+    return _written(request, report, ReceivedReportForm, receive_report, told)
+
+
+def _written(
+    request: HttpRequest, report: RoyaltyReport, made_of: type[ReportForm], verb: Callable[..., Any], told: str
+) -> HttpResponse:
+    """It can be computed before it is sent."""
     raw = request.GET.get("rows", "")
     rows = int(raw) if raw.isascii() and raw.isdigit() and len(raw) <= 3 else ROWS
-    form = ReportForm(sent(request), report=report, rows=rows)
+    form = made_of(sent(request), report=report, rows=rows)
     context: dict[str, Any] = {"form": form, "report": report, "licence": report.licence, "more": form.count + 10}
     if request.method == "POST" and "compute" in request.POST and form.is_valid():
         given = form.values()
@@ -303,8 +326,8 @@ def royalty_report_write(request: HttpRequest, pk: UUID) -> HttpResponse:
         return show(request, "collab/transfer/royalties/write.html", context, form)
 
     def send() -> str:
-        submit_report(report=report, by=request.user, **form.values())
-        messages.success(request, _("The report was sent to the licensor."))
+        verb(report=report, by=request.user, **form.values())
+        messages.success(request, told)
         return report.get_absolute_url()
 
     return submit(request, form, send) or show(request, "collab/transfer/royalties/write.html", context, form)
