@@ -345,6 +345,16 @@ ACTS = {
         "arrow-counterclockwise",
         "warn",
     ),
+    "royalty.refund": (
+        gettext_lazy("refunded %(amount)s of a receipt under %(reference)s on %(day)s: %(reason)s"),
+        "box-arrow-right",
+        "warn",
+    ),
+    "royalty.reverse_refund": (
+        gettext_lazy("took a refund of %(amount)s under %(reference)s back: %(reason)s"),
+        "arrow-counterclockwise",
+        "warn",
+    ),
     "royalty.pay_licensor": (gettext_lazy("passed %(amount)s on to another licensor on %(day)s"), "send", "ok"),
     "royalty.unpay_licensor": (
         gettext_lazy("took a payment of %(amount)s to another licensor back"),

@@ -53,6 +53,7 @@ from collab.transfer.royalties.models import (
     SublicenceIncome,
     ThirdPartyShare,
 )
+from collab.transfer.royalties.refund_models import Refund
 from collab.transfer.royalties.write_off_models import WriteOff
 
 __all__ = [
@@ -101,6 +102,7 @@ __all__ = [
     "ProtectionCost",
     "Receipt",
     "ReceiptMatch",
+    "Refund",
     "ReportLine",
     "RoyaltyAudit",
     "RoyaltyPolicy",

@@ -83,6 +83,7 @@ from collab.transfer.models import (
     ProtectionCost,
     Receipt,
     ReceiptMatch,
+    Refund,
     RoyaltyAudit,
     RoyaltyReport,
     ScheduledPayment,
@@ -209,6 +210,10 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (
         r"transfer/receipts/<uuid:pk>/matches/<uuid:match>/",
         lambda s, n: (s.books["receipt matched"], (s.books["receipt matched"].pk, s.object(ReceiptMatch).pk)),
+    ),
+    (
+        r"transfer/receipts/<uuid:pk>/refunds/<uuid:refund>/",
+        lambda s, n: (s.books["receipt refunded"], (s.books["receipt refunded"].pk, s.object(Refund).pk)),
     ),
     (
         r"transfer/invoices/<uuid:pk>/write-offs/<uuid:write_off>/",
@@ -1101,6 +1106,10 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
         about=s.licences["active"],
     ),
     "api:receipt-detail PATCH": lambda s: Sent({"note": f"Other {s.canary}"}, headers=_FRESH),
+    "api:receipt-refund POST": lambda s: Sent({"amount": "1.00", "reason": f"Twice {s.canary}"}, headers=_FRESH),
+    "api:receipt-undo-refund POST": lambda s: Sent(
+        {"refund": str(s.object(Refund).pk), "reason": f"Not paid {s.canary}"}
+    ),
     "api:receipt-match POST": lambda s: Sent({"invoice": str(s.books["invoice open"].pk)}),
     "api:exchange-rate-end POST": lambda s: Sent({"until_on": _day(0), "reason": f"Wrong {s.canary}"}),
     "api:exchange-rate-withdraw POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}),

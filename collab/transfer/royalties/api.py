@@ -35,6 +35,7 @@ from collab.transfer.royalties.models import (
 from collab.transfer.royalties.money import from_minor
 from collab.transfer.royalties.papers import invoice_pdf
 from collab.transfer.royalties.reading import say_lines
+from collab.transfer.royalties.refund_models import Refund
 from collab.transfer.royalties.services import (
     accept_report,
     add_payment,
@@ -49,9 +50,11 @@ from collab.transfer.royalties.services import (
     pay_partner,
     reach_milestone,
     receive_report,
+    refund_receipt,
     return_report,
     reverse_partner_payment,
     reverse_receipt,
+    reverse_refund,
     submit_report,
     undo_write_off,
     unmatch_receipt,
@@ -570,22 +573,37 @@ class ReceiptRow(serializers.ModelSerializer):
     distributed = MoneyField("book_currency")
     retained = MoneyField("book_currency")
     passed_on = MoneyField("book_currency")
+    refunded = MoneyField("book_currency")
     undistributed = MoneyField("book_currency")
+    paid_back = MoneyField(help_text="What is refunded, in the currency of the receipt")
 
     class Meta:
         model = Receipt
         fields = [
             "id", "organisation", "licence", "received_on", "amount", "currency", "rate", "booked", "book_currency",
-            "matched", "distributed", "retained", "passed_on", "undistributed", "reference", "note",
+            "matched", "paid_back", "distributed", "retained", "passed_on", "refunded", "undistributed", "reference",
+            "note",
             "partner_payment", "reverses", "held_by", "version",
         ]  # fmt: skip
 
 
+class RefundSerializer(serializers.ModelSerializer):
+    """What of a receipt was paid back; one below zero takes another back."""
+
+    amount = MoneyField("receipt.currency")
+    booked = MoneyField("receipt.book_currency")
+
+    class Meta:
+        model = Refund
+        fields = ["id", "refunded_on", "amount", "booked", "reference", "reason", "reverses", "created_at"]
+
+
 class ReceiptSerializer(ReceiptRow):
     matches = MatchSerializer(many=True, read_only=True)
+    refunds = RefundSerializer(many=True, read_only=True)
 
     class Meta(ReceiptRow.Meta):
-        fields = [*ReceiptRow.Meta.fields, "matches"]
+        fields = [*ReceiptRow.Meta.fields, "matches", "refunds"]
 
 
 class ReceiptInput(StrictSerializer):
@@ -611,6 +629,20 @@ class UnmatchInput(StrictSerializer):
     match = serializers.UUIDField()
 
 
+class RefundInput(StrictSerializer):
+    amount = serializers.DecimalField(
+        required=False, allow_null=True, help_text="Left out: all that pays no invoice", **_SUM
+    )
+    refunded_on = _day()
+    reference = serializers.CharField(max_length=80, required=False, allow_blank=True)
+    reason = serializers.CharField(max_length=500)
+
+
+class UndoRefundInput(StrictSerializer):
+    refund = serializers.UUIDField()
+    reason = serializers.CharField(max_length=500)
+
+
 class ReceiptFilter(django_filters.FilterSet):
     licence = django_filters.UUIDFilter()
     organisation = django_filters.CharFilter(field_name="organisation__slug")
@@ -631,8 +663,10 @@ class ReceiptViewSet(ScopedViewSet):
         "match": "royalty.manage",
         "unmatch": "royalty.manage",
         "reverse": "royalty.manage",
+        "refund": "royalty.manage",
+        "undo_refund": "royalty.manage",
     }
-    rows = Receipt.objects.with_licence().prefetch_related("matches")
+    rows = Receipt.objects.with_licence().prefetch_related("matches", "refunds__receipt")
     serializer_class = ReceiptSerializer
     filterset_class = ReceiptFilter
 
@@ -678,6 +712,27 @@ class ReceiptViewSet(ScopedViewSet):
         row = self._matched(request)
         made = reverse_receipt(receipt=row, by=request.user, version=row.version, **self.parsed(ReasonInput))
         return self._told(made, 201)
+
+    @extend_schema(
+        summary="Refund what of it pays no invoice", request=RefundInput, responses=ReceiptSerializer,
+        parameters=[IF_MATCH],
+    )  # fmt: skip
+    @action(detail=True, methods=["post"])
+    def refund(self, request: Request, pk: str) -> Response:
+        row = self._matched(request)
+        refund_receipt(receipt=row, by=request.user, version=row.version, **self.parsed(RefundInput))
+        return self._told(row)
+
+    @extend_schema(summary="Take a refund back", request=UndoRefundInput, responses=ReceiptSerializer)
+    @action(detail=True, methods=["post"], url_path="undo-refund")
+    def undo_refund(self, request: Request, pk: str) -> Response:
+        row, given = self.get_object(), self.parsed(UndoRefundInput)
+        found = get_or_404(
+            request.user, "royalty.manage", Refund.objects.filter(receipt=row).select_related("receipt"),
+            pk=given["refund"],
+        )  # fmt: skip
+        reverse_refund(refund=found, reason=given["reason"], by=request.user)
+        return self._told(row)
 
     def _matched(self, request: Request) -> Receipt:
         row = self.get_object()

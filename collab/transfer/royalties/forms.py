@@ -278,6 +278,19 @@ class MatchForm(OnceForm):
         field.label_from_instance = lambda row: f"{row} · {from_minor(row.left, row.currency):,f} {row.currency}"
 
 
+class RefundForm(OnceForm):
+    """What of a receipt was paid back, and why."""
+
+    amount = forms.DecimalField(
+        label=_("Amount"), required=False, min_value=0, help_text=_("Empty: all that pays no invoice."), **SUM
+    )
+    refunded_on = forms.DateField(label=_("Refunded on"), widget=DayInput, initial=timezone.localdate)
+    reference = forms.CharField(
+        label=_("Bank reference"), max_length=80, required=False, validators=[PlainTextValidator()]
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=500, validators=[PlainTextValidator()])
+
+
 class NoteForm(PageForm):
     note = forms.CharField(label=_("Note"), max_length=500, required=False, validators=[PlainTextValidator()])
     version = forms.IntegerField(widget=forms.HiddenInput)

@@ -1,6 +1,6 @@
 """What is due under licences, reported, invoiced, received and distributed. Sums are whole minor units.
 
-Every receipt stands in the books with what became of it: `booked = distributed + retained + passed_on +
+Every receipt stands in the books with what became of it: `booked = distributed + retained + passed_on + refunded +
 undistributed`, always. How it came to that stands in the ledger, whose entries are only added
 (collab/transfer/royalties/guard.py).
 """
@@ -674,7 +674,9 @@ class Receipt(Record):
     distributed = _money(_("distributed"), default=0)
     retained = _money(_("retained"), default=0)
     passed_on = _money(_("passed on"), default=0)
+    refunded = _money(_("refunded"), default=0)
     undistributed = _money(_("undistributed"))
+    paid_back = _money(_("paid back"), default=0)  # what is refunded, in the currency of the receipt
     reference = models.CharField(_("bank reference"), max_length=80, blank=True, validators=[PlainTextValidator()])
     note = models.CharField(_("note"), max_length=500, blank=True, validators=[PlainTextValidator()])
     partner_payment = models.ForeignKey(
@@ -707,15 +709,18 @@ class Receipt(Record):
         ordering = ["-received_on", "-created_at"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(booked=F("distributed") + F("retained") + F("passed_on") + F("undistributed")),
+                condition=Q(
+                    booked=F("distributed") + F("retained") + F("passed_on") + F("refunded") + F("undistributed")
+                ),
                 name="receipt_is_somewhere_to_the_cent",
             ),
             models.CheckConstraint(
                 condition=Q(reverses=None, amount__gt=0, booked__gte=0, distributed__gte=0)
                 & Q(retained__gte=0, passed_on__gte=0, undistributed__gte=0)
-                & Q(matched__gte=0, matched__lte=F("amount"))
+                & Q(refunded__gte=0, paid_back__gte=0)
+                & Q(matched__gte=0, matched__lte=F("amount") - F("paid_back"))
                 | Q(reverses__isnull=False, amount__lt=0, booked__lte=0)
-                & Q(matched=0, distributed=0, retained=0, passed_on=0),
+                & Q(matched=0, distributed=0, retained=0, passed_on=0, refunded=0, paid_back=0),
                 name="receipt_has_one_sign",
             ),
             models.CheckConstraint(condition=_no_more_than(MOST, "amount", "booked"), name="receipt_is_sound"),
@@ -748,7 +753,8 @@ class Receipt(Record):
 
     @property
     def unmatched(self) -> int:
-        return self.amount - self.matched
+        """What pays no invoice and is still there."""
+        return self.amount - self.matched - self.paid_back
 
     @property
     def given_out(self) -> int:

@@ -75,6 +75,8 @@ urlpatterns = [
     route(f"{_RECEIPT}matches/<uuid:match>/undo/", views.receipt_unmatch, PRESS, name="receipt_unmatch"),
     route(f"{_RECEIPT}edit/", views.receipt_edit, WRITE, name="receipt_edit"),
     route(f"{_RECEIPT}reverse/", views.receipt_reverse, WRITE, name="receipt_reverse"),
+    route(f"{_RECEIPT}refund/", views.receipt_refund, WRITE, name="receipt_refund"),
+    route(f"{_RECEIPT}refunds/<uuid:refund>/undo/", views.receipt_refund_undo, WRITE, name="receipt_refund_undo"),
     # what is passed on to further licensors
     route(f"{_LICENCE}licensors/<uuid:partner>/pay/", views.partner_pay, WRITE, name="partner_pay"),
     route(_PAID, views.partner_payment, SEE, name="partner_payment"),

@@ -42,6 +42,7 @@ from collab.transfer.royalties.forms import (
     ReasonForm,
     ReceiptForm,
     ReceivedReportForm,
+    RefundForm,
     ReportForm,
     ThirdPartyForm,
     WriteOffForm,
@@ -68,6 +69,7 @@ from collab.transfer.royalties.papers import invoice_pdf, statement_pdf
 from collab.transfer.royalties.passing import Owed, owed_to_partners
 from collab.transfer.royalties.policies import Account
 from collab.transfer.royalties.reading import EXAMPLE_WORDS, account_rows, say_lines, say_policy, say_rule
+from collab.transfer.royalties.refund_models import Refund
 from collab.transfer.royalties.reimbursing import costs_behind
 from collab.transfer.royalties.reporting import preview_report
 from collab.transfer.royalties.services import (
@@ -90,9 +92,11 @@ from collab.transfer.royalties.services import (
     propose_reversal,
     reach_milestone,
     receive_report,
+    refund_receipt,
     return_report,
     reverse_partner_payment,
     reverse_receipt,
+    reverse_refund,
     schedule,
     set_interest,
     set_policy,
@@ -138,7 +142,7 @@ def royalties(request: HttpRequest) -> HttpResponse:
         row["organisation"]: row
         for row in Receipt.objects.filter(organisation__in=houses).values("organisation").annotate(
             booked=Sum("booked"), given=Sum("distributed"), kept=Sum("retained"), passed=Sum("passed_on"),
-            rest=Sum("undistributed"),
+            back=Sum("refunded"), rest=Sum("undistributed"),
         ).order_by()
     }  # fmt: skip
     licences = Licence.objects.visible_to(user).exclude(currency="").select_related(
@@ -465,8 +469,11 @@ def receipt(request: HttpRequest, pk: UUID) -> HttpResponse:
         "licence": row.licence,
         "matches": row.matches.select_related("invoice__organisation").order_by("created_at"),
         "entries": [{"entry": one, "rule": say_rule(one.rule)} for one in entries[:200]],
+        "refunds": row.refunds.select_related("reversed_by", "entered_by"),
         "reversed_by": reversed_by,
         "may_match": bool(may) and standing and row.unmatched > 0,
+        "may_refund": bool(may) and standing and row.unmatched > 0 and row.held_by_id is None,
+        "may_take_back": bool(may) and row.held_by_id is None,
         "may_undo": bool(may) and standing and not row.given_out and row.held_by_id is None,
     }
     return show(request, "collab/transfer/royalties/receipt.html", context)
@@ -518,6 +525,31 @@ def receipt_reverse(request: HttpRequest, pk: UUID) -> HttpResponse:
         return row.get_absolute_url()
 
     return _form(request, form, back, _("Reverse the receipt"), licence=row.licence, lead=str(row), tone="danger")
+
+
+def receipt_refund(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _receipt(request, "royalty.manage", pk)
+    form = RefundForm(sent(request))
+
+    def back() -> str:
+        return refund_receipt(receipt=row, by=request.user, **form.values()).get_absolute_url()
+
+    lead = _("%(left)s of it is matched with no invoice.") % {"left": said(row.unmatched, row.currency)}
+    return _form(request, form, back, _("Refund what was paid too much"), licence=row.licence, lead=lead)
+
+
+def receipt_refund_undo(request: HttpRequest, pk: UUID, refund: UUID) -> HttpResponse:
+    row = _receipt(request, "royalty.manage", pk)
+    found = Refund.objects.filter(receipt=row, pk=refund).select_related("receipt").first()
+    if found is None:
+        raise NotFoundError
+    form = ReasonForm(sent(request))
+
+    def undo() -> str:
+        return reverse_refund(refund=found, by=request.user, **form.values()).get_absolute_url()
+
+    title = _("Take the refund back")
+    return _form(request, form, undo, title, licence=row.licence, lead=str(found), tone="danger")
 
 
 # --- what is passed on to further licensors
@@ -603,6 +635,7 @@ def royalty_policy(request: HttpRequest, slug: str) -> HttpResponse:
         "sums": Receipt.objects.filter(organisation=organisation).aggregate(
             booked=Sum("booked"),
             given=Sum("distributed"),
+            back=Sum("refunded"),
             kept=Sum("retained"),
             passed=Sum("passed_on"),
             rest=Sum("undistributed"),
