@@ -14,6 +14,7 @@ from collab.transfer.disclosures.models import (
     PriorArt,
     TransferCase,
 )
+from collab.transfer.disclosures.note_models import CaseNote
 from collab.transfer.licences.models import (
     Breach,
     Diligence,
@@ -62,6 +63,7 @@ __all__ = [
     "AuditCorrection",
     "AuditFinding",
     "Breach",
+    "CaseNote",
     "CaseStage",
     "CostRepayment",
     "Counsel",

@@ -61,6 +61,7 @@ from collab.projects.models import (
 from collab.publications.models import PublicationNotice, PublicationObjection
 from collab.transfer.models import (
     Assessment,
+    CaseNote,
     Counsel,
     Criterion,
     Deadline,
@@ -263,6 +264,10 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"transfer/offers/<uuid:pk>/", lambda s, n: _row(s, Offer)),
     (r"transfer/interests/<uuid:pk>/", lambda s, n: _row(s, Interest)),
     (r"technologies/<slug:slug>/", lambda s, n: (s.object(Offer), (s.object(Offer).slug,))),
+    (
+        r"transfer/cases/<uuid:pk>/notes/<uuid:note>/",
+        lambda s, n: (s.cases["assessed"], (s.cases["assessed"].pk, s.object(CaseNote).pk)),
+    ),
     (r"transfer/cases/<uuid:pk>/", lambda s, n: (_case(s, n), (_case(s, n).pk,))),
     (r"transfer/assessments/<uuid:pk>/", lambda s, n: (s.object(Assessment), (s.object(Assessment).pk,))),
     (
@@ -1035,6 +1040,10 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:transfer-case-reconsider POST": lambda s: Sent({"reason": f"New facts {s.canary}"}, headers=_FRESH),
     "api:transfer-case-reopen POST": lambda s: Sent({"reason": f"By mistake {s.canary}"}, headers=_FRESH),
     "api:transfer-case-move POST": lambda s: Sent({"stage": "marketed"}, headers=_FRESH),
+    "api:transfer-case-note-list POST": lambda s: Sent(
+        {"case": str(s.cases["assessed"].pk), "text": f"Note {s.canary}"}, about=s.cases["assessed"]
+    ),
+    "api:transfer-case-note-withdraw POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}),
     "api:transfer-assessment-detail PATCH": lambda s: Sent({"comment": f"New {s.canary}"}, headers=_FRESH),
     "api:transfer-assessment-declare POST": lambda s: Sent({"conflict": f"A cousin {s.canary}"}),
     "api:transfer-assessment-step-back POST": _NOTHING,
