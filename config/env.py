@@ -64,6 +64,7 @@ VARIABLES: dict[str, tuple[Any, Any, str]] = {
         "days after the last day of an internship from which it is completed without an evaluation, for a reason",
     ),
     "TANDEM_COURSE_FILE_MAX_BYTES": (int, 20 * 1024**2, "largest file of a course, and largest document of a training"),
+    "TANDEM_CASE_FILE_MAX_BYTES": (int, 50 * 1024**2, "largest file that an office keeps with a case of transfer"),
     "TANDEM_COURSE_REMIND_DAYS": (int, 30, "days before a course or a training expires that its holder is told"),
     "TANDEM_ISSUER_KEY_FILE": (
         str,

@@ -298,6 +298,14 @@ ACTS = {
         "file-earmark-text",
         "accent",
     ),
+    "royalty.receive_report": (
+        gettext_lazy(
+            "entered the report on %(first)s to %(last)s under %(reference)s, received on %(day)s from %(who)s: "
+            "%(amount)s is owed"
+        ),
+        "file-earmark-text",
+        "accent",
+    ),
     "royalty.return": (
         gettext_lazy("returned the report on %(first)s to %(last)s under %(reference)s"),
         "arrow-repeat",
@@ -339,6 +347,16 @@ ACTS = {
     "royalty.edit_receipt": (gettext_lazy("changed the note of a receipt of %(amount)s"), "pencil", "quiet"),
     "royalty.reverse_receipt": (
         gettext_lazy("reversed a receipt of %(amount)s under %(reference)s"),
+        "arrow-counterclockwise",
+        "warn",
+    ),
+    "royalty.refund": (
+        gettext_lazy("refunded %(amount)s of a receipt under %(reference)s on %(day)s: %(reason)s"),
+        "box-arrow-right",
+        "warn",
+    ),
+    "royalty.reverse_refund": (
+        gettext_lazy("took a refund of %(amount)s under %(reference)s back: %(reason)s"),
         "arrow-counterclockwise",
         "warn",
     ),
@@ -595,6 +613,14 @@ ACTS = {
     "case.withdraw_proposal": (gettext_lazy("took the proposed decision on %(docket)s back"), "archive", "quiet"),
     "case.not_decided": (gettext_lazy("sent %(docket)s back to its assessment"), "arrow-repeat", "warn"),
     "case.decide": (gettext_lazy("decided on %(docket)s, “%(title)s”"), "patch-check", "ok"),
+    "case.note": (gettext_lazy("noted something about %(docket)s"), "pencil", "quiet"),
+    "case.keep_file": (gettext_lazy("keeps the file “%(file)s” with %(docket)s"), "file-earmark", "quiet"),
+    "case.read_file": (gettext_lazy("opened the file “%(file)s” of %(docket)s"), "file-earmark", "quiet"),
+    "case.withdraw_note": (
+        gettext_lazy("took a note on %(docket)s of %(day)s back: %(reason)s"),
+        "arrow-counterclockwise",
+        "warn",
+    ),
     "case.resume": (gettext_lazy("took %(docket)s up again"), "play-circle", "accent"),
     "case.reconsider": (gettext_lazy("took the decision on %(docket)s back"), "arrow-repeat", "warn"),
     "case.reopen": (gettext_lazy("reopened %(docket)s"), "play-circle", "accent"),

@@ -14,6 +14,7 @@ from collab.transfer.disclosures.models import (
     PriorArt,
     TransferCase,
 )
+from collab.transfer.disclosures.note_models import CaseNote
 from collab.transfer.licences.models import (
     Breach,
     Diligence,
@@ -53,6 +54,7 @@ from collab.transfer.royalties.models import (
     SublicenceIncome,
     ThirdPartyShare,
 )
+from collab.transfer.royalties.refund_models import Refund
 from collab.transfer.royalties.write_off_models import WriteOff
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "AuditCorrection",
     "AuditFinding",
     "Breach",
+    "CaseNote",
     "CaseStage",
     "CostRepayment",
     "Counsel",
@@ -101,6 +104,7 @@ __all__ = [
     "ProtectionCost",
     "Receipt",
     "ReceiptMatch",
+    "Refund",
     "ReportLine",
     "RoyaltyAudit",
     "RoyaltyPolicy",

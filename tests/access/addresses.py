@@ -69,6 +69,7 @@ from collab.projects.models import (
 from collab.publications.models import PublicationNotice, PublicationObjection
 from collab.transfer.models import (
     Assessment,
+    CaseNote,
     Counsel,
     Criterion,
     Deadline,
@@ -91,6 +92,7 @@ from collab.transfer.models import (
     ProtectionCost,
     Receipt,
     ReceiptMatch,
+    Refund,
     RoyaltyAudit,
     RoyaltyReport,
     ScheduledPayment,
@@ -219,6 +221,10 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
         lambda s, n: (s.books["receipt matched"], (s.books["receipt matched"].pk, s.object(ReceiptMatch).pk)),
     ),
     (
+        r"transfer/receipts/<uuid:pk>/refunds/<uuid:refund>/",
+        lambda s, n: (s.books["receipt refunded"], (s.books["receipt refunded"].pk, s.object(Refund).pk)),
+    ),
+    (
         r"transfer/invoices/<uuid:pk>/write-offs/<uuid:write_off>/",
         lambda s, n: (s.books["invoice other"], (s.books["invoice other"].pk, s.object(WriteOff).pk)),
     ),
@@ -266,6 +272,10 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
     (r"transfer/offers/<uuid:pk>/", lambda s, n: _row(s, Offer)),
     (r"transfer/interests/<uuid:pk>/", lambda s, n: _row(s, Interest)),
     (r"technologies/<slug:slug>/", lambda s, n: (s.object(Offer), (s.object(Offer).slug,))),
+    (
+        r"transfer/cases/<uuid:pk>/notes/<uuid:note>/",
+        lambda s, n: (s.cases["assessed"], (s.cases["assessed"].pk, s.object(CaseNote).pk)),
+    ),
     (r"transfer/cases/<uuid:pk>/", lambda s, n: (_case(s, n), (_case(s, n).pk,))),
     (r"transfer/assessments/<uuid:pk>/", lambda s, n: (s.object(Assessment), (s.object(Assessment).pk,))),
     (
@@ -1045,6 +1055,10 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:transfer-case-reconsider POST": lambda s: Sent({"reason": f"New facts {s.canary}"}, headers=_FRESH),
     "api:transfer-case-reopen POST": lambda s: Sent({"reason": f"By mistake {s.canary}"}, headers=_FRESH),
     "api:transfer-case-move POST": lambda s: Sent({"stage": "marketed"}, headers=_FRESH),
+    "api:transfer-case-note-list POST": lambda s: Sent(
+        {"case": str(s.cases["assessed"].pk), "text": f"Note {s.canary}"}, about=s.cases["assessed"]
+    ),
+    "api:transfer-case-note-withdraw POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}),
     "api:transfer-assessment-detail PATCH": lambda s: Sent({"comment": f"New {s.canary}"}, headers=_FRESH),
     "api:transfer-assessment-declare POST": lambda s: Sent({"conflict": f"A cousin {s.canary}"}),
     "api:transfer-assessment-step-back POST": _NOTHING,
@@ -1072,6 +1086,15 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
     "api:scheduled-payment-waive POST": lambda s: Sent({"reason": f"Kind {s.canary}"}, headers=_FRESH),
     "api:royalty-report-submit POST": lambda s: Sent(
         {"lines": [{"product": f"P {s.canary}", "gross": "10.00"}], "currency": "EUR"}, headers=_FRESH
+    ),
+    "api:royalty-report-receive POST": lambda s: Sent(
+        {
+            "lines": [{"product": f"P {s.canary}", "gross": "10.00"}],
+            "currency": "EUR",
+            "received_on": _day(0),
+            "sent_by": f"Signed {s.canary}",
+        },
+        headers=_FRESH,
     ),
     "api:royalty-report-send-back POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}, headers=_FRESH),
     "api:royalty-report-accept POST": lambda s: Sent({}, headers=_FRESH),
@@ -1107,6 +1130,10 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
         about=s.licences["active"],
     ),
     "api:receipt-detail PATCH": lambda s: Sent({"note": f"Other {s.canary}"}, headers=_FRESH),
+    "api:receipt-refund POST": lambda s: Sent({"amount": "1.00", "reason": f"Twice {s.canary}"}, headers=_FRESH),
+    "api:receipt-undo-refund POST": lambda s: Sent(
+        {"refund": str(s.object(Refund).pk), "reason": f"Not paid {s.canary}"}
+    ),
     "api:receipt-match POST": lambda s: Sent({"invoice": str(s.books["invoice open"].pk)}),
     "api:exchange-rate-end POST": lambda s: Sent({"until_on": _day(0), "reason": f"Wrong {s.canary}"}),
     "api:exchange-rate-withdraw POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}),

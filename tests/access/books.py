@@ -38,6 +38,7 @@ from collab.transfer.models import (
 )
 from collab.transfer.royalties.audit_models import AuditCorrection, AuditFinding, RoyaltyAudit
 from collab.transfer.royalties.policies import EXAMPLES
+from collab.transfer.royalties.refund_models import Refund
 from collab.transfer.royalties.write_off_models import WriteOff
 
 OF_LICENCE = (
@@ -45,18 +46,21 @@ OF_LICENCE = (
     AuditFinding, AuditCorrection,
 )  # fmt: skip
 OF_BOOKS = (
-    Receipt, ReceiptMatch, ExchangeRate, InterestRule, RoyaltyPolicy, PolicyVersion, ThirdPartyShare, Distribution,
-    CostRepayment, LedgerEntry, PartnerPayment, LateStep,
+    Receipt, ReceiptMatch, Refund, ExchangeRate, InterestRule, RoyaltyPolicy, PolicyVersion, ThirdPartyShare,
+    Distribution, CostRepayment, LedgerEntry, PartnerPayment, LateStep,
 )  # fmt: skip
 
 # What each act needs: the row of that name.
 ON_REPORT = {
-    "submit": "due", "write": "due", "send_back": "submitted", "return": "submitted", "accept": "submitted",
-    "invoice": "accepted",
+    "submit": "due", "write": "due", "receive": "due", "send_back": "submitted", "return": "submitted",
+    "accept": "submitted", "invoice": "accepted",
 }  # fmt: skip
 ON_AUDIT = {"begin": "announced", "report": "under_way", "cancel": "announced"}
 ON_INVOICE = {"interest": "late", "undo_write_off": "other", "undo": "other"}
-ON_RECEIPT = {"match": "free", "reverse": "free", "edit": "free", "partial_update": "free", "unmatch": "matched"}
+ON_RECEIPT = {
+    "match": "free", "reverse": "free", "edit": "free", "partial_update": "free", "unmatch": "matched",
+    "refund": "free", "undo_refund": "refunded",
+}  # fmt: skip
 ON_DISTRIBUTION = {"decide": "proposed", "withdraw": "proposed"}
 
 
@@ -231,6 +235,13 @@ def keep_books(here: Any) -> None:
     match = ReceiptMatch.objects.create(
         receipt=matched, invoice=books["invoice other"], amount=40_00, matched_by=officer
     )
+    books["receipt refunded"] = Receipt.objects.create(
+        amount=20_00, booked=20_00, undistributed=20_00, note=f"Too much {canary}", **received
+    )
+    refund = Refund.objects.create(
+        receipt=books["receipt refunded"], amount=5_00, booked=5_00, reason=f"Twice {canary}", entered_by=officer
+    )
+    Receipt.objects.filter(pk=books["receipt refunded"].pk).update(paid_back=5_00, refunded=5_00, undistributed=15_00)
     off = WriteOff.objects.create(
         invoice=books["invoice other"], kind="bank_charge", amount=10_00, reason=f"Charge {canary}", written_by=officer
     )
@@ -276,6 +287,7 @@ def keep_books(here: Any) -> None:
         ThirdPartyShare: share,
         Receipt: given,
         ReceiptMatch: match,
+        Refund: refund,
         WriteOff: off,
         ExchangeRate: ExchangeRate.objects.create(
             source="USD",

@@ -183,6 +183,7 @@ from collab.transfer.models import (
     Assessment,
     AssessmentScore,
     Breach,
+    CaseNote,
     CaseStage,
     Counsel,
     Criterion,
@@ -798,6 +799,19 @@ def _publications(here: Side) -> None:
     }
 
 
+def _case_note(here: Side) -> CaseNote:
+    """With a file, which its office opens."""
+    content = here.canary.encode()
+    sha256 = hashlib.sha256(content).hexdigest()
+    path = blob_path(sha256)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return CaseNote.objects.create(
+        case=here.cases["assessed"], text=f"They called {here.canary}", file_name=f"{here.canary}.pdf", sha256=sha256,
+        media_type="application/pdf", size_bytes=len(content), by=here.transfer_officer,
+    )  # fmt: skip
+
+
 def _transfer(here: Side) -> None:
     """A draft, a case under assessment, and one of everything that hangs on them."""
     made, canary, now = here.joint, here.canary, timezone.now()
@@ -834,6 +848,7 @@ def _transfer(here: Side) -> None:
         DisclosureSignature: DisclosureSignature.objects.create(
             inventor=inventor, document=f"Text {canary}", document_sha256="0" * 64, typed_name="Me", by=made.researcher
         ),
+        CaseNote: _case_note(here),
         Funding: Funding.objects.create(disclosure=case.disclosure, sponsor_name=f"Sponsor {canary}"),
         PriorArt: PriorArt.objects.create(disclosure=case.disclosure, kind="patent", reference=f"Patent {canary}"),
         DisclosedResult: DisclosedResult.objects.create(

@@ -20,6 +20,7 @@ from collab.transfer.disclosures.models import (
     PriorArt,
     TransferCase,
 )
+from collab.transfer.disclosures.note_models import CaseNote
 from collab.web.admin import ScopedModelAdmin, short_hash
 
 
@@ -88,6 +89,15 @@ class CaseStageAdmin(ScopedModelAdmin):
     list_filter = ["state"]
     search_fields = ["case__docket"]
     list_select_related = ["case__disclosure", "by"]
+
+
+@admin.register(CaseNote)
+class CaseNoteAdmin(ScopedModelAdmin):
+    hidden = ("sha256",)
+    list_display = ["case", "noted_on", "by", "file_name", "size_bytes", "withdrawn_at"]
+    search_fields = ["case__docket", "file_name"]
+    list_select_related = ["case__disclosure", "by"]
+    date_hierarchy = "noted_on"
 
 
 @admin.register(Criterion)

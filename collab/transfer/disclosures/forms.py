@@ -9,6 +9,7 @@ from typing import Any
 import django_filters
 from django import forms
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -471,3 +472,17 @@ class CaseFilter(ListFilter):
 
     def led(self, rows: Any, name: str, value: str) -> Any:
         return rows.filter(officer=self.request.user) if value == "me" else rows.filter(officer=None)
+
+
+class CaseNoteForm(OnceForm):
+    """What the office notes, and a file that it keeps with it."""
+
+    noted_on = forms.DateField(label=_("About the day"), widget=DayInput, initial=timezone.localdate)
+    text = forms.CharField(
+        label=_("Note"), max_length=8000, required=False, validators=[PlainTextValidator()],
+        widget=forms.Textarea(attrs={"rows": 6}),
+    )  # fmt: skip
+    file = forms.FileField(
+        label=_("File"), required=False, max_length=4096, allow_empty_file=True,
+        help_text=_("A PDF, a picture (PNG, JPEG) or a ZIP."),
+    )  # fmt: skip

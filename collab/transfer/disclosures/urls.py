@@ -1,7 +1,7 @@
 """Addresses of disclosures, cases and assessments, below /transfer/."""
 
 from collab.access.rules import SIGNED_IN, route, rule
-from collab.transfer.disclosures import views, views_office
+from collab.transfer.disclosures import note_views, views, views_office
 
 CASE = "transfer/cases/<uuid:pk>/"
 urlpatterns = [
@@ -37,6 +37,15 @@ urlpatterns = [
     route(f"{CASE}reconsider/", views_office.reconsider, rule("case.manage", "GET", "POST"), name="case_reconsider"),
     route(f"{CASE}reopen/", views_office.reopen, rule("case.manage", "GET", "POST"), name="case_reopen"),
     route(f"{CASE}move/", views_office.move, rule("case.manage", "GET", "POST"), name="case_move"),
+    route(f"{CASE}notes/", note_views.case_notes, rule("case.view"), name="case_notes"),
+    route(f"{CASE}notes/new/", note_views.case_note_new, rule("case.manage", "GET", "POST"), name="case_note_new"),
+    route(f"{CASE}notes/<uuid:note>/file/", note_views.case_note_file, rule("case.view"), name="case_note_file"),
+    route(
+        f"{CASE}notes/<uuid:note>/withdraw/",
+        note_views.case_note_withdraw,
+        rule("case.manage", "GET", "POST"),
+        name="case_note_withdraw",
+    ),
     route(
         "transfer/assessments/<uuid:pk>/",
         views_office.assessment,

@@ -29,6 +29,7 @@ from collab.transfer.disclosures.models import (
     PriorArt,
     TransferCase,
 )
+from collab.transfer.disclosures.note_models import CaseNote
 from collab.transfer.disclosures.services import decided
 from collab.transfer.disclosures.standing import assesses, grants, grants_through
 
@@ -51,6 +52,7 @@ register_scope(
     AssessmentScore,
     Scope(view="assessment.view", organisation="assessment__case__organisation", grants=assesses("assessment")),
 )
+register_scope(CaseNote, Scope(view="case.view", organisation="case__organisation"))  # never for its inventors
 register_scope(Criterion, Scope(view="assessment.view", organisation="organisation"))
 register_scope(NoveltyRule, Scope(view="organisation.view", everyone=True))
 

@@ -195,7 +195,7 @@ def income(span: Span, path: str = "") -> Groups:
     if path == _OF_RECEIPT["unit"]:
         of = Case(When(partner_payment=None, then=of), default=None)
     rows = receipts(span).order_by().annotate(of=of).values_list("of", "book_currency")
-    for key, currency, booked in rows.annotate(all=Sum("booked")):
+    for key, currency, booked in rows.annotate(all=Sum(F("booked") - F("refunded"))):
         found[key][currency] = booked
     return {key: _in_currency(sums) for key, sums in found.items()}
 
@@ -264,7 +264,7 @@ def _running_parts(rows: list[Any]) -> dict[Any, Part]:
 def _other_parts(rows: list[Any]) -> dict[Any, Part]:
     keys = [row.pk for row in rows]
     less = (*_royalties(keys), *_repayments(keys))
-    return _parts(rows, {row.pk: row.booked for row in rows}, less, -1)
+    return _parts(rows, {row.pk: row.booked - row.refunded for row in rows}, less, -1)
 
 
 def _parts(rows: list[Any], sums: dict[Any, int], counted: Iterable[Counted], sign: int) -> dict[Any, Part]:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import F, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import reverse
@@ -71,7 +71,7 @@ def case_income(request: HttpRequest, pk: UUID) -> HttpResponse:
     own = {"organisation": case.organisation_id}  # what others divide of the same licence stands in their books
     receipts = Receipt.objects.visible_to(request.user).standing().filter(licence__in=licences.values("pk"), **own)
     sums = receipts.order_by("book_currency").values("book_currency")
-    sums = sums.annotate(booked=Sum("booked"), rest=Sum("undistributed"))
+    sums = sums.annotate(booked=Sum(F("booked") - F("refunded")), rest=Sum("undistributed"))
     divided = _divided_for(case, request.user)
     context = {
         "licences": licences.select_related("agreement", "licensee"),

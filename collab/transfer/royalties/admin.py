@@ -26,6 +26,7 @@ from collab.transfer.royalties.models import (
     SublicenceIncome,
     ThirdPartyShare,
 )
+from collab.transfer.royalties.refund_models import Refund
 from collab.transfer.royalties.write_off_models import WriteOff
 from collab.web.admin import ScopedModelAdmin
 
@@ -41,9 +42,11 @@ class ScheduledPaymentAdmin(ScopedModelAdmin):
 
 @admin.register(RoyaltyReport)
 class RoyaltyReportAdmin(ScopedModelAdmin):
-    list_display = ["licence", "starts_on", "ends_on", "due_on", "state", "royalty", "minimum", "currency"]
+    list_display = [
+        "licence", "starts_on", "ends_on", "due_on", "received_on", "state", "royalty", "minimum", "currency",
+    ]  # fmt: skip
     list_filter = ["state", "currency"]
-    search_fields = ["licence__agreement__reference"]
+    search_fields = ["licence__agreement__reference", "sent_by"]
     list_select_related = ["licence__agreement__project"]
     date_hierarchy = "starts_on"
 
@@ -122,13 +125,21 @@ class LateStepAdmin(ScopedModelAdmin):
 @admin.register(Receipt)
 class ReceiptAdmin(ScopedModelAdmin):
     list_display = [
-        "received_on", "licence", "amount", "currency", "booked", "distributed", "retained", "passed_on",
+        "received_on", "licence", "amount", "currency", "booked", "distributed", "retained", "passed_on", "refunded",
         "undistributed", "reference",
     ]  # fmt: skip
     list_filter = ["currency", "book_currency"]
     search_fields = ["reference", "note", "licence__agreement__reference"]
     list_select_related = ["licence__agreement__project"]
     date_hierarchy = "received_on"
+
+
+@admin.register(Refund)
+class RefundAdmin(ScopedModelAdmin):
+    list_display = ["refunded_on", "receipt", "amount", "booked", "reference", "reason", "entered_by"]
+    search_fields = ["reference", "reason", "receipt__licence__agreement__reference"]
+    list_select_related = ["receipt__licence__agreement__project", "entered_by"]
+    date_hierarchy = "refunded_on"
 
 
 @admin.register(WriteOff)

@@ -35,6 +35,7 @@ from collab.transfer.royalties.models import (
 from collab.transfer.royalties.money import from_minor
 from collab.transfer.royalties.papers import invoice_pdf
 from collab.transfer.royalties.reading import say_lines
+from collab.transfer.royalties.refund_models import Refund
 from collab.transfer.royalties.services import (
     accept_report,
     add_payment,
@@ -48,9 +49,12 @@ from collab.transfer.royalties.services import (
     match_receipt,
     pay_partner,
     reach_milestone,
+    receive_report,
+    refund_receipt,
     return_report,
     reverse_partner_payment,
     reverse_receipt,
+    reverse_refund,
     submit_report,
     undo_write_off,
     unmatch_receipt,
@@ -247,7 +251,8 @@ class ReportRow(serializers.ModelSerializer):
         model = RoyaltyReport
         fields = [
             "id", "licence", "starts_on", "ends_on", "due_on", "currency", "state", "royalty", "minimum",
-            "sublicence_share", "due", "submitted_by", "submitted_at", "checked_by", "checked_at", "version",
+            "sublicence_share", "due", "submitted_by", "submitted_at", "received_on", "sent_by",
+            "checked_by", "checked_at", "version",
         ]  # fmt: skip
 
 
@@ -311,6 +316,13 @@ class ReportInput(StrictSerializer):
     note = serializers.CharField(max_length=4000, required=False, allow_blank=True, source="note_text")
 
 
+class ReceivedReportInput(ReportInput):
+    """What the licensee sent on paper or by mail: when it came, and who signed or sent it."""
+
+    received_on = DayField()
+    sent_by = serializers.CharField(max_length=200)
+
+
 class ReportFilter(django_filters.FilterSet):
     licence = django_filters.UUIDFilter()
     state = django_filters.ChoiceFilter(choices=choices_of(ReportState))
@@ -325,6 +337,7 @@ class RoyaltyReportViewSet(ScopedViewSet):
         "list": "royalty.view",
         "retrieve": "royalty.view",
         "submit": "royalty.report",
+        "receive": "royalty.manage",
         "send_back": "royalty.manage",
         "accept": "royalty.manage",
         "invoice": "royalty.manage",
@@ -346,6 +359,15 @@ class RoyaltyReportViewSet(ScopedViewSet):
     def submit(self, request: Request, pk: str) -> Response:
         row = self._matched(request)
         return self._told(submit_report(report=row, by=request.user, version=row.version, **self.parsed(ReportInput)))
+
+    @extend_schema(
+        summary="Enter what the licensee sent on paper or by mail", request=ReceivedReportInput,
+        responses=ReportSerializer, parameters=[IF_MATCH],
+    )  # fmt: skip
+    @action(detail=True, methods=["post"])
+    def receive(self, request: Request, pk: str) -> Response:
+        row, given = self._matched(request), self.parsed(ReceivedReportInput)
+        return self._told(receive_report(report=row, by=request.user, version=row.version, **given))
 
     @extend_schema(summary="Send it back", request=ReasonInput, responses=ReportSerializer, parameters=[IF_MATCH])
     @action(detail=True, methods=["post"], url_path="return")
@@ -552,22 +574,37 @@ class ReceiptRow(serializers.ModelSerializer):
     distributed = MoneyField("book_currency")
     retained = MoneyField("book_currency")
     passed_on = MoneyField("book_currency")
+    refunded = MoneyField("book_currency")
     undistributed = MoneyField("book_currency")
+    paid_back = MoneyField(help_text="What is refunded, in the currency of the receipt")
 
     class Meta:
         model = Receipt
         fields = [
             "id", "organisation", "licence", "received_on", "amount", "currency", "rate", "booked", "book_currency",
-            "matched", "distributed", "retained", "passed_on", "undistributed", "reference", "note",
+            "matched", "paid_back", "distributed", "retained", "passed_on", "refunded", "undistributed", "reference",
+            "note",
             "partner_payment", "reverses", "held_by", "version",
         ]  # fmt: skip
 
 
+class RefundSerializer(serializers.ModelSerializer):
+    """What of a receipt was paid back; one below zero takes another back."""
+
+    amount = MoneyField("receipt.currency")
+    booked = MoneyField("receipt.book_currency")
+
+    class Meta:
+        model = Refund
+        fields = ["id", "refunded_on", "amount", "booked", "reference", "reason", "reverses", "created_at"]
+
+
 class ReceiptSerializer(ReceiptRow):
     matches = MatchSerializer(many=True, read_only=True)
+    refunds = RefundSerializer(many=True, read_only=True)
 
     class Meta(ReceiptRow.Meta):
-        fields = [*ReceiptRow.Meta.fields, "matches"]
+        fields = [*ReceiptRow.Meta.fields, "matches", "refunds"]
 
 
 class ReceiptInput(StrictSerializer):
@@ -593,6 +630,20 @@ class UnmatchInput(StrictSerializer):
     match = serializers.UUIDField()
 
 
+class RefundInput(StrictSerializer):
+    amount = serializers.DecimalField(
+        required=False, allow_null=True, help_text="Left out: all that pays no invoice", **_SUM
+    )
+    refunded_on = _day()
+    reference = serializers.CharField(max_length=80, required=False, allow_blank=True)
+    reason = serializers.CharField(max_length=500)
+
+
+class UndoRefundInput(StrictSerializer):
+    refund = serializers.UUIDField()
+    reason = serializers.CharField(max_length=500)
+
+
 class ReceiptFilter(django_filters.FilterSet):
     licence = django_filters.UUIDFilter()
     organisation = django_filters.CharFilter(field_name="organisation__slug")
@@ -613,8 +664,10 @@ class ReceiptViewSet(ScopedViewSet):
         "match": "royalty.manage",
         "unmatch": "royalty.manage",
         "reverse": "royalty.manage",
+        "refund": "royalty.manage",
+        "undo_refund": "royalty.manage",
     }
-    rows = Receipt.objects.with_licence().prefetch_related("matches")
+    rows = Receipt.objects.with_licence().prefetch_related("matches", "refunds__receipt")
     serializer_class = ReceiptSerializer
     filterset_class = ReceiptFilter
 
@@ -660,6 +713,27 @@ class ReceiptViewSet(ScopedViewSet):
         row = self._matched(request)
         made = reverse_receipt(receipt=row, by=request.user, version=row.version, **self.parsed(ReasonInput))
         return self._told(made, 201)
+
+    @extend_schema(
+        summary="Refund what of it pays no invoice", request=RefundInput, responses=ReceiptSerializer,
+        parameters=[IF_MATCH],
+    )  # fmt: skip
+    @action(detail=True, methods=["post"])
+    def refund(self, request: Request, pk: str) -> Response:
+        row = self._matched(request)
+        refund_receipt(receipt=row, by=request.user, version=row.version, **self.parsed(RefundInput))
+        return self._told(row)
+
+    @extend_schema(summary="Take a refund back", request=UndoRefundInput, responses=ReceiptSerializer)
+    @action(detail=True, methods=["post"], url_path="undo-refund")
+    def undo_refund(self, request: Request, pk: str) -> Response:
+        row, given = self.get_object(), self.parsed(UndoRefundInput)
+        found = get_or_404(
+            request.user, "royalty.manage", Refund.objects.filter(receipt=row).select_related("receipt"),
+            pk=given["refund"],
+        )  # fmt: skip
+        reverse_refund(refund=found, reason=given["reason"], by=request.user)
+        return self._told(row)
 
     def _matched(self, request: Request) -> Receipt:
         row = self.get_object()

@@ -340,7 +340,7 @@ def _book(row: Distribution) -> None:
         distributed=given,
         retained=kept,
         passed_on=passed,
-        undistributed=F("booked") - given - kept - passed,
+        undistributed=F("booked") - given - kept - passed - F("refunded"),
         version=F("version") + 1,
     )
 

@@ -154,9 +154,11 @@ def divide(organisation: Organisation, receipts: Iterable[Receipt]) -> Preview:
 
 
 def to_give(receipt: Receipt) -> int:
-    """So much of a receipt is matched with invoices and not given out; rounded down until all of it is matched."""
-    ready = receipt.booked if receipt.matched == receipt.amount else receipt.booked * receipt.matched // receipt.amount
-    return ready - receipt.given_out
+    """So much of a receipt is matched with invoices and not given out; rounded down while a part of it is neither
+    matched nor refunded."""
+    if not receipt.unmatched:
+        return receipt.booked - receipt.refunded - receipt.given_out
+    return receipt.booked * receipt.matched // receipt.amount - receipt.given_out
 
 
 def _why_not(row: Receipt, version: PolicyVersion | None, made: Preview, weights: Weights) -> str:

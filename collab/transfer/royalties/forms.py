@@ -147,6 +147,20 @@ class ReportForm(PageForm):
         return super().place_of(fault, field)
 
 
+class ReceivedReportForm(ReportForm):
+    """The same, as it stands on a paper or in a mail of the licensee."""
+
+    received_on = forms.DateField(label=_("Received on"), widget=DayInput, initial=timezone.localdate)
+    sent_by = forms.CharField(
+        label=_("Signed or sent by"), max_length=200, validators=[PlainTextValidator()],
+        help_text=_("Whoever of the licensee it is from."),
+    )  # fmt: skip
+
+    def values(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        return super().values() | {"received_on": data["received_on"], "sent_by": data["sent_by"]}
+
+
 def _cell(label: str, n: int) -> forms.TextInput:
     return forms.TextInput(attrs={"class": "form-control form-control-sm", "aria-label": f"{label} {n + 1}"})
 
@@ -263,6 +277,19 @@ class MatchForm(OnceForm):
         field: Any = self.fields["invoice"]
         field.queryset = Invoice.objects.filter(licence=receipt.licence_id).open().select_related("organisation")
         field.label_from_instance = lambda row: f"{row} · {from_minor(row.left, row.currency):,f} {row.currency}"
+
+
+class RefundForm(OnceForm):
+    """What of a receipt was paid back, and why."""
+
+    amount = forms.DecimalField(
+        label=_("Amount"), required=False, min_value=0, help_text=_("Empty: all that pays no invoice."), **SUM
+    )
+    refunded_on = forms.DateField(label=_("Refunded on"), widget=DayInput, initial=timezone.localdate)
+    reference = forms.CharField(
+        label=_("Bank reference"), max_length=80, required=False, validators=[PlainTextValidator()]
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=500, validators=[PlainTextValidator()])
 
 
 class NoteForm(PageForm):

@@ -14,6 +14,7 @@ LEDGER, RECEIPTS = "collab_ledgerentry", "collab_receipt"
 DISTRIBUTIONS, INVOICES = "collab_distribution", "collab_invoice"
 PAYMENTS = "collab_partnerpayment"
 WRITE_OFFS = "collab_writeoff"
+REFUNDS = "collab_refund"
 
 
 def _accounts(accounts: Any) -> str:
@@ -177,6 +178,30 @@ RULES: dict[str, tuple[str, str, str, str]] = {
         "a write-off is not changed: take it back",
     ),
     "write_off_no_delete": (WRITE_OFFS, "DELETE", "TRUE", "a write-off is not removed: take it back"),
+    "receipt_begins_unrefunded": (
+        RECEIPTS,
+        "INSERT",
+        f"(NEW.refunded <> 0 OR NEW.paid_back <> 0) AND NOT EXISTS (SELECT 1 FROM {REFUNDS} WHERE receipt_id = NEW.id)",  # noqa: S608
+        "a receipt begins with nothing refunded",
+    ),
+    "receipt_refunds_what_was_paid_back": (
+        RECEIPTS,
+        "UPDATE",
+        "(NEW.refunded <> OLD.refunded OR NEW.paid_back <> OLD.paid_back)"  # noqa: S608
+        f" AND (NEW.refunded <> (SELECT COALESCE(SUM(booked), 0) FROM {REFUNDS} WHERE receipt_id = NEW.id)"
+        f" OR NEW.paid_back <> (SELECT COALESCE(SUM(amount), 0) FROM {REFUNDS} WHERE receipt_id = NEW.id))",
+        "a receipt says something else than its refunds",
+    ),
+    "refund_reversed_whole": (
+        REFUNDS,
+        "INSERT",
+        "NEW.reverses_id IS NOT NULL AND"  # noqa: S608
+        f" NOT EXISTS (SELECT 1 FROM {REFUNDS} r WHERE r.id = NEW.reverses_id AND r.reverses_id IS NULL"
+        " AND r.receipt_id = NEW.receipt_id AND r.amount = -NEW.amount)",
+        "a refund is taken back as it was",
+    ),
+    "refund_stays": (REFUNDS, "UPDATE", "TRUE", "a refund is not changed: reverse it"),
+    "refund_no_delete": (REFUNDS, "DELETE", "TRUE", "a refund is not removed: reverse it"),
     "invoice_no_delete": (INVOICES, "DELETE", "TRUE", "an invoice is not removed: take it back by a credit note"),
 }
 
@@ -200,8 +225,9 @@ def install(connection: Any) -> None:
     there = connection.introspection.table_names()
     if PAYMENTS not in there:
         return
-    # Migrations before write-offs were kept install the rest.
-    names = [name for name, rule in RULES.items() if WRITE_OFFS in there or WRITE_OFFS not in f"{rule[0]} {rule[2]}"]
+    # Migrations before write-offs or refunds were kept install the rest.
+    later = [table for table in (WRITE_OFFS, REFUNDS) if table not in there]
+    names = [name for name, rule in RULES.items() if not any(table in f"{rule[0]} {rule[2]}" for table in later)]
     _run(connection, [line for name in names for line in _install(connection.vendor, name)])
 
 

@@ -105,7 +105,8 @@ class ReceiptListFilter(ListFilter):
         method="by_state",
         choices=[
             ("unmatched", _("Not matched in full")), ("undistributed", _("Undistributed")),
-            ("distributed", _("Distributed")), ("reversed", _("Reversed, and reversals")),
+            ("distributed", _("Distributed")), ("refunded", _("Refunded")),
+            ("reversed", _("Reversed, and reversals")),
         ],
         label=_("State"), empty_label=_("Any state"),
     )  # fmt: skip
@@ -125,7 +126,8 @@ class ReceiptListFilter(ListFilter):
             return rows.filter(Q(reverses__isnull=False) | Q(reversed_by__isnull=False))
         standing = rows.standing()  # type: ignore[attr-defined]
         return {
-            "unmatched": standing.filter(matched__lt=F("amount")),
+            "unmatched": standing.filter(matched__lt=F("amount") - F("paid_back")),
             "undistributed": standing.filter(undistributed__gt=0),
-            "distributed": standing.filter(undistributed=0),
+            "distributed": standing.filter(undistributed=0).exclude(paid_back=F("amount")),
+            "refunded": standing.filter(paid_back__gt=0),
         }[value]

@@ -53,11 +53,12 @@ def receipts_file(request: HttpRequest) -> StreamingHttpResponse:
     def cells() -> Iterator[list[Any]]:
         yield [
             "id", "received_on", "organisation", "licensee", "licence", "reference", "amount", "matched", "currency",
-            "rate", "booked", "distributed", "retained", "passed_on", "undistributed", "book_currency", "reverses",
+            "rate", "booked", "distributed", "retained", "passed_on", "refunded", "undistributed",
+            "book_currency", "reverses",
         ]  # fmt: skip
         for row in _receipts(request).qs.iterator(chunk_size=BATCH):
             own = [from_minor(sum_, row.currency) for sum_ in (row.amount, row.matched)]
-            kept = (row.booked, row.distributed, row.retained, row.passed_on, row.undistributed)
+            kept = (row.booked, row.distributed, row.retained, row.passed_on, row.refunded, row.undistributed)
             yield [
                 row.pk, row.received_on, row.organisation.slug, row.licence.licensee.name,
                 row.licence.agreement.reference, row.reference, *own, row.currency, row.rate or "",

@@ -1,6 +1,6 @@
 """What is due under licences, reported, invoiced, received and distributed. Sums are whole minor units.
 
-Every receipt stands in the books with what became of it: `booked = distributed + retained + passed_on +
+Every receipt stands in the books with what became of it: `booked = distributed + retained + passed_on + refunded +
 undistributed`, always. How it came to that stands in the ledger, whose entries are only added
 (collab/transfer/royalties/guard.py).
 """
@@ -203,6 +203,9 @@ class RoyaltyReport(Record):
     reason = models.CharField(_("reason"), max_length=1000, blank=True, validators=[PlainTextValidator()])
     submitted_by = _by(_("submitted by"), null=True, blank=True)
     submitted_at = models.DateTimeField(_("submitted"), null=True, blank=True)
+    # Where it came on paper or by mail and the licensor's office entered it:
+    received_on = models.DateField(_("received on"), null=True, blank=True)
+    sent_by = models.CharField(_("signed or sent by"), max_length=200, blank=True, validators=[PlainTextValidator()])
     checked_by = _by(_("checked by"), null=True, blank=True)
     checked_at = models.DateTimeField(_("checked"), null=True, blank=True)
     reminded_on = models.DateField(_("last reminder"), null=True, blank=True, editable=False)
@@ -231,6 +234,12 @@ class RoyaltyReport(Record):
                 condition=Q(state=ReportState.DUE.value, submitted_at=None)
                 | ~Q(state=ReportState.DUE.value) & Q(submitted_at__isnull=False, submitted_by__isnull=False),
                 name="royalty_report_submitted_by_somebody",
+            ),
+            models.CheckConstraint(
+                condition=Q(received_on=None, sent_by="")
+                | Q(received_on__isnull=False, received_on__gt=F("ends_on"), submitted_at__isnull=False)
+                & ~Q(sent_by=""),
+                name="royalty_report_received_from_somebody",
             ),
             models.CheckConstraint(
                 condition=~Q(state=ReportState.ACCEPTED.value)
@@ -665,7 +674,9 @@ class Receipt(Record):
     distributed = _money(_("distributed"), default=0)
     retained = _money(_("retained"), default=0)
     passed_on = _money(_("passed on"), default=0)
+    refunded = _money(_("refunded"), default=0)
     undistributed = _money(_("undistributed"))
+    paid_back = _money(_("paid back"), default=0)  # what is refunded, in the currency of the receipt
     reference = models.CharField(_("bank reference"), max_length=80, blank=True, validators=[PlainTextValidator()])
     note = models.CharField(_("note"), max_length=500, blank=True, validators=[PlainTextValidator()])
     partner_payment = models.ForeignKey(
@@ -698,15 +709,18 @@ class Receipt(Record):
         ordering = ["-received_on", "-created_at"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(booked=F("distributed") + F("retained") + F("passed_on") + F("undistributed")),
+                condition=Q(
+                    booked=F("distributed") + F("retained") + F("passed_on") + F("refunded") + F("undistributed")
+                ),
                 name="receipt_is_somewhere_to_the_cent",
             ),
             models.CheckConstraint(
                 condition=Q(reverses=None, amount__gt=0, booked__gte=0, distributed__gte=0)
                 & Q(retained__gte=0, passed_on__gte=0, undistributed__gte=0)
-                & Q(matched__gte=0, matched__lte=F("amount"))
+                & Q(refunded__gte=0, paid_back__gte=0)
+                & Q(matched__gte=0, matched__lte=F("amount") - F("paid_back"))
                 | Q(reverses__isnull=False, amount__lt=0, booked__lte=0)
-                & Q(matched=0, distributed=0, retained=0, passed_on=0),
+                & Q(matched=0, distributed=0, retained=0, passed_on=0, refunded=0, paid_back=0),
                 name="receipt_has_one_sign",
             ),
             models.CheckConstraint(condition=_no_more_than(MOST, "amount", "booked"), name="receipt_is_sound"),
@@ -739,7 +753,8 @@ class Receipt(Record):
 
     @property
     def unmatched(self) -> int:
-        return self.amount - self.matched
+        """What pays no invoice and is still there."""
+        return self.amount - self.matched - self.paid_back
 
     @property
     def given_out(self) -> int:

@@ -1,6 +1,7 @@
 """Verbs on receipts: enter, match with invoices, take a match back, reverse.
 
-What is not matched with an invoice (an over-payment, a payment on account) stays undistributed until it is.
+What is not matched with an invoice (an over-payment, a payment on account) stays undistributed until it is, or until
+it is refunded (refunding.py).
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def enter_receipt(
     case = licence.case
     if case is not None and case.state in PIPELINE and case.decision in PURSUED:
         advance_case(case=case, stage=CaseState.INCOME, by=by)
-    _note("royalty.receive", row, by, amount=said(minor, currency), day=received_on.isoformat())
+    note_receipt("royalty.receive", row, by, amount=said(minor, currency), day=received_on.isoformat())
     if match:
         rows = Invoice.objects.select_for_update(of=("self",)).filter(licence=licence, currency=currency).open()
         for invoice in rows.order_by("due_on", "number"):  # held: what another receipt pays is not paid twice
@@ -94,9 +95,9 @@ def match_receipt(
     *, receipt: Receipt, invoice: Invoice, by: User, amount: Decimal | None = None, version: int | None = None
 ) -> ReceiptMatch:
     """Let a receipt pay an invoice of its licence: as much as both leave open, or a part."""
-    locked = _locked(receipt, by)
+    locked = locked_receipt(receipt, by)
     require_version(locked, version)
-    _require_standing(locked)
+    require_standing(locked)
     if invoice.licence_id != locked.licence_id:
         raise InvalidError(_("This invoice is about another licence."), field="invoice")
     if invoice.currency != locked.currency:
@@ -121,45 +122,48 @@ def match_receipt(
     if locked.matches.filter(invoice=found, undone_at=None).exists():
         raise ConflictError(_("This receipt pays %(invoice)s already; take that back first.") % {"invoice": found})
     row = _match(locked, found, part, by)
-    _note("royalty.match", locked, by, invoice=found.reference, amount=said(part, locked.currency))
+    note_receipt("royalty.match", locked, by, invoice=found.reference, amount=said(part, locked.currency))
     return row
 
 
 @transaction.atomic
 def unmatch_receipt(*, match: ReceiptMatch, by: User) -> Receipt:
     """Take a match back. Raises ConflictError once the money was distributed."""
-    locked = _locked(match.receipt, by)
+    locked = locked_receipt(match.receipt, by)
     held = ReceiptMatch.objects.select_for_update(of=("self",)).get(pk=match.pk)
     if held.undone_at is not None:
         raise ConflictError(_("This was taken back already."))
     _require_free(locked)
     invoice = Invoice.objects.get(pk=held.invoice_id)
     _undo(locked, held, by)
-    _note("royalty.unmatch", locked, by, invoice=invoice.reference, amount=said(held.amount, locked.currency))
+    note_receipt("royalty.unmatch", locked, by, invoice=invoice.reference, amount=said(held.amount, locked.currency))
     return locked
 
 
 @transaction.atomic
 def edit_receipt(*, receipt: Receipt, note_text: str, by: User, version: int) -> Receipt:
     """Change the note. Everything else of a receipt stays: a wrong one is reversed and entered anew."""
-    locked = _locked(receipt, by)
+    locked = locked_receipt(receipt, by)
     require_version(locked, version, {"note": locked.note})
     _require_free(locked)
     locked.note = note_text.strip()
     locked.version += 1
     locked.require_clean()
     locked.save(update_fields=["note", "version"])
-    _note("royalty.edit_receipt", locked, by, amount=said(locked.amount, locked.currency))
+    note_receipt("royalty.edit_receipt", locked, by, amount=said(locked.amount, locked.currency))
     return locked
 
 
 @transaction.atomic
 def reverse_receipt(*, receipt: Receipt, reason: str, by: User, version: int | None = None) -> Receipt:
     """Take a receipt back by one of the same sum below zero; what it paid is open again."""
-    locked = _locked(receipt, by)
+    locked = locked_receipt(receipt, by)
     require_version(locked, version)
-    _require_standing(locked)
+    require_standing(locked)
     _require_free(locked)
+    if locked.paid_back:
+        text = _("%(amount)s of this receipt was refunded; take that back first.")
+        raise ConflictError(text % {"amount": said(locked.paid_back, locked.currency)}, code="refunded")
     if not reason.strip():
         raise InvalidError(_("Give the reason."), field="reason")
     for match in locked.matches.filter(undone_at=None):
@@ -180,17 +184,19 @@ def reverse_receipt(*, receipt: Receipt, reason: str, by: User, version: int | N
     )
     row.require_clean()
     row.save()
-    _note("royalty.reverse_receipt", row, by, amount=said(locked.amount, locked.currency), reason=reason.strip()[:200])
+    note_receipt(
+        "royalty.reverse_receipt", row, by, amount=said(locked.amount, locked.currency), reason=reason.strip()[:200]
+    )
     return row
 
 
 # --- what they share
-def _note(verb: str, receipt: Receipt, by: User, **data: Any) -> None:
+def note_receipt(verb: str, receipt: Receipt, by: User, **data: Any) -> None:
     """One row of history in the organisation whose books it is in."""
     note_books(verb, receipt, by, receipt.organisation, **(named(receipt.licence.agreement) | data))
 
 
-def _locked(receipt: Receipt, by: User) -> Receipt:
+def locked_receipt(receipt: Receipt, by: User) -> Receipt:
     require(by, "royalty.manage", receipt)
     rows = Receipt.objects.select_for_update(of=("self",))
     return rows.select_related("licence__agreement", "licence__licensor", "licence__licensee", "organisation").get(
@@ -198,7 +204,7 @@ def _locked(receipt: Receipt, by: User) -> Receipt:
     )
 
 
-def _require_standing(receipt: Receipt) -> None:
+def require_standing(receipt: Receipt) -> None:
     if receipt.reverses_id is not None or Receipt.objects.filter(reverses=receipt).exists():
         raise ConflictError(_("This receipt is reversed."))
 
@@ -212,6 +218,10 @@ def _require_free(receipt: Receipt) -> None:
             % {"day": date_format(receipt.received_on), "distribution": entry.distribution if entry else "–"},
             code="distributed",
         )
+    require_not_held(receipt)
+
+
+def require_not_held(receipt: Receipt) -> None:
     if receipt.held_by_id is not None:
         raise ConflictError(
             _("%(distribution)s holds this receipt; withdraw it first.") % {"distribution": receipt.held_by}

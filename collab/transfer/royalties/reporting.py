@@ -1,8 +1,12 @@
-"""Verbs on royalty reports: the licensee submits, the licensor returns or accepts. An accepted report is closed."""
+"""Verbs on royalty reports: the licensee submits, the licensor returns or accepts. An accepted report is closed.
+
+What the licensee sends on paper or by mail the licensor's office enters, with the same checks; another one accepts it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -52,40 +56,50 @@ def submit_report(
     FaultyInputError naming every line at fault.
     """
     locked = _locked(report, by, "royalty.report")
-    require_version(locked, version, {"note": locked.note})
-    if locked.state == ReportState.ACCEPTED:
-        raise ConflictError(
-            _("The report for %(first)s to %(last)s is closed; what is wrong in it is told to the licensor.")
-            % {"first": date_format(locked.starts_on), "last": date_format(locked.ends_on)},
-            code="report_closed",
-        )
-    state = REPORT_MOVES.require("submit", locked.state, what=_("The report"))
-    _require_order(locked)
-    require_currency(locked.licence, currency)
-    if locked.ends_on >= timezone.localdate():
-        raise ConflictError(
-            _("The period goes on until %(day)s; it is reported on after that.") % {"day": date_format(locked.ends_on)}
-        )
-    rows = _read_lines(lines, currency)
-    incomes = _read_incomes(locked, sublicence_income, sublicences)
-    locked.note = note_text.strip()
-    locked.state, locked.reason = state, ""
-    locked.submitted_by, locked.submitted_at = by, timezone.now()
-    locked.checked_by = locked.checked_at = None
-    _apply(locked, _computed(locked, rows, incomes))
-    locked.version += 1
-    locked.require_clean()
-    locked.save()
-    locked.sublicence_incomes.all().delete()
-    SublicenceIncome.objects.bulk_create(incomes)
-    locked.lines.all().delete()
-    for position, row in enumerate(rows, 1):
-        row.report, row.position = locked, position
-    ReportLine.objects.bulk_create(rows)
-    settle_report(locked)
-    settle_late(locked)
+    state = _require_open(locked, currency, version)
+    locked.received_on, locked.sent_by = None, ""
+    _write(locked, state, lines, sublicence_income, sublicences, note_text, by)
     note("royalty.report", locked, by, locked.licence, amount=said(locked.due, currency), **_period(locked))
     _tell(locked, locked.licence.licensor, "royalty.manage", gettext_lazy("A royalty report came in: {what}"), by)
+    return locked
+
+
+@transaction.atomic
+def receive_report(
+    *,
+    report: RoyaltyReport,
+    received_on: date,
+    sent_by: str,
+    lines: Sequence[Mapping[str, Any]],
+    currency: str,
+    by: User,
+    sublicence_income: Decimal = Decimal(0),
+    sublicences: Sequence[Mapping[str, Any]] = (),
+    note_text: str = "",
+    version: int | None = None,
+) -> RoyaltyReport:
+    """Enter, as the licensor's office, what the licensee sent on paper or by mail; all else is as if it had submitted.
+
+    Raises what `submit_report` raises, and InvalidError for a day to come or in the period, or when nobody sent it.
+    """
+    locked = _locked(report, by, "royalty.manage")
+    state = _require_open(locked, currency, version)
+    if received_on > timezone.localdate():
+        raise InvalidError(_("This day has not come yet."), field="received_on")
+    if received_on <= locked.ends_on:
+        text = _("The period went on until %(day)s; what came before that does not report on all of it.")
+        raise InvalidError(text % {"day": date_format(locked.ends_on)}, field="received_on")
+    if not sent_by.strip():
+        raise InvalidError(_("Say who signed or sent it."), field="sent_by")
+    locked.received_on, locked.sent_by = received_on, sent_by.strip()
+    _write(locked, state, lines, sublicence_income, sublicences, note_text, by)
+    note(
+        "royalty.receive_report", locked, by, locked.licence, amount=said(locked.due, currency), who=locked.sent_by,
+        day=received_on.isoformat(), **_period(locked),
+    )  # fmt: skip
+    title = gettext_lazy("A royalty report that was sent on paper or by mail was entered: {what}")
+    _tell(locked, locked.licence.licensee, "royalty.report", title, by)
+    _tell(locked, locked.licence.licensor, "royalty.manage", title, by)
     return locked
 
 
@@ -189,6 +203,55 @@ class SublicencesNamed:
 
 
 # --- what they share
+def _require_open(report: RoyaltyReport, currency: str, version: int | None) -> str:
+    """The state that it comes into; raises ConflictError while it cannot be reported on."""
+    require_version(report, version, {"note": report.note})
+    if report.state == ReportState.ACCEPTED:
+        raise ConflictError(
+            _("The report for %(first)s to %(last)s is closed; what is wrong in it is told to the licensor.")
+            % {"first": date_format(report.starts_on), "last": date_format(report.ends_on)},
+            code="report_closed",
+        )
+    state = REPORT_MOVES.require("submit", report.state, what=_("The report"))
+    _require_order(report)
+    require_currency(report.licence, currency)
+    if report.ends_on >= timezone.localdate():
+        raise ConflictError(
+            _("The period goes on until %(day)s; it is reported on after that.") % {"day": date_format(report.ends_on)}
+        )
+    return state
+
+
+def _write(
+    report: RoyaltyReport,
+    state: str,
+    lines: Sequence[Mapping[str, Any]],
+    income: Decimal,
+    sublicences: Sequence[Mapping[str, Any]],
+    note_text: str,
+    by: User,
+) -> None:
+    """Put on it what was sold, and compute what is owed."""
+    rows = _read_lines(lines, report.currency)
+    incomes = _read_incomes(report, income, sublicences)
+    report.note = note_text.strip()
+    report.state, report.reason = state, ""
+    report.submitted_by, report.submitted_at = by, timezone.now()
+    report.checked_by = report.checked_at = None
+    _apply(report, _computed(report, rows, incomes))
+    report.version += 1
+    report.require_clean()
+    report.save()
+    report.sublicence_incomes.all().delete()
+    SublicenceIncome.objects.bulk_create(incomes)
+    report.lines.all().delete()
+    for position, row in enumerate(rows, 1):
+        row.report, row.position = report, position
+    ReportLine.objects.bulk_create(rows)
+    settle_report(report)
+    settle_late(report)
+
+
 def _computed(report: RoyaltyReport, rows: Sequence[ReportLine], incomes: Sequence[SublicenceIncome]) -> Computed:
     terms = TermsInForce(report.licence).on(report.ends_on)
     sales = [Sale(row.product, row.units, row.gross, row.deductions) for row in rows]

@@ -26,7 +26,8 @@ from collab.transfer.royalties.receiving import (
     reverse_receipt,
     unmatch_receipt,
 )
-from collab.transfer.royalties.reporting import accept_report, return_report, submit_report
+from collab.transfer.royalties.refunding import refund_receipt, reverse_refund
+from collab.transfer.royalties.reporting import accept_report, receive_report, return_report, submit_report
 from collab.transfer.royalties.scheduling import add_payment, reach_milestone, schedule, schedule_all, waive_payment
 from collab.transfer.royalties.settling import undo_write_off, write_off
 
@@ -51,9 +52,12 @@ __all__ = [
     "propose_distribution",
     "propose_reversal",
     "reach_milestone",
+    "receive_report",
+    "refund_receipt",
     "return_report",
     "reverse_partner_payment",
     "reverse_receipt",
+    "reverse_refund",
     "schedule",
     "schedule_all",
     "set_interest",

@@ -37,6 +37,7 @@ urlpatterns = [
         rule("royalty.report", "GET", "POST"),
         name="royalty_report_write",
     ),
+    route(f"{_REPORT}receive/", views.royalty_report_receive, WRITE, name="royalty_report_receive"),
     route(f"{_REPORT}return/", views.royalty_report_return, WRITE, name="royalty_report_return"),
     route(f"{_REPORT}accept/", views.royalty_report_accept, PRESS, name="royalty_report_accept"),
     route(f"{_REPORT}invoice/", views.royalty_report_invoice, PRESS, name="royalty_report_invoice"),
@@ -74,6 +75,8 @@ urlpatterns = [
     route(f"{_RECEIPT}matches/<uuid:match>/undo/", views.receipt_unmatch, PRESS, name="receipt_unmatch"),
     route(f"{_RECEIPT}edit/", views.receipt_edit, WRITE, name="receipt_edit"),
     route(f"{_RECEIPT}reverse/", views.receipt_reverse, WRITE, name="receipt_reverse"),
+    route(f"{_RECEIPT}refund/", views.receipt_refund, WRITE, name="receipt_refund"),
+    route(f"{_RECEIPT}refunds/<uuid:refund>/undo/", views.receipt_refund_undo, WRITE, name="receipt_refund_undo"),
     # what is passed on to further licensors
     route(f"{_LICENCE}licensors/<uuid:partner>/pay/", views.partner_pay, WRITE, name="partner_pay"),
     route(_PAID, views.partner_payment, SEE, name="partner_payment"),

@@ -41,6 +41,8 @@ from collab.transfer.royalties.forms import (
     ReachForm,
     ReasonForm,
     ReceiptForm,
+    ReceivedReportForm,
+    RefundForm,
     ReportForm,
     ThirdPartyForm,
     WriteOffForm,
@@ -67,6 +69,7 @@ from collab.transfer.royalties.papers import invoice_pdf, statement_pdf
 from collab.transfer.royalties.passing import Owed, owed_to_partners
 from collab.transfer.royalties.policies import Account
 from collab.transfer.royalties.reading import EXAMPLE_WORDS, account_rows, say_lines, say_policy, say_rule
+from collab.transfer.royalties.refund_models import Refund
 from collab.transfer.royalties.reimbursing import costs_behind
 from collab.transfer.royalties.reporting import preview_report
 from collab.transfer.royalties.services import (
@@ -88,9 +91,12 @@ from collab.transfer.royalties.services import (
     propose_distribution,
     propose_reversal,
     reach_milestone,
+    receive_report,
+    refund_receipt,
     return_report,
     reverse_partner_payment,
     reverse_receipt,
+    reverse_refund,
     schedule,
     set_interest,
     set_policy,
@@ -101,7 +107,14 @@ from collab.transfer.royalties.services import (
     withdraw_distribution,
     write_off,
 )
-from collab.transfer.royalties.states import AuditState, DistributionState, InvoiceState, PaymentState, ReportState
+from collab.transfer.royalties.states import (
+    WRITABLE,
+    AuditState,
+    DistributionState,
+    InvoiceState,
+    PaymentState,
+    ReportState,
+)
 from collab.transfer.royalties.write_off_models import WriteOff
 from collab.web.api import as_uuid
 from collab.web.downloads import attachment
@@ -129,7 +142,7 @@ def royalties(request: HttpRequest) -> HttpResponse:
         row["organisation"]: row
         for row in Receipt.objects.filter(organisation__in=houses).values("organisation").annotate(
             booked=Sum("booked"), given=Sum("distributed"), kept=Sum("retained"), passed=Sum("passed_on"),
-            rest=Sum("undistributed"),
+            back=Sum("refunded"), rest=Sum("undistributed"),
         ).order_by()
     }  # fmt: skip
     licences = Licence.objects.visible_to(user).exclude(currency="").select_related(
@@ -267,6 +280,7 @@ def royalty_report(request: HttpRequest, pk: UUID) -> HttpResponse:
     may = allowed(request.user, report, "royalty.report", "royalty.manage")
     office = allowed(request.user, report.licence, "royalty.view")
     submitted, mine = report.state == ReportState.SUBMITTED, report.submitted_by_id == request.user.pk
+    to_write = report.state in WRITABLE and report.ends_on < timezone.localdate()
     live = [row for row in report.invoices.all() if row.credits_id is None and row.state != InvoiceState.CANCELLED]
     context = {
         "report": report,
@@ -274,9 +288,8 @@ def royalty_report(request: HttpRequest, pk: UUID) -> HttpResponse:
         "lines": say_lines(report.computed, report.currency),
         "invoice": live[0] if live else None,
         "late_steps": LateStep.objects.filter(report=report) if "royalty.view" in office else [],
-        "may_write": "royalty.report" in may
-        and report.state in {ReportState.DUE, ReportState.RETURNED}
-        and report.ends_on < timezone.localdate(),
+        "may_write": "royalty.report" in may and to_write,
+        "may_receive": "royalty.manage" in may and to_write,
         "may_check": "royalty.manage" in may and submitted and not mine,
         "may_invoice": "royalty.manage" in may and report.state == ReportState.ACCEPTED and not live and report.due > 0,
         "corrections": report.corrections.filter(audit__state=AuditState.AGREED).select_related(
@@ -287,11 +300,25 @@ def royalty_report(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def royalty_report_write(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """The licensee's form; it can be computed before it is sent."""
+    """The licensee's form."""
     report = _report(request, "royalty.report", pk)
+    return _written(request, report, ReportForm, submit_report, _("The report was sent to the licensor."))
+
+
+def royalty_report_receive(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The form of the licensor's office, for what the licensee sent on paper or by mail."""
+    report = _report(request, "royalty.manage", pk)
+    told = _("The report is entered. Somebody else of the office checks it.")
+    return _written(request, report, ReceivedReportForm, receive_report, told)
+
+
+def _written(
+    request: HttpRequest, report: RoyaltyReport, made_of: type[ReportForm], verb: Callable[..., Any], told: str
+) -> HttpResponse:
+    """It can be computed before it is sent."""
     raw = request.GET.get("rows", "")
     rows = int(raw) if raw.isascii() and raw.isdigit() and len(raw) <= 3 else ROWS
-    form = ReportForm(sent(request), report=report, rows=rows)
+    form = made_of(sent(request), report=report, rows=rows)
     context: dict[str, Any] = {"form": form, "report": report, "licence": report.licence, "more": form.count + 10}
     if request.method == "POST" and "compute" in request.POST and form.is_valid():
         given = form.values()
@@ -303,8 +330,8 @@ def royalty_report_write(request: HttpRequest, pk: UUID) -> HttpResponse:
         return show(request, "collab/transfer/royalties/write.html", context, form)
 
     def send() -> str:
-        submit_report(report=report, by=request.user, **form.values())
-        messages.success(request, _("The report was sent to the licensor."))
+        verb(report=report, by=request.user, **form.values())
+        messages.success(request, told)
         return report.get_absolute_url()
 
     return submit(request, form, send) or show(request, "collab/transfer/royalties/write.html", context, form)
@@ -442,8 +469,11 @@ def receipt(request: HttpRequest, pk: UUID) -> HttpResponse:
         "licence": row.licence,
         "matches": row.matches.select_related("invoice__organisation").order_by("created_at"),
         "entries": [{"entry": one, "rule": say_rule(one.rule)} for one in entries[:200]],
+        "refunds": row.refunds.select_related("reversed_by", "entered_by"),
         "reversed_by": reversed_by,
         "may_match": bool(may) and standing and row.unmatched > 0,
+        "may_refund": bool(may) and standing and row.unmatched > 0 and row.held_by_id is None,
+        "may_take_back": bool(may) and row.held_by_id is None,
         "may_undo": bool(may) and standing and not row.given_out and row.held_by_id is None,
     }
     return show(request, "collab/transfer/royalties/receipt.html", context)
@@ -495,6 +525,31 @@ def receipt_reverse(request: HttpRequest, pk: UUID) -> HttpResponse:
         return row.get_absolute_url()
 
     return _form(request, form, back, _("Reverse the receipt"), licence=row.licence, lead=str(row), tone="danger")
+
+
+def receipt_refund(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _receipt(request, "royalty.manage", pk)
+    form = RefundForm(sent(request))
+
+    def back() -> str:
+        return refund_receipt(receipt=row, by=request.user, **form.values()).get_absolute_url()
+
+    lead = _("%(left)s of it is matched with no invoice.") % {"left": said(row.unmatched, row.currency)}
+    return _form(request, form, back, _("Refund what was paid too much"), licence=row.licence, lead=lead)
+
+
+def receipt_refund_undo(request: HttpRequest, pk: UUID, refund: UUID) -> HttpResponse:
+    row = _receipt(request, "royalty.manage", pk)
+    found = Refund.objects.filter(receipt=row, pk=refund).select_related("receipt").first()
+    if found is None:
+        raise NotFoundError
+    form = ReasonForm(sent(request))
+
+    def undo() -> str:
+        return reverse_refund(refund=found, by=request.user, **form.values()).get_absolute_url()
+
+    title = _("Take the refund back")
+    return _form(request, form, undo, title, licence=row.licence, lead=str(found), tone="danger")
 
 
 # --- what is passed on to further licensors
@@ -580,6 +635,7 @@ def royalty_policy(request: HttpRequest, slug: str) -> HttpResponse:
         "sums": Receipt.objects.filter(organisation=organisation).aggregate(
             booked=Sum("booked"),
             given=Sum("distributed"),
+            back=Sum("refunded"),
             kept=Sum("retained"),
             passed=Sum("passed_on"),
             rest=Sum("undistributed"),

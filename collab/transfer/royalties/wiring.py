@@ -43,6 +43,7 @@ from collab.transfer.royalties.models import (
     SublicenceIncome,
     ThirdPartyShare,
 )
+from collab.transfer.royalties.refund_models import Refund
 from collab.transfer.royalties.scheduling import kept_titles
 from collab.transfer.royalties.standing import (
     ONLY_THE_LICENSEE_ANSWERS,
@@ -69,6 +70,7 @@ for table, path in (
 for table, path in (
     (Receipt, "organisation"),
     (ReceiptMatch, "receipt__organisation"),
+    (Refund, "receipt__organisation"),
     (ExchangeRate, "organisation"),
     (InterestRule, "organisation"),
     (RoyaltyPolicy, "organisation"),

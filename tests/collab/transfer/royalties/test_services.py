@@ -72,15 +72,19 @@ pytestmark = pytest.mark.django_db
 
 
 def reconcile() -> None:
-    """Every cent is somewhere: receipts = distributions + retained + passed on + undistributed, and the ledger says so.
+    """Every cent is somewhere: receipts = distributed + retained + passed on + refunded + undistributed, and the ledger
+    says so.
 
     What is passed on is owed or paid, and what was paid is booked or on its way.
     """
     sums = Receipt.objects.aggregate(
         booked=Sum("booked"), out=Sum("distributed"), kept=Sum("retained"), passed=Sum("passed_on"),
-        rest=Sum("undistributed"),
+        back=Sum("refunded"), rest=Sum("undistributed"),
     )  # fmt: skip
-    assert (sums["booked"] or 0) == sum(sums[name] or 0 for name in ("out", "kept", "passed", "rest"))
+    assert (sums["booked"] or 0) == sum(sums[name] or 0 for name in ("out", "kept", "passed", "back", "rest"))
+    for receipt in Receipt.objects.annotate(back=Sum("refunds__amount"), less=Sum("refunds__booked")):
+        assert (receipt.paid_back, receipt.refunded) == (receipt.back or 0, receipt.less or 0), receipt
+        assert receipt.reverses_id or 0 <= receipt.matched + receipt.paid_back <= receipt.amount, receipt
     posted = LedgerEntry.objects.all()
     assert (posted.aggregate(all=Sum("amount"))["all"] or 0) == 0
     moved = posted.filter(account="undistributed").aggregate(all=Sum("amount"))["all"] or 0

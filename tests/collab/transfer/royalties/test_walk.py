@@ -30,6 +30,7 @@ from collab.transfer.royalties.models import (
 )
 from collab.transfer.royalties.passing import owed_to_partners
 from collab.transfer.royalties.policies import EXAMPLES
+from collab.transfer.royalties.refund_models import Refund
 from collab.transfer.royalties.services import (
     add_third_party,
     book_partner_payment,
@@ -39,8 +40,10 @@ from collab.transfer.royalties.services import (
     pay_partner,
     propose_distribution,
     propose_reversal,
+    refund_receipt,
     reverse_partner_payment,
     reverse_receipt,
+    reverse_refund,
     schedule,
     set_policy,
     undo_write_off,
@@ -60,6 +63,7 @@ ACTS = (
     *("match", "owe", "spend", "withdraw", "divide_anew", "repay", "repay"),
     *("pass_on", "pass_on", "take_back", "book", "book", "part_back", "part_out", "share_anew"),
     *("write_off", "write_off", "ask_again"),
+    *("refund", "refund", "keep_after_all"),
 )
 
 
@@ -142,6 +146,20 @@ class Walk:
 
     def ask_again(self) -> None:
         undo_write_off(write_off=self.one(WriteOff.objects.all()), by=self.books.officer)
+
+    def refund(self) -> None:
+        receipt = self.one(Receipt.objects.all())
+        amount = Decimal(self.chance.randint(1, max(receipt.unmatched, 1))) / 100
+        officer = self.books.officer if receipt.organisation_id == self.books.organisation.pk else self.theirs[0]
+        refund_receipt(receipt=receipt, amount=amount, reason="Too much", by=officer)
+
+    def refund_one(self) -> None:
+        """One that leaves something unmatched, as there is after three receipts for which nothing is asked."""
+        receipt = next(row for row in Receipt.objects.filter(held_by=None).standing() if row.unmatched)
+        refund_receipt(receipt=receipt, reason="Too much", by=self.books.officer)
+
+    def keep_after_all(self) -> None:
+        reverse_refund(refund=self.one(Refund.objects.all()), reason="Not paid", by=self.books.officer)
 
     def owe(self) -> None:
         if ThirdPartyShare.objects.count() < 2:
@@ -246,6 +264,7 @@ def test_whatever_is_tried_every_cent_is_somewhere(books, seed):
     walk = Walk(books, Random(seed))
     _share_with_a_partner(books, walk)
     first = ("divide_anew", "spend", "repay", "ask", "receive", "propose", "approve", "pass_on", "book", "part_out")
+    first = (*first, "receive", "receive", "receive", "refund_one", "keep_after_all", "refund_one")
     for act in (*first, "reverse", "approve"):
         getattr(walk, act)()
         reconcile()
