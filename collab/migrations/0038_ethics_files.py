@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("collab", "0035_invoices_are_written_off"),
+        ("collab", "0037_notes_on_cases"),
     ]
 
     operations = [
