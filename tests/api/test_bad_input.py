@@ -65,7 +65,9 @@ JSON_BODIES: list[tuple[str, bytes, str, int, str]] = [
 ]
 
 
-@pytest.mark.parametrize("path", [DATASETS, "/api/v1/jobs/", "/api/v1/specs/check/", "/api/v1/projects/"])
+@pytest.mark.parametrize(
+    "path", [DATASETS, "/api/v1/jobs/", "/api/v1/specs/check/", "/api/v1/projects/", "/api/v1/ethics-cases/"]
+)
 def test_bodies(path: str, program: Program) -> None:
     wrong = []
     before = AuditEvent.objects.count()
