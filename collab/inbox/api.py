@@ -42,6 +42,7 @@ from collab.web.api import (
     ScopedRelatedField,
     ScopedViewSet,
     StrictSerializer,
+    TruthFilter,
     as_uuid,
     choices_of,
     etag_of,
@@ -354,7 +355,7 @@ class MailSettingsInput(StrictSerializer):
 
 
 class NotificationFilter(django_filters.FilterSet):
-    unread = django_filters.BooleanFilter(field_name="read_at", lookup_expr="isnull")
+    unread = TruthFilter(field_name="read_at", lookup_expr="isnull")
     kind = django_filters.CharFilter()
 
 
@@ -461,7 +462,7 @@ class DateEdit(StrictSerializer):
 class ObligationFilter(django_filters.FilterSet):
     kind = django_filters.ChoiceFilter(choices=choices_of(ObligationKind))
     project = ProjectFilter()
-    open = django_filters.BooleanFilter(field_name="settled_at", lookup_expr="isnull")
+    open = TruthFilter(field_name="settled_at", lookup_expr="isnull")
     due_from = django_filters.DateFilter(field_name="due_on", lookup_expr="gte")
     due_until = django_filters.DateFilter(field_name="due_on", lookup_expr="lte")
 

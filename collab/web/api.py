@@ -10,6 +10,8 @@ from typing import Any
 from uuid import UUID
 
 import django_filters
+from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -156,6 +158,24 @@ class ProjectFilter(django_filters.CharFilter):
         key = as_uuid(value)
         by_slug = qs.filter(**{f"{self.path}__slug": value})
         return by_slug | qs.filter(**{f"{self.path}__pk": key}) if key is not None else by_slug
+
+
+class TruthField(forms.Field):
+    """`true` or `false`; nothing at all asks for nothing, and anything else is a mistake that is told."""
+
+    def to_python(self, value: Any) -> bool | None:
+        if value in self.empty_values:
+            return None
+        if value not in _TRUTHS:
+            raise ValidationError(_("Write true or false."))
+        return _TRUTHS[value]
+
+
+_TRUTHS = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
+
+
+class TruthFilter(django_filters.BooleanFilter):
+    field_class = TruthField
 
 
 # --- views

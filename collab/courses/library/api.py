@@ -31,6 +31,7 @@ from collab.web.api import (
     ScopedRelatedField,
     ScopedViewSet,
     StrictSerializer,
+    TruthFilter,
     etag_of,
     require_match,
     tagged,
@@ -92,16 +93,19 @@ class ResourceFilter(django_filters.FilterSet):
     q = django_filters.CharFilter(method="search")
     kind = django_filters.ChoiceFilter(choices=ResourceKind.choices)
     topic = django_filters.CharFilter(method="about")
-    archived = django_filters.BooleanFilter(
-        method="put_away", label="Those that were put away, for who may restore them"
-    )
+    archived = TruthFilter(method="as_chosen", label="Those that were put away, for who may restore them")
 
     class Meta:
         model = Resource
         fields: list[str] = []
 
-    def put_away(self, rows: Any, name: str, value: bool) -> Any:
-        return rows.archived_for(self.request.user) if value else rows.in_library()
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Whatever is asked for, what was put away stays out, unless it is what somebody who may restore it wants."""
+        rows = super().filter_queryset(queryset)
+        return rows.archived_for(self.request.user) if self.form.cleaned_data["archived"] else rows.in_library()
+
+    def as_chosen(self, rows: Any, name: str, value: bool) -> Any:
+        return rows
 
     def about(self, rows: Any, name: str, value: str) -> Any:
         return rows.about(value)
@@ -139,8 +143,7 @@ class ResourceViewSet(ScopedViewSet):
     filterset_class = ResourceFilter
 
     def list(self, request: Request) -> Response:
-        rows = self.filtered()
-        return self.listed(rows if "archived" in request.query_params else rows.in_library(), ResourceSerializer)
+        return self.listed(self.filtered(), ResourceSerializer)
 
     def retrieve(self, request: Request, pk: str) -> Response:
         return self._told(self.get_object())

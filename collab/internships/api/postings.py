@@ -34,6 +34,7 @@ from collab.web.api import (
     ScopedRelatedField,
     ScopedViewSet,
     StrictSerializer,
+    TruthFilter,
     choices_of,
     etag_of,
     require_match,
@@ -118,7 +119,7 @@ class PostingFilter(django_filters.FilterSet):
     state = django_filters.ChoiceFilter(choices=choices_of(PostingState))
     cohort = django_filters.UUIDFilter()
     q = django_filters.CharFilter(method="search")
-    open = django_filters.BooleanFilter(method="taking", help_text="whether it takes applications now")
+    open = TruthFilter(method="taking", help_text="whether it takes applications now")
 
     def search(self, rows: Any, name: str, value: str) -> Any:
         return rows.matching(value)

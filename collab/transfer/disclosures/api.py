@@ -89,6 +89,7 @@ from collab.web.api import (
     ScopedRelatedField,
     ScopedViewSet,
     StrictSerializer,
+    TruthFilter,
     choices_of,
     etag_of,
     require_match,
@@ -861,7 +862,7 @@ class WeightInput(StrictSerializer):
 
 class CriterionFilter(django_filters.FilterSet):
     organisation = django_filters.CharFilter(field_name="organisation__slug")
-    in_use = django_filters.BooleanFilter(field_name="retired_at", lookup_expr="isnull")
+    in_use = TruthFilter(field_name="retired_at", lookup_expr="isnull")
 
 
 @extend_schema_view(list=extend_schema(summary="Criteria of assessment", responses=CriterionSerializer(many=True)))

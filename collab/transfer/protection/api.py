@@ -66,6 +66,7 @@ from collab.web.api import (
     ScopedRelatedField,
     ScopedViewSet,
     StrictSerializer,
+    TruthFilter,
     choices_of,
     etag_of,
     require_match,
@@ -446,7 +447,7 @@ class DeadlineFilter(django_filters.FilterSet):
 class CostFilter(django_filters.FilterSet):
     case = django_filters.UUIDFilter(field_name="protection__family__case")
     protection = django_filters.UUIDFilter(field_name="protection")
-    repaid = django_filters.BooleanFilter()
+    repaid = TruthFilter()
 
 
 class OfCaseFilter(django_filters.FilterSet):

@@ -73,6 +73,7 @@ from collab.web.api import (
     ScopedRelatedField,
     ScopedViewSet,
     StrictSerializer,
+    TruthFilter,
     choices_of,
     etag_of,
     require_match,
@@ -442,7 +443,7 @@ class InvoiceFilter(django_filters.FilterSet):
     organisation = django_filters.CharFilter(field_name="organisation__slug")
     licensee = django_filters.CharFilter(field_name="licence__licensee__slug")
     year = django_filters.NumberFilter(field_name="issued_on", lookup_expr="year", help_text="Issued in this year")
-    overdue = django_filters.BooleanFilter(method="by_overdue", help_text="Open after the day it was due")
+    overdue = TruthFilter(method="by_overdue", help_text="Open after the day it was due")
 
     def by_overdue(self, rows: Any, name: str, value: bool) -> Any:
         late = Invoice.objects.open().filter(due_on__lt=timezone.localdate()).order_by().values("pk")

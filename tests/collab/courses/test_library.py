@@ -173,6 +173,9 @@ def test_the_api_lists_and_restores_what_was_put_away(school):
 
     assert titles(keeper, "") == titles(keeper, "archived=false") == titles(other, "archived=true") == []
     assert titles(keeper, "archived=true") == ["Deep Learning"]
+    assert titles(keeper, "archived=") == titles(other, "archived=") == []
+    refused = other.get(f"{url}?archived=maybe")
+    assert (refused.status_code, refused.json()["field"]) == (400, "archived")
     assert other.post(f"{url}{book.pk}/restore/").status_code == 403
     answer = keeper.post(f"{url}{book.pk}/restore/")
     assert (answer.status_code, answer.json()["archived_at"]) == (200, None)
