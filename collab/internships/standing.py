@@ -9,11 +9,12 @@ from functools import reduce
 from operator import or_
 
 from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
 
 from collab.access.policy import NEVER
 from collab.access.roles import ORGANISATION_ROLES, roles_with
 from collab.accounts.models import Membership, OrganisationKind, User
-from collab.internships.models import Application, BoardReview, Posting
+from collab.internships.models import Application, BoardReview, Placement, Posting
 from collab.internships.programmes.models import Audience
 from collab.internships.programmes.states import CohortState, PostingState
 
@@ -131,8 +132,19 @@ def placement_grants(prefix: str = "") -> Grants:
     The programme in which it is sees the placement itself, and none of the rows.
     """
 
+    return _grants_of_placement(prefix, IN_PLACEMENT if prefix else OF_PLACEMENT)
+
+
+def takes_part(user: User, placement: Placement) -> bool:
+    """Whether the person is in the placement, guides it, or acts for its host or university: not only for a programme
+    of another university."""
+    inside = _grants_of_placement("", IN_PLACEMENT)(user, "placement.view", timezone.now())
+    return Placement.objects.filter(inside, pk=placement.pk).exists()
+
+
+def _grants_of_placement(prefix: str, paths: Mapping[str, tuple[str, ...]]) -> Grants:
     def grants(user: User, word: str, at: datetime) -> Q:
-        found = through_roles(user, word, at, IN_PLACEMENT if prefix else OF_PLACEMENT, prefix)
+        found = through_roles(user, word, at, paths, prefix)
         if word in {"placement.view", "placement.write", "placement.intern", "placement.sign", "placement.evaluate"}:
             found |= Q(**{f"{prefix}student": user.pk})
         mentor = Q(**{f"{prefix}mentor": user.pk}) & acts_for(user, at, f"{prefix}host")

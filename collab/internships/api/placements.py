@@ -68,10 +68,12 @@ from collab.internships.placements.signing import (
     version_to_sign,
 )
 from collab.internships.placements.states import PlacementState
+from collab.internships.standing import takes_part
 from collab.kernel.errors import ConflictError, NotFoundError
 from collab.web.api import (
     IF_MATCH,
     ScopedViewSet,
+    TruthFilter,
     choices_of,
     etag_of,
     require_match,
@@ -85,7 +87,7 @@ class PlacementFilter(django_filters.FilterSet):
 
     state = django_filters.ChoiceFilter(choices=choices_of(PlacementState))
     cohort = django_filters.UUIDFilter()
-    open = django_filters.BooleanFilter(method="is_open")
+    open = TruthFilter(method="is_open")
     search = django_filters.CharFilter(method="named")
 
     def is_open(self, rows: Any, name: str, value: bool) -> Any:
@@ -168,7 +170,13 @@ class PlacementViewSet(ScopedViewSet):
     @extend_schema(summary="The learning agreement that counts now, and who has signed it", responses=SigningSerializer)
     @action(detail=True)
     def agreement(self, request: Request, pk: str) -> Response:
-        return self._signing(self.get_object())
+        row = self.get_object()
+        if not takes_part(request.user, row):
+            raise NotFoundError
+        version = version_to_sign(row)
+        if version is None:
+            raise ConflictError(_("There is no learning agreement yet."))
+        return self.shown(version, SigningSerializer)
 
     @extend_schema(
         summary="Draft the learning agreement for the three who sign it", request=LearningInput,
@@ -342,12 +350,6 @@ class PlacementViewSet(ScopedViewSet):
     def _seen(self, rows: Any) -> Any:
         """Those rows of a placement that the person reads."""
         return visible_to(self.request.user, "placement.view", rows)
-
-    def _signing(self, row: Placement) -> Response:
-        version = version_to_sign(row)
-        if version is None:
-            raise ConflictError(_("There is no learning agreement yet."))
-        return self.shown(version, SigningSerializer)
 
     def _told(self, row: Placement) -> Response:
         row = self.rows.get(pk=row.pk)

@@ -9,8 +9,10 @@ from decimal import Decimal
 
 import pytest
 import time_machine
+from django.utils import timezone
 
 from collab.access.roles import Role
+from collab.agreements.services import draft_agreement, draft_version, send_for_signature
 from collab.audit.models import AuditEvent
 from collab.courses.certificates.models import Certificate
 from collab.inbox.models import Notification
@@ -112,6 +114,27 @@ def test_the_programme_sees_and_reminds_those_of_another_university_and_changes_
     assert browser.post(f"{api}notes/", {"kind": "check_in", "text": "?"}, "application/json").status_code == 403
     refused = browser.post(f"/api/v1/cohorts/{summer.cohort.pk}/move/", {"move": "close"}, "application/json")
     assert refused.status_code == 409 and placement.get_absolute_url() in text(refused)
+
+
+def test_a_programme_of_another_university_does_not_read_who_has_signed(summer):
+    placement, theirs = visiting(summer)
+    terms = draft_agreement(
+        project=summer.joint.project, reference="INT-1", kind="internship", title="Internship", by=summer.joint.lead
+    )
+    version = draft_version(
+        agreement=terms, text="T", effective_on=timezone.localdate(), by=summer.joint.lead,
+        parties=[summer.university, summer.company],
+    )  # fmt: skip
+    send_for_signature(version=version, by=summer.joint.lead)
+    Placement.objects.filter(pk=placement.pk).update(
+        state="out_for_signature", agreement=terms, approved_by_host=summer.host, approved_by_university=theirs,
+        mentor=summer.mentor,
+    )  # fmt: skip
+    url = f"/api/v1/placements/{placement.pk}/agreement/"
+    assert {
+        user.name: as_(user).get(url).status_code
+        for user in (summer.coordinator, theirs, summer.host, placement.student, summer.mentor)
+    } == {"Coordinator": 404, "Their Coordinator": 200, "Talent Office": 200, "Zoe": 200, "Mentor": 200}
 
 
 def test_offices_and_supervisors_reach_all_their_placements(summer):
