@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
+from django.utils.functional import cached_property
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from collab.accounts.models import Organisation, User
 from collab.agreements.models import Agreement, AgreementVersion
-from collab.courses.certificates.states import SIGNED
+from collab.courses.certificates.models import Certificate
 from collab.internships.models import CheckPoint, Evaluation, LogEntry, Placement, PlacementNote, StudentSignature
-from collab.internships.placements.attesting import certificate_of
+from collab.internships.placements.attesting import certificates_seen
 from collab.internships.placements.models import NoteKind, Side, Verdict
-from collab.internships.placements.services import sees_contact
+from collab.internships.placements.services import contact_seen
 from collab.internships.placements.states import LogState, PlacementState
 from collab.projects.models import Project
 from collab.web.api import (
@@ -102,20 +104,27 @@ class PlacementDetail(PlacementSerializer):
         fields = [*PlacementSerializer.Meta.fields, "contact_name", "contact_phone", "certificate"]
 
     def get_contact_name(self, row: Placement) -> str | None:
-        return row.contact_name if self._looks_after(row) else None
+        return row.contact_name if row.pk in self._contact_seen else None
 
     def get_contact_phone(self, row: Placement) -> str | None:
-        return row.contact_phone if self._looks_after(row) else None
-
-    def _looks_after(self, row: Placement) -> bool:
-        if not hasattr(self, "_looks"):
-            self._looks = sees_contact(row, self.context["request"].user)
-        return self._looks
+        return row.contact_phone if row.pk in self._contact_seen else None
 
     def get_certificate(self, row: Placement) -> str | None:
-        issued = certificate_of(row).filter(state__in=sorted(SIGNED))
-        found = issued.visible_to(self.context["request"].user).first()
+        found = self._certificates.get(str(row.pk))
         return found.public_url if found else None
+
+    @cached_property
+    def _contact_seen(self) -> set[UUID]:
+        return contact_seen(self.context["request"].user, self._told)
+
+    @cached_property
+    def _certificates(self) -> dict[str, Certificate]:
+        return certificates_seen(self.context["request"].user, self._told)
+
+    @property
+    def _told(self) -> list[Placement]:
+        """All the rows that are told, so that each is asked for and all at once."""
+        return list(self.instance) if isinstance(self.parent, serializers.ListSerializer) else [self.instance]
 
 
 class PlacementEdit(StrictSerializer):

@@ -17,7 +17,7 @@ from collab.access.policy import require
 from collab.accounts.models import User
 from collab.courses.certificates.models import Certificate, CertificateBatch, CertificateKind, CertificateQuerySet
 from collab.courses.certificates.services import BATCH_MAX, Achievement, Proposal, propose_certificates
-from collab.courses.certificates.states import LIVE
+from collab.courses.certificates.states import LIVE, SIGNED
 from collab.internships.placements.models import Evaluation, LogEntry, Placement
 from collab.internships.placements.states import LogState, PlacementState
 from collab.internships.programmes.models import Cohort
@@ -63,6 +63,13 @@ def certificate_of(placement: Placement) -> CertificateQuerySet:
     """Certificates about the placement, the newest first; also those that were rejected or revoked."""
     rows = Certificate.objects.filter(source_type=_TYPE, source_id=str(placement.pk))
     return rows.order_by("-created_at")
+
+
+def certificates_seen(user: User, placements: Sequence[Placement]) -> dict[str, Certificate]:
+    """The certificate of each placement that has one which the person may see, by the placement: one query."""
+    rows = Certificate.objects.filter(source_type=_TYPE, source_id__in=[str(one.pk) for one in placements])
+    issued = rows.filter(state__in=sorted(SIGNED)).visible_to(user).order_by("created_at")
+    return {one.source_id: one for one in issued}  # the newest last
 
 
 def _locked(rows: QuerySet[Placement]) -> list[Placement]:

@@ -9,13 +9,17 @@ from decimal import Decimal
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from collab.access.roles import Role
 from collab.agreements.services import draft_agreement, draft_version, send_for_signature
 from collab.audit.models import AuditEvent
-from collab.courses.certificates.models import Certificate
+from collab.courses.certificates.models import Certificate, IssuerKey
 from collab.inbox.models import Notification
+from collab.internships.api.placement_shapes import PlacementDetail
 from collab.internships.models import Evaluation, LogEntry, Placement, PlacementNote
 from collab.internships.placements.attesting import attest_placement
 from collab.internships.placements.caring import answer_log, evaluate, write_log
@@ -135,6 +139,36 @@ def test_a_programme_of_another_university_does_not_read_who_has_signed(summer):
         user.name: as_(user).get(url).status_code
         for user in (summer.coordinator, theirs, summer.host, placement.student, summer.mentor)
     } == {"Coordinator": 404, "Their Coordinator": 200, "Talent Office": 200, "Zoe": 200, "Mentor": 200}
+
+
+def test_who_reads_the_emergency_contact_is_asked_of_each_row_and_once_for_all(summer):
+    """The supervisor of one placement is nobody in the next."""
+    summer.posting = summer.offer(title="Many", places=9)
+    first, second, third = (summer.accepted(summer.student(name)) for name in ("Ann", "Bo", "Cy"))
+    Placement.objects.update(contact_name="A parent", contact_phone="+44 20 123", supervisor=summer.coordinator)
+    Placement.objects.filter(pk=second.pk).update(supervisor=summer.supervisor)
+    key = IssuerKey.objects.create(kid="K", public_jwk={})
+    for number, placement in enumerate((first, second)):
+        Certificate.objects.create(
+            organisation=summer.university, person=placement.student, recipient_name="A", kind="placement", title="T",
+            description="D", criteria="C", state="issued", source_type="collab.placement", source_id=str(placement.pk),
+            key=key, issued_at=timezone.now(), credential="C", list_number=1, list_index=number,
+        )  # fmt: skip
+
+    def told(user, *placements) -> tuple[list[bool], list[bool], int]:
+        request = RequestFactory().get("/")
+        request.user = user
+        rows = Placement.objects.with_names().filter(pk__in=[one.pk for one in placements])
+        rows = list(rows.order_by("student__name"))
+        with CaptureQueriesContext(connection) as asked:
+            data = PlacementDetail(rows, many=True, context={"request": request}).data
+        seen = [one["contact_name"] is not None and one["contact_phone"] is not None for one in data]
+        return seen, [one["certificate"] is not None for one in data], len(asked)
+
+    assert told(summer.supervisor, first, second, third)[0] == [False, True, False]
+    assert told(second.student, first, second, third)[:2] == ([False, True, False], [False, True, False])
+    assert told(summer.coordinator, first, second, third)[:2] == ([True] * 3, [True, True, False])
+    assert told(summer.supervisor, first)[2] == told(summer.supervisor, first, second, third)[2]
 
 
 def test_offices_and_supervisors_reach_all_their_placements(summer):
