@@ -21,6 +21,7 @@ from collab.courses.certificates.states import CertificateState
 from collab.courses.states import AttemptState, CourseState, EnrolmentState, TrainingState
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.kernel.records import Record
+from collab.kernel.words import with_words
 
 if TYPE_CHECKING:
     from collab.access.policy import Person
@@ -43,13 +44,7 @@ class CourseQuerySet(models.QuerySet["Course"]):
 
     def matching(self, text: str) -> CourseQuerySet:
         """Those in which every word of the text occurs somewhere, in either language."""
-        rows = self
-        for word in text.split()[:8]:
-            found = Q()
-            for name in ("title", "title_zh", "summary", "summary_zh"):
-                found |= Q(**{f"{name}__icontains": word})
-            rows = rows.filter(found)
-        return rows
+        return with_words(self, text, ("title", "title_zh", "summary", "summary_zh"))
 
 
 class Course(Record):
@@ -461,13 +456,7 @@ class TrainingRecordQuerySet(models.QuerySet["TrainingRecord"]):
 
     def matching(self, text: str) -> TrainingRecordQuerySet:
         """Those in which every word of the text occurs somewhere: person, training, who gave it, or our course."""
-        rows = self
-        for word in text.split()[:8]:
-            found = Q()
-            for name in ("person__name", "title", "provider", "course__title", "course__title_zh"):
-                found |= Q(**{f"{name}__icontains": word})
-            rows = rows.filter(found)
-        return rows
+        return with_words(self, text, ("person__name", "title", "provider", "course__title", "course__title_zh"))
 
     def with_names(self) -> TrainingRecordQuerySet:
         return self.select_related("person", "organisation", "course", "reviewed_by")

@@ -17,6 +17,7 @@ from collab.access.policy import visible_to
 from collab.courses.certificates.states import LIVE, SIGNED, BatchState, CertificateState
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.kernel.records import Record
+from collab.kernel.words import with_words
 
 if TYPE_CHECKING:
     from collab.access.policy import Person
@@ -94,13 +95,9 @@ class CertificateQuerySet(models.QuerySet["Certificate"]):
 
     def matching(self, text: str) -> CertificateQuerySet:
         """Those in which every word of the text occurs somewhere: name as printed, title, organisation."""
-        rows = self
-        for word in text.split()[:8]:
-            found = Q()
-            for name in ("recipient_name", "title", "title_zh", "organisation__name", "organisation__name_zh"):
-                found |= Q(**{f"{name}__icontains": word})
-            rows = rows.filter(found)
-        return rows
+        return with_words(
+            self, text, ("recipient_name", "title", "title_zh", "organisation__name", "organisation__name_zh")
+        )
 
     def with_names(self) -> CertificateQuerySet:
         return self.select_related("person", "organisation", "batch", "issued_by", "key")

@@ -18,6 +18,7 @@ from collab.access.policy import visible_to
 from collab.courses.certificates.models import in_language
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.kernel.records import Record
+from collab.kernel.words import with_words
 
 if TYPE_CHECKING:
     from collab.access.policy import Person
@@ -49,13 +50,9 @@ class ResourceQuerySet(models.QuerySet["Resource"]):
 
     def matching(self, text: str) -> ResourceQuerySet:
         """Those in which every word of the text occurs somewhere."""
-        rows = self
-        for word in text.split()[:8]:
-            found = Q()
-            for name in ("title", "title_zh", "authors", "description", "description_zh", "topics", "identifier"):
-                found |= Q(**{f"{name}__icontains": word})
-            rows = rows.filter(found)
-        return rows
+        return with_words(
+            self, text, ("title", "title_zh", "authors", "description", "description_zh", "topics", "identifier")
+        )
 
     def about(self, topic: str) -> ResourceQuerySet:
         """Those that have this very topic, however it is written in capitals."""

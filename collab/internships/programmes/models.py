@@ -19,6 +19,7 @@ from collab.internships.programmes.questions import criteria_are_good, default_c
 from collab.internships.programmes.states import CohortState, PostingState
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator
 from collab.kernel.records import Record
+from collab.kernel.words import with_words
 
 if TYPE_CHECKING:
     from collab.access.policy import Person
@@ -188,13 +189,7 @@ class PostingQuerySet(models.QuerySet["Posting"]):
 
     def matching(self, text: str) -> PostingQuerySet:
         """Those in which every word of the text occurs somewhere, in either language."""
-        rows = self
-        for word in text.split()[:8]:
-            found = Q()
-            for name in _SEARCHED:
-                found |= Q(**{f"{name}__icontains": word})
-            rows = rows.filter(found)
-        return rows
+        return with_words(self, text, _SEARCHED)
 
     def with_names(self) -> PostingQuerySet:
         return self.select_related("organisation", "cohort__programme__organisation", "project")

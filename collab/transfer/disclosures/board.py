@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from collab.kernel.words import with_words
 from collab.transfer.disclosures.models import CaseStage, Inventor, TransferCase
 from collab.transfer.disclosures.states import BOARD, ENDED, PIPELINE, CaseDecision, CaseState
 
@@ -44,16 +45,12 @@ def label_of(state: str) -> str:
 
 def searched(rows: QuerySet[TransferCase], words: str) -> QuerySet[TransferCase]:
     """Cases with all these words in docket, title, summary or the name of an inventor."""
-    for word in words.split()[:8]:
-        named = Inventor.objects.filter(name__icontains=word).values("disclosure__case")
-        rows = rows.filter(
-            Q(docket__icontains=word)
-            | Q(disclosure__title__icontains=word)
-            | Q(disclosure__title_zh__icontains=word)
-            | Q(disclosure__summary__icontains=word)
-            | Q(pk__in=named)
-        )
-    return rows
+    names = ("docket", "disclosure__title", "disclosure__title_zh", "disclosure__summary")
+    return with_words(rows, words, names, also=_by_inventor)
+
+
+def _by_inventor(word: str) -> Q:
+    return Q(pk__in=Inventor.objects.filter(name__icontains=word).values("disclosure__case"))
 
 
 def board_of(rows: QuerySet[TransferCase]) -> list[Column]:
