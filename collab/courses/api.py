@@ -44,11 +44,11 @@ from collab.courses.models import (
     ModuleKind,
     QuizQuestion,
 )
+from collab.courses.serving import file_of
 from collab.courses.states import CourseState, EnrolmentState
 from collab.courses.taking import (
     enrol,
 )
-from collab.kernel.blobs import blob_path
 from collab.kernel.errors import ConflictError, NotFoundError
 from collab.web.api import (
     IF_MATCH,
@@ -62,7 +62,6 @@ from collab.web.api import (
     require_match,
     tagged,
 )
-from collab.web.downloads import resumable
 from collab.web.negotiation import AnythingNegotiation
 from collab.web.parsers import WholeMultiPartParser
 
@@ -464,10 +463,3 @@ def part_of(rows: Any, key: UUID | None) -> Any:
     if found is None:
         raise NotFoundError
     return found
-
-
-def file_of(request: Request, module: CourseModule) -> HttpResponseBase:
-    """The image or file of a module."""
-    if not module.sha256:
-        raise NotFoundError
-    return resumable(request, blob_path(module.sha256), module.file_name, module.sha256, module.media_type)

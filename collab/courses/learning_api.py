@@ -25,7 +25,6 @@ from collab.courses.api import (
     EnrolmentSerializer,
     ModuleName,
     ModuleSerializer,
-    file_of,
     part_of,
     text_field,
 )
@@ -41,6 +40,7 @@ from collab.courses.models import (
     QuizQuestion,
     TrainingRecord,
 )
+from collab.courses.serving import file_of
 from collab.courses.states import AttemptState, EnrolmentState, TrainingState
 from collab.courses.taking import (
     answer_quiz,
@@ -59,7 +59,6 @@ from collab.courses.trainings import (
     withdraw_training,
 )
 from collab.courses.versions import compare, newer_version
-from collab.kernel.blobs import blob_path
 from collab.kernel.errors import NotFoundError
 from collab.projects.models import Project
 from collab.web.api import (
@@ -71,7 +70,6 @@ from collab.web.api import (
     StrictSerializer,
     choices_of,
 )
-from collab.web.downloads import resumable
 from collab.web.negotiation import AnythingNegotiation
 from collab.web.parsers import WholeMultiPartParser
 
@@ -376,7 +374,7 @@ class TrainingViewSet(ScopedViewSet):
         row = self.get_object()
         if request.method != "HEAD":
             open_training(training=row, by=request.user)
-        return resumable(request, blob_path(row.sha256), row.file_name, row.sha256, row.media_type)
+        return file_of(request, row)
 
 
 # --- courses as conditions

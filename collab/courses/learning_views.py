@@ -21,6 +21,7 @@ from collab.courses.expiring import ends_soon, remind_days
 from collab.courses.files import IMAGES
 from collab.courses.forms import QuizForm, TrainingForm, in_tongue
 from collab.courses.models import Course, CourseModule, Enrolment, QuizAttempt, QuizQuestion, TrainingRecord
+from collab.courses.serving import file_of
 from collab.courses.states import AttemptState, CourseState, EnrolmentState, TrainingState
 from collab.courses.tabs import tabs_of
 from collab.courses.taking import (
@@ -35,9 +36,7 @@ from collab.courses.taking import (
 )
 from collab.courses.trainings import open_training, submit_training, submit_training_again, withdraw_training
 from collab.courses.versions import compare, newer_version
-from collab.kernel.blobs import blob_path
 from collab.kernel.errors import ConflictError, NotFoundError
-from collab.web.downloads import resumable
 from collab.web.forms import act, sent, show, submit
 from collab.web.pagination import page_of
 
@@ -166,10 +165,7 @@ def learn_module(request: HttpRequest, pk: UUID, module: UUID) -> HttpResponse:
 
 def learn_file(request: HttpRequest, pk: UUID, module: UUID) -> HttpResponseBase:
     """The image or file of a module."""
-    part = _module(_enrolment(request, "course.take", pk), module)
-    if not part.sha256:
-        raise NotFoundError
-    return resumable(request, blob_path(part.sha256), part.file_name, part.sha256, part.media_type)
+    return file_of(request, _module(_enrolment(request, "course.take", pk), module))
 
 
 def quiz_begin(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -268,7 +264,7 @@ def training_document(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     row = _training(request, "training.view", pk)
     if request.method != "HEAD":
         open_training(training=row, by=request.user)  # type: ignore[arg-type]
-    return resumable(request, blob_path(row.sha256), row.file_name, row.sha256, row.media_type)
+    return file_of(request, row)
 
 
 # --- what the pages share

@@ -12,9 +12,8 @@ from collab.access.policy import get_or_404
 from collab.courses.files import IMAGES
 from collab.courses.forms import in_tongue
 from collab.courses.models import Course, CourseModule
-from collab.kernel.blobs import blob_path
+from collab.courses.serving import file_of
 from collab.kernel.errors import NotFoundError
-from collab.web.downloads import resumable
 from collab.web.forms import show
 
 
@@ -61,10 +60,7 @@ def module_preview(request: HttpRequest, slug: str, pk: UUID) -> HttpResponse:
 
 def module_file(request: HttpRequest, slug: str, pk: UUID) -> HttpResponseBase:
     """Its image or file, without taking the course."""
-    module = _module(_course(request, slug), pk)
-    if not module.sha256:
-        raise NotFoundError
-    return resumable(request, blob_path(module.sha256), module.file_name, module.sha256, module.media_type)
+    return file_of(request, _module(_course(request, slug), pk))
 
 
 def _course(request: HttpRequest, slug: str) -> Course:
