@@ -6,7 +6,6 @@ from typing import Any
 
 import django_filters
 from django.http.response import HttpResponseBase
-from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers
@@ -33,6 +32,7 @@ from collab.internships.applications.services import (
     decline_times,
     remove_document,
     submit_application,
+    waiting_interview,
     withdraw_application,
     write_application,
 )
@@ -40,7 +40,7 @@ from collab.internships.applications.states import ApplicationState
 from collab.internships.models import Application, ApplicationDocument, ApplicationEvent, BoardReview, Interview
 from collab.internships.programmes.states import CohortState
 from collab.kernel.blobs import blob_path
-from collab.kernel.errors import ConflictError, NotFoundError
+from collab.kernel.errors import NotFoundError
 from collab.web.api import (
     IF_MATCH,
     MomentField,
@@ -344,20 +344,17 @@ class ApplicationViewSet(ScopedViewSet):
     @action(detail=True, methods=["post"], url_path="interviews/choose")
     def choose(self, request: Request, pk: str) -> Response:
         return self.shown(
-            choose_time(interview=self._waiting(), by=request.user, **self.parsed(TimeInput)), InterviewSerializer
+            choose_time(interview=waiting_interview(self.get_object()), by=request.user, **self.parsed(TimeInput)),
+            InterviewSerializer,
         )
 
     @extend_schema(summary="None of the times suits", request=OtherTimesInput, responses=ApplicationDetail)
     @action(detail=True, methods=["post"], url_path="interviews/decline")
     def decline(self, request: Request, pk: str) -> Response:
-        declined = decline_times(interview=self._waiting(), by=request.user, **self.parsed(OtherTimesInput))
+        declined = decline_times(
+            interview=waiting_interview(self.get_object()), by=request.user, **self.parsed(OtherTimesInput)
+        )
         return self._told(declined)
-
-    def _waiting(self) -> Interview:
-        found = self.get_object().interviews.filter(chosen_at=None).select_related("application").first()
-        if found is None:
-            raise ConflictError(_("A time is chosen already, or none is asked for any more."))
-        return found
 
     def _document(self, number: str) -> ApplicationDocument:
         rows = list(self.get_object().documents.all())

@@ -214,6 +214,12 @@ class BoardReview(Record):
         return f"{self.reviewer} · {self.score or '–'}"
 
 
+class InterviewQuerySet(models.QuerySet["Interview"]):
+    def waiting_of(self, application: Application) -> Interview | None:
+        """The one for which the student has not chosen a time; there is one at most."""
+        return self.filter(application=application, chosen_at=None).select_related("application").first()
+
+
 class Interview(Record):
     """Times that the host proposes; the student chooses one of them."""
 
@@ -224,6 +230,8 @@ class Interview(Record):
     where = models.CharField(_("where"), max_length=200, blank=True, validators=[PlainTextValidator()])
     chosen_at = models.DateTimeField(_("chosen time"), null=True, blank=True, editable=False)
     proposed_by = models.ForeignKey("collab.User", models.PROTECT, related_name="+", verbose_name=_("proposed by"))
+
+    objects = InterviewQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("interview")

@@ -183,7 +183,7 @@ def withdraw_application(*, application: Application, by: User, reason: str = ""
 def choose_time(*, interview: Interview, moment: datetime, by: User) -> Interview:
     """Choose one of the times that the host proposed."""
     locked = _own(interview.application, by)
-    row = _waiting(interview, locked)
+    row = _still_waiting(interview, locked)
     if moment not in row.moments:
         raise InvalidError(_("Choose one of the times that were proposed."), field="moment")
     if moment <= timezone.now():
@@ -199,7 +199,7 @@ def choose_time(*, interview: Interview, moment: datetime, by: User) -> Intervie
 def decline_times(*, interview: Interview, reason: str, by: User) -> Application:
     """Say that none of the proposed times suits, and why; they are off, and the host proposes others."""
     locked = _own(interview.application, by)
-    row = _waiting(interview, locked)
+    row = _still_waiting(interview, locked)
     if not reason.strip():
         raise InvalidError(_("Say what would suit you: the host reads it."), field="reason")
     ApplicationEvent(application=locked, state=locked.state, reason=reason.strip()).require_clean()
@@ -210,7 +210,15 @@ def decline_times(*, interview: Interview, reason: str, by: User) -> Application
     return locked
 
 
-def _waiting(interview: Interview, application: Application) -> Interview:
+def waiting_interview(application: Application) -> Interview:
+    """The interview for which a time is to be chosen. Raises ConflictError when there is none."""
+    row = Interview.objects.waiting_of(application)
+    if row is None:
+        raise ConflictError(_("A time is chosen already, or none is asked for any more."))
+    return row
+
+
+def _still_waiting(interview: Interview, application: Application) -> Interview:
     row = Interview.objects.select_for_update().filter(pk=interview.pk, chosen_at=None).first()
     if row is None or application.state != ApplicationState.INTERVIEWING:
         raise ConflictError(_("A time is chosen already, or none is asked for any more."))

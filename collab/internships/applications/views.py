@@ -29,6 +29,7 @@ from collab.internships.applications.services import (
     decline_times,
     remove_document,
     submit_application,
+    waiting_interview,
     withdraw_application,
     write_application,
 )
@@ -59,7 +60,7 @@ def application(request: HttpRequest, pk: UUID) -> HttpResponse:
     mine = "application.write" in may
     offered = row.shown_state == ApplicationState.OFFERED
     reviews = BoardReview.objects.filter(application=row).select_related("reviewer")
-    waiting = row.interviews.filter(chosen_at=None).first()
+    waiting = Interview.objects.waiting_of(row)
     events = list(row.events.select_related("by"))
     context = {
         "application": row,
@@ -171,7 +172,7 @@ def application_answer(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def application_time(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = _application(request, "application.write", pk)
-    waiting = _waiting(row)
+    waiting = waiting_interview(row)
     try:
         chosen = parse_datetime(request.POST.get("moment", "")[:40])
     except ValueError:
@@ -187,7 +188,7 @@ def application_time(request: HttpRequest, pk: UUID) -> HttpResponse:
 def application_other_times(request: HttpRequest, pk: UUID) -> HttpResponse:
     """None of the proposed times suits: say what would."""
     row = _application(request, "application.write", pk)
-    waiting = _waiting(row)
+    waiting = waiting_interview(row)
     form = OtherTimesForm(sent(request))
 
     def decline() -> str:
@@ -275,13 +276,6 @@ def application_rule(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _application(request: HttpRequest, word: str, pk: UUID) -> Application:
     return get_or_404(request.user, word, Application.objects.with_names(), pk=pk)
-
-
-def _waiting(application: Application) -> Interview:
-    found = Interview.objects.filter(application=application, chosen_at=None).select_related("application").first()
-    if found is None:
-        raise ConflictError(_("A time is chosen already, or none is asked for any more."))
-    return found
 
 
 def _document(application: Application, pk: UUID) -> ApplicationDocument:
