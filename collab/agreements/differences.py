@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from collab.agreements.background import BackgroundItem
 from collab.agreements.ip import IP_FIELDS, IPTerms
@@ -135,7 +136,7 @@ def _terms(version: AgreementVersion, names: dict[str, str]) -> Iterator[tuple[s
         label = f"{_('Background')}: {known.get(item['owner'], '')}: {item['title']}"
         yield label, _background(item)
     for duty in version.duties.all():
-        end = _said(duty.until) if duty.until else (_("%(n)d months") % {"n": duty.months} if duty.months else "∞")
+        end = _said(duty.until) if duty.until else (_months(duty.months) if duty.months else "∞")
         yield f"{_('Surviving duty')}: {duty}", f"{duty.party or _('all parties')}, {end}"
 
 
@@ -160,6 +161,10 @@ def _background(item: dict[str, Any]) -> str:
 def _label(row: Any, name: str) -> str:
     text = str(row._meta.get_field(name).verbose_name)
     return text[:1].upper() + text[1:]
+
+
+def _months(n: int) -> str:
+    return ngettext("%(n)d month", "%(n)d months", n) % {"n": n}
 
 
 def _said(value: Any) -> str:

@@ -222,11 +222,13 @@ def publish_version(*, edition: CourseVersion, by: User) -> CourseVersion:
     if not locked.modules.exists():
         missing.append(Missing("no_module", _("The version has no module yet."), locked.course.get_absolute_url()))
     if locked.asked_max is not None and bank < locked.asked_max:
-        text = _("An attempt asks %(n)d questions, and the bank holds %(have)d.") % {
-            "n": locked.asked_max,
-            "have": bank,
-        }
-        missing.append(Missing("too_few_questions", text, locked.course.get_absolute_url()))
+        text = ngettext(
+            "An attempt asks %(n)d question, and the bank holds %(have)d.",
+            "An attempt asks %(n)d questions, and the bank holds %(have)d.",
+            locked.asked_max,
+        )
+        said = text % {"n": locked.asked_max, "have": bank}
+        missing.append(Missing("too_few_questions", said, locked.course.get_absolute_url()))
     if missing:
         raise NotReadyError(missing)
     CourseVersion.objects.filter(course=locked.course, state=CourseState.PUBLISHED).update(state=CourseState.RETIRED)

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from collab.access.policy import Missing, allowed, get_or_404, visible_to
 from collab.accounts.models import Organisation, OrganisationKind
@@ -304,7 +305,7 @@ def cohort_remind(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = _cohort(request, "programme.manage", pk)
     return act(
         request, lambda: remind_all(cohort=row, by=request.user), to=f"{row.get_absolute_url()}board/?show=late",
-        said=lambda n: _("Reminded: %(n)d people, each once.") % {"n": n},
+        said=lambda n: ngettext("Reminded: %(n)d person.", "Reminded: %(n)d people, each once.", n) % {"n": n},
     )  # fmt: skip
 
 
@@ -388,8 +389,13 @@ def cohort_match(request: HttpRequest, pk: UUID) -> HttpResponse:
         )  # fmt: skip
     return act(
         request, lambda: run_matching(cohort=row, by=request.user), to=to,
-        said=lambda made: _("%(n)d pairs. Look at them, then confirm.") % {"n": len(made.pairs)},
+        said=lambda made: _pairs(len(made.pairs)),
     )  # fmt: skip
+
+
+def _pairs(n: int) -> str:
+    text = ngettext("%(n)d pair. Look at it, then confirm.", "%(n)d pairs. Look at them, then confirm.", n)
+    return text % {"n": n}
 
 
 def cohort_certificates(request: HttpRequest, pk: UUID) -> HttpResponse:

@@ -141,6 +141,15 @@ def test_a_programme_of_another_university_does_not_read_who_has_signed(summer):
     } == {"Coordinator": 404, "Their Coordinator": 200, "Talent Office": 200, "Zoe": 200, "Mentor": 200}
 
 
+def test_one_person_is_told_of_as_one(summer):
+    placement, theirs = visiting(summer)
+    Placement.objects.filter(pk=placement.pk).update(
+        state="approved", starts_on=timezone.localdate(), approved_by_host=summer.host, approved_by_university=theirs
+    )
+    to = f"{summer.cohort.get_absolute_url()}remind/"
+    assert "Reminded: 1 person." in text(as_(summer.coordinator).post(to, follow=True))
+
+
 def test_who_reads_the_emergency_contact_is_asked_of_each_row_and_once_for_all(summer):
     """The supervisor of one placement is nobody in the next."""
     summer.posting = summer.offer(title="Many", places=9)
