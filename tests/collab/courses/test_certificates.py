@@ -221,6 +221,20 @@ def test_the_check_page_is_for_everybody(aurora, language):
     assert {"en": "No such certificate", "zh-hans": "没有此证书"}[language] in unknown.content.decode()
 
 
+def test_programs_are_told_what_is_forged_or_revoked(aurora):
+    made, back = certificate_for(aurora), certificate_for(aurora)
+    revoke_certificate(certificate=back, reason="Copied.", by=aurora.university_signatory)
+    head, body, tail = made.credential.split(".")
+
+    def told(credential: str) -> tuple[str, bool, bool]:
+        found = Client().get("/check.json", {"credential": credential}).json()
+        return found["finding"], found["valid"], "certificate" in found
+
+    assert told(made.credential) == ("valid", True, True)
+    assert told(f"{head}.{body}.{tail[:-4]}AAAA") == ("forged", False, False)
+    assert told(back.credential) == told(str(back.pk)) == ("revoked", False, True)
+
+
 def test_the_check_page_says_which_in_both_languages(aurora):
     """Valid, expired, suspended, revoked, forged and unknown each have a sentence of their own, none of them left in
     English on the Chinese page."""

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from collab.access.policy import decide
 from collab.access.roles import Role
-from collab.accounts.models import Membership
+from collab.accounts.models import Membership, User
 from collab.courses.certificates.checking import Finding, check
 from collab.courses.certificates.services import revoke_certificate
 from collab.courses.conditions import end_condition, set_condition
@@ -149,6 +149,31 @@ def test_answers_are_taken_to_the_last_second_and_not_after(aurora):
     assert (late.state, late.score, again.number) == ("lapsed", None, 2)
     with pytest.raises(ConflictError):
         answer_quiz(attempt=late, answers=right(enrolment), by=user)
+
+
+def test_the_api_takes_answers_once_and_in_time(aurora):
+    teacher, user = employ(person("Teacher"), aurora.university, Role.COORDINATOR), aurora.engineer
+    course = a_course(aurora, teacher, title="Timed", minutes=10, pass_mark=100)
+    enrolment = School(aurora, teacher, course, course.versions.get()).study(user)
+    api = f"/api/v1/enrolments/{enrolment.pk}/"
+
+    def answered(by: User, number: int, faults: int = 0) -> tuple[int, str]:
+        sent = {"number": number, "answers": right(enrolment, faults=faults)}
+        answer = as_(by).post(f"{api}answer/", sent, JSON)
+        return answer.status_code, answer.json().get("code", "")
+
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        assert answered(user, 1)[0] == 404, "it was not begun"
+        assert as_(user).post(f"{api}quiz/").status_code == 201
+        assert [answered(aurora.researcher, 1)[0], answered(teacher, 1)[0]] == [404, 403]
+        clock.shift(timedelta(minutes=10, seconds=1))
+        assert answered(user, 1) == (410, "late")
+        assert as_(user).post(f"{api}quiz/").json()["number"] == 2
+        assert answered(user, 1)[0] == 409, "it has lapsed"
+        assert answered(user, 2, faults=1) == (200, "")
+        assert answered(user, 2) == (409, "replayed")
+    enrolment.refresh_from_db()
+    assert (enrolment.state, enrolment.attempts.filter(passed=True).count()) == ("enrolled", 0)
 
 
 def test_answers_to_what_was_not_asked(school, aurora):
