@@ -54,6 +54,22 @@ def test_curve_changes_measurement_scale_and_series_by_keyboard(style):
     assert "Training loss" not in said and "Validation loss" in said
 
 
+def test_a_label_stays_whole_where_its_table_is_wider_than_the_page(style):
+    lines = style.evaluate(
+        """() => {
+            const drawn = "<td><svg class='rank-curve'></svg></td>".repeat(16);
+            const row = `<tr><th scope='row'>spam</th>${drawn}</tr>`;
+            const wide = `<div class='table-wrap'><table class='table'><tbody>${row}</tbody></table></div>`;
+            const place = document.querySelector("main .stack");
+            place.insertAdjacentHTML("afterbegin", wide);
+            const range = document.createRange();
+            range.selectNodeContents(place.querySelector("th"));
+            return range.getClientRects().length;
+        }"""
+    )
+    assert lines == 1
+
+
 def test_log_joins_characters_cut_by_an_offset_and_marks_trouble(style):
     assert style.locator(".log .log-error").inner_text() == "ERROR: 无法写入检查点"
     assert style.locator(".log .log-warning").count() == 1

@@ -61,6 +61,7 @@ from collab.internships.placements.attesting import attest_placement
 from collab.internships.placements.caring import answer_log, evaluate, settle_note, write_log, write_note
 from collab.internships.placements.services import change_mentor, edit_placement, move_placement, onboard
 from collab.internships.placements.signing import (
+    decline_as_student,
     draft_learning_agreement,
     propose_change,
     sign_as_student,
@@ -94,8 +95,8 @@ ONWARD = {
     "approved": ("draft", "draft", "describe"),
     "out_for_signature": ("sign", "sign", "sign", "decline"),
     "signed": ("contact", "onboard", "onboard"),
-    "onboarded": ("log", "confirm", "evaluate", "evaluate", "move", "change", "sign", "wait", "note", "settle",
-                  "mentor"),
+    "onboarded": ("log", "confirm", "evaluate", "evaluate", "move", "change", "sign", "decline", "wait", "note",
+                  "settle", "mentor"),
     "suspended": ("move", "move", "wait", "note", "settle"),
     "completed": ("attest", "attest"),
 }  # fmt: skip
@@ -147,6 +148,9 @@ class Walk:
         for key in before.keys() & now.keys():
             assert before[key] == now[key] or before[key][-1] < now[key][-1], (act, "changed without three signatures")
         assert all(terms[-1] >= 1 for terms in now.values()), (act, "signed, and not by three")
+        for row in Placement.objects.filter(pk__in=now).select_related("agreement"):
+            version = row.agreement.versions.standing().get()
+            assert row.pending or StudentSignature.objects.filter(version_signed=version).exists(), (act, version)
         for row in Interview.objects.exclude(chosen_at=None):
             assert row.chosen_at in row.moments, act
         for note in PlacementNote.objects.exclude(settled_at=None):
@@ -271,8 +275,11 @@ class Walk:
             sign_parties(self.summer.joint, version)
 
     def decline(self) -> None:
-        version = version_to_sign(self.a_placement())
-        if version is not None and version.state == "out_for_signature":
+        row = self.a_placement()
+        version = version_to_sign(row)
+        if version is None or version.state != "out_for_signature" or self.chance.random() < 0.5:
+            decline_as_student(placement=row, reason="No.", by=row.student)
+        else:
             joint = self.summer.joint
             decline_version(version=version, party=joint.company, reason="No.", by=joint.company_signatory)
 
