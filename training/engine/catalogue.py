@@ -1154,7 +1154,7 @@ ONNX_IMAGES = frozenset({"image-classification", "image-segmentation", "object-d
 ONNX_SOUNDS = frozenset({"audio-classification", "speech-to-text"})
 EXPORTABLE = (
     *sorted(ONNX_MASKED | ONNX_IMAGES | ONNX_SOUNDS),
-    *("causal-lm", "extractive-qa", "forecasting", "image-text"),
+    *("causal-lm", "extractive-qa", "forecasting", "image-text", "masked-image"),
 )
 ONNX_NEVER = frozenset({"whisper"})  # writes letter by letter, which is no single graph
 

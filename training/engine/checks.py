@@ -29,13 +29,13 @@ UNTOLD = ("folders", "masks")  # where no table says anything of images
 def validate(spec: Spec, profile: Profile, start: Spec | None = None) -> list[Issue]:
     """Everything wrong or doubtful about running `spec` on a dataset with this profile; errors come first.
 
-    `start`: the spec of the model version that `spec.model.start` names.
+    `start`: the spec of the model version that `spec.model.start` or `spec.tokenizer.start` names.
     """
     if spec.search is not None:
         return _search(spec, profile, start)
     issues = contradictions(spec) + _whole_batches(spec)
     if start is not None:
-        issues += start_issues(spec, start)
+        issues += reading_issues(spec, start) if reads_as_another(spec) else start_issues(spec, start)
     if any(issue.level == "error" for issue in issues):
         return _sorted(issues)
     task, kind = TASKS[spec.task], profile.get("kind")
@@ -88,11 +88,37 @@ def start_issues(spec: Spec, start: Spec) -> list[Issue]:
         shorter = name == "context" and own is not None and wanted is not None and own <= wanted
         if name != "dropout" and own != wanted and not shorter:
             issues.append(make_issue(f"model.{name}", "start_shape", setting=name, value=wanted))
-    if start.tokenizer != spec.tokenizer and TASKS[spec.task].tokenizer:
-        theirs = start.tokenizer
-        written = f"{theirs.kind} {theirs.vocab or ''}".strip() if theirs else ""
-        issues.append(make_issue("tokenizer", "start_tokenizer", tokenizer=written))
+    if TASKS[spec.task].tokenizer and not _read_alike(spec, start):
+        issues.append(make_issue("tokenizer", "start_tokenizer", tokenizer=_written(start)))
     return issues
+
+
+def reads_as_another(spec: Spec) -> bool:
+    """Whether a spec takes over a tokenizer, and no weights."""
+    return spec.model.start is None and spec.tokenizer is not None and spec.tokenizer.start is not None
+
+
+def reading_issues(spec: Spec, start: Spec) -> list[Issue]:
+    """What keeps a spec from reading text with the tokenizer of a model that was trained by the spec `start`.
+
+    It holds the marks that its own task needs, so it serves the tasks that can start with such a model's weights.
+    """
+    starts = TASKS[spec.task].starts
+    if start.task not in starts or start.tokenizer is None:
+        params = {"task": spec.task, "other": start.task, "choices": ", ".join(starts)}
+        return [make_issue("tokenizer.start", "reads_task", **params)]
+    if not _read_alike(spec, start):
+        return [make_issue("tokenizer", "reads_other", tokenizer=_written(start))]
+    return []
+
+
+def _read_alike(spec: Spec, start: Spec) -> bool:
+    own, theirs = ((one.tokenizer.kind, one.tokenizer.vocab) if one.tokenizer else None for one in (spec, start))
+    return own == theirs
+
+
+def _written(start: Spec) -> str:
+    return f"{start.tokenizer.kind} {start.tokenizer.vocab or ''}".strip() if start.tokenizer else ""
 
 
 def _sorted(issues: list[Issue]) -> list[Issue]:

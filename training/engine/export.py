@@ -28,6 +28,7 @@ from training.engine.catalogue import (
 )
 from training.engine.sounds import RATE
 from training.engine.spec import Spec
+from training.engine.tasks.masked_image import shown_of
 from training.engine.tokenizing import CAPTION_SPECIALS
 
 ONNX_FILE = "model.onnx"
@@ -126,6 +127,14 @@ def reading_of(task: str, arch: str, shape: Shape, sizes: Sizes, *, rows: int, t
         pixels = torch.randn(rows, sizes.channels, side, side, generator=chance)
         outputs = OUTPUTS.get(task, ("logits",))
         return Reading({"pixel_values": pixels}, {"pixel_values": {0: "rows"}}, outputs)
+    if task == "masked-image":
+        # What is hidden is drawn by whoever asks, as transformers lets it be: the smallest numbers are shown.
+        side, patches = shape.image or 32, ((shape.image or 32) // (shape.patch or 1)) ** 2
+        hidden = {
+            "pixel_values": torch.randn(rows, sizes.channels, side, side, generator=chance),
+            "noise": torch.rand(rows, patches, generator=chance),
+        }
+        return Reading(hidden, {name: {0: "rows"} for name in hidden})
     if task == "forecasting":
         series = torch.randn(rows, shape.context or 1, generator=chance)
         return Reading({"past_values": series}, {"past_values": {0: "rows"}})
@@ -162,6 +171,9 @@ class Named(nn.Module):
         if len(self.outputs) > 1:
             told = self.net(**found)
             return tuple(getattr(told, name) for name in self.outputs)
+        if "noise" in found:
+            shown = shown_of(found["noise"].shape[1])
+            return self.net(found["pixel_values"], found["noise"].argsort(1), shown)
         if "token_type_ids" in found:
             return self.net(found["input_ids"], found["attention_mask"].bool(), None, found["token_type_ids"])
         if "attention_mask" in found:

@@ -245,7 +245,11 @@ def _probed(results: dict[str, Any]) -> str:
 
 def _origin(spec: Spec, resolved: dict[str, Any]) -> str:
     if spec.model.start is None:
-        return "Trained from random weights."
+        text = "Trained from random weights."
+        if spec.tokenizer is None or spec.tokenizer.start is None:
+            return text
+        whose = f"{spec.tokenizer.start} (manifest {resolved['tokenizer_manifest_sha256']})"
+        return f"{text} It reads text with the tokenizer of model version {whose}."
     held = spec.model.learn_layers
     learnt = "" if held is None else f" Only the last {held} layers and the head were trained."
     if spec.model.lora is not None:

@@ -38,13 +38,14 @@ def preview(spec: Spec, inputs: Inputs) -> dict[str, Any]:
         folder = Path(name)
         data = _little(inputs.data, folder)
         found = start.open_start(inputs.start, spec)
+        reads = found.tokenizer if found is not None else start.open_tokenizer(inputs.tokenizer, spec)
         try:
-            task, facts = _prepared(spec, data, found, folder / "prepared")
+            task, facts = _prepared(spec, data, reads, folder / "prepared")
         except DataError:
             if data is inputs.data or Divider(spec.data.split).column is None:
                 raise
             # The beginning of a sorted table may well hold one part or too little of it; the run itself reads the rest.
-            task, facts = _prepared(spec, data, found, folder / "drawn", by_chance=True)
+            task, facts = _prepared(spec, data, reads, folder / "drawn", by_chance=True)
         epoch, rows = task.rows_at(0)
         batch = task.train_batch(rows[:ITEMS], epoch, ordering.seed_of(spec.train.seed, 0))
         items = [_item(task, batch, number) for number in range(min(ITEMS, len(rows)))]
@@ -59,13 +60,13 @@ def preview(spec: Spec, inputs: Inputs) -> dict[str, Any]:
 
 
 def _prepared(
-    spec: Spec, data: InputData, found: start.Start | None, folder: Path, *, by_chance: bool = False
+    spec: Spec, data: InputData, reads: Path | None, folder: Path, *, by_chance: bool = False
 ) -> tuple[Any, dict[str, Any]]:
     """The task with its data open, and what was told of them."""
     folder.mkdir()
     task: Task = task_module(spec.task).Task(spec, Stop())
-    if found is not None and found.tokenizer.exists():
-        task.start_tokenizer = found.tokenizer
+    if reads is not None and reads.exists():
+        task.start_tokenizer = reads
     task.workplace = folder.parent
     task.divider.by_chance = by_chance
     facts = task.prepare(data, folder) | task.cleaner.facts()

@@ -143,6 +143,7 @@ class Inputs:
     data: InputData = option("Dataset blob")
     resume: bool = option("Whether to go on from a checkpoint in the folder", False)
     start: InputStart | None = option("Package of the model that the spec starts from", None)
+    tokenizer: InputStart | None = option("Package of the model whose tokenizer the spec reuses", None)
     until: float = option("Share of the run after which it pauses, as trials of a search do", 1.0, gt=0, le=1)
 
     @classmethod

@@ -160,6 +160,8 @@ class _Attempt:
         self.start = start.open_start(self.inputs.start, self.spec)
         if self.start is not None and self.start.tokenizer.exists():
             self.task.start_tokenizer = self.start.tokenizer
+        else:
+            self.task.start_tokenizer = start.open_tokenizer(self.inputs.tokenizer, self.spec)
         cache = Path(os.environ.get(CACHE_VARIABLE) or self.folder / "prepared")
         if self.team.rank:  # the first process prepares, and the others find what it has made
             self.team.meet()
@@ -480,6 +482,7 @@ class _Attempt:
             "sizes": dataclasses.asdict(self.task.sizes),
             "shape": dataclasses.asdict(self.spec.shape),
             "start_manifest_sha256": self.inputs.start.manifest_sha256 if self.inputs.start else None,
+            "tokenizer_manifest_sha256": self.inputs.tokenizer.manifest_sha256 if self.inputs.tokenizer else None,
             "parameters": self.parameters,
         }
 

@@ -93,6 +93,14 @@ class TokenizerSpec:
         choices=("char", "byte", "bpe", "wordpiece", "unigram", "smiles", "protein"),
     )
     vocab: int | None = option("Number of tokens at most; what is learnt in pieces needs it", None, ge=16, le=200_000)
+    start: str | None = option(
+        "Id of the registered model version whose tokenizer is reused, by a net of its own", None, pattern=UUID
+    )
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """As it names prepared files and recipes: a start only where there is one."""
+        return {name: value for name, value in plain(self).items() if value is not None or name != "start"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -302,6 +310,8 @@ class Spec:
             del obj["data"]["clean"]
         else:
             obj["data"]["clean"] = self.clean_key
+        if self.tokenizer is not None:
+            obj["tokenizer"] = self.tokenizer.key
         for name in ("start", "learn_layers", "lora", "horizon", "seconds"):
             # Specs from before there were these keep their identity, and their runs can be resumed.
             if obj["model"][name] is None:
@@ -475,6 +485,8 @@ def _tokenizer_contradictions(spec: Spec) -> list[Issue]:
         return [make_issue("tokenizer", "tokenizer_missing", task=spec.task)] if wants else []
     if not wants:
         return [make_issue("tokenizer", "tokenizer_unused", task=spec.task)]
+    if spec.tokenizer.start is not None and spec.model.start is not None:
+        return [make_issue("tokenizer.start", "tokenizer_twice")]
     if spec.tokenizer.kind in LEARNT:
         if spec.tokenizer.vocab is None:
             return [make_issue("tokenizer.vocab", "vocab_missing")]

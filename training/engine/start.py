@@ -9,11 +9,14 @@ from pathlib import Path
 from torch import nn
 
 from training.engine import package
-from training.engine.checks import start_issues
+from training.engine.checkpoint import file_sha256
+from training.engine.checks import reading_issues, start_issues
 from training.engine.errors import EngineError
 from training.engine.protocol import InputStart, Reason
 from training.engine.registry import net_module
 from training.engine.spec import Spec
+
+TOKENIZER = "tokenizer.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Start:
     @property
     def tokenizer(self) -> Path:
         """The file of its tokenizer; absent for images."""
-        return self.folder / "tokenizer.json"
+        return self.folder / TOKENIZER
 
 
 def open_start(found: InputStart | None, spec: Spec) -> Start | None:
@@ -52,6 +55,32 @@ def open_start(found: InputStart | None, spec: Spec) -> Start | None:
         raise EngineError(Reason.BAD_SPEC, "start_unfit", problem=issues[0].text, issues=issues)
     names: dict[str, str] = config.get("id2label") or {}
     return Start(folder, theirs, net, [names[key] for key in sorted(names, key=int)])
+
+
+def open_tokenizer(found: InputStart | None, spec: Spec) -> Path | None:
+    """The tokenizer that a spec reuses without the weights beside it, or None.
+
+    Raises EngineError(bad_spec) when it is not there, not what was asked for, or does not fit.
+    """
+    if spec.tokenizer is None or spec.tokenizer.start is None:
+        return None
+    if found is None:
+        raise EngineError(Reason.BAD_SPEC, "reads_gone")
+    folder = Path(found.path)
+    try:
+        manifest = (folder / package.MANIFEST).read_bytes()
+        same = hashlib.sha256(manifest).hexdigest() == found.manifest_sha256
+        listed = json.loads(manifest)["files"]
+        same = same and all(file_sha256(folder / name) == listed[name]["sha256"] for name in (TOKENIZER, "spec.json"))
+        theirs = Spec.from_text((folder / "spec.json").read_bytes()) if same else None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EngineError(Reason.BAD_SPEC, "reads_gone") from error
+    if theirs is None:
+        raise EngineError(Reason.BAD_SPEC, "reads_changed")
+    issues = reading_issues(spec, theirs)
+    if issues:
+        raise EngineError(Reason.BAD_SPEC, "reads_unfit", problem=issues[0].text, issues=issues)
+    return folder / TOKENIZER
 
 
 def take_over(net: nn.Module, start: Start, labels: list[str]) -> list[str]:

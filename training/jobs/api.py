@@ -305,19 +305,22 @@ class SpecViewSet(ScopedViewSet):
             OpenApiParameter("dataset_version", OpenApiTypes.UUID, required=True),
             OpenApiParameter("task", OpenApiTypes.STR, required=True, enum=list(TASKS)),
             OpenApiParameter("start", OpenApiTypes.UUID, description="Model version to go on from"),
+            OpenApiParameter("tokenizer", OpenApiTypes.UUID, description="Model version whose tokenizer is reused"),
         ],
     )
-    @action(detail=False, query=("dataset_version", "task", "start"))
+    @action(detail=False, query=("dataset_version", "task", "start", "tokenizer"))
     def default(self, request: Request) -> Response:
         task = request.query_params.get("task", "")
         if task not in TASKS:
             raise serializers.ValidationError({"task": [_("Choose one of %(names)s.") % {"names": ", ".join(TASKS)}]})
         version = self._version(request.query_params.get("dataset_version", ""))
-        start = None
-        if request.query_params.get("start"):
+        start, asked = None, request.query_params.get("start")
+        reads_only = not asked
+        asked = asked or request.query_params.get("tokenizer")
+        if asked:
             rows = startable(version.dataset.project, task, request.user)  # type: ignore[arg-type]
-            start = get_or_404(request.user, "model.download", rows, pk=as_uuid(request.query_params["start"]))
-        return Response(suggest(task, version, start))
+            start = get_or_404(request.user, "model.download", rows, pk=as_uuid(asked))
+        return Response(suggest(task, version, start, reads_only=reads_only))
 
     @extend_schema(summary="Check a spec against its data", request=SpecInput, responses=SpecAdvice)
     @action(detail=False, methods=["post"])

@@ -47,6 +47,11 @@ class Draft:
     earlier: Job | None = None
     start: ModelVersion | None = None
 
+    @property
+    def reads_only(self) -> bool:
+        """Whether of the start only its way of reading text is taken over."""
+        return bool((self.spec.get("tokenizer") or {}).get("start"))
+
     def form(self, data: Any = None, *, whole: bool = False) -> Any:
         """The form with the essential settings, or with all of them as JSON."""
         asked = questions_of([self.version.dataset, *behind(self.start)], self.purpose)
@@ -90,21 +95,28 @@ def draft_of(request: HttpRequest) -> Draft | None:
     versions = DatasetVersion.objects.select_related("dataset__project", "dataset__organisation")
     version = get_or_404(request.user, "dataset.view", versions, pk=_uuid(request.GET["version"]))
     fitting = tasks_for(version)
-    start = chosen_start(request)
+    start, reads_only = chosen_start(request), False
+    if start is None:
+        start = chosen_start(request, "tokenizer")
+        reads_only = start is not None
     if start is not None:
         fitting = [task for task in fitting if start.model.task in TASKS[task].starts]
     task = request.GET.get("task") or (fitting[0] if fitting else "")
     if task not in fitting or (start is not None and start.model.project_id != version.dataset.project_id):
         raise NotFoundError
-    return Draft(version, task, suggest(task, version, start)["spec"], name=version.dataset.name, start=start)
+    spec = suggest(task, version, start, reads_only=reads_only)["spec"]
+    return Draft(version, task, spec, name=version.dataset.name, start=start)
 
 
-def chosen_start(request: HttpRequest) -> ModelVersion | None:
-    """The version that the address names to go on from. Raises NotFoundError or RefusedError when it is not theirs."""
-    if not request.GET.get("start"):
+def chosen_start(request: HttpRequest, what: str = "start") -> ModelVersion | None:
+    """The version that the address names to go on from, or (`what` tokenizer) to read text as.
+
+    Raises NotFoundError or RefusedError when it is not theirs.
+    """
+    if not request.GET.get(what):
         return None
     rows = ModelVersion.objects.filter(job__isnull=False).select_related("model", "job")
-    return get_or_404(request.user, "model.download", rows, pk=_uuid(request.GET["start"]))
+    return get_or_404(request.user, "model.download", rows, pk=_uuid(request.GET[what]))
 
 
 def tasks_for(version: DatasetVersion) -> list[str]:

@@ -433,7 +433,7 @@ class EssentialForm(_DraftForm):
     ) -> None:
         super().__init__(*args, **kwargs)
         self._fit(task, version.profile)
-        self._go_on_from(start, task)
+        self._go_on_from(start, task, reads_only=_at(base, ("tokenizer", "start")) is not None)
         self.initial["base"] = json.dumps(base)
         for name in ESSENTIALS.keys() & self.fields.keys():
             value = _at(base, ESSENTIALS[name])
@@ -537,10 +537,14 @@ class EssentialForm(_DraftForm):
         """Whether any is filled in or wrong, so that they are shown open."""
         return any(field.errors or field.value() for field in self.cleaning)
 
-    def _go_on_from(self, start: ModelVersion | None, task: str) -> None:
-        """Of a start the net and the tokenizer are known; what is left to say is how much of it learns."""
-        if start is None:
+    def _go_on_from(self, start: ModelVersion | None, task: str, *, reads_only: bool) -> None:
+        """Of a start the net and the tokenizer are known, or the tokenizer alone; what is left to say is how much of
+        the net learns.
+        """
+        if start is None or reads_only:
             del self.fields["learn_layers"], self.fields["lora"]
+            for name in ("tokenizer", "vocab") if reads_only else ():
+                self.fields.pop(name, None)
             return
         for name in FROM_START:
             self.fields.pop(name, None)

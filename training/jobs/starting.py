@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from collab.access.policy import get_or_404
 from collab.accounts.models import User
-from collab.kernel.errors import Fault, FaultyInputError
+from collab.kernel.errors import Fault, FaultyInputError, NotFoundError
 from collab.projects.models import Project
 from registry.catalog.models import ModelVersion, ModelVersionQuerySet
 from registry.datasets.models import Dataset
@@ -27,17 +27,20 @@ def startable(project: Project, task: str, by: User) -> ModelVersionQuerySet:
 
 
 def start_of(spec: Spec, *, project: Project, by: User) -> ModelVersion | None:
-    """The version that the spec starts from. Raises NotFoundError when it is not one of the project's to see.
+    """The version whose weights or tokenizer the spec takes over. Raises NotFoundError when the project has none such.
 
     Raises RefusedError when its files are not the person's to have, FaultyInputError when it was not trained here.
     """
-    if spec.model.start is None:
+    path, key = "spec.model.start", spec.model.start
+    if key is None and spec.tokenizer is not None:
+        path, key = "spec.tokenizer.start", spec.tokenizer.start
+    if key is None:
         return None
     rows = ModelVersion.objects.filter(model__project=project).select_related("model", "job")
-    found = get_or_404(by, "model.download", rows, pk=spec.model.start)
+    found = get_or_404(by, "model.download", rows, pk=key)
     if not hasattr(found, "job"):
         text = _("%(version)s was not trained by a job here, so nothing can go on from it.") % {"version": found}
-        raise FaultyInputError([Fault("spec.model.start", text)], field="spec")
+        raise FaultyInputError([Fault(path, text)], field="spec")
     return found
 
 
@@ -59,6 +62,14 @@ def going_on(spec: Spec, start: ModelVersion) -> Spec:
     theirs = spec_of(start)
     settings = {name: getattr(theirs.model, name) for name in ARCHS[theirs.model.arch].settings}
     model = ModelSpec(arch=theirs.model.arch, size=theirs.model.size, start=str(start.pk), **settings)
-    tokenizer = theirs.tokenizer if TASKS[spec.task].tokenizer else None
+    tokenizer = replace(theirs.tokenizer, start=None) if theirs.tokenizer and TASKS[spec.task].tokenizer else None
     rate = float(f"{ARCHS[theirs.model.arch].lr * CALMER:.2g}")
     return replace(spec, model=model, tokenizer=tokenizer, train=replace(spec.train, lr=rate), eval=EvalSpec(samples=4))
+
+
+def reading_as(spec: Spec, start: ModelVersion) -> Spec:
+    """The spec with the tokenizer of the start, and a net of its own. Raises NotFoundError where there is none."""
+    theirs = spec_of(start).tokenizer
+    if theirs is None or not TASKS[spec.task].tokenizer:
+        raise NotFoundError
+    return replace(spec, tokenizer=replace(theirs, start=str(start.pk)))

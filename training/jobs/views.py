@@ -170,6 +170,7 @@ def _draft_page(request: HttpRequest, draft: Draft, form: Any, whole: bool, to: 
         "tasks": [(task, task_label(task)) for task in tasks_for(draft.version)],
         "task": task_label(draft.task),
         "starts": startable(draft.version.dataset.project, draft.task, request.user)[:OFFERED],  # type: ignore[arg-type]
+        "reads": TASKS[draft.task].tokenizer,
     }
     return show(request, "training/jobs/new.html", context, form)
 

@@ -135,6 +135,8 @@ class Supervisor:
         from training.engine.contract import INPUTS_FILE, SPEC_FILE, InputData, Inputs, InputStart
 
         version, start = self.job.dataset_version, self.job.start_version
+        package = InputStart(str(self.dir / START_DIR), start.manifest_sha256) if start else None
+        goes_on = self.job.spec["model"].get("start") is not None  # or else it reads as the other does
         inputs = Inputs(
             v=1,
             job=str(self.job.pk),
@@ -143,7 +145,8 @@ class Supervisor:
                 path=str(blob_path(version.sha256)), kind=version.kind, sha256=version.sha256, profile=version.profile
             ),
             resume=True,
-            start=InputStart(str(self.dir / START_DIR), start.manifest_sha256) if start else None,
+            start=package if goes_on else None,
+            tokenizer=None if goes_on else package,
         )
         for name, value in ((SPEC_FILE, self.job.spec), (INPUTS_FILE, inputs.to_json())):
             part = self.dir / f".{name}.part"

@@ -384,6 +384,7 @@ def test_inputs_are_read_strictly() -> None:
     assert Inputs.from_text(json.dumps(good)).to_json() == good | {
         "resume": False,
         "start": None,
+        "tokenizer": None,
         "until": 1.0,
         "data": good["data"] | {"profile": {}},
     }

@@ -97,6 +97,7 @@ SIZES = {
     "sentence-embedding": Sizes(vocab=23, head="vector"),
     "image-text": Sizes(vocab=23, channels=3),
     "speech-to-text": Sizes(vocab=7),
+    "masked-image": Sizes(channels=3),
     "text-classification": Sizes(vocab=23, classes=3),
 }
 TWINS = {"multi-label-classification", "text-regression"}  # the nets of text-classification

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,71 @@ def test_a_classifier_begins_with_the_body_of_a_masked_model(pretrained: Run, tm
     assert tokens[0] == tokens[1]
     card = (run.folder / "out" / "README.md").read_text()
     assert f"Trained from model version {VERSION}" in card and "Only the last 0 layers and the head" in card
+
+
+def reading(run: Run, package: Path) -> Run:
+    """The run, with the package whose tokenizer it reuses."""
+    inputs = json.loads((run.folder / "inputs.json").read_text())
+    digest = hashlib.sha256((package / "MANIFEST.json").read_bytes()).hexdigest()
+    inputs["tokenizer"] = {"path": str(package), "manifest_sha256": digest}
+    (run.folder / "inputs.json").write_text(json.dumps(inputs))
+    return run
+
+
+OTHERS = CHARS | {"start": VERSION}
+
+
+def test_a_tokenizer_is_reused_by_a_net_of_another_architecture(pretrained: Run, tmp_path: Path) -> None:
+    """Of another width too: no weight is taken over."""
+    net = {"arch": "modernbert", "size": "nano", "layers": 1, "width": 16, "context": 32}
+    spec = fine(model=net, tokenizer=OTHERS, train__max_steps=2)
+    run = reading(run_of(tmp_path / "run", spec), pretrained.folder / "out")
+    assert run.go() == DONE, run.log
+    tokens = [(r.folder / "out" / "tokenizer.json").read_bytes() for r in (pretrained, run)]
+    assert tokens[0] == tokens[1]
+    plain = run_of(tmp_path / "plain", fine(model=net, train__max_steps=2))
+    assert plain.go() == DONE, plain.log
+    assert (plain.folder / "out" / "tokenizer.json").read_bytes() != tokens[0]
+    card = (run.folder / "out" / "README.md").read_text()
+    assert f"Trained from random weights. It reads text with the tokenizer of model version {VERSION}" in card
+
+
+@pytest.mark.parametrize(
+    ("case", "message"), [("gone", "reads_gone"), ("changed", "reads_changed"), ("other", "reads_unfit")]
+)
+def test_a_tokenizer_that_is_not_what_was_named_is_refused(
+    case: str, message: str, pretrained: Run, tmp_path: Path
+) -> None:
+    package = tmp_path / "package"
+    shutil.copytree(pretrained.folder / "out", package)
+    own = OTHERS if case != "other" else {"kind": "byte", "start": VERSION}
+    run = run_of(tmp_path / "run", fine(model=WIDE, tokenizer=own))
+    if case != "gone":
+        reading(run, package)
+    if case == "changed":
+        (package / "tokenizer.json").write_bytes(b"{}")
+    assert run.go() == FAILED
+    assert run.of("error")[0]["message"] == message
+
+
+def test_a_spec_that_reuses_a_tokenizer_is_held_against_it() -> None:
+    theirs = Spec.from_json(tiny("masked-lm", **EASY))
+    profile = profile_of("csv", b"")
+
+    def found(spec: dict[str, Any], start: Spec = theirs) -> list[tuple[str, str]]:
+        return [(i.path, i.code) for i in validate(Spec.from_json(spec), profile, start) if i.level == "error"]
+
+    spec = tiny("text-classification", tokenizer=OTHERS)
+    assert found(spec) == []
+    assert found(spec | {"tokenizer": {"kind": "byte", "start": VERSION}}) == [("tokenizer", "reads_other")]
+    assert found(spec, Spec.from_json(tiny("causal-lm"))) == [("tokenizer.start", "reads_task")]
+    with pytest.raises(SpecError) as caught:
+        Spec.from_json(fine(tokenizer=OTHERS))
+    assert [(i.path, i.code) for i in caught.value.issues] == [("tokenizer.start", "tokenizer_twice")]
+    # Specs without one are the recipes that they were.
+    plain = Spec.from_json(tiny("text-classification", tokenizer=CHARS))
+    assert plain.tokenizer is not None and plain.tokenizer.key == CHARS | {"vocab": None}
+    assert plain.recipe_sha256 != Spec.from_json(spec).recipe_sha256
 
 
 @pytest.mark.parametrize("task", ["multi-label-classification", "text-regression", "token-classification"])

@@ -154,7 +154,7 @@ def test_another_architecture_drops_settings_it_does_not_read(table):
 
 def test_a_vocabulary_is_only_for_byte_pairs(version):
     spec = filled(version, "causal-lm", tokenizer="byte", vocab="500").spec()
-    assert spec["tokenizer"] == {"kind": "byte", "vocab": None}
+    assert spec["tokenizer"] == {"kind": "byte", "vocab": None, "start": None}
 
 
 def test_only_what_the_data_and_the_task_need_is_asked(version, table):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from uuid import uuid4
 
 import pytest
@@ -84,6 +85,68 @@ def test_a_job_remembers_its_start_and_so_does_what_it_makes(covered, start, oth
     assert (made.started_from, last.started_from) == (start, made)
     behind = {start.job.dataset_version_id, other.pk}
     assert {v.pk for v in made.dataset_versions.all()} == {v.pk for v in last.dataset_versions.all()} == behind
+
+
+def reading_as(start, version) -> dict:
+    return suggest("causal-lm", version, start, reads_only=True)["spec"]
+
+
+def test_a_tokenizer_may_come_alone_and_its_data_and_terms_with_it(covered, start, other):
+    spec = reading_as(start, other)
+    assert spec["tokenizer"] == start.job.spec["tokenizer"] | {"start": str(start.pk)}
+    assert spec["model"]["start"] is None
+    job = submit_job(project=covered.project, name="Second", spec=spec, by=covered.engineer)
+    assert job.start_version == start
+    made = trained_by(job)
+    assert made.started_from == start
+    assert {v.pk for v in made.dataset_versions.all()} == {start.job.dataset_version_id, other.pk}
+    # Whoever goes on from it says nothing of the tokenizer before it.
+    assert going_on(made, other)["tokenizer"]["start"] is None
+    data = start.job.dataset_version.dataset
+    set_uses(dataset=data, codes=[CodeTerm("non_commercial")], version=0, by=covered.lead)
+    with pytest.raises(PurposeRefusedError):
+        submit_job(project=covered.project, name="Third", spec=spec, by=covered.engineer)
+
+
+def test_a_tokenizer_is_held_against_the_version_it_comes_from(covered, start, other):
+    spec = reading_as(start, other)
+    given = {"project": covered.project, "name": "Second", "by": covered.engineer}
+    with pytest.raises(FaultyInputError) as caught:
+        submit_job(**given, spec=spec | {"tokenizer": spec["tokenizer"] | {"kind": "byte", "vocab": None}})
+    assert [fault.path for fault in caught.value.faults] == ["spec.tokenizer"]
+    with pytest.raises(NotFoundError):
+        submit_job(**given, spec=spec | {"tokenizer": spec["tokenizer"] | {"start": str(uuid4())}})
+    assert not Job.objects.filter(name="Second").exists()
+
+
+def test_the_page_offers_a_tokenizer_and_asks_for_the_net(covered, start, other, client):
+    client.force_login(covered.engineer)
+    address = f"{reverse('training:job_new')}?version={other.pk}&task=causal-lm"
+    assert 'name="tokenizer" id="tokenizer"' in client.get(address).content.decode()
+    page = client.get(f"{address}&start=&tokenizer={start.pk}")
+    assert "its tokenizer is taken over" in page.content.decode()
+    form = page.context["form"]
+    assert "arch" in form.fields and not {"tokenizer", "vocab", "learn_layers"} & form.fields.keys()
+    data = {name: form[name].value() for name in form.fields} | {"name": "Second"}
+    client.post(f"{address}&tokenizer={start.pk}", {k: v for k, v in data.items() if v is not None})
+    job = Job.objects.get(name="Second")
+    assert (job.start_version, job.spec["tokenizer"]["start"]) == (start, str(start.pk))
+    again = client.get(f"{reverse('training:job_new')}?from={job.pk}").context["form"]
+    assert "arch" in again.fields and "tokenizer" not in again.fields
+    query = {"dataset_version": other.pk, "task": "causal-lm", "tokenizer": start.pk}
+    assert client.get("/api/v1/specs/default/", query).json()["spec"]["tokenizer"]["start"] == str(start.pk)
+
+
+def test_the_engine_is_told_whether_it_goes_on_or_only_reads(covered, start, other):
+    for name, spec in (("Second", going_on(start, other)), ("Third", reading_as(start, other))):
+        job = submit_job(project=covered.project, name=name, spec=spec, by=covered.engineer)
+        supervisor = Supervisor(job.pk, job.fence)
+        supervisor.dir.mkdir(parents=True, exist_ok=True)
+        supervisor._write_inputs()
+        inputs = json.loads((supervisor.dir / "inputs.json").read_text())
+        package = {"path": str(supervisor.dir / "start"), "manifest_sha256": start.manifest_sha256}
+        expected = (package, None) if name == "Second" else (None, package)
+        assert (inputs["start"], inputs["tokenizer"]) == expected
 
 
 def test_what_contradicts_the_start_is_told_at_its_path(covered, start, other):

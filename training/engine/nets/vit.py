@@ -101,7 +101,7 @@ class ViT(nn.Module):
 
     def _tell(self, x: Tensor, order: Tensor) -> Tensor:
         x = self.shown(x)
-        gaps = self.gap.expand(len(x), order.shape[1] + 1 - x.shape[1], -1)
+        gaps = self.gap.expand(x.shape[0], order.shape[1] + 1 - x.shape[1], -1)
         back = order.argsort(1)[:, :, None].expand(-1, -1, x.shape[2])
         x = torch.cat([x[:, :1], torch.cat([x[:, 1:], gaps], 1).gather(1, back)], 1) + self.decoder_places
         for layer in self.decoder:

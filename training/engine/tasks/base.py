@@ -62,7 +62,7 @@ class Task(abc.ABC):
         self.spec, self.stop = spec, stop
         self.shape = spec.shape
         self.device = torch.device("cpu")
-        self.start_tokenizer: Path | None = None  # of the model it starts from
+        self.start_tokenizer: Path | None = None  # of the model it starts from, or reads as
         self.cleaner = Cleaner(spec.data.clean)
         self.divider = Divider(spec.data.split)
         self.workplace: Path | None = None  # where files may lie while it prepares
@@ -74,7 +74,7 @@ class Task(abc.ABC):
         return []
 
     def tokenizer_for(self, texts: Iterable[str], specials: tuple[str, ...]) -> Tokenizer:
-        """That of the model it starts from, or one learnt from these texts."""
+        """That of the model it starts from or reads as, or one learnt from these texts."""
         if self.start_tokenizer is not None:
             return load_tokenizer(self.start_tokenizer)
         assert self.spec.tokenizer is not None
@@ -90,7 +90,7 @@ class Task(abc.ABC):
 
     def tokenizer_key(self) -> dict[str, Any]:
         """What of the spec and the start shapes the tokens."""
-        key = {"tokenizer": self.spec.to_json()["tokenizer"]}
+        key = {"tokenizer": self.spec.tokenizer.key if self.spec.tokenizer else None}
         return key if self.start_tokenizer is None else key | {"start": file_sha256(self.start_tokenizer)}
 
     def tell_files(self, data: InputData, place: str, names: Iterable[str]) -> None:

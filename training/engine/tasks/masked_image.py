@@ -21,6 +21,11 @@ EVAL_SEED = 1
 HIDDEN = 0.75
 
 
+def shown_of(patches: int) -> int:
+    """How many patches of an image the net sees."""
+    return max(1, int(patches * (1 - HIDDEN)))
+
+
 class Task(Images):
     """`order` of a batch lists the patches of each image, those that are shown first."""
 
@@ -50,7 +55,7 @@ class Task(Images):
     @property
     def shown(self) -> int:
         """Patches that the net sees."""
-        return max(1, int(self.patches * (1 - HIDDEN)))
+        return shown_of(self.patches)
 
     def train_batch(self, rows: np.ndarray, epoch: int, seed: int) -> base.Batch:
         chance = ordering.generator(seed)
