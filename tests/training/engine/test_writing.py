@@ -148,6 +148,8 @@ def test_a_text_ends_before_its_first_stop_word(kind: str) -> None:
         SEQ2SEQ_SPECIALS,
     )
 
+    lengths: list[int] = []
+
     def texts(*stop: str) -> list[str]:
         _, kept, _ = both_ways("t5")
         told = [tokenizer.encode(text).tolist() for text in ("one two three", "two", "and four", "three, one")]
@@ -165,13 +167,16 @@ def test_a_text_ends_before_its_first_stop_word(kind: str) -> None:
 
         kept.source[0][0, :, 0, 0, 0] = torch.arange(4.0)
         sampling = Sampling(tokens=ROOM - 1, temperature=0, stop=stop)
-        return texts_from(spell, kept, START, tokenizer, sampling, end=2)
+        found = texts_from(spell, kept, START, tokenizer, sampling, end=2)
+        lengths.append(kept.length)
+        return found
 
     whole = texts()
     assert ["".join(text.split()) for text in whole] == ["onetwothree", "two", "andfour", "three,one"]
-    for stop in (("two",), ("re", "w"), ("d f", "one"), ("zzz",)):
+    for stop in (("two",), ("re", "w"), ("d f", "one"), ("ee", "thr"), ("zzz",), ("o",)):
         expected = [min((text.partition(word)[0] for word in stop), key=len) for text in whole]
         assert texts(*stop) == expected, stop
+    assert lengths[-1] < lengths[0] == lengths[-2]  # nothing is read behind the last of the stop words
 
 
 def test_a_stop_order_is_heard_between_tokens() -> None:
