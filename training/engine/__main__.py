@@ -95,7 +95,7 @@ def _add_sampling(group: Any) -> None:
     group.add_argument(
         "--temperature",
         type=float,
-        help="0 takes the likeliest token; asked for nothing here, only a language model draws",
+        help="0 takes the likeliest token",
     )
     group.add_argument("--top-k", type=int, help="draw from so many likeliest tokens")
     group.add_argument("--top-p", type=float, help="draw from the likeliest tokens that have this share together")
