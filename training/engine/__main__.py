@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         "input", type=Path, help="texts by line, JSON lines, an image, a recording or a folder of them"
     )
     command.add_argument("--out", type=Path, metavar="FOLDER", help="put drawn images and spoken sounds there as files")
-    _add_sampling(command.add_argument_group("how a language model writes on"))
+    _add_sampling(command.add_argument_group("how a model writes text"))
     command = commands.add_parser("export", help="write a package as ONNX, compared with the net, into a new folder")
     command.add_argument("package", type=Path)
     command.add_argument("target", type=Path)
@@ -92,7 +92,11 @@ def _preview(chosen: argparse.Namespace) -> int:
 
 def _add_sampling(group: Any) -> None:
     group.add_argument("--tokens", type=int, help="tokens to write at most")
-    group.add_argument("--temperature", type=float, help="0 takes the likeliest token")
+    group.add_argument(
+        "--temperature",
+        type=float,
+        help="0 takes the likeliest token",
+    )
     group.add_argument("--top-k", type=int, help="draw from so many likeliest tokens")
     group.add_argument("--top-p", type=float, help="draw from the likeliest tokens that have this share together")
     group.add_argument("--stop", action="append", metavar="WORD", help="end before this text; may be given again")

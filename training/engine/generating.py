@@ -1,6 +1,7 @@
 """Writing on: token after token from a net that keeps what it has read, with the chance of each row its own.
 
-A net that writes has `memory(rows)`, `begin(ids, lengths, memory, rows)` and `go_on(ids, memory)` (see nets/gpt.py).
+A net that writes on has `memory(rows)`, `begin(ids, lengths, memory, rows)` and `go_on(ids, memory)` (see nets/gpt.py);
+one that writes from a source has `remember(source, mask, room)` and `go_on(ids, kept)` (see nets/writing.py).
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from training.engine import ordering
+from training.engine.nets.writing import Kept
 from training.engine.tokenizing import Tokenizer
 
 MAX_NEW = 100_000
@@ -137,6 +139,70 @@ def _begin(net: Any, prompts: list[list[int]], memory: Any, rows: list[int]) -> 
 @torch.inference_mode()
 def _go_on(net: Any, ids: Tensor, memory: Any) -> Tensor:
     return net.go_on(ids, memory)
+
+
+GoOn = Callable[[Tensor, Kept], Tensor]
+
+
+def tokens_from(
+    go_on: GoOn,
+    kept: Kept,
+    start: int,
+    choose: Chooser,
+    *,
+    end: int,
+    check: Callable[[], None] = lambda: None,
+) -> Generator[dict[int, int], Sequence[int] | None, None]:
+    """As `tokens_after`, but from the source that is kept, with `start` as the first token, as far as there is room."""
+    rows = list(range(kept.rows))
+    drawn = torch.full((len(rows),), start, device=kept.source[0].device)
+    for place in range(min(choose.sampling.tokens, kept.room - 1)):
+        check()
+        with torch.inference_mode():
+            drawn = choose(go_on(drawn[:, None], kept), rows, place)
+        told = dict(zip(rows, drawn.tolist(), strict=True))
+        ended = (yield {row: token for row, token in told.items() if token != end}) or ()
+        left = [row for row in rows if told[row] != end and row not in ended]
+        if not left:
+            return
+        if len(left) < len(rows):
+            here = torch.tensor([rows.index(row) for row in left], device=drawn.device)
+            kept.keep(here)
+            drawn, rows = drawn[here], left
+
+
+def texts_from(
+    go_on: GoOn,
+    kept: Kept,
+    start: int,
+    tokenizer: Tokenizer,
+    sampling: Sampling | None,
+    *,
+    end: int,
+    first: int = 0,
+    check: Callable[[], None] = lambda: None,
+) -> list[str]:
+    """What is written from each row of the source, up to a stop word; the likeliest tokens unless asked otherwise.
+
+    `first` is the number of the first row, which draws its chance.
+    """
+    sampling = sampling or Sampling(tokens=max(1, kept.room - 1), temperature=0)
+    ids: list[list[int]] = [[] for _ in range(kept.rows)]
+    cut: dict[int, str] = {}
+    steps = tokens_from(go_on, kept, start, Chooser(sampling, range(first, first + len(ids))), end=end, check=check)
+    ended: list[int] | None = None
+    with contextlib.suppress(StopIteration):
+        while True:
+            told = steps.send(ended)
+            ended = []
+            for row, token in told.items():
+                ids[row].append(token)
+                # Of all its tokens: some kinds of them are told with spaces only beside others.
+                text = tokenizer.decode(ids[row]) if sampling.stop else ""
+                if found := [place for word in sampling.stop if (place := text.find(word)) >= 0]:
+                    cut[row] = text[: min(found)]
+                    ended.append(row)
+    return [cut[row] if row in cut else tokenizer.decode(own) for row, own in enumerate(ids)]
 
 
 class Writer:

@@ -25,10 +25,11 @@ class Predictor:
         self.net = load_net(package)
         spec = Spec.from_text((package / "spec.json").read_bytes())
         self.task: Task = task_module(spec.task).Task(spec, Stop())
-        self.writes = spec.task == "causal-lm"
+        self.streams = spec.task == "causal-lm"
         if sampling is not None:
-            self._must_write()
-            self.task.sampling = sampling  # type: ignore[attr-defined]
+            if not hasattr(self.task, "sampling"):
+                raise ValueError("only a model that writes text can be told how to; leave out how it should write")
+            self.task.sampling = sampling
         self.task.open_package(package, json.loads((package / "config.json").read_bytes()))
 
     def __call__(self, inputs: list[Any]) -> Iterator[dict[str, Any]]:
@@ -44,15 +45,12 @@ class Predictor:
 
         Raises ValueError.
         """
-        self._must_write()
+        if not self.streams:
+            raise ValueError("only a language model writes on while it is watched")
         for start in range(0, len(inputs), AT_ONCE):
             self.task.first_input = start
             for row, piece in self.task.stream(self.net, inputs[start : start + AT_ONCE]):  # type: ignore[attr-defined]
                 yield start + row, piece
-
-    def _must_write(self) -> None:
-        if not self.writes:
-            raise ValueError("only a language model writes on; leave out how it should write")
 
 
 def read_inputs(path: Path) -> list[Any]:

@@ -170,7 +170,7 @@ def test_only_a_language_model_writes_on(tmp_path: Path) -> None:
     spec = tiny("text-classification", train__max_steps=1)
     run = Run(tmp_path / "run", spec, blob, "csv", profile_of("csv", blob))
     assert run.go() == DONE, run.log
-    with pytest.raises(ValueError, match="only a language model"):
+    with pytest.raises(ValueError, match="only a model that writes text"):
         Predictor(run.folder / "out", Sampling())
     with pytest.raises(ValueError, match="only a language model"):
         list(Predictor(run.folder / "out").stream(["ball"]))

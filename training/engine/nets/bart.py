@@ -7,6 +7,7 @@ from torch import Tensor
 
 from training.engine.catalogue import Shape, Sizes, places_of
 from training.engine.nets.hf import Wrapped, export
+from training.engine.nets.writing import Writer
 
 __all__ = ["HEAD", "LAYERS", "build", "export"]
 
@@ -15,13 +16,8 @@ LAYERS = "layers"
 END = 2
 
 
-class _Writer(Wrapped):
+class _Writer(Writer):
     """The two halves, so that a text is read once and written token by token."""
-
-    @property
-    def layers(self) -> Any:
-        """Of the encoder, then of the decoder."""
-        return [*self.model.model.encoder.layers, *self.model.model.decoder.layers]
 
     def encode(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """What is kept of the text that is read: (batch, tokens, width)."""
@@ -32,7 +28,15 @@ class _Writer(Wrapped):
         told = self.model.model.decoder(
             input_ids=before, encoder_hidden_states=memory, encoder_attention_mask=mask, use_cache=False
         )
-        return F.linear(told.last_hidden_state, self.model.lm_head.weight) + self.model.final_logits_bias
+        return self.tell(told.last_hidden_state)
+
+    def begin(self, ids: Tensor, place: int) -> Tensor:
+        decoder = self.model.model.decoder
+        places = decoder.embed_positions  # the table begins with two that are none
+        return decoder.layernorm_embedding(decoder.embed_tokens(ids) + places.weight[places.offset + place])
+
+    def tell(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.model.lm_head.weight) + self.model.final_logits_bias
 
     def forward(self, ids: Tensor, before: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
         """ids: (batch, tokens), before: (batch, tokens) -> logits of what is to be written."""

@@ -4,12 +4,14 @@ Places are told by their distance alone, in 32 buckets that widen with it (Raffe
 """
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from training.engine.catalogue import BUCKETS, Shape, Sizes
+from training.engine.nets.writing import Kept
 
 EPS = 1e-6
 FARTHEST = 128
@@ -43,10 +45,17 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, memory: Tensor, bias: Tensor | None) -> Tensor:
         """x: (batch, tokens, width); bias: added to what queries and keys say of each other."""
         batch, tokens, width = x.shape
-        q = self.q(x).view(batch, tokens, self.heads, -1).transpose(1, 2)
-        k, v = self.kv(memory).view(batch, memory.shape[1], 2, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=1.0)
+        k, v = self.both(memory).unbind(0)
+        mixed = F.scaled_dot_product_attention(self.asked(x), k, v, attn_mask=bias, scale=1.0)
         return self.out(mixed.transpose(1, 2).reshape(batch, tokens, width))
+
+    def asked(self, x: Tensor) -> Tensor:
+        """Queries: (batch, heads, tokens, head width)."""
+        return self.q(x).view(x.shape[0], x.shape[1], self.heads, -1).transpose(1, 2)
+
+    def both(self, memory: Tensor) -> Tensor:
+        """Keys and values: (2, batch, heads, tokens, head width)."""
+        return self.kv(memory).view(*memory.shape[:2], 2, self.heads, -1).permute(2, 0, 3, 1, 4)
 
 
 class Layer(nn.Module):
@@ -71,6 +80,14 @@ class Layer(nn.Module):
         if memory is not None:
             x = x + self._drop(self.other(self.norm2(x), memory, memory_bias))
         return x + self._drop(self.down(self._drop(F.relu(self.up(self.norm3(x))))))
+
+    def go_on(self, x: Tensor, n: int, kept: Kept, bias: Tensor) -> Tensor:
+        """As `forward`, of one more token of each row, in layer n of those that are kept."""
+        y = self.norm1(x)
+        k, v = self.own.both(y)
+        x = x + self.own.out(kept.written(n, self.own.asked(y), k, v, bias))
+        x = x + self.other.out(kept.read(n, self.other.asked(self.norm2(x))))
+        return x + self.down(F.relu(self.up(self.norm3(x))))
 
     def _drop(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.dropout, self.training)
@@ -117,8 +134,27 @@ class T5(nn.Module):
             wide = torch.zeros(mask.shape, device=x.device).masked_fill(~mask, float("-inf"))[:, None, None, :]
         for layer in self.decoder:
             x = layer(x, bias, memory, wide)
-        x = self._drop(self.decoder_norm(x)) * self.shape.width**-0.5
-        return F.linear(x, self.tokens.weight)
+        return self._told(x)
+
+    def remember(self, source: Tensor, mask: Tensor | None = None, *, room: int) -> Kept:
+        """What is kept of a source that was read, to write up to `room` tokens from it, the first included."""
+        layers: Any = self.decoder
+        read = [layer.other.both(source) for layer in layers]
+        return Kept(read, mask, room=room, scale=1.0)
+
+    def go_on(self, ids: Tensor, kept: Kept) -> Tensor:
+        """Read one more token of each row (rows, 1) -> logits after it."""
+        x = self.tokens(ids)
+        behind = torch.arange(-kept.length, 1, device=x.device)
+        bias = self.before(_bucket(behind, both=False)).t()[None, :, None]
+        layers: Any = self.decoder
+        for n, layer in enumerate(layers):
+            x = layer.go_on(x, n, kept, bias)
+        kept.length += 1
+        return self._told(x[:, -1])
+
+    def _told(self, x: Tensor) -> Tensor:
+        return F.linear(self._drop(self.decoder_norm(x)) * self.shape.width**-0.5, self.tokens.weight)
 
     def _distances(self, table: nn.Embedding, count: int, *, both: bool) -> Tensor:
         """(1, heads, count, count): what the distance from query to key adds."""

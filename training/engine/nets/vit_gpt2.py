@@ -1,9 +1,13 @@
 """A vision transformer and a GPT-2 that writes about what the other sees, as `VisionEncoderDecoderModel`."""
 
-from torch import nn
+from typing import Any
+
+import torch
+from torch import Tensor, nn
 
 from training.engine.catalogue import Shape, Sizes
 from training.engine.nets.borrowed import borrow, give_back
+from training.engine.nets.writing import Kept, heads_of
 from training.engine.tokenizing import CAPTION_SPECIALS
 
 HEAD = ("decoder.lm_head.",)
@@ -43,6 +47,27 @@ def build(shape: Shape, sizes: Sizes) -> nn.Module:
     ends = {"decoder_start_token_id": start, "eos_token_id": end, "pad_token_id": sizes.pad}
     fields = {"encoder": encoder, "decoder": decoder, "tie_word_embeddings": False, **ends}
     return borrow("vision_encoder_decoder", "VisionEncoderDecoderModel", fields)
+
+
+def remember(net: Any, seen: Tensor, *, room: int) -> Kept:
+    """What is kept of images that were seen (images, patches, width), to write up to `room` tokens about them."""
+    parts = [block.crossattention for block in net.decoder.transformer.h]
+    read = [torch.stack([heads_of(x, mix.num_heads) for x in mix.c_attn(seen).chunk(2, -1)]) for mix in parts]
+    return Kept(read, None, room=room)
+
+
+def go_on(net: Any, ids: Tensor, kept: Kept) -> Tensor:
+    """Read one more token of each row (rows, 1) -> logits after it."""
+    body = net.decoder.transformer
+    x = body.wte(ids) + body.wpe.weight[kept.length]
+    for n, block in enumerate(body.h):
+        own, other = block.attn, block.crossattention
+        told = (heads_of(part, own.num_heads) for part in own.c_attn(block.ln_1(x)).chunk(3, -1))
+        x = x + own.c_proj(kept.written(n, *told))
+        x = x + other.c_proj(kept.read(n, heads_of(other.q_attn(block.ln_cross_attn(x)), other.num_heads)))
+        x = x + block.mlp(block.ln_2(x))
+    kept.length += 1
+    return net.decoder.lm_head(body.ln_f(x[:, -1]))
 
 
 export = give_back

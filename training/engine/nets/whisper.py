@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from training.engine.catalogue import WHISPER_BANDS, Shape, Sizes
 from training.engine.nets.hf import Wrapped, export
+from training.engine.nets.writing import Writer
 
 __all__ = ["HEAD", "LAYERS", "build", "export"]
 
@@ -15,35 +15,25 @@ LAYERS = "layers"
 START, END = 0, 3
 
 
-class _Writer(Wrapped):
+class _Writer(Writer):
     """The two halves, so that a recording is heard once and written down letter by letter."""
 
-    @property
-    def layers(self) -> Any:
-        """Of the encoder, then of the decoder."""
-        return [*self.model.model.encoder.layers, *self.model.model.decoder.layers]
+    norms_first = True
 
     def forward(self, values: Tensor, before: Tensor) -> Tensor:  # type: ignore[override]
         """Spectra (recordings, bands, frames), letters (recordings, letters) -> logits of the next letters."""
         return self.model(input_features=values, decoder_input_ids=before, use_cache=False).logits
 
-    def write(self, values: Tensor, most: int) -> Tensor:
-        """The likeliest letter, one after another, until all have ended: (recordings, at most `most` letters)."""
-        heard = self.model.model.encoder(values)
-        last = torch.full((len(values), 1), START, device=values.device)
-        ended = torch.zeros(len(values), dtype=torch.bool, device=values.device)
-        found, kept = [], None
-        for _ in range(most):
-            told = self.model(
-                encoder_outputs=heard, decoder_input_ids=last, past_key_values=kept, use_cache=True, return_dict=True
-            )
-            kept = told.past_key_values
-            last = told.logits[:, -1:].argmax(-1).masked_fill(ended[:, None], END)
-            found.append(last)
-            ended = ended | (last[:, 0] == END)
-            if ended.all():
-                break
-        return torch.cat(found, 1)
+    def encode(self, values: Tensor) -> Tensor:
+        """What is kept of recordings that are heard: (recordings, steps, width)."""
+        return self.model.model.encoder(values).last_hidden_state
+
+    def begin(self, ids: Tensor, place: int) -> Tensor:
+        decoder = self.model.model.decoder
+        return decoder.embed_tokens(ids) + decoder.embed_positions.weight[place]
+
+    def tell(self, x: Tensor) -> Tensor:
+        return self.model.proj_out(self.model.model.decoder.layer_norm(x))
 
 
 def build(shape: Shape, sizes: Sizes) -> Wrapped:

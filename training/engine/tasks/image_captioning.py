@@ -1,5 +1,6 @@
 """Image captioning: write what is seen, token by token, from images with captions."""
 
+import functools
 import json
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from training.engine import metrics
+from training.engine.generating import Sampling, texts_from
+from training.engine.nets import vit_gpt2
 from training.engine.overlap import COLUMNS, counts_of, overlap_scores
 from training.engine.tasks import base
 from training.engine.tasks.image_text import END, PAD, CaptionedImages
@@ -24,6 +27,8 @@ WRITTEN = ("chrf", "bleu", "rouge_l", "exact_match")  # figures that need the te
 
 class Task(CaptionedImages):
     """An item is an image; of its captions one is drawn while learning. What is written is held to the nearest."""
+
+    sampling: Sampling | None = None  # of `predict`, where asked for
 
     def open(self, folder: Path, facts: dict[str, Any]) -> None:
         super().open(folder, facts)
@@ -70,20 +75,19 @@ class Task(CaptionedImages):
         found = [counts_of(written, self.tokenizer.decode(row.tolist())) for row in self.ids[self._captions(item)]]
         return max(found, key=lambda counts: float(overlap_scores(np.array(counts))["chrf"]))
 
-    def _write(self, net: Any, pixels: Tensor) -> list[str]:
-        """The likeliest token, one after another, until each text has ended."""
-        seen = net.encoder(pixel_values=pixels)
-        ids = torch.full((len(pixels), 1), START, device=pixels.device)
-        ended = torch.zeros(len(pixels), dtype=torch.bool, device=pixels.device)
-        for _ in range((self.shape.context or 2) - 1):
-            self.stop.check()
-            told = net(encoder_outputs=seen, decoder_input_ids=ids, use_cache=False).logits[:, -1]
-            chosen = told.argmax(-1).masked_fill(ended, PAD)
-            ids = torch.cat([ids, chosen[:, None]], 1)
-            ended = ended | (chosen == END)
-            if ended.all():
-                break
-        return [self.tokenizer.decode(row) for row in ids[:, 1:].tolist()]
+    def _write(self, net: Any, pixels: Tensor, sampling: Sampling | None = None) -> list[str]:
+        """About what is seen, the likeliest tokens unless it is asked otherwise."""
+        seen = net.encoder(pixel_values=pixels).last_hidden_state
+        return texts_from(
+            functools.partial(vit_gpt2.go_on, net),
+            vit_gpt2.remember(net, seen, room=self.shape.context or 2),
+            START,
+            self.tokenizer,
+            sampling,
+            end=END,
+            first=self.first_input,
+            check=self.stop.check,
+        )
 
     def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
         sums = judged.rows.sum(0)
@@ -129,7 +133,7 @@ class Task(CaptionedImages):
 
     def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
         """What it writes about each image."""
-        return [{"text": text} for text in self._write(net, self.new_pixels(inputs))]
+        return [{"text": text} for text in self._write(net, self.new_pixels(inputs), self.sampling)]
 
 
 def _scores(sums: np.ndarray) -> dict[str, np.ndarray]:

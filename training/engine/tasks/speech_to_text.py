@@ -5,6 +5,7 @@ A Whisper hears the whole recording instead, and then writes letter by letter, u
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from training.engine import metrics
 from training.engine.catalogue import WHISPER_BANDS, Sizes
 from training.engine.errors import DataError
+from training.engine.generating import Chooser, Sampling, tokens_from
 from training.engine.protocol import InputData
 from training.engine.sounds import HOP, RATE, WHISPER_FFT, slaney_bands, whisper_mels
 from training.engine.speech import COLUMNS, edits_of, error_rates, formed, write_tokenizer
@@ -143,13 +145,17 @@ class Task(WaveNet):
         """What it writes of each recording; `logs`: what `_nats` found already."""
         if not self.writes:
             return self._written(net(batch["values"], batch["mask"]) if logs is None else logs, batch["steps"])
-        end = self.number[END]
-        texts = []
-        for row in net.write(batch["values"], (self.shape.context or 1) - 1).tolist():
-            own = row[: row.index(end)] if end in row else row
-            told = "".join(" " if i == SPACE else self.letters[i] for i in own if i not in (NOTHING, UNKNOWN))
-            texts.append(" ".join(told.split()))
-        return texts
+        kept = net.remember(net.encode(batch["values"]), room=self.shape.context or 2)
+        letters: list[list[int]] = [[] for _ in range(kept.rows)]
+        greedy = Chooser(Sampling(tokens=max(1, kept.room - 1), temperature=0), range(kept.rows))
+        for told in tokens_from(net.go_on, kept, NOTHING, greedy, end=self.number[END], check=self.stop.check):
+            for row, letter in told.items():
+                letters[row].append(letter)
+        return [self._told(own) for own in letters]
+
+    def _told(self, letters: Iterable[int]) -> str:
+        told = "".join(" " if i == SPACE else self.letters[i] for i in letters if i not in (NOTHING, UNKNOWN))
+        return " ".join(told.split())
 
     def _written(self, logs: Tensor, steps: Tensor) -> list[str]:
         """The likeliest letter of each step, repeats as one, without the steps that say nothing."""
@@ -157,8 +163,7 @@ class Task(WaveNet):
         for row, count in zip(logs.argmax(-1).cpu().numpy(), steps.tolist(), strict=True):
             own = row[:count]
             kept = own[np.append(True, own[1:] != own[:-1])]
-            told = "".join(" " if i == SPACE else self.letters[i] for i in kept if i not in (NOTHING, UNKNOWN))
-            texts.append(" ".join(told.split()))
+            texts.append(self._told(kept))
         return texts
 
     def measure(self, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from training.engine import metrics
 from training.engine.catalogue import TASKS, Sizes
 from training.engine.errors import DataError
+from training.engine.generating import Sampling, texts_from
 from training.engine.overlap import COLUMNS, counts_of, overlap_scores
 from training.engine.protocol import InputData
 from training.engine.spooling import Spool
@@ -34,6 +35,7 @@ class Task(TextRows):
 
     near_columns = COLUMNS  # numbers that `near` gives
     trivial = "commonest answer"
+    sampling: Sampling | None = None  # of `predict`, where asked for
 
     def source_of(self, cells: Sequence[str]) -> str:
         """The text to read, from the cells of the columns that are read."""
@@ -134,18 +136,18 @@ class Task(TextRows):
     def _wanted(self, item: int) -> list[int]:
         return self.target[self.target_edges[item] : self.target_edges[item + 1]].tolist()
 
-    def _write(self, t5: Any, memory: Tensor, mask: Tensor | None) -> list[str]:
-        """The likeliest token, one after another, until each text has ended."""
-        ids = torch.full((len(memory), 1), PAD, device=memory.device)
-        ended = torch.zeros(len(memory), dtype=torch.bool, device=memory.device)
-        for _ in range((self.shape.context or 2) - 1):
-            self.stop.check()
-            chosen = t5.decode(memory, mask, ids)[:, -1].argmax(-1).masked_fill(ended, PAD)
-            ids = torch.cat([ids, chosen[:, None]], 1)
-            ended = ended | (chosen == END)
-            if ended.all():
-                break
-        return [self.tokenizer.decode(row) for row in ids.tolist()]
+    def _write(self, net: Any, memory: Tensor, mask: Tensor | None, sampling: Sampling | None = None) -> list[str]:
+        """From what was read, the likeliest tokens unless it is asked otherwise."""
+        return texts_from(
+            net.go_on,
+            net.remember(memory, mask, room=self.shape.context or 2),
+            PAD,
+            self.tokenizer,
+            sampling,
+            end=END,
+            first=self.first_input,
+            check=self.stop.check,
+        )
 
     def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
         sums = judged.rows.sum(0)
@@ -201,7 +203,7 @@ class Task(TextRows):
         texts = [self.source_of_input(given) for given in inputs]
         rows = [np.append(self.tokenizer.encode(text[: 16 * room])[:room], END) for text in texts]
         ids, mask = self.new_batch(rows)
-        return [{"text": text} for text in self._write(t5, t5.encode(ids, mask), mask)]
+        return [{"text": text} for text in self._write(t5, t5.encode(ids, mask), mask, self.sampling)]
 
     def package(self, folder: Path) -> dict[str, Any]:
         return super().package(folder) | {"eos_token_id": END}
