@@ -33,6 +33,7 @@ from collab.internships.placements.reminding import remind
 from collab.internships.placements.signing import draft_learning_agreement, sign_as_student, version_to_sign
 from collab.internships.programmes.questions import said_label
 from collab.internships.programmes.services import add_check_point, drop_check_point, edit_posting, move_posting
+from collab.internships.reading import hosts_of
 from collab.kernel.errors import ConflictError, InvalidError
 from tests.cast import employ, organisation
 from tests.collab.internships.season import PDF, Season, posting_facts, season, sign_parties
@@ -545,3 +546,10 @@ def test_the_dashboard_says_what_waits_during_an_internship_and_after_it(summer)
         assert "Evaluate the internship" in waits(summer.mentor)
         assert "Evaluate the internship" in waits(placement.student)
         assert "Evaluate the internship" not in waits(summer.supervisor)
+
+
+def test_the_report_names_each_host_in_the_language_of_whoever_reads_it(summer):
+    summer.company.name_zh = "北风机器人"
+    summer.company.save(update_fields=["name_zh"])
+    with translation.override("zh-hans"):
+        assert [line["name"] for line in hosts_of(summer.cohort)] == ["北风机器人"]
