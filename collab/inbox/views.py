@@ -18,6 +18,7 @@ from collab.access.policy import allowed, get_or_404, visible_to
 from collab.accounts.models import Delegation
 from collab.audit.models import AuditEvent
 from collab.inbox.absences import begin_absence, end_absence
+from collab.inbox.errands import errands_of
 from collab.inbox.feed import calendar_of, find_link, make_link, revoke_link, touch
 from collab.inbox.forms import (
     AbsenceForm,
@@ -232,13 +233,14 @@ def request_new(request: HttpRequest) -> HttpResponse:
 
 
 def waiting_panel(request: HttpRequest) -> HttpResponse:
-    """What waits for me, as the dashboard shows it: requests and dates."""
+    """What waits for me, as the dashboard shows it: requests, what the rooms above say, and dates."""
     user: Any = request.user
     today = timezone.localdate()
     due = Obligation.objects.visible_to(user).open().filter(due_on__lte=today + SOON)
     context = {
         "requests": Request.objects.on_dashboard_of(user).with_names().order_by("due_at", "created_at")[:WAITING_SHOWN],
         "obligations": due.with_names().order_by("due_on", "pk")[:WAITING_SHOWN],
+        "errands": errands_of(user),
         "now": timezone.now(),
         "today": today,
     }

@@ -170,7 +170,7 @@ def outcomes_of(cohort: Cohort) -> dict[str, Any]:
 
 def hosts_of(cohort: Cohort) -> list[dict[str, Any]]:
     """One line for each host: places, applications, placements, completed, and how interns evaluated it."""
-    rows = Posting.objects.filter(cohort=cohort).order_by().values("organisation", "organisation__name", "places", "pk")
+    rows = Posting.objects.filter(cohort=cohort).order_by().select_related("organisation")
     found: dict[Any, dict[str, Any]] = {}
     sent = _count(Application.objects.filter(cohort=cohort).sent().values_list("posting__organisation"))
     placed = _count(Placement.objects.filter(cohort=cohort).values_list("host"))
@@ -180,8 +180,8 @@ def hosts_of(cohort: Cohort) -> list[dict[str, Any]]:
         .order_by().values_list("placement__host").annotate(n=Avg("total"))
     )  # fmt: skip
     for row in rows:
-        line = found.setdefault(row["organisation"], {"name": row["organisation__name"], "places": 0})
-        line["places"] += row["places"]
+        line = found.setdefault(row.organisation_id, {"name": str(row.organisation), "places": 0})
+        line["places"] += row.places
     for key, line in found.items():
         line |= {"applications": sent.get(key, 0), "placed": placed.get(key, 0), "completed": done.get(key, 0)}
         line["score"] = scores.get(key)

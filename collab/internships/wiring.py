@@ -6,11 +6,13 @@ from collab.access.policy import Scope, register_scope
 from collab.agreements.hooks import register_ended, register_executed
 from collab.casefile.contents import attributes, register_case_table
 from collab.courses.library.attaching import Attachable, register_attachable
+from collab.inbox.errands import register_errands
 from collab.inbox.kinds import Kind, register_kind
 from collab.inbox.states import Decision, Mail
 from collab.inbox.telling import tell_dates_to
 from collab.inbox.topics import Topic, register_topic
 from collab.internships.applications.hooks import register_accepted
+from collab.internships.errands import errands_of_internships
 from collab.internships.models import (
     Application,
     ApplicationDocument,
@@ -79,6 +81,7 @@ register_scope(Evaluation, Scope(view="placement.view", grants=evaluation_grants
 
 tell_dates_to(Cohort, CheckPoint, MovedCheckPoint, words=("programme.manage",))
 register_kind(Kind("internship", gettext_lazy("Applications and placements move on"), "person-plus", Mail.NOW))
+register_errands(errands_of_internships)
 register_accepted(propose_placement)
 register_closing(placements_open)
 register_attachable(Attachable(Posting, "posting.manage", gettext_lazy("Posting")))

@@ -23,6 +23,7 @@ from training.jobs.models import Job
 from training.jobs.services import check_spec, fault_of, parse_spec, suggest
 from training.jobs.starting import behind
 
+MOMENT_CHARS = 32  # 2026-11-27T06:40:00.000000+00:00
 WHOLE = "whole"
 
 
@@ -120,7 +121,8 @@ def chosen_start(request: HttpRequest, what: str = "start") -> ModelVersion | No
 
 
 def tasks_for(version: DatasetVersion) -> list[str]:
-    """The tasks that read this kind of data; those that need a label, a transcript or more beside images come first."""
+    """The tasks that read this kind of data. First those that need what is there: a label, a transcript, more beside
+    images, a series of numbers, or columns that bear the names of the task's parts."""
     there = (version.profile.get("image") or {}).get("labels_from")
     others = {task.beside for task in TASKS.values()} - {None}
     fitting = [
@@ -129,14 +131,26 @@ def tasks_for(version: DatasetVersion) -> list[str]:
         if version.kind in task.kinds and task.beside in (None, there) and not (task.classes and there in others)
     ]
     labelled = bool(version.profile.get("label_candidates"))
+    columns = version.profile.get("columns") or []
+    names = {str(column.get("name")).lower() for column in columns}
     told = bool((version.profile.get("audio") or {}).get("transcripts_file"))
     return sorted(
         fitting,
         key=lambda name: (
             not TASKS[name].beside,
+            not (TASKS[name].roles == ("value",) and not labelled and _is_series(columns)),
+            not set(TASKS[name].roles) - {"text"} <= names or set(TASKS[name].roles) <= {"text"},
             ("label" in TASKS[name].roles) != labelled,
             TASKS[name].transcribed != told,
         ),
+    )
+
+
+def _is_series(columns: list[dict[str, Any]]) -> bool:
+    """Numbers, and beside them nothing longer than a moment or a name."""
+    kinds = {column.get("type") for column in columns}
+    return "number" in kinds and all(
+        column.get("max_chars", 0) <= MOMENT_CHARS for column in columns if column.get("type") == "text"
     )
 
 

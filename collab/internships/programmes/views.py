@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from collab.access.policy import Missing, allowed, get_or_404, visible_to
 from collab.accounts.models import Organisation, OrganisationKind
@@ -538,7 +538,7 @@ def posting_apply(request: HttpRequest, pk: UUID) -> HttpResponse:
             made = begin_application(posting=row, by=user, **form.values())
             return f"{made.get_absolute_url()}edit/"
 
-        return form_page(request, form, begin_for, _("Apply"), lead=str(row), back=to)
+        return form_page(request, form, begin_for, pgettext("for a place", "Apply"), lead=str(row), back=to)
 
     def begin() -> str:
         nonlocal to

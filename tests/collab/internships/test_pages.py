@@ -16,18 +16,27 @@ from collab.access.roles import Role
 from collab.accounts.models import User
 from collab.courses.library.services import add_resource, links_of
 from collab.inbox.models import Notification, Obligation
-from collab.internships.applications.deciding import ask_reviewers, give_review, propose_times, rank_students
+from collab.internships.applications.deciding import (
+    ask_reviewers,
+    give_review,
+    make_offer,
+    propose_times,
+    rank_students,
+)
 from collab.internships.applications.rounds import run_matching
-from collab.internships.applications.services import begin_application, choose_time, rank_choices
+from collab.internships.applications.services import answer_offer, begin_application, choose_time, rank_choices
 from collab.internships.applications.tasks import pass_dates_task
 from collab.internships.models import Application, Posting
+from collab.internships.placements.caring import write_log
 from collab.internships.placements.points import move_check_point
 from collab.internships.placements.reminding import remind
+from collab.internships.placements.signing import draft_learning_agreement, sign_as_student, version_to_sign
 from collab.internships.programmes.questions import said_label
 from collab.internships.programmes.services import add_check_point, drop_check_point, edit_posting, move_posting
+from collab.internships.reading import hosts_of
 from collab.kernel.errors import ConflictError, InvalidError
 from tests.cast import employ, organisation
-from tests.collab.internships.season import PDF, Season, posting_facts, season
+from tests.collab.internships.season import PDF, Season, posting_facts, season, sign_parties
 from tests.pages import as_, hidden, queries, text
 
 pytestmark = pytest.mark.django_db
@@ -501,3 +510,47 @@ def test_a_student_whom_no_time_suits_says_what_would(summer):
     assert (told.status_code, told.json()["state"]) == (200, "interviewing")
     assert student.post(f"{api}decline/", {"reason": "In July"}, "application/json").status_code == 409
     assert host.get(api).json() == []
+
+
+def waits(user: User) -> str:
+    """What the dashboard loads of what waits for a person."""
+    return text(as_(user).get("/inbox/waiting/"))
+
+
+def test_the_dashboard_says_what_waits_for_a_student_and_their_mentor(summer):
+    student, rival = summer.student(), summer.student("Rival")
+    assert 'id="inbox-waiting"' in text(as_(student).get("/"))  # also without a joint project
+    offered = make_offer(application=summer.apply(student), by=summer.host)
+    assert "Answer the offer of a place: Corpus work" in waits(student)
+    assert "Answer the offer" not in waits(rival)
+    placement = summer.approved(summer.described(answer_offer(application=offered, accept=True, by=student).placement))
+    assert "Answer the offer" not in waits(student)
+    version = draft_learning_agreement(placement=placement, governing_law="Scotland", by=summer.coordinator)
+    sign_parties(summer.joint, version)
+    assert "Sign your learning agreement" in waits(student)
+    assert "learning agreement" not in waits(summer.mentor)
+    placement.refresh_from_db()
+    shown = version_to_sign(placement)
+    assert shown is not None
+    sign_as_student(placement=placement, typed_name=student.name, document_sha256=shown.document_sha256, by=student)
+    assert "Sign your learning agreement" not in waits(student)
+
+
+def test_the_dashboard_says_what_waits_during_an_internship_and_after_it(summer):
+    placement = summer.ready(summer.student())
+    with time_machine.travel(datetime.combine(placement.starts_on, datetime.min.time(), UTC) + timedelta(hours=30)):
+        write_log(placement=placement, day=placement.starts_on, hours=8, text="Began.", by=placement.student)
+        assert f"Confirm the log book of {placement.student}" in waits(summer.mentor)
+        assert "log book" not in waits(placement.student)
+        assert "Evaluate the internship" not in waits(summer.mentor)
+    with time_machine.travel(datetime.combine(placement.ends_on, datetime.min.time(), UTC) + timedelta(hours=30)):
+        assert "Evaluate the internship" in waits(summer.mentor)
+        assert "Evaluate the internship" in waits(placement.student)
+        assert "Evaluate the internship" not in waits(summer.supervisor)
+
+
+def test_the_report_names_each_host_in_the_language_of_whoever_reads_it(summer):
+    summer.company.name_zh = "北风机器人"
+    summer.company.save(update_fields=["name_zh"])
+    with translation.override("zh-hans"):
+        assert [line["name"] for line in hosts_of(summer.cohort)] == ["北风机器人"]

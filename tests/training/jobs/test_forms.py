@@ -188,6 +188,21 @@ def test_each_task_asks_for_its_columns(table, task, fields):
 
 
 @pytest.mark.parametrize(
+    ("columns", "first"),
+    [
+        ([("when", "text", 16), ("reading", "number", 6)], "forecasting"),
+        ([("review", "text", 400), ("stars", "number", 3)], "causal-lm"),
+        ([("source", "text", 60), ("target", "text", 60)], "text-to-text"),
+        ([("question", "text", 60), ("context", "text", 900), ("answer", "text", 20)], "generative-qa"),
+        ([("text", "text", 300)], "causal-lm"),
+    ],
+)
+def test_the_columns_say_which_task_comes_first(columns, first):
+    told = [{"name": name, "type": kind, "max_chars": longest} for name, kind, longest in columns]
+    assert tasks_for(DatasetVersion(kind="csv", profile={"columns": told, "label_candidates": []}))[0] == first
+
+
+@pytest.mark.parametrize(
     ("facts", "first"), [({}, "audio-classification"), ({"transcripts_file": "transcripts.csv"}, "speech-to-text")]
 )
 def test_recordings_with_transcripts_are_written_down_first(facts, first):
