@@ -257,14 +257,15 @@ def _origin(spec: Spec, resolved: dict[str, Any]) -> str:
     return f"Trained from model version {spec.model.start} (manifest {resolved['start_manifest_sha256']}).{learnt}"
 
 
-def load_net(folder: Path) -> nn.Module:
+def load_net(folder: Path, check: Check = unasked) -> nn.Module:
     """The engine's own net of a package, ready to use; every file is checked against the manifest first.
 
-    Raises ValueError when a file is not what the manifest says, or a weight is missing or misshapen.
+    Raises ValueError when a file is not what the manifest says, or a weight is missing or misshapen. `check` is called
+    on the way, and gives it up by raising.
     """
     listed = json.loads((folder / MANIFEST).read_bytes())["files"]
     for name, entry in listed.items():
-        if file_sha256(folder / name) != entry["sha256"]:
+        if file_sha256(folder / name, check) != entry["sha256"]:
             raise ValueError(f"{name} is not what the manifest says")
     spec = Spec.from_text((folder / "spec.json").read_bytes())
     sizes = Sizes(**json.loads((folder / "resolved.json").read_bytes())["sizes"])

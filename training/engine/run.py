@@ -157,7 +157,7 @@ class _Attempt:
         self.events.emit("phase", phase="prepare", total=None)
         self.task: Task = task_module(self.spec.task).Task(self.spec, self.stop)
         self.task.device = self.device
-        self.start = start.open_start(self.inputs.start, self.spec)
+        self.start = start.open_start(self.inputs.start, self.spec, self.stop.check)
         if self.start is not None and self.start.tokenizer.exists():
             self.task.start_tokenizer = self.start.tokenizer
         else:
@@ -345,7 +345,7 @@ class _Attempt:
             fits = False
         if not fits:  # whole and of this run: only the engine can have changed
             raise EngineError(Reason.CHECKPOINT_MISMATCH, "checkpoint_earlier")
-        meta = checkpoint.verify(path) or {}
+        meta = checkpoint.verify(path, self.stop.check) or {}
         if meta.get("prepared_sha256") != prepare.prepared_sha256(self.prepared):
             raise EngineError(Reason.CHECKPOINT_MISMATCH, "checkpoint_mismatch", what="prepared data")
 
@@ -451,7 +451,7 @@ class _Attempt:
         if not self.spec.keep.best or best is None or best == step:
             return step
         path = checkpoint.best_of(self.ckpt, best)
-        if path is None or checkpoint.verify(path) is None:
+        if path is None or checkpoint.verify(path, self.stop.check) is None:
             self.events.warn("best_lost")
             return step
         loop.net.load_state_dict(package.read_tensors(path / checkpoint.WEIGHTS))

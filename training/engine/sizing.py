@@ -34,6 +34,7 @@ GPU_FLOPS = 2e13
 KEPT_SHARE = 0.35  # of the activations, where layers are computed again
 PROCESS_BYTES, TRANSFORMERS_BYTES = 370e6, 270e6  # resident, each; measured
 COMPILER_BYTES = 300e6  # torch's compiler in each process, once it is imported
+BF16_BYTES = 30e6  # of products in it, in each process; measured
 MAX_PROCESSES = 8
 # Nets that transformers builds.
 BORROWED = frozenset(
@@ -170,7 +171,8 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
 
     FLOP: 6 for each weight and token (2 forward, 4 backward) and 12 L T d for attention, as in Kaplan et al. 2020,
     "Scaling Laws for Neural Language Models", appendix B and table 1. Memory: 16 bytes for each parameter (weight,
-    gradient and two AdamW moments in fp32) and the activations of one batch. Each process has besides what torch takes,
+    gradient and two AdamW moments in fp32) and the activations of one batch: that of the longest rows, which come
+    together, and as long as the longest of all. Each process has besides what torch takes,
     and transformers where it builds the net; pages that processes share count for each of them, as the platform counts
     them (measured by benchmarks/memory.py). Speed: FLOP a second of one processor core per architecture, measured on a
     two-core machine without matrix units; expect a factor of two either way.
@@ -183,20 +185,20 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
     steps = per_epoch * (spec.train.epochs or 1_000_000_000)
     if spec.train.max_steps is not None:
         steps = min(steps, spec.train.max_steps)
-    per_item = units_each
+    per_item = longest = units_each
     if TASKS[spec.task].unit == "rows":
-        mean = (chars_read(spec.task, spec.data.columns, profile, "mean_chars") or 100) / chars_per_token(spec) + 2
-        per_item = max(1, min(spec.shape.context or 1, int(mean)))
+        per_item, longest = _tokens(spec, profile, "mean_chars"), _tokens(spec, profile, "max_chars", "p95_chars")
     batch = min(spec.train.batch, max(1, items))
     flops = float(facts.flops) * per_item * batch * steps
     # Ten evaluations of at most a tenth of the data add about a tenth of the forward passes.
     flops *= 1.1 * (4 / 3 if spec.train.gradient_checkpointing else 1)
     kept = facts.activation_bytes * (KEPT_SHARE if spec.train.gradient_checkpointing else 1)
     each = 16 if spec.train.ema_decay is None else 20
-    memory: float = each * facts.parameters + kept * per_item * min(batch, spec.train.micro or batch)
+    memory: float = each * facts.parameters + kept * longest * min(batch, spec.train.micro or batch)
     threads = spec.train.threads or spec.resources.cpus
     processes = 1 if spec.resources.gpus else min(threads, MAX_PROCESSES, spec.train.batch)
     memory += processes * (PROCESS_BYTES + (TRANSFORMERS_BYTES if spec.model.arch in BORROWED else 0))
+    memory += processes * BF16_BYTES if spec.train.dtype == "bf16" and not spec.resources.gpus else 0
     rate = arch.core_flops * min(threads, 16) ** 0.9
     seconds = STARTUP_S + flops / rate + steps * 0.002
     if TASKS[spec.task].packed and spec.model.arch in COMPILED and not spec.resources.gpus:
@@ -211,6 +213,13 @@ def estimate(spec: Spec, profile: Profile) -> Estimate:
         memory_bytes=int(memory),
         seconds_cpu=round(seconds, 1),
     )
+
+
+def _tokens(spec: Spec, profile: Profile, *names: str) -> int:
+    """Tokens that are read of a row, by the first of these figures of its texts that the profile has, or the mean."""
+    found = (chars_read(spec.task, spec.data.columns, profile, name) for name in (*names, "mean_chars"))
+    chars = next((one for one in found if one), 100)
+    return max(1, min(spec.shape.context or 1, int(chars / chars_per_token(spec) + 2)))
 
 
 def _estimate_search(spec: Spec, profile: Profile) -> Estimate:

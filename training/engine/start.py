@@ -11,7 +11,7 @@ from torch import nn
 from training.engine import package
 from training.engine.checkpoint import file_sha256
 from training.engine.checks import reading_issues, start_issues
-from training.engine.errors import EngineError
+from training.engine.errors import Check, EngineError, unasked
 from training.engine.protocol import InputStart, Reason
 from training.engine.registry import net_module
 from training.engine.spec import Spec
@@ -34,8 +34,11 @@ class Start:
         return self.folder / TOKENIZER
 
 
-def open_start(found: InputStart | None, spec: Spec) -> Start | None:
-    """The model that a spec starts from, or None. Raises EngineError(bad_spec) when it is not there or does not fit."""
+def open_start(found: InputStart | None, spec: Spec, check: Check = unasked) -> Start | None:
+    """The model that a spec starts from, or None; `check` as of a hash.
+
+    Raises EngineError(bad_spec) when it is not there or does not fit.
+    """
     if spec.model.start is None:
         return None
     if found is None:
@@ -43,7 +46,7 @@ def open_start(found: InputStart | None, spec: Spec) -> Start | None:
     folder = Path(found.path)
     try:
         same = hashlib.sha256((folder / package.MANIFEST).read_bytes()).hexdigest() == found.manifest_sha256
-        net = package.load_net(folder) if same else None
+        net = package.load_net(folder, check) if same else None
         theirs = Spec.from_text((folder / "spec.json").read_bytes())
         config = json.loads((folder / "config.json").read_bytes())
     except (OSError, ValueError, KeyError) as error:

@@ -416,6 +416,23 @@ def test_memory_counts_every_process_and_the_library_that_builds_the_net() -> No
         assert more == (pytest.approx(2 * sizing.COMPILER_BYTES) if arch == "gpt" else 0), arch
 
 
+def test_memory_is_that_of_the_batch_of_the_longest_rows() -> None:
+    """A classifier of short texts of which some are long took 140 MB more than one of short texts alone."""
+
+    def told(most: int, mean: float = 60.0, **train: Any) -> Any:
+        text = {"name": "body", "type": "text", "missing": 0, "mean_chars": mean, "p95_chars": 90, "max_chars": most}
+        profile = {"kind": "csv", "rows": 2_000, "columns": [text], "classes": {"topic": {"a": 1_000, "b": 1_000}}}
+        spec = tiny("text-classification", model={"arch": "bert", "size": "mini", "context": 128})
+        spec["train"] |= {"batch": 32} | train
+        return estimate(Spec.from_json(spec), profile)
+
+    short, long = told(90), told(1_200)
+    assert 140e6 < long.memory_bytes - short.memory_bytes < 1.7 * 140e6
+    assert (long.flops, long.seconds_cpu) == (short.flops, short.seconds_cpu)  # those of rows of middling length
+    assert told(90, dtype="bf16").memory_bytes - short.memory_bytes == pytest.approx(30e6)
+    assert told(20_000).memory_bytes == told(1_200).memory_bytes  # no more than the context is read
+
+
 def test_nets_that_transformers_builds_are_known() -> None:
     """Told apart by what their files take weights from."""
     folder = Path(sizing.__file__).parent / "nets"

@@ -101,6 +101,24 @@ def test_both_ways_to_draw_rows_again_agree() -> None:
     assert drawn[1] - drawn[0] == pytest.approx(2 * 1.96 / 300**0.5, rel=0.1)
 
 
+@pytest.mark.parametrize("columns", [1, 40])
+def test_an_interval_of_many_rows_draws_a_bounded_number(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "MOST_DRAWN", 8_000, raising=False)
+    monkeypatch.setattr(metrics, "LEAST_DRAWN", 100, raising=False)
+    rows = np.random.default_rng(12).normal(size=(20_000, columns))
+    sizes: set[int] = set()
+
+    def score(drawn: np.ndarray) -> float:
+        sizes.add(drawn.size)
+        return float(drawn[:, 0].mean())
+
+    low, high = metrics.rows_interval(rows, score)
+    assert sizes == {metrics.rows_drawn(rows) * columns, rows.size} and min(sizes) <= metrics.MOST_DRAWN
+    assert high - low == pytest.approx(2 * 1.96 / 20_000**0.5, rel=0.1)  # that of all rows
+    assert low < rows[:, 0].mean() < high
+    assert metrics.rows_drawn(rows[:50]) == 50
+
+
 def test_roc_auc_is_that_of_scikit_learn() -> None:
     chance = np.random.default_rng(12)
     truth = chance.random((80, 4)) < [0.5, 0.2, 0.7, 0.4]

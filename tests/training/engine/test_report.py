@@ -85,6 +85,7 @@ def test_how_well_it_ranks_and_how_sure_it_is_may_decide(task: str, metric: str,
     detail, primary = report["detail"], report["primary"]
     where = {"roc_auc": "ranking", "ece": "calibration"}[metric]
     assert primary["value"] == report["test"][metric] == pytest.approx(detail[where][metric], abs=1e-5)
+    assert detail["interval_rows"] == detail["rows"]
     low, high = primary["interval"]
     assert low <= high and low - 0.1 <= primary["value"] <= high + 0.1  # drawn again, a small error is larger
     assert primary["lower_is_better"] == (metric == "ece")

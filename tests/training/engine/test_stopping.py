@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.training.engine.conftest import MakeRun, tiny
+from tests.training.engine.conftest import VERSION, MakeRun, kill_at, tiny
+from tests.training.engine.test_start import begin_with
 from training.engine import metrics, precision
 from training.engine.checkpoint import file_sha256
 from training.engine.contract import DONE, STOPPED
@@ -80,6 +81,20 @@ def test_a_stop_in_any_phase_changes_nothing(at: str, before_that: str, step: in
     assert (broken.curve, broken.weights) == (whole.curve, whole.weights)
     reports = [json.loads((run.folder / "out" / "report.json").read_text()) for run in (whole, broken)]
     assert reports[0] == reports[1]
+
+
+def test_a_stop_is_heard_while_checkpoints_and_starts_are_hashed(make_run: MakeRun) -> None:
+    worse = tiny("causal-lm", train__lr=3.0, train__clip=None, train__warmup=0.0)  # so that the best is not the last
+    run = make_run("run", worse)
+    assert run.go(kill_at(6, signal.SIGTERM)) == STOPPED, run.log
+    run.write_inputs(fence=2, resume=True)
+    assert run.go(signalled("run:_Attempt:_restore", "prepare:prepared_sha256")) == STOPPED, run.log
+    assert run.go(signalled("run:_Attempt:_take_best", "package:read_tensors")) == STOPPED, run.log
+    assert run.resume(3) == DONE, run.log
+    assert run.of("done")[0]["step"] == 12
+    again = make_run("again", worse | {"model": worse["model"] | {"start": VERSION}})
+    begin_with(again, run.folder / "out")
+    assert again.go(signalled("package:load_net", "package:import_tensors")) == STOPPED, again.log
 
 
 def test_files_and_draws_ask_on_the_way(tmp_path: Path) -> None:

@@ -133,6 +133,7 @@ class Classifier(base.Task):
                 report.interval = metrics.classification_interval(matrix, self.spec.primary)
             elif self.spec.primary in surety:
                 report.interval = metrics.rows_interval(judged.rows, surety[self.spec.primary], check=self.stop.check)
+                report.detail["interval_rows"] = metrics.rows_drawn(judged.rows)
             else:
                 report.interval = metrics.mean_interval(judged.rows[:, 2], check=self.stop.check)
         return report

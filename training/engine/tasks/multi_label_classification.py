@@ -102,6 +102,7 @@ class Task(TextRows):
             }
             if self.spec.primary in surety:
                 report.interval = metrics.rows_interval(judged.rows, surety[self.spec.primary], check=self.stop.check)
+                report.detail["interval_rows"] = metrics.rows_drawn(judged.rows)
             else:
                 report.interval = metrics.sums_interval(
                     sums, lambda s: metrics.label_scores(s)[self.spec.primary], check=self.stop.check

@@ -77,6 +77,7 @@ class Task(TextRows):
             report.interval = metrics.rows_interval(
                 judged.rows, lambda rows: self._scores(rows)[self.spec.primary], check=self.stop.check
             )
+            report.detail["interval_rows"] = metrics.rows_drawn(judged.rows)
         return report
 
     def _scores(self, rows: np.ndarray) -> dict[str, float]:
