@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import PROTECT, F, ForeignKey, Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -75,7 +75,8 @@ class Project(Record):
         _("only keeps agreements"), default=False, editable=False,
         help_text=_("Of two organisations without a joint project; no work is done in it."),
     )  # fmt: skip
-    created_by = models.ForeignKey("collab.User", models.PROTECT, related_name="+", verbose_name=_("begun by"))
+    # Not models.ForeignKey: to mypy, what is called `models` here are those that the project trained.
+    created_by = ForeignKey("collab.User", PROTECT, related_name="+", verbose_name=_("begun by"))
     version = models.PositiveIntegerField(default=1, editable=False)
 
     objects = ProjectQuerySet.as_manager()
