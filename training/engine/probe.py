@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from training.engine.ordering import generator
@@ -18,7 +19,8 @@ from training.engine.registry import net_module
 from training.engine.tasks.base import Judged, Task
 
 MAX_ROWS = 2_000
-MAX_WORDS = 4_000  # of a task that answers for each word
+MAX_WORDS = 4_000  # or places, of a task that answers for each
+EACH = ("words", "places")
 FOLDS = 5
 SALT = 11  # draws apart from those of the order
 AT_ONCE = 64
@@ -39,22 +41,25 @@ def probe_of(task: Task, net: nn.Module) -> dict[str, Any] | None:
     seed, rows = task.spec.train.seed, task.count("train")
     train = _drawn(rows, MAX_ROWS, seed)
     targets, kept, words = task.probe_targets("train", train), None, {}
-    if task.probe == "words":
-        kept = np.zeros(len(targets), dtype=bool)
-        kept[_drawn(len(targets), MAX_WORDS, seed)] = True
-        words = {"words": int(kept.sum()), "words_of": len(targets)}
+    if task.probe in EACH:
+        told = targets >= 0
+        chosen = np.zeros(np.count_nonzero(told), dtype=bool)
+        chosen[_drawn(len(chosen), MAX_WORDS, seed)] = True
+        kept = told.copy()
+        kept[told] = chosen
         targets = targets[kept]
+        words = {task.probe: len(targets), f"{task.probe}_of": len(chosen)}
     known = embed(task, net, "train", train, kept)
     middle, spread = known.mean(0), np.maximum(known.std(0), 1e-6)
     known = (known - middle) / spread
     with contextlib.suppress(_Unfit):
         # The library fits for minutes without looking back.
-        answer, chosen = task.stop.attend(lambda: _fitted(known, targets, task))
+        answer, fitted = task.stop.attend(lambda: _fitted(known, targets, task))
         test = np.arange(task.count("test"))
         found = _answered(task, net, test, lambda features: answer((features - middle) / spread))
         values = task.report(Judged("test", test, found)).values
         drawn = {"rows": len(train), "rows_of": rows, **words, "seed": seed}
-        return {**drawn, "features": known.shape[1], "folds": FOLDS, **chosen, "metrics": values}
+        return {**drawn, "features": known.shape[1], "folds": FOLDS, **fitted, "metrics": values}
     return None
 
 
@@ -66,7 +71,8 @@ def _drawn(count: int, limit: int, seed: int) -> np.ndarray:
 def _fitted(known: np.ndarray, targets: np.ndarray, task: Task) -> tuple[Answer, dict[str, Any]]:
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
-    fit = {"class": _classes, "words": _classes, "labels": _labels, "number": _number, "series": _series}
+    fit: dict[str, Callable[..., tuple[Answer, dict[str, Any]]]] = dict.fromkeys(("class", *EACH), _classes)
+    fit |= {"labels": _labels, "number": _number, "series": _series}
     # Products this small lose more by waiting for each other than they gain.
     with threadpool_limits(1):
         return fit[str(task.probe)](known, targets, task)
@@ -75,14 +81,18 @@ def _fitted(known: np.ndarray, targets: np.ndarray, task: Task) -> tuple[Answer,
 def _answered(task: Any, net: nn.Module, items: np.ndarray, answer: Answer) -> np.ndarray:
     """What `measure` would find of items of the test part, were these answers those of the net."""
     order = task.order_for_eval(task.parts["test"][items])
-    rows = np.zeros((len(items), 0))
-    for start in range(0, len(order), AT_ONCE):
-        places = order[start : start + AT_ONCE]
+    rows, at_once = np.zeros((len(items), 0)), _at_once(task)
+    for start in range(0, len(order), at_once):
+        places = order[start : start + at_once]
         answers = answer(embed(task, net, "test", items[places]))
         found = task.probe_rows("test", items[places], answers)
         rows = rows if start else np.zeros((len(items), found.shape[1]))
         rows[places] = found
     return rows
+
+
+def _at_once(task: Task) -> int:
+    return min(AT_ONCE, max(1, AT_ONCE_TOKENS // task.probe_size))
 
 
 def why_none(task: Task, probed: dict[str, Any] | None) -> str | None:
@@ -97,22 +107,24 @@ class _Unfit(Exception):  # noqa: N818  told to nobody: there is no probe then
 def embed(task: Any, net: nn.Module, part: str, items: np.ndarray, kept: np.ndarray | None = None) -> np.ndarray:
     """What the last layer makes of each item: the mean over its tokens or places (items, features).
 
-    Of a task that answers for each word: of each word, item by item (words, features). Of a series, whose end says most
-    of what follows: the last place beside that mean. `kept`: of which words, item by item.
+    Of a task that answers for each word: of each word, item by item (words, features). Of one that answers for each
+    place: what all stages make of it, as the last knows no places so small. Of a series, whose end says most of what
+    follows: the last place beside that mean. `kept`: of which words or places, item by item.
     """
     numbers = task.parts[part][items]
     layers = net_module(task.spec.model.arch).LAYERS
-    layer: Any = attrgetter(layers)(net)[-1] if layers else net.lstm
+    all_layers: Any = attrgetter(layers)(net) if layers else [net.lstm]
     caught: list[Tensor] = []
 
     def catch(module: nn.Module, inputs: Any, output: Any) -> None:
         caught.append(output[0] if isinstance(output, tuple) else output)
 
-    hook = layer.register_forward_hook(catch)
+    heard = all_layers if task.probe == "places" else all_layers[-1:]
+    hooks = [layer.register_forward_hook(catch) for layer in heard]
     order = task.order_for_eval(numbers)
     rows: list[np.ndarray] = [np.empty((0, 0))] * len(items)
     own_kept = None if kept is None else np.split(kept, np.cumsum(task.probe_counts(part, items))[:-1])
-    at_once = min(AT_ONCE, max(1, AT_ONCE_TOKENS // (task.shape.context or 1)))
+    at_once = _at_once(task)
     try:
         for start in range(0, len(order), at_once):
             task.stop.check()
@@ -128,18 +140,26 @@ def embed(task: Any, net: nn.Module, part: str, items: np.ndarray, kept: np.ndar
             if task.probe == "words":
                 words = task.probe_places(batch).cpu()
                 made = [states[own].numpy() for states, own in zip(caught[-1].float().cpu(), words, strict=True)]
-                if own_kept is not None:
-                    made = [states[own_kept[place]] for place, states in zip(places, made, strict=True)]
+            elif task.probe == "places":
+                made = list(_stages(caught).cpu().numpy())
             elif task.probe == "series":
                 states = caught[-1].float().cpu()
                 made = list(torch.cat([states.mean(1), states[:, -1]], 1).numpy()[:, None])
             else:
                 made = list(_means(caught[-1].float(), mask).cpu().numpy()[:, None])
             for place, row in zip(places, made, strict=True):
-                rows[place] = row
+                rows[place] = row if own_kept is None else row[own_kept[place]]
     finally:
-        hook.remove()
+        for hook in hooks:
+            hook.remove()
     return np.concatenate(rows).astype(np.float64)
+
+
+def _stages(maps: list[Tensor]) -> Tensor:
+    """Maps (items, channels, height, width) of ever fewer places, side by side at those of the first, row by row."""
+    size = maps[0].shape[-2:]
+    found = [F.interpolate(each.float(), size=size, mode="bilinear", align_corners=False) for each in maps]
+    return torch.cat(found, 1).flatten(2).transpose(1, 2)
 
 
 def _means(x: Tensor, mask: Tensor | None) -> Tensor:

@@ -12,12 +12,14 @@ import torch
 from PIL import Image
 
 from tests.training.engine.conftest import MakeRun, Run, masks_blob, png, scenes, tiny, zipped
-from training.engine import metrics
+from tests.training.engine.test_tuning import opened_of
+from training.engine import metrics, probe
 from training.engine.contract import DONE, FAILED
 from training.engine.errors import DataError, Stop
 from training.engine.masks import class_names, read_masked
 from training.engine.package import load_net
 from training.engine.predict import Predictor
+from training.engine.registry import net_module
 
 LEARN = {"train__max_steps": 150, "train__lr": 1e-2, "train__batch": 16, "eval__every_steps": 50}
 GREY, NUMBERS = np.full((8, 8), 90), np.arange(64).reshape(8, 8) % 2
@@ -72,6 +74,48 @@ def test_package_loads_in_transformers(learnt: Run) -> None:
         torch.testing.assert_close(theirs(pixels).logits, load_net(out)(pixels).logits)
     processor = AutoImageProcessor.from_pretrained(out, local_files_only=True)
     assert (type(processor).__name__[:9], processor.size["height"]) == ("Segformer", 32)
+
+
+def test_a_probe_tells_places_of_a_net_that_has_learnt_nothing(learnt: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of few places drawn with the seed, a group of test images at a time, by the figures of the task."""
+    task, sizes, embed = opened_of(learnt), [], probe.embed
+    torch.manual_seed(3)
+    net = net_module("segformer").build(task.spec.shape, task.sizes).eval()
+    whole = probe.probe_of(task, net)
+
+    def seen(*words: Any) -> np.ndarray:
+        sizes.append(len(found := embed(*words)))
+        return found
+
+    monkeypatch.setattr(probe, "MAX_ROWS", 30)
+    monkeypatch.setattr(probe, "MAX_WORDS", 400)
+    monkeypatch.setattr(probe, "AT_ONCE_TOKENS", 150)  # two images of 8 × 8 places
+    monkeypatch.setattr(probe, "embed", seen)
+    some, again = probe.probe_of(task, net), probe.probe_of(task, net)
+    assert some == again and some and whole
+    assert sizes.count(400) == 2 and max(set(sizes) - {400}) == 128
+    assert (some["kind"], some["rows"], some["places"], some["places_of"]) == ("logistic", 30, 400, 30 * 64)
+    assert whole["features"] == (1 + 2 + 5 + 8) * 8
+    _, trivial = task.baseline()
+    for found in (some, whole):
+        assert set(found["metrics"]) == set(trivial)
+        assert found["metrics"]["miou"] > trivial["miou"] + 0.15
+        assert found["metrics"]["loss"] < 0.85 * trivial["loss"]
+
+
+def test_a_probe_learns_from_labelled_places_alone(learnt: Run) -> None:
+    task: Any = opened_of(learnt)
+    train = np.arange(task.count("train"))
+    before = task.probe_targets("train", train)
+    masks = np.array(task.masks)
+    masks[task.parts["train"][:-2]] = 255
+    task.masks = masks
+    targets = task.probe_targets("train", train)
+    assert len(targets) == 64 * len(train) and (targets[:-128] == -1).all()
+    assert np.array_equal(targets[-128:], before[-128:])
+    net = net_module("segformer").build(task.spec.shape, task.sizes).eval()
+    found = probe.probe_of(task, net)
+    assert found and found["places"] == found["places_of"] == 128
 
 
 def test_overlap_by_hand() -> None:

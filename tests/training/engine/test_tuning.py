@@ -181,6 +181,7 @@ OTHERS = {
         ("audio-classification", "ast"),
         ("audio-classification", "wav2vec2"),
         ("forecasting", "patchtst"),
+        ("image-segmentation", "segformer"),
     ],
 )
 def test_every_task_with_answers_has_its_probe(task: str, arch: str, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ class Task(abc.ABC):
     first_input = 0  # the number of the first of the inputs that are answered; what is drawn hangs on it
     contrasted = 0  # numbers of an item that the loss holds against those of the other items of a batch
     gathered: Gathered | None = None  # brings them together, where processes share a batch
-    # What a linear answer to frozen features tells: "class", "words", "labels", "number" or "series".
+    # What a linear answer to frozen features tells: "class", "words", "places", "labels", "number" or "series".
     probe: str | None = None
 
     def __init__(self, spec: Spec, stop: Stop) -> None:
@@ -166,12 +166,17 @@ class Task(abc.ABC):
     def badness(self, judged: Judged) -> np.ndarray:
         """How bad the answer to each measured item is; the worst has the most."""
 
+    @property
+    def probe_size(self) -> int:
+        """Tokens or places of an item, at most."""
+        return self.shape.context or 1
+
     def probe_targets(self, part: str, items: np.ndarray) -> np.ndarray:
-        """What the probe learns of items."""
+        """What the probe learns of items; of "words" and "places", of all that they have, -1 where nothing is known."""
         raise NotImplementedError
 
     def probe_counts(self, part: str, items: np.ndarray) -> np.ndarray:
-        """How many words each item has for a probe of "words"."""
+        """How many words or places each item has for a probe of such."""
         raise NotImplementedError
 
     def probe_places(self, batch: Batch) -> Tensor:

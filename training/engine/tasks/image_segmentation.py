@@ -13,7 +13,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from training.engine import metrics, ordering
-from training.engine.catalogue import Sizes
+from training.engine.catalogue import SEGFORMER_STRIDES, Sizes
 from training.engine.errors import DataError
 from training.engine.masks import UNLABELLED, class_names, read_masked
 from training.engine.protocol import InputData
@@ -30,6 +30,7 @@ OVERLAY_SIDE = 512
 class Task(Images):
     """`mask` of a batch holds the class of each pixel (images, side, side), UNLABELLED where there is none."""
 
+    probe = "places"
     labels: list[str]
     parts: dict[str, np.ndarray]
 
@@ -88,8 +89,7 @@ class Task(Images):
 
     def _logits(self, net: nn.Module, pixels: Tensor) -> Tensor:
         """(images, classes, side, side)."""
-        coarse = net(pixel_values=pixels).logits.float()
-        return F.interpolate(coarse, size=pixels.shape[-2:], mode="bilinear", align_corners=False)
+        return _enlarged(net(pixel_values=pixels).logits.float(), pixels.shape[-1])
 
     def _losses(self, logits: Tensor, mask: Tensor) -> Tensor:
         """Of each image, so that one with many unlabelled pixels counts as much as any other."""
@@ -103,10 +103,47 @@ class Task(Images):
             self.stop.check()
             numbers = self.parts[part][items[start : start + EVAL_ROWS]]
             batch = self._batch(np.asarray(self.pixels[numbers]), np.asarray(self.masks[numbers]))
-            logits = self._logits(net, batch["pixels"])
-            losses = self._losses(logits, batch["mask"]).cpu().numpy()
-            rows.append(np.column_stack([losses, self._pixels(logits.argmax(1).cpu().numpy(), self.masks[numbers])]))
+            rows.append(self._measured(self._logits(net, batch["pixels"]), batch["mask"]))
         return np.concatenate(rows) if rows else np.zeros((0, 1 + 3 * len(self.labels)))
+
+    def _measured(self, logits: Tensor, mask: Tensor) -> np.ndarray:
+        losses = self._losses(logits, mask).cpu().numpy()
+        return np.column_stack([losses, self._pixels(logits.argmax(1).cpu().numpy(), mask.cpu().numpy())])
+
+    def batch_of(self, items: np.ndarray) -> base.Batch:
+        """Images by their number in the dataset, without their masks."""
+        return {"pixels": self.scaled(np.asarray(self.pixels[items]))}
+
+    def order_for_eval(self, numbers: np.ndarray) -> np.ndarray:
+        return np.arange(len(numbers))
+
+    @property
+    def _places(self) -> int:
+        """Places along a side, of which the net tells."""
+        return -(-self.facts["side"] // SEGFORMER_STRIDES[0])
+
+    @property
+    def probe_size(self) -> int:
+        return self._places**2
+
+    def probe_counts(self, part: str, items: np.ndarray) -> np.ndarray:
+        return np.full(len(items), self.probe_size)
+
+    def probe_targets(self, part: str, items: np.ndarray) -> np.ndarray:
+        """The class in the middle of each place, row by row."""
+        numbers, middle = self.parts[part][items], (np.arange(self._places) + 0.5) / self._places
+        at = (middle * self.facts["side"]).astype(np.int64)
+        found = np.empty((len(items), len(at), len(at)), dtype=np.int16)
+        for row, number in enumerate(numbers):
+            self.stop.check()
+            found[row] = self.masks[number][np.ix_(at, at)]
+        return np.where(found == UNLABELLED, np.int16(-1), found).ravel()
+
+    def probe_rows(self, part: str, items: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        """`answers`: log shares of all places of the items (places, classes), enlarged as those of the net are."""
+        masks = torch.from_numpy(np.asarray(self.masks[self.parts[part][items]])).long()
+        shares = torch.from_numpy(answers).float().view(len(items), self._places, self._places, -1)
+        return self._measured(_enlarged(shares.permute(0, 3, 1, 2), self.facts["side"]), masks)
 
     def _pixels(self, told: np.ndarray, truth: np.ndarray) -> np.ndarray:
         """Pixels of each image (images, 3 classes): right, true and told of each class, of those that have one."""
@@ -195,6 +232,10 @@ class Task(Images):
             answer = {"shares": shares, "mask": _png(mask, image_size(data)), "overlay": _overlay(mask, data)}
             answers.append(answer | {"colours": {label: colour_of(n) for n, label in enumerate(self.labels)}})
         return answers
+
+
+def _enlarged(coarse: Tensor, side: int) -> Tensor:
+    return F.interpolate(coarse, size=(side, side), mode="bilinear", align_corners=False)
 
 
 def _renumber(path: Path, seen: np.ndarray) -> list[str]:
