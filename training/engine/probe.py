@@ -43,12 +43,16 @@ def probe_of(task: Task, net: nn.Module) -> dict[str, Any] | None:
     targets, kept, words = task.probe_targets("train", train), None, {}
     if task.probe in EACH:
         told = targets >= 0
-        chosen = np.zeros(np.count_nonzero(told), dtype=bool)
-        chosen[_drawn(len(chosen), MAX_WORDS, seed)] = True
-        kept = told.copy()
-        kept[told] = chosen
+        kept = _some(told, MAX_WORDS, seed)
+        words = {task.probe: int(kept.sum()), f"{task.probe}_of": int(told.sum())}
+    if task.probe == "spans":
+        # Few words begin or end an answer: as many of the others are drawn, which leaves open only how common they are.
+        of_each = [_some(column == told, MAX_WORDS // 4, seed) for column in targets.T for told in (0, 1)]
+        asked = np.stack([of_each[0] | of_each[1], of_each[2] | of_each[3]], 1)
+        targets, kept = np.where(asked, targets, -1), asked[:, 0] | asked[:, 1]
+        words = {"words": int(kept.sum()), "words_of": len(kept)}
+    if kept is not None:
         targets = targets[kept]
-        words = {task.probe: len(targets), f"{task.probe}_of": len(chosen)}
     known = embed(task, net, "train", train, kept)
     middle, spread = known.mean(0), np.maximum(known.std(0), 1e-6)
     known = (known - middle) / spread
@@ -56,7 +60,8 @@ def probe_of(task: Task, net: nn.Module) -> dict[str, Any] | None:
         # The library fits for minutes without looking back.
         answer, fitted = task.stop.attend(lambda: _fitted(known, targets, task))
         test = np.arange(task.count("test"))
-        found = _answered(task, net, test, lambda features: answer((features - middle) / spread))
+        tell = _pointed if task.probe == "spans" else _answered
+        found = tell(task, net, test, lambda features: answer((features - middle) / spread))
         values = task.report(Judged("test", test, found)).values
         drawn = {"rows": len(train), "rows_of": rows, **words, "seed": seed}
         return {**drawn, "features": known.shape[1], "folds": FOLDS, **fitted, "metrics": values}
@@ -68,11 +73,20 @@ def _drawn(count: int, limit: int, seed: int) -> np.ndarray:
     return np.sort(generator(seed, SALT).choice(count, min(count, limit), replace=False, shuffle=False))
 
 
+def _some(mask: np.ndarray, limit: int, seed: int) -> np.ndarray:
+    """At most `limit` of those that are True, drawn with a seed."""
+    chosen = np.zeros(int(mask.sum()), dtype=bool)
+    chosen[_drawn(len(chosen), limit, seed)] = True
+    found = mask.copy()
+    found[mask] = chosen
+    return found
+
+
 def _fitted(known: np.ndarray, targets: np.ndarray, task: Task) -> tuple[Answer, dict[str, Any]]:
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
     fit: dict[str, Callable[..., tuple[Answer, dict[str, Any]]]] = dict.fromkeys(("class", *EACH), _classes)
-    fit |= {"labels": _labels, "number": _number, "series": _series}
+    fit |= {"labels": _labels, "spans": _spans, "number": _number, "series": _series}
     # Products this small lose more by waiting for each other than they gain.
     with threadpool_limits(1):
         return fit[str(task.probe)](known, targets, task)
@@ -89,6 +103,28 @@ def _answered(task: Any, net: nn.Module, items: np.ndarray, answer: Answer) -> n
         rows = rows if start else np.zeros((len(items), found.shape[1]))
         rows[places] = found
     return rows
+
+
+def _pointed(task: Task, net: Any, items: np.ndarray, answer: Answer) -> np.ndarray:
+    """What `measure` finds of items of the test part, with these answers in the place of the head of the net."""
+    head = net.classifier
+    net.classifier = _Told(answer)
+    try:
+        with torch.inference_mode():
+            return task.measure(net, "test", items)
+    finally:
+        net.classifier = head
+
+
+class _Told(nn.Module):
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(items, tokens, features) -> (items, tokens, answers)."""
+        found = self.answer(x.flatten(0, 1).double().cpu().numpy())
+        return torch.from_numpy(found).to(x.device, torch.float32).view(*x.shape[:2], -1)
 
 
 def _at_once(task: Task) -> int:
@@ -134,10 +170,11 @@ def embed(task: Any, net: nn.Module, part: str, items: np.ndarray, kept: np.ndar
             caught.clear()
             with torch.inference_mode():
                 read = next(batch[name] for name in ("pixels", "values", "series", "ids") if name in batch)
-                net(read) if mask is None else net(read, mask)
+                kinds = {"kinds": batch["kinds"]} if "kinds" in batch else {}
+                net(read, **kinds) if mask is None else net(read, mask, **kinds)
             if "steps" in batch:  # of a recording, in which each step is told of many values
                 mask = torch.arange(caught[-1].shape[1], device=caught[-1].device) < batch["steps"][:, None]
-            if task.probe == "words":
+            if task.probe in ("words", "spans"):
                 words = task.probe_places(batch).cpu()
                 made = [states[own].numpy() for states, own in zip(caught[-1].float().cpu(), words, strict=True)]
             elif task.probe == "places":
@@ -173,15 +210,15 @@ def _means(x: Tensor, mask: Tensor | None) -> Tensor:
 
 def _classes(known: np.ndarray, targets: np.ndarray, task: Task) -> tuple[Answer, dict[str, Any]]:
     """Log shares (items, classes)."""
-    shares, strength = _logistic(known, targets)
+    model = _logistic(known, targets)
     classes = np.unique(targets)
 
     def answer(features: np.ndarray) -> np.ndarray:
         whole = np.full((len(features), len(task.answers)), 1e-6)
-        whole[:, classes] = np.maximum(shares(features), 1e-6)
+        whole[:, classes] = np.maximum(model.predict_proba(features), 1e-6)
         return np.log(whole / whole.sum(1, keepdims=True))
 
-    return answer, {"kind": "logistic", "strength": strength}
+    return answer, {"kind": "logistic", "strength": float(model.best_params_["C"])}
 
 
 def _labels(known: np.ndarray, targets: np.ndarray, task: Task) -> tuple[Answer, dict[str, Any]]:
@@ -190,12 +227,21 @@ def _labels(known: np.ndarray, targets: np.ndarray, task: Task) -> tuple[Answer,
     for column in targets.T.astype(np.int64):
         task.stop.check()
         try:
-            columns.append(_second(_logistic(known, column)[0]))
+            columns.append(_second(_logistic(known, column).predict_proba))
         except _Unfit:  # a label that hardly anything has, or that all have
             columns.append(_same((column.sum() + 1) / (len(column) + 2)))
     return lambda features: np.stack([column(features) for column in columns], 1).clip(1e-6, 1 - 1e-6), {
         "kind": "logistic"
     }
+
+
+def _spans(known: np.ndarray, targets: np.ndarray, task: Task) -> tuple[Answer, dict[str, Any]]:
+    """How likely an answer begins, and ends, at each word (words, 2), as log odds."""
+    models = []
+    for column in targets.T:
+        task.stop.check()
+        models.append(_logistic(known[column >= 0], column[column >= 0]))
+    return lambda features: np.stack([model.decision_function(features) for model in models], 1), {"kind": "logistic"}
 
 
 def _second(shares: Answer) -> Answer:
@@ -206,7 +252,7 @@ def _same(share: float) -> Answer:
     return lambda features: np.full(len(features), share)
 
 
-def _logistic(known: np.ndarray, targets: np.ndarray) -> tuple[Answer, float]:
+def _logistic(known: np.ndarray, targets: np.ndarray) -> Any:
     # Only a fine-tune needs the library, which takes a second to load.
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GridSearchCV, StratifiedKFold
@@ -222,7 +268,7 @@ def _logistic(known: np.ndarray, targets: np.ndarray) -> tuple[Answer, float]:
         LogisticRegression(max_iter=200), {"C": list(STRENGTHS)}, scoring=_right, cv=folds, error_score="raise"
     )
     search.fit(known, targets)
-    return search.predict_proba, float(search.best_params_["C"])
+    return search
 
 
 def _right(model: Any, known: np.ndarray, targets: np.ndarray) -> float:

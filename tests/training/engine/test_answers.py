@@ -7,10 +7,13 @@ import pytest
 import torch
 
 from tests.training.engine.conftest import MakeRun, csv_blob, tiny
+from tests.training.engine.test_tuning import opened_of
+from training.engine import probe
 from training.engine.answering import answer_scores, place_of
 from training.engine.contract import DONE, FAILED
 from training.engine.package import load_net
 from training.engine.predict import Predictor
+from training.engine.registry import net_module
 from training.engine.spec import TokenizerSpec
 from training.engine.tokenizing import CLASSIFIER_SPECIALS, train_tokenizer
 
@@ -67,6 +70,40 @@ def test_answers_are_found_and_the_package_finds_them_too(make_run: MakeRun) -> 
     (answer,) = Predictor(run.folder / "out")([{"question": "who was it", "context": context}])
     assert answer["text"] == "li wei" == context[answer["start"] : answer["end"]]
     assert answer["probability"] > 0.5
+
+
+@pytest.mark.parametrize("context", [32, 16])
+def test_a_probe_finds_answers_with_a_net_that_has_learnt_nothing(
+    context: int, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where they begin and end, of few words drawn with the seed; a text of several windows is searched in all."""
+    run = make_run("run", tiny("extractive-qa", train__max_steps=1, model=CALM | {"context": context}))
+    assert run.go() == DONE, run.log
+    task: Any = opened_of(run)
+    torch.manual_seed(3)
+    net = net_module("bert").build(task.spec.shape, task.sizes).eval()
+    train = np.arange(task.count("train"))
+    targets, counts = task.probe_targets("train", train), task.probe_counts("train", train)
+    assert targets.shape == (counts.sum(), 2)
+    assert all((own.sum(0) == 1).all() for own in np.split(targets, np.cumsum(counts)[:-1]))
+    assert (len(task.fronts) > 240) == (context == 16)
+    sizes, embed, head = [], probe.embed, net.classifier
+
+    def seen(*words: Any) -> np.ndarray:
+        sizes.append(len(found := embed(*words)))
+        return found
+
+    monkeypatch.setattr(probe, "MAX_ROWS", 120)
+    monkeypatch.setattr(probe, "MAX_WORDS", 400)
+    monkeypatch.setattr(probe, "embed", seen)
+    found = probe.probe_of(task, net)
+    assert found and found == probe.probe_of(task, net) and net.classifier is head
+    assert sizes == [found["words"]] * 2 and 200 < found["words"] <= 400 < found["words_of"]
+    assert (found["kind"], found["rows"], found["features"]) == ("logistic", 120, 32)
+    _, trivial = task.baseline()
+    assert set(found["metrics"]) == set(trivial)
+    assert found["metrics"]["f1"] > trivial["f1"] and found["metrics"]["exact_match"] > trivial["exact_match"]
+    assert found["metrics"]["loss"] < 0.8 * trivial["loss"]
 
 
 def test_long_texts_are_read_in_windows(make_run: MakeRun) -> None:

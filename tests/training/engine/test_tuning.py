@@ -182,6 +182,7 @@ OTHERS = {
         ("audio-classification", "wav2vec2"),
         ("forecasting", "patchtst"),
         ("image-segmentation", "segformer"),
+        ("extractive-qa", "bert"),
     ],
 )
 def test_every_task_with_answers_has_its_probe(task: str, arch: str, tmp_path: Path) -> None:

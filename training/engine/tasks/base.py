@@ -55,7 +55,7 @@ class Task(abc.ABC):
     first_input = 0  # the number of the first of the inputs that are answered; what is drawn hangs on it
     contrasted = 0  # numbers of an item that the loss holds against those of the other items of a batch
     gathered: Gathered | None = None  # brings them together, where processes share a batch
-    # What a linear answer to frozen features tells: "class", "words", "places", "labels", "number" or "series".
+    # What a linear answer to frozen features tells: "class", "words", "places", "spans", "labels", "number", "series".
     probe: str | None = None
 
     def __init__(self, spec: Spec, stop: Stop) -> None:
@@ -172,7 +172,11 @@ class Task(abc.ABC):
         return self.shape.context or 1
 
     def probe_targets(self, part: str, items: np.ndarray) -> np.ndarray:
-        """What the probe learns of items; of "words" and "places", of all that they have, -1 where nothing is known."""
+        """What the probe learns of items.
+
+        Of "words" and "places", of all that they have, -1 where nothing is known; of "spans", whether an answer begins
+        and whether it ends at each word (words, 2).
+        """
         raise NotImplementedError
 
     def probe_counts(self, part: str, items: np.ndarray) -> np.ndarray:
@@ -180,7 +184,7 @@ class Task(abc.ABC):
         raise NotImplementedError
 
     def probe_places(self, batch: Batch) -> Tensor:
-        """(items, tokens): where the words begin that a probe of "words" answers for."""
+        """(items, tokens): where the words begin that a probe of "words" or "spans" answers for."""
         raise NotImplementedError
 
     def probe_rows(self, part: str, items: np.ndarray, answers: np.ndarray) -> np.ndarray:

@@ -26,11 +26,14 @@ from training.engine.tokenizing import CLASSIFIER_SPECIALS
 ROLES = ("question", "context", "answer")
 WINDOWS = ("window_edges", "fronts", "rows", "targets")
 MOST_ANSWER = 256  # tokens of an answer that is looked for
+PROBED = 13  # draws apart from those of the order
 Window = tuple[np.ndarray, np.ndarray, int]  # tokens, where each lies in the context, place of the first of the context
 
 
 class Task(TextRows):
     """A window is [CLS], the question, [SEP], a piece of the context and [SEP]; an item is a row with its windows."""
+
+    probe = "spans"
 
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
         questions, contexts, answers = (Spool(self.workplace) for _ in ROLES)
@@ -127,6 +130,30 @@ class Task(TextRows):
         items, chance = self.parts["train"][rows], ordering.generator(seed)
         first, count = self.firsts[items], self.firsts[items + 1] - self.firsts[items]
         return self._batch(first + (chance.random(len(items)) * count).astype(np.int64))
+
+    def batch_of(self, items: np.ndarray) -> base.Batch:
+        """One window of each row of the dataset, the same whenever it is asked for: the probe learns from it."""
+        return self._batch(self._probed(items))
+
+    def _probed(self, items: np.ndarray) -> np.ndarray:
+        chance = ordering.generator(self.spec.train.seed, PROBED).random(len(self.firsts) - 1)[items]
+        return self.firsts[items] + (chance * (self.firsts[items + 1] - self.firsts[items])).astype(np.int64)
+
+    def probe_counts(self, part: str, items: np.ndarray) -> np.ndarray:
+        """[CLS] and what the window holds of the context."""
+        windows = self._probed(self.parts[part][items])
+        return self.window_edges[windows + 1] - self.window_edges[windows] - self.fronts[windows]
+
+    def probe_targets(self, part: str, items: np.ndarray) -> np.ndarray:
+        counts, windows = self.probe_counts(part, items), self._probed(self.parts[part][items])
+        begins, targets = np.cumsum(counts) - counts, self.targets[windows]
+        places = np.where(targets > 0, targets - self.fronts[windows][:, None] + 1, 0)
+        found = np.zeros((counts.sum(), 2), dtype=np.int8)
+        found[begins + places[:, 0], 0] = found[begins + places[:, 1], 1] = 1
+        return found
+
+    def probe_places(self, batch: base.Batch) -> Tensor:
+        return batch["may"]
 
     def _stored(self, window: int) -> Window:
         part = slice(self.window_edges[window], self.window_edges[window + 1])
