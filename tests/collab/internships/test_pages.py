@@ -478,6 +478,15 @@ def test_a_posting_that_takes_no_applications_any_more_is_shown_as_closed(summer
     assert Posting.objects.get(pk=summer.posting.pk).shown_state == "closed"
 
 
+def test_who_runs_the_programme_is_not_asked_to_apply_unless_they_study_as_well(summer):
+    page = summer.posting.get_absolute_url()
+    assert f"{page}apply/" in text(as_(summer.student()).get(page))
+    assert f"{page}apply/" not in text(as_(summer.coordinator).get(page))
+    assert f"{page}apply/" not in text(as_(summer.host).get(page))
+    both = employ(summer.student("Both"), summer.university, Role.COORDINATOR)
+    assert f"{page}apply/" in text(as_(both).get(page))
+
+
 def test_pairs_and_the_board_of_a_posting_are_taken_away_as_tables(summer):
     ann, bo = (summer.apply(summer.student(name)) for name in ("Ann", "=Bo"))
     ask_reviewers(application=ann, people=[summer.mentor], by=summer.host)
