@@ -192,6 +192,9 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
     def of(self, user: User) -> MembershipQuerySet:
         return self.filter(user=user)
 
+    def as_student(self) -> MembershipQuerySet:
+        return self.filter(project=None, role=Role.STUDENT)
+
     def in_organisations(self) -> MembershipQuerySet:
         return self.filter(project=None)
 

@@ -9,6 +9,7 @@ from collab.agreements.models import AgreementVersion
 
 _EXECUTED: dict[str, Callable[[AgreementVersion, User], None]] = {}
 _ENDED: dict[str, Callable[[AgreementVersion, User], None]] = {}
+_BESIDE: dict[str, Callable[[AgreementVersion], bool]] = {}
 
 
 def register_executed(name: str, then: Callable[[AgreementVersion, User], None]) -> None:
@@ -31,3 +32,13 @@ def ended(version: AgreementVersion, by: User) -> None:
     """Tell everybody who registered that nobody signs this version any more, or that it holds no longer."""
     for then in _ENDED.values():
         then(version, by)
+
+
+def register_beside(name: str, waits: Callable[[AgreementVersion], bool]) -> None:
+    """`waits(version)`: whether somebody who is no party has yet to sign it; the same name again replaces it."""
+    _BESIDE[name] = waits
+
+
+def waits_beside(version: AgreementVersion) -> bool:
+    """Whether the parties have signed it, but not everybody whose signature it needs as well."""
+    return any(waits(version) for waits in _BESIDE.values())

@@ -21,7 +21,7 @@ from collab.agreements.asking import answer_signature, ask_for_signatures, lapse
 from collab.agreements.calendar import enter_dates, settle_dates
 from collab.agreements.content import CONTENT_FIELDS, Content, CoverageTerm, asdict_of, checked, content_of, written
 from collab.agreements.duties import DutyTerm, SurvivingDuty
-from collab.agreements.hooks import ended, executed
+from collab.agreements.hooks import ended, executed, waits_beside
 from collab.agreements.library import TemplateVersion, read_values, rendered
 from collab.agreements.models import Agreement, AgreementKind, AgreementVersion, EndedAs, Signature
 from collab.agreements.particulars import particulars_of, reserved_kinds
@@ -450,9 +450,14 @@ def resume_version(*, version: AgreementVersion, by: User) -> AgreementVersion:
 def terminate_version(
     *, version: AgreementVersion, by: User, reason: str = "", duties: Sequence[DutyTerm] = ()
 ) -> AgreementVersion:
-    """End an executed version now: what it covered stops on the next request, its surviving duties begin to count."""
+    """End an executed version now: what it covered stops on the next request, its surviving duties begin to count.
+
+    Where somebody who is no party has yet to sign it, what it had replaced has effect again.
+    """
     require(by, "agreement.end", version)
     over = _terminate(locked_version(version), by, reason.strip())
+    if waits_beside(over):
+        _reinstate_before(over, by)
     parties = set(over.parties.values_list("organisation_id", flat=True))
     for duty in duties:
         if duty.party is not None and duty.party.pk not in parties:

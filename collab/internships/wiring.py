@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy
 
 from collab.access.policy import Scope, register_scope
-from collab.agreements.hooks import register_ended, register_executed
+from collab.agreements.hooks import register_beside, register_ended, register_executed
 from collab.casefile.contents import attributes, register_case_table
 from collab.courses.library.attaching import Attachable, register_attachable
 from collab.inbox.errands import register_errands
@@ -34,7 +34,7 @@ from collab.internships.models import (
 )
 from collab.internships.placements.approving import PLACEMENT, facts_of_placement, placement_decided
 from collab.internships.placements.services import placements_open, propose_placement
-from collab.internships.placements.signing import agreement_ended, agreement_executed
+from collab.internships.placements.signing import agreement_ended, agreement_executed, student_has_to_sign
 from collab.internships.programmes.services import register_closing
 from collab.internships.standing import (
     application_grants,
@@ -87,6 +87,7 @@ register_closing(placements_open)
 register_attachable(Attachable(Posting, "posting.manage", gettext_lazy("Posting")))
 register_executed(PLACEMENT, agreement_executed)
 register_ended(PLACEMENT, agreement_ended)
+register_beside(PLACEMENT, student_has_to_sign)
 register_topic(
     Topic(
         PLACEMENT,

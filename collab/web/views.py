@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from collab.access.policy import visible_to
-from collab.access.roles import roles_with
+from collab.access.roles import Role, roles_with
 from collab.accounts import second_factor
 from collab.accounts.models import Membership, Organisation
 from collab.agreements.models import AgreementVersion
@@ -30,6 +30,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     facts = facts_of(request.user, [project.pk for project in projects])
     for project in projects:
         project.facts = facts[project.pk]  # type: ignore[attr-defined]
+    roles = set(Membership.objects.of(request.user).active().values_list("role", flat=True))
     context = {
         "projects": projects[:PROJECTS_SHOWN],
         "more_projects": len(projects) > PROJECTS_SHOWN,
@@ -42,7 +43,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "today": timezone.localdate(),
         "may_begin": visible_to(request.user, "project.create", Organisation.objects.all()).exists(),
         "may_train": visible_to(request.user, "job.submit", Project.objects.open()).exists(),
-        "belongs": Membership.objects.of(request.user).active().exists(),
+        "belongs": bool(roles),
+        "only_studies": roles == {Role.STUDENT},
         "second_factor": second_factor.banner(request.user),
     }
     return show(request, "collab/dashboard.html", context)

@@ -65,8 +65,8 @@ class Curve extends HTMLElement {
       type: "range", min: 0, max: 0.98, step: 0.02, value: 0,
       oninput: (e) => { this.smoothing = Number(e.target.value); this.draw(); },
     });
-    this.bar = element("div", { class: "curve-bar", hidden: true }, this.groups,
-      element("span", { class: "curve-end" }, element("label", {}, logBox, t.tLog), element("label", {}, t.tSmooth, slider)));
+    const end = element("span", { class: "curve-end" }, element("label", {}, logBox, t.tLog), element("label", {}, t.tSmooth, slider));
+    this.bar = element("div", { class: "curve-bar", hidden: true }, this.groups, ...("plain" in t ? [] : [end]));
     this.host = element("div", { class: "curve-plot", role: "img", hidden: true });
     this.at = element("span", { class: "curve-at muted" });
     this.legend = element("div", { class: "curve-legend", role: "group", "aria-label": t.tSeries });

@@ -205,6 +205,12 @@ def signed_version(placement: Placement) -> AgreementVersion | None:
     return rows.filter(executed_at__isnull=False, student_signature__isnull=False).order_by("-number").first()
 
 
+def student_has_to_sign(version: AgreementVersion) -> bool:
+    """Whether it is the agreement of a placement, and the student has not signed this version."""
+    kept = Placement.objects.filter(agreement=version.agreement_id)
+    return kept.exists() and not StudentSignature.objects.filter(version_signed=version).exists()
+
+
 def agreement_executed(version: AgreementVersion, by: User) -> None:
     """The two organisations have signed; with the student's signature under the same hash it is complete."""
     placement = Placement.objects.filter(agreement=version.agreement_id).first()

@@ -287,5 +287,11 @@ class Posting(Record):
         return not over and at <= self.last_moment
 
     @property
+    def shown_state(self) -> str:
+        """Once its time is over it is closed, though nobody has closed it."""
+        over = self.state == PostingState.PUBLISHED and not self.may_open_again(timezone.now())
+        return PostingState.CLOSED if over else self.state
+
+    @property
     def is_open(self) -> bool:
         return self.takes_applications(timezone.now())

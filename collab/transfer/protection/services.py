@@ -169,6 +169,8 @@ def move_protection(
         raise InvalidError(_("This day has not come yet."), field="on")
     if move in ENDING_MOVES and move != "expire" and not reason.strip():
         raise InvalidError(_("Say why, so that it can be understood in years."), field="reason")
+    if move == "revive":
+        status = _status_of(locked)  # as before it lapsed: filed, or published already
     locked.status, locked.reason = status, reason.strip()
     if move in DATE_OF_MOVE:
         setattr(locked, DATE_OF_MOVE[move], on)

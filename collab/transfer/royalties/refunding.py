@@ -7,13 +7,19 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from collab.accounts.models import User
+from collab.access.roles import roles_with
+from collab.accounts.models import Membership, User
+from collab.inbox.services import notify
 from collab.kernel.errors import ConflictError, InvalidError
 from collab.transfer.royalties.acts import require_version, said
 from collab.transfer.royalties.models import Receipt
@@ -62,6 +68,7 @@ def refund_receipt(
     note_receipt(
         "royalty.refund", locked, by, amount=said(part, locked.currency), day=day.isoformat(), reason=row.reason[:200]
     )
+    _tell(row, gettext_lazy("{name} refunded {amount} of {licence} to you"), by)
     return row
 
 
@@ -83,6 +90,7 @@ def reverse_refund(*, refund: Refund, reason: str, by: User) -> Refund:
     note_receipt(
         "royalty.reverse_refund", locked, by, amount=said(old.amount, locked.currency), reason=row.reason[:200]
     )
+    _tell(row, gettext_lazy("{name} took back the refund of {amount} of {licence} to you"), by)
     return row
 
 
@@ -102,3 +110,18 @@ def _enter(receipt: Receipt, row: Refund) -> None:
     receipt.undistributed -= row.booked
     receipt.version += 1
     receipt.save(update_fields=["paid_back", "refunded", "undistributed", "version"])
+
+
+def _tell(row: Refund, title: Any, by: User) -> None:
+    """Those who report for the licensee. The receipt is in the books of the licensor, so the licence is shown."""
+    licence = row.receipt.licence
+    held = Membership.objects.filter(
+        organisation=licence.licensee, project=None, role__in=roles_with("royalty.report")
+    ).active()
+    amount = said(abs(row.amount), row.receipt.currency)
+    notify(
+        people=User.objects.filter(pk__in=held.values("user"), is_active=True).exclude(pk=by.pk).order_by("pk"),
+        kind="royalty",
+        title=format_lazy(title, name=licence.licensor, amount=amount, licence=licence.agreement),
+        url=reverse("collab:licence_royalties", args=[licence.pk]),
+    )

@@ -10,7 +10,7 @@ from collab.access.roles import Role
 from collab.agreements.approvals import Approval
 from collab.agreements.approving import add_step, approve_step, return_step
 from collab.agreements.models import AgreementVersion
-from collab.agreements.services import send_for_signature, suspend_version
+from collab.agreements.services import send_for_signature, suspend_version, terminate_version
 from collab.audit.models import AuditEvent
 from collab.inbox.models import Notification, Obligation, Request
 from collab.internships.models import Placement
@@ -160,6 +160,22 @@ def test_a_version_that_was_suspended_is_so_again_when_the_change_is_declined(su
     sign_parties(summer.joint, version)
     decline_as_student(placement=placement, reason="Exams", by=placement.student)
     assert (fresh(before).state, fresh(before).reason) == ("suspended", "Strike")
+
+
+def test_a_change_terminated_before_the_student_signed_it_leaves_the_version_before_in_force(summer):
+    placement = summer.ready(summer.student())
+    before = signed_version(placement)
+    version = propose_change(placement=placement, reason="More", by=summer.coordinator, hours=40)
+    sign_parties(summer.joint, version)
+    terminate_version(version=version, reason="Not needed", by=summer.joint.lead)
+    assert (fresh(version).state, fresh(before).state) == ("terminated", "executed")
+    in_force = AgreementVersion.objects.in_force(placement.begins_at).filter(agreement=placement.agreement)
+    assert in_force.get() == before
+    assert (fresh(placement).pending, fresh(placement).hours) == ({}, placement.hours)
+    version = propose_change(placement=fresh(placement), reason="More", by=summer.coordinator, hours=40)
+    summer.sign(fresh(placement), version)
+    terminate_version(version=version, reason="Over", by=summer.joint.lead)
+    assert (fresh(version).state, fresh(before).state) == ("terminated", "superseded"), "all three had signed it"
 
 
 def test_what_came_back_is_looked_for_once_the_placement_is_held(summer):

@@ -32,7 +32,13 @@ from collab.internships.placements.points import move_check_point
 from collab.internships.placements.reminding import remind
 from collab.internships.placements.signing import draft_learning_agreement, sign_as_student, version_to_sign
 from collab.internships.programmes.questions import said_label
-from collab.internships.programmes.services import add_check_point, drop_check_point, edit_posting, move_posting
+from collab.internships.programmes.services import (
+    add_check_point,
+    drop_check_point,
+    edit_posting,
+    move_cohort,
+    move_posting,
+)
 from collab.internships.reading import hosts_of
 from collab.kernel.errors import ConflictError, InvalidError
 from tests.cast import employ, organisation
@@ -451,6 +457,34 @@ def test_a_closed_posting_is_reopened_while_its_time_runs_or_withdrawn(summer):
     assert gone.json()["state"] == "withdrawn"
     waits.refresh_from_db()
     assert (waits.state, waits.reason) == ("rejected", "posting_withdrawn")
+
+
+def test_a_posting_that_takes_no_applications_any_more_is_shown_as_closed(summer):
+    page, lists = summer.posting.get_absolute_url(), ("/internships/", summer.cohort.get_absolute_url())
+    soon = timezone.now() + timedelta(hours=1)
+    summer.offer(title="Shut", closes_at=soon)
+    student = as_(summer.student())
+    for url in lists:
+        assert "Closed" not in text(student.get(url))
+    with time_machine.travel(soon + timedelta(seconds=1), tick=False):
+        for url in lists:
+            assert text(student.get(url)).count("Closed") == 1, url
+        assert "Closed" not in text(student.get(page))
+    with time_machine.travel(summer.cohort.closes_at + timedelta(seconds=1), tick=False):
+        shown = text(as_(summer.host).get(page))
+        assert "Closed" in shown and "Published" not in shown
+    assert summer.posting.shown_state == "published"
+    move_cohort(cohort=summer.cohort, move="close", by=summer.coordinator)
+    assert Posting.objects.get(pk=summer.posting.pk).shown_state == "closed"
+
+
+def test_who_runs_the_programme_is_not_asked_to_apply_unless_they_study_as_well(summer):
+    page = summer.posting.get_absolute_url()
+    assert f"{page}apply/" in text(as_(summer.student()).get(page))
+    assert f"{page}apply/" not in text(as_(summer.coordinator).get(page))
+    assert f"{page}apply/" not in text(as_(summer.host).get(page))
+    both = employ(summer.student("Both"), summer.university, Role.COORDINATOR)
+    assert f"{page}apply/" in text(as_(both).get(page))
 
 
 def test_pairs_and_the_board_of_a_posting_are_taken_away_as_tables(summer):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
+from django.utils import translation
+from django.utils.formats import date_format
 
 from tests.pages import as_
 
@@ -35,3 +39,9 @@ def test_an_unknown_language_changes_nothing(aurora):
 def test_a_stranger_may_choose_too(client, db):
     client.post("/language/", {"language": "zh-hans", "next": "/accounts/login/"})
     assert language_of(client.get("/accounts/login/")) == "zh-hans"
+
+
+def test_a_sentence_can_end_with_a_moment():
+    """Without the full stop of “a.m.”, which would make two."""
+    with translation.override("en"):
+        assert date_format(datetime(2026, 5, 1, 9, 30), "DATETIME_FORMAT") == "May 1, 2026, 09:30"

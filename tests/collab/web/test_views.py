@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from collab.access.roles import Role
 from collab.agreements.services import CoverageTerm, draft_agreement, draft_version, send_for_signature, sign_version
 from collab.projects.services import create_project
-from tests.cast import Joint, person
+from tests.cast import Joint, employ, person
 from tests.pages import as_, queries, text
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +39,16 @@ def test_a_newcomer_reads_what_to_do_first(db):
     page = text(as_(newcomer).get("/"))
     assert "First steps" in page
     assert newcomer.email in page
+
+
+def test_a_student_reads_how_to_find_a_place_first(aurora):
+    student = employ(person("Stu"), aurora.university, Role.STUDENT)
+    page = text(as_(student).get("/"))
+    steps = page.split("First steps")[1]
+    assert 'href="/internships/"' in steps and 'href="/account/"' in steps
+    assert "Begin a project" not in page
+    employ(student, aurora.university, Role.EMPLOYEE)
+    assert "Begin a project" in text(as_(student).get("/"))
 
 
 def test_a_signatory_reads_what_waits_and_what_a_signature_does(aurora):

@@ -30,7 +30,9 @@ def test_numbers_open_their_lists_and_strangers_read_none(aurora):
     member(case, officer, "trade_secret", jurisdiction="", filed_on=day(0))  # no application
     year = day(0).year
     client = as_(officer)
-    assert f"?metric=filed&amp;year={year}" in text(client.get("/transfer/reports/"))
+    page = text(client.get("/transfer/reports/"))
+    assert f"?metric=filed&amp;year={year}" in page
+    assert "Year by year" in page and "Smoothing" not in page and "Logarithmic" not in page
     file = b"".join(client.get("/transfer/reports/file.csv").streaming_content).decode()
     assert f"disclosures,{year},,1" in file and f"filed,{year},,1" in file and f"issued,{year},,0" in file
     rows = text(client.get(f"/transfer/reports/rows/?metric=filed&year={year}"))

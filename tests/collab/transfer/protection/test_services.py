@@ -80,6 +80,17 @@ def test_what_was_restored_last_is_not_taken_back_as_something_else(ground):
         correct_protection(protection=pending, reason="By mistake", version=pending.version, **by)
 
 
+def test_what_was_published_before_it_lapsed_is_published_again(ground):
+    by = {"by": ground.officer}
+    row = member(ground.case, ground.officer, "national", filed_on=day(-90))
+    row = move_protection(protection=row, move="publish", on=day(-40), number="US 2026/1", **by)
+    row = move_protection(protection=row, move="lapse", on=day(-9), reason="Fee not paid", **by)
+    row = move_protection(protection=row, move="revive", on=day(-2), **by)
+    assert (row.status, row.published_on, row.ended_on) == ("published", day(-40), None)
+    row = move_protection(protection=row, move="grant", on=day(-1), number="US 9,1", **by)
+    assert row.status == "granted"
+
+
 def test_a_filing_that_others_follow_from_is_not_taken_back(ground):
     first = member(ground.case, ground.officer, "provisional", filed_on=day(-90))
     member(ground.case, ground.officer, "national", filed_on=day(-9), parent=first)

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from collab.audit.models import AuditEvent
+from collab.inbox.models import Notification
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from collab.transfer.portfolio.metrics import METRICS, Span
 from collab.transfer.royalties.models import Receipt
@@ -27,6 +28,7 @@ from collab.transfer.royalties.services import (
 )
 from tests.cast import token_for
 from tests.collab.transfer.royalties.test_services import reconcile
+from tests.pages import as_
 
 pytestmark = pytest.mark.django_db
 
@@ -56,6 +58,18 @@ def test_what_pays_no_invoice_is_refunded_and_the_rest_is_distributed(books):
     income = METRICS["running"].value(span_of(books))["EUR"] + METRICS["other"].value(span_of(books)).get("EUR", 0)
     assert income == Decimal("5000.00")  # what went back is no income
     reconcile()
+
+
+def test_who_reports_for_the_licensee_is_told_of_a_refund_and_that_it_was_taken_back(books):
+    receipt, firm = books.receive("900.00"), books.office.firm_signatory
+    Notification.objects.all().delete()
+    back = refund_receipt(receipt=receipt, amount=Decimal("300.00"), reason="Paid twice", by=books.officer)
+    one = Notification.objects.get(kind="royalty")
+    assert one.person == firm and "refunded 300.00 EUR" in one.title
+    assert as_(firm).get(one.url).status_code == 200
+    reverse_refund(refund=back, reason="The bank sent it back", by=books.officer)
+    assert Notification.objects.filter(person=firm, title__contains="took back").exists()
+    assert set(Notification.objects.values_list("person", flat=True)) == {firm.pk}
 
 
 def span_of(books) -> Span:
