@@ -1,6 +1,7 @@
 """Runs, looks and answers: `python -m training.engine COMMAND`.
 
-run DIR | preview DIR | predict OUT INPUT | export OUT TARGET | validate SPEC PROFILE | default TASK PROFILE | schema
+run DIR | preview DIR | predict OUT INPUT | export OUT TARGET | wrap SOURCE DEST | validate SPEC PROFILE |
+default TASK PROFILE | schema
 """
 
 import argparse
@@ -35,6 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
     command = commands.add_parser("export", help="write a package as ONNX, compared with the net, into a new folder")
     command.add_argument("package", type=Path)
     command.add_argument("target", type=Path)
+    command = commands.add_parser("wrap", help="make a package to start from of a model that transformers saved")
+    command.add_argument("source", type=Path, help="folder of config.json, model.safetensors and tokenizer.json")
+    command.add_argument("dest", type=Path, help="new folder for the package")
+    command.add_argument("--task", help="refuse a model of another task")
     command = commands.add_parser("validate", help="say what is wrong with a spec for a dataset of this profile")
     command.add_argument("spec", type=Path)
     command.add_argument("profile", type=Path)
@@ -49,6 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         "preview": _preview,
         "predict": _predict,
         "export": _export,
+        "wrap": _wrap,
         "validate": _validate,
         "default": _default,
         "schema": _schema,
@@ -155,6 +161,21 @@ def _export(chosen: argparse.Namespace) -> int:
         print(json.dumps(to_onnx(chosen.package, chosen.target)))
     except (OSError, ValueError) as error:
         print(f"This cannot be exported: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _wrap(chosen: argparse.Namespace) -> int:
+    from training.engine.errors import EngineError
+    from training.engine.wrap import wrap  # loads torch
+
+    try:
+        print(json.dumps(wrap(chosen.source, chosen.dest, chosen.task)))
+    except EngineError as error:
+        print(f"This cannot be a start: {error} {error.hint}".rstrip(), file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"This cannot be a start: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -39,7 +39,7 @@ class Sizes:
 
     `each`: every token has a class, not the whole. `head`: what a BERT answers with beside classes and hidden tokens:
     "span", where something begins and ends; "vector", the mean of its tokens. A wav2vec 2.0 with
-    "codes" tells hidden stretches apart.
+    "codes" tells hidden stretches apart. `biased`: a GPT has the biases of a GPT-2 that was trained elsewhere.
     """
 
     vocab: int = 0
@@ -48,6 +48,7 @@ class Sizes:
     classes: int = 0
     each: bool = False
     head: str = ""
+    biased: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,6 +25,7 @@ from training.engine.tasks.base import Task
 
 MANIFEST = "MANIFEST.json"
 DTYPES = {"float32": "F32", "float64": "F64", "int64": "I64"}
+GENERATION = {"bos_token_id": 0, "eos_token_id": 0, "do_sample": True}  # of a language model
 PIPELINES = {
     "causal-lm": "text-generation",
     "masked-lm": "fill-mask",
@@ -80,19 +81,19 @@ def write_package(
     if ARCHS[spec.model.arch].weights != DIFFUSION_WEIGHTS:
         config |= {"dtype": "float32", "transformers_version": resolved["versions"]["transformers"]}
     write_tensors(temporary / ARCHS[spec.model.arch].weights, tensors)
-    _write_json(temporary / "config.json", config)
+    write_json(temporary / "config.json", config)
     if (temporary / "tokenizer.json").exists() and not (temporary / "tokenizer_config.json").exists():
-        _write_json(temporary / "tokenizer_config.json", _tokenizer_config(spec))
+        write_json(temporary / "tokenizer_config.json", tokenizer_config(spec))
     if spec.task == "causal-lm":
-        _write_json(temporary / "generation_config.json", {"bos_token_id": 0, "eos_token_id": 0, "do_sample": True})
+        write_json(temporary / "generation_config.json", GENERATION)
     if TASKS[spec.task].writes:
         ends = {"decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": config["eos_token_id"]}
         most = {"max_length": spec.shape.context}
-        _write_json(temporary / "generation_config.json", ends | most)
-    _write_json(temporary / "spec.json", spec.to_json())
-    _write_json(temporary / "resolved.json", resolved)
-    _write_json(temporary / "metrics.json", finite(results))
-    _write_json(temporary / REPORT, finite(report))
+        write_json(temporary / "generation_config.json", ends | most)
+    write_json(temporary / "spec.json", spec.to_json())
+    write_json(temporary / "resolved.json", resolved)
+    write_json(temporary / "metrics.json", finite(results))
+    write_json(temporary / REPORT, finite(report))
     (temporary / "README.md").write_text(card(spec, resolved, results), encoding="utf-8")
     seal(temporary, check)
     check()
@@ -104,7 +105,7 @@ def write_package(
 
 def seal(folder: Path, check: Check = unasked) -> None:
     """Write the manifest of a folder, and make all of it outlive a power cut."""
-    _write_json(folder / MANIFEST, manifest(folder, check))
+    write_json(folder / MANIFEST, manifest(folder, check))
     for path in folder.iterdir():
         fsync(path)
     fsync(folder)
@@ -139,11 +140,13 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
             file.write(array.reshape(-1).view("uint8"))  # type: ignore[arg-type]
 
 
-def _write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any) -> None:
+    """A file of a package as JSON that people can read."""
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _tokenizer_config(spec: Spec) -> dict[str, Any]:
+def tokenizer_config(spec: Spec) -> dict[str, Any]:
+    """What transformers needs to know of the tokenizer beside tokenizer.json."""
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": spec.shape.context,

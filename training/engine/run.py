@@ -28,7 +28,7 @@ from training.engine import (
     slicing,
     start,
 )
-from training.engine.catalogue import TASKS
+from training.engine.catalogue import TASKS, Sizes
 from training.engine.checkpoint import Owner
 from training.engine.checks import validate
 from training.engine.errors import DismissedError, EngineError, ReachedError, Stop, StopRequestedError
@@ -303,7 +303,7 @@ class _Attempt:
 
     def _build(self) -> Loop:
         torch.manual_seed(self.spec.train.seed)
-        net = net_module(self.spec.model.arch).build(self.spec.shape, self.task.sizes)
+        net = net_module(self.spec.model.arch).build(self.spec.shape, self.sizes)
         if self.start is not None:
             start.take_over(net, self.start, self.task.answers)
             start.freeze(net, self.spec.model.arch, self.spec.model.learn_layers)
@@ -383,7 +383,7 @@ class _Attempt:
         spec, state = self.spec, loop.state
         self.events.emit("phase", phase="evaluate", total=self.task.count("test"))
         if loop.sharded:
-            loop.go_on_alone(net_module(spec.model.arch).build(spec.shape, self.task.sizes))
+            loop.go_on_alone(net_module(spec.model.arch).build(spec.shape, self.sizes))
         weights_step = self._take_best(loop)
         loop.optimizer.take_average()
         judged = loop.judge("test")
@@ -437,11 +437,17 @@ class _Attempt:
         _write_result(self.folder, {"outcome": "done", **final})
         self.events.emit("done", **final)
 
+    @property
+    def sizes(self) -> Sizes:
+        """What the data decides about the net, and the start."""
+        biased = self.start is not None and self.start.sizes.biased
+        return dataclasses.replace(self.task.sizes, biased=biased)
+
     def _probe(self) -> dict[str, Any] | None:
         """What a linear answer to the frozen features of the start scores."""
         if self.start is None:
             return None
-        net = net_module(self.spec.model.arch).build(self.spec.shape, self.task.sizes)
+        net = net_module(self.spec.model.arch).build(self.spec.shape, self.sizes)
         start.take_over(net, self.start, self.task.answers)
         return probe.probe_of(self.task, net.to(self.device).eval())
 
@@ -479,7 +485,7 @@ class _Attempt:
             "steps": loop.steps,
             "steps_per_epoch": self.task.steps_per_epoch,
             "items": {part: self.task.count(part) for part in ("train", "valid", "test")},
-            "sizes": dataclasses.asdict(self.task.sizes),
+            "sizes": dataclasses.asdict(self.sizes),
             "shape": dataclasses.asdict(self.spec.shape),
             "start_manifest_sha256": self.inputs.start.manifest_sha256 if self.inputs.start else None,
             "tokenizer_manifest_sha256": self.inputs.tokenizer.manifest_sha256 if self.inputs.tokenizer else None,

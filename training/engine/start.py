@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from training.engine import package
+from training.engine.catalogue import Sizes
 from training.engine.checkpoint import file_sha256
 from training.engine.checks import reading_issues, start_issues
 from training.engine.errors import Check, EngineError, unasked
@@ -27,6 +28,7 @@ class Start:
     spec: Spec
     net: nn.Module
     labels: list[str]
+    sizes: Sizes
 
     @property
     def tokenizer(self) -> Path:
@@ -49,6 +51,7 @@ def open_start(found: InputStart | None, spec: Spec, check: Check = unasked) -> 
         net = package.load_net(folder, check) if same else None
         theirs = Spec.from_text((folder / "spec.json").read_bytes())
         config = json.loads((folder / "config.json").read_bytes())
+        sizes = Sizes(**json.loads((folder / "resolved.json").read_bytes())["sizes"])
     except (OSError, ValueError, KeyError) as error:
         raise EngineError(Reason.BAD_SPEC, "start_gone") from error
     if net is None:
@@ -57,7 +60,7 @@ def open_start(found: InputStart | None, spec: Spec, check: Check = unasked) -> 
     if issues:
         raise EngineError(Reason.BAD_SPEC, "start_unfit", problem=issues[0].text, issues=issues)
     names: dict[str, str] = config.get("id2label") or {}
-    return Start(folder, theirs, net, [names[key] for key in sorted(names, key=int)])
+    return Start(folder, theirs, net, [names[key] for key in sorted(names, key=int)], sizes)
 
 
 def open_tokenizer(found: InputStart | None, spec: Spec) -> Path | None:

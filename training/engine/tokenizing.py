@@ -165,7 +165,7 @@ def _train_pieces(kind: str, vocab: int, texts: Iterable[str], specials: tuple[s
         trainer = trainers.UnigramTrainer(unk_token=unknown, **options)
     fast.train_from_iterator((piece for text in texts for piece in pieces(text, LEARN_CHARS)), trainer)
     document = json.loads(fast.to_str())
-    document["post_processor"] = _template(specials)
+    document["post_processor"] = template(specials)
     return Tokenizer(kind, document)
 
 
@@ -184,7 +184,7 @@ def _train_bpe(vocab: int, texts: Iterable[str], specials: tuple[str, ...]) -> T
     )
     fast.train_from_iterator((piece for text in texts for piece in pieces(text, LEARN_CHARS)), trainer)
     document = json.loads(fast.to_str())
-    document["post_processor"] = _template(specials)
+    document["post_processor"] = template(specials)
     return Tokenizer("bpe", document)
 
 
@@ -219,7 +219,7 @@ def _document(specials: tuple[str, ...], entries: list[str], *, byte_level: bool
         "added_tokens": added,
         "normalizer": None,
         "pre_tokenizer": level if byte_level else None,
-        "post_processor": _template(specials),
+        "post_processor": template(specials),
         "decoder": level if byte_level else {"type": "Fuse"},
         "model": {
             "type": "BPE",
@@ -236,7 +236,7 @@ def _document(specials: tuple[str, ...], entries: list[str], *, byte_level: bool
     }
 
 
-def _template(specials: tuple[str, ...]) -> dict | None:
+def template(specials: tuple[str, ...]) -> dict | None:
     """[CLS] text [SEP] for classifiers, text </s> for what reads to write; language models get the text as it is."""
     if "[CLS]" not in specials and "</s>" not in specials:
         return None

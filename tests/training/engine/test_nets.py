@@ -13,6 +13,7 @@ from training.engine.registry import net_module
 
 SHAPES = {
     "gpt": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23)),
+    "biased-gpt": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23, biased=True)),
     "llama": (Shape(layers=2, heads=2, width=16, context=12), Sizes(vocab=23)),
     "lstm": (Shape(layers=2, width=16, context=12, dropout=0.1), Sizes(vocab=23)),
     "bert": (Shape(layers=2, heads=2, width=16, context=12, dropout=0.1), Sizes(vocab=23, classes=3)),
@@ -71,10 +72,11 @@ def same(ours: torch.Tensor, theirs: torch.Tensor) -> None:
 
 
 @torch.no_grad()
-def test_gpt_is_gpt2() -> None:
+@pytest.mark.parametrize("name", ["gpt", "biased-gpt"])
+def test_gpt_is_gpt2(name: str) -> None:
     from transformers.models.gpt2.modeling_gpt2 import GPT2Config, GPT2LMHeadModel
 
-    ours, theirs = loaded("gpt", GPT2LMHeadModel, GPT2Config)
+    ours, theirs = loaded(name, GPT2LMHeadModel, GPT2Config)
     ids = torch.randint(23, (2, 12))
     same(ours(ids), theirs(ids).logits)
 

@@ -1,4 +1,7 @@
-"""GPT-2 without biases: a plain decoder block trained here, packaged as `GPT2LMHeadModel` with zero biases."""
+"""GPT-2 without biases: a plain decoder block trained here, packaged as `GPT2LMHeadModel` with zero biases.
+
+One that goes on from a GPT-2 of elsewhere has the biases of that (`Sizes.biased`).
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -16,14 +19,15 @@ LAYERS = "blocks"
 
 
 class Norm(nn.Module):
-    """Layer norm with a scale and no shift."""
+    """Layer norm with a scale; no shift unless it is biased."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, biased: bool = False) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(width))
+        self.bias = nn.Parameter(torch.zeros(width)) if biased else None
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x, self.weight.shape, self.weight, None, EPS)
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, EPS)
 
 
 Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -53,14 +57,14 @@ class Memory:
 class Block(nn.Module):
     """Norm, causal attention, norm, perceptron; each with a residual path."""
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, dropout: float, biased: bool = False) -> None:
         super().__init__()
         self.heads, self.dropout = heads, dropout
-        self.norm1, self.norm2 = Norm(width), Norm(width)
-        self.qkv = nn.Linear(width, 3 * width, bias=False)
-        self.out = nn.Linear(width, width, bias=False)
-        self.up = nn.Linear(width, 4 * width, bias=False)
-        self.down = nn.Linear(4 * width, width, bias=False)
+        self.norm1, self.norm2 = Norm(width, biased), Norm(width, biased)
+        self.qkv = nn.Linear(width, 3 * width, bias=biased)
+        self.out = nn.Linear(width, width, bias=biased)
+        self.up = nn.Linear(width, 4 * width, bias=biased)
+        self.down = nn.Linear(4 * width, width, bias=biased)
 
     def forward(self, x: Tensor, attend: Attend = _causal) -> Tensor:
         """x: (batch, tokens, width). `attend` mixes values by queries and keys: (batch, heads, tokens, head width)."""
@@ -76,19 +80,21 @@ class Block(nn.Module):
 class GPT(nn.Module):
     """Token and position tables, blocks, last norm, head tied to the token table."""
 
-    def __init__(self, shape: Shape, vocab: int) -> None:
+    def __init__(self, shape: Shape, vocab: int, biased: bool = False) -> None:
         super().__init__()
         if shape.heads is None or shape.context is None:
             raise ValueError("a GPT needs heads and context")
         self.shape, self.vocab, self.dropout = shape, vocab, shape.dropout or 0.0
         self.tokens = nn.Parameter(torch.empty(vocab, shape.width))
         self.places = nn.Parameter(torch.empty(shape.context, shape.width))
-        self.blocks = nn.ModuleList(Block(shape.width, shape.heads, self.dropout) for _ in range(shape.layers))
-        self.norm = Norm(shape.width)
+        self.blocks = nn.ModuleList(Block(shape.width, shape.heads, self.dropout, biased) for _ in range(shape.layers))
+        self.norm = Norm(shape.width, biased)
         for name, weight in self.named_parameters():
             if weight.dim() == 2:
                 residual = name.endswith(("out.weight", "down.weight"))
                 nn.init.normal_(weight, std=0.02 / math.sqrt(2 * shape.layers) if residual else 0.02)
+            elif name.endswith("bias"):
+                nn.init.zeros_(weight)
 
     def forward(self, ids: Tensor) -> Tensor:
         """ids: (batch, tokens) -> logits (batch, tokens, vocab)."""
@@ -184,7 +190,7 @@ def _own_places(places: list[int], longest: int, device: torch.device) -> Callab
 
 def build(shape: Shape, sizes: Sizes) -> GPT:
     """A GPT with fresh weights from torch's random generator."""
-    return GPT(shape, sizes.vocab)
+    return GPT(shape, sizes.vocab, sizes.biased)
 
 
 def export(net: GPT) -> tuple[dict[str, Tensor], dict]:
@@ -194,12 +200,12 @@ def export(net: GPT) -> tuple[dict[str, Tensor], dict]:
 
     def norm(target: str, source: str) -> None:
         tensors[f"{target}.weight"] = state[f"{source}.weight"]
-        tensors[f"{target}.bias"] = torch.zeros(width)
+        tensors[f"{target}.bias"] = state.get(f"{source}.bias", torch.zeros(width))
 
     def linear(target: str, source: str) -> None:
         weight = state[f"{source}.weight"]
         tensors[f"{target}.weight"] = weight.t().contiguous()
-        tensors[f"{target}.bias"] = torch.zeros(weight.shape[0])
+        tensors[f"{target}.bias"] = state.get(f"{source}.bias", torch.zeros(weight.shape[0]))
 
     for n in range(net.shape.layers):
         norm(f"transformer.h.{n}.ln_1", f"blocks.{n}.norm1")
