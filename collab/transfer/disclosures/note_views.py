@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from collab.access.policy import allowed, get_or_404
 from collab.kernel.blobs import blob_path
+from collab.kernel.errors import NotFoundError
 from collab.transfer.disclosures.forms import CaseNoteForm, ReasonForm
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.disclosures.note_models import CaseNote
@@ -49,6 +50,8 @@ def case_note_new(request: HttpRequest, pk: UUID) -> HttpResponse:
 def case_note_withdraw(request: HttpRequest, pk: UUID, note: UUID) -> HttpResponse:
     case = case_of(request, "case.manage", pk)
     found = _note(request, "case.manage", case, note)
+    if found.withdrawn_at is not None:  # its text is shown no more, here either
+        raise NotFoundError
     form = ReasonForm(sent(request))
 
     def back() -> str:

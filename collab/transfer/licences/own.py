@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from collab.access.policy import Missing, visible_to
+from collab.kernel.errors import ConflictError, InvalidError
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.disclosures.states import ENDED, PURSUED
 from collab.transfer.licences.licensable import Finding, Licensable, Wish, licensables_named
@@ -99,17 +100,24 @@ def why_not_about(case: TransferCase | None, houses: QuerySet[Organisation], pro
     """
     if case is None:
         return _("There is no such case, or it is not yours to see.")
+    return str(misfit(case, set(houses.values_list("pk", flat=True)), project) or "")
+
+
+def misfit(
+    case: TransferCase, licensors: Container[UUID], project: Project | None
+) -> InvalidError | ConflictError | None:
+    """What keeps a licence of these licensors, out of the project once it is chosen, from being about the case."""
+    facts = {"case": case}
+    if case.organisation_id not in licensors:
+        text = _("%(case)s belongs to %(owner)s, so it is not licensed by anybody else.")
+        return InvalidError(text % (facts | {"owner": case.organisation}), field="case")
+    if project is not None and case.project_id not in {None, project.pk}:
+        text = _("%(case)s came out of another project, so it is licensed there.")
+        return InvalidError(text % facts, field="case")
     if case.decision not in PURSUED or case.state in ENDED:
         text = _("%(case)s is given up, or not decided to be used, so it is not licensed.")
-        return text % {"case": case}
-    if not houses.filter(pk=case.organisation_id).exists():
-        return _("%(case)s belongs to %(owner)s, for which you draft no licence.") % {
-            "case": case,
-            "owner": case.organisation,
-        }
-    if project is not None and case.project_id not in {None, project.pk}:
-        return _("%(case)s came out of another project, so it is licensed there.") % {"case": case}
-    return ""
+        return ConflictError(text % facts, field="case")
+    return None
 
 
 def assets_of_case(case: TransferCase) -> list[Licensable]:

@@ -37,11 +37,12 @@ from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, Ref
 from collab.projects.models import Project
 from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.disclosures.services import advance_case
-from collab.transfer.disclosures.states import ENDED, PURSUED, CaseState
+from collab.transfer.disclosures.states import CaseState
 from collab.transfer.licences.binding import held_back, obstacles
 from collab.transfer.licences.calendar import enter_cure, settle_cure, settle_duty
 from collab.transfer.licences.models import Breach, Diligence, Grant, Licence
 from collab.transfer.licences.obstacles import Obstacle
+from collab.transfer.licences.own import misfit
 from collab.transfer.licences.places import FieldOfUse, Place, Territory
 from collab.transfer.licences.states import BINDING, Exclusivity, LicenceState
 from collab.transfer.licences.writing import carried_over, written_out
@@ -199,12 +200,8 @@ def name_case(*, licence: Licence, case: TransferCase, by: User) -> Licence:
 def _require_fits(case: TransferCase, licensor: Organisation, project: Project, by: User) -> None:
     """Whether a licence of this licensor, out of this project, can be about the case."""
     require(by, "case.view", case)
-    if case.organisation_id != licensor.pk:
-        raise InvalidError(_("This case belongs to another organisation."), field="case")
-    if case.project_id is not None and case.project_id != project.pk:
-        raise InvalidError(_("This case came out of another project."), field="case")
-    if case.decision not in PURSUED or case.state in ENDED:
-        raise ConflictError(_("This case is not decided to be used, so nothing of it is licensed."), field="case")
+    if (fault := misfit(case, {licensor.pk}, project)) is not None:
+        raise fault
 
 
 def terms_now(licence: Licence, version: AgreementVersion) -> dict[str, Any]:

@@ -118,8 +118,8 @@ def add_protection(*, family: Family, kind: str, by: User, **facts: Any) -> Prot
 @transaction.atomic
 def edit_protection(*, protection: Protection, by: User, version: int, **facts: Any) -> Protection:
     """Change numbers, days and counsel. A changed day counts the deadlines anew."""
+    case = _locked_case(protection.family.case, by)
     locked = _locked(protection, by)
-    case = _locked_case(locked.family.case, by)
     unknown = set(facts) - _FACTS
     if unknown:
         raise TypeError(f"a protection has no {sorted(unknown)}")
@@ -151,8 +151,8 @@ def move_protection(
 
     Raises ConflictError when the kind or the status does not allow it, InvalidError for a day that cannot be.
     """
+    case = _locked_case(protection.family.case, by)
     locked = _locked(protection, by)
-    case = _locked_case(locked.family.case, by)
     if version is not None:
         _require_version(locked, version, {})
     if move not in PROTECTION_MOVES.table:
@@ -195,8 +195,8 @@ def move_protection(
 @transaction.atomic
 def correct_protection(*, protection: Protection, reason: str, by: User, version: int) -> Protection:
     """Take back what was entered last by mistake: an end, a grant, a publication or a filing that did not happen."""
+    case = _locked_case(protection.family.case, by)
     locked = _locked(protection, by)
-    case = _locked_case(locked.family.case, by)
     _require_version(locked, version, {})
     if _last_move(locked) in {"restore", "revive"}:
         raise ConflictError(_("That it goes on was entered last; where it does not, enter its end once more."))
@@ -401,8 +401,8 @@ def waive_deadline(*, deadline: Deadline, by: User, note: str) -> Deadline:
 @transaction.atomic
 def reopen_deadline(*, deadline: Deadline, by: User) -> Deadline:
     """It was settled by mistake: it is open again, unless its protection or its case is over."""
+    case = _locked_case(deadline.case, by)
     locked = _locked(deadline, by)
-    case = _locked_case(locked.case, by)
     locked.state = DEADLINE_MOVES.require("reopen", locked.state, what=str(locked))
     locked.settled_on, locked.settled_by, locked.by_rule = None, None, False
     _save(locked)
@@ -418,8 +418,8 @@ def reopen_deadline(*, deadline: Deadline, by: User) -> Deadline:
 
 
 def _settle(deadline: Deadline, move: str, by: User, on: date, note: str) -> Deadline:
+    case = _locked_case(deadline.case, by)
     locked = _locked(deadline, by)
-    case = _locked_case(locked.case, by)
     locked.state = DEADLINE_MOVES.require(move, locked.state, what=str(locked))
     locked.settled_on, locked.settled_by, locked.by_rule, locked.note = on, by, False, note.strip()
     _save(locked)
@@ -465,8 +465,8 @@ def choose_funder_rules(
 @transaction.atomic
 def edit_funder_rules(*, chosen: FunderRules, by: User, version: int, **facts: Any) -> FunderRules:
     """Enter when it was reported and title elected; the deadlines that follow are counted."""
+    case = _locked_case(chosen.case, by)
     locked = _locked(chosen, by)
-    case = _locked_case(locked.case, by)
     _require_version(locked, version, facts)
     for name in ("award", "reported_on", "elected_on"):
         if name in facts:
@@ -481,8 +481,8 @@ def edit_funder_rules(*, chosen: FunderRules, by: User, version: int, **facts: A
 @transaction.atomic
 def drop_funder_rules(*, chosen: FunderRules, by: User) -> FunderRules:
     """They no longer count for the case; their open deadlines fall away."""
+    case = _locked_case(chosen.case, by)
     locked = _locked(chosen, by)
-    case = _locked_case(locked.case, by)
     if locked.ended_at is not None:
         raise ConflictError(_("These rules count no more already."))
     locked.ended_at = timezone.now()
@@ -662,6 +662,7 @@ def edit_counsel(*, counsel: Counsel, by: User, version: int, **facts: Any) -> C
 
 # --- what the verbs share
 def _locked_case(case: TransferCase, by: User) -> TransferCase:
+    """Held before any row of it: a case that turns is held as well when its deadlines are counted."""
     require(by, "protection.manage", case)
     TransferCase.objects.select_for_update().get(pk=case.pk)
     return TransferCase.objects.select_related("organisation", "disclosure").get(pk=case.pk)

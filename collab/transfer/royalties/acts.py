@@ -8,9 +8,11 @@ from django.db import models
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
-from collab.accounts.models import Organisation, User
+from collab.access.roles import roles_with
+from collab.accounts.models import Membership, Organisation, User
 from collab.agreements.acts import named
 from collab.audit.services import record
+from collab.inbox.services import notify
 from collab.kernel.errors import ConflictError, StaleError
 from collab.transfer.licences.models import Licence
 from collab.transfer.royalties.money import from_minor
@@ -30,6 +32,13 @@ def note(verb: str, subject: models.Model, by: User | None, licence: Licence, **
 def note_books(verb: str, subject: models.Model, by: User | None, organisation: Organisation, **data: Any) -> None:
     """One row of history about the books of an organisation."""
     record(verb=verb, subject=subject, by=by, organisation_id=organisation.pk, data=data)
+
+
+def tell(organisation: Organisation, word: str, *, title: Any, url: str, by: User) -> None:
+    """Notify whoever holds the word for the organisation, but the one who did it."""
+    held = Membership.objects.filter(organisation=organisation, project=None, role__in=roles_with(word)).active()
+    people = User.objects.filter(pk__in=held.values("user"), is_active=True).exclude(pk=by.pk).order_by("pk")
+    notify(people=people, kind="royalty", title=title, url=url)
 
 
 def said(minor: int, currency: str) -> str:

@@ -24,16 +24,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from collab.access.policy import Missing, require
-from collab.access.roles import roles_with
-from collab.accounts.models import Membership, Organisation, User
+from collab.accounts.models import Organisation, User
 from collab.inbox.notices import both
-from collab.inbox.services import notify, set_obligation, settle_obligation
+from collab.inbox.services import set_obligation, settle_obligation
 from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, Fault, FaultyInputError, InvalidError, RefusedError
 from collab.kernel.months import add_months
 from collab.transfer.licences.models import Licence
 from collab.transfer.licences.states import Span
-from collab.transfer.royalties.acts import note, require_version, said
+from collab.transfer.royalties.acts import note, require_version, said, tell
 from collab.transfer.royalties.audit_models import AuditCorrection, AuditFinding, RoyaltyAudit
 from collab.transfer.royalties.computing import Computed, Sale, SoFar, compute, late_interest
 from collab.transfer.royalties.models import RoyaltyReport, ScheduledPayment
@@ -463,13 +462,7 @@ def _settle(audit: RoyaltyAudit) -> None:
 def _tell(audit: RoyaltyAudit, organisation: Organisation, title: Any, by: User) -> None:
     """Of the licensor its officers; of the licensee only those who report for it, who alone may open it."""
     word = "royalty.manage" if organisation == audit.licence.licensor else "royalty.report"
-    rows = Membership.objects.filter(organisation=organisation, project=None, role__in=roles_with(word)).active()
-    notify(
-        people=User.objects.filter(pk__in=rows.values("user"), is_active=True).exclude(pk=by.pk).order_by("pk"),
-        kind="royalty",
-        title=format_lazy(title, what=str(audit)),
-        url=audit.get_absolute_url(),
-    )
+    tell(organisation, word, title=format_lazy(title, what=str(audit)), url=audit.get_absolute_url(), by=by)
 
 
 __all__ = [

@@ -290,6 +290,7 @@ class RefundForm(OnceForm):
         label=_("Bank reference"), max_length=80, required=False, validators=[PlainTextValidator()]
     )
     reason = forms.CharField(label=_("Reason"), max_length=500, validators=[PlainTextValidator()])
+    version = forms.IntegerField(widget=forms.HiddenInput)
 
 
 class NoteForm(PageForm):

@@ -14,15 +14,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from collab.access.policy import require
-from collab.access.roles import roles_with
-from collab.accounts.models import Membership, User
+from collab.accounts.models import User
 from collab.inbox.notices import both
-from collab.inbox.services import notify, set_obligation, settle_obligation
+from collab.inbox.services import set_obligation, settle_obligation
 from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, InvalidError
 from collab.transfer.licences.models import Licence, MilestonePayment
 from collab.transfer.protection.models import ProtectionCost
-from collab.transfer.royalties.acts import next_number, note, require_executed, require_version, said
+from collab.transfer.royalties.acts import next_number, note, require_executed, require_version, said, tell
 from collab.transfer.royalties.chasing import settle_late
 from collab.transfer.royalties.computing import late_interest
 from collab.transfer.royalties.models import Invoice, InvoiceLine, RoyaltyReport, ScheduledPayment
@@ -207,15 +206,7 @@ def _issue(licence: Licence, lines: Sequence[Said], by: User, due_on: date, **mo
         "royalty.invoice", invoice, by, licence, invoice=invoice.reference,
         amount=said(invoice.total, invoice.currency),
     )  # fmt: skip
-    rows = Membership.objects.filter(
-        organisation=licence.licensee, project=None, role__in=roles_with("royalty.report")
-    ).active()
-    notify(
-        people=User.objects.filter(pk__in=rows.values("user"), is_active=True).exclude(pk=by.pk).order_by("pk"),
-        kind="royalty",
-        title=title,
-        url=invoice.get_absolute_url(),
-    )
+    tell(licence.licensee, "royalty.report", title=title, url=invoice.get_absolute_url(), by=by)
     return invoice
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Sum
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.text import format_lazy
@@ -23,15 +23,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from collab.access.policy import require
-from collab.access.roles import roles_with
-from collab.accounts.models import Membership, Organisation, User
-from collab.inbox.services import notify, set_obligation, settle_obligation
+from collab.accounts.models import Organisation, User
+from collab.inbox.services import set_obligation, settle_obligation
 from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, InvalidError
 from collab.transfer.licences.models import Licence, LicensorShare
-from collab.transfer.royalties.acts import note_books, said
+from collab.transfer.royalties.acts import note_books, said, tell
 from collab.transfer.royalties.models import LedgerEntry, PartnerPayment, Receipt
-from collab.transfer.royalties.money import from_minor, to_minor
+from collab.transfer.royalties.money import to_minor
 from collab.transfer.royalties.policies import Account
 from collab.transfer.royalties.rates import booked, policy_of
 
@@ -290,13 +289,6 @@ def _follow_owed(licence: Licence, partner: Organisation, owed: int) -> None:
 
 def _tell(payment: PartnerPayment, title: Any, by: User) -> None:
     """The people who keep the books of whom it was paid to."""
-    held = Membership.objects.filter(
-        Q(role__in=roles_with("royalty.manage")), organisation=payment.partner, project=None
-    ).active()
-    amount = f"{from_minor(abs(payment.amount), payment.currency):,f} {payment.currency}"
-    notify(
-        people=User.objects.filter(pk__in=held.values("user"), is_active=True).exclude(pk=by.pk).order_by("pk"),
-        kind="royalty",
-        title=format_lazy(title, name=payment.organisation, amount=amount, licence=payment.licence.agreement),
-        url=payment.get_absolute_url(),
-    )
+    amount = said(abs(payment.amount), payment.currency)
+    title = format_lazy(title, name=payment.organisation, amount=amount, licence=payment.licence.agreement)
+    tell(payment.partner, "royalty.manage", title=title, url=payment.get_absolute_url(), by=by)

@@ -17,11 +17,9 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from collab.access.roles import roles_with
-from collab.accounts.models import Membership, User
-from collab.inbox.services import notify
+from collab.accounts.models import User
 from collab.kernel.errors import ConflictError, InvalidError
-from collab.transfer.royalties.acts import require_version, said
+from collab.transfer.royalties.acts import require_version, said, tell
 from collab.transfer.royalties.models import Receipt
 from collab.transfer.royalties.money import to_minor
 from collab.transfer.royalties.receiving import locked_receipt, note_receipt, require_not_held, require_standing
@@ -114,14 +112,9 @@ def _enter(receipt: Receipt, row: Refund) -> None:
 
 def _tell(row: Refund, title: Any, by: User) -> None:
     """Those who report for the licensee. The receipt is in the books of the licensor, so the licence is shown."""
-    licence = row.receipt.licence
-    held = Membership.objects.filter(
-        organisation=licence.licensee, project=None, role__in=roles_with("royalty.report")
-    ).active()
-    amount = said(abs(row.amount), row.receipt.currency)
-    notify(
-        people=User.objects.filter(pk__in=held.values("user"), is_active=True).exclude(pk=by.pk).order_by("pk"),
-        kind="royalty",
-        title=format_lazy(title, name=licence.licensor, amount=amount, licence=licence.agreement),
+    licence, amount = row.receipt.licence, said(abs(row.amount), row.receipt.currency)
+    title = format_lazy(title, name=licence.licensor, amount=amount, licence=licence.agreement)
+    tell(
+        licence.licensee, "royalty.report", title=title, by=by,
         url=reverse("collab:licence_royalties", args=[licence.pk]),
-    )
+    )  # fmt: skip

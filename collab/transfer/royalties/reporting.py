@@ -19,12 +19,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from collab.access.policy import Missing, require
-from collab.access.roles import roles_with
-from collab.accounts.models import Membership, Organisation, User
-from collab.inbox.services import notify
+from collab.accounts.models import Organisation, User
 from collab.kernel.errors import ConflictError, Fault, FaultyInputError, InvalidError, RefusedError
 from collab.transfer.licences.models import Licence, Sublicence
-from collab.transfer.royalties.acts import note, require_version, said
+from collab.transfer.royalties.acts import note, require_version, said, tell
 from collab.transfer.royalties.chasing import reopen_late, settle_late
 from collab.transfer.royalties.computing import Computed, Sale, SublicenceSum, compute
 from collab.transfer.royalties.models import ReportLine, ReportQuerySet, RoyaltyReport, SublicenceIncome
@@ -119,7 +117,10 @@ def return_report(*, report: RoyaltyReport, reason: str, by: User, version: int 
     enter_report(locked)
     reopen_late(locked)
     note("royalty.return", locked, by, locked.licence, **_period(locked))
-    _tell(locked, locked.licence.licensee, "royalty.report", gettext_lazy("A royalty report came back: {what}"), by)
+    title = gettext_lazy("A royalty report came back: {what}")
+    _tell(locked, locked.licence.licensee, "royalty.report", title, by)
+    if locked.received_on is not None:  # the office entered it, and enters it again
+        _tell(locked, locked.licence.licensor, "royalty.manage", title, by)
     return locked
 
 
@@ -384,10 +385,4 @@ def _period(report: RoyaltyReport) -> dict[str, str]:
 
 
 def _tell(report: RoyaltyReport, organisation: Organisation, word: str, title: Any, by: User) -> None:
-    rows = Membership.objects.filter(organisation=organisation, project=None, role__in=roles_with(word)).active()
-    notify(
-        people=User.objects.filter(pk__in=rows.values("user"), is_active=True).exclude(pk=by.pk).order_by("pk"),
-        kind="royalty",
-        title=format_lazy(title, what=str(report)),
-        url=report.get_absolute_url(),
-    )
+    tell(organisation, word, title=format_lazy(title, what=str(report)), url=report.get_absolute_url(), by=by)

@@ -185,7 +185,8 @@ def _locked(licence: Licence) -> Licence:
 def _payments(licence: Licence, day: date) -> int:
     """Enter, change and withdraw what is not invoiced, so that it is what the terms ask for; how many rows."""
     over = is_over(licence, day)
-    known = {row.source: row for row in ScheduledPayment.objects.select_for_update().filter(licence=licence)}
+    rows = ScheduledPayment.objects.select_for_update(of=("self",)).select_related("cost").filter(licence=licence)
+    known = {row.source: row for row in rows}
     wanted = {row.source: row for row in _wanted(licence, day)}
     changed = 0
     for source, row in wanted.items():
@@ -197,7 +198,7 @@ def _payments(licence: Licence, day: date) -> int:
         elif old is not None and not over:
             changed += _take_over(old, row)
     for source, row in known.items():
-        if row.state == PaymentState.PLANNED and _is_dropped(row, source in wanted, licence, day):
+        if row.state == PaymentState.PLANNED and _is_dropped(row, source in wanted, licence, day, over=over):
             row.state = PAYMENT_MOVES.require("withdraw", row.state, what=str(row))
             row.version += 1
             row.save(update_fields=["state", "version"])
@@ -279,7 +280,7 @@ def _take_over(old: ScheduledPayment, new: ScheduledPayment) -> int:
     return 1
 
 
-def _is_dropped(row: ScheduledPayment, is_wanted: bool, licence: Licence, day: date) -> bool:
+def _is_dropped(row: ScheduledPayment, is_wanted: bool, licence: Licence, day: date, *, over: bool) -> bool:
     """Whether the terms do not ask for it any more: another term, or due only after the licence was over.
 
     The minimum of the time that has passed and milestones that were reached stay owed.
@@ -292,7 +293,7 @@ def _is_dropped(row: ScheduledPayment, is_wanted: bool, licence: Licence, day: d
         return True
     if not is_wanted and not row.source.startswith(BY_HAND):
         return True
-    if not is_over(licence, day) or row.cost_id is not None:  # what was spent while it lasted stays owed
+    if not over or row.cost_id is not None:  # what was spent while it lasted stays owed
         return False
     last = min(day, licence.ends_on - timedelta(days=1)) if licence.ends_on else day
     reached = {f"{MILESTONE}{one.pk}" for one in licence.milestones.all() if one.met_on is not None}

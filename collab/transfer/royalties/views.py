@@ -529,7 +529,7 @@ def receipt_reverse(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def receipt_refund(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = _receipt(request, "royalty.manage", pk)
-    form = RefundForm(sent(request))
+    form = RefundForm(sent(request), initial={"version": row.version})
 
     def back() -> str:
         return refund_receipt(receipt=row, by=request.user, **form.values()).get_absolute_url()
@@ -540,9 +540,8 @@ def receipt_refund(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def receipt_refund_undo(request: HttpRequest, pk: UUID, refund: UUID) -> HttpResponse:
     row = _receipt(request, "royalty.manage", pk)
-    found = Refund.objects.filter(receipt=row, pk=refund).select_related("receipt").first()
-    if found is None:
-        raise NotFoundError
+    rows = Refund.objects.filter(receipt=row).select_related("receipt")
+    found = get_or_404(request.user, "royalty.manage", rows, pk=refund)
     form = ReasonForm(sent(request))
 
     def undo() -> str:

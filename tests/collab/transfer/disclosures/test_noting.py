@@ -26,7 +26,7 @@ from tests.collab.transfer.protection.ground import case_of, day, officer_of
 from tests.pages import as_, queries, text
 
 pytestmark = pytest.mark.django_db
-PDF = b"%PDF-1.7 a term sheet"
+PDF = b"%PDF-1.7 a term sheet %%EOF"
 
 
 def upload(content: bytes = PDF, name: str = "sheet.pdf") -> TemporaryUploadedFile:
@@ -95,6 +95,11 @@ def test_the_office_reads_and_writes_on_the_page(aurora, case, officer):
     assert "Write something" in text(client.post(new, {"noted_on": day(0).isoformat()}))
     refused = client.post(new, {"noted_on": day(0).isoformat(), "file": SimpleUploadedFile("a.exe", b"MZ")})
     assert "none of these kinds" in text(refused)
+    office = SimpleUploadedFile("Offer.docx", b"PK\x03\x04 a letter PK\x05\x06" + b"\0" * 18)
+    assert client.post(new, {"noted_on": day(0).isoformat(), "file": office}).status_code == 302
+    letter = CaseNote.objects.get()
+    assert (letter.file_name, letter.media_type) == ("Offer.docx", "application/zip")
+    letter.delete()
     sent = {"noted_on": day(0).isoformat(), "text": "A term sheet", "file": SimpleUploadedFile("sheet.pdf", PDF)}
     assert client.post(new, sent).status_code == 302
     row = CaseNote.objects.get()
@@ -108,6 +113,7 @@ def test_the_office_reads_and_writes_on_the_page(aurora, case, officer):
     assert back in shown and client.post(back, {"reason": "Of another case"}).status_code == 302
     shown = text(client.get(notes))
     assert "Of another case" in shown and "A term sheet" not in shown and client.get(file).status_code == 404
+    assert (client.get(back).status_code, client.post(back, {"reason": "Again"}).status_code) == (404, 404)
     inventor = as_(aurora.researcher)
     assert inventor.get(case.get_absolute_url()).status_code == 200
     assert notes not in text(inventor.get(case.get_absolute_url()))

@@ -7,10 +7,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from collab.access.roles import Role
+from collab.accounts.models import Organisation
 from collab.audit.models import AuditEvent
 from collab.kernel.errors import ConflictError, InvalidError, NotReadyError
 from collab.transfer.disclosures.services import move_case, reconsider_case
 from collab.transfer.licences.models import Licence
+from collab.transfer.licences.own import why_not_about
 from collab.transfer.licences.services import name_case, open_obstacles
 from collab.transfer.models import DisclosedResult, Funding, TransferCase
 from tests.cast import employ, person, token_for
@@ -113,6 +115,23 @@ def test_only_a_case_that_is_used_is_named(office, found):
     found.organisation_id = office.joint.company.pk
     with pytest.raises((InvalidError, ConflictError)):
         name_case(licence=licence, case=found, by=office.officer)
+
+
+def test_page_and_verb_refuse_a_case_with_the_same_sentence(office, borealis):
+    """Of another owner, out of another project, given up."""
+    ours, project = Organisation.objects.filter(pk=office.joint.university.pk), office.joint.project
+    employ(office.officer, office.joint.company, Role.TRANSFER_OFFICER)  # who sees that owner's cases as well
+    for number, (kind, changes) in enumerate((
+        (InvalidError, {"organisation": office.joint.company}),
+        (InvalidError, {"project": borealis.project}),
+        (ConflictError, {"state": "abandoned"}),
+    )):  # fmt: skip
+        pk = case_of(office.joint, docket=f"RU-{number}").pk
+        TransferCase.objects.filter(pk=pk).update(**changes)
+        row = TransferCase.objects.get(pk=pk)
+        with pytest.raises(kind) as refused:
+            office.draft(case=row)
+        assert (refused.value.field, str(refused.value)) == ("case", why_not_about(row, ours, project))
 
 
 def test_sponsors_of_a_named_case_stand_in_the_way(office, found):

@@ -57,6 +57,18 @@ def test_the_licensee_corrects_what_came_back_in_its_own_name(books):
     assert (row.received_on, row.sent_by, row.submitted_by) == (None, "", books.office.firm_signatory)
 
 
+def test_when_it_comes_back_the_office_that_entered_it_is_told_as_well(books):
+    row = receive_report(**given(books))
+    Notification.objects.all().delete()
+    return_report(report=row, reason="A line is missing", by=books.second)
+    told = {note.person for note in Notification.objects.filter(title__contains="came back")}
+    assert told >= {books.office.firm_signatory, books.officer} and books.second not in told
+    row = books.report(0, "200000.00")
+    Notification.objects.all().delete()
+    return_report(report=row, reason="A line is missing", by=books.second)
+    assert not Notification.objects.filter(person=books.officer).exists()  # the licensee entered this one
+
+
 def test_what_is_refused(books):
     report, today = report_of(books), timezone.localdate()
     for field, changes in (

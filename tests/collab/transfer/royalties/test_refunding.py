@@ -120,6 +120,13 @@ def test_what_is_refused_and_what_stands_in_the_database(books):
     with pytest.raises(ConflictError, match="holds this receipt"):
         refund_receipt(**given)
     withdraw_distribution(distribution=proposed, by=books.officer)
+    part = refund_receipt(**(given | {"amount": Decimal("100.00")}))
+    proposed = propose_distribution(organisation=books.organisation, by=books.officer)
+    with pytest.raises(ConflictError, match="holds this receipt"):
+        reverse_refund(refund=part, reason="Not paid", by=books.officer)
+    assert told(receipt)[1:3] == (100_00, 100_00)
+    withdraw_distribution(distribution=proposed, by=books.officer)
+    reverse_refund(refund=part, reason="Not paid", by=books.officer)
     row, of = refund_receipt(**given), {"receipt": receipt, "entered_by": books.officer}
     for statement in (
         lambda: Receipt.objects.filter(pk=receipt.pk).update(refunded=0, undistributed=5600_00),
@@ -164,7 +171,9 @@ def test_people_and_programs_refund_and_take_it_back(books, client):
     page = reverse("collab:receipt", args=[receipt.pk])
     address = reverse("collab:receipt_refund", args=[receipt.pk])
     assert address in client.get(page).content.decode()
-    sent = {"amount": "1000.00", "refunded_on": timezone.localdate().isoformat(), "reason": "Paid twice"}
+    seen = client.get(address).context["form"]["version"].value()
+    today = timezone.localdate().isoformat()
+    sent = {"amount": "1000.00", "refunded_on": today, "reason": "Paid twice", "version": seen}
     assert "900.00 EUR pays no invoice" in client.post(address, sent).content.decode()
     assert client.post(address, sent | {"amount": "100.00", "reference": "B-7"}).status_code == 302
     shown = client.get(page).content.decode()
@@ -187,3 +196,17 @@ def test_people_and_programs_refund_and_take_it_back(books, client):
     client.force_login(books.office.firm_signatory)
     assert client.post(address, sent).status_code in (403, 404)
     reconcile()
+
+
+def test_of_two_officers_who_opened_the_same_receipt_the_second_reads_it_again(books):
+    receipt = books.receive("900.00", match=False)
+    first, second = as_(books.officer), as_(books.second)
+    address = reverse("collab:receipt_refund", args=[receipt.pk])
+    version = first.get(address).context["form"]["version"].value()
+    sent = {
+        "amount": "300.00", "refunded_on": timezone.localdate().isoformat(), "reason": "Paid twice", "version": version,
+    }  # fmt: skip
+    assert second.get(address).context["form"]["version"].value() == version
+    assert first.post(address, sent).status_code == 302
+    assert "Somebody changed it" in second.post(address, sent).content.decode()
+    assert told(receipt)[1] == 300_00

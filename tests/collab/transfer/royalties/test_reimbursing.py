@@ -207,6 +207,21 @@ def test_what_the_terms_ask_for_takes_the_same_queries_however_many_costs_there_
     assert of == "cases" or first < 7  # of assets alone, nobody looks for what is behind them
 
 
+def test_the_schedule_takes_the_same_queries_however_many_costs_are_planned(books, spend):
+    def counted() -> tuple[int, int]:
+        schedule(licence=books.licence)
+        with CaptureQueriesContext(connection) as caught:
+            assert schedule(licence=books.licence) == 0
+        return len(planned()), len(caught)
+
+    spend("1.00")
+    terms(books)
+    count, first = counted()
+    for _number in range(3):
+        spend("1.00")
+    assert (count, counted()) == (1, (4, first))
+
+
 def add_asset(books, right) -> None:
     thing = LicensedThing.objects.create(name=f"collab.protection:{right.pk}", label="Claim")
     LicensedAsset.objects.create(
