@@ -95,7 +95,9 @@ def _confusion(detail: dict[str, Any]) -> dict[str, Any] | None:
     labels, matrix = detail.get("labels") or [], detail.get("confusion") or []
     if not 2 <= len(labels) <= CLASSES_SHOWN or len(matrix) != len(labels):
         return None
-    return {"labels": labels, "matrix": matrix}
+    counted, rows = detail.get("confusion_rows"), detail.get("rows")
+    fewer = isinstance(counted, int) and isinstance(rows, int) and counted < rows
+    return {"labels": labels, "matrix": matrix} | ({"counted": counted, "rows": rows} if fewer else {})
 
 
 def _ranking(detail: dict[str, Any]) -> dict[str, Any] | None:

@@ -98,11 +98,7 @@ def _preview(chosen: argparse.Namespace) -> int:
 
 def _add_sampling(group: Any) -> None:
     group.add_argument("--tokens", type=int, help="tokens to write at most")
-    group.add_argument(
-        "--temperature",
-        type=float,
-        help="0 takes the likeliest token",
-    )
+    group.add_argument("--temperature", type=float, help="0 takes the likeliest token")
     group.add_argument("--top-k", type=int, help="draw from so many likeliest tokens")
     group.add_argument("--top-p", type=float, help="draw from the likeliest tokens that have this share together")
     group.add_argument("--stop", action="append", metavar="WORD", help="end before this text; may be given again")

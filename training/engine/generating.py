@@ -167,7 +167,8 @@ def tokens_from(
             return
         if len(left) < len(rows):
             here = torch.tensor([rows.index(row) for row in left], device=drawn.device)
-            kept.keep(here)
+            with torch.inference_mode():
+                kept.keep(here)
             drawn, rows = drawn[here], left
 
 

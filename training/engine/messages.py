@@ -139,6 +139,7 @@ MESSAGES: dict[str, str] = {
     # A model of elsewhere as a start
     "wrap_missing": "There is no %(name)s in the folder.",
     "wrap_unread": "%(name)s cannot be read: %(problem)s",
+    "wrap_object": "%(name)s is not a JSON object.",
     "wrap_pickled": "Its weights are pickled (%(name)s), and to unpickle runs what is in the file: that is not done.",
     "wrap_parted": "Its weights are in several files (%(name)s); they are read from one.",
     "wrap_there": "There is something at the place of the package already.",
@@ -153,6 +154,8 @@ MESSAGES: dict[str, str] = {
     "wrap_mark": "tokenizer.json has no special token %(mark)s, which the task needs.",
     "wrap_weight_missing": "model.safetensors: the weight %(weight)s is missing.",
     "wrap_weight_shape": "model.safetensors: the weight %(weight)s is of the shape %(found)s instead of %(wanted)s.",
+    "wrap_weight_kind": "model.safetensors: the weight %(weight)s is of %(kind)s, which is no floating-point number.",
+    "wrap_weight_twice": "model.safetensors: the weight %(weight)s is there under two names.",
     "wrap_weight_untied": "model.safetensors: the weight %(weight)s differs from %(other)s, which is used for both.",
     "wrap_weight_unknown": "model.safetensors: the net has no place for the weight %(weight)s.",
     "bad_inputs": "The run folder does not hold usable inputs.",

@@ -101,7 +101,7 @@ class Search:
         self.events.emit("resume", step=0)
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             found = json.loads(path.read_bytes())
-            if found["spec_sha256"] == self.spec.recipe_sha256:
+            if found["spec_sha256"] in self.spec.recipes:
                 self.trials, self.seconds = found["trials"], float(found["seconds"])
         for trial in self.trials:
             self._tell(trial, live=False)

@@ -285,6 +285,18 @@ class Spec:
     @property
     def recipe_sha256(self) -> str:
         """Identity of what shapes the weights: limits, resources and checkpoint keeping may change on resume."""
+        return hashlib.sha256(canonical_json(self._recipe())).hexdigest()
+
+    @property
+    def recipes(self) -> frozenset[str]:
+        """Its identity, and the one that an earlier engine stored a search by."""
+        before = self._recipe()
+        if self.train.optimizer != "sgd" and self.train.momentum == 0.0:
+            # Of a search that tries sgd as well, it left this momentum out.
+            before["train"].pop("momentum", None)
+        return frozenset({self.recipe_sha256, hashlib.sha256(canonical_json(before)).hexdigest()})
+
+    def _recipe(self) -> dict[str, Any]:
         obj = self.to_json()
         for part in ("keep", "limits", "resources"):
             del obj[part]
@@ -316,7 +328,7 @@ class Spec:
             # Specs from before there were these keep their identity, and their runs can be resumed.
             if obj["model"][name] is None:
                 del obj["model"][name]
-        return hashlib.sha256(canonical_json(obj)).hexdigest()
+        return obj
 
     @property
     def split_key(self) -> dict[str, Any]:

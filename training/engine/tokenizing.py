@@ -48,7 +48,7 @@ class Tokenizer:
             entries if isinstance(entries, dict) else {piece: i for i, (piece, _) in enumerate(entries)}
         )
         self.size = max([*self.vocab.values(), *(t["id"] for t in document["added_tokens"])]) + 1
-        self.specials = {t["content"]: t["id"] for t in document["added_tokens"]}
+        self.specials = {t["content"]: t["id"] for t in document["added_tokens"] if t["special"]}
         self._tokens = {i: t for t, i in self.vocab.items()}
         self._fast = None
         if kind == "char":

@@ -8,7 +8,8 @@ rows of the table of tokens: the answers stay what they were, token by token.
 import dataclasses
 import json
 import re
-import shutil
+import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -171,7 +172,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise _wrong("wrap_unread", name=CONFIG, problem=str(error)) from error
     if not isinstance(config, dict):
-        raise _wrong("wrap_unread", name=CONFIG, problem="it is not an object")
+        raise _wrong("wrap_object", name=CONFIG)
     return config
 
 
@@ -248,6 +249,7 @@ def _renumbered(path: Path, kind: Kind, vocab: int) -> tuple[Tokenizer, Tensor]:
         model["unk_id"] = new.get(model["unk_id"])
     for token in document["added_tokens"]:
         token["id"] = new[token["id"]]
+        token["special"] |= token["content"] in kind.marks
     document["added_tokens"].sort(key=lambda token: token["id"])
     # Tasks cut, fill up and put their marks themselves.
     document |= {"truncation": None, "padding": None, "post_processor": template(kind.marks)}
@@ -284,22 +286,28 @@ def _read_weights(path: Path, kind: Kind, wanted: Mapping[str, Tensor]) -> dict[
     from safetensors.torch import load_file  # numpy has no bf16
 
     try:
-        found = {_name(name, kind): tensor.float() for name, tensor in load_file(path).items()}
+        stored = load_file(path)
     except (SafetensorError, OSError) as error:
         raise _wrong("wrap_unread", name=WEIGHTS, problem=str(error)) from error
+    found = {_name(name, kind): tensor for name, tensor in stored.items()}
+    if len(found) < len(stored):
+        names = Counter(_name(name, kind) for name in stored)
+        raise _wrong("wrap_weight_twice", weight=names.most_common(1)[0][0])
     for name, tensor in wanted.items():
         if name not in found:
             raise _wrong("wrap_weight_missing", weight=name)
+        if not found[name].is_floating_point():
+            raise _wrong("wrap_weight_kind", weight=name, kind=str(found[name].dtype).removeprefix("torch."))
         if found[name].shape != tensor.shape:
             shapes = {"found": list(found[name].shape), "wanted": list(tensor.shape)}
             raise _wrong("wrap_weight_shape", weight=name, **shapes)
     for name, twin in kind.twins.items():
-        if name in found and not torch.equal(found[name], found[twin]):
+        if name in found and not torch.equal(found[name].float(), found[twin].float()):
             raise _wrong("wrap_weight_untied", weight=name, other=twin)
     for name in sorted(found.keys() - wanted.keys() - kind.twins.keys()):
         if not re.fullmatch(kind.unused, name):
             raise _wrong("wrap_weight_unknown", weight=name)
-    return {name: found[name] for name in wanted}
+    return {name: found[name].float() for name in wanted}
 
 
 def _name(name: str, kind: Kind) -> str:
@@ -326,10 +334,10 @@ def _write(
         "parameters": parameters,
         "wrapped": {"model_type": config["model_type"], "files": files},
     }
-    temporary = target.with_name(f"{target.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".wrap-") as held:
+        temporary = Path(held) / target.name  # the folder around it is for its owner alone
+        temporary.mkdir()
         tokenizer.save(temporary / TOKENIZER)
         package.write_tensors(temporary / WEIGHTS, tensors)
         package.write_json(temporary / CONFIG, fields | {"dtype": "float32"})
@@ -341,8 +349,6 @@ def _write(
         (temporary / "README.md").write_text(_card(spec, config["model_type"], files, parameters), encoding="utf-8")
         package.seal(temporary)
         temporary.rename(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _card(spec: Spec, model_type: str, files: dict[str, str], parameters: int) -> str:

@@ -43,7 +43,7 @@ from training.jobs.services import (
     submit_job,
     suggest,
 )
-from training.jobs.starting import start_of, startable
+from training.jobs.starting import going_on, reading_as, start_of, startable
 from training.jobs.states import Desired, JobState
 from training.runner.dispatch import run_dir
 from training.runner.events import read_events, read_text
@@ -314,13 +314,14 @@ class SpecViewSet(ScopedViewSet):
         if task not in TASKS:
             raise serializers.ValidationError({"task": [_("Choose one of %(names)s.") % {"names": ", ".join(TASKS)}]})
         version = self._version(request.query_params.get("dataset_version", ""))
-        start, asked = None, request.query_params.get("start")
-        reads_only = not asked
-        asked = asked or request.query_params.get("tokenizer")
-        if asked:
+        whole, read = (request.query_params.get(name) for name in ("start", "tokenizer"))
+        if whole and read:
+            raise serializers.ValidationError({"tokenizer": [_("The tokenizer comes with the model it starts from.")]})
+        start = None
+        if asked := whole or read:
             rows = startable(version.dataset.project, task, request.user)  # type: ignore[arg-type]
             start = get_or_404(request.user, "model.download", rows, pk=as_uuid(asked))
-        return Response(suggest(task, version, start, reads_only=reads_only))
+        return Response(suggest(task, version, start, taking=going_on if whole else reading_as))
 
     @extend_schema(summary="Check a spec against its data", request=SpecInput, responses=SpecAdvice)
     @action(detail=False, methods=["post"])

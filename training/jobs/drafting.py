@@ -21,7 +21,7 @@ from training.engine.contract import TASKS, as_it_was_meant, estimate
 from training.jobs.forms import EssentialForm, WholeForm
 from training.jobs.models import Job
 from training.jobs.services import check_spec, fault_of, parse_spec, suggest
-from training.jobs.starting import behind
+from training.jobs.starting import behind, going_on, reading_as
 
 MOMENT_CHARS = 32  # 2026-11-27T06:40:00.000000+00:00
 WHOLE = "whole"
@@ -96,16 +96,15 @@ def draft_of(request: HttpRequest) -> Draft | None:
     versions = DatasetVersion.objects.select_related("dataset__project", "dataset__organisation")
     version = get_or_404(request.user, "dataset.view", versions, pk=_uuid(request.GET["version"]))
     fitting = tasks_for(version)
-    start, reads_only = chosen_start(request), False
+    start, taking = chosen_start(request), going_on
     if start is None:
-        start = chosen_start(request, "tokenizer")
-        reads_only = start is not None
+        start, taking = chosen_start(request, "tokenizer"), reading_as
     if start is not None:
         fitting = [task for task in fitting if start.model.task in TASKS[task].starts]
     task = request.GET.get("task") or (fitting[0] if fitting else "")
     if task not in fitting or (start is not None and start.model.project_id != version.dataset.project_id):
         raise NotFoundError
-    spec = suggest(task, version, start, reads_only=reads_only)["spec"]
+    spec = suggest(task, version, start, taking=taking)["spec"]
     return Draft(version, task, spec, name=version.dataset.name, start=start)
 
 

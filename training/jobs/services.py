@@ -24,7 +24,7 @@ from training.engine.contract import Issue, Spec, SpecError, default_spec, estim
 from training.jobs.models import Job
 from training.jobs.purposes import ask_owner, said, weigh, withdraw_questions
 from training.jobs.sentences import hint, say
-from training.jobs.starting import going_on, reading_as, spec_of, start_of
+from training.jobs.starting import Taking, going_on, spec_of, start_of
 from training.jobs.states import JOB_MOVES, LIVE, Desired, JobState
 from training.runner.doorbell import ring_after_commit
 
@@ -146,15 +146,15 @@ def terms_for(version: DatasetVersion, by: User) -> list[AgreementVersion]:
 
 
 def suggest(
-    task: str, version: DatasetVersion, start: ModelVersion | None = None, *, reads_only: bool = False
+    task: str, version: DatasetVersion, start: ModelVersion | None = None, *, taking: Taking = going_on
 ) -> dict[str, Any]:
     """A default spec for the data, what it will take, and what to look out for.
 
-    `reads_only`: of the start its tokenizer is taken over, and not its weights.
+    `taking`: what the spec takes over from the start: `going_on`, or of its tokenizer alone `reading_as`.
     """
     spec, theirs = default_spec(task, version.profile, str(version.pk)), None
     if start is not None:
-        spec, theirs = (reading_as if reads_only else going_on)(spec, start), spec_of(start)
+        spec, theirs = taking(spec, start), spec_of(start)
     return {
         "spec": spec.to_json(),
         "estimate": estimate(spec, version.profile).to_json(),

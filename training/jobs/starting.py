@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from django.db.models import QuerySet
@@ -16,6 +17,7 @@ from registry.datasets.models import Dataset
 from training.engine.contract import ARCHS, TASKS, EvalSpec, ModelSpec, Spec, trial_spec
 
 OFFERED = 50  # the newest ones a form offers
+Taking = Callable[[Spec, ModelVersion], Spec]
 CALMER = 0.3  # of the rate that suits a net which knows nothing yet
 
 

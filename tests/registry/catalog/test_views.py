@@ -159,8 +159,22 @@ def test_the_page_tells_what_the_report_found(aurora, tmp_path):
     assert "Expected calibration error: 0.0625" in seen
     assert '<rect x="11" y="75.0" width="8" height="25.0"/>' in seen and seen.count("<rect x=") == 1
     assert "Point to a person" in seen and "7, 8, 11" in seen and "e-mail addresses 4" in seen
+    assert "On the held-out test part: rows are the truth" in seen
     version = registered(aurora, manifest={"files": {"report.json": {"sha256": "0" * 64, "size_bytes": 9}}})
     assert "By “region”" not in text(as_(aurora.engineer).get(version.get_absolute_url()))
+
+
+@pytest.mark.parametrize(("rows", "part"), [(10_000, True), (12_345, False)])
+def test_the_page_tells_of_how_many_rows_a_confusion_is(aurora, tmp_path, rows, part):
+    path = tmp_path / "report.json"
+    told = {"rows": 12_345, "confusion_rows": rows}
+    path.write_text(json.dumps(REPORT | {"detail": REPORT["detail"] | told}))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    put_blob(path, digest)
+    version = registered(aurora, manifest={"files": {"report.json": {"sha256": digest, "size_bytes": 9}}})
+    seen = text(as_(aurora.engineer).get(version.get_absolute_url()))
+    assert ("On 10,000 of the 12,345 examples of the held-out test part: rows are" in seen) is part
+    assert ("On the held-out test part: rows are" in seen) is not part
 
 
 def test_terms_are_shown_as_they_stand_today(aurora):

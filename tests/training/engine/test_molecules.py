@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.training.engine.conftest import Run, csv_blob, profile_of, tiny
 from training.engine.contract import DONE
 from training.engine.molecules import drawn_scores, is_molecule
+from training.engine.tasks import base
 
 
 @pytest.mark.parametrize(
@@ -64,3 +66,22 @@ def test_the_report_tells_what_a_model_of_molecules_writes(tmp_path: Path) -> No
     told = json.loads((run.folder / "out" / "report.json").read_text())["detail"]["molecules"]
     assert told["written"] == 100 and told["validity"] > 0.7 and told["uniqueness"] > 0.3
     assert 0 < told["novelty"] < 1
+
+
+@pytest.mark.parametrize(("place", "read"), [(5, 10), (25, 30), (None, 34)])
+def test_an_end_is_sought_in_slices_up_to_the_first(
+    place: int | None, read: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    class Tokens(np.ndarray):
+        def __getitem__(self, key: Any) -> Any:
+            seen.append(found := np.asarray(self)[key])
+            return found
+
+    monkeypatch.setattr(base, "COUNT_AT_ONCE", 10)
+    tokens = np.ones(34, dtype=np.uint16)
+    if place is not None:
+        tokens[[place, 33]] = 0
+    assert base.occurs(0, tokens.view(Tokens)) is (place is not None)
+    assert sum(map(len, seen)) == read and max(map(len, seen)) == 10

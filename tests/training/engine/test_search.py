@@ -17,6 +17,7 @@ from training.engine.events import NoEvents
 from training.engine.package import load_net
 from training.engine.search import Search
 from training.engine.searching import rungs, trial_specs, until_step, values_of
+from training.engine.spec import MOMENTUM_BEFORE
 
 RATES = {"train.lr": "0.00001, 0.01, 0.0001", "train.ema_decay": "0.5"}
 PROFILE = {"kind": "text", "rows": 1, "chars": 100_000, "bytes": 100_000}
@@ -182,6 +183,24 @@ def test_a_search_from_before_there_was_a_momentum_tries_what_it_tried() -> None
     assert [trial.train.momentum for trial in trial_specs(fresh)] == [0.0, 0.0, 0.0]
     assert old.recipe_sha256 != fresh.recipe_sha256
     assert Spec.from_json(old.to_json()) == old and Spec.from_json(fresh.to_json()) == fresh
+
+
+@pytest.mark.parametrize(("momentum", "found"), [(0.0, True), (0.5, False)])
+def test_a_search_that_was_stored_without_its_momentum_goes_on(momentum: float, found: bool, tmp_path: Path) -> None:
+    """For a while the recipe of a search that tries sgd beside adamw left out a momentum of 0."""
+    spec, without = (
+        Spec.from_json(searching("grid", OPTIMIZERS, train__momentum=value)) for value in (momentum, MOMENTUM_BEFORE)
+    )
+    assert spec.recipe_sha256 != without.recipe_sha256
+    data = {"path": "/x", "kind": "text", "sha256": "0" * 64}
+    inputs = Inputs.from_json({"v": 1, "job": JOB, "fence": 2, "resume": True, "data": data})
+    words: Any = {"events": NoEvents(), "stop": Stop(), "run": lambda folder: 0, "cache_variable": "X"}
+    search = Search(tmp_path, spec, inputs, **words)
+    trials = [trial | {"state": "done", "score": 1.5, "scores": [1.5]} for trial in search.trials]
+    stored = {"v": 1, "spec_sha256": without.recipe_sha256, "seconds": 7.5, "trials": trials}
+    (tmp_path / "search.json").write_text(json.dumps(stored))
+    search._open()
+    assert ((search.trials, search.seconds) == (trials, 7.5)) is found
 
 
 def test_a_search_takes_what_its_trials_take() -> None:

@@ -17,7 +17,7 @@ from training.engine.contract import DONE, MESSAGES
 from training.engine.errors import EngineError
 from training.engine.package import load_net
 from training.engine.predict import Predictor
-from training.engine.tokenizing import byte_alphabet
+from training.engine.tokenizing import byte_alphabet, load_tokenizer
 from training.engine.wrap import wrap
 
 TEXT = "the cat sees a bone."
@@ -168,14 +168,14 @@ def tokens(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
     return written
 
 
-WTE = "transformer.wte.weight"
+WTE, NORM = "transformer.wte.weight", "transformer.ln_f"
 REFUSED: list[tuple[Callable[[Path], Any], str, str]] = [
     (lambda folder: (folder / "config.json").unlink(), "wrap_missing", "config.json"),
     (lambda folder: (folder / "tokenizer.json").unlink(), "wrap_missing", "tokenizer.json"),
     (lambda folder: (folder / "model.safetensors").unlink(), "wrap_missing", "model.safetensors"),
     (renamed("pytorch_model.bin"), "wrap_pickled", "pytorch_model.bin"),
     (renamed("model.safetensors.index.json"), "wrap_parted", "model.safetensors.index.json"),
-    (lambda folder: (folder / "config.json").write_text("[]"), "wrap_unread", "config.json"),
+    (lambda folder: (folder / "config.json").write_text("[]"), "wrap_object", "config.json"),
     (lambda folder: (folder / "config.json").write_text("{"), "wrap_unread", "config.json"),
     (lambda folder: (folder / "config.json").write_bytes(b"\xff\xfe"), "wrap_unread", "config.json"),
     (lambda folder: (folder / "tokenizer.json").write_text("{}"), "wrap_unread", "tokenizer.json"),
@@ -203,6 +203,9 @@ REFUSED: list[tuple[Callable[[Path], Any], str, str]] = [
     (field(vocab_size=400), "wrap_vocab", "400"),
     (weights(lambda found: found.update({"lm_head.weight": found[WTE] + 1})), "wrap_weight_untied", "lm_head.weight"),
     (weights(lambda found: found[WTE].fill_(float("nan"))), "wrap_unread", "model.safetensors"),
+    (weights(lambda found: found.update({"wte.weight": found[WTE] + 1})), "wrap_weight_twice", WTE),
+    (weights(lambda found: found.update({f"{NORM}.gamma": found[f"{NORM}.weight"] + 1})), "wrap_weight_twice", NORM),
+    (weights(lambda found: found.update({WTE: found[WTE].char()})), "wrap_weight_kind", "int8"),
     (tokens(lambda found: found["added_tokens"][-1].update(content="<s>")), "wrap_mark", "<|endoftext|>"),
     (tokens(lambda found: found["model"].update(merges=[])), "wrap_tokenizer", "BPE"),
 ]
@@ -219,7 +222,17 @@ def test_what_cannot_be_a_start_is_named(
         wrap(source, tmp_path / "package")
     assert caught.value.message == message
     assert named in str(caught.value)
-    assert not (tmp_path / "package").exists() and not (tmp_path / "package.tmp").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+def test_what_lies_beside_stays(saved: dict[str, Path], tmp_path: Path) -> None:
+    own = tmp_path / "package.tmp" / "own"
+    own.parent.mkdir()
+    own.write_text("mine")
+    wrap(saved["gpt2"], tmp_path / "package")
+    assert own.read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["package", "package.tmp"]
+    assert (tmp_path / "package").stat().st_mode == own.parent.stat().st_mode  # others may read it as they may that
 
 
 def test_early_names_and_halves_are_read(saved: dict[str, Path], tmp_path: Path) -> None:
@@ -262,3 +275,18 @@ def test_the_command_tells_what_a_spec_must_say(
     assert "already" in capsys.readouterr().err
     assert main(["wrap", str(tmp_path / "nowhere"), str(tmp_path / "other")]) == 1
     assert "There is no config.json" in capsys.readouterr().err
+
+
+def test_only_added_tokens_that_are_special_vanish(saved: dict[str, Path], tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(saved["gpt2"], source)
+    document = json.loads((source / "tokenizer.json").read_text())
+    word = next(piece for piece in document["model"]["vocab"] if len(piece) > 2 and piece.isascii())
+    plain = document["added_tokens"][-1] | {"content": word, "id": document["model"]["vocab"][word], "special": False}
+    document["added_tokens"].insert(0, plain)
+    (source / "tokenizer.json").write_text(json.dumps(document))
+    wrap(source, tmp_path / "package")
+    tokenizer = load_tokenizer(tmp_path / "package" / "tokenizer.json")
+    number = tokenizer.vocab[word]
+    assert tokenizer.encode(f"a{word}").tolist()[-1] == number
+    assert tokenizer.decode([0, number, 0]) == word

@@ -126,6 +126,22 @@ def test_logits_are_those_of_reading_all_at_once(arch: str) -> None:
             kept.keep(torch.tensor([2, 1, 3, 0]))  # and back
 
 
+@torch.no_grad()
+def test_rows_go_on_in_the_room_that_was_claimed() -> None:
+    """Only what is written moves, so that nothing is claimed anew, nor pages that no token has come to."""
+    go_on, kept, _ = both_ways("t5")
+    for token in (5, 7):
+        go_on(torch.full((4, 1), token), kept)
+    before, places = [own.clone() for own in kept.own], [own.data_ptr() for own in kept.own]
+    for own in kept.own:
+        own[:, :, :, 2:] = torch.arange(4.0)[:, None, None, None]
+    kept.keep(torch.tensor([3, 1]))
+    assert [own.data_ptr() for own in kept.own] == places and kept.rows == 2
+    for own, old in zip(kept.own, before, strict=True):
+        assert torch.equal(own[:, :, :, :2], old[:, [3, 1], :, :2])
+        assert own[:, 0, :, 2:].eq(0).all() and own[:, 1, :, 2:].eq(1).all()
+
+
 @pytest.mark.parametrize("arch", ["t5", "bart"])
 def test_what_is_padding_is_not_read(arch: str) -> None:
     net, found = net_of(arch), []

@@ -15,7 +15,7 @@ from collab.projects.services import end_membership
 from registry.catalog.services import TrainedModel, register_version
 from registry.uses.services import CodeTerm, set_uses
 from tests.pages import as_
-from training.jobs import lifecycle
+from training.jobs import lifecycle, starting
 from training.jobs.models import Job
 from training.jobs.purposes import PurposeRefusedError
 from training.jobs.services import resume_job, stop_job, submit_job, suggest
@@ -88,7 +88,7 @@ def test_a_job_remembers_its_start_and_so_does_what_it_makes(covered, start, oth
 
 
 def reading_as(start, version) -> dict:
-    return suggest("causal-lm", version, start, reads_only=True)["spec"]
+    return suggest("causal-lm", version, start, taking=starting.reading_as)["spec"]
 
 
 def test_a_tokenizer_may_come_alone_and_its_data_and_terms_with_it(covered, start, other):
@@ -135,6 +135,8 @@ def test_the_page_offers_a_tokenizer_and_asks_for_the_net(covered, start, other,
     assert "arch" in again.fields and "tokenizer" not in again.fields
     query = {"dataset_version": other.pk, "task": "causal-lm", "tokenizer": start.pk}
     assert client.get("/api/v1/specs/default/", query).json()["spec"]["tokenizer"]["start"] == str(start.pk)
+    both = client.get("/api/v1/specs/default/", query | {"start": start.pk})
+    assert (both.status_code, both.json()["field"]) == (400, "tokenizer"), both.content
 
 
 def test_the_engine_is_told_whether_it_goes_on_or_only_reads(covered, start, other):

@@ -31,8 +31,13 @@ class Kept:
         return self.source[0].shape[1]
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with these rows only."""
-        self.source, self.own = ([layer[:, rows] for layer in kind] for kind in (self.source, self.own))
+        """Go on with these rows only, which are not more than there were."""
+        for n, layer in enumerate(self.source):
+            self.source[n] = layer[:, rows]
+        for n, layer in enumerate(self.own):
+            # In the same room: of that of a long text most has not been written to, and takes no memory yet.
+            layer[:, : len(rows), :, : self.length] = layer[:, rows, :, : self.length]
+            self.own[n] = layer[:, : len(rows)]
         self.seen = None if self.seen is None else self.seen[rows]
 
     def written(self, layer: int, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -270,6 +270,12 @@ def counts_of(tokens: np.ndarray, vocab: int, asked: np.ndarray | None = None) -
     return counts
 
 
+def occurs(token: int, tokens: np.ndarray) -> bool:
+    """Whether it does, without bringing more of them into memory than up to the first."""
+    starts = range(0, len(tokens), COUNT_AT_ONCE)
+    return any(bool((tokens[start : start + COUNT_AT_ONCE] == token).any()) for start in starts)
+
+
 def spaced(count: int, limit: int | None) -> np.ndarray:
     """At most `limit` of `count` indices, evenly spaced."""
     if limit is None or count <= limit:

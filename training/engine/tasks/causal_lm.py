@@ -142,7 +142,7 @@ class Task(PackedText):
         """
         if self.spec.tokenizer is None or self.spec.tokenizer.kind != "smiles":
             return {}
-        if self.marks or not (self.parts["train"] == self.between).any():
+        if self.marks or not base.occurs(self.between, self.parts["train"]):
             return {}
         written = [""] * MOLECULES
         sampling = Sampling(
