@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from collab.access.policy import Missing, require
 from collab.accounts.models import Organisation, User
 from collab.audit.services import record
-from collab.courses.files import HANDOUTS, IMAGES, keep_file
+from collab.courses.files import keep_file
 from collab.courses.models import (
     Audience,
     Course,
@@ -29,6 +29,7 @@ from collab.courses.models import (
 )
 from collab.courses.states import COURSE_MOVES, CourseState, EnrolmentState
 from collab.inbox.services import notify_each
+from collab.kernel.attachments import HANDOUTS, IMAGES
 from collab.kernel.errors import ConflictError, InvalidError, NotReadyError, StaleError
 from collab.kernel.names import slug_of
 from collab.projects.models import Project

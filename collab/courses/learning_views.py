@@ -18,7 +18,6 @@ from collab.access.policy import allowed, get_or_404, visible_to
 from collab.accounts.models import Organisation
 from collab.courses.certificates.models import Certificate
 from collab.courses.expiring import ends_soon, remind_days
-from collab.courses.files import IMAGES
 from collab.courses.forms import QuizForm, TrainingForm, in_tongue
 from collab.courses.models import Course, CourseModule, Enrolment, QuizAttempt, QuizQuestion, TrainingRecord
 from collab.courses.serving import file_of
@@ -36,6 +35,7 @@ from collab.courses.taking import (
 )
 from collab.courses.trainings import open_training, submit_training, submit_training_again, withdraw_training
 from collab.courses.versions import compare, newer_version
+from collab.kernel.attachments import IMAGES
 from collab.kernel.errors import ConflictError, NotFoundError
 from collab.web.forms import act, sent, show, submit
 from collab.web.pagination import page_of

@@ -9,10 +9,10 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 
 from collab.access.policy import get_or_404
-from collab.courses.files import IMAGES
 from collab.courses.forms import in_tongue
 from collab.courses.models import Course, CourseModule
 from collab.courses.serving import file_of
+from collab.kernel.attachments import IMAGES
 from collab.kernel.errors import NotFoundError
 from collab.web.forms import show
 

@@ -19,12 +19,13 @@ from collab.access.policy import require, require_for_oneself
 from collab.accounts.models import Membership, Organisation, User
 from collab.audit.services import record
 from collab.courses.expiring import keep_last_end, show_end
-from collab.courses.files import DOCUMENTS, keep_file
+from collab.courses.files import keep_file
 from collab.courses.models import Course, TrainingRecord
 from collab.courses.states import TRAINING_MOVES
 from collab.inbox.models import Request
 from collab.inbox.services import ask, lapse_requests, notify, settle_obligation
 from collab.inbox.states import ObligationKind, RequestState
+from collab.kernel.attachments import DOCUMENTS
 from collab.kernel.errors import InvalidError
 
 TRAINING = "training_record"

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import transaction
 from django.db.models import Max
@@ -20,7 +21,7 @@ from collab.audit.services import record
 from collab.ethics.models import EthicsCase, EthicsFile
 from collab.ethics.services import locked_case, told
 from collab.ethics.states import WRITABLE, CaseState
-from collab.kernel.documents import keep_document
+from collab.kernel.attachments import DOCUMENTS, keep_file
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError
 
 FILES_MAX = 20  # that go with an application at a time
@@ -40,7 +41,7 @@ def add_file(
     if locked.files.count() >= EDITIONS_MAX:
         raise ConflictError(_("An application keeps at most %(n)d editions of files.") % {"n": EDITIONS_MAX})
     before = None if replaces is None else _current(locked, replaces)
-    kept = keep_document(file)
+    kept = keep_file(file, DOCUMENTS, settings.APPLICATION_FILE_MAX_BYTES)
     if locked.files.now().filter(sha256=kept.sha256).exists():
         raise ConflictError(_("This file is in the application already."))
     if before is not None:
@@ -48,7 +49,8 @@ def add_file(
     number = before.number if before else 1 + (locked.files.aggregate(last=Max("number"))["last"] or 0)
     made = EthicsFile(
         case=locked, number=number, edition=before.edition + 1 if before else 1, kind=kind, by=by,
-        first_round=locked.round + 1, **vars(kept),
+        first_round=locked.round + 1,
+        file_name=kept.file_name, content_type=kept.media_type, sha256=kept.sha256, size_bytes=kept.size_bytes,
     )  # fmt: skip
     made.require_clean()
     made.save()

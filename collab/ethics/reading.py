@@ -112,7 +112,10 @@ def bars_reopening(review: EthicsReview, user: Person) -> str:
         return _("The decision of %(day)s rests on this review, so it stays as it is.") % {"day": day}
     if not case.committee.seals_reviews:
         return ""
-    rows = case.reviews.filter(round=review.round, state__in=[ReviewState.ASKED, ReviewState.SUBMITTED])
+    # Whoever was excused after giving theirs was in it: what they wrote could be read.
+    excused = Q(state=ReviewState.RECUSED, submitted_at__isnull=False)
+    counts = Q(state__in=[ReviewState.ASKED, ReviewState.SUBMITTED]) | excused
+    rows = case.reviews.filter(counts, round=review.round)
     given = list(rows.values_list("pk", "created_at", "submitted_at"))
     if all(at for _pk, _made, at in given) or _were_all_in(review, given):
         return _("All reviews of this round are in, and everybody may read them; yours stays as it is.")

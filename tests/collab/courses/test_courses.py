@@ -50,7 +50,7 @@ from tests.pages import as_, text
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
-PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
+PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20 + b"IEND"
 
 
 # --- writing
@@ -82,10 +82,13 @@ def test_what_cannot_be_published(school):
             save_question(edition=edition, text="Why?", options=options, by=school.teacher)
     with pytest.raises(UnsupportedKindError):
         save_module(edition=edition, kind="image", title="X", file=upload(b"%PDF-1", "x.png"), by=school.teacher)
+    for content, name in ((PNG[:-4], "x.png"), (PNG, "x.jpg")):  # cut off; not what its name says
+        with pytest.raises(UnsupportedKindError):
+            save_module(edition=edition, kind="image", title="X", file=upload(content, name), by=school.teacher)
     with pytest.raises(InvalidError):
         save_module(edition=edition, kind="video", title="X", link="javascript:alert(1)", by=school.teacher)
-    image = save_module(edition=edition, kind="image", title="X", file=upload(PNG, "../x.JPG"), by=school.teacher)
-    assert (image.file_name, image.media_type) == ("x.JPG.png", "image/png")
+    image = save_module(edition=edition, kind="image", title="X", file=upload(PNG, "../x.PNG"), by=school.teacher)
+    assert (image.file_name, image.media_type) == ("x.png", "image/png")
 
 
 def test_who_may_write(school, borealis):
@@ -388,7 +391,7 @@ def handed_in(school: School, **facts: object) -> TrainingRecord:
         "title": "GDPR certificate",
         "provider": "Academy",
         "completed_on": date(2026, 1, 10),
-        "file": upload(b"%PDF-1.7 x", "proof.pdf"),
+        "file": upload(b"%PDF-1.7 x %%EOF", "proof.pdf"),
         "course": school.course,
         "by": school.joint.engineer,
     }

@@ -33,7 +33,7 @@ def accepted(school: School, expires_on: date | None, **facts: object):
     reviewer = employ(person(f"Reviewer {expires_on}"), house, Role.COORDINATOR)
     row = submit_training(
         organisation=house, title="Elsewhere", provider="Academy", completed_on=date(2027, 1, 2), by=user,
-        file=upload(b"%PDF-1.7 x", "proof.pdf"), expires_on=expires_on, **facts,
+        file=upload(b"%PDF-1.7 x %%EOF", "proof.pdf"), expires_on=expires_on, **facts,
     )  # fmt: skip
     decide_request(request=Request.objects.get(topic="training_record", state="open"), decision="approved", by=reviewer)
     row.refresh_from_db()

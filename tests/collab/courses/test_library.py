@@ -122,7 +122,7 @@ def test_what_a_module_holds_is_shown_as_it_is_and_bad_ones_are_refused(school, 
 
 def test_a_learner_reads_the_files_of_modules_over_the_api_too(school):
     draft_version(course=school.course, by=school.teacher)
-    facts = {"kind": "file", "title": "Slides", "file": SimpleUploadedFile("slides.pdf", b"%PDF-1.7 slides")}
+    facts = {"kind": "file", "title": "Slides", "file": SimpleUploadedFile("slides.pdf", b"%PDF-1.7 slides %%EOF")}
     as_(school.teacher).post(f"{school.course.get_absolute_url()}modules/new/", facts)
     as_(school.teacher).post(f"{school.course.get_absolute_url()}publish/")
     enrolment = school.study(school.joint.engineer)
@@ -130,7 +130,7 @@ def test_a_learner_reads_the_files_of_modules_over_the_api_too(school):
     slides, words = enrolment.edition.modules.get(title="Slides"), enrolment.edition.modules.get(title="Principles")
     learner = as_(school.joint.engineer)
     answer = learner.get(address, {"module": slides.pk})
-    assert b"".join(answer) == b"%PDF-1.7 slides" and answer["Content-Type"] == "application/pdf"
+    assert b"".join(answer) == b"%PDF-1.7 slides %%EOF" and answer["Content-Type"] == "application/pdf"
     assert learner.get(address, {"module": words.pk}).status_code == 404  # words alone, no file
     assert learner.get(address, {"module": "first"}).json()["field"] == "module"
     assert learner.get(address).json()["field"] == "module"

@@ -12,7 +12,7 @@ from tests.cast import employ, person, token_for, upload
 from tests.collab.courses.conftest import School
 
 pytestmark = pytest.mark.django_db
-PNG = b"\x89PNG\r\n\x1a\n...."
+PNG = b"\x89PNG\r\n\x1a\n....IEND"
 
 
 @pytest.fixture

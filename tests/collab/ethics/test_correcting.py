@@ -20,7 +20,9 @@ from collab.ethics.deciding import (
     assign,
     confirm_condition,
     decide_case,
+    declare_conflict,
     hold_case,
+    settle_conflict,
     submit_review,
 )
 from collab.ethics.models import EthicsCase, EthicsCorrection, EthicsForm
@@ -324,6 +326,22 @@ def test_whoever_could_read_another_sealed_review_keeps_to_their_own(panel):
         assert not offered(reviewer), "they could read each other's until the third was asked"
         with pytest.raises(ConflictError, match="yours stays"):
             reopen_review(review=review(reviewer), by=reviewer)
+
+
+def test_a_sealed_review_stays_although_whoever_was_read_is_excused(panel):
+    edit_committee(committee=panel.committee, by=panel.admin, version=1, seals_reviews=True)
+    case, (one, two) = panel.case(), panel.reviewers
+    swayed = next(row for row in assign(case=case, reviewers=[one, two], by=panel.chair) if row.reviewer == two)
+    declare_conflict(review=swayed, kind="other", text="A cousin", by=two)
+    settle_conflict(review=fresh(swayed), move="waive", plan="Two read", by=panel.chair)
+    for reviewer in (one, two):
+        review = case.reviews.get(reviewer=reviewer)
+        submit_review(review=review, opinion="favour", text="Fine.", by=reviewer, version=review.version)
+    settle_conflict(review=fresh(swayed), move="recuse", by=panel.chair)
+    third = employ(person("Reviewer 3"), panel.joint.university, Role.ETHICS_REVIEWER)
+    assign(case=fresh(case), reviewers=[third], by=panel.chair)
+    with pytest.raises(ConflictError, match="yours stays"):
+        reopen_review(review=case.reviews.get(reviewer=one), by=one)
 
 
 def test_the_page_and_the_api_reopen_a_review(panel):

@@ -68,7 +68,7 @@ def test_files_are_added_and_taken_off_while_the_application_is_with_those_who_a
         add(panel, case, by=panel.chair)
     with pytest.raises(InvalidError, match="Choose a kind"):
         add(panel, case, kind="novel")
-    with pytest.raises(UnsupportedKindError, match="this file is none"):
+    with pytest.raises(UnsupportedKindError, match="none of these kinds"):
         add(panel, case, upload(b"MZ\x90\x00", "protocol.pdf"))
     row = add(panel, case)
     with pytest.raises(ConflictError, match="in the application already"):
