@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.urls import reverse
@@ -512,14 +513,23 @@ def _terminate(locked: AgreementVersion, by: User, reason: str) -> AgreementVers
 
 
 def _reinstate_before(over: AgreementVersion, by: User) -> None:
-    rows = AgreementVersion.objects.filter(replaced_by=over, state=VersionState.SUPERSEDED)
-    for older in rows.select_for_update(of=("self",)).select_related("agreement__project").order_by("pk"):
-        move = "reinstate" if older.suspended_at is None else "reinstate_suspended"
-        older.state = VERSION_MOVES.require(move, older.state, what=str(older))
-        older.ended_at = older.replaced_on = older.replaced_by = None
+    """What it replaced has effect again: of each agreement the newest version, and until its day the one before."""
+    rows = AgreementVersion.objects.filter(replaced_by=over, state__in=[VersionState.SUPERSEDED, *STANDING])
+    rows = rows.select_for_update(of=("self",)).select_related("agreement__project").order_by("-number", "pk")
+    newer: dict[UUID, AgreementVersion] = {}
+    for older in rows:
+        after = newer.get(older.agreement_id)
+        if after is not None and after.effective_on <= timezone.localdate():
+            continue
+        if older.state not in STANDING:  # else the day had come, but nobody has entered so yet
+            move = "reinstate" if older.suspended_at is None else "reinstate_suspended"
+            older.state = VERSION_MOVES.require(move, older.state, what=str(older))
+        older.ended_at, older.replaced_by = None, after
+        older.replaced_on = None if after is None else after.effective_on
         older.save(update_fields=["state", "ended_at", "replaced_on", "replaced_by"])
         enter_dates(older)
         note("agreement.reinstate", older, by, number=older.number)
+        newer[older.agreement_id] = older
 
 
 @transaction.atomic

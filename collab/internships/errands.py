@@ -15,7 +15,7 @@ from collab.agreements.states import STANDING, VersionState
 from collab.inbox.errands import Errand
 from collab.internships.applications.states import WAITING, ApplicationState
 from collab.internships.models import Application, Evaluation, Interview, Placement
-from collab.internships.placements.models import PlacementQuerySet
+from collab.internships.placements.models import PlacementQuerySet, Side
 from collab.internships.placements.states import OPEN, LogState, PlacementState
 
 MOST = 10  # of each kind
@@ -37,7 +37,7 @@ def _answers(user: User) -> Iterator[Errand]:
 def _times(user: User) -> Iterator[Errand]:
     waits = Interview.objects.filter(application=OuterRef("pk"), chosen_at=None)
     rows = Application.objects.filter(candidate=user, state=ApplicationState.INTERVIEWING.value)
-    for row in rows.filter(Exists(waits)).with_names()[:MOST]:
+    for row in rows.filter(Exists(waits)).with_names().order_by("submitted_at", "pk")[:MOST]:
         title = _("Choose a time for the interview: %(posting)s") % {"posting": row.posting}
         yield Errand(title, row.get_absolute_url(), str(row.posting.organisation), "calendar-event")
 
@@ -48,7 +48,7 @@ def _signatures(user: User) -> Iterator[Errand]:
     newest = AgreementVersion.objects.filter(agreement=OuterRef("agreement"), state__in=counts).order_by("-number")
     unsigned = AgreementVersion.objects.filter(pk=OuterRef("counts"), student_signature=None)
     rows = _open(user, "placement.sign").filter(student=user).annotate(counts=newest.values("pk")[:1])
-    for row in rows.filter(Exists(unsigned)).with_names()[:MOST]:
+    for row in rows.filter(Exists(unsigned)).with_names().order_by("starts_on", "pk")[:MOST]:
         yield Errand(_("Sign your learning agreement"), row.get_absolute_url(), str(row.host), "pen")
 
 
@@ -61,7 +61,8 @@ def _log_books(user: User) -> Iterator[Errand]:
 
 def _evaluations(user: User) -> Iterator[Errand]:
     """From the day after the last one: before it, nobody has to."""
-    given = Evaluation.objects.filter(placement=OuterRef("pk"), author=user)
+    mine = Q(side=Side.MENTOR, placement__mentor=user) | Q(side=Side.INTERN, placement__student=user)
+    given = Evaluation.objects.filter(mine, placement=OuterRef("pk"))  # also by a mentor before
     rows = _open(user, "placement.evaluate").filter(
         Q(student=user) | Q(mentor=user), state=PlacementState.ONBOARDED.value, ends_on__lt=timezone.localdate()
     )
@@ -74,7 +75,7 @@ def _reviews(user: User) -> Iterator[Errand]:
     rows = Application.objects.visible_to(user, "application.review").filter(
         reviews__reviewer=user, reviews__given_at=None, state__in=WAITING
     )
-    for row in rows.with_names()[:MOST]:
+    for row in rows.with_names().order_by("submitted_at", "pk")[:MOST]:
         yield Errand(_("Review an application: %(row)s") % {"row": row}, row.get_absolute_url(), "", "person-check")
 
 

@@ -513,7 +513,7 @@ class _SentAgain(SimpleUploadedFile):
 
 
 def _training(**more: str) -> Body:
-    file = _SentAgain("proof.pdf", b"%PDF-1.7 more", "application/pdf")
+    file = _SentAgain("proof.pdf", b"%PDF-1.7 more %%EOF", "application/pdf")
     return {"title": "GDPR", "provider": "Academy", "completed_on": _day(-9), "file": file, **more}
 
 

@@ -143,8 +143,8 @@ from collab.internships.models import (
     StudentSignature,
 )
 from collab.internships.placements.approving import ask_host
+from collab.kernel.attachments import DOCUMENTS, keep_file
 from collab.kernel.blobs import blob_path
-from collab.kernel.documents import keep_document
 from collab.projects.models import (
     Attestation,
     Budget,
@@ -763,7 +763,7 @@ def _inbox(here: Side) -> None:
 def _publications(here: Side) -> None:
     """A notice that waits for answers, one with an objection, and one whose days have passed."""
     made, canary = here.joint, here.canary
-    file = upload(f"%PDF-1.7 {canary}".encode(), f"{canary}.pdf")
+    file = upload(f"%PDF-1.7 {canary} %%EOF".encode(), f"{canary}.pdf")
     for name in ("notified", "objected", "free"):
         here.notices[name] = give_notice(
             project=made.project,
@@ -909,7 +909,7 @@ def _internships(here: Side) -> None:
             offer_ends_at=now + timedelta(days=3) if name == "offered" else None, **(rows | owner),
         )  # fmt: skip
     document = upload(f"%PDF-1.7 {canary} %%EOF".encode(), f"{canary}.pdf")
-    kept = keep_document(document)
+    kept = keep_file(document, DOCUMENTS, settings.APPLICATION_FILE_MAX_BYTES)
     facts = {
         "cohort": cohort, "university": made.university, "host": made.university, "starts_on": cohort.starts_on,
         "ends_on": cohort.ends_on, "mentor": made.researcher, "supervisor": made.lead, "tasks": f"Tasks {canary}",
@@ -934,7 +934,8 @@ def _internships(here: Side) -> None:
         Posting: here.applications["applied"].posting,
         Application: applied,
         ApplicationDocument: ApplicationDocument.objects.create(
-            application=here.applications["draft"], kind="cv", **vars(kept)
+            application=here.applications["draft"], kind="cv", file_name=kept.file_name, content_type=kept.media_type,
+            sha256=kept.sha256, size_bytes=kept.size_bytes,
         ),
         ApplicationEvent: ApplicationEvent.objects.create(application=applied, state="applied", reason=f"Why {canary}"),
         BoardReview: BoardReview.objects.create(application=applied, reviewer=made.lead),
@@ -1027,7 +1028,7 @@ def _courses(here: Side) -> None:
     for name in ("answer", "study", "begin_quiz", "grant"):
         course = editing.create_course(organisation=made.university, title=f"Course {name}", summary="Learn.", by=admin)
         edition = course.versions.get()
-        image = upload(b"\x89PNG\r\n\x1a\n....", "picture.png")
+        image = upload(b"\x89PNG\r\n\x1a\n....IEND", "picture.png")
         editing.save_module(edition=edition, kind="image", title="One", file=image, by=admin)
         editing.save_question(
             edition=edition, text="Why?", options=[{"text": "A", "right": True}, {"text": "B"}], by=admin
@@ -1061,7 +1062,8 @@ def _courses(here: Side) -> None:
     trainings = [
         submit_training(
             organisation=made.university, title=f"Training {canary}", provider="Academy",
-            completed_on=timezone.localdate(), file=upload(f"%PDF-1.7 {canary}".encode(), f"{canary}.pdf"), by=user,
+            completed_on=timezone.localdate(), by=user,
+            file=upload(f"%PDF-1.7 {canary} %%EOF".encode(), f"{canary}.pdf"),
         )
         for _number in range(3)
     ]  # fmt: skip

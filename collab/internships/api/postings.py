@@ -44,12 +44,16 @@ from collab.web.api import (
 
 
 class PostingSerializer(serializers.ModelSerializer):
-    """`project` is told to those who manage the posting; `closes_at` is its own, null where the cohort's counts."""
+    """`project` is told to those who manage the posting; `closes_at` is its own, null where the cohort's counts.
+
+    `shown_state` is the state by the dates: closed once its time is over.
+    """
 
     cohort = serializers.PrimaryKeyRelatedField(read_only=True)
     host = serializers.SlugField(source="organisation.slug", read_only=True)
     audience = serializers.ChoiceField(choices=Audience.choices, read_only=True)
     state = serializers.ChoiceField(choices=choices_of(PostingState), read_only=True)
+    shown_state = serializers.ChoiceField(choices=choices_of(PostingState), read_only=True)
     takes_until = serializers.DateTimeField(source="last_moment", read_only=True)
     questions = serializers.ListField(child=serializers.DictField(), read_only=True)
     universities = serializers.SlugRelatedField(slug_field="slug", many=True, read_only=True)
@@ -60,7 +64,8 @@ class PostingSerializer(serializers.ModelSerializer):
         fields = [
             "id", "cohort", "host", "title", "title_zh", "duties", "skills", "eligibility", "places", "starts_on",
             "ends_on", "place", "remote", "pay", "currency", "hours", "credits", "closes_at", "takes_until", "audience",
-            "universities", "project", "questions", "questions_version", "state", "reason", "version",
+            "universities", "project", "questions", "questions_version", "state", "shown_state", "reason",
+            "version",
         ]  # fmt: skip
 
     def get_project(self, row: Any) -> str | None:

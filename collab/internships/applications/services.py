@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -32,7 +33,7 @@ from collab.internships.programmes.models import Cohort, Posting
 from collab.internships.programmes.questions import checked_answers
 from collab.internships.programmes.services import locked_posting
 from collab.internships.telling import tell, who_run
-from collab.kernel.documents import keep_document
+from collab.kernel.attachments import DOCUMENTS, keep_file
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError, StaleError
 
 DOCUMENTS_MAX = 6
@@ -110,10 +111,13 @@ def add_document(*, application: Application, file: TemporaryUploadedFile, kind:
         raise InvalidError(_("Choose a kind."), field="kind")
     if locked.documents.count() >= DOCUMENTS_MAX:
         raise ConflictError(_("An application has at most %(n)d documents.") % {"n": DOCUMENTS_MAX})
-    kept = keep_document(file)
+    kept = keep_file(file, DOCUMENTS, settings.APPLICATION_FILE_MAX_BYTES)
     if locked.documents.filter(sha256=kept.sha256).exists():
         raise ConflictError(_("This file is in the application already."))
-    row = ApplicationDocument(application=locked, kind=kind, **vars(kept))
+    row = ApplicationDocument(
+        application=locked, kind=kind, file_name=kept.file_name, content_type=kept.media_type, sha256=kept.sha256,
+        size_bytes=kept.size_bytes,
+    )  # fmt: skip
     row.require_clean()
     row.save()
     note("add_document", locked, by, kind=kind)

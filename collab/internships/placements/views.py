@@ -122,7 +122,9 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_log": "placement.intern" in may and row.state in UNDER_WAY,
         "may_note": "placement.write" in may and row.state in UNDER_WAY,
         "may_confirm": "placement.confirm" in may,
-        "may_evaluate": "placement.evaluate" in may and begun and not given,
+        "may_evaluate": "placement.evaluate" in may
+        and begun
+        and not row.evaluations.filter(side=side_of(row, user)).exists(),
         "may_settle": manages,
         "may_remind": "programme.manage" in may and row.state in OPEN,
         "see_contact": manages or guides or "placement.intern" in may,

@@ -5,12 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import time_machine
+from django.utils import timezone
 
 from collab.access.roles import Role
 from collab.agreements.approvals import Approval
 from collab.agreements.approving import add_step, approve_step, return_step
 from collab.agreements.models import AgreementVersion
-from collab.agreements.services import send_for_signature, suspend_version, terminate_version
+from collab.agreements.services import (
+    decline_beside,
+    draft_version,
+    send_for_signature,
+    suspend_version,
+    terminate_version,
+)
 from collab.audit.models import AuditEvent
 from collab.inbox.models import Notification, Obligation, Request
 from collab.internships.models import Placement
@@ -188,3 +196,33 @@ def test_what_came_back_is_looked_for_once_the_placement_is_held(summer):
     return_step(approval=open_step(), by=registrar, reason="Too many hours")
     assert take_back_agreement(placement=placement, by=summer.coordinator) == version
     assert (fresh(version).state, fresh(placement).state) == ("withdrawn", "approved")
+
+
+def test_a_change_declined_after_its_day_gives_back_what_was_in_force_until_then(summer):
+    """Also where nobody has entered yet that the day came, and where two versions were replaced by the same."""
+    joint, today = summer.joint, timezone.localdate()
+    first = joint.cover(reference="DUA-9")
+
+    def sealed(days: int) -> AgreementVersion:
+        version = draft_version(
+            agreement=first.agreement, text="T", effective_on=today + timedelta(days=days), by=joint.lead,
+            parties=[joint.university, joint.company],
+        )  # fmt: skip
+        sign_parties(joint, send_for_signature(version=version, by=joint.lead))
+        return fresh(version)
+
+    def effect(version) -> tuple:
+        version = fresh(version)
+        return version.state, version.replaced_on, version.replaced_by
+
+    second = sealed(10)
+    with time_machine.travel(timezone.now() + timedelta(days=11), tick=False):
+        assert effect(first) == ("executed", second.effective_on, second)
+        decline_beside(version=second, reason="No", by=joint.lead)
+        assert effect(first) == ("executed", None, None)
+    second = sealed(10)
+    third = sealed(0)
+    assert [effect(one)[::2] for one in (first, second)] == [("superseded", third)] * 2
+    decline_beside(version=third, reason="No", by=joint.lead)
+    assert effect(second) == ("executed", None, None)
+    assert effect(first) == ("executed", second.effective_on, second), "until the day of the second"

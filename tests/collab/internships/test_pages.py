@@ -27,9 +27,10 @@ from collab.internships.applications.rounds import run_matching
 from collab.internships.applications.services import answer_offer, begin_application, choose_time, rank_choices
 from collab.internships.applications.tasks import pass_dates_task
 from collab.internships.models import Application, Posting
-from collab.internships.placements.caring import write_log
+from collab.internships.placements.caring import evaluate, write_log
 from collab.internships.placements.points import move_check_point
 from collab.internships.placements.reminding import remind
+from collab.internships.placements.services import change_mentor
 from collab.internships.placements.signing import draft_learning_agreement, sign_as_student, version_to_sign
 from collab.internships.programmes.questions import said_label
 from collab.internships.programmes.services import (
@@ -41,7 +42,7 @@ from collab.internships.programmes.services import (
 )
 from collab.internships.reading import hosts_of
 from collab.kernel.errors import ConflictError, InvalidError
-from tests.cast import employ, organisation
+from tests.cast import employ, organisation, person
 from tests.collab.internships.season import PDF, Season, posting_facts, season, sign_parties
 from tests.pages import as_, hidden, queries, text
 
@@ -473,6 +474,8 @@ def test_a_posting_that_takes_no_applications_any_more_is_shown_as_closed(summer
     with time_machine.travel(summer.cohort.closes_at + timedelta(seconds=1), tick=False):
         shown = text(as_(summer.host).get(page))
         assert "Closed" in shown and "Published" not in shown
+        told = as_(summer.host).get(f"/api/v1/postings/{summer.posting.pk}/").json()
+        assert (told["state"], told["shown_state"]) == ("published", "closed")
     assert summer.posting.shown_state == "published"
     move_cohort(cohort=summer.cohort, move="close", by=summer.coordinator)
     assert Posting.objects.get(pk=summer.posting.pk).shown_state == "closed"
@@ -581,6 +584,11 @@ def test_the_dashboard_says_what_waits_during_an_internship_and_after_it(summer)
         assert "Evaluate the internship" in waits(summer.mentor)
         assert "Evaluate the internship" in waits(placement.student)
         assert "Evaluate the internship" not in waits(summer.supervisor)
+        evaluate(placement=placement, scores={"work": 5, "learning": 4, "teamwork": 3}, by=summer.mentor)
+        later = employ(person("Later Mentor"), summer.company)
+        change_mentor(placement=placement, mentor=later, reason="On leave", by=summer.host)
+        assert "Evaluate the internship" not in waits(later), "the side of the mentor has"
+        assert "/evaluate/" not in text(as_(later).get(placement.get_absolute_url()))
 
 
 def test_the_report_names_each_host_in_the_language_of_whoever_reads_it(summer):
