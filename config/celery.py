@@ -40,7 +40,10 @@ def _make_queue_folders(**_: object) -> None:
 
 
 @worker_ready.connect
-def _say_ready(**_: object) -> None:
+def _begin(**_: object) -> None:
     from django.conf import settings
 
+    from training.runner import pool
+
+    pool.keep_warm()
     (Path(settings.DATA_DIR) / "worker.ready").touch()

@@ -28,6 +28,11 @@ VARIABLES: dict[str, tuple[Any, Any, str]] = {
     "TANDEM_OIDC_NAME": (str, "Single sign-on", "what the button of that sign-in says"),
     "TANDEM_TRAINING_CPUS": (int, 0, "processors that training may use on this machine; 0 means all"),
     "TANDEM_TRAINING_GPUS": (int, -1, "graphics processors that workers have; -1 means those of this machine"),
+    "TANDEM_WARM_ENGINE": (
+        str,
+        "torch",
+        "what a worker keeps loaded for runs: torch, transformers or off",
+    ),
     "TANDEM_LEASE_S": (int, 30, "seconds without a heartbeat after which another supervisor may take a job over"),
     "TANDEM_PREVIEW_SECONDS": (int, 30, "seconds that a look at what a model would see may take"),
     "TANDEM_PLAYGROUND_TEXT_MAX_CHARS": (int, 20_000, "longest text that a model is asked in the playground"),

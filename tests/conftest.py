@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest_plugins = ["tests.turns", "tests.kept", "tests.cast", "tests.licensing"]
+pytest_plugins = ["tests.turns", "tests.kept", "tests.cast", "tests.licensing", "tests.warm"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -257,6 +257,9 @@ TRAINING_CPUS = read("TANDEM_TRAINING_CPUS") or os.cpu_count() or 1
 _GPUS = read("TANDEM_TRAINING_GPUS")
 TRAINING_GPUS = _GPUS if _GPUS >= 0 else len(list(Path("/dev").glob("nvidia[0-9]*")))
 LEASE_S = read("TANDEM_LEASE_S")
+WARM_ENGINE = read("TANDEM_WARM_ENGINE")
+if WARM_ENGINE not in {"torch", "transformers", "off"}:
+    raise SettingError("TANDEM_WARM_ENGINE must be torch, transformers or off.")
 
 # --- playground
 PREVIEW_SECONDS = read("TANDEM_PREVIEW_SECONDS")

@@ -20,6 +20,7 @@ CELERY_TASK_ALWAYS_EAGER = False
 CELERY_BROKER_URL = "memory://"
 CELERY_BROKER_TRANSPORT_OPTIONS = {}
 ACCOUNT_RATE_LIMITS = False
+WARM_ENGINE = "off"
 WHITENOISE_AUTOREFRESH = True
 if os.environ.get("TANDEM_TEST_DATABASE"):  # a process that a test started shares the test's database
     DATABASES["default"]["NAME"] = os.environ["TANDEM_TEST_DATABASE"]

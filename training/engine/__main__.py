@@ -1,7 +1,7 @@
 """Runs, looks and answers: `python -m training.engine COMMAND`.
 
 run DIR | preview DIR | predict OUT INPUT | export OUT TARGET | wrap SOURCE DEST | validate SPEC PROFILE |
-default TASK PROFILE | schema
+default TASK PROFILE | schema | pool SOCKET
 """
 
 import argparse
@@ -48,6 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("profile", type=Path)
     command.add_argument("--dataset-version", default=NO_VERSION)
     commands.add_parser("schema", help="print the JSON Schema of a spec")
+    command = commands.add_parser("pool", help="load torch once and fork runs for whoever asks at SOCKET")
+    command.add_argument("address", type=Path, metavar="SOCKET")
+    command.add_argument("--transformers", action="store_true", help="load transformers too, for nets it builds")
     chosen = parser.parse_args(arguments)
     words = {
         "run": _run,
@@ -58,6 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         "validate": _validate,
         "default": _default,
         "schema": _schema,
+        "pool": _pool,
     }
     return words[chosen.command](chosen)
 
@@ -205,6 +209,18 @@ def _schema(chosen: argparse.Namespace) -> int:
 
     print(json.dumps(spec_schema(), indent=2))
     return 0
+
+
+def _pool(chosen: argparse.Namespace) -> int:
+    from training.engine import pool
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s pool: %(message)s")
+    try:
+        modules = pool.WITH_TRANSFORMERS if chosen.transformers else pool.MODULES
+        return pool.serve(chosen.address, pool.engine_main, modules, pool.engine_stamp)
+    except OSError as error:
+        print(f"No pool at {chosen.address}: {error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ The web reads and checks specs, the supervisor writes inputs and reads events; n
 
 from training.engine.catalogue import ARCHS, EXPORTABLE, SPEECH_LETTERS, TASKS, exportable
 from training.engine.checks import validate
+from training.engine.confining import Limits, confine, die_with_parent
 from training.engine.languages import LANGUAGES
 from training.engine.messages import HINTS, MESSAGES
 from training.engine.notation import RESIDUES
+from training.engine.pool import Forked, NoPoolError, Request, answers, ask, engine_stamp, serve, stamp
 from training.engine.protocol import (
     CHECKPOINT_DIR,
     DONE,
@@ -88,30 +90,41 @@ __all__ = [
     "DataSpec",
     "Estimate",
     "EvalSpec",
+    "Forked",
     "InputData",
     "InputStart",
     "Inputs",
     "Issue",
     "KeepSpec",
+    "Limits",
     "LimitsSpec",
     "ModelSpec",
+    "NoPoolError",
     "Reason",
+    "Request",
     "ResourcesSpec",
     "Spec",
     "SpecError",
     "SplitSpec",
     "TokenizerSpec",
     "TrainSpec",
+    "answers",
     "as_it_was_meant",
+    "ask",
     "canonical_json",
+    "confine",
     "contradictions",
     "default_spec",
+    "die_with_parent",
+    "engine_stamp",
     "estimate",
     "exportable",
     "guess_columns",
     "parse_event",
     "parse_json",
+    "serve",
     "spec_schema",
+    "stamp",
     "trial_spec",
     "validate",
 ]

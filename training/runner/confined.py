@@ -5,32 +5,22 @@ Web and worker never load torch, nor open an image: only such a child does, and 
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
-import resource
-import signal
+import selectors
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 
-from training.runner import identity
+from training.engine.contract import Limits, Request, confine
+from training.runner import identity, pool
 
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
-_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
+__all__ = ["Ended", "Limits", "run_engine"]
 _ENV_KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """`file_bytes`: the longest file it may write."""
-
-    wall_s: float
-    memory_bytes: int
-    file_bytes: int = 0
+_CALM = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
 
 
 @dataclass(frozen=True)
@@ -43,26 +33,54 @@ class Ended:
 
 
 def run_engine(*arguments: str, folder: Path, limits: Limits) -> Ended:
-    """`python -m training.engine ARGUMENTS` in a folder of its own. Raises TimeoutError."""
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-s", "-m", "training.engine", *arguments],
-        cwd=folder,
-        env=_environment() | _own_places(folder),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        preexec_fn=lambda: _confine(limits),
-    )
-    try:
-        out, errors = process.communicate(timeout=limits.wall_s)
-    except BaseException as fault:  # also the worker's own time limit: whatever it was, no child is left behind
-        identity.end_group(process.pid)
-        process.communicate()
-        if isinstance(fault, subprocess.TimeoutExpired):
-            raise TimeoutError from None
-        raise
-    return Ended(process.returncode, out, errors.decode("utf-8", "replace"))
+    """`python -m training.engine ARGUMENTS` in a folder of its own, warm where it can be. Raises TimeoutError."""
+    until = time.monotonic() + limits.wall_s
+    own = _CALM | _own_places(folder)
+    (out, out_end), (errors, errors_end) = os.pipe(), os.pipe()
+    with os.fdopen(out, "rb", 0) as out_file, os.fdopen(errors, "rb", 0) as errors_file:
+        try:
+            request = Request(arguments, str(folder), own, threads=1, limits=limits)
+            process = pool.ENGINE.fork(request, out_end, errors_end) or subprocess.Popen(
+                [sys.executable, "-P", "-s", "-m", "training.engine", *arguments],
+                cwd=folder,
+                env=_environment() | own,
+                stdin=subprocess.DEVNULL,
+                stdout=out_end,
+                stderr=errors_end,
+                start_new_session=True,
+                preexec_fn=lambda: confine(limits),
+            )
+        finally:
+            os.close(out_end)
+            os.close(errors_end)
+        try:
+            said, complained = _read_both(out_file.fileno(), errors_file.fileno(), until)
+            code = process.wait(max(0.0, until - time.monotonic()))
+        except BaseException as fault:  # also the worker's own time limit: whatever it was, no child is left behind
+            identity.end_group(process.pid)
+            process.wait()
+            if isinstance(fault, subprocess.TimeoutExpired):
+                raise TimeoutError from None
+            raise
+    return Ended(code, said, complained.decode("utf-8", "replace"))
+
+
+def _read_both(out: int, errors: int, until: float) -> tuple[bytes, bytes]:
+    """All that comes through two pipes. Raises TimeoutError."""
+    read = {out: bytearray(), errors: bytearray()}
+    with selectors.DefaultSelector() as selector:
+        for pipe in read:
+            selector.register(pipe, selectors.EVENT_READ)
+        while selector.get_map():
+            ready = selector.select(max(0.0, until - time.monotonic()))
+            if not ready:
+                raise TimeoutError
+            for key, _ in ready:
+                piece = os.read(key.fd, 1 << 16)
+                read[key.fd] += piece
+                if not piece:
+                    selector.unregister(key.fd)
+    return bytes(read[out]), bytes(read[errors])
 
 
 def _own_places(folder: Path) -> dict[str, str]:
@@ -72,25 +90,4 @@ def _own_places(folder: Path) -> dict[str, str]:
 
 def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in _ENV_KEPT if name in os.environ}
-    calm = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
-    return kept | calm | {"PYTHONPATH": str(settings.BASE_DIR), "PYTHONDONTWRITEBYTECODE": "1"}
-
-
-def _confine(limits: Limits) -> None:
-    """In the child, before Python starts: each measure on its own, so a platform that lacks one has the others."""
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.unshare(_CLONE_NEWNET) != 0:
-            libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
-        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    seconds = int(limits.wall_s) + 1
-    for which, most in (
-        (resource.RLIMIT_AS, limits.memory_bytes),
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_FSIZE, limits.file_bytes),
-        (resource.RLIMIT_NOFILE, 256),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(which, (most, most))
+    return kept | {"PYTHONPATH": str(settings.BASE_DIR), "PYTHONDONTWRITEBYTECODE": "1"}

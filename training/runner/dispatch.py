@@ -10,12 +10,13 @@ from uuid import UUID
 
 from django.conf import settings
 
+from training.engine.contract import Forked, Request
 from training.jobs import lifecycle
 from training.jobs.models import Attempt, Job
-from training.runner import identity
+from training.runner import identity, pool
 
 log = logging.getLogger("tandem.runner")
-_children: list[subprocess.Popen[bytes]] = []
+_children: list[subprocess.Popen[bytes] | Forked] = []
 
 
 def dispatch() -> int:
@@ -57,15 +58,18 @@ def run_dir(job_id: UUID | str) -> Path:
 def _start_supervisor(job: Job) -> None:
     folder = run_dir(job.pk)
     folder.mkdir(parents=True, exist_ok=True)
+    # Restarting Celery does not touch running training: it stays, in a session of its own.
+    request = Request((str(job.pk), str(job.fence)), str(settings.BASE_DIR), stays=True)
     with (folder / "supervisor.log").open("ab") as out:
         _children.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "training.runner.supervisor", str(job.pk), str(job.fence)],
+            pool.SUPERVISOR.fork(request, out.fileno(), out.fileno())
+            or subprocess.Popen(
+                [sys.executable, "-m", "training.runner.supervisor", *request.arguments],
                 cwd=settings.BASE_DIR,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # restarting Celery does not touch running training
+                start_new_session=True,
             )
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -13,12 +12,8 @@ from pathlib import Path
 import psutil
 from django.conf import settings
 
-from training.engine.contract import LOG_FILE
-from training.runner import identity
-
-# The engine gets no secrets: only what a Python program needs to run.
-_ENV_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "TANDEM_RUN_ID")
-_ENV_KEPT += ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+from training.engine.contract import LOG_FILE, Forked, Request, die_with_parent
+from training.runner import identity, pool
 
 LOOK_S = 2.0  # between two measurements of memory; finding children means reading every process
 
@@ -27,7 +22,7 @@ LOOK_S = 2.0  # between two measurements of memory; finding children means readi
 class EngineProcess:
     """A running engine: the leader of its own session."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     started: float
     peak_rss_bytes: int = 0
     next_look: float = 0.0
@@ -44,6 +39,11 @@ class EngineProcess:
             self.peak_rss_bytes = max(self.peak_rss_bytes, _rss_bytes(self.pid))
         return code
 
+    @property
+    def lost(self) -> bool:
+        """Whether it ended only because the pool that it was forked from is gone."""
+        return isinstance(self.process, Forked) and self.process.lost
+
     def ask_to_stop(self) -> None:
         identity.end_group(self.pid, signal.SIGTERM)
 
@@ -53,34 +53,21 @@ class EngineProcess:
 
 
 def launch(run_dir: Path) -> EngineProcess:
-    """Start `python -m training.engine run DIR`, output to log.txt; it dies with its supervisor."""
-    env = {name: os.environ[name] for name in _ENV_KEPT if name in os.environ}
-    env |= {
-        "PYTHONPATH": str(settings.BASE_DIR),
-        "TANDEM_PREPARED_DIR": str(Path(settings.DATA_DIR) / "prepared"),
-        "HF_HUB_OFFLINE": "1",
-        "PYTHONUNBUFFERED": "1",
-    }
+    """Start `python -m training.engine run DIR`, forked from the pool if there is one; it dies with its supervisor."""
+    own = {"TANDEM_PREPARED_DIR": str(Path(settings.DATA_DIR) / "prepared")}
     with (run_dir / LOG_FILE).open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "training.engine", "run", str(run_dir)],
+        request = Request(("run", str(run_dir)), str(run_dir), own)
+        process = pool.ENGINE.fork(request, log.fileno(), log.fileno()) or subprocess.Popen(
+            [sys.executable, "-m", "training.engine", *request.arguments],
             cwd=run_dir,
-            env=env,
+            env=pool.engine_environment() | own,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            preexec_fn=die_with_parent,
         )
     return EngineProcess(process, identity.started_at(process.pid) or 0.0)
-
-
-def _die_with_parent() -> None:
-    """Linux: the kernel ends the engine when the supervisor is gone, even by kill -9."""
-    import ctypes
-
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 def _rss_bytes(pid: int) -> int:

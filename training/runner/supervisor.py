@@ -327,6 +327,8 @@ class Supervisor:
             reason = "shutdown"
         elif last.get("e") == "stopped" or self.killed:
             reason = "stopped_by_person"
+        elif engine.lost:
+            reason = "lost"
         elif engine.process.returncode == -signal.SIGKILL:
             reason = "oom" if _killed_for_memory(engine) else "internal"
         return Ending(

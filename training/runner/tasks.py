@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from training.runner import dispatch as dispatching
-from training.runner import housekeeping
+from training.runner import housekeeping, pool
 
 _LIMITS = {"soft_time_limit": 50, "time_limit": 60, "ignore_result": True}
 
@@ -18,7 +18,8 @@ def dispatch_task() -> int:
 
 @shared_task(name="training.runner.sweep", **_LIMITS)
 def sweep_task() -> int:
-    """Put jobs whose supervisor went silent back into the queue, then dispatch."""
+    """Keep an engine warm, put jobs whose supervisor went silent back into the queue, then dispatch."""
+    pool.keep_warm()
     dispatching.recover()
     return dispatching.dispatch()
 

@@ -26,7 +26,7 @@ from training.playground.models import Trial
 from training.playground.services import ask_model
 from training.runner.confined import Ended, Limits
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("warm_engine")]
 
 
 @pytest.fixture(autouse=True)

@@ -36,7 +36,7 @@ from training.playground.models import Trial
 from training.playground.services import ask_licensed, ask_model, eta_s
 from training.runner.confined import Limits
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("warm_engine")]
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
 
 

@@ -79,7 +79,7 @@ def tracking(django_db_setup, tmp_path_factory) -> Iterator[Tracking]:
 
 
 @pytest.fixture
-def machine(transactional_db, tracking, settings, tmp_path, monkeypatch) -> Iterator[Machine]:
+def machine(request, transactional_db, tracking, settings, tmp_path, monkeypatch) -> Iterator[Machine]:
     """Settings, folders and a live tracking process for one test; what the test started is ended afterwards."""
     env = tracking.env | {"TANDEM_DATA_DIR": str(tmp_path)}
     for name, value in env.items():
@@ -91,6 +91,7 @@ def machine(transactional_db, tracking, settings, tmp_path, monkeypatch) -> Iter
     settings.TRAINING_CPUS = 8
     if tracking.process is None:
         tracking.start()
+    request.getfixturevalue("warm_engine")  # in the folder of this test
     box = Machine(tracking)
     yield box
     box.shut_down()

@@ -12,9 +12,12 @@ from collab.agreements.services import terminate_version
 from registry.tracking import job_token
 from tests.cast import Joint, token_for
 from tests.training.runner.tiny import tiny_spec
+from tests.warm import let_go, wait_until_warm
+from training.engine.contract import Forked
 from training.jobs.models import Job
 from training.jobs.services import resume_job, stop_job, submit_job
 from training.runner import dispatch as dispatching
+from training.runner import pool
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
@@ -67,10 +70,20 @@ def whole_run(joint: Joint, machine, client) -> tuple[str, list[tuple[int, float
     return _whole[0]
 
 
-def test_a_submitted_job_becomes_a_registered_version_with_lineage(covered, machine, monkeypatch):
+@pytest.mark.parametrize("start", ["cold", "warm"])
+def test_a_submitted_job_becomes_a_registered_version_with_lineage(start, covered, machine, monkeypatch):
+    """Also with both processes forked from pools, the worker having ended in the middle."""
+    if start == "warm":
+        assert pool.SUPERVISOR.keep()
+        wait_until_warm(pool.SUPERVISOR)
+    else:
+        pool.ENGINE.address().unlink()
     job = submit(covered, steps=40)
 
     assert machine.dispatch() == 1
+    supervisor = machine.supervisor()
+    assert isinstance(supervisor, Forked) == (start == "warm")
+    let_go(pool.SUPERVISOR)
     machine.wait_for(job, "done", "failed")
 
     assert (job.state, job.reason) == ("done", ""), machine.said(job)
@@ -231,6 +244,21 @@ def test_an_engine_that_dies_three_times_is_not_tried_again(covered, machine):
 
     assert (job.state, job.reason) == ("failed", "crash_loop")
     assert machine.dispatch() == 0
+
+
+def test_a_job_whose_pool_is_gone_waits_to_go_on(covered, machine):
+    pool.ENGINE.address().unlink()
+    pool.ENGINE.keep()
+    wait_until_warm(pool.ENGINE)
+    job = submit(covered, steps=ENDLESS)
+    machine.dispatch()
+    machine.wait_for_step(job, 10)
+
+    pool.ENGINE._started[0].kill()
+    machine.wait_for(job, "queued", "failed", "stopped")
+    let_go(pool.ENGINE)
+
+    assert (job.state, job.attempts.get().reason) == ("queued", "lost"), machine.said(job)
 
 
 def test_tracking_that_is_away_delays_only_the_registration(covered, machine, monkeypatch):
