@@ -282,7 +282,12 @@ def load_net(folder: Path, check: Check = unasked) -> nn.Module:
     _hold_listed(listed, "spec.json", "resolved.json")
     spec = Spec.from_text((folder / "spec.json").read_bytes())
     _hold_listed(listed, ARCHS[spec.model.arch].weights)
-    sizes = Sizes(**json.loads((folder / "resolved.json").read_bytes())["sizes"])
+    try:
+        sizes = Sizes(**json.loads((folder / "resolved.json").read_bytes())["sizes"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            "resolved.json does not tell the sizes of the net as this version of the engine reads them"
+        ) from error
     module = net_module(spec.model.arch)
     net = module.build(spec.shape, sizes)
     import_tensors(net, module.export, read_tensors(folder / ARCHS[spec.model.arch].weights))

@@ -20,11 +20,13 @@ from tests.training.engine.conftest import tiny
 from tests.training.engine.test_nets import SHAPES, scrambled
 from training.engine import package
 from training.engine.__main__ import main
-from training.engine.catalogue import ARCHS, TASKS
-from training.engine.errors import StopRequestedError
+from training.engine.catalogue import ARCHS, TASKS, Sizes
+from training.engine.errors import EngineError, StopRequestedError
 from training.engine.package import MANIFEST, PIPELINES, card, load_net, manifest, read_tensors, seal, write_tensors
+from training.engine.protocol import InputStart
 from training.engine.registry import NETS, TASK_MODULES, net_module
 from training.engine.spec import Spec
+from training.engine.start import freeze, open_start, take_over
 from training.engine.tasks.base import label_config
 
 TENSORS: dict[str, torch.Tensor] = {
@@ -366,3 +368,107 @@ def test_transformers_is_told_the_marks_of_a_tokenizer(task: str, names: dict[st
     assert names.items() <= config.items()
     assert ("mask_token" in config) == (task == "masked-lm")
     assert len(config["model_input_names"]) == reads and config["model_max_length"] == spec.shape.context
+
+
+@pytest.mark.parametrize(
+    "resolved", [{}, [], {"sizes": None}, {"sizes": []}, {"sizes": {"vocab": 23, "later": 1}}], ids=str
+)
+def test_sizes_that_another_version_wrote_are_refused_in_words(
+    resolved: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = packed(tmp_path)
+    (out / "resolved.json").write_text(json.dumps(resolved))
+    seal(out)
+    (tmp_path / "texts").write_text("a\n")
+    assert main(["predict", str(out), str(tmp_path / "texts")]) == 1
+    assert "resolved.json does not tell the sizes of the net" in capsys.readouterr().err
+    digest = hashlib.sha256((out / MANIFEST).read_bytes()).hexdigest()
+    spec = Spec.from_json(tiny("text-classification", model__start=VERSION, model__context=12, model__layers=2))
+    with pytest.raises(EngineError) as caught:
+        open_start(InputStart(str(out), digest), spec)
+    assert (caught.value.reason, caught.value.message) == ("bad_spec", "start_gone")
+
+
+START = {"model__layers": 2, "model__context": 12, "model__heads": 2, "model__start": VERSION}
+
+
+@pytest.mark.parametrize(
+    ("labels", "context", "fresh"),
+    [
+        (["no", "yes", "maybe"], 12, set()),
+        (["no", "yes", "maybe"], 9, set()),
+        (["no", "maybe", "yes"], 12, {"classifier.weight", "classifier.bias"}),  # the same in another order
+        (["no", "yes"], 12, {"classifier.weight", "classifier.bias"}),
+    ],
+)
+def test_what_a_start_gives_to_a_net(labels: list[str], context: int, fresh: set[str], tmp_path: Path) -> None:
+    """All but the head of other answers; of the places the first."""
+    out = packed(tmp_path)
+    digest = hashlib.sha256((out / MANIFEST).read_bytes()).hexdigest()
+    spec = Spec.from_json(tiny("text-classification", **START | {"model__context": context}))
+    begun = open_start(InputStart(str(out), digest), spec)
+    assert begun is not None and (begun.labels, begun.tokenizer) == (["no", "yes", "maybe"], out / "tokenizer.json")
+    torch.manual_seed(1)
+    net = net_module("bert").build(spec.shape, Sizes(vocab=23, classes=len(labels)))
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    told = set(take_over(net, begun, labels))
+    assert {name for name in told if name.startswith("classifier")} == fresh
+    theirs = begun.net.state_dict()
+    for name, tensor in net.state_dict().items():
+        wanted = (
+            before[name] if name in told else theirs[name][: len(tensor)] if name.startswith("places") else theirs[name]
+        )
+        assert torch.equal(tensor, wanted), name
+
+
+def test_a_weight_of_another_shape_is_named(tmp_path: Path) -> None:
+    out = packed(tmp_path)
+    digest = hashlib.sha256((out / MANIFEST).read_bytes()).hexdigest()
+    spec = Spec.from_json(tiny("text-classification", **START))
+    begun = open_start(InputStart(str(out), digest), spec)
+    assert begun is not None
+    net = net_module("bert").build(spec.shape, Sizes(vocab=24, classes=3))
+    with pytest.raises(EngineError) as caught:
+        take_over(net, begun, begun.labels)
+    assert "tokens.weight" in str(caught.value) and caught.value.message == "start_unfit"
+
+
+@pytest.mark.parametrize(
+    ("changes", "manifest_sha256", "message"),
+    [
+        ({}, None, "start_gone"),
+        ({}, "0" * 64, "start_changed"),
+        ({"model__width": 32}, "own", "start_unfit"),
+        ({"model__context": 13}, "own", "start_unfit"),
+    ],
+)
+def test_a_start_that_does_not_do_is_refused(
+    changes: dict[str, Any], manifest_sha256: str | None, message: str, tmp_path: Path
+) -> None:
+    out = packed(tmp_path)
+    own = hashlib.sha256((out / MANIFEST).read_bytes()).hexdigest()
+    digest = own if manifest_sha256 == "own" else manifest_sha256
+    spec = Spec.from_json(tiny("text-classification", **START | changes))
+    with pytest.raises(EngineError) as caught:
+        open_start(None if digest is None else InputStart(str(out), digest), spec)
+    assert (caught.value.reason, caught.value.message) == ("bad_spec", message)
+    assert open_start(None, Spec.from_json(tiny("text-classification"))) is None  # who starts from nothing
+
+
+@pytest.mark.parametrize(
+    ("learn", "learning"),
+    [
+        (None, {"tokens", "places", "kinds", "norm", "layers.0", "layers.1"}),
+        (0, set()),
+        (1, {"layers.1"}),
+        (2, {"layers.0", "layers.1"}),
+    ],
+)
+def test_only_the_last_layers_and_the_head_learn(learn: int | None, learning: set[str]) -> None:
+    net = scrambled("bert")
+    freeze(net, "bert", learn)
+    found = {name for name, p in net.named_parameters() if p.requires_grad}
+    heads = {name for name, _ in net.named_parameters() if name.startswith(net_module("bert").HEAD)}
+    assert heads and heads <= found
+    told = {name.split(".")[0] if not name.startswith("layers") else name[:8] for name in found - heads}
+    assert told == learning
