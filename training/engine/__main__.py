@@ -184,9 +184,13 @@ def _validate(chosen: argparse.Namespace) -> int:
     from training.engine.contract import Spec, SpecError, validate
 
     try:
-        issues = validate(Spec.from_text(chosen.spec.read_bytes()), json.loads(chosen.profile.read_text()))
+        profile = _profile(chosen.profile)
+        issues = validate(Spec.from_text(_bytes(chosen.spec)), profile)
     except SpecError as error:
         issues = error.issues
+    except _UnreadError as error:
+        print(error, file=sys.stderr)
+        return 1
     for issue in issues:
         place = f"{issue.path}: " if issue.path else ""
         print(f"{issue.level}: {place}{issue.text} {issue.hint}".rstrip())
@@ -194,14 +198,43 @@ def _validate(chosen: argparse.Namespace) -> int:
 
 
 def _default(chosen: argparse.Namespace) -> int:
-    from training.engine.contract import TASKS, default_spec
+    from training.engine.contract import TASKS, Spec, SpecError, default_spec
 
     if chosen.task not in TASKS:
         print(f"Choose a task of: {', '.join(TASKS)}.", file=sys.stderr)
         return 1
-    spec = default_spec(chosen.task, json.loads(chosen.profile.read_text()), chosen.dataset_version)
-    print(json.dumps(spec.to_json(), indent=2))
+    try:
+        spec = default_spec(chosen.task, _profile(chosen.profile), chosen.dataset_version).to_json()
+        Spec.from_json(spec)
+    except SpecError as error:
+        print("; ".join(f"{issue.path}: {issue.text}" for issue in error.issues), file=sys.stderr)
+        return 1
+    except _UnreadError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(json.dumps(spec, indent=2))
     return 0
+
+
+class _UnreadError(Exception):
+    """A file that a command cannot use, in a sentence."""
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _UnreadError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _profile(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise _UnreadError(f"{path} is not JSON.") from error
+    if not isinstance(found, dict):
+        raise _UnreadError(f"{path} is not the profile of a dataset.")
+    return found
 
 
 def _schema(chosen: argparse.Namespace) -> int:

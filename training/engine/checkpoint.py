@@ -60,6 +60,7 @@ def save(root: Path, step: int, owner: Owner, write: Callable[[Path], None], fac
         fsync(temporary / name)
         files[name] = {"sha256": file_sha256(temporary / name), "size": (temporary / name).stat().st_size}
     meta = {"v": FORMAT, "step": step, **dataclasses.asdict(owner), "files": files, **facts}
+    meta["meta_sha256"] = _meta_sha256(meta)
     data = json.dumps(meta, sort_keys=True, indent=1).encode()
     (temporary / META).write_bytes(data)
     fsync(temporary / META)
@@ -69,6 +70,12 @@ def save(root: Path, step: int, owner: Owner, write: Callable[[Path], None], fac
     fsync(root)
     size = sum((final / name).stat().st_size for name in files) + len(data)
     return Saved(final, step, owner.fence, hashlib.sha256(data).hexdigest(), size)
+
+
+def _meta_sha256(meta: dict[str, Any]) -> str:
+    """Hash of what a meta says beside this, so that a flipped bit in it is damage and not another owner."""
+    told = {name: value for name, value in meta.items() if name != "meta_sha256"}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def _check_room(root: Path) -> None:
@@ -110,6 +117,8 @@ def verify(path: Path, check: Check = unasked) -> dict[str, Any] | None:
             entry = meta["files"][name]
             if (path / name).stat().st_size != entry["size"] or file_sha256(path / name, check) != entry["sha256"]:
                 return None
+        if meta.get("meta_sha256", own := _meta_sha256(meta)) != own:  # older ones have none
+            return None
         match = NAME.fullmatch(path.name)
         if match is None or meta["step"] != int(match[1]) or meta["v"] != FORMAT:
             return None

@@ -28,13 +28,23 @@ class EventLog:
             raise ValueError(f"unknown event {kind!r}")
         event = {"t": round(time.time(), 3), "n": self.number, "e": kind, **finite(fields)}
         line = json.dumps(event, ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
-        os.write(self._file, line.encode("utf-8", "replace"))
+        self._append(line.encode("utf-8", "replace"))
         self.number += 1
         if kind in LAST_EVENTS or kind == "checkpoint":
             os.fsync(self._file)
         line = _line_of(kind, fields)
         if line:
             log.log(logging.WARNING if kind == "warning" else logging.INFO, line)
+
+    def _append(self, line: bytes) -> None:
+        """Write a line whole. Of one that a full disk takes a part of nothing stays: the next would run into it."""
+        left = line
+        try:
+            while left:
+                left = left[os.write(self._file, left) :]
+        except OSError:
+            os.ftruncate(self._file, os.fstat(self._file).st_size - len(line) + len(left))
+            raise
 
     def warn(self, code: str, /, **params: Any) -> None:
         """Append a warning with the sentence of a message code."""

@@ -6,6 +6,7 @@ The graph is held against the net by onnxruntime, in sizes it was not traced in,
 import dataclasses
 import json
 import logging
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -56,11 +57,6 @@ def to_onnx(folder: Path, target: Path) -> dict[str, Any]:
     Returns inputs, outputs, and how far onnxruntime is from the net. Raises ValueError when the task has no export, a
     library is missing, the package is damaged, or the answers differ.
     """
-    try:
-        import onnxruntime  # noqa: F401  only an export needs it
-        import onnxscript  # noqa: F401  which torch needs to write the graph
-    except ImportError as error:
-        raise ValueError(f"an export needs {error.name}; install onnx, onnxscript and onnxruntime") from error
     net = package.load_net(folder)
     spec = Spec.from_text((folder / "spec.json").read_bytes())
     sizes = Sizes(**json.loads((folder / "resolved.json").read_bytes())["sizes"])
@@ -72,6 +68,11 @@ def to_onnx(folder: Path, target: Path) -> dict[str, Any]:
     temporary = target.with_name(f"{target.name}.tmp")
     if target.exists():
         raise ValueError(f"{target} is there already")
+    try:
+        import onnxruntime  # noqa: F401  only an export needs it
+        import onnxscript  # noqa: F401  which torch needs to write the graph
+    except ImportError as error:
+        raise ValueError(f"an export needs {error.name}; install onnx, onnxscript and onnxruntime") from error
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
@@ -211,5 +212,6 @@ def _difference(session: Any, net: nn.Module, reading: Reading) -> float:
         ours = own.numpy()
         if theirs.shape != ours.shape:
             raise ValueError(f"the exported graph answers in the shape {theirs.shape} instead of {ours.shape}")
-        far = max(far, float(np.abs(theirs - ours).max() / max(1e-6, np.abs(ours).max())))
+        apart = float(np.abs(theirs - ours).max() / max(1e-6, np.abs(ours).max()))
+        far = max(far, apart if np.isfinite(apart) else math.inf)  # of what is no number `max` keeps the other
     return far

@@ -44,8 +44,11 @@ class Logger:
 
     def __call__(self, loop: Loop) -> None:
         step = loop.state.step
-        self._first = self._first or (time.monotonic(), step)
-        if step and (step % self.every == 0 or step == loop.steps):
+        due = bool(step) and (step % self.every == 0 or step == loop.steps)
+        if not self._first:
+            self._first = (time.monotonic(), step)
+            self._bad = int(loop.stats[BAD]) if due else 0  # what was bad up to here was told before a stop
+        if due:
             self._metric(loop, step)
         now = time.monotonic()
         if now - self._time >= PROGRESS_EVERY_S or (step == loop.steps and loop.units > self._units):

@@ -198,7 +198,7 @@ def regression_scores(truth: np.ndarray, guess: np.ndarray, deviation: float) ->
     return {
         "rmse": math.sqrt(square),
         "mae": float(abs(error).mean()),
-        "r2": 1 - square / whole if whole else 0.0,
+        "r2": 1 - square / whole if whole and np.ptp(truth) else 0.0,  # the mean of equal numbers may be another
         "spearman": _correlation(_ranks(truth), _ranks(guess)),
         "loss": square / deviation**2,
     }

@@ -5,6 +5,7 @@ Also loads such a package back into the engine's own nets, without transformers.
 
 import copy
 import json
+import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -173,7 +174,7 @@ def card(spec: Spec, resolved: dict[str, Any], results: dict[str, Any]) -> str:
     rows = "\n".join(
         f"| {name} | {value:.4g} | {baseline['metrics'].get(name, float('nan')):.4g} |" for name, value in test.items()
     )
-    values = "\n".join(f"      - type: {name}\n        value: {value:.6g}" for name, value in test.items())
+    values = "\n".join(f"      - type: {name}\n        value: {_in_yaml(value)}" for name, value in test.items())
     low, high = results.get("interval") or (float("nan"), float("nan"))
     return f"""---
 language: und
@@ -231,6 +232,14 @@ Draft, to be completed by the authors: who may use this model, and for what.
 """
 
 
+def _in_yaml(value: float) -> str:
+    """A figure as a number of YAML, which reads 1e-05, without a point, as a text."""
+    if not math.isfinite(value):
+        return ("-" if value < 0 else "") + (".nan" if math.isnan(value) else ".inf")
+    digits, mark, exponent = f"{value:.6g}".partition("e")
+    return digits + (".0" if mark and "." not in digits else "") + mark + exponent
+
+
 def _held_out(split: SplitSpec) -> str:
     if split.given is not None:
         return f"what the column “{split.given}” says is for validation and for test"
@@ -266,16 +275,38 @@ def load_net(folder: Path, check: Check = unasked) -> nn.Module:
     Raises ValueError when a file is not what the manifest says, or a weight is missing or misshapen. `check` is called
     on the way, and gives it up by raising.
     """
-    listed = json.loads((folder / MANIFEST).read_bytes())["files"]
-    for name, entry in listed.items():
-        if file_sha256(folder / name, check) != entry["sha256"]:
+    listed = _listed(folder)
+    for name, digest in listed.items():
+        if file_sha256(folder / name, check) != digest:
             raise ValueError(f"{name} is not what the manifest says")
+    _hold_listed(listed, "spec.json", "resolved.json")
     spec = Spec.from_text((folder / "spec.json").read_bytes())
-    sizes = Sizes(**json.loads((folder / "resolved.json").read_bytes())["sizes"])
+    _hold_listed(listed, ARCHS[spec.model.arch].weights)
+    try:
+        sizes = Sizes(**json.loads((folder / "resolved.json").read_bytes())["sizes"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            "resolved.json does not tell the sizes of the net as this version of the engine reads them"
+        ) from error
     module = net_module(spec.model.arch)
     net = module.build(spec.shape, sizes)
     import_tensors(net, module.export, read_tensors(folder / ARCHS[spec.model.arch].weights))
     return net.eval()
+
+
+def _listed(folder: Path) -> dict[str, str]:
+    """Hash of each file, by the manifest. Raises ValueError when it is none."""
+    try:
+        files = json.loads((folder / MANIFEST).read_bytes())["files"]
+        return {name: str(entry["sha256"]) for name, entry in files.items()}
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise ValueError(f"{MANIFEST} does not list the files of a package") from error
+
+
+def _hold_listed(listed: dict[str, str], *names: str) -> None:
+    for name in names:
+        if name not in listed:
+            raise ValueError(f"{MANIFEST} says nothing of {name}")
 
 
 def import_tensors(net: nn.Module, export: Any, tensors: Mapping[str, Tensor]) -> None:

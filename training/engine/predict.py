@@ -54,10 +54,26 @@ class Predictor:
 
 
 def read_inputs(path: Path) -> list[Any]:
-    """An image, a recording or a folder of them as paths; JSON lines as parsed; otherwise each line as a text."""
+    """An image, a recording or a folder of them as paths; JSON lines as parsed; otherwise each line as a text.
+
+    Raises ValueError with the line that cannot be read.
+    """
     if path.is_dir():
         return sorted(found for found in path.iterdir() if found.suffix.lower() in FILES)
     if path.suffix.lower() in FILES:
         return [path]
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines] if path.suffix == ".jsonl" else lines
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path.name} is not UTF-8 text") from None
+    lines = text.removesuffix("\n").split("\n") if text else []  # other ends of lines may stand in a text
+    if path.suffix != ".jsonl":
+        return lines
+    return [_parsed(line, f"{path.name}, line {n}") for n, line in enumerate(lines, 1) if line.strip()]
+
+
+def _parsed(line: str, place: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        raise ValueError(f"{place} is not JSON") from None

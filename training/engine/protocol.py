@@ -164,7 +164,12 @@ class Inputs:
 def parse_event(line: bytes | str) -> dict[str, Any] | None:
     """One line of events.jsonl, or None when it is not a whole event (a torn last line, say)."""
     try:
-        event = json.loads(line)
-    except ValueError:
+        event = json.loads(line, parse_constant=_no_number)
+    except (ValueError, RecursionError):
         return None
-    return event if isinstance(event, dict) and event.get("e") in EVENTS else None
+    kind = event.get("e") if isinstance(event, dict) else None
+    return event if isinstance(kind, str) and kind in EVENTS else None
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not a number")

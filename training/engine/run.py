@@ -511,8 +511,10 @@ def _read(path: Path, kind: Any, message: str) -> Any:
 
 def _last_step(folder: Path) -> int:
     """Step of the newest finished checkpoint, or 0."""
-    if (table := folder / protocol.SEARCH_FILE).exists():  # of a search: the steps of all trials
-        return sum(trial["step"] for trial in json.loads(table.read_bytes())["trials"])
+    # Of a search: the steps of all trials, where their table can be read.
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        table = json.loads((folder / protocol.SEARCH_FILE).read_bytes())
+        return sum(trial["step"] for trial in table["trials"])
     known = checkpoint.found(folder / protocol.CHECKPOINT_DIR)
     return checkpoint.step_of(known[0]) if known else 0
 
@@ -520,7 +522,8 @@ def _last_step(folder: Path) -> int:
 def _write_result(folder: Path, result: dict[str, Any]) -> None:
     """The truth when there is no exit code: written whole, after everything else."""
     temporary = folder / f"{protocol.RESULT_FILE}.tmp"
-    temporary.write_text(json.dumps(finite({"v": 1, **result}), ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(finite({"v": 1, **result}), ensure_ascii=False, allow_nan=False) + "\n"
+    temporary.write_bytes(text.encode("utf-8", "replace"))  # as events are: the name of a file may be no text
     checkpoint.fsync(temporary)
     temporary.replace(folder / protocol.RESULT_FILE)
     checkpoint.fsync(folder)

@@ -173,6 +173,9 @@ class Search:
             trial["scores"].append(trial["score"])
             if code == DONE:
                 trial["state"] = FINISHED
+                # Of a short run the first rung may be the whole: it has come to the end of the others too.
+                left = len(rungs(self.kind, len(self.trials))) - len(trial["scores"])
+                trial["scores"] += [trial["score"]] * left
                 shutil.rmtree(self._place(trial) / protocol.CHECKPOINT_DIR, ignore_errors=True)
         elif code == STOPPED:
             self._save()

@@ -82,7 +82,7 @@ def _draw(path: str, found: Any, seed: int, draw: int) -> Any:
         drawn = math.exp(chance.uniform(math.log(low), math.log(high)))
     else:
         drawn = chance.uniform(low, high)
-    return min(high, max(low, round(drawn))) if kind is int else float(f"{min(high, max(low, drawn)):.4g}")
+    return min(high, max(low, round(drawn) if kind is int else float(f"{drawn:.4g}")))
 
 
 def _read(path: str, text: str, search: str) -> Any:
