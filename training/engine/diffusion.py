@@ -48,9 +48,10 @@ def draw(
     Song et al. 2021, “Denoising Diffusion Implicit Models”, equations 12 and 16. With `eta` 0 nothing is drawn anew
     (DDIM); with 1 and all times it is the ancestral sampling of Ho et al. 2020 (DDPM).
     """
-    shares, found, stride = kept().tolist(), start, TIMES // steps
-    for time in range((steps - 1) * stride, -1, -stride):
-        now, then = shares[time], shares[time - stride] if time >= stride else 1.0
+    shares, found = kept().tolist(), start
+    times = [n * TIMES // steps for n in range(steps)]  # evenly, so that the first is nearly all noise
+    for time, before in zip(reversed(times), [*reversed(times[:-1]), None], strict=True):
+        now, then = shares[time], 1.0 if before is None else shares[before]
         noise = tell(found, time)
         image = ((found - (1 - now) ** 0.5 * noise) / now**0.5).clamp(-1, 1)
         deviation = eta * ((1 - then) / (1 - now) * (1 - now / then)) ** 0.5

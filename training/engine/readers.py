@@ -430,7 +430,7 @@ def decode_image(data: bytes, side: int, channels: int) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
             if image.width * image.height <= MAX_PIXELS:
-                plain = _eight_bits(image).convert("L" if channels == 1 else "RGB")
+                plain = eight_bits(image).convert("L" if channels == 1 else "RGB")
                 if plain.size != (side, side):
                     plain = plain.resize((side, side), Image.Resampling.BILINEAR)
                 pixels = np.asarray(plain, dtype=np.uint8)
@@ -452,7 +452,7 @@ def image_size(data: bytes) -> tuple[int, int]:
         raise ValueError("it is not a readable PNG, JPEG or WebP") from None
 
 
-def _eight_bits(image: "Image.Image") -> "Image.Image":
+def eight_bits(image: "Image.Image") -> "Image.Image":
     """The image with its grey levels as bytes: by itself Pillow would make all but the darkest of 16 bits white."""
     from PIL import Image  # as above
 

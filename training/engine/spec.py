@@ -479,7 +479,7 @@ def contradictions(spec: Spec) -> list[Issue]:
         issues.append(make_issue("model.patch", "patch_image", image=shape.image, patch=shape.patch))
     if shape.patch is not None and shape.seconds is not None and MELS % shape.patch:
         issues.append(make_issue("model.patch", "patch_bands", bands=MELS))
-    if shape.image is not None and shape.image < (least := arch.least_image(shape)):
+    if shape.image is not None and shape.image < (least := _least_image(spec, shape)):
         issues.append(make_issue("model.image", "image_small", image=shape.image, arch=spec.model.arch, least=least))
     if (
         shape.horizon is not None
@@ -489,6 +489,12 @@ def contradictions(spec: Spec) -> list[Issue]:
     ):
         issues.append(make_issue("model.patch", "patch_context", context=shape.context, patch=shape.patch))
     return issues
+
+
+def _least_image(spec: Spec, shape: Shape) -> int:
+    """The least side of an image: of one patch alone nothing could be hidden."""
+    least = ARCHS[spec.model.arch].least_image(shape)
+    return max(least, 2 * (shape.patch or 1)) if spec.task == "masked-image" else least
 
 
 def _tokenizer_contradictions(spec: Spec) -> list[Issue]:

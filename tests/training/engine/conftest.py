@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 
 from training.engine import contract
-from training.engine.contract import Inputs, Spec, canonical_json
+from training.engine.contract import InputData, Inputs, Spec, canonical_json
 
 # A fork must not inherit a pool of threads.
 torch.set_num_threads(1)
@@ -509,6 +509,28 @@ OWN_BLOBS = {
 def blob_of(task: str) -> bytes:
     """The data that a task learns from here."""
     return OWN_BLOBS.get(task, BLOBS[KINDS[task]])()
+
+
+def prepared_task(task: str, folder: Path, blob: bytes | None = None, /, **changes: Any) -> Any:
+    """The task of a tiny spec with its data prepared in this process, and nothing learnt. `profile`: what it says."""
+    from training.engine.errors import Stop
+    from training.engine.registry import task_module
+
+    profile = profile_for(task) | changes.pop("profile", {})
+    (folder / "blob").write_bytes(blob_of(task) if blob is None else blob)
+    (folder / "prepared").mkdir()
+    data = InputData(path=str(folder / "blob"), kind=KINDS[task], sha256="0" * 64, profile=profile)
+    found = task_module(task).Task(Spec.from_json(tiny(task, **changes)), Stop())
+    found.open(folder / "prepared", found.prepare(data, folder / "prepared"))
+    return found
+
+
+def plain_task(task: str, /, **changes: Any) -> Any:
+    """The task of a tiny spec without any data."""
+    from training.engine.errors import Stop
+    from training.engine.registry import task_module
+
+    return task_module(task).Task(Spec.from_json(tiny(task, **changes)), Stop())
 
 
 def warm(spec: dict[str, Any]) -> None:

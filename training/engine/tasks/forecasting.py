@@ -21,6 +21,7 @@ from training.engine.tasks import base
 
 EVAL_ROWS = 256
 SHOWN = 6
+LARGEST = 1e15  # of the numbers that are read, whose squares are summed in 32 bits
 
 
 class Task(base.Task):
@@ -173,8 +174,11 @@ class Task(base.Task):
         """The numbers that follow each series, of which the last `context` are read."""
         if not all(isinstance(series, list) and len(series) >= self.context for series in inputs):
             raise ValueError(f"this model reads series of at least {self.context} numbers")
-        seen = torch.tensor([series[-self.context :] for series in inputs], dtype=torch.float32, device=self.device)
-        return [{"values": row} for row in net(seen).tolist()]
+        read = [series[-self.context :] for series in inputs]
+        if wrong := [value for series in read for value in series if not _is_number(value)]:
+            raise ValueError(f"“{str(wrong[0])[:40]}” is no number that this model reads")
+        told = net(torch.tensor(read, dtype=torch.float32, device=self.device))
+        return [{"values": row} for row in told.tolist()]
 
     def package(self, folder: Path) -> dict[str, Any]:
         return {}
@@ -188,6 +192,11 @@ def _number(cell: str, row: int) -> float:
     if not math.isfinite(number):
         raise DataError("data_row", row=row, problem="its value is not a number")
     return number
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is one, and not so large that its square is none to a net."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _spread(seen: np.ndarray) -> np.ndarray:

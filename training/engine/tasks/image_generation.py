@@ -84,7 +84,7 @@ class Task(Images):
     def train_batch(self, rows: np.ndarray, epoch: int, seed: int) -> base.Batch:
         chance, items = ordering.generator(seed), self.parts["train"][rows]
         side, channels = self.facts["side"], self.facts["channels"]
-        pixels = moved(np.asarray(self.pixels[items]), moves(len(items), side, chance) // 2)
+        pixels = moved(np.asarray(self.pixels[items]), (moves(len(items), side, chance) / 2).astype(np.int64))
         targets = np.where(chance.random(len(items)) < LEFT_OUT, len(self.labels), self.targets[items])
         times = chance.integers(TIMES, size=len(items))
         return self._batch(pixels, targets, times, chance.standard_normal((len(items), channels, side, side)))
@@ -217,9 +217,7 @@ class Task(Images):
     def _asked(self, one: Any, number: int) -> tuple[int, int, int, float, float]:
         """(label, seed, steps, eta, guidance) of an input. Raises ValueError."""
         given = dict(one) if isinstance(one, dict) else {"label": one}
-        if not all(isinstance(name, str) for name in given) or (
-            unknown := set(given) - {"label", "seed", "steps", "eta", "guidance"}
-        ):
+        if unknown := set(given) - {"label", "seed", "steps", "eta", "guidance"}:
             raise ValueError(f"a drawing has no {', '.join(sorted(map(str, unknown)))}")
         name = given.get("label") or ""
         if self.labels and name not in self.labels:

@@ -17,7 +17,7 @@ from training.engine.catalogue import SEGFORMER_STRIDES, Sizes
 from training.engine.errors import DataError
 from training.engine.masks import UNLABELLED, class_names, read_masked
 from training.engine.protocol import InputData
-from training.engine.readers import IMAGE_FORMATS, image_size
+from training.engine.readers import IMAGE_FORMATS, eight_bits, image_size
 from training.engine.tasks import base
 from training.engine.tasks.images import Images, channels_of, moved, moves
 
@@ -277,7 +277,7 @@ def _overlay(mask: np.ndarray, image: bytes) -> str:
     from PIL import Image  # as above
 
     with Image.open(io.BytesIO(image), formats=IMAGE_FORMATS) as opened:
-        plain = opened.convert("RGB")
+        plain = eight_bits(opened).convert("RGB")
     plain.thumbnail((OVERLAY_SIDE, OVERLAY_SIDE))
     table = np.array([list(bytes.fromhex(colour_of(number)[1:])) for number in range(int(mask.max()) + 1)], np.uint8)
     colours = Image.fromarray(table[mask]).resize(plain.size, Image.Resampling.NEAREST)

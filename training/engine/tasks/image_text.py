@@ -174,9 +174,10 @@ class Task(CaptionedImages):
 
     def _answer(self, net: Any, one: Any) -> dict[str, Any]:
         if isinstance(one, dict) and isinstance(one.get("texts"), list) and one["texts"] and one.get("image"):
-            image, texts = self._image(net, one["image"]), [self._text(net, text) for text in one["texts"]]
-            shares = (_steepness(net) * torch.stack(texts) @ image).softmax(0).tolist()
-            return {"probabilities": {text: round(share, 6) for text, share in zip(one["texts"], shares, strict=True)}}
+            image, points = self._image(net, one["image"]), [self._text(net, text) for text in one["texts"]]
+            told = dict(zip(one["texts"], points, strict=True))  # a text that is there twice counts once
+            shares = (_steepness(net) * torch.stack([*told.values()]) @ image).softmax(0).tolist()
+            return {"probabilities": {text: round(share, 6) for text, share in zip(told, shares, strict=True)}}
         if isinstance(one, dict):
             raise ValueError("an image with texts is an object with image and texts")
         point = self._image(net, one) if isinstance(one, Path) else self._text(net, one)

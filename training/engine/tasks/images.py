@@ -86,6 +86,8 @@ class Images(base.Task):
                 found.append(decode_image(Path(path).read_bytes(), self.facts["side"], self.facts["channels"]))
             except ValueError as error:
                 raise ValueError(f"{Path(path).name}: {error}") from None
+            except TypeError:
+                raise ValueError("this model reads PNG, JPEG or WebP files") from None
         return self.scaled(np.stack(found))
 
     def package(self, folder: Path) -> dict[str, Any]:
@@ -118,7 +120,7 @@ def channels_of(data: InputData) -> int:
 
 
 def moves(count: int, side: int, chance: np.random.Generator) -> np.ndarray:
-    """How far each image is moved, (down and right, images): an eighth of its side at most."""
+    """How far each image is moved, (up and left, images): an eighth of its side at most."""
     most = side // SHIFT_SHARE
     return chance.integers(-most, most + 1, size=(2, count))
 

@@ -28,7 +28,8 @@ MAX_CLASSES = 1_000
 NOTHING_WEIGHT, SIDES_WEIGHT, OVERLAP_WEIGHT = 0.1, 5.0, 2.0
 SURE = 0.5
 LEAST = 1e-3
-LEAST_SIDE = 0.01  # of a box that the edge of a moved image has cut
+NEAR = 1e-6  # an edge
+LEAST_SIDE = 0.01  # of a box that the edge of a moved image has cut, or half of what it had
 
 
 class Task(Images):
@@ -82,9 +83,14 @@ class Task(Images):
         items, side = self.parts["train"][rows], self.facts["side"]
         steps = moves(len(items), side, ordering.generator(seed))
         boxes = self.boxes[items].copy()
-        corners = (to_corners(boxes[..., 1:]) - np.tile(steps[::-1], (2, 1)).T[:, None] / side).clip(0, 1)
+        still = to_corners(boxes[..., 1:])
+        corners = (still - np.tile(steps[::-1], (2, 1)).T[:, None] / side).clip(0, 1)
+        # What lies at an edge goes on there: the edge is repeated.
+        corners[..., :2][still[..., :2] <= NEAR] = 0
+        corners[..., 2:][still[..., 2:] >= 1 - NEAR] = 1
         boxes[..., 1:] = from_corners(corners)
-        boxes[(boxes[..., 3:].min(-1) < LEAST_SIDE), 0] = -1
+        cut = boxes[..., 3:] < np.minimum(LEAST_SIDE, 0.5 * self.boxes[items][..., 3:])
+        boxes[cut.any(-1), 0] = -1
         return self._batch(moved(np.asarray(self.pixels[items]), steps), boxes)
 
     def _batch(self, pixels: np.ndarray, boxes: np.ndarray) -> base.Batch:

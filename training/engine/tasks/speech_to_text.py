@@ -5,7 +5,7 @@ A Whisper hears the whole recording instead, and then writes letter by letter, u
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -62,8 +62,9 @@ class Task(WaveNet):
             if len(texts[item]) >= (self.shape.context or 1):
                 problem = f"its transcript of {len(texts[item])} letters is longer than the context of the model"
                 raise DataError("data_file", name=self.names[item], problem=problem)
-        for item in () if self.writes else train:
-            steps, needed = steps_of(int(self.edges[item + 1] - self.edges[item])), _needed(texts[item])
+        for item in () if self.writes else range(len(texts)):
+            letters_told = [self.number.get(letter, UNKNOWN) for letter in texts[item]]
+            steps, needed = steps_of(int(self.edges[item + 1] - self.edges[item])), _needed(letters_told)
             if steps < needed:
                 problem = f"its transcript of {len(texts[item])} letters is too long for how short it is"
                 raise DataError("data_file", name=self.names[item], problem=problem)
@@ -265,7 +266,7 @@ class Task(WaveNet):
         return {}
 
 
-def _needed(text: str) -> int:
+def _needed(text: Sequence[Any]) -> int:
     """Steps that it takes to tell a text: a letter twice needs one that says nothing between."""
     return len(text) + sum(a == b for a, b in pairwise(text))
 

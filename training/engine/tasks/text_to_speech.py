@@ -293,7 +293,7 @@ class Task(WaveNet):
         """(text, numbers of the voice) of an input; the first voice where none is asked for. Raises ValueError."""
         voices = self.facts["voices"]
         text, asked = (given.get("text"), given.get("voice")) if isinstance(given, dict) else (given, None)
-        if asked is not None and asked not in voices:
+        if asked is not None and (not isinstance(asked, str) or asked not in voices):
             raise ValueError(f"its voices are {', '.join(voices)}" if voices else "this model has one voice")
         if not voices:
             return text, None
