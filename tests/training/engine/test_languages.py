@@ -34,7 +34,7 @@ SCRIPT = {
         *(("東京都の本部", "ja"), ("ひらがな", "ja"), ("東京都本部", "zh"), ("时时刻刻", "zh")),
         # One mark of a foreign word in twenty does not make a text Japanese.
         (f"{'我们学习人工智能' * 4}の", "zh"),
-        (f"{'我们学习人工智能' * 2}のは", "ja"),
+        (f"{'我们学习人工智能' * 3}のは", "ja"),
         # Letters of full and half width are letters.
         ("ＴＨＥ　ＤＯＧ　ＩＳ　ＩＮ　ＴＨＥ　ＨＯＵＳＥ", "en"),
         ("ﾊﾛｰ", "ja"),

@@ -137,6 +137,13 @@ def test_what_does_not_fit_is_named_at_its_place_alone(field: str, value: Any, b
     assert codes({"count": 1} | {field: value}) == [(field + below, code)]
 
 
+def test_a_whole_number_is_written_as_its_field_has_it() -> None:
+    """However it was made, so that equal specs are equal bytes."""
+    told = plain(Outer(count=1, maybe=2, ratio=2, inner=Inner(share=0)))
+    assert [type(told[name]) for name in ("count", "maybe", "ratio")] == [int, int, float]
+    assert type(told["inner"]["share"]) is float
+
+
 @pytest.mark.parametrize("obj", [None, [], "x", 1, 1.5, True])
 def test_what_is_no_object_is_told_by_its_kind(obj: Any) -> None:
     with pytest.raises(SpecError) as caught:
