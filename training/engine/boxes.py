@@ -142,8 +142,9 @@ def _key(value: Any) -> str:
 
 def _numbers(place: Any, where: str, fault: Blame) -> tuple[float, float, float, float]:
     try:
-        left, top, width, height = (float(value) for value in place)
-    except (TypeError, ValueError):
+        # A text of four digits, too, could be gone through one by one.
+        left, top, width, height = map(float, place if isinstance(place, list) else ())
+    except (TypeError, ValueError, OverflowError):
         raise fault(f"the box of {where} is not four numbers") from None
     if not all(map(math.isfinite, (left, top, width, height))) or width <= 0 or height <= 0:
         raise fault(f"the box of {where} has no area")

@@ -43,12 +43,12 @@ LEAST_WORDS = 4
 WORD = re.compile(r"[^\W\d_]+")
 SMALL = {language: frozenset(words.split()) for language, words in WORDS.items()}
 HAN = "CJK"
-KANA = ("HIRAGANA", "KATAKANA")
+KANA = ("HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA")  # the last is the mark of a long vowel
 
 
 def language_of(text: str) -> str | None:
     """The code of the language (ISO 639-1), `other` for a script of none of them, None when it cannot be told."""
-    text = unicodedata.normalize("NFC", text[:SEEN_CHARS]).casefold()
+    text = unicodedata.normalize("NFKC", text[:SEEN_CHARS]).casefold()  # letters of full and half width are letters
     scripts: Counter[str] = Counter()
     for letter, times in Counter(text).items():
         if letter.isalpha():

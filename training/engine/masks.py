@@ -67,13 +67,14 @@ def read_masked(
                 stop.check()
             if stem not in masks:
                 raise DataError("data_file", name=name, problem="there is no mask of this name in the folder masks")
+            pixels = decode_member(archive, members[name], side, channels)
             size = image_size(member_bytes(archive, members[name]))
             mask = _decode_mask(archive, members[masks[stem]], size, side)
             most = mask[mask != UNLABELLED].max(initial=0)
             if classes is not None and most >= classes:
                 problem = f"it holds the number {most}, but {CLASSES_FILE} names the classes 0 to {classes - 1}"
                 raise DataError("data_file", name=masks[stem], problem=problem)
-            yield name, decode_member(archive, members[name], side, channels), mask
+            yield name, pixels, mask
 
 
 def _top(profile: dict[str, Any]) -> str:

@@ -59,7 +59,10 @@ def _any(text: str) -> bool:
 KINDS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     (
         "email",
-        re.compile(r"(?<![\w.+-])[A-Za-z0-9_.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9-])"),
+        # Before it may stand Chinese, which is written without spaces.
+        re.compile(
+            r"(?<![\w.+-])[A-Za-z0-9_.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9])", re.ASCII
+        ),
         _any,
     ),
     (
@@ -118,10 +121,14 @@ def masked(text: str, found: Counter[str]) -> str:
     for kind, pattern, holds in KINDS:
 
         def put(match: re.Match[str], kind: str = kind, holds: Callable[[str], bool] = holds) -> str:
-            if not holds(match.group()):
-                return match.group()
+            # Behind a space the pattern may have taken a word or a number more, of what comes after.
+            own = match.group()
+            while not holds(own):
+                own, space, _ = own.rpartition(" ")
+                if not space:
+                    return match.group()
             found[kind] += 1
-            return f"[{kind.upper()}]"
+            return f"[{kind.upper()}]{match.group()[len(own) :]}"
 
         text = pattern.sub(put, text)
     return text

@@ -10,6 +10,7 @@ import math
 import re
 import types
 import typing
+from collections import Counter
 from typing import Any, Literal, TypeVar
 
 from training.engine.messages import HINTS, MESSAGES
@@ -94,8 +95,7 @@ def parse_json(data: bytes | str, max_bytes: int = 1_000_000) -> Any:
     def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen = dict(pairs)
         if len(seen) != len(pairs):
-            keys = [k for k, _ in pairs]
-            twice = next(k for k in keys if keys.count(k) > 1)
+            twice = next(k for k, times in Counter(k for k, _ in pairs).items() if times > 1)
             raise SpecError([make_issue("", "duplicate_key", key=shown(twice))])
         return seen
 
@@ -124,7 +124,8 @@ def parse_json(data: bytes | str, max_bytes: int = 1_000_000) -> Any:
 def _depth(text: str) -> int:
     """Deepest nesting of brackets outside strings."""
     deepest = level = 0
-    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text, re.DOTALL):
+    # Nothing is tried twice, or a text of quotes that is never closed would take hours.
+    for token in re.finditer(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', text, re.DOTALL):
         if token.group() in "[{":
             level += 1
             deepest = max(deepest, level)
@@ -335,6 +336,8 @@ def _schema_of(kind: Any, field: dataclasses.Field) -> dict[str, Any]:
         entry = {"type": "object", "additionalProperties": False, "properties": names}
     elif typing.get_origin(kind) is tuple:
         text = {"type": "string", "minLength": 1, "maxLength": meta["max_chars"]}
+        if meta.get("choices"):
+            text = {"type": "string", "enum": list(meta["choices"])}
         entry = {"type": "array", "items": text, "maxItems": meta["max_items"], "default": []}
     else:
         name = {int: "integer", float: "number", bool: "boolean", str: "string"}[kind]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from training.engine.spec import TokenizerSpec
+from training.engine.spooling import Spool
 
 END, UNKNOWN = "<|endoftext|>", "<|unknown|>"
 UNKNOWNS = (UNKNOWN, "[UNK]", "<unk>")
@@ -24,6 +26,7 @@ SMILES = r"\[[^\[\]]+\]|Br|Cl|%[0-9]{2}|."
 # The twenty amino acids, the two rare ones, what cannot be told apart, and what is not known.
 RESIDUES = "ACDEFGHIKLMNPQRSTVWYUOBZX"
 OWN_KINDS = {"WordLevel": "smiles", "WordPiece": "wordpiece", "Unigram": "unigram"}
+CHINESE = r"[\p{Han}\u3000-\u303f\uff00-\uffef]"  # characters and marks between which no space stands
 CHUNK_CHARS = 200_000
 LEARN_CHARS = 10_000  # of a text at once, while a vocabulary is learnt
 
@@ -73,7 +76,7 @@ class Tokenizer:
         if self.kind == "byte":
             return self._ids[np.frombuffer(text.encode("utf-8", "replace"), dtype=np.uint8)]
         assert self._fast is not None
-        return np.array(self._fast.encode(text, add_special_tokens=False).ids, dtype=np.int64)
+        return np.array(self._fast.encode(_whole(text), add_special_tokens=False).ids, dtype=np.int64)
 
     def encode_places(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         """(token ids, (tokens, 2) where each begins and ends in the characters of the text)."""
@@ -83,7 +86,7 @@ class Tokenizer:
             places = np.repeat(np.arange(len(points)), size)
             return self.encode(text), np.stack([places, places + 1], 1)
         assert self._fast is not None
-        found = self._fast.encode(text, add_special_tokens=False)
+        found = self._fast.encode(_whole(text), add_special_tokens=False)
         return np.array(found.ids, dtype=np.int64), np.array(found.offsets, dtype=np.int64).reshape(-1, 2)
 
     def encode_parts(self, text: str) -> Iterator[np.ndarray]:
@@ -146,27 +149,57 @@ def train_tokenizer(spec: TokenizerSpec, texts: Iterable[str], specials: tuple[s
 def _train_pieces(kind: str, vocab: int, texts: Iterable[str], specials: tuple[str, ...]) -> Tokenizer:
     """Pieces of words: WordPiece, by how likely pieces are to stand together, or unigram, by how likely each is.
 
-    Marks are words of their own in WordPiece, and spaces are not kept; in a unigram they are part of what follows.
+    Marks and Chinese characters are words of their own in WordPiece, or one that was never seen would make a whole
+    sentence unknown; spaces are not kept. In a unigram they are part of what follows.
     """
-    from tokenizers import Tokenizer as FastTokenizer  # as above
-    from tokenizers import decoders, models, pre_tokenizers, trainers
+    from tokenizers import Regex, decoders, models, pre_tokenizers, trainers  # as above
+    from tokenizers import Tokenizer as FastTokenizer
 
     unknown = specials[1]
     options: dict = {"vocab_size": vocab, "special_tokens": list(specials), "show_progress": False}
     if kind == "wordpiece":
         fast = FastTokenizer(models.WordPiece(unk_token=unknown))
-        fast.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        fast.decoder = decoders.WordPiece()
+        alone = pre_tokenizers.Split(Regex(r"\p{Han}"), "isolated")
+        fast.pre_tokenizer = pre_tokenizers.Sequence([alone, pre_tokenizers.BertPreTokenizer()])
+        unspaced = decoders.Replace(Regex(rf"(?<={CHINESE}) (?={CHINESE})"), "")
+        fast.decoder = decoders.Sequence([decoders.WordPiece(), decoders.Fuse(), unspaced])
         trainer: Any = trainers.WordPieceTrainer(**options)
     else:
         fast = FastTokenizer(models.Unigram())
         fast.pre_tokenizer = pre_tokenizers.Metaspace()
         fast.decoder = decoders.Metaspace()
         trainer = trainers.UnigramTrainer(unk_token=unknown, **options)
-    fast.train_from_iterator((piece for text in texts for piece in pieces(text, LEARN_CHARS)), trainer)
+    fast.train_from_iterator(_frequent(kind, vocab - len(specials), texts), trainer)
     document = json.loads(fast.to_str())
     document["post_processor"] = template(specials)
     return Tokenizer(kind, document)
+
+
+def _frequent(kind: str, room: int, texts: Iterable[str]) -> Iterator[str]:
+    """The texts, without the rarest characters where a vocabulary has no room for all.
+
+    The library keeps them all: its WordPiece grows beyond what was asked for, its unigram gives up.
+    """
+    kept, counts = Spool(), Counter[str]()
+    for text in texts:
+        for piece in pieces(_whole(text), LEARN_CHARS):
+            counts.update(piece)
+            kept.append(piece)
+    # A unigram has a mark for the space, and sees that it is full only by a piece beyond the characters. In WordPiece a
+    # letter within a word is another piece than one that begins it.
+    room -= 2 if kind == "unigram" else 0
+    rare: dict[int, str] = {}
+    for char in sorted(counts, key=lambda char: (-counts[char], char)):
+        room -= 1 if kind == "unigram" or unicodedata.name(char, "").startswith("CJK") else 2
+        if room < 0:
+            rare[ord(char)] = " "
+    for piece in kept:
+        yield piece.translate(rare)
+
+
+def _whole(text: str) -> str:
+    """Without halves of pairs of UTF-16, which the library refuses: as characters and bytes have them."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _train_bpe(vocab: int, texts: Iterable[str], specials: tuple[str, ...]) -> Tokenizer:
@@ -182,7 +215,7 @@ def _train_bpe(vocab: int, texts: Iterable[str], specials: tuple[str, ...]) -> T
         initial_alphabet=byte_alphabet(),
         show_progress=False,
     )
-    fast.train_from_iterator((piece for text in texts for piece in pieces(text, LEARN_CHARS)), trainer)
+    fast.train_from_iterator((piece for text in texts for piece in pieces(_whole(text), LEARN_CHARS)), trainer)
     document = json.loads(fast.to_str())
     document["post_processor"] = template(specials)
     return Tokenizer("bpe", document)
