@@ -60,11 +60,12 @@ class Chooser:
         asked = self.sampling
         if not asked.temperature:
             return logits.argmax(-1)
-        logits = logits.float() / asked.temperature
+        # From the likeliest down, and in double, so that no temperature makes more of it than there are numbers for.
+        logits = (logits - logits.amax(-1, keepdim=True)).double() / asked.temperature
         if asked.top_k is not None and asked.top_k < logits.shape[-1]:
             least = logits.topk(asked.top_k).values[:, -1:]
             logits = logits.masked_fill(logits < least, -torch.inf)
-        shares = logits.softmax(-1).double()
+        shares = logits.softmax(-1)
         if asked.top_p is not None and asked.top_p < 1:
             ordered, where = shares.sort(descending=True, stable=True)
             # A token goes when those before it are enough already; the first always stays.
@@ -73,7 +74,8 @@ class Chooser:
         edges = shares.cumsum(-1)
         drawn = self._draws[place][rows].to(edges.device)[:, None] * edges[:, -1:]
         # The last token that has a share, should rounding carry a draw past it.
-        return torch.searchsorted(edges, drawn, right=True).squeeze(-1).clamp(max=edges.shape[-1] - 1)
+        last = (edges < edges[:, -1:]).sum(-1)
+        return torch.searchsorted(edges, drawn, right=True).squeeze(-1).minimum(last)
 
 
 def tokens_after(
@@ -209,27 +211,35 @@ def texts_from(
 class Writer:
     """The text of one row while it grows: what can be told of it for certain, up to the first stop word."""
 
-    def __init__(self, tokenizer: Tokenizer, stop: tuple[str, ...]) -> None:
+    def __init__(self, tokenizer: Tokenizer, stop: tuple[str, ...], before: Sequence[int] = ()) -> None:
         self.tokenizer, self.stop = tokenizer, stop
         self.text, self.stopped = "", False
+        # Of what stands before: some kinds of tokens are told with spaces only beside others.
+        self._before: list[int] = list(before)
         self._ids: list[int] = []
         self._told = 0
 
     def add(self, token: int) -> None:
         """One more token; sets `stopped` when it completes a stop word."""
         self._ids.append(token)
-        piece = self.tokenizer.decode(self._ids)
+        piece = self._piece()
         # A character may be of several tokens; after many without an end it is none.
-        if piece.endswith(HIDDEN) and len(self._ids) < FRESH_TOKENS:
+        hidden = piece.endswith(HIDDEN)
+        if hidden and len(self._ids) < FRESH_TOKENS:
             return
-        self._ids = []
+        # Tokens without a text, such as an unknown word, part nothing.
+        before = [] if hidden else self._ids if piece else [*self._before, *self._ids]
+        self._before, self._ids = before[-FRESH_TOKENS:], []
         self._take(piece)
 
     def finish(self) -> str:
         """What was not yet told, at the end."""
-        self._take(self.tokenizer.decode(self._ids))
+        self._take(self._piece())
         self._ids = []
         return self.fresh(whole=True)
+
+    def _piece(self) -> str:
+        return self.tokenizer.decode([*self._before, *self._ids])[len(self.tokenizer.decode(self._before)) :]
 
     def _take(self, piece: str) -> None:
         longest = max(map(len, self.stop), default=0)
@@ -261,7 +271,7 @@ def pieces_after(
     check: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[int, str]]:
     """(row, piece of text) as it is written. `numbers` of the rows draw their chance; otherwise they are counted."""
-    writers = [Writer(tokenizer, sampling.stop) for _ in prompts]
+    writers = [Writer(tokenizer, sampling.stop, prompt[-1:]) for prompt in prompts]
     choose = Chooser(sampling, range(len(prompts)) if numbers is None else numbers)
     steps = tokens_after(net, prompts, choose, end=end, check=check)
     told = next(steps)

@@ -49,9 +49,13 @@ class Memory:
         self.lengths = [0] * rows
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with these rows only."""
-        self.layers = [layer[:, rows] for layer in self.layers]
+        """Go on with these rows only, which are not more than there were."""
         self.lengths = [self.lengths[row] for row in rows.tolist()]
+        read = max(self.lengths)
+        for n, layer in enumerate(self.layers):
+            # In the same room: of that of a long context most may not have been read into, and takes no memory yet.
+            layer[:, : len(rows), :, :read] = layer[:, rows, :, :read]
+            self.layers[n] = layer[:, : len(rows)]
 
 
 class Block(nn.Module):

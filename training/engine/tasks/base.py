@@ -88,6 +88,10 @@ class Task(abc.ABC):
         # The library counts and joins pieces for minutes without looking back.
         return self.stop.attend(lambda: train_tokenizer(wanted, read(), specials))
 
+    def form(self, text: str) -> str:
+        """A new input in the form of what was learnt from. Half of a character, which no file holds, becomes a “?”."""
+        return self.cleaner.form(text.encode("utf-8", "replace").decode())
+
     def tokenizer_key(self) -> dict[str, Any]:
         """What of the spec and the start shapes the tokens."""
         key = {"tokenizer": self.spec.tokenizer.key if self.spec.tokenizer else None}

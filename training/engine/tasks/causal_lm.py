@@ -171,7 +171,7 @@ class Task(PackedText):
         """(number of the input, piece of text) as it is written. Raises ValueError."""
         prompts = []
         for text in inputs:
-            ids = self.tokenizer.encode(self.cleaner.form(text)).tolist() if isinstance(text, str) else []
+            ids = self.tokenizer.encode(self.form(text)).tolist() if isinstance(text, str) else []
             if not ids:
                 raise ValueError("this model goes on from texts of at least one token")
             prompts.append(ids[-self.context :])

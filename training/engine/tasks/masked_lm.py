@@ -135,7 +135,7 @@ class Task(PackedText):
                 continue
             if not isinstance(text, str):
                 raise ValueError("this model reads texts")
-            pieces = [self.tokenizer.encode(piece) for piece in self.cleaner.form(text).split("[MASK]")]
+            pieces = [self.tokenizer.encode(piece) for piece in self.form(text).split("[MASK]")]
             parts = [pieces[0]]
             for piece in pieces[1:]:
                 parts += [np.array([MASK]), piece]

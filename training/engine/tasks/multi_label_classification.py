@@ -42,6 +42,9 @@ class Task(TextRows):
         # Rows are shared out by their rarest label, so that each label is in all parts.
         rarest = [min((counts[label], number[label]) for label in labels)[1] if labels else -1 for labels in sets]
         self.write_split(np.array(rarest), folder)
+        unseen = np.flatnonzero(~targets[np.load(folder / "train.npy")].any(0))
+        if self.divider.column and len(unseen):
+            raise DataError("data_shape", problem=f"nothing in its train part has the label “{names[unseen[0]]}”")
         return self.write_texts(texts, folder) | {"labels": names, "skipped": skipped}
 
     def open(self, folder: Path, facts: dict[str, Any]) -> None:

@@ -196,7 +196,7 @@ class TextRows(base.Task):
         """Inputs as texts in form. Raises ValueError."""
         if not all(isinstance(text, str) for text in inputs):
             raise ValueError("this model reads texts")
-        return [self.cleaner.form(text) for text in inputs]
+        return [self.form(text) for text in inputs]
 
     def order_for_eval(self, numbers: np.ndarray) -> np.ndarray:
         """Rows of like length together."""

@@ -30,7 +30,12 @@ class Task(TextRows):
         train = values[np.load(folder / "train.npy")]
         if train.max() == train.min():
             raise DataError("data_shape", problem="all its numbers are the same")
-        scale = {"mean": float(train.mean()), "deviation": float(train.std())}
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            scale = {"mean": float(train.mean()), "deviation": float(train.std())}
+            scaled = ((values - scale["mean"]) / (scale["deviation"] or math.nan)).astype(np.float32)
+        # What is learnt are their places by these two, in 32 bits.
+        if not (math.isfinite(scale["deviation"]) and np.isfinite(scaled).all()):
+            raise DataError("data_shape", problem="its numbers lie too far apart, or too close together, to be learnt")
         return self.write_texts(texts, folder) | scale | {"skipped": skipped}
 
     def open(self, folder: Path, facts: dict[str, Any]) -> None:
@@ -120,7 +125,7 @@ class Task(TextRows):
 def _checked(text: str, cell: str) -> str:
     """The cell, when it holds a finite number. Raises ValueError."""
     try:
-        number = float(cell)
+        number = math.nan if "_" in cell else float(cell)  # 1_000 is a number in Python alone
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
