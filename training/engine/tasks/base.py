@@ -73,6 +73,10 @@ class Task(abc.ABC):
         """What the head of the net stands for, in order; nothing when the vocabulary says it."""
         return []
 
+    def begin_with(self, folder: Path) -> None:
+        """What the package of the model it starts from says of how it reads, beside its tokenizer."""
+        return
+
     def tokenizer_for(self, texts: Iterable[str], specials: tuple[str, ...]) -> Tokenizer:
         """That of the model it starts from or reads as, or one learnt from these texts."""
         if self.start_tokenizer is not None:

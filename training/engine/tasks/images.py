@@ -23,13 +23,27 @@ class Images(base.Task):
     """Pixels as bytes (channels, side, side), and the file names."""
 
     unit = "images"
+    read_as: dict[str, Any] | None = None  # how the model that it starts from reads images
+
+    def begin_with(self, folder: Path) -> None:
+        """Read images as that model does, whatever these ones are like: its weights have learnt to see them so."""
+        found = json.loads((folder / PROCESSOR).read_text()) if (folder / PROCESSOR).exists() else {}
+        if "image_mean" in found and "image_std" in found:
+            self.read_as = {"mean": found["image_mean"], "deviation": found["image_std"]}
 
     def prepare_key(self) -> dict[str, Any]:
-        return {"image": self.shape.image}
+        return {"image": self.shape.image} | ({"read_as": self.read_as} if self.read_as else {})
+
+    def channels_of(self, data: InputData) -> int:
+        """Those of the start; else 1 where all images are grey, and 3 where they are not."""
+        if self.read_as is not None:
+            return len(self.read_as["mean"])
+        modes = (data.profile.get("image") or {}).get("modes") or ["RGB"]
+        return 1 if set(modes) <= GREY_MODES else 3
 
     def write_pixels(self, data: InputData, folder: Path, *, labelled: bool) -> tuple[list[str], dict[str, Any]]:
         """Write all images, or those with a label; returns (labels, facts)."""
-        channels = channels_of(data)
+        channels = self.channels_of(data)
         side = self.shape.image or 32
         names, labels = [], []
         with (folder / "pixels.bin").open("wb") as file:
@@ -45,7 +59,9 @@ class Images(base.Task):
         return labels, {"channels": channels, "side": side, "count": len(names)}
 
     def statistics(self, folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
-        """Mean and deviation of each channel in the training part, whose split is written."""
+        """Mean and deviation of each channel: of the start, or in the training part, whose split is written."""
+        if self.read_as is not None:
+            return dict(self.read_as)
         shape = (facts["count"], facts["channels"], facts["side"], facts["side"])
         pixels = np.memmap(folder / "pixels.bin", np.uint8, "r", shape=shape)
         train = np.load(folder / "train.npy")
@@ -109,12 +125,6 @@ class Images(base.Task):
         """Name another class of transformers that reads images so."""
         processor = json.loads((folder / PROCESSOR).read_text()) | {"image_processor_type": kind} | more
         (folder / PROCESSOR).write_text(json.dumps(processor, indent=2) + "\n")
-
-
-def channels_of(data: InputData) -> int:
-    """1 where all images are grey, else 3."""
-    modes = (data.profile.get("image") or {}).get("modes") or ["RGB"]
-    return 1 if set(modes) <= GREY_MODES else 3
 
 
 def moves(count: int, side: int, chance: np.random.Generator) -> np.ndarray:
