@@ -159,12 +159,12 @@ def _pixels(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
     if type(side) is not int or size != {"height": side, "width": side}:
         raise wrong("wrap_processor", field="size", value=shown(size), choices='{"height": n, "width": n}')
     channels = number(config, "num_channels", int)
-    scale = {}
-    for field in ("image_mean", "image_std"):
-        scale[field] = found.get(field)
-        good = isinstance(scale[field], list) and all(type(one) in (int, float) for one in scale[field])
-        if not good or len(scale[field]) != channels or (field == "image_std" and min(scale[field]) <= 0):
-            raise wrong("wrap_processor", field=field, value=shown(scale[field]), choices=f"{channels} numbers")
+    scale = {field: found.get(field) for field in ("image_mean", "image_std")}
+    for field, numbers in scale.items():
+        good = isinstance(numbers, list) and len(numbers) == channels
+        good = good and all(type(one) in (int, float) for one in numbers)
+        if not good or (field == "image_std" and min(numbers) <= 0):
+            raise wrong("wrap_processor", field=field, value=shown(numbers), choices=f"{channels} numbers")
     if channels not in (1, 3):
         raise wrong("wrap_field", field="num_channels", value=channels, choices="1, 3")
     told = found.get("image_processor_type") or str(found.get("feature_extractor_type") or "ViTImageProcessor")

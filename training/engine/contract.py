@@ -4,7 +4,7 @@ The web reads and checks specs, the supervisor writes inputs and reads events; n
 """
 
 from training.engine.catalogue import ARCHS, EXPORTABLE, SPEECH_LETTERS, TASKS, exportable
-from training.engine.checks import validate
+from training.engine.checks import UNTOLD, validate
 from training.engine.languages import LANGUAGES
 from training.engine.messages import HINTS, MESSAGES
 from training.engine.notation import RESIDUES
@@ -84,6 +84,7 @@ __all__ = [
     "STOPPED",
     "TASKS",
     "UNMASKED",
+    "UNTOLD",
     "CleanSpec",
     "DataSpec",
     "Estimate",

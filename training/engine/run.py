@@ -172,6 +172,7 @@ class _Attempt:
             self.team.meet()
         self.stop.check()
         self.task.open(folder, self.prepared["facts"])
+        slicing.check_slices(self.spec.eval.slices, self.inputs.data, self.task)
         if self.prepared["facts"].get("skipped"):
             self.events.warn("rows_skipped", count=self.prepared["facts"]["skipped"])
         cleaned = self.prepared["facts"].get("cleaned") or {}

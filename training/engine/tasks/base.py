@@ -199,6 +199,10 @@ class Task(abc.ABC):
         """The number of an item in the dataset, counted from 1; None where items are no rows."""
         return None
 
+    def file_of(self, part: str, item: int) -> str | None:
+        """The name of the file of an item in the zip of the dataset; None where items are no files."""
+        return None
+
     def samples(self, net: nn.Module, judged: Judged, count: int, step: int) -> Iterator[dict[str, Any]]:
         """Examples to look at, the worst first: kind, prompt, text and whatever else helps."""
         for place in np.argsort(-self.badness(judged), kind="stable")[:count]:

@@ -23,6 +23,7 @@ class Images(base.Task):
     """Pixels as bytes (channels, side, side), and the file names."""
 
     unit = "images"
+    parts: dict[str, np.ndarray]
     read_as: dict[str, Any] | None = None  # how the model that it starts from reads images
 
     def begin_with(self, folder: Path) -> None:
@@ -84,6 +85,9 @@ class Images(base.Task):
         mean = torch.tensor(self.facts["mean"], device=self.device).view(-1, 1, 1)
         deviation = torch.tensor(self.facts["deviation"], device=self.device).view(-1, 1, 1)
         return (found - mean) / deviation
+
+    def file_of(self, part: str, item: int) -> str | None:
+        return self.names[self.parts[part][item]]
 
     def describe(self, item: int) -> str:
         """The file name."""
