@@ -11,7 +11,9 @@ from torch import Tensor
 
 from training.engine.catalogue import WHISPER_BANDS
 from training.engine.foreign import Kind, check_fields, number, shown, wrong
+from training.engine.readers import Look
 from training.engine.sounds import HOP, RATE, WHISPER_FFT
+from training.engine.tasks.images import processor_of
 from training.engine.tokenizing import Tokenizer, residues, template
 
 TOKENIZER, TOKENS, PROCESSOR = "tokenizer.json", "tokenizer_config.json", "preprocessor_config.json"
@@ -20,7 +22,7 @@ RESIDUES, LETTERS = "vocab.txt", "vocab.json"
 KINDS = {"BPE": "bpe", "WordPiece": "wordpiece", "Unigram": "unigram"}
 PIXELS: dict[str, tuple[Any, ...]] = {
     "do_resize": (True,),
-    "resample": (2,),
+    "resample": (2, 3),
     "do_rescale": (True,),
     "rescale_factor": (1 / 255, 0.00392156862745098),
     "do_normalize": (True,),
@@ -29,6 +31,7 @@ PIXELS: dict[str, tuple[Any, ...]] = {
     "do_reduce_labels": (False, None),
     "reduce_labels": (False, None),
 }
+WHOLE = 384  # side of images from which on a ConvNextImageProcessor pulls them to the square whole
 WAVES: dict[str, tuple[Any, ...]] = {"sampling_rate": (RATE,), "feature_size": (1,), "do_normalize": (True,)}
 SPECTRA: dict[str, tuple[Any, ...]] = {
     "sampling_rate": (RATE,),
@@ -153,11 +156,11 @@ def _pixels(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
     """The side of images, and how their numbers are scaled."""
     found = read_object(source, PROCESSOR)
     check_fields(found, PIXELS, "wrap_processor")
-    size = found.get("size")
-    size = {"height": size, "width": size} if isinstance(size, int) else size
-    side = size.get("height") if isinstance(size, dict) else None
-    if type(side) is not int or size != {"height": side, "width": side}:
-        raise wrong("wrap_processor", field="size", value=shown(size), choices='{"height": n, "width": n}')
+    side, crop = _squares(found)
+    if kind.task != "image-classification":  # masks are not cropped along
+        if crop is not None:
+            raise wrong("wrap_processor", field="crop_pct", value=crop, choices="null")
+        check_fields(found, {"resample": (2,)}, "wrap_processor")
     channels = number(config, "num_channels", int)
     scale = {field: found.get(field) for field in ("image_mean", "image_std")}
     for field, numbers in scale.items():
@@ -167,20 +170,34 @@ def _pixels(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
             raise wrong("wrap_processor", field=field, value=shown(numbers), choices=f"{channels} numbers")
     if channels not in (1, 3):
         raise wrong("wrap_field", field="num_channels", value=channels, choices="1, 3")
-    told = found.get("image_processor_type") or str(found.get("feature_extractor_type") or "ViTImageProcessor")
-    processor = {
-        "image_processor_type": str(told).replace("FeatureExtractor", "ImageProcessor").removesuffix("Fast"),
-        "do_resize": True,
-        "size": {"height": side, "width": side},
-        "resample": 2,
-        "do_rescale": True,
-        "rescale_factor": 1 / 255,
-        "do_normalize": True,
-        "do_convert_rgb": channels == 3,
-    }
     labels = _labels(config)
-    files = {PROCESSOR: processor | scale}
+    processor = processor_of(side, Look(found.get("resample", 2), crop), scale["image_mean"], scale["image_std"])
+    if kind.task == "image-segmentation":
+        processor |= {"image_processor_type": "SegformerImageProcessor", "do_reduce_labels": False}
+    files = {PROCESSOR: processor}
     return Carried(channels, labels=labels, settings={"image": side}, files=files, sources=(PROCESSOR,))
+
+
+def _squares(processor: dict[str, Any]) -> tuple[int, float | None]:
+    """(side of the square, share of it in the image that is made smaller, where its middle is cut out)."""
+    size = processor.get("size")
+    size = {"height": size, "width": size} if isinstance(size, int) else size
+    size = size if isinstance(size, dict) else {}
+    names = [str(processor.get(name)) for name in ("image_processor_type", "feature_extractor_type")]
+    crops = any(name.startswith("ConvNext") for name in names)
+    if crops:  # earlier ones told the shortest edge by its number alone
+        side = size.get("shortest_edge", size.get("height"))
+        good = len(set(size.values())) == 1
+    else:
+        side = size.get("height")
+        good = size == {"height": side, "width": side}
+    if type(side) is not int or not good:
+        choices = '{"shortest_edge": n}' if crops else '{"height": n, "width": n}'
+        raise wrong("wrap_processor", field="size", value=shown(processor.get("size")), choices=choices)
+    crop = 224 / 256 if processor.get("crop_pct") is None else processor["crop_pct"]
+    if not isinstance(crop, float | int) or not 0.1 <= crop <= 1:
+        raise wrong("wrap_processor", field="crop_pct", value=shown(crop), choices="0.1 … 1")
+    return side, float(crop) if crops and side < WHOLE else None
 
 
 def _labels(config: dict[str, Any]) -> list[str]:

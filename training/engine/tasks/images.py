@@ -10,7 +10,7 @@ from torch import Tensor
 
 from training.engine.errors import DataError
 from training.engine.protocol import InputData
-from training.engine.readers import decode_image, read_images
+from training.engine.readers import Look, decode_image, read_images
 from training.engine.tasks import base
 
 GREY_MODES = {"1", "L", "LA", "I;16"}
@@ -30,7 +30,7 @@ class Images(base.Task):
         """Read images as that model does, whatever these ones are like: its weights have learnt to see them so."""
         found = json.loads((folder / PROCESSOR).read_text()) if (folder / PROCESSOR).exists() else {}
         if "image_mean" in found and "image_std" in found:
-            self.read_as = {"mean": found["image_mean"], "deviation": found["image_std"]}
+            self.read_as = _read_as(found)
 
     def prepare_key(self) -> dict[str, Any]:
         return {"image": self.shape.image} | ({"read_as": self.read_as} if self.read_as else {})
@@ -48,7 +48,8 @@ class Images(base.Task):
         side = self.shape.image or 32
         names, labels = [], []
         with (folder / "pixels.bin").open("wb") as file:
-            found = read_images(Path(data.path), side, channels, data.profile, self.stop, labelled=labelled)
+            look = look_of(self.read_as or {})
+            found = read_images(Path(data.path), side, channels, data.profile, self.stop, labelled=labelled, look=look)
             for name, label, pixels in found:
                 file.write(pixels.tobytes())
                 names.append(name)
@@ -95,33 +96,21 @@ class Images(base.Task):
 
     def open_package(self, folder: Path, config: dict[str, Any]) -> None:
         found = json.loads((folder / PROCESSOR).read_text())
-        side, channels = found["size"]["height"], config["num_channels"]
-        self.facts = {"mean": found["image_mean"], "deviation": found["image_std"], "side": side, "channels": channels}
+        side = found["size"].get("height") or found["size"]["shortest_edge"]
+        self.facts = _read_as(found) | {"side": side, "channels": config["num_channels"]}
 
     def new_pixels(self, inputs: list[Any]) -> Tensor:
         """Image files as the net reads them. Raises ValueError."""
-        found = []
+        found, look = [], look_of(self.facts)
         for path in inputs:
             try:
-                found.append(decode_image(Path(path).read_bytes(), self.facts["side"], self.facts["channels"]))
+                found.append(decode_image(Path(path).read_bytes(), self.facts["side"], self.facts["channels"], look))
             except ValueError as error:
                 raise ValueError(f"{Path(path).name}: {error}") from None
         return self.scaled(np.stack(found))
 
     def package(self, folder: Path) -> dict[str, Any]:
-        side = self.facts["side"]
-        processor = {
-            "image_processor_type": "ViTImageProcessor",
-            "do_resize": True,
-            "size": {"height": side, "width": side},
-            "resample": 2,
-            "do_rescale": True,
-            "rescale_factor": 1 / 255,
-            "do_normalize": True,
-            "do_convert_rgb": self.facts["channels"] == 3,
-            "image_mean": self.facts["mean"],
-            "image_std": self.facts["deviation"],
-        }
+        processor = processor_of(self.facts["side"], look_of(self.facts), self.facts["mean"], self.facts["deviation"])
         (folder / PROCESSOR).write_text(json.dumps(processor, indent=2) + "\n")
         return {}
 
@@ -129,6 +118,36 @@ class Images(base.Task):
         """Name another class of transformers that reads images so."""
         processor = json.loads((folder / PROCESSOR).read_text()) | {"image_processor_type": kind} | more
         (folder / PROCESSOR).write_text(json.dumps(processor, indent=2) + "\n")
+
+
+def _read_as(processor: dict[str, Any]) -> dict[str, Any]:
+    """What a processor says that facts of prepared images say too; how images are made square, where not as here."""
+    look = {"resample": processor.get("resample", 2), "crop": processor.get("crop_pct")}
+    own = {name: value for name, value in look.items() if value != Look()._asdict()[name]}
+    return {"mean": processor["image_mean"], "deviation": processor["image_std"]} | own
+
+
+def look_of(facts: dict[str, Any]) -> Look:
+    """How images become squares."""
+    return Look(facts.get("resample", 2), facts.get("crop"))
+
+
+def processor_of(side: int, look: Look, mean: list[float], deviation: list[float]) -> dict[str, Any]:
+    """How transformers makes of an image what the net sees."""
+    size = {"height": side, "width": side} if look.crop is None else {"shortest_edge": side}
+    crop = {} if look.crop is None else {"crop_pct": look.crop}
+    return {
+        "image_processor_type": "ViTImageProcessor" if look.crop is None else "ConvNextImageProcessor",
+        "do_resize": True,
+        "size": size,
+        "resample": look.resample,
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "do_convert_rgb": len(mean) == 3,
+        "image_mean": mean,
+        "image_std": deviation,
+    } | crop
 
 
 def moves(count: int, side: int, chance: np.random.Generator) -> np.ndarray:
