@@ -6,6 +6,7 @@ A further task is a row in TASKS and a file in tasks/; a further architecture a 
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import Any
 
 BUCKETS = 32  # of distances in a T5
 MELS = 64  # bands of a sound that an AST reads
@@ -39,7 +40,8 @@ class Sizes:
 
     `each`: every token has a class, not the whole. `head`: what a BERT answers with beside classes and hidden tokens:
     "span", where something begins and ends; "vector", the mean of its tokens. A wav2vec 2.0 with
-    "codes" tells hidden stretches apart. `biased`: a GPT has the biases of a GPT-2 that was trained elsewhere.
+    "codes" tells hidden stretches apart. `biased`: a GPT has the biases of a GPT-2 that was trained elsewhere. `told`:
+    what the config of a model that was trained elsewhere says otherwise than ours would.
     """
 
     vocab: int = 0
@@ -49,6 +51,7 @@ class Sizes:
     each: bool = False
     head: str = ""
     biased: bool = False
+    told: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -181,6 +181,11 @@ def _columns(spec: Spec, profile: Profile) -> list[Issue]:
 
 
 def _slices(spec: Spec, profile: Profile) -> list[Issue]:
+    """Whether there are such columns. Tables in a zip are read in the run itself, before it learns."""
+    if profile.get("kind") in ("images", "audio"):
+        untold = (profile.get("image") or {}).get("labels_from") in UNTOLD
+        numbers = range(len(spec.eval.slices) if untold else 0)
+        return [make_issue(f"eval.slices.{number}", "slices_untold") for number in numbers]
     names = ", ".join(str(c.get("name")) for c in (profile.get("columns") or [])[:20])
     return [
         make_issue(f"eval.slices.{number}", "column_absent", column=name, columns=names)

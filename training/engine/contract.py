@@ -4,7 +4,7 @@ The web reads and checks specs, the supervisor writes inputs and reads events; n
 """
 
 from training.engine.catalogue import ARCHS, EXPORTABLE, SPEECH_LETTERS, TASKS, exportable
-from training.engine.checks import validate
+from training.engine.checks import UNTOLD, validate
 from training.engine.confining import Limits, confine, die_with_parent
 from training.engine.languages import LANGUAGES
 from training.engine.messages import HINTS, MESSAGES
@@ -86,6 +86,7 @@ __all__ = [
     "STOPPED",
     "TASKS",
     "UNMASKED",
+    "UNTOLD",
     "CleanSpec",
     "DataSpec",
     "Estimate",

@@ -85,12 +85,7 @@ def write_package(
     write_json(temporary / "config.json", config)
     if (temporary / "tokenizer.json").exists() and not (temporary / "tokenizer_config.json").exists():
         write_json(temporary / "tokenizer_config.json", tokenizer_config(spec))
-    if spec.task == "causal-lm":
-        write_json(temporary / "generation_config.json", GENERATION)
-    if TASKS[spec.task].writes:
-        ends = {"decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": config["eos_token_id"]}
-        most = {"max_length": spec.shape.context}
-        write_json(temporary / "generation_config.json", ends | most)
+    write_generation(temporary, spec, config)
     write_json(temporary / "spec.json", spec.to_json())
     write_json(temporary / "resolved.json", resolved)
     write_json(temporary / "metrics.json", finite(results))
@@ -102,6 +97,15 @@ def write_package(
     temporary.rename(final)
     fsync(run_dir)
     return PACKAGE_DIR
+
+
+def write_generation(folder: Path, spec: Spec, config: dict[str, Any]) -> None:
+    """How transformers begins and ends what such a model writes from tokens; nothing for others."""
+    if spec.task == "causal-lm":
+        write_json(folder / "generation_config.json", GENERATION)
+    if TASKS[spec.task].writes:
+        ends = {"decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": config["eos_token_id"]}
+        write_json(folder / "generation_config.json", ends | {"max_length": spec.shape.context})
 
 
 def seal(folder: Path, check: Check = unasked) -> None:

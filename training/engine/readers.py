@@ -12,7 +12,7 @@ import struct
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -34,6 +34,16 @@ UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError
 EVERY = 1_000
 PREVIEW_ROWS = "preview_rows"  # in a profile: how many rows or files to read, for a look at them
 SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class Look(NamedTuple):
+    """How an image becomes a square: by which rule of Pillow, and with `crop`, which share of its middle is seen.
+
+    Without, it is pulled to the square whole.
+    """
+
+    resample: int = 2  # bilinear
+    crop: float | None = None
 
 
 class _NoSuchWordError(Exception):
@@ -201,7 +211,14 @@ def _finite(value: float | None) -> str:
 
 
 def read_images(
-    path: Path, side: int, channels: int, profile: dict[str, Any], stop: Stop, *, labelled: bool = True
+    path: Path,
+    side: int,
+    channels: int,
+    profile: dict[str, Any],
+    stop: Stop,
+    *,
+    labelled: bool = True,
+    look: Look = Look(),  # noqa: B008  it cannot be changed
 ) -> Iterator[tuple[str, str, np.ndarray]]:
     """(file name, label, pixels) of each labelled image, sorted by name; pixels are uint8 (channels, side, side).
 
@@ -211,7 +228,7 @@ def read_images(
     column = "label" if labelled else None
     for name, label, data in read_members(path, profile, "image", IMAGE_ENDINGS, column, stop):
         try:
-            yield name, label, decode_image(data, side, channels)
+            yield name, label, decode_image(data, side, channels, look)
         except ValueError as error:
             raise DataError("data_file", name=name, problem=str(error)) from None
 
@@ -422,7 +439,7 @@ def decode_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, side: int, ch
         raise DataError("data_file", name=info.filename, problem=str(error)) from None
 
 
-def decode_image(data: bytes, side: int, channels: int) -> np.ndarray:
+def decode_image(data: bytes, side: int, channels: int, look: Look = Look()) -> np.ndarray:  # noqa: B008  as above
     """An image file as bytes (channels, side, side). Raises ValueError with what is wrong with it."""
     from PIL import Image  # only runs on images need it
 
@@ -431,14 +448,25 @@ def decode_image(data: bytes, side: int, channels: int) -> np.ndarray:
         with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
             if image.width * image.height <= MAX_PIXELS:
                 plain = eight_bits(image).convert("L" if channels == 1 else "RGB")
-                if plain.size != (side, side):
-                    plain = plain.resize((side, side), Image.Resampling.BILINEAR)
-                pixels = np.asarray(plain, dtype=np.uint8)
+                pixels = np.asarray(_square(plain, side, look), dtype=np.uint8)
     except (*UNREADABLE, Image.DecompressionBombError):
         raise ValueError("it is not a readable PNG, JPEG or WebP") from None
     if pixels is None:
         raise ValueError("it has too many pixels")
     return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+
+
+def _square(image: "Image.Image", side: int, look: Look) -> "Image.Image":
+    from PIL import Image  # as above
+
+    rule = Image.Resampling(look.resample)
+    if look.crop is None:
+        return image if image.size == (side, side) else image.resize((side, side), rule)
+    # As transformers' ConvNextImageProcessor has it.
+    short, least = int(side / look.crop), min(image.size)
+    image = image.resize((int(short * image.width / least), int(short * image.height / least)), rule)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))
 
 
 def image_size(data: bytes) -> tuple[int, int]:

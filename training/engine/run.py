@@ -158,6 +158,8 @@ class _Attempt:
         self.task: Task = task_module(self.spec.task).Task(self.spec, self.stop)
         self.task.device = self.device
         self.start = start.open_start(self.inputs.start, self.spec, self.stop.check)
+        if self.start is not None:
+            self.task.begin_with(self.start.folder)
         if self.start is not None and self.start.tokenizer.exists():
             self.task.start_tokenizer = self.start.tokenizer
         else:
@@ -170,6 +172,7 @@ class _Attempt:
             self.team.meet()
         self.stop.check()
         self.task.open(folder, self.prepared["facts"])
+        slicing.check_slices(self.spec.eval.slices, self.inputs.data, self.task)
         if self.prepared["facts"].get("skipped"):
             self.events.warn("rows_skipped", count=self.prepared["facts"]["skipped"])
         cleaned = self.prepared["facts"].get("cleaned") or {}
@@ -440,8 +443,9 @@ class _Attempt:
     @property
     def sizes(self) -> Sizes:
         """What the data decides about the net, and the start."""
-        biased = self.start is not None and self.start.sizes.biased
-        return dataclasses.replace(self.task.sizes, biased=biased)
+        if self.start is None:
+            return self.task.sizes
+        return dataclasses.replace(self.task.sizes, biased=self.start.sizes.biased, told=self.start.sizes.told)
 
     def _probe(self) -> dict[str, Any] | None:
         """What a linear answer to the frozen features of the start scores."""

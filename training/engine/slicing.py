@@ -1,30 +1,58 @@
 """The primary metric for each value of a column: whom the model serves worse than others.
 
-Columns are read again from the dataset at the end, so that they shape neither the preparation nor the weights.
+Columns are read again from the dataset at the end, so that they shape neither the preparation nor the weights. Those
+of images and recordings stand in the table of their zip, which no profile tells: it is looked at before a run learns.
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from training.engine.errors import DataError
 from training.engine.protocol import InputData
-from training.engine.readers import read_rows
+from training.engine.readers import read_rows, read_told
 from training.engine.tasks.base import Judged, Task
 
 MIN_ROWS = 5  # of a value that is told by name: the report goes to people who may not read the data
 MAX_VALUES = 20
 QUARTERS = 4
+PLACES = {"images": "image", "audio": "audio"}  # where a profile tells of files, by the kind of the dataset
 
 
 def slices_of(columns: tuple[str, ...], data: InputData, task: Task, judged: Judged) -> dict[str, Any] | None:
     """By column: rows, primary metric and interval of each value of the judged items, and the widest gap."""
     if not columns:
         return None
-    rows = [task.row_of(judged.part, int(item)) for item in judged.items]
+    told = _told(columns, data, task, judged.part, [int(item) for item in judged.items])
+    return {column: _slices(task, judged, cells) for column, cells in zip(columns, told, strict=True)}
+
+
+def check_slices(columns: tuple[str, ...], data: InputData, task: Task) -> None:
+    """Look at the table of a zip before a run learns. Raises DataError when a column is not there, or tells nothing."""
+    if not columns or data.kind not in PLACES:
+        return
+    told = _told(columns, data, task, "test", list(range(task.count("test"))))
+    for column, cells in zip(columns, told, strict=True):
+        counts = Counter(cells)
+        if max(counts.values()) < MIN_ROWS and not _quarters(cells):
+            problem = f"its column “{column}” has {len(counts):,} values for the {len(cells):,} files of the test part"
+            raise DataError("data_shape", problem=f"{problem}: fewer than {MIN_ROWS} of each")
+
+
+def _told(columns: tuple[str, ...], data: InputData, task: Task, part: str, items: list[int]) -> list[list[str]]:
+    """By column the cell of each of these items."""
+    if data.kind in PLACES:
+        names = [task.file_of(part, item) or "" for item in items]
+        return [
+            [cell for _, cell in read_told(Path(data.path), data.profile, PLACES[data.kind], names, column)]
+            for column in columns
+        ]
+    rows = [task.row_of(part, item) for item in items]
     values = _values_of(columns, data, task, {row for row in rows if row is not None})
     cells = [values.get(row, [""] * len(columns)) for row in rows]
-    return {column: _slices(task, judged, [row[n] for row in cells]) for n, column in enumerate(columns)}
+    return [[row[n] for row in cells] for n in range(len(columns))]
 
 
 def _values_of(columns: tuple[str, ...], data: InputData, task: Task, wanted: set[int]) -> dict[int | None, list[str]]:

@@ -23,6 +23,7 @@ MIN_BPE = 300
 PARTS = ("train", "valid", "test")
 UNMASKED = frozenset({"token-classification", "extractive-qa"})  # their answers are places in the text as it is
 LEARNT = frozenset({"bpe", "wordpiece", "unigram"})  # tokenizers whose pieces are learnt from the text
+SLICED = ("rows", "images", "recordings")  # what a column may tell apart
 AUTO, ON, OFF = "auto", "on", "off"
 COMPILED = ("gpt", "bert")  # whose plain nets are compiled, in tasks that learn from batches of one form
 MOMENTUM_BEFORE = 0.9  # of sgd in specs from before there was this setting
@@ -187,7 +188,11 @@ class EvalSpec:
     every_steps: int | None = option("Steps between evaluations; otherwise ten in a run", None, ge=1, le=10_000_000)
     samples: int = option("Examples to show at the end", 4, ge=0, le=32)
     primary: str | None = option("Metric that decides; otherwise the first of the task", None, choices=METRICS)
-    slices: tuple[str, ...] = option("Columns for each of whose values the result is told", factory=tuple, max_items=3)
+    slices: tuple[str, ...] = option(
+        "Columns of the data, or of the table in its zip, for each of whose values the result is told",
+        factory=tuple,
+        max_items=3,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -417,7 +422,7 @@ def contradictions(spec: Spec) -> list[Issue]:
         if role != "text" and name in [columns.get("text"), *(columns[other] for other in columns if other < role)]:
             issues.append(make_issue(f"data.columns.{role}", "column_same", column=name))
     for number, name in enumerate(spec.eval.slices):
-        if task.unit != "rows":
+        if task.unit not in SLICED:
             issues.append(make_issue(f"eval.slices.{number}", "slices_unfit", task=spec.task))
         elif name in spec.eval.slices[:number]:
             issues.append(make_issue(f"eval.slices.{number}", "column_same", column=name))

@@ -129,7 +129,7 @@ def train_tokenizer(spec: TokenizerSpec, texts: Iterable[str], specials: tuple[s
     if spec.kind == "byte":
         return Tokenizer("byte", _document(specials, byte_alphabet(), byte_level=True))
     if spec.kind == "protein":
-        return Tokenizer("char", _document(specials, sorted(RESIDUES), byte_level=False))
+        return residues(specials, sorted(RESIDUES))
     if spec.kind == "smiles":
         return _train_smiles(spec.vocab or DEFAULT_CHARS, texts, specials)
     if spec.kind == "char":
@@ -144,6 +144,11 @@ def train_tokenizer(spec: TokenizerSpec, texts: Iterable[str], specials: tuple[s
     if spec.kind in ("wordpiece", "unigram"):
         return _train_pieces(spec.kind, spec.vocab or 2_000, texts, specials)
     return _train_bpe(spec.vocab or 2_000, texts, specials)
+
+
+def residues(specials: tuple[str, ...], letters: list[str]) -> Tokenizer:
+    """Proteins as their letters."""
+    return Tokenizer("char", _document(specials, letters, byte_level=False))
 
 
 def _train_pieces(kind: str, vocab: int, texts: Iterable[str], specials: tuple[str, ...]) -> Tokenizer:

@@ -23,7 +23,7 @@ from registry.catalog.models import ModelVersion
 from registry.datasets.models import DatasetVersion
 from registry.uses.matching import ANSWERS, TEXTS, Asked
 from registry.uses.vocabulary import FOR_OWNER
-from training.engine.contract import ARCHS, LANGUAGES, LEARNT, TASKS, UNMASKED, SpecError, parse_json
+from training.engine.contract import ARCHS, LANGUAGES, LEARNT, TASKS, UNMASKED, UNTOLD, SpecError, parse_json
 from training.jobs.models import Job
 from training.jobs.services import fault_of
 from training.jobs.starting import spec_of
@@ -93,6 +93,18 @@ class JobFilter(ListFilter):
 
     def search(self, rows: QuerySet[Job], name: str, value: str) -> QuerySet[Job]:
         return rows.filter(Q(name__icontains=value) | Q(dataset_version__dataset__name__icontains=value))
+
+
+class ColumnsField(forms.CharField):
+    """Names of columns, parted by commas, where nobody knows which ones there are."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """As they are written."""
+        return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+    def to_python(self, value: Any) -> Any:
+        """As the spec has them."""
+        return [name.strip() for name in str(value or "").split(",") if name.strip()]
 
 
 class PurposeForm(OnceForm):
@@ -456,8 +468,19 @@ class EssentialForm(_DraftForm):
                 self._choices(name, [("", _("none")), *columns])
             else:
                 del self.fields[name]
+        untold = (profile.get("image") or {}).get("labels_from") in UNTOLD
         if tabular and facts.unit == "rows":
             self._choices("slices", columns)
+        elif profile.get("kind") in {"images", "audio"} and not untold:
+            self.fields["slices"] = ColumnsField(
+                label=self.fields["slices"].label,
+                required=False,
+                max_length=600,
+                help_text=_(
+                    "At most three columns of the table in the zip, parted by commas, for example a region or a "
+                    "device: whom does the model serve worse?"
+                ),
+            )
         else:
             del self.fields["slices"]
         self._fit_split(task, columns if tabular else [], profile)

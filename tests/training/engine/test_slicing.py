@@ -1,6 +1,11 @@
 """What the end of a run tells beyond its figures: curves of every label, and the result for each value of a column."""
 
+import io
 import json
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +13,21 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from tests.training.engine.conftest import MakeRun, Run, csv_blob, profile_of, table_blob, table_rows, tiny
+from tests.training.engine.conftest import (
+    MakeRun,
+    Run,
+    boxes_blob,
+    captions_blob,
+    csv_blob,
+    png,
+    profile_for,
+    profile_of,
+    speech_blob,
+    table_blob,
+    table_rows,
+    tiny,
+    zip_blob,
+)
 from training.engine import metrics
 from training.engine.contract import DONE, Spec, validate
 from training.engine.errors import Stop
@@ -153,3 +172,118 @@ def test_slices_by_hand() -> None:
     found = _slices(Told(), Judged("test", np.arange(15), rows), cells)  # type: ignore[arg-type]
     assert [(one["value"], one["rows"], one["metric"]) for one in found["values"]] == [("a", 6, 1.0), ("b", 5, 0.2)]
     assert (found["others"], found["gap"]) == (4, 0.8)
+
+
+def with_columns(blob: bytes, table: str, **columns: Callable[[str], Any]) -> bytes:
+    """A zip with further columns in one of its tables, each a word about the file of the row."""
+    with zipfile.ZipFile(io.BytesIO(blob)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    name = next((name for name in files if name.endswith(table)), table)
+    header, *lines = files.get(name, b"file").decode().splitlines()
+    told = [[line, *(tell(line.split(",")[0]) for tell in columns.values())] for line in lines]
+    files[name] = "\n".join(map(",".join, [[header, *columns], *told])).encode()
+    return zip_blob(files)
+
+
+def number(file: str) -> int:
+    return int(re.findall(r"\d+", file)[-1])
+
+
+def by_site(file: str) -> str:
+    return "rare" if number(file) % 20 == 0 else ("east", "west")[number(file) % 2]
+
+
+def labelled_blob() -> bytes:
+    """Bright and dark images in no folder, of which the table tells the label; of the west every second one wrong."""
+    chance, files, lines = np.random.default_rng(5), {}, ["file,label"]
+    for n in range(120):
+        light = bool(chance.integers(2))
+        files[f"{n:03}.png"] = png(chance.normal(200 if light else 60, 5, (32, 32)).clip(0, 255))
+        wrong = by_site(f"{n:03}.png") == "west" and n % 4 == 1
+        lines.append(f"{n:03}.png,{'light' if light != wrong else 'dark'}")
+    return zip_blob(files | {"labels.csv": "\n".join(lines).encode()})
+
+
+ZIPS: list[tuple[str, Callable[[], bytes], str, dict[str, Any]]] = [
+    ("image-classification", labelled_blob, "labels.csv", {"primary": "accuracy"}),
+    ("object-detection", boxes_blob, "boxes.csv", {}),
+    ("image-text", captions_blob, "captions.csv", {}),
+    ("image-captioning", captions_blob, "captions.csv", {}),
+    ("speech-to-text", speech_blob, "transcripts.csv", {}),
+]
+
+
+@pytest.mark.parametrize(("task", "blob", "table", "judged"), ZIPS)
+def test_files_of_a_zip_are_told_apart_by_a_column_of_its_table(
+    task: str, blob: Callable[[], bytes], table: str, judged: dict[str, Any], make_run: MakeRun
+) -> None:
+    data = with_columns(blob(), table, Site=by_site, age=lambda file: str(number(file)))
+    steps = 40 if task == "image-classification" else 2
+    spec = tiny(task, train__max_steps=steps, eval={"slices": ["site", "age"], "samples": 0} | judged)
+    spec["data"]["split"] = {"valid": 0.2, "test": 0.5}
+    profile = profile_for(task)
+    facts = {"labels_from": "table", "labels_file": "labels.csv", "top": ""}
+    if task == "image-classification":
+        profile["image"] = profile["image"] | facts
+        profile["classes"] = {"label": {"light": 60, "dark": 60}}
+    run = make_run("run", spec, blob=data, **profile)
+    assert run.go() == DONE, run.log
+    found = results(run)
+    site, age = found["slices"]["site"], found["slices"]["age"]
+    assert site["metric"] == spec["eval"].get("primary", found["primary"]["name"])
+    prepared = next((run.folder / "prepared").iterdir())
+    names = json.loads((prepared / "names.json").read_text())
+    tested = [names[item] for item in np.load(prepared / "test.npy")]
+    counts = Counter(map(by_site, tested))
+    told = {entry["value"]: entry["rows"] for entry in site["values"]}
+    assert told == {value: count for value, count in counts.items() if count >= 5}
+    assert site["others"] == len(tested) - sum(told.values())
+    assert {"east", "west"} <= set(told)
+    assert len(age["values"]) == 4 and sum(entry["rows"] for entry in age["values"]) == len(tested)
+    if task == "image-classification":
+        by = {entry["value"]: entry["metric"] for entry in site["values"]}
+        assert by["east"] > by["west"] + 0.2 and site["gap"] == pytest.approx(by["east"] - by["west"])
+
+
+@pytest.mark.parametrize(
+    ("columns", "slices", "said"),
+    [
+        ({"site": by_site}, ["place"], "no column “place” in transcripts.csv"),
+        ({"who": lambda file: f"speaker {file}"}, ["who"], "column “who” has 80 values for the 80 files"),
+    ],
+)
+def test_a_column_that_tells_nothing_ends_a_run_before_it_learns(
+    columns: dict[str, Callable[[str], Any]], slices: list[str], said: str, make_run: MakeRun
+) -> None:
+    data = with_columns(speech_blob(), "transcripts.csv", **columns)
+    spec = tiny("speech-to-text", eval={"slices": slices})
+    spec["data"]["split"] = {"valid": 0.2, "test": 0.5}
+    run = make_run("run", spec, blob=data)
+    assert run.go() != DONE
+    assert said in run.of("error")[0]["text"] and not run.of("metric")
+
+
+def test_boxes_of_one_image_may_not_say_two_sites(make_run: MakeRun) -> None:
+    turn = iter(range(10_000))
+    data = with_columns(boxes_blob(), "boxes.csv", site=lambda file: f"s{next(turn)}")
+    run = make_run("run", tiny("object-detection", eval={"slices": ["site"]}), blob=data)
+    assert run.go() != DONE
+    assert "something else than an earlier one" in run.of("error")[0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("task", "labels_from", "codes"),
+    [
+        ("image-classification", "folders", ["slices_untold"]),
+        ("image-segmentation", "masks", ["slices_untold"]),
+        ("image-classification", "table", []),
+        ("object-detection", "boxes", []),
+        ("speech-to-text", None, []),
+    ],
+)
+def test_only_tables_tell_files_apart(task: str, labels_from: str | None, codes: list[str]) -> None:
+    profile = profile_for(task)
+    if labels_from:
+        profile["image"] = profile["image"] | {"labels_from": labels_from}
+    found = validate(Spec.from_json(tiny(task, eval={"slices": ["site"]})), profile)
+    assert [issue.code for issue in found if issue.path == "eval.slices.0"] == codes

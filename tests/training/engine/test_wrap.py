@@ -168,13 +168,23 @@ def tokens(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
     return written
 
 
+def parted(places: dict[str, str]) -> Callable[[Path], Any]:
+    def written(folder: Path) -> None:
+        (folder / "model.safetensors").unlink()
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+
+    return written
+
+
 WTE, NORM = "transformer.wte.weight", "transformer.ln_f"
 REFUSED: list[tuple[Callable[[Path], Any], str, str]] = [
     (lambda folder: (folder / "config.json").unlink(), "wrap_missing", "config.json"),
     (lambda folder: (folder / "tokenizer.json").unlink(), "wrap_missing", "tokenizer.json"),
     (lambda folder: (folder / "model.safetensors").unlink(), "wrap_missing", "model.safetensors"),
     (renamed("pytorch_model.bin"), "wrap_pickled", "pytorch_model.bin"),
-    (renamed("model.safetensors.index.json"), "wrap_parted", "model.safetensors.index.json"),
+    (parted({}), "wrap_parted", "model.safetensors.index.json"),
+    (parted({WTE: "../model.safetensors"}), "wrap_parted", "model.safetensors.index.json"),
+    (parted({WTE: "model-00001-of-00002.safetensors"}), "wrap_missing", "model-00001-of-00002.safetensors"),
     (lambda folder: (folder / "config.json").write_text("[]"), "wrap_object", "config.json"),
     (lambda folder: (folder / "config.json").write_text("{"), "wrap_unread", "config.json"),
     (lambda folder: (folder / "config.json").write_bytes(b"\xff\xfe"), "wrap_unread", "config.json"),
@@ -200,7 +210,8 @@ REFUSED: list[tuple[Callable[[Path], Any], str, str]] = [
     (field(n_layer=3), "wrap_weight_missing", "transformer.h.2.ln_1.weight"),
     (field(n_layer=1), "wrap_weight_unknown", "transformer.h.1."),
     (field(n_positions=12), "wrap_weight_shape", "transformer.wpe.weight"),
-    (field(vocab_size=400), "wrap_vocab", "400"),
+    (field(vocab_size=400), "wrap_weight_shape", "400"),
+    (field(vocab_size=200), "wrap_vocab", "200"),
     (weights(lambda found: found.update({"lm_head.weight": found[WTE] + 1})), "wrap_weight_untied", "lm_head.weight"),
     (weights(lambda found: found[WTE].fill_(float("nan"))), "wrap_unread", "model.safetensors"),
     (weights(lambda found: found.update({"wte.weight": found[WTE] + 1})), "wrap_weight_twice", WTE),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from django.template.loader import render_to_string
+from PIL import Image
 
 from collab.kernel.errors import Fault, FaultyInputError
 from registry.catalog.metrics import LOWER_IS_BETTER, NAMES
@@ -48,6 +50,36 @@ def test_fields_change_their_place_in_the_spec_and_nothing_else(table):
     base = suggest("text-classification", table)["spec"]
     assert (spec["train"]["lr"], spec["train"]["epochs"], spec["limits"]["minutes"]) == (0.02, 7, 5.0)
     assert spec["eval"] == base["eval"] and spec["data"] == base["data"]
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def test_columns_of_the_table_in_a_zip_are_written(covered):
+    """A profile does not tell them; where a zip has no table there is nothing to write."""
+    files, lines = {}, ["file,label,site"]
+    for n in range(60):
+        out = io.BytesIO()
+        Image.new("L", (16, 16), 20 + n).save(out, "PNG")
+        files[f"{n:03}.png"] = out.getvalue()
+        lines.append(f"{n:03}.png,{'ab'[n % 2]},s{n % 3}")
+    told = zipped(files | {"labels.csv": "\n".join(lines).encode()})
+    version = covered.dataset(name="Told", content=told, file="told.zip").latest()
+    form = filled(version, "image-classification", slices="site, device")
+    assert form.spec()["eval"]["slices"] == ["site", "device"]
+    assert Spec.from_json(form.spec()).eval.slices == ("site", "device")
+    again = EssentialForm(task="image-classification", version=version, base=form.spec())
+    assert 'value="site, device"' in str(again["slices"])
+    assert Spec.from_json(filled(version, "image-classification").spec()).eval.slices == ()
+    folders = zipped({f"{'ab'[n % 2]}/{name}": data for n, (name, data) in enumerate(files.items())})
+    version = covered.dataset(name="Folders", content=folders, file="folders.zip").latest()
+    base = suggest("image-classification", version)["spec"]
+    assert "slices" not in EssentialForm(task="image-classification", version=version, base=base).fields
 
 
 def test_cleaning_is_said_in_the_form(table, version):

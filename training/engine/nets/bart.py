@@ -65,4 +65,4 @@ def build(shape: Shape, sizes: Sizes) -> Wrapped:
         "eos_token_id": END,
         "forced_eos_token_id": None,
     }
-    return _Writer(BartForConditionalGeneration(BartConfig(**fields)), "model.encoder")
+    return _Writer(BartForConditionalGeneration(BartConfig(**fields | sizes.told)), "model.encoder")

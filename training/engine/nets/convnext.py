@@ -20,7 +20,7 @@ def build(shape: Shape, sizes: Sizes) -> nn.Module:
         "image_size": shape.image,
         "drop_path_rate": 0.0,
     }
-    return borrow("convnextv2", "ConvNextV2ForImageClassification", fields)
+    return borrow("convnextv2", "ConvNextV2ForImageClassification", fields | sizes.told)
 
 
 export = give_back

@@ -61,7 +61,7 @@ def build(shape: Shape, sizes: Sizes) -> Residues:
     if sizes.classes:
         fields["num_labels"] = sizes.classes
     answer = "TokenClassification" if sizes.each else "SequenceClassification" if sizes.classes else "MaskedLM"
-    model = getattr(modeling, f"EsmFor{answer}")(EsmConfig(**fields))
+    model = getattr(modeling, f"EsmFor{answer}")(EsmConfig(**fields | sizes.told))
     model.esm.contact_head = nn.Identity()  # it tells which residues touch; nothing here learns from that
     return Residues(model, "esm.encoder")
 

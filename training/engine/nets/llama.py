@@ -12,7 +12,7 @@ from training.engine.nets.hf import Wrapped, export
 
 __all__ = ["HEAD", "LAYERS", "build", "export"]
 
-HEAD: tuple[str, ...] = ()  # the last matrix is the token table
+HEAD: tuple[str, ...] = ()  # the last matrix is the token table, or of the same tokens
 LAYERS = "layers"
 
 
@@ -46,16 +46,18 @@ class Llama(Wrapped):
         """(rows, tokens) at these places, through all layers -> (rows, tokens, width)."""
         from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
-        body, heads = self.model.model, self.model.config.num_attention_heads
+        body, config = self.model.model, self.model.config
+        shared = config.num_attention_heads // config.num_key_value_heads  # keys and values of a group are the same
         x = body.embed_tokens(ids)
         turns = body.rotary_emb(x, places)
         for layer, kept in zip(self.layers, memory.layers, strict=True):
             mix, normed = layer.self_attn, layer.input_layernorm(x)
             q, k, v = (
-                project(normed).unflatten(-1, (heads, -1)).transpose(1, 2)
+                project(normed).unflatten(-1, (-1, mix.head_dim)).transpose(1, 2)
                 for project in (mix.q_proj, mix.k_proj, mix.v_proj)
             )
             q, k = apply_rotary_pos_emb(q, k, *turns)
+            k, v = (each.repeat_interleave(shared, 1) for each in (k, v))
             x = x + mix.o_proj(attend(kept)(q, k, v).transpose(1, 2).flatten(2))
             x = x + layer.mlp(layer.post_attention_layernorm(x))
         return x
@@ -82,4 +84,4 @@ def build(shape: Shape, sizes: Sizes) -> Llama:
         "eos_token_id": 0,
         "use_cache": False,
     }
-    return Llama(LlamaForCausalLM(LlamaConfig(**fields)), "model")
+    return Llama(LlamaForCausalLM(LlamaConfig(**fields | sizes.told)), "model")

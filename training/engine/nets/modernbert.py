@@ -52,4 +52,4 @@ def build(shape: Shape, sizes: Sizes) -> Wrapped:
     if sizes.classes:
         fields["num_labels"] = sizes.classes
     answer = "TokenClassification" if sizes.each else "SequenceClassification" if sizes.classes else "MaskedLM"
-    return _Encoder(getattr(modeling, f"ModernBertFor{answer}")(ModernBertConfig(**fields)), "model")
+    return _Encoder(getattr(modeling, f"ModernBertFor{answer}")(ModernBertConfig(**fields | sizes.told)), "model")

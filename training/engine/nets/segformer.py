@@ -34,7 +34,7 @@ def build(shape: Shape, sizes: Sizes) -> nn.Module:
         "classifier_dropout_prob": shape.dropout or 0.0,
         "drop_path_rate": 0.0,
     }
-    return borrow("segformer", "SegformerForSemanticSegmentation", fields)
+    return borrow("segformer", "SegformerForSemanticSegmentation", fields | sizes.told)
 
 
 export = give_back

@@ -105,11 +105,11 @@ def build(shape: Shape, sizes: Sizes) -> Wrapped:
             "proj_codevector_dim": shape.width,
             "feat_quantizer_dropout": 0.0,
         }
-        net = Guesser(Wav2Vec2ForPreTraining(Wav2Vec2Config(**fields)), "wav2vec2.encoder")
+        net = Guesser(Wav2Vec2ForPreTraining(Wav2Vec2Config(**fields | sizes.told)), "wav2vec2.encoder")
         net.model.wav2vec2.feature_extractor.register_forward_hook(_quieten)
         return net
     if sizes.classes:
         # Letters there are none, but the config must have room for the one that fills up.
         fields |= {"num_labels": sizes.classes, "classifier_proj_size": shape.width, "vocab_size": 3}
-        return Wrapped(Wav2Vec2ForSequenceClassification(Wav2Vec2Config(**fields)), "wav2vec2.encoder")
-    return Wrapped(Wav2Vec2ForCTC(Wav2Vec2Config(**fields)), "wav2vec2.encoder")
+        return Wrapped(Wav2Vec2ForSequenceClassification(Wav2Vec2Config(**fields | sizes.told)), "wav2vec2.encoder")
+    return Wrapped(Wav2Vec2ForCTC(Wav2Vec2Config(**fields | sizes.told)), "wav2vec2.encoder")

@@ -60,4 +60,4 @@ def build(shape: Shape, sizes: Sizes) -> Wrapped:
         "decoder_start_token_id": START,
         "begin_suppress_tokens": None,
     }
-    return _Writer(WhisperForConditionalGeneration(WhisperConfig(**fields)), "model.encoder")
+    return _Writer(WhisperForConditionalGeneration(WhisperConfig(**fields | sizes.told)), "model.encoder")

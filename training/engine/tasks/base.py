@@ -73,6 +73,10 @@ class Task(abc.ABC):
         """What the head of the net stands for, in order; nothing when the vocabulary says it."""
         return []
 
+    def begin_with(self, folder: Path) -> None:
+        """What the package of the model it starts from says of how it reads, beside its tokenizer."""
+        return
+
     def tokenizer_for(self, texts: Iterable[str], specials: tuple[str, ...]) -> Tokenizer:
         """That of the model it starts from or reads as, or one learnt from these texts."""
         if self.start_tokenizer is not None:
@@ -197,6 +201,10 @@ class Task(abc.ABC):
 
     def row_of(self, part: str, item: int) -> int | None:
         """The number of an item in the dataset, counted from 1; None where items are no rows."""
+        return None
+
+    def file_of(self, part: str, item: int) -> str | None:
+        """The name of the file of an item in the zip of the dataset; None where items are no files."""
         return None
 
     def samples(self, net: nn.Module, judged: Judged, count: int, step: int) -> Iterator[dict[str, Any]]:

@@ -19,7 +19,7 @@ from training.engine.masks import UNLABELLED, class_names, read_masked
 from training.engine.protocol import InputData
 from training.engine.readers import IMAGE_FORMATS, eight_bits, image_size
 from training.engine.tasks import base
-from training.engine.tasks.images import Images, channels_of, moved, moves
+from training.engine.tasks.images import Images, moved, moves
 
 EVAL_ROWS = 16
 MAX_UNNAMED = 64
@@ -35,7 +35,7 @@ class Task(Images):
     parts: dict[str, np.ndarray]
 
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
-        path, channels, side = Path(data.path), channels_of(data), self.shape.image or 32
+        path, channels, side = Path(data.path), self.channels_of(data), self.shape.image or 32
         named = class_names(path, data.profile)
         limit = len(named) if named else None
         names, seen = [], np.zeros(UNLABELLED + 1, dtype=bool)

@@ -16,7 +16,7 @@ from training.engine.catalogue import Sizes
 from training.engine.protocol import InputData
 from training.engine.readers import decode_member, members_of, open_zip
 from training.engine.tasks import base
-from training.engine.tasks.images import Images, channels_of, moved, moves
+from training.engine.tasks.images import Images, moved, moves
 from training.engine.tokenizing import CAPTION_SPECIALS, Tokenizer, load_tokenizer
 
 EVAL_ROWS = 64
@@ -37,7 +37,7 @@ class CaptionedImages(Images):
         return super().prepare_key() | self.tokenizer_key() | {"context": self.shape.context}
 
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
-        path, channels, side = Path(data.path), channels_of(data), self.shape.image or 32
+        path, channels, side = Path(data.path), self.channels_of(data), self.shape.image or 32
         captions = {name: texts[:MAX_CAPTIONS] for name, texts in read_captions(path, data.profile).items()}
         names = list(captions)
         self.tell_files(data, "image", names)

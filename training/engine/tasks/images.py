@@ -10,7 +10,7 @@ from torch import Tensor
 
 from training.engine.errors import DataError
 from training.engine.protocol import InputData
-from training.engine.readers import decode_image, read_images
+from training.engine.readers import Look, decode_image, read_images
 from training.engine.tasks import base
 
 GREY_MODES = {"1", "L", "LA", "I;16"}
@@ -23,17 +23,33 @@ class Images(base.Task):
     """Pixels as bytes (channels, side, side), and the file names."""
 
     unit = "images"
+    parts: dict[str, np.ndarray]
+    read_as: dict[str, Any] | None = None  # how the model that it starts from reads images
+
+    def begin_with(self, folder: Path) -> None:
+        """Read images as that model does, whatever these ones are like: its weights have learnt to see them so."""
+        found = json.loads((folder / PROCESSOR).read_text()) if (folder / PROCESSOR).exists() else {}
+        if "image_mean" in found and "image_std" in found:
+            self.read_as = _read_as(found)
 
     def prepare_key(self) -> dict[str, Any]:
-        return {"image": self.shape.image}
+        return {"image": self.shape.image} | ({"read_as": self.read_as} if self.read_as else {})
+
+    def channels_of(self, data: InputData) -> int:
+        """Those of the start; else 1 where all images are grey, and 3 where they are not."""
+        if self.read_as is not None:
+            return len(self.read_as["mean"])
+        modes = (data.profile.get("image") or {}).get("modes") or ["RGB"]
+        return 1 if set(modes) <= GREY_MODES else 3
 
     def write_pixels(self, data: InputData, folder: Path, *, labelled: bool) -> tuple[list[str], dict[str, Any]]:
         """Write all images, or those with a label; returns (labels, facts)."""
-        channels = channels_of(data)
+        channels = self.channels_of(data)
         side = self.shape.image or 32
         names, labels = [], []
         with (folder / "pixels.bin").open("wb") as file:
-            found = read_images(Path(data.path), side, channels, data.profile, self.stop, labelled=labelled)
+            look = look_of(self.read_as or {})
+            found = read_images(Path(data.path), side, channels, data.profile, self.stop, labelled=labelled, look=look)
             for name, label, pixels in found:
                 file.write(pixels.tobytes())
                 names.append(name)
@@ -45,7 +61,9 @@ class Images(base.Task):
         return labels, {"channels": channels, "side": side, "count": len(names)}
 
     def statistics(self, folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
-        """Mean and deviation of each channel in the training part, whose split is written."""
+        """Mean and deviation of each channel: of the start, or in the training part, whose split is written."""
+        if self.read_as is not None:
+            return dict(self.read_as)
         shape = (facts["count"], facts["channels"], facts["side"], facts["side"])
         pixels = np.memmap(folder / "pixels.bin", np.uint8, "r", shape=shape)
         train = np.load(folder / "train.npy")
@@ -69,21 +87,24 @@ class Images(base.Task):
         deviation = torch.tensor(self.facts["deviation"], device=self.device).view(-1, 1, 1)
         return (found - mean) / deviation
 
+    def file_of(self, part: str, item: int) -> str | None:
+        return self.names[self.parts[part][item]]
+
     def describe(self, item: int) -> str:
         """The file name."""
         return self.names[item]
 
     def open_package(self, folder: Path, config: dict[str, Any]) -> None:
         found = json.loads((folder / PROCESSOR).read_text())
-        side, channels = found["size"]["height"], config["num_channels"]
-        self.facts = {"mean": found["image_mean"], "deviation": found["image_std"], "side": side, "channels": channels}
+        side = found["size"].get("height") or found["size"]["shortest_edge"]
+        self.facts = _read_as(found) | {"side": side, "channels": config["num_channels"]}
 
     def new_pixels(self, inputs: list[Any]) -> Tensor:
         """Image files as the net reads them. Raises ValueError."""
-        found = []
+        found, look = [], look_of(self.facts)
         for path in inputs:
             try:
-                found.append(decode_image(Path(path).read_bytes(), self.facts["side"], self.facts["channels"]))
+                found.append(decode_image(Path(path).read_bytes(), self.facts["side"], self.facts["channels"], look))
             except ValueError as error:
                 raise ValueError(f"{Path(path).name}: {error}") from None
             except TypeError:
@@ -91,19 +112,7 @@ class Images(base.Task):
         return self.scaled(np.stack(found))
 
     def package(self, folder: Path) -> dict[str, Any]:
-        side = self.facts["side"]
-        processor = {
-            "image_processor_type": "ViTImageProcessor",
-            "do_resize": True,
-            "size": {"height": side, "width": side},
-            "resample": 2,
-            "do_rescale": True,
-            "rescale_factor": 1 / 255,
-            "do_normalize": True,
-            "do_convert_rgb": self.facts["channels"] == 3,
-            "image_mean": self.facts["mean"],
-            "image_std": self.facts["deviation"],
-        }
+        processor = processor_of(self.facts["side"], look_of(self.facts), self.facts["mean"], self.facts["deviation"])
         (folder / PROCESSOR).write_text(json.dumps(processor, indent=2) + "\n")
         return {}
 
@@ -113,10 +122,34 @@ class Images(base.Task):
         (folder / PROCESSOR).write_text(json.dumps(processor, indent=2) + "\n")
 
 
-def channels_of(data: InputData) -> int:
-    """1 where all images are grey, else 3."""
-    modes = (data.profile.get("image") or {}).get("modes") or ["RGB"]
-    return 1 if set(modes) <= GREY_MODES else 3
+def _read_as(processor: dict[str, Any]) -> dict[str, Any]:
+    """What a processor says that facts of prepared images say too; how images are made square, where not as here."""
+    look = {"resample": processor.get("resample", 2), "crop": processor.get("crop_pct")}
+    own = {name: value for name, value in look.items() if value != Look()._asdict()[name]}
+    return {"mean": processor["image_mean"], "deviation": processor["image_std"]} | own
+
+
+def look_of(facts: dict[str, Any]) -> Look:
+    """How images become squares."""
+    return Look(facts.get("resample", 2), facts.get("crop"))
+
+
+def processor_of(side: int, look: Look, mean: list[float], deviation: list[float]) -> dict[str, Any]:
+    """How transformers makes of an image what the net sees."""
+    size = {"height": side, "width": side} if look.crop is None else {"shortest_edge": side}
+    crop = {} if look.crop is None else {"crop_pct": look.crop}
+    return {
+        "image_processor_type": "ViTImageProcessor" if look.crop is None else "ConvNextImageProcessor",
+        "do_resize": True,
+        "size": size,
+        "resample": look.resample,
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "do_convert_rgb": len(mean) == 3,
+        "image_mean": mean,
+        "image_std": deviation,
+    } | crop
 
 
 def moves(count: int, side: int, chance: np.random.Generator) -> np.ndarray:

@@ -21,7 +21,7 @@ from training.engine.errors import DataError
 from training.engine.protocol import InputData
 from training.engine.readers import image_size
 from training.engine.tasks import base
-from training.engine.tasks.images import Images, channels_of, moved, moves
+from training.engine.tasks.images import Images, moved, moves
 
 EVAL_ROWS = 32
 MAX_CLASSES = 1_000
@@ -39,7 +39,7 @@ class Task(Images):
     parts: dict[str, np.ndarray]
 
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
-        path, channels, side = Path(data.path), channels_of(data), self.shape.image or 32
+        path, channels, side = Path(data.path), self.channels_of(data), self.shape.image or 32
         boxed = read_boxes(path, data.profile)
         labels = boxed.labels
         if not 1 <= len(labels) <= MAX_CLASSES:

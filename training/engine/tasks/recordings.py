@@ -81,6 +81,9 @@ class Recordings(base.Task):
                 raise ValueError("this model hears WAV or FLAC files") from None
         return found
 
+    def file_of(self, part: str, item: int) -> str | None:
+        return self.names[self.parts[part][item]]
+
     def describe(self, item: int) -> str:
         """The file name."""
         return self.names[item]

@@ -218,6 +218,8 @@ class Task(WaveNet):
         return {"kind": "row", "prompt": self.describe(int(item)), "text": text, "label": self.texts[item]}
 
     def open_package(self, folder: Path, config: dict[str, Any]) -> None:
+        if not (folder / "vocab.json").exists():  # a Whisper of elsewhere, which writes no letters
+            raise ValueError("this model only starts others: it has learnt no letters yet")
         vocab = json.loads((folder / "vocab.json").read_text())
         self._set_letters(
             [letter for letter, _ in sorted(vocab.items(), key=lambda one: one[1])][len(SPECIALS) + self.writes :]

@@ -1,0 +1,565 @@
+"""Every type of model that transformers saves and that can be a start: equal answers, and a run that goes on from it.
+
+The models are tiny and random; what they answer is held against transformers, from the text, image or sound on.
+"""
+
+import importlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from tests.training.engine.conftest import KINDS, VERSION, Run, blob_of, profile_for, text_blob, tiny
+from tests.training.engine.test_start import begin_with
+from tests.training.engine.test_wrap import TEXT, field, scrambled, weights
+from training.engine.contract import DONE
+from training.engine.errors import EngineError
+from training.engine.package import load_net
+from training.engine.predict import Predictor
+from training.engine.wrap import wrap
+
+SIZE = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32}
+HALVES = {
+    **{f"{half}_layers": 2 for half in ("encoder", "decoder")},
+    **{f"{half}_attention_heads": 2 for half in ("encoder", "decoder")},
+    "d_model": 16,
+}
+HEARING = {"conv_dim": (16,) * 7, "conv_bias": True, "feat_extract_norm": "layer", "do_stable_layer_norm": True}
+PLACES = {"num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4}
+LETTERS = ["<s>", "|", "e", "<unk>", "t", "a", "<pad>", "o", "'", "</s>"]
+RESIDUES = {"<cls>": "[CLS]", "<pad>": "[PAD]", "<eos>": "[SEP]", "<unk>": "[UNK]", "<mask>": "[MASK]"}
+CROPS = {"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 32}, "resample": 3}
+RATE = 16_000
+
+
+def of(package: str, name: str) -> Any:
+    """A class of transformers, or the class of its config."""
+    part = "configuration" if name.endswith("Config") else "modeling"
+    return getattr(importlib.import_module(f"transformers.models.{package}.{part}_{package}"), name)
+
+
+def trained(kind: str, marks: list[str], **roles: str) -> Any:
+    """A fast tokenizer of byte pairs or of a unigram, with these marks somewhere among its tokens."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    if kind == "unigram":
+        letters = [chr(n) for n in range(97, 123)]
+        pieces = ["▁", ".", *letters, *(a + b for a in letters for b in letters), *(f"▁{a}" for a in letters)]
+        words = [*pieces[:50], *marks, *pieces[50:]]
+        entries = [(word, -float(len(word)) if word in pieces else 0.0) for word in words]
+        fast = Tokenizer(models.Unigram(entries, unk_id=words.index("<unk>")))
+    else:
+        fast = Tokenizer(models.BPE(unk_token=roles.get("unk_token")))
+    fast.pre_tokenizer, fast.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    if kind == "bpe":
+        options: dict[str, Any] = {"initial_alphabet": list(map(chr, range(33, 500))), "show_progress": False}
+        fast.train_from_iterator([text_blob().decode()], trainers.BpeTrainer(vocab_size=600, **options))
+    fast.add_special_tokens(marks)
+    return PreTrainedTokenizerFast(tokenizer_object=fast, **roles)
+
+
+def save_tokens(
+    folder: Path, package: str, model: str, config: str, tokenizer: Any, more: int = 0, **fields: Any
+) -> None:
+    """A model on text, with `more` rows of the table than there are tokens."""
+    tokenizer.save_pretrained(folder)
+    ids = {f"{role}_token_id": getattr(tokenizer, f"{role}_token_id") for role in ("pad", "bos", "eos", "cls", "sep")}
+    size = {"vocab_size": len(tokenizer) + more} | {name: value for name, value in ids.items() if value is not None}
+    scrambled(of(package, model)(of(package, config)(**size | fields))).save_pretrained(folder)
+
+
+def save_llama(folder: Path) -> None:
+    marks = trained("bpe", ["<unk>", "<s>", "</s>"], unk_token="<unk>", bos_token="<s>", eos_token="</s>")
+    own: dict[str, Any] = {"intermediate_size": 48, "num_key_value_heads": 2, "max_position_embeddings": 32}
+    own |= {"rms_norm_eps": 1e-5, "rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 5e4}}
+    save_tokens(folder, "llama", "LlamaForCausalLM", "LlamaConfig", marks, **SIZE | own)
+
+
+def save_t5(folder: Path) -> None:
+    marks = trained("unigram", ["<pad>", "</s>", "<unk>"], pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
+    own: dict[str, Any] = {"d_model": 16, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 2}
+    own["decoder_start_token_id"] = marks.pad_token_id
+    save_tokens(folder, "t5", "T5ForConditionalGeneration", "T5Config", marks, more=9, n_positions=24, **own)
+
+
+def save_bart(folder: Path) -> None:
+    names = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
+    own = HALVES | {"encoder_ffn_dim": 40, "decoder_ffn_dim": 64, "max_position_embeddings": 32, "decoder_layers": 1}
+    marks = trained("bpe", list(names.values()), **names)
+    save_tokens(folder, "bart", "BartForConditionalGeneration", "BartConfig", marks, **own)
+
+
+def save_modernbert(folder: Path) -> None:
+    names = {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]"}
+    marks = trained("bpe", [*names.values(), "[MASK]"], mask_token="[MASK]", **names)
+    own = {"intermediate_size": 40, "max_position_embeddings": 32, "local_attention": 8}
+    save_tokens(folder, "modernbert", "ModernBertForMaskedLM", "ModernBertConfig", marks, more=5, **SIZE | own)
+
+
+def save_esm(folder: Path) -> None:
+    from transformers.models.esm.tokenization_esm import EsmTokenizer
+
+    folder.mkdir()
+    words = ["<cls>", "<pad>", "<eos>", "<unk>", *"LAGVSERTIDPKQNFYMHWCXBUZO.-", "<null_1>", "<mask>"]
+    (folder / "words.txt").write_text("\n".join(words))
+    tokenizer = EsmTokenizer(str(folder / "words.txt"))
+    own = {"intermediate_size": 40, "max_position_embeddings": 40, "position_embedding_type": "rotary"}
+    own |= {"layer_norm_eps": 1e-5, "token_dropout": True, "emb_layer_norm_before": False, "mask_token_id": 32}
+    save_tokens(folder, "esm", "EsmForMaskedLM", "EsmConfig", tokenizer, **SIZE | own)
+
+
+def save_pixels(folder: Path, package: str, model: str, config: str, processor: dict[str, Any], **fields: Any) -> None:
+    names = {0: "left", 1: "right"}
+    net = of(package, model)(of(package, config)(id2label=names, label2id={v: k for k, v in names.items()}, **fields))
+    for buffer_name, buffer in net.named_buffers():  # of the norms of a ResNet
+        if buffer_name.endswith("running_mean"):
+            buffer.normal_()
+        elif buffer_name.endswith("running_var"):
+            buffer.uniform_(0.5, 2)
+    scrambled(net).save_pretrained(folder)
+    scale = {"image_mean": [0.4, 0.5, 0.6], "image_std": [0.2, 0.25, 0.3], "size": {"height": 32, "width": 32}}
+    (folder / "preprocessor_config.json").write_text(json.dumps(scale | processor))
+
+
+def save_vit(folder: Path) -> None:
+    own = SIZE | {"intermediate_size": 128, "image_size": 32, "patch_size": 8}
+    save_pixels(folder, "vit", "ViTForImageClassification", "ViTConfig", {"size": 32, "resample": 2}, **own)
+
+
+def save_convnext(folder: Path) -> None:
+    own = {"depths": [1, 2, 1, 1], "hidden_sizes": [8, 16, 32, 64], "patch_size": 4, "image_size": 224}
+    save_pixels(folder, "convnextv2", "ConvNextV2ForImageClassification", "ConvNextV2Config", CROPS, **own)
+
+
+def save_resnet(folder: Path) -> None:
+    own: dict[str, Any] = {"embedding_size": 8, "hidden_sizes": [8, 16, 32], "depths": [2, 2, 2], "layer_type": "basic"}
+    crops = CROPS | {"crop_pct": 0.7, "resample": 2}
+    save_pixels(folder, "resnet", "ResNetForImageClassification", "ResNetConfig", crops, **own)
+
+
+def save_segformer(folder: Path) -> None:
+    own: dict[str, Any] = {"hidden_sizes": [8, 16, 40, 64], "depths": [1, 2, 1, 1], "decoder_hidden_size": 24}
+    save_pixels(folder, "segformer", "SegformerForSemanticSegmentation", "SegformerConfig", {}, **own)
+
+
+def save_waves(folder: Path, model: str, **fields: Any) -> None:
+    from transformers.models.wav2vec2.feature_extraction_wav2vec2 import Wav2Vec2FeatureExtractor
+
+    own = SIZE | HEARING | PLACES | {"intermediate_size": 48} | fields
+    scrambled(of("wav2vec2", model)(of("wav2vec2", "Wav2Vec2Config")(**own))).save_pretrained(folder)
+    Wav2Vec2FeatureExtractor(return_attention_mask=True).save_pretrained(folder)
+
+
+def save_letters(folder: Path) -> None:
+    save_waves(folder, "Wav2Vec2ForCTC", vocab_size=len(LETTERS))
+    (folder / "vocab.json").write_text(json.dumps({letter: n for n, letter in enumerate(LETTERS)}))
+
+
+def save_sounds(folder: Path) -> None:
+    save_waves(folder, "Wav2Vec2ForSequenceClassification", id2label={0: "high", 1: "low"}, classifier_proj_size=12)
+
+
+def save_whisper(folder: Path) -> None:
+    from transformers.models.whisper.feature_extraction_whisper import WhisperFeatureExtractor
+
+    own = HALVES | {"encoder_ffn_dim": 40, "decoder_ffn_dim": 64, "decoder_layers": 1, "vocab_size": 60}
+    own |= {"max_source_positions": 100, "max_target_positions": 24, "pad_token_id": 5, "bos_token_id": 5}
+    own |= {"eos_token_id": 5, "decoder_start_token_id": 6}
+    config = of("whisper", "WhisperConfig")(**own)
+    scrambled(of("whisper", "WhisperForConditionalGeneration")(config)).save_pretrained(folder)
+    WhisperFeatureExtractor(chunk_length=2).save_pretrained(folder)
+
+
+TOKENS: dict[str, tuple[Callable[[Path], None], str, str]] = {
+    "llama": (save_llama, "llama", "LlamaForCausalLM"),
+    "t5": (save_t5, "t5", "T5ForConditionalGeneration"),
+    "bart": (save_bart, "bart", "BartForConditionalGeneration"),
+    "modernbert": (save_modernbert, "modernbert", "ModernBertForMaskedLM"),
+    "esm": (save_esm, "esm", "EsmForMaskedLM"),
+}
+PIXELS: dict[str, tuple[Callable[[Path], None], str, str]] = {
+    "vit": (save_vit, "vit", "ViTForImageClassification"),
+    "convnext": (save_convnext, "convnextv2", "ConvNextV2ForImageClassification"),
+    "resnet": (save_resnet, "resnet", "ResNetForImageClassification"),
+    "segformer": (save_segformer, "segformer", "SegformerForSemanticSegmentation"),
+}
+SOUNDS: dict[str, tuple[Callable[[Path], None], str, str]] = {
+    "letters": (save_letters, "wav2vec2", "Wav2Vec2ForCTC"),
+    "sounds": (save_sounds, "wav2vec2", "Wav2Vec2ForSequenceClassification"),
+    "whisper": (save_whisper, "whisper", "WhisperForConditionalGeneration"),
+}
+FAMILIES = TOKENS | PIXELS | SOUNDS
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a family, saved when it is first asked for."""
+    folder = tmp_path_factory.mktemp("saved")
+
+    def of_family(name: str) -> Path:
+        if not (folder / name).exists():
+            torch.manual_seed(7)
+            FAMILIES[name][0](folder / name)
+        return folder / name
+
+    return of_family
+
+
+def theirs(name: str, folder: Path) -> Any:
+    _, package, model = FAMILIES[name]
+    return of(package, model).from_pretrained(folder).eval()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", list(TOKENS))
+def test_texts_get_the_same_answers(name: str, saved: Callable[[str], Path], tmp_path: Path) -> None:
+    """Token by token, in whatever order the tokens stand; and once more through the package in transformers."""
+    source, package = saved(name), tmp_path / "package"
+    told = wrap(source, package)
+    net, task = load_net(package), Predictor(package).task
+    text = "LAGVSERTIDPKQ.-" if name == "esm" else TEXT
+    if name == "esm":
+        words = (source / "vocab.txt").read_text().split()
+        theirs_ids = [words.index(letter) for letter in text]
+    else:
+        from tokenizers import Tokenizer
+
+        fast = Tokenizer.from_file(str(source / "tokenizer.json"))
+        theirs_ids = fast.encode(text, add_special_tokens=False).ids
+        words = [str(fast.id_to_token(n)) for n in range(fast.get_vocab_size())]
+    own_ids = task.tokenizer.encode(text).tolist()  # type: ignore[attr-defined]
+    vocab = task.tokenizer.vocab  # type: ignore[attr-defined]
+    marks = {"llama": {"</s>": "<|endoftext|>"}, "esm": RESIDUES}.get(name, {})
+    kept = [(n, vocab[marks.get(word, word)]) for n, word in enumerate(words) if marks.get(word, word) in vocab]
+    assert len(kept) >= len(words) - 1 and len(own_ids) == len(theirs_ids) > 5
+    places, order = (list(each) for each in zip(*kept, strict=True))
+    assert own_ids == [dict(kept)[n] for n in theirs_ids] != theirs_ids
+    if name == "esm":  # hidden residues change how loud the others are
+        theirs_ids[3], own_ids[3] = words.index("<mask>"), vocab["[MASK]"]
+    given, own = torch.tensor([theirs_ids]), torch.tensor([own_ids])
+    writes = name in ("t5", "bart")
+    before = {"decoder_input_ids": given.flip(1)} if writes else {}
+    wanted = theirs(name, source)(given, **before).logits[..., places]
+    found = net(own, own.flip(1)) if writes else net(own)
+    torch.testing.assert_close(found[..., order], wanted, rtol=1e-4, atol=1e-4)
+    before = {"decoder_input_ids": own.flip(1)} if writes else {}
+    torch.testing.assert_close(theirs(name, package)(own, **before).logits, found, rtol=1e-4, atol=1e-4)
+    assert wanted.std() > 0.05 and told["model"]["layers"] == 2
+
+
+@torch.no_grad()
+def test_a_llama_of_groups_goes_on_as_it_begins(saved: Callable[[str], Path], tmp_path: Path) -> None:
+    wrap(saved("llama"), tmp_path / "package")
+    net: Any = load_net(tmp_path / "package")
+    ids = torch.randint(3, 90, (2, 12))
+    memory = net.memory(2)
+    steps = [net.begin(ids[:, :5], [5, 5], memory, [0, 1])]
+    steps += [net.go_on(ids[:, n : n + 1], memory) for n in range(5, 11)]
+    torch.testing.assert_close(torch.stack(steps, 1), net(ids)[:, 4:11], rtol=1e-4, atol=1e-4)
+
+
+def picture(path: Path) -> Path:
+    """Colours that change from pixel to pixel, wider than high."""
+    values = np.random.default_rng(3).integers(0, 256, (41, 57, 3), dtype=np.uint8)
+    Image.fromarray(values).save(path)
+    return path
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", list(PIXELS))
+def test_images_are_seen_and_answered_as_they_were(name: str, saved: Callable[[str], Path], tmp_path: Path) -> None:
+    from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
+    from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+    source, package, path = saved(name), tmp_path / "package", picture(tmp_path / "image.png")
+    told = wrap(source, package)
+    cropped = name in ("convnext", "resnet")
+    reader: Any = ConvNextImageProcessorPil if cropped else ViTImageProcessorPil
+    seen, again = (
+        reader.from_pretrained(folder)(Image.open(path), return_tensors="pt")["pixel_values"]
+        for folder in (source, package)
+    )
+    predictor = Predictor(package)
+    own = predictor.task.new_pixels([path])  # type: ignore[attr-defined]
+    torch.testing.assert_close(own, seen, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(again, seen, rtol=1e-5, atol=1e-5)
+    wanted = theirs(name, source)(seen).logits
+    found = predictor.net(own)
+    torch.testing.assert_close(getattr(found, "logits", found), wanted, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(theirs(name, package)(seen).logits, wanted, rtol=1e-4, atol=1e-4)
+    if name != "segformer":
+        (answer,) = predictor([path])
+        assert answer["label"] == ["left", "right"][int(wanted.argmax())]
+    assert told["model"]["image"] == 32 and told["tokenizer"] is None
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", list(SOUNDS))
+def test_sounds_are_heard_and_answered_as_they_were(name: str, saved: Callable[[str], Path], tmp_path: Path) -> None:
+    import transformers
+
+    source, package = saved(name), tmp_path / "package"
+    wrap(source, package)
+    wave = np.random.default_rng(4).normal(0, 0.1, 9_000).astype(np.float32)
+    hearing = transformers.WhisperFeatureExtractor if name == "whisper" else transformers.Wav2Vec2FeatureExtractor
+    heard = hearing.from_pretrained(source)(wave, sampling_rate=RATE, return_tensors="pt")
+    net: Any = load_net(package)
+    task: Any = task_of(package)
+    model = theirs(name, source)
+    if name == "whisper":
+        own = task._spectra([wave])["values"]
+        torch.testing.assert_close(own, heard["input_features"], rtol=1e-4, atol=1e-4)
+        before = torch.tensor([[6, 9, 30, 2]])
+        wanted = model(input_features=heard["input_features"], decoder_input_ids=before).logits
+        torch.testing.assert_close(net(own, before), wanted, rtol=1e-4, atol=1e-4)
+        return
+    batch = task.heard([wave])
+    torch.testing.assert_close(batch["values"], heard["input_values"], rtol=1e-4, atol=1e-4)
+    wanted, found = model(**heard).logits, net(batch["values"], batch["mask"])
+    if name == "letters":
+        task.open_package(package, {})
+        assert task.letters == ["<pad>", "<unk>", "|", "e", "t", "a", "o", "'"]
+        wanted = wanted[..., [LETTERS.index(letter) for letter in task.letters]]
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
+    assert wanted.std() > 0.01
+
+
+def task_of(package: Path) -> Any:
+    from training.engine.errors import Stop
+    from training.engine.registry import task_module
+    from training.engine.spec import Spec
+
+    spec = Spec.from_text((package / "spec.json").read_bytes())
+    return task_module(spec.task).Task(spec, Stop())
+
+
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [
+        ("llama", "causal-lm"),
+        ("t5", "summarization"),
+        ("bart", "text-to-text"),
+        ("modernbert", "text-classification"),
+        ("esm", "text-regression"),
+        ("vit", "image-classification"),
+        ("convnext", "image-classification"),
+        ("resnet", "image-classification"),
+        ("segformer", "image-segmentation"),
+        ("letters", "speech-to-text"),
+        ("sounds", "audio-classification"),
+        ("whisper", "speech-to-text"),
+    ],
+)
+def test_a_run_goes_on_from_it(name: str, task: str, saved: Callable[[str], Path], tmp_path: Path) -> None:
+    """At hardly any rate, so that the body of what comes out is that of what went in."""
+    told = wrap(saved(name), tmp_path / "package")
+    own: dict[str, Any] = {"model": told["model"] | {"start": VERSION}}
+    if told["tokenizer"]:
+        own["tokenizer"] = told["tokenizer"]
+    spec = tiny(task, train__max_steps=2, train__lr=1e-9, train__batch=4, **own)
+    run = Run(tmp_path / "run", spec, blob_of(task), KINDS[task], profile_for(task))
+    begin_with(run, tmp_path / "package")
+    assert run.go() == DONE, run.log
+    nets = [load_net(folder) for folder in (tmp_path / "package", run.folder / "out")]
+    before, after = (dict(net.named_parameters()) for net in nets)
+    same = [key for key in after if key in before and before[key].shape == after[key].shape]
+    assert len(same) > 0.8 * len(before)
+    held = [key for key in same if torch.allclose(before[key], after[key], rtol=1e-4, atol=1e-5)]
+    assert len(held) > 0.8 * len(same)
+    if name in PIXELS:
+        folders = tmp_path / "package", run.folder / "out"
+        shown = [json.loads((folder / "preprocessor_config.json").read_text()) for folder in folders]
+        assert shown[0]["image_mean"] == shown[1]["image_mean"] == [0.4, 0.5, 0.6]
+        assert shown[0] == shown[1]
+
+
+def processor(**values: Any) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        path = folder / "preprocessor_config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+    return change
+
+
+def without(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def vocab(**letters: int) -> Callable[[Path], Any]:
+    return lambda folder: (folder / "vocab.json").write_text(json.dumps(letters))
+
+
+def lacking(name: str) -> Callable[[Path], None]:
+    return weights(lambda found: found.pop(name))
+
+
+DYNAMIC = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}
+LARGE = field(intermediate_size=100_000, hidden_size=4096, num_hidden_layers=64, head_dim=1024)
+EMBED = "model.embed_tokens.weight"
+REFUSED: list[tuple[str, Callable[[Path], Any], str, str]] = [
+    ("llama", field(num_key_value_heads=3), "wrap_field", "num_key_value_heads"),
+    ("llama", field(intermediate_size=-1), "wrap_field", "intermediate_size"),
+    (
+        "llama",
+        field(rope_parameters={"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}),
+        "wrap_field",
+        "rope_pa",
+    ),
+    ("llama", field(attention_bias=True), "wrap_field", "attention_bias"),
+    ("llama", field(head_dim=16), "wrap_field", "head_dim"),
+    ("llama", field(hidden_act="gelu"), "wrap_field", "hidden_act"),
+    ("llama", field(hidden_size="wide"), "wrap_number", "hidden_size"),
+    ("llama", field(rms_norm_eps="small"), "wrap_unread", "config.json"),
+    ("llama", LARGE, "wrap_weights_few", "numbers"),
+    ("llama", lacking("model.norm.weight"), "wrap_weight_missing", "model.norm.weight"),
+    (
+        "llama",
+        weights(lambda found: found.update({"own.weight": found[EMBED] + 1})),
+        "wrap_weight_unknown",
+        "own.weight",
+    ),
+    ("llama", field(intermediate_size=40), "wrap_weight_shape", "mlp"),
+    ("llama", weights(lambda found: found[EMBED].fill_(float("nan"))), "wrap_unread", "model.safetensors"),
+    ("llama", weights(lambda found: found.update({EMBED: found[EMBED].char()})), "wrap_weight_kind", "int8"),
+    ("llama", field(vocab_size=400), "wrap_vocab", "400"),
+    ("t5", field(feed_forward_proj="gated-gelu"), "wrap_field", "feed_forward_proj"),
+    ("t5", field(d_ff=48), "wrap_field", "d_ff"),
+    ("t5", field(d_kv=16), "wrap_field", "d_kv"),
+    ("t5", field(num_decoder_layers=1), "wrap_field", "num_decoder_layers"),
+    ("t5", field(architectures=["T5EncoderModel"]), "wrap_field", "architectures"),
+    ("bart", field(scale_embedding=True), "wrap_field", "scale_embedding"),
+    ("bart", field(decoder_attention_heads=3), "wrap_field", "decoder_attention_heads"),
+    ("modernbert", field(hidden_activation="relu"), "wrap_field", "hidden_activation"),
+    ("modernbert", field(classifier_bias=True), "wrap_field", "classifier_bias"),
+    ("esm", field(position_embedding_type="absolute"), "wrap_field", "position_embedding_type"),
+    ("esm", field(emb_layer_norm_before=True), "wrap_field", "emb_layer_norm_before"),
+    ("esm", without("vocab.txt"), "wrap_missing", "vocab.txt"),
+    ("vit", field(qkv_bias=False), "wrap_field", "qkv_bias"),
+    ("vit", field(layer_norm_eps=1e-6), "wrap_field", "layer_norm_eps"),
+    ("vit", field(intermediate_size=64), "wrap_field", "intermediate_size"),
+    ("vit", field(image_size=64), "wrap_field", "image_size"),
+    ("vit", field(id2label={"0": "left", "2": "right"}), "wrap_field", "id2label"),
+    ("vit", without("preprocessor_config.json"), "wrap_missing", "preprocessor_config.json"),
+    ("vit", processor(resample=4), "wrap_processor", "resample"),
+    ("convnext", processor(crop_pct=0), "wrap_processor", "crop_pct"),
+    ("convnext", processor(crop_pct=1.5), "wrap_processor", "crop_pct"),
+    ("convnext", processor(size={"height": 32, "width": 48}), "wrap_processor", "size"),
+    ("segformer", processor(resample=3), "wrap_processor", "resample"),
+    ("segformer", processor(image_processor_type="ConvNextImageProcessor"), "wrap_processor", "crop_pct"),
+    ("vit", processor(do_normalize=False), "wrap_processor", "do_normalize"),
+    ("vit", processor(size={"shortest_edge": 32}), "wrap_processor", "size"),
+    ("vit", processor(image_mean=[0.5]), "wrap_processor", "image_mean"),
+    ("vit", processor(image_std=[0.5, 0.5, 0]), "wrap_processor", "image_std"),
+    ("convnext", field(hidden_sizes=[8, 16, 24, 64]), "wrap_field", "hidden_sizes"),
+    ("resnet", field(layer_type="bottleneck"), "wrap_field", "layer_type"),
+    ("resnet", field(depths=[2, 2, 1]), "wrap_field", "depths"),
+    ("segformer", field(sr_ratios=[8, 4, 2, 2]), "wrap_field", "sr_ratios"),
+    ("letters", field(feat_extract_norm="group"), "wrap_field", "feat_extract_norm"),
+    ("letters", field(do_stable_layer_norm=False), "wrap_field", "do_stable_layer_norm"),
+    ("letters", processor(sampling_rate=8_000), "wrap_processor", "sampling_rate"),
+    ("letters", vocab(a=0, b=1), "wrap_letter", "<pad>"),
+    ("letters", vocab(a=0, b=99), "wrap_vocab", "10"),
+    ("whisper", field(num_mel_bins=128), "wrap_field", "num_mel_bins"),
+    ("whisper", field(max_source_positions=75), "wrap_field", "max_source_positions"),
+    ("whisper", processor(chunk_length=30), "wrap_processor", "chunk_length"),
+    ("whisper", processor(feature_size=128), "wrap_processor", "feature_size"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "message", "named"), REFUSED)
+def test_what_our_net_does_not_compute_is_named(
+    name: str,
+    change: Callable[[Path], Any],
+    message: str,
+    named: str,
+    saved: Callable[[str], Path],
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(saved(name), source)
+    change(source)
+    with pytest.raises(EngineError) as caught:
+        wrap(source, tmp_path / "package")
+    assert (caught.value.message, named in str(caught.value)) == (message, True), str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+def weights_of(folder: Path) -> bytes:
+    return (folder / "model.safetensors").read_bytes()
+
+
+def test_weights_in_several_files_are_the_same(saved: Callable[[str], Path], tmp_path: Path) -> None:
+    wrap(saved("llama"), tmp_path / "whole")
+    source = tmp_path / "source"
+    shutil.copytree(saved("llama"), source)
+    (source / "model.safetensors").unlink()
+    theirs("llama", saved("llama")).save_pretrained(source, max_shard_size="30KB")
+    parts = sorted(path.name for path in source.glob("*.safetensors"))
+    assert len(parts) > 2 and "model.safetensors" not in parts
+    wrap(source, tmp_path / "parts")
+    assert weights_of(tmp_path / "parts") == weights_of(tmp_path / "whole")
+    assert all(part in (tmp_path / "parts" / "README.md").read_text() for part in parts)
+    held = load_file(source / parts[0])
+    save_file(held | load_file(source / parts[1]), source / parts[1], {"format": "pt"})
+    with pytest.raises(EngineError) as caught:
+        wrap(source, tmp_path / "twice")
+    assert caught.value.message == "wrap_weight_twice"
+    (source / parts[1]).unlink()
+    with pytest.raises(EngineError) as caught:
+        wrap(source, tmp_path / "fewer")
+    assert caught.value.message == "wrap_missing" and parts[1] in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (
+            "vit",
+            [
+                (r"vit.layers.", "vit.encoder.layer."),
+                (".attention.q_proj.", ".attention.attention.query."),
+                (".attention.k_proj.", ".attention.attention.key."),
+                (".attention.v_proj.", ".attention.attention.value."),
+                (".attention.o_proj.", ".attention.output.dense."),
+                (".mlp.fc1.", ".intermediate.dense."),
+                (".mlp.fc2.", ".output.dense."),
+            ],
+        ),
+        (
+            "letters",
+            [(f"conv.parametrizations.weight.original{n}", f"conv.weight_{letter}") for n, letter in enumerate("gv")],
+        ),
+    ],
+)
+def test_earlier_names_of_weights_are_read(
+    name: str, words: list[tuple[str, str]], saved: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """As the models that were published have them, and in halves of the precision."""
+    wrap(saved(name), tmp_path / "today")
+    source = tmp_path / "source"
+    shutil.copytree(saved(name), source)
+    today = theirs(name, saved(name)).state_dict()
+    found = {}
+    for key, tensor in today.items():
+        for new, old in words:
+            key = key.replace(new, old)
+        found[key] = tensor.contiguous()
+    assert len(found.keys() - today.keys()) >= len(words)
+    save_file(found, source / "model.safetensors", {"format": "pt"})
+    wrap(source, tmp_path / "earlier")
+    assert weights_of(tmp_path / "earlier") == weights_of(tmp_path / "today")
+
+
+def test_only_what_can_be_read_is_answered(saved: Callable[[str], Path], tmp_path: Path) -> None:
+    """A Whisper of elsewhere writes tokens; the letters that it is to write come with the run that starts from it."""
+    wrap(saved("whisper"), tmp_path / "package")
+    with pytest.raises(ValueError, match="starts other"):
+        Predictor(tmp_path / "package")

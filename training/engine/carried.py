@@ -1,0 +1,286 @@
+"""What lies beside the weights of a model of elsewhere, as our tasks read: tokens, letters, pixels or sounds."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from training.engine.catalogue import WHISPER_BANDS
+from training.engine.foreign import Kind, check_fields, number, shown, wrong
+from training.engine.readers import Look
+from training.engine.sounds import HOP, RATE, WHISPER_FFT
+from training.engine.tasks.images import processor_of
+from training.engine.tokenizing import Tokenizer, residues, template
+
+TOKENIZER, TOKENS, PROCESSOR = "tokenizer.json", "tokenizer_config.json", "preprocessor_config.json"
+ROLES = "special_tokens_map.json"  # where earlier versions of transformers wrote them
+RESIDUES, LETTERS = "vocab.txt", "vocab.json"
+KINDS = {"BPE": "bpe", "WordPiece": "wordpiece", "Unigram": "unigram"}
+PIXELS: dict[str, tuple[Any, ...]] = {
+    "do_resize": (True,),
+    "resample": (2, 3),
+    "do_rescale": (True,),
+    "rescale_factor": (1 / 255, 0.00392156862745098),
+    "do_normalize": (True,),
+    "do_center_crop": (False, None),
+    "do_pad": (False, None),
+    "do_reduce_labels": (False, None),
+    "reduce_labels": (False, None),
+}
+WHOLE = 384  # side of images from which on a ConvNextImageProcessor pulls them to the square whole
+WAVES: dict[str, tuple[Any, ...]] = {"sampling_rate": (RATE,), "feature_size": (1,), "do_normalize": (True,)}
+SPECTRA: dict[str, tuple[Any, ...]] = {
+    "sampling_rate": (RATE,),
+    "feature_size": (WHISPER_BANDS,),
+    "hop_length": (HOP,),
+    "n_fft": (WHISPER_FFT,),
+    "do_normalize": (False,),
+    "dither": (0.0, 0),
+}
+
+
+@dataclasses.dataclass
+class Carried:
+    """`count`: rows of the tables that stay, or channels; `order`: the old number of each of those rows.
+
+    `tokens`: what a spec says of the tokenizer; `settings`: of the model, beside its config; `files`: what goes into
+    the package as it is; `sources`: names of the files that were read.
+    """
+
+    count: int
+    order: Tensor | None = None
+    tokenizer: Tokenizer | None = None
+    tokens: dict[str, Any] | None = None
+    labels: list[str] = dataclasses.field(default_factory=list)
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+    files: dict[str, Any] = dataclasses.field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+
+
+def read_object(source: Path, name: str) -> dict[str, Any]:
+    """A JSON object of the folder. Refuses what is none by the name of the file."""
+    if not (source / name).is_file():
+        raise wrong("wrap_missing", name=name)
+    try:
+        found = json.loads((source / name).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise wrong("wrap_unread", name=name, problem=str(error)) from error
+    if not isinstance(found, dict):
+        raise wrong("wrap_object", name=name)
+    return found
+
+
+def _tokens(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
+    """The tokenizer with the marks of the task first."""
+    from tokenizers import Tokenizer as FastTokenizer  # writes what older versions wrote in the form of today
+
+    if not (source / TOKENIZER).is_file():
+        raise wrong("wrap_missing", name=TOKENIZER)
+    try:
+        text = (source / TOKENIZER).read_text(encoding="utf-8")
+        document = json.loads(FastTokenizer.from_str(text).to_str())
+        pieces = FastTokenizer.from_str(json.dumps(document)).get_vocab()
+    except Exception as error:  # the library raises plain Exception for whatever it cannot read
+        raise wrong("wrap_unread", name=TOKENIZER, problem=str(error)) from error
+    model = document["model"]
+    if model["type"] not in KINDS or (model["type"] == "BPE" and not model["merges"]):
+        raise wrong("wrap_tokenizer", value=model["type"], choices=", ".join(KINDS))
+    size, rows = max(pieces.values(), default=-1) + 1, number(config, "vocab_size", int)
+    if size > rows:
+        raise wrong("wrap_vocab", value=rows, size=size)
+    numbers = {token["content"]: token["id"] for token in document["added_tokens"]}
+    named = _marks_of(source, kind, numbers)
+    first = list(named.values())
+    order = [*first, *(number for number in range(size) if number not in first)]
+    new = {old: number for number, old in enumerate(order)}
+    words = {old: mark for mark, old in named.items()}  # a mark of another name bears ours from here on
+    if isinstance(model["vocab"], dict):
+        # Added tokens too: the library numbers those that the vocabulary lacks by itself.
+        model["vocab"] = {words.get(old, piece): new[old] for piece, old in pieces.items()}
+        model["unk_token"] = words.get(pieces.get(model.get("unk_token") or "", -1), model.get("unk_token"))
+    else:  # of a unigram the place is the number, also of marks that stand outside of it
+        if len(model["vocab"]) != size:
+            raise wrong("wrap_vocab", value=len(model["vocab"]), size=size)
+        model["vocab"] = [[words.get(old, model["vocab"][old][0]), model["vocab"][old][1]] for old in order]
+        model["unk_id"] = new.get(model["unk_id"])
+    for token in document["added_tokens"]:
+        token["special"] |= token["id"] in words
+        token["content"], token["id"] = words.get(token["id"], token["content"]), new[token["id"]]
+    document["added_tokens"].sort(key=lambda token: token["id"])
+    # Tasks cut, fill up and put their marks themselves.
+    document |= {"truncation": None, "padding": None, "post_processor": template(tuple(kind.marks))}
+    tokenizer = Tokenizer(KINDS[model["type"]], document)
+    told = {"kind": tokenizer.kind, "vocab": tokenizer.size}
+    return Carried(size, torch.tensor(order), tokenizer, told, sources=(TOKENIZER,))
+
+
+def _marks_of(source: Path, kind: Kind, numbers: dict[str, int]) -> dict[str, int]:
+    """The number of each mark of the task: of the token of that name, or else of that role."""
+    files = [name for name in (ROLES, TOKENS) if (source / name).is_file()]
+    roles = {role: other for name in files for role, other in read_object(source, name).items()}
+    found: dict[str, int] = {}
+    for mark, role in kind.marks.items():
+        other = roles.get(role)
+        other = other.get("content") if isinstance(other, dict) else other
+        name = next((name for name in (mark, other) if isinstance(name, str) and name in numbers), None)
+        if name is None or numbers[name] in found.values():
+            raise wrong("wrap_mark", mark=mark)
+        found[mark] = numbers[name]
+    return found
+
+
+def _residues(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
+    """The letters of proteins, one on each line; of the other words, the marks of the task."""
+    if not (source / RESIDUES).is_file():
+        raise wrong("wrap_missing", name=RESIDUES)
+    try:
+        words = (source / RESIDUES).read_text(encoding="utf-8").split()
+    except ValueError as error:
+        raise wrong("wrap_unread", name=RESIDUES, problem=str(error)) from error
+    numbers = {word: number for number, word in enumerate(words)}
+    rows = number(config, "vocab_size", int)
+    if len(words) > rows or len(numbers) < len(words):
+        raise wrong("wrap_vocab", value=rows, size=len(words))
+    marks = _marks_of(source, kind, numbers)
+    letters = [word for word in words if len(word) == 1]
+    tokenizer = residues(tuple(marks), letters)
+    order = torch.tensor([*marks.values(), *(numbers[letter] for letter in letters)])
+    return Carried(len(order), order, tokenizer, {"kind": "protein"}, sources=(RESIDUES,))
+
+
+def _pixels(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
+    """The side of images, and how their numbers are scaled."""
+    found = read_object(source, PROCESSOR)
+    check_fields(found, PIXELS, "wrap_processor")
+    side, crop = _squares(found)
+    if kind.task != "image-classification":  # masks are not cropped along
+        if crop is not None:
+            raise wrong("wrap_processor", field="crop_pct", value=crop, choices="null")
+        check_fields(found, {"resample": (2,)}, "wrap_processor")
+    channels = number(config, "num_channels", int)
+    scale = {field: found.get(field) for field in ("image_mean", "image_std")}
+    for field, numbers in scale.items():
+        good = isinstance(numbers, list) and len(numbers) == channels
+        good = good and all(type(one) in (int, float) for one in numbers)
+        if not good or (field == "image_std" and min(numbers) <= 0):
+            raise wrong("wrap_processor", field=field, value=shown(numbers), choices=f"{channels} numbers")
+    if channels not in (1, 3):
+        raise wrong("wrap_field", field="num_channels", value=channels, choices="1, 3")
+    labels = _labels(config)
+    processor = processor_of(side, Look(found.get("resample", 2), crop), scale["image_mean"], scale["image_std"])
+    if kind.task == "image-segmentation":
+        processor |= {"image_processor_type": "SegformerImageProcessor", "do_reduce_labels": False}
+    files = {PROCESSOR: processor}
+    return Carried(channels, labels=labels, settings={"image": side}, files=files, sources=(PROCESSOR,))
+
+
+def _squares(processor: dict[str, Any]) -> tuple[int, float | None]:
+    """(side of the square, share of it in the image that is made smaller, where its middle is cut out)."""
+    size = processor.get("size")
+    size = {"height": size, "width": size} if isinstance(size, int) else size
+    size = size if isinstance(size, dict) else {}
+    names = [str(processor.get(name)) for name in ("image_processor_type", "feature_extractor_type")]
+    crops = any(name.startswith("ConvNext") for name in names)
+    if crops:  # earlier ones told the shortest edge by its number alone
+        side = size.get("shortest_edge", size.get("height"))
+        good = len(set(size.values())) == 1
+    else:
+        side = size.get("height")
+        good = size == {"height": side, "width": side}
+    if type(side) is not int or not good:
+        choices = '{"shortest_edge": n}' if crops else '{"height": n, "width": n}'
+        raise wrong("wrap_processor", field="size", value=shown(processor.get("size")), choices=choices)
+    crop = 224 / 256 if processor.get("crop_pct") is None else processor["crop_pct"]
+    if not isinstance(crop, float | int) or not 0.1 <= crop <= 1:
+        raise wrong("wrap_processor", field="crop_pct", value=shown(crop), choices="0.1 … 1")
+    return side, float(crop) if crops and side < WHOLE else None
+
+
+def _labels(config: dict[str, Any]) -> list[str]:
+    """What the outputs stand for."""
+    names = config.get("id2label")
+    if not isinstance(names, dict) or {str(key) for key in names} != {str(n) for n in range(len(names))}:
+        raise wrong("wrap_field", field="id2label", value=shown(names), choices='{"0": "…", "1": "…", …}')
+    found = [str(names[key]) for key in sorted(names, key=int)]
+    if len(found) < 2 or len(set(found)) < len(found):
+        raise wrong("wrap_field", field="id2label", value=shown(names), choices='{"0": "…", "1": "…", …}')
+    return found
+
+
+def _waves(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
+    """Recordings as they are; how many seconds of one are heard is for the spec to say."""
+    return Carried(0, labels=_labels(config), files={PROCESSOR: _hearing(source)}, sources=(PROCESSOR,))
+
+
+def _hearing(source: Path) -> dict[str, Any]:
+    found = read_object(source, PROCESSOR)
+    check_fields(found, WAVES, "wrap_processor")
+    return {
+        "feature_extractor_type": "Wav2Vec2FeatureExtractor",
+        "sampling_rate": RATE,
+        "feature_size": 1,
+        "padding_value": 0.0,
+        "do_normalize": True,
+        "return_attention_mask": True,
+    }
+
+
+def _letters(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
+    """Recordings as they are, and the letters that are told of them, behind the marks of the task."""
+    hearing = _hearing(source) | {"processor_class": "Wav2Vec2Processor"}
+    vocab = read_object(source, LETTERS)
+    rows = number(config, "vocab_size", int)
+    if not all(type(n) is int and 0 <= n < rows for n in vocab.values()) or len({*vocab.values()}) < len(vocab):
+        raise wrong("wrap_vocab", value=rows, size=len(vocab))
+    marks = ("<pad>", "<unk>", "|")
+    for mark in marks:
+        if mark not in vocab:
+            raise wrong("wrap_letter", name=LETTERS, mark=mark)
+    letters = sorted((word for word in vocab if len(word) == 1 and word not in marks), key=lambda word: vocab[word])
+    kept = [*marks, *letters]
+    names = {"pad_token": marks[0], "unk_token": marks[1], "word_delimiter_token": marks[2]}
+    none = {"bos_token": None, "eos_token": None, "do_lower_case": False}
+    files = {
+        PROCESSOR: hearing,
+        LETTERS: {word: n for n, word in enumerate(kept)},
+        TOKENS: {"tokenizer_class": "Wav2Vec2CTCTokenizer"} | names | none,
+    }
+    order = torch.tensor([vocab[word] for word in kept])
+    return Carried(len(kept), order, files=files, sources=(PROCESSOR, LETTERS))
+
+
+def _spectra(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
+    """Spectra of so many seconds. What is written stays as it is: a run has letters of its own."""
+    found = read_object(source, PROCESSOR)
+    check_fields(found, SPECTRA, "wrap_processor")
+    places = number(config, "max_source_positions", int)
+    if places % 50:
+        raise wrong("wrap_field", field="max_source_positions", value=places, choices="50, 100, 150, …")
+    check_fields(found, {"chunk_length": (places // 50,)}, "wrap_processor")
+    processor = {
+        "feature_extractor_type": "WhisperFeatureExtractor",
+        "sampling_rate": RATE,
+        "feature_size": WHISPER_BANDS,
+        "hop_length": HOP,
+        "n_fft": WHISPER_FFT,
+        "chunk_length": places // 50,
+        "padding_value": 0.0,
+        "do_normalize": False,
+        "return_attention_mask": False,
+    }
+    vocab = number(config, "vocab_size", int)
+    return Carried(vocab, settings={"seconds": places // 50}, files={PROCESSOR: processor}, sources=(PROCESSOR,))
+
+
+READERS: dict[str, Callable[[Path, Kind, dict[str, Any]], Carried]] = {
+    "tokens": _tokens,
+    "residues": _residues,
+    "pixels": _pixels,
+    "waves": _waves,
+    "letters": _letters,
+    "spectra": _spectra,
+}
