@@ -43,6 +43,7 @@ from collab.internships.standing import (
     cohort_grants,
     cohort_shown,
     evaluation_grants,
+    explain_posting,
     in_audience,
     note_grants,
     placement_grants,
@@ -57,7 +58,7 @@ register_scope(
     Scope(view="programme.view", organisation="programme__organisation", grants=cohort_grants, also=cohort_shown),
 )
 register_scope(CheckPoint, Scope(view="programme.view", organisation="cohort__programme__organisation", everyone=True))
-register_scope(Posting, Scope(view="posting.view", grants=posting_grants, also=in_audience))
+register_scope(Posting, Scope(view="posting.view", grants=posting_grants, explain=explain_posting, also=in_audience))
 register_scope(Application, Scope(view="application.view", grants=application_grants()))
 for row in (ApplicationDocument, ApplicationEvent, Interview):
     register_scope(row, Scope(view="application.view", grants=application_grants("application__")))
