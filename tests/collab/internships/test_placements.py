@@ -14,6 +14,7 @@ from collab.access.policy import can, holders, party_of
 from collab.access.roles import ROLE_WORDS, Role
 from collab.access.why import explain, roles_held
 from collab.accounts.models import Membership
+from collab.agreements.models import AgreementVersion
 from collab.agreements.services import (
     decline_version,
     draft_agreement,
@@ -24,7 +25,7 @@ from collab.agreements.services import (
 from collab.audit.services import first_break
 from collab.courses.certificates.checking import check
 from collab.courses.certificates.models import Certificate
-from collab.inbox.models import Notification, Request
+from collab.inbox.models import Notification, Obligation, Request
 from collab.inbox.services import decide_request
 from collab.internships.applications.deciding import make_offer
 from collab.internships.models import Application, Evaluation, Placement
@@ -39,7 +40,12 @@ from collab.internships.placements.services import (
     move_placement,
     onboard,
 )
-from collab.internships.placements.signing import draft_learning_agreement, propose_change, sign_as_student
+from collab.internships.placements.signing import (
+    draft_learning_agreement,
+    propose_change,
+    sign_as_student,
+    version_to_sign,
+)
 from collab.internships.programmes.questions import default_criteria
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError, NotReadyError, RefusedError
 from collab.projects.models import Project
@@ -444,6 +450,24 @@ def test_without_a_joint_project_the_agreements_are_kept_in_a_frame_of_the_two(s
 
 def fresh(row):
     return type(row).objects.get(pk=row.pk)
+
+
+def test_nobody_is_asked_to_renew_a_learning_agreement(summer):
+    """It ends with the placement; what is due on its last day is settled once the placement is completed."""
+    student, lead = summer.student(), summer.joint.lead
+    placement = summer.ready(student)
+    dates = Obligation.objects.open().filter(source_id=str(version_to_sign(placement).pk), kind="expiry")
+    with time_machine.travel(placement.is_over_at + timedelta(days=2), tick=False):
+        assert dates.count() == 1 and dates.get().is_overdue
+        seen = text(as_(lead).get("/"))
+        assert placement.agreement.reference not in seen.split('id="waiting"')[1].split("</section>")[0]
+        due = AgreementVersion.objects.to_renew(timezone.localdate())
+        assert not due.filter(agreement=placement.agreement).exists()
+    summer.posting = summer.offer(title="Another")
+    done = completed(summer, summer.student("Second"))
+    assert done.state == "completed"
+    assert not Obligation.objects.open().filter(source_id=str(version_to_sign(done).pk)).exists()
+    assert version_to_sign(done).state == "executed", "it runs out by itself"
 
 
 def test_a_completed_placement_is_attested_and_its_certificate_verifies(summer):
