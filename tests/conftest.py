@@ -18,11 +18,13 @@ def django_db_setup(django_db_setup, django_db_blocker):
     from django.db.models.signals import post_migrate
 
     from collab.audit import guard
+    from collab.transfer.disclosures import note_guard
     from collab.transfer.royalties import guard as books
 
     with django_db_blocker.unblock():
         guard.remove(connection)
         books.remove(connection)
+        note_guard.remove(connection)
     # Emptying the tables announces new ones, for which Django makes its permissions anew; nothing here reads them.
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     return django_db_setup

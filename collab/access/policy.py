@@ -23,7 +23,16 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from collab.access.roles import ORGANISATION_ROLES, PROJECT_ROLES, READ_WORDS, SESSION_WORDS, WORDS, Role, roles_with
+from collab.access.roles import (
+    ORGANISATION_ROLES,
+    PROJECT_ROLES,
+    READ_WORDS,
+    ROLE_LABELS,
+    SESSION_WORDS,
+    WORDS,
+    Role,
+    roles_with,
+)
 from collab.accounts.models import ApiToken, Membership, Organisation, User
 from collab.kernel.errors import NotFoundError, RefusedError
 
@@ -103,8 +112,17 @@ class Requirement:
     because: Callable[[User, Any, datetime], list[Reason]] | None = None
 
 
+@dataclass(frozen=True)
+class RoleNeed:
+    """What the memberships of a role need beside their dates, and the sentence for one that lacks it."""
+
+    condition: Callable[[], Q | Exists]
+    explain: Callable[[Membership], Missing]
+
+
 SCOPES: dict[type[Model], Scope] = {}
 REQUIREMENTS: list[Requirement] = []
+ROLE_NEEDS: dict[Role, RoleNeed] = {}
 
 # Words asked while one request is served; DenyByDefaultMiddleware compares them with the route's rule.
 asked_words: ContextVar[set[str] | None] = ContextVar("asked_words", default=None)
@@ -123,6 +141,19 @@ def register_requirement(requirement: Requirement) -> None:
     if unknown:
         raise KeyError(f"{sorted(unknown)} are no permission words")
     REQUIREMENTS[:] = [known for known in REQUIREMENTS if known.code != requirement.code] + [requirement]
+
+
+def register_role_need(role: Role, need: RoleNeed) -> None:
+    """Let the memberships of a role count only while the condition holds for them; asked on every request."""
+    ROLE_NEEDS[role] = need
+
+
+def counting(rows: QuerySet[Membership], roles: Iterable[str] = tuple(ROLE_LABELS)) -> QuerySet[Membership]:
+    """Those of the memberships whose role lacks nothing; only `roles` are looked at."""
+    for role, need in ROLE_NEEDS.items():
+        if role in roles:
+            rows = rows.filter(~Q(role=role) | Q(need.condition()))
+    return rows
 
 
 def acting(user: User, token: ApiToken | None) -> User:
@@ -160,7 +191,7 @@ def role_q(user: User, word: str, model: type[Model], at: datetime, *, many: boo
         held |= Q(**{f"{scope.project}__in": _projects_of_houses(mine, in_house)})
     elif scope.project and roles:
         # Whoever acts for an organisation that has left the project acts no more.
-        here = mine.filter(
+        here = counting(mine, in_project).filter(
             Q(project=OuterRef(scope.project), role__in=in_project) | Q(project=None, role__in=in_house),
             organisation__project_parties__project=OuterRef(scope.project),
             organisation__project_parties__left_on=None,
@@ -182,7 +213,7 @@ def role_q(user: User, word: str, model: type[Model], at: datetime, *, many: boo
 
 def _projects_by_role(mine: QuerySet[Membership], roles: list[Role]) -> QuerySet[Any]:
     """Projects in which a role is held for an organisation that has not left."""
-    here = mine.filter(
+    here = counting(mine, roles).filter(
         role__in=roles,
         organisation__project_parties__project=F("project"),
         organisation__project_parties__left_on=None,
@@ -334,7 +365,7 @@ def get_or_404(user: Person, word: str, rows: QuerySet[M], **lookup: object) -> 
 
 def party_of(user: User, project_id: UUID, at: datetime | None = None) -> QuerySet[Organisation]:
     """The organisations for which the person acts in the project."""
-    mine = Membership.objects.filter(user=user, project_id=project_id).active(at)
+    mine = counting(Membership.objects.filter(user=user, project_id=project_id).active(at))
     return Organisation.objects.filter(
         pk__in=mine.values("organisation"),
         project_parties__project_id=project_id,
@@ -344,7 +375,8 @@ def party_of(user: User, project_id: UUID, at: datetime | None = None) -> QueryS
 
 def holders(word: str, project_id: UUID, at: datetime | None = None) -> QuerySet[User]:
     """Who holds a word in a project by a project role; the people to ask."""
-    rows = Membership.objects.filter(project_id=project_id, role__in=roles_with(word)).active(at)
+    roles = roles_with(word)
+    rows = counting(Membership.objects.filter(project_id=project_id, role__in=roles).active(at), roles)
     return User.objects.filter(pk__in=rows.values("user"), is_active=True)
 
 
@@ -363,12 +395,14 @@ def _missing_role(user: User, word: str, obj: Model, at: datetime) -> Missing:
     if scope.explain:
         return scope.explain(user, word, obj, at)
     if scope.project:
-        project_id = _follow(obj, scope.project)
-        ended = (
-            Membership.objects.filter(user=user, project_id=project_id, role__in=roles_with(word), ends_at__lte=at)
-            .order_by("-ends_at")
-            .first()
+        held = Membership.objects.filter(
+            user=user, project_id=_follow(obj, scope.project), role__in=roles_with(word), starts_at__lte=at
         )
+        for role, need in ROLE_NEEDS.items():
+            lacking = held.filter(role=role).exclude(need.condition()).order_by("-starts_at").first()
+            if lacking is not None:
+                return need.explain(lacking)
+        ended = held.filter(ends_at__lte=at).order_by("-ends_at").first()
         if ended is not None:
             return Missing(
                 "role_ended",

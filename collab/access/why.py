@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from collab.access.policy import SCOPES, Decision, Missing, Reason, _follow, decide, requirements_of
+from collab.access.policy import SCOPES, Decision, Missing, Reason, _follow, counting, decide, requirements_of
 from collab.access.roles import ORGANISATION_ROLES, PROJECT_ROLES, roles_with
 from collab.accounts.models import Membership, User
 
@@ -83,7 +83,8 @@ def roles_held(user: User, word: str, obj: Model, at: datetime) -> list[Reason]:
         held |= here & (Q(project=key, role__in=of_project) | Q(project=None, role__in=of_organisation))
     if scope.organisation:
         held |= Q(project=None, organisation=_follow(obj, scope.organisation), role__in=of_organisation)
-    rows = Membership.objects.filter(held, user=user).active(at).select_related("organisation", "granted_by")
+    rows = counting(Membership.objects.filter(held, user=user).active(at), of_project)
+    rows = rows.select_related("organisation", "granted_by")
     return [Reason("role", _sentence(row)) for row in rows.distinct()]
 
 

@@ -154,11 +154,15 @@ class VersionQuerySet(models.QuerySet["AgreementVersion"]):
         return self.filter(Exists(turn), state=VersionState.OUT_FOR_SIGNATURE)
 
     def to_renew(self, by_day: date) -> VersionQuerySet:
-        """Executed ones that expire until that day (or have), while no newer version is under way."""
+        """Executed ones that expire until that day (or have), while no newer version is under way.
+
+        A learning agreement ends with its placement, which is extended on its own page.
+        """
         newer = AgreementVersion.objects.filter(agreement=OuterRef("agreement"), state__in=UNDER_WAY)
         return self.filter(
-            ~Exists(newer), state__in=STANDING, expires_on__lte=by_day, auto_renews=False, replaced_on=None
-        )
+            ~Exists(newer), state__in=STANDING, expires_on__lte=by_day, auto_renews=False, replaced_on=None,
+            agreement__placements=None,
+        )  # fmt: skip
 
     def ending_until(self, day: date) -> VersionQuerySet:
         """Standing ones whose last day, renewed or not, is not after that day."""

@@ -485,7 +485,7 @@ def close_agreement(*, agreement: Agreement, reason: str, by: User, standing: bo
     """What it was about has ended, so nobody signs it any more and what stands ends now.
 
     For the room that keeps it, which has asked the policy for its own word. Without `standing` only what was not
-    signed by all is taken back.
+    signed by all is taken back; the other runs out, and nobody has to see to that.
     """
     for locked in hold_agreement(agreement):
         if locked.state in UNDER_WAY:
@@ -493,6 +493,8 @@ def close_agreement(*, agreement: Agreement, reason: str, by: User, standing: bo
         elif standing:
             enter_dates(_terminate(locked, by, reason.strip()))
             tell(locked, gettext_lazy("{agreement} is terminated"), by)
+        else:
+            settle_dates(locked)
 
 
 def _withdraw(locked: AgreementVersion, by: User, reason: str) -> AgreementVersion:

@@ -517,6 +517,11 @@ ACTS = {
     "placement.onboard": (gettext_lazy("let the placement %(name)s begin"), "play-circle", "ok"),
     "placement.suspend": (gettext_lazy("suspended the placement %(name)s"), "pause-circle", "hold"),
     "placement.resume": (gettext_lazy("resumed the placement %(name)s"), "play-circle", "ok"),
+    "placement.host_left": (
+        gettext_lazy("The host of %(name)s left the project, and the intern's access ended"),
+        "slash-circle",
+        "warn",
+    ),
     "placement.cancel": (gettext_lazy("cancelled the placement %(name)s"), "x-circle", "quiet"),
     "placement.terminate": (gettext_lazy("terminated the placement %(name)s"), "slash-circle", "bad"),
     "placement.complete": (gettext_lazy("completed the placement %(name)s"), "award", "ok"),

@@ -84,8 +84,7 @@ class Files:
 def files_of(case: EthicsCase, rows: Iterable[EthicsFile], *, applies: bool, number: int | None = None) -> Files:
     """What one reads of the files of a case, as with its answers: what the applicants change is theirs until they
     submit it, and what they never submitted stays theirs."""
-    if number is None and case.state == CaseState.CHANGES_REQUESTED and not applies:
-        number = case.round
+    number = case.round_read(applies=applies) if number is None else number
     mine = [row for row in rows if applies or case.state == CaseState.DRAFT or row.was_sent(case.round)]
     if number is None:
         now = [row for row in mine if row.last_round is None]

@@ -350,6 +350,15 @@ class EthicsCase(Answered):
     def is_expired(self) -> bool:
         return self.stands and self.valid_until is not None and self.valid_until < timezone.localdate()
 
+    def round_read(self, *, applies: bool) -> int | None:
+        """The round that one reads by itself; None for the application as it stands.
+
+        What those who apply change since changes were asked for is theirs until they submit it, also once they have
+        withdrawn it instead: others read the last round.
+        """
+        unsent = self.state in {CaseState.CHANGES_REQUESTED, CaseState.WITHDRAWN} and self.round > 0
+        return self.round if unsent and not applies else None
+
     @property
     def stands(self) -> bool:
         """Approved, whether or not an appeal against its conditions is going on; the last day is another matter."""

@@ -190,12 +190,10 @@ def given_of(
 ) -> Given:
     """What one reads of a case: round `number`, or by itself the last word of those who apply.
 
-    What they are changing since changes were asked for is theirs alone until they submit it: others read the last
-    round. Raises NotFoundError for a round that there is not.
+    Raises NotFoundError for a round that there is not.
     """
     sent = {row.number: row for row in rounds}
-    if number is None and case.state == CaseState.CHANGES_REQUESTED and not applies:
-        number = case.round
+    number = case.round_read(applies=applies) if number is None else number
     if number is None:
         # while it is being changed it is compared with what was sent last
         last = case.round if case.state == CaseState.CHANGES_REQUESTED else case.round - 1

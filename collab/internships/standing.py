@@ -10,9 +10,10 @@ from operator import or_
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from collab.access.policy import NEVER
-from collab.access.roles import ORGANISATION_ROLES, roles_with
+from collab.access.policy import NEVER, Missing
+from collab.access.roles import ORGANISATION_ROLES, WORDS, roles_with
 from collab.accounts.models import Membership, OrganisationKind, User
 from collab.internships.models import Application, BoardReview, Placement, Posting
 from collab.internships.programmes.models import Audience
@@ -63,9 +64,9 @@ def acts_for(user: User, at: datetime, path: str) -> Q:
     return Q(Exists(mine.active(at)))
 
 
-def studies(user: User) -> Q:
-    """Memberships of the person in universities."""
-    return Q(user=user, project=None, organisation__kind=OrganisationKind.UNIVERSITY)
+def studies(user: User) -> QuerySet[Membership]:
+    """Memberships of the person as a student of a university: whoever only works there is offered no placement."""
+    return Membership.objects.of(user).as_student().filter(organisation__kind=OrganisationKind.UNIVERSITY)
 
 
 def in_audience(user: User, at: datetime) -> Q:
@@ -81,9 +82,23 @@ def in_audience(user: User, at: datetime) -> Q:
 
 def posting_grants(user: User, word: str, at: datetime) -> Q:
     if word == "posting.apply":
-        students = Membership.objects.filter(studies(user)).active(at)
-        return in_audience(user, at) & Q(Exists(students))
+        return in_audience(user, at) & Q(Exists(studies(user).active(at)))
     return through_roles(user, word, at, OF_POSTING)
+
+
+def explain_posting(user: User, word: str, posting: Posting, at: datetime) -> Missing:
+    """Why somebody who sees the posting may not do that to it."""
+    if word != "posting.apply":
+        names = ", ".join(str(role.label) for role in roles_with(word))
+        text = _("Your role does not let you %(what)s; these roles do: %(roles)s.")
+        return Missing("role", text % {"what": WORDS[word], "roles": names})
+    if not studies(user).active(at).exists():
+        return not_a_student()
+    return Missing("not_in_audience", _("It is offered to students of other universities."))
+
+
+def not_a_student() -> Missing:
+    return Missing("not_a_student", _("Only students of a university apply: you are a student of none here."))
 
 
 def cohort_grants(user: User, word: str, at: datetime) -> Q:

@@ -2,7 +2,8 @@
 
 from django.utils.translation import gettext_lazy
 
-from collab.access.policy import Scope, register_scope
+from collab.access.policy import RoleNeed, Scope, register_role_need, register_scope
+from collab.access.roles import Role
 from collab.agreements.hooks import register_beside, register_ended, register_executed
 from collab.casefile.contents import attributes, register_case_table
 from collab.courses.library.attaching import Attachable, register_attachable
@@ -33,6 +34,7 @@ from collab.internships.models import (
     StudentSignature,
 )
 from collab.internships.placements.approving import PLACEMENT, facts_of_placement, placement_decided
+from collab.internships.placements.hosting import host_gone, host_has_left, host_takes_part
 from collab.internships.placements.services import placements_open, propose_placement
 from collab.internships.placements.signing import agreement_ended, agreement_executed, student_has_to_sign
 from collab.internships.programmes.services import register_closing
@@ -41,12 +43,14 @@ from collab.internships.standing import (
     cohort_grants,
     cohort_shown,
     evaluation_grants,
+    explain_posting,
     in_audience,
     note_grants,
     placement_grants,
     posting_grants,
     review_grants,
 )
+from collab.projects.guards import register_gone
 
 register_scope(Programme, Scope(view="programme.view", organisation="organisation", everyone=True))
 register_scope(
@@ -54,7 +58,7 @@ register_scope(
     Scope(view="programme.view", organisation="programme__organisation", grants=cohort_grants, also=cohort_shown),
 )
 register_scope(CheckPoint, Scope(view="programme.view", organisation="cohort__programme__organisation", everyone=True))
-register_scope(Posting, Scope(view="posting.view", grants=posting_grants, also=in_audience))
+register_scope(Posting, Scope(view="posting.view", grants=posting_grants, explain=explain_posting, also=in_audience))
 register_scope(Application, Scope(view="application.view", grants=application_grants()))
 for row in (ApplicationDocument, ApplicationEvent, Interview):
     register_scope(row, Scope(view="application.view", grants=application_grants("application__")))
@@ -84,6 +88,8 @@ register_kind(Kind("internship", gettext_lazy("Applications and placements move 
 register_errands(errands_of_internships)
 register_accepted(propose_placement)
 register_closing(placements_open)
+register_role_need(Role.INTERN, RoleNeed(host_takes_part, host_has_left))
+register_gone("interns", host_gone)
 register_attachable(Attachable(Posting, "posting.manage", gettext_lazy("Posting")))
 register_executed(PLACEMENT, agreement_executed)
 register_ended(PLACEMENT, agreement_ended)

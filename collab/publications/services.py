@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import transaction
 from django.utils import timezone
@@ -25,6 +26,7 @@ from collab.agreements.background import BackgroundItem
 from collab.audit.services import record
 from collab.inbox.services import lapse_requests, settle_obligation
 from collab.inbox.states import ObligationKind, RequestState
+from collab.kernel.attachments import PDF, keep_file
 from collab.kernel.errors import ConflictError, InvalidError, RefusedError, StaleError
 from collab.projects.models import Output, OutputKind, Project, ProjectParty
 from collab.projects.products import products_of
@@ -42,7 +44,6 @@ from collab.publications.asking import (
     still_noted,
     tell,
 )
-from collab.publications.manuscripts import keep_file
 from collab.publications.models import DELAYING, Ground, Manuscript, PublicationNotice, PublicationObjection
 from collab.publications.states import GOING_ON, NOTICE_MOVES, OBJECTION_MOVES, NoticeState, ObjectionState
 from collab.publications.terms import terms_of
@@ -434,7 +435,7 @@ def _add_manuscript(
 ) -> Manuscript:
     if file is None and not link:
         raise InvalidError(_("Give the manuscript as a file, or a link to it."), field="file")
-    kept = keep_file(file) if file is not None else None
+    kept = keep_file(file, frozenset({PDF}), settings.MANUSCRIPT_MAX_BYTES) if file is not None else None
     last = notice.manuscripts.order_by("-number").values_list("number", flat=True).first() or 0
     manuscript = Manuscript(
         notice=notice,

@@ -15,6 +15,7 @@ from collab.accounts.models import Membership, Organisation
 from collab.agreements.models import AgreementVersion
 from collab.agreements.reading import clauses_of, effect_of_signing, names
 from collab.agreements.states import VersionState
+from collab.internships.models import Application
 from collab.projects.facts import facts_of
 from collab.projects.models import Project
 from collab.terms.models import open_for
@@ -45,6 +46,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "may_train": visible_to(request.user, "job.submit", Project.objects.open()).exists(),
         "belongs": bool(roles),
         "only_studies": roles == {Role.STUDENT},
+        "has_applied": Application.objects.filter(candidate=request.user.pk).exists(),
         "second_factor": second_factor.banner(request.user),
     }
     return show(request, "collab/dashboard.html", context)

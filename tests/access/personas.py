@@ -199,7 +199,8 @@ class Persona:
             return held | {"programme.view"}
         held &= _OF_INTERNSHIPS
         if kind == "Posting":
-            return held | ({"posting.view", "posting.apply"} if here else set())
+            held |= {"posting.view"} if here else set()
+            return held | ({"posting.apply"} if Role.STUDENT in here else set())
         if kind in {"Application", "ApplicationDocument"}:
             draft = obj.state == "draft" if kind == "Application" else True  # type: ignore[attr-defined]
             held = set() if draft else held
@@ -327,12 +328,13 @@ def personas(scene: Scene) -> list[Persona]:
         return {a.canary: roles}
 
     employee = ((uni, Role.EMPLOYEE),)
+    student = (*employee, (uni, Role.STUDENT))
     researcher = {"roles": on_a(Role.RESEARCHER), "posts": employee}
     signatory = {"roles": on_a(Role.SIGNATORY), "posts": ((firm, Role.SIGNATORY),)}
     return [
         Persona("anonymous"),
         Persona("outsider", there.researcher, roles={b.canary: (Role.RESEARCHER,)}, posts=((foreign, Role.EMPLOYEE),)),
-        Persona("observer", here.observer, roles=on_a(Role.OBSERVER), posts=(*employee, (uni, Role.ETHICS_REVIEWER))),
+        Persona("observer", here.observer, roles=on_a(Role.OBSERVER), posts=(*student, (uni, Role.ETHICS_REVIEWER))),
         Persona("researcher", here.researcher, **researcher),
         Persona("lead", here.lead, roles=on_a(Role.LEAD), posts=employee),
         Persona("company engineer", here.engineer, roles=on_a(Role.ENGINEER), posts=((firm, Role.EMPLOYEE),)),

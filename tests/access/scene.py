@@ -867,13 +867,14 @@ def _transfer(here: Side) -> None:
 
 
 def _internships(here: Side) -> None:
-    """A season of the university, which is the host as well: the observer applies, researcher and lead guide.
+    """A season of the university, which is the host as well: the observer applies as a student, the others guide.
 
     Programme, cohort and postings are read by all people of the university, so nothing secret is in them.
     """
     made, canary, now = here.joint, here.canary, timezone.now()
     today = now.date()
     by = {"created_by": here.organisation_admin}
+    employ(made.observer, made.university, Role.STUDENT)
     programme = Programme.objects.create(organisation=made.university, name="Season", **by)
     cohort = Cohort.objects.create(
         programme=programme, name="Cohort", state="published", publishes_at=now - timedelta(days=9),

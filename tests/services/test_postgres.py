@@ -97,6 +97,8 @@ for statement in (
         print("refused:", fault)
     else:
         raise SystemExit(f"went through: {statement}")
+from collab.transfer.disclosures import note_guard
+assert not note_guard.missing(connection), note_guard.missing(connection)
 call_command("verify_audit")
 """
 

@@ -18,7 +18,7 @@ from training.engine import ordering, start
 from training.engine.catalogue import TASKS
 from training.engine.errors import DataError, Stop
 from training.engine.protocol import InputData, Inputs
-from training.engine.readers import PREVIEW_ROWS
+from training.engine.readers import PREVIEW_OF, PREVIEW_ROWS
 from training.engine.registry import task_module
 from training.engine.sounds import RATE
 from training.engine.spec import Spec
@@ -36,7 +36,7 @@ def preview(spec: Spec, inputs: Inputs) -> dict[str, Any]:
     """Items of the first batch, and what was read, cut and cleaned for it. Raises DataError and EngineError."""
     with tempfile.TemporaryDirectory(prefix="tandem-preview-") as name:
         folder = Path(name)
-        data = _little(inputs.data, folder)
+        data = _little(inputs.data, TASKS[spec.task].roles, folder)
         found = start.open_start(inputs.start, spec)
         reads = found.tokenizer if found is not None else start.open_tokenizer(inputs.tokenizer, spec)
         try:
@@ -74,8 +74,12 @@ def _prepared(
     return task, facts
 
 
-def _little(data: InputData, folder: Path) -> InputData:
-    """As much of the data as a preview needs: itself where it is small."""
+def _little(data: InputData, roles: tuple[str, ...], folder: Path) -> InputData:
+    """As much of the data as a preview needs: itself where it is small.
+
+    A table may be sorted by what is to be told of its rows, so these are taken from all over it; a series and running
+    texts are read from their beginning.
+    """
     if data.kind == "text":
         with Path(data.path).open("rb") as file:
             text = file.read(TEXT_BYTES + 1)
@@ -85,9 +89,11 @@ def _little(data: InputData, folder: Path) -> InputData:
         path.write_bytes(text[: text.rfind(b"\n") + 1] or text.decode("utf-8-sig", "ignore").encode())
         return dataclasses.replace(data, path=str(path))
     most = ROWS if data.kind in ("csv", "jsonl", "parquet") else FILES
-    if int(data.profile.get("rows") or 0) <= most:
+    rows = int(data.profile.get("rows") or 0)
+    if rows <= most:
         return data
-    return dataclasses.replace(data, profile=data.profile | {PREVIEW_ROWS: most})
+    told = len(roles) > 1 and {"label", "value"} & {*roles}
+    return dataclasses.replace(data, profile=data.profile | {PREVIEW_ROWS: most} | ({PREVIEW_OF: rows} if told else {}))
 
 
 def _item(task: Any, batch: Batch, number: int) -> dict[str, Any]:

@@ -33,6 +33,7 @@ DELIMITERS = ",;\t|"
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, ArithmeticError, struct.error)
 EVERY = 1_000
 PREVIEW_ROWS = "preview_rows"  # in a profile: how many rows or files to read, for a look at them
+PREVIEW_OF = "preview_of"  # of how many rows they are taken, evenly spaced; without it they are the first
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -54,6 +55,9 @@ class _NoSuchWordError(Exception):
         self.place = place
 
 
+Row = tuple[int, dict[str, Any]]  # its number, and its cells by column
+
+
 def read_text(path: Path) -> str:
     """The whole of a UTF-8 file, without a byte order mark."""
     try:
@@ -65,13 +69,29 @@ def read_text(path: Path) -> str:
 def read_rows(path: Path, kind: str, columns: list[str], profile: dict[str, Any], stop: Stop) -> Iterator[list[str]]:
     """The chosen columns of each row as text; a value that is absent or blank is an empty text. Rows count from 1."""
     if kind == "parquet":
-        rows: Iterator[tuple[int, dict[str, Any]]] = _parquet_rows(path, columns)
+        rows: Iterator[Row] = _parquet_rows(path, columns)
     else:
         rows = _csv_rows(path, profile) if kind == "csv" else _json_rows(path)
-    for number, row in itertools.islice(rows, profile.get(PREVIEW_ROWS)):
+    for number, row in _looked_at(rows, profile):
         if number % EVERY == 0:
             stop.check()
         yield [_as_text(row.get(name), number) for name in columns]
+
+
+def _looked_at(rows: Iterator[Row], profile: dict[str, Any]) -> Iterator[Row]:
+    """All rows; for a preview the first of them, or as many from all over the table."""
+    most, of = profile.get(PREVIEW_ROWS), profile.get(PREVIEW_OF)
+    if most is None or of is None:
+        return itertools.islice(rows, most)
+    return _at(rows, [n * of // most for n in range(most)])
+
+
+def _at(rows: Iterator[Row], places: list[int]) -> Iterator[Row]:
+    """The rows at these places, in order; nothing behind the last of them is read."""
+    last = -1
+    for place in places:
+        yield from itertools.islice(rows, place - last - 1, place - last)
+        last = place
 
 
 def _as_text(value: Any, number: int) -> str:

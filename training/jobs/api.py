@@ -31,6 +31,7 @@ from registry.catalog.api import DatasetVersionRef, ModelVersionRef, TermRef
 from registry.datasets.models import DatasetVersion
 from registry.uses.api import StatementInput
 from training.engine.contract import EVENTS_FILE, LOG_FILE, TASKS, estimate, spec_schema
+from training.jobs.drafting import BESIDE_START
 from training.jobs.findings import search_of
 from training.jobs.models import Attempt, Job
 from training.jobs.purposes import question_of
@@ -316,7 +317,7 @@ class SpecViewSet(ScopedViewSet):
         version = self._version(request.query_params.get("dataset_version", ""))
         whole, read = (request.query_params.get(name) for name in ("start", "tokenizer"))
         if whole and read:
-            raise serializers.ValidationError({"tokenizer": [_("The tokenizer comes with the model it starts from.")]})
+            raise serializers.ValidationError({"tokenizer": [BESIDE_START]})
         start = None
         if asked := whole or read:
             rows = startable(version.dataset.project, task, request.user)  # type: ignore[arg-type]

@@ -9,10 +9,11 @@ from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from collab.access.policy import Missing, decide, get_or_404
 from collab.accounts.models import User
-from collab.kernel.errors import Fault, FaultyInputError, NotFoundError
+from collab.kernel.errors import Fault, FaultyInputError, InvalidError, NotFoundError
 from collab.projects.services import is_open
 from registry.catalog.models import ModelVersion
 from registry.datasets.models import DatasetVersion
@@ -25,6 +26,7 @@ from training.jobs.starting import behind, going_on, reading_as
 
 MOMENT_CHARS = 32  # 2026-11-27T06:40:00.000000+00:00
 WHOLE = "whole"
+BESIDE_START = gettext_lazy("The tokenizer comes with the model it starts from.")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,12 @@ class Draft:
     purpose: dict[str, Any] = field(default_factory=dict)
     earlier: Job | None = None
     start: ModelVersion | None = None
+    beside: str = ""  # the version whose tokenizer was asked for beside a start, which brings its own
+
+    def require_one(self) -> None:
+        """Raise InvalidError where a tokenizer was asked for beside a start."""
+        if self.beside:
+            raise InvalidError(str(BESIDE_START), field="tokenizer")
 
     @property
     def reads_only(self) -> bool:
@@ -97,6 +105,7 @@ def draft_of(request: HttpRequest) -> Draft | None:
     version = get_or_404(request.user, "dataset.view", versions, pk=_uuid(request.GET["version"]))
     fitting = tasks_for(version)
     start, taking = chosen_start(request), going_on
+    beside = request.GET.get("tokenizer", "") if start is not None else ""
     if start is None:
         start, taking = chosen_start(request, "tokenizer"), reading_as
     if start is not None:
@@ -105,7 +114,7 @@ def draft_of(request: HttpRequest) -> Draft | None:
     if task not in fitting or (start is not None and start.model.project_id != version.dataset.project_id):
         raise NotFoundError
     spec = suggest(task, version, start, taking=taking)["spec"]
-    return Draft(version, task, spec, name=version.dataset.name, start=start)
+    return Draft(version, task, spec, name=version.dataset.name, start=start, beside=beside)
 
 
 def chosen_start(request: HttpRequest, what: str = "start") -> ModelVersion | None:

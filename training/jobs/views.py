@@ -102,6 +102,7 @@ def job_new(request: HttpRequest) -> HttpResponse:
     if to == "submit":
 
         def queue() -> str:
+            draft.require_one()
             given = {"name": form.cleaned_data["name"], "idempotency_key": form.cleaned_data["once"]}
             given |= {"project": draft.version.dataset.project, "spec": form.spec(), "purpose": form.purpose()}
             try:

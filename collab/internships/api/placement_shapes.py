@@ -93,10 +93,17 @@ class PlacementSerializer(serializers.ModelSerializer):
     def get_project(self, row: Placement) -> str | None:
         if row.project is None:
             return None
-        if "projects_told" not in self.context:
-            told = projects_told(self.context["request"].user).exclude(project=None)
-            self.context["projects_told"] = set(told.values_list("pk", flat=True))
-        return row.project.slug if row.pk in self.context["projects_told"] else None
+        return row.project.slug if row.pk in self._project_told else None
+
+    @cached_property
+    def _project_told(self) -> set[UUID]:
+        asked = projects_told(self.context["request"].user).filter(pk__in=[row.pk for row in self._told])
+        return set(asked.values_list("pk", flat=True))
+
+    @property
+    def _told(self) -> list[Placement]:
+        """All the rows that are told, so that each is asked for and all at once."""
+        return list(self.instance) if isinstance(self.parent, serializers.ListSerializer) else [self.instance]
 
 
 class PlacementDetail(PlacementSerializer):
@@ -129,11 +136,6 @@ class PlacementDetail(PlacementSerializer):
     @cached_property
     def _certificates(self) -> dict[str, Certificate]:
         return certificates_seen(self.context["request"].user, self._told)
-
-    @property
-    def _told(self) -> list[Placement]:
-        """All the rows that are told, so that each is asked for and all at once."""
-        return list(self.instance) if isinstance(self.parent, serializers.ListSerializer) else [self.instance]
 
 
 class PlacementEdit(StrictSerializer):

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from collab.access.policy import require
-from collab.accounts.models import Membership, Organisation, OrganisationKind, User
+from collab.accounts.models import Organisation, User
 from collab.audit.services import record
 from collab.internships.applications.hooks import accepted
 from collab.internships.applications.models import (
@@ -32,6 +32,7 @@ from collab.internships.applications.states import APPLICATION_MOVES, GOING_ON, 
 from collab.internships.programmes.models import Cohort, Posting
 from collab.internships.programmes.questions import checked_answers
 from collab.internships.programmes.services import locked_posting
+from collab.internships.standing import studies
 from collab.internships.telling import tell, who_run
 from collab.kernel.attachments import DOCUMENTS, keep_file
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError, StaleError
@@ -40,10 +41,8 @@ DOCUMENTS_MAX = 6
 
 
 def universities_of(user: User) -> list[Organisation]:
-    """Where the person belongs and may apply from."""
-    mine = Membership.objects.filter(user=user, project=None).active()
-    rows = Organisation.objects.filter(kind=OrganisationKind.UNIVERSITY, pk__in=mine.values("organisation"))
-    return list(rows.order_by("name"))
+    """Where the person studies, and may apply from."""
+    return list(Organisation.objects.filter(pk__in=studies(user).active().values("organisation")).order_by("name"))
 
 
 @transaction.atomic

@@ -276,7 +276,10 @@ def people_of(placement: Placement) -> list[User]:
 
 # --- access: one role in the project, whose dates are those of the placement
 def _open_access(placement: Placement, by: User) -> None:
-    """Give the role `intern` from the first day (or from now on, if that is later) until the last day is over."""
+    """Give the role `intern` from the first day (or from now on, if that is later) until the last day is over.
+
+    None where the host has left the project: the role lasts only as long as it takes part.
+    """
     if not placement.gives_access or placement.project is None:
         return
     now = timezone.now()
@@ -284,6 +287,8 @@ def _open_access(placement: Placement, by: User) -> None:
     if starts >= ends:
         return
     parties = set(placement.project.parties.filter(left_on=None).values_list("organisation_id", flat=True))
+    if placement.host_id not in parties:
+        return
     home = placement.university if placement.university_id in parties else placement.host
     membership = Membership(
         user=placement.student, organisation=home, project=placement.project, role=Role.INTERN, starts_at=starts,

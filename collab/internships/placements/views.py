@@ -37,6 +37,7 @@ from collab.internships.placements.attesting import attest_placement, certificat
 from collab.internships.placements.books import log_shown, notes_shown
 from collab.internships.placements.caring import answer_log, evaluate, settle_note, side_of, write_log, write_note
 from collab.internships.placements.framing import open_frame
+from collab.internships.placements.hosting import let_in, shut_out
 from collab.internships.placements.points import move_check_point, points_of
 from collab.internships.placements.reminding import remind
 from collab.internships.placements.required import belongs, next_for
@@ -96,10 +97,13 @@ def placement(request: HttpRequest, pk: UUID) -> HttpResponse:
     begun = row.state == PlacementState.ONBOARDED and timezone.now() >= row.begins_at
     asked = [one for one in (row.host, row.university) if "placement.approve" in may and belongs(user, one)]
     seen = Posting.objects.visible_to(user).filter(pk=row.posting_id).first()
+    shut = shut_out(row)
     context = {
         "placement": row,
         "posting_seen": seen,
         "missing": next_for(row, user)[1],
+        "has_access": let_in(row),
+        "shut_out": shut.sentence if shut else "",
         "version": version,
         "signature": signature,
         "signed": _signed_for(user, row),

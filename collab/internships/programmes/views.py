@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from collab.access.policy import Missing, allowed, get_or_404, visible_to
-from collab.accounts.models import Membership, Organisation, OrganisationKind
+from collab.accounts.models import Organisation, OrganisationKind
 from collab.courses.library.forms import AttachForm
 from collab.courses.library.services import attach_resource, detach_resource, links_of
 from collab.internships.applications.rounds import confirm_matching, drop_rule, run_matching, said_outcome
@@ -73,6 +73,7 @@ from collab.internships.reading import (
     tell_late,
     tell_next,
 )
+from collab.internships.standing import explain_posting
 from collab.kernel.errors import InvalidError, NotFoundError, RefusedError
 from collab.web.api import as_uuid
 from collab.web.badges import badge_of
@@ -440,9 +441,8 @@ def posting(request: HttpRequest, pk: UUID) -> HttpResponse:
     user: Any = request.user
     may = allowed(user, row, "posting.manage", "posting.apply", "programme.manage")
     mine = Application.objects.filter(posting=row, candidate=user).order_by("-attempt").first()
-    # Who runs it is not asked to apply, unless they study as well.
-    runs = {"posting.manage", "programme.manage"} & may
-    applies = "posting.apply" in may and (not runs or Membership.objects.of(user).as_student().active().exists())
+    runs = {"posting.manage", "programme.manage"} & may  # nobody asks them to apply, so nobody says why they may not
+    why = None if runs or "posting.apply" in may else explain_posting(user, "posting.apply", row, timezone.now())
     moves = [
         move
         for move in POSTING_MOVES.open_from(row.state)
@@ -452,7 +452,8 @@ def posting(request: HttpRequest, pk: UUID) -> HttpResponse:
     context = {
         "posting": row,
         "mine": mine,
-        "may_apply": applies and row.is_open and (mine is None or mine.state == "withdrawn"),
+        "may_apply": "posting.apply" in may and row.is_open and (mine is None or mine.state == "withdrawn"),
+        "why_not": why.sentence if why and row.is_open else "",
         "may_manage": "posting.manage" in may,
         "may_edit": "posting.manage" in may and row.state in WRITABLE,
         "moves": moves,

@@ -199,9 +199,30 @@ def recount(case: TransferCase, *, rules: Rules | None = None, rested: date | No
             row.state = DeadlineState.VOID
             _save(row)
             changed += 1
+    changed += _follow_by_hand(case, today, rested)
     for protection in members:
         _enter_expiry(case, protection)
     return changed
+
+
+def _follow_by_hand(case: TransferCase, today: date, rested: date | None) -> int:
+    """What people entered ends with the case and goes on with it, as what is counted does; how many changed."""
+    entered = Deadline.objects.filter(case=case, rule=None).select_related("protection__family")
+    if case.state in ENDED:
+        turned = list(entered.filter(state__in=[DeadlineState.OPEN, DeadlineState.GONE_BY]))
+    else:
+        turned = list(entered.filter(state=DeadlineState.VOID))
+    for row in turned:
+        row.case = case
+        row.state = DeadlineState.VOID if case.state in ENDED else _again(row, today, rested)
+        _save(row)
+    return len(turned)
+
+
+def _again(row: Deadline, today: date, rested: date | None) -> DeadlineState:
+    """How a deadline goes on: what was missed before the case ended is missed, what came meanwhile has gone by."""
+    missed = rested is not None and timezone.localdate(row.created_at) <= row.due_on < rested
+    return DeadlineState.GONE_BY if row.due_on < today and not missed else DeadlineState.OPEN
 
 
 def count_turned(case: TransferCase) -> int:
@@ -281,9 +302,7 @@ def _enter(
         if met_on is not None:
             row.state, row.settled_on, row.by_rule = DeadlineState.MET, met_on, True
         else:
-            missed = not fresh and rested is not None and timezone.localdate(row.created_at) <= due.due_on < rested
-            gone = revived and due.due_on < today and not missed
-            row.state = DeadlineState.GONE_BY if gone else DeadlineState.OPEN
+            row.state = _again(row, today, None if fresh else rested) if revived else DeadlineState.OPEN
             row.settled_on, row.by_rule = None, False
     if not fresh and before == (row.state, row.due_on, row.base_on):
         return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from collab.kernel.triggers import Rule, absent, differs, put, take
 from collab.transfer.royalties.policies import DISTRIBUTED, PASSED_ON, RETAINED
 
 LEDGER, RECEIPTS = "collab_ledgerentry", "collab_receipt"
@@ -24,13 +25,6 @@ def _accounts(accounts: Any) -> str:
 def _sum(accounts: Any, where: str) -> str:
     # Names of our own tables, accounts and columns: nothing that anybody writes comes in here.
     return f"(SELECT COALESCE(SUM(amount), 0) FROM {LEDGER} WHERE {where} AND account IN ({_accounts(accounts)}))"  # noqa: S608
-
-
-def _differs(*columns: str) -> str:
-    """Standard SQL for “one of these has changed”, with nulls."""
-    return " OR ".join(
-        f"(NEW.{name} <> OLD.{name} OR (NEW.{name} IS NULL) <> (OLD.{name} IS NULL))" for name in columns
-    )
 
 
 _RECEIPT_FACTS = (
@@ -57,8 +51,7 @@ _OWED = (
     " AND licence_id = NEW.licence_id AND organisation_id = NEW.organisation_id)"
 )
 
-# name -> (table, when, condition, what is said)
-RULES: dict[str, tuple[str, str, str, str]] = {
+RULES: dict[str, Rule] = {
     "ledger_no_update": (LEDGER, "UPDATE", "TRUE", "the ledger is append-only: correct it by a reversal"),
     "ledger_no_delete": (LEDGER, "DELETE", "TRUE", "the ledger is append-only: correct it by a reversal"),
     "ledger_closed": (
@@ -76,7 +69,7 @@ RULES: dict[str, tuple[str, str, str, str]] = {
     "distribution_stays": (
         DISTRIBUTIONS,
         "UPDATE",
-        f"OLD.state = 'posted' AND ({_differs(*_DISTRIBUTION_FACTS)})",
+        f"OLD.state = 'posted' AND ({differs(*_DISTRIBUTION_FACTS)})",
         "a posted distribution is not changed: reverse it",
     ),
     "distribution_balances": (
@@ -109,7 +102,7 @@ RULES: dict[str, tuple[str, str, str, str]] = {
     "receipt_stays": (
         RECEIPTS,
         "UPDATE",
-        _differs(*_RECEIPT_FACTS),
+        differs(*_RECEIPT_FACTS),
         "a receipt is not changed: reverse it and enter it anew",
     ),
     "receipt_says_what_the_ledger_says": (
@@ -153,7 +146,7 @@ RULES: dict[str, tuple[str, str, str, str]] = {
     "partner_payment_stays": (
         PAYMENTS,
         "UPDATE",
-        _differs(*_PAYMENT_FACTS),
+        differs(*_PAYMENT_FACTS),
         "a payment is not changed: reverse it",
     ),
     "partner_payment_no_delete": (PAYMENTS, "DELETE", "TRUE", "a payment is not removed: reverse it"),
@@ -161,7 +154,7 @@ RULES: dict[str, tuple[str, str, str, str]] = {
     "invoice_stays": (
         INVOICES,
         "UPDATE",
-        _differs(*_INVOICE_FACTS),
+        differs(*_INVOICE_FACTS),
         "an invoice is not changed: take it back by a credit note",
     ),
     "invoice_waives_what_is_written_off": (
@@ -174,7 +167,7 @@ RULES: dict[str, tuple[str, str, str, str]] = {
     "write_off_stays": (
         WRITE_OFFS,
         "UPDATE",
-        f"OLD.undone_at IS NOT NULL OR {_differs('invoice_id', 'kind', 'amount', 'reason', 'written_by_id')}",
+        f"OLD.undone_at IS NOT NULL OR {differs('invoice_id', 'kind', 'amount', 'reason', 'written_by_id')}",
         "a write-off is not changed: take it back",
     ),
     "write_off_no_delete": (WRITE_OFFS, "DELETE", "TRUE", "a write-off is not removed: take it back"),
@@ -206,20 +199,6 @@ RULES: dict[str, tuple[str, str, str, str]] = {
 }
 
 
-def _install(vendor: str, name: str) -> list[str]:
-    table, verb, condition, said = RULES[name]
-    if vendor == "sqlite":
-        return [
-            f"CREATE TRIGGER {name} BEFORE {verb} ON {table} WHEN {condition} BEGIN SELECT RAISE(ABORT, '{said}'); END"
-        ]
-    back = "OLD" if verb == "DELETE" else "NEW"
-    return [
-        f"CREATE OR REPLACE FUNCTION {name}_f() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN IF {condition} THEN RAISE EXCEPTION '{said}'; END IF; RETURN {back}; END $$",
-        f"CREATE TRIGGER {name} BEFORE {verb} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}_f()",
-    ]
-
-
 def install(connection: Any) -> None:
     """Put the triggers in place; called by migrations. Before the last of their tables is there, none is."""
     there = connection.introspection.table_names()
@@ -228,29 +207,14 @@ def install(connection: Any) -> None:
     # Migrations before write-offs or refunds were kept install the rest.
     later = [table for table in (WRITE_OFFS, REFUNDS) if table not in there]
     names = [name for name, rule in RULES.items() if not any(table in f"{rule[0]} {rule[2]}" for table in later)]
-    _run(connection, [line for name in names for line in _install(connection.vendor, name)])
+    put(connection, {name: RULES[name] for name in names})
 
 
 def remove(connection: Any) -> None:
     """Take them away: for undoing a migration, and for tests that empty their database."""
-    on = "" if connection.vendor == "sqlite" else " ON {table}"
-    _run(connection, [f"DROP TRIGGER IF EXISTS {name}{on.format(table=rule[0])}" for name, rule in RULES.items()])
+    take(connection, RULES)
 
 
 def missing(connection: Any) -> list[str]:
     """Names of the triggers that should be there and are not."""
-    query = (
-        "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-        if connection.vendor == "sqlite"
-        else "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        there = {row[0] for row in cursor.fetchall()}
-    return [name for name in RULES if name not in there]
-
-
-def _run(connection: Any, statements: list[str]) -> None:
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
+    return absent(connection, RULES)

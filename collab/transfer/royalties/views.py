@@ -433,9 +433,8 @@ def invoice_write_off(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def invoice_write_off_undo(request: HttpRequest, pk: UUID, write_off: UUID) -> HttpResponse:
     row = _invoice(request, "royalty.manage", pk)
-    found = WriteOff.objects.filter(invoice=row, pk=write_off).select_related("invoice").first()
-    if found is None:
-        raise NotFoundError
+    rows = WriteOff.objects.filter(invoice=row).select_related("invoice")
+    found = get_or_404(request.user, "royalty.manage", rows, pk=write_off)
     return act(
         request,
         lambda: undo_write_off(write_off=found, by=request.user),
@@ -493,9 +492,8 @@ def receipt_match(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def receipt_unmatch(request: HttpRequest, pk: UUID, match: UUID) -> HttpResponse:
     row = _receipt(request, "royalty.manage", pk)
-    found = ReceiptMatch.objects.filter(receipt=row, pk=match).select_related("receipt").first()
-    if found is None:
-        raise NotFoundError
+    rows = ReceiptMatch.objects.filter(receipt=row).select_related("receipt")
+    found = get_or_404(request.user, "royalty.manage", rows, pk=match)
     return act(
         request,
         lambda: unmatch_receipt(match=found, by=request.user),

@@ -13,7 +13,7 @@ from collab.audit.models import AuditEvent
 from collab.ethics.deciding import decide_case
 from collab.ethics.files import FILES_MAX, add_file, files_of, remove_file
 from collab.ethics.models import EthicsFile
-from collab.ethics.services import follow_case, submit_case
+from collab.ethics.services import follow_case, save_answers, submit_case, withdraw_case
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError, RefusedError, UnsupportedKindError
 from tests.cast import employ, person, upload
 from tests.collab.ethics.test_pages import api, signed_in
@@ -115,6 +115,26 @@ def test_what_the_committee_had_before_it_stays_with_its_round(panel):
     for applies in (True, False):
         assert read(case, applies=applies) == (["consent-2.pdf", "data.pdf"], ["consent.pdf", "note.png"])
         assert read(case, applies=applies, number=1) == (["consent.pdf", "note.png"], [])
+
+
+def test_what_was_never_sent_stays_with_those_who_apply_when_they_withdraw_instead(panel):
+    case, consent, _note, second, _statement = returned(panel)
+    sent = case.submissions.get().answers
+    changed = sent | {"aim": "Written after the committee had asked."}
+    case = save_answers(row=case, by=panel.joint.lead, version=case.version, number=1, answers=changed)
+    case = withdraw_case(case=case, by=panel.joint.lead)
+
+    assert read(case) == (["consent.pdf", "note.png"], []), "as the committee had it before it"
+    assert read(case, applies=True) == (["consent-2.pdf", "data.pdf"], ["consent.pdf", "note.png"])
+    for user, theirs in ((panel.chair, sent), (panel.joint.engineer, sent), (panel.joint.lead, changed)):
+        assert api(user).get(f"/api/v1/ethics-cases/{case.pk}/").json()["answers"] == theirs, user
+        page = signed_in(user).get(case.get_absolute_url()).content.decode()
+        assert ("Written after" in page, "consent-2.pdf" in page) == (theirs is changed, theirs is changed), user
+    assert signed_in(panel.chair).get(address(second)).status_code == 404
+    assert signed_in(panel.chair).get(address(consent)).status_code == 200
+
+    begun = withdraw_case(case=panel.case(SHORT, submit=False), by=panel.joint.lead)
+    assert signed_in(panel.joint.lead).get(begun.get_absolute_url()).status_code == 200, "no round was ever sent"
 
 
 def test_files_are_read_by_those_who_read_the_case_and_by_its_reviewers(panel):

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from collab.access.roles import Role
-from collab.accounts.models import User
+from collab.accounts.models import Membership, User
 from collab.inbox.models import Notification
 from collab.internships.applications.deciding import (
     ask_reviewers,
@@ -50,7 +50,7 @@ from collab.kernel.errors import (
 )
 from tests.cast import employ, organisation, person, upload
 from tests.collab.internships.season import PDF, PNG, Season, belongs, season
-from tests.pages import as_
+from tests.pages import as_, text
 
 pytestmark = pytest.mark.django_db
 SECOND = timedelta(seconds=1)
@@ -369,6 +369,33 @@ def test_board_and_interview(summer):
     with pytest.raises(InvalidError):
         choose_time(interview=interview, moment=moment + SECOND, by=student)
     assert choose_time(interview=interview, moment=moment, by=student).chosen_at == moment
+
+
+def test_only_students_apply_and_others_are_told_why_not(summer):
+    page = summer.posting.get_absolute_url()
+    student, worker = summer.student(), employ(person("Worker"), summer.university)
+    guest = employ(person("Guest"), summer.company, Role.STUDENT)  # a company has no students
+    assert ">Apply" in text(as_(student).get(page)) and "You cannot apply" not in text(as_(student).get(page))
+    for who in (worker, guest, summer.supervisor):
+        seen = text(as_(who).get(page))
+        assert ">Apply" not in seen and "Only students of a university apply" in seen, who
+        assert as_(who).post(f"{page}apply/").status_code == 403
+        with pytest.raises(RefusedError) as refused:
+            begin_application(posting=summer.posting, by=who)
+        assert [one.code for one in refused.value.missing] == ["not_a_student"], who
+    for who in (summer.coordinator, summer.host):  # who runs it
+        assert ">Apply" not in text(as_(who).get(page)) and "You cannot apply" not in text(as_(who).get(page))
+    over = employ(person("Graduate"), summer.university)
+    Membership.objects.create(
+        user=over, organisation=summer.university, role=Role.STUDENT, starts_at=timezone.now() - timedelta(days=900),
+        ends_at=timezone.now() - SECOND,
+    )  # fmt: skip
+    with pytest.raises(RefusedError):
+        begin_application(posting=summer.posting, by=over)
+    assert not Application.objects.exists()
+
+    both = employ(employ(person("Both"), summer.university), organisation("Third University"), Role.STUDENT)
+    assert begin_application(posting=summer.posting, by=both).university.name == "Third University"
 
 
 def test_a_posting_for_chosen_universities_is_hidden_from_others_and_its_end_from_nobody(summer):

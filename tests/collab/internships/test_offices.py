@@ -19,7 +19,7 @@ from collab.agreements.services import draft_agreement, draft_version, send_for_
 from collab.audit.models import AuditEvent
 from collab.courses.certificates.models import Certificate, IssuerKey
 from collab.inbox.models import Notification
-from collab.internships.api.placement_shapes import PlacementDetail
+from collab.internships.api.placement_shapes import PlacementDetail, PlacementSerializer
 from collab.internships.models import Evaluation, LogEntry, Placement, PlacementNote
 from collab.internships.placements.attesting import attest_placement
 from collab.internships.placements.caring import answer_log, evaluate, write_log
@@ -27,6 +27,7 @@ from collab.internships.placements.points import move_check_point
 from collab.internships.placements.reminding import remind
 from collab.internships.placements.services import edit_placement
 from collab.internships.programmes.services import add_check_point
+from collab.internships.standing import projects_told
 from collab.projects.services import create_project
 from tests.cast import employ, organisation, person
 from tests.collab.internships.season import Season, season
@@ -142,6 +143,18 @@ def test_the_programme_reads_neither_why_a_check_point_moved_nor_which_project_i
         [row] = browser.get(f"{api}check-points/").json()
         assert (row["due_on"], row["reason"]) == (later.isoformat(), "An illness" if told else ""), user
         assert browser.get(api).json()["project"] == (elsewhere.slug if told else None), user
+
+
+def test_which_projects_are_told_is_asked_for_the_rows_of_the_page_alone(summer):
+    """However many placements an office sees, no more keys are read than are shown."""
+    summer.posting = summer.offer(title="Many", places=2, project=summer.joint.project)
+    shown, other = (summer.accepted(summer.student(name)) for name in ("First", "Second"))
+    request = RequestFactory().get("/")
+    request.user = summer.coordinator
+    assert {shown.pk, other.pk} == set(projects_told(request.user).values_list("pk", flat=True))
+    page = PlacementSerializer([shown], many=True, context={"request": request})
+    assert [row["project"] for row in page.data] == [summer.joint.project.slug]
+    assert page.child._project_told == {shown.pk}
 
 
 def test_a_programme_of_another_university_does_not_read_who_has_signed(summer):

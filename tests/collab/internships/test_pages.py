@@ -596,3 +596,12 @@ def test_the_report_names_each_host_in_the_language_of_whoever_reads_it(summer):
     summer.company.save(update_fields=["name_zh"])
     with translation.override("zh-hans"):
         assert [line["name"] for line in hosts_of(summer.cohort)] == ["北风机器人"]
+
+
+def test_a_student_who_has_applied_reads_no_first_steps(summer):
+    student = summer.student()
+    assert "First steps" in text(as_(student).get("/"))
+    summer.apply(student)
+    page = text(as_(student).get("/"))
+    assert "First steps" not in page and "Waiting for you" in page
+    assert "First steps" in text(as_(summer.student("Second")).get("/")), "others still do"

@@ -10,9 +10,11 @@ import pytest
 import time_machine
 from django.utils import timezone, translation
 
-from collab.access.policy import can
+from collab.access.policy import can, holders, party_of
 from collab.access.roles import ROLE_WORDS, Role
+from collab.access.why import explain, roles_held
 from collab.accounts.models import Membership
+from collab.agreements.models import AgreementVersion
 from collab.agreements.services import (
     decline_version,
     draft_agreement,
@@ -23,7 +25,7 @@ from collab.agreements.services import (
 from collab.audit.services import first_break
 from collab.courses.certificates.checking import check
 from collab.courses.certificates.models import Certificate
-from collab.inbox.models import Notification, Request
+from collab.inbox.models import Notification, Obligation, Request
 from collab.inbox.services import decide_request
 from collab.internships.applications.deciding import make_offer
 from collab.internships.models import Application, Evaluation, Placement
@@ -38,11 +40,17 @@ from collab.internships.placements.services import (
     move_placement,
     onboard,
 )
-from collab.internships.placements.signing import draft_learning_agreement, propose_change, sign_as_student
+from collab.internships.placements.signing import (
+    draft_learning_agreement,
+    propose_change,
+    sign_as_student,
+    version_to_sign,
+)
 from collab.internships.programmes.questions import default_criteria
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError, NotReadyError, RefusedError
 from collab.projects.models import Project
 from collab.projects.services import add_member
+from collab.projects.services.parties import leave_party
 from tests.cast import employ, person
 from tests.collab.internships.season import Season, belongs, season, sign_parties
 from tests.pages import as_, text
@@ -161,6 +169,56 @@ def test_what_ends_it_ends_the_access_in_the_same_moment(summer):
         placement = move_placement(placement=placement, move="terminate", reason="Over", by=summer.coordinator)
         assert not can(student, "project.view", project)
     assert not Membership.objects.filter(user=student, project=project).active(placement.is_over_at).exists()
+
+
+def test_the_access_ends_when_the_host_leaves_the_project(summer):
+    student = summer.student()
+    placement = summer.ready(student)
+    project, party = summer.joint.project, summer.joint.project.parties.get(organisation=summer.company)
+    with time_machine.travel(placement.begins_at + timedelta(days=3), tick=False):
+        page = placement.get_absolute_url()
+        client = as_(student)
+        assert can(student, "project.view", project) and "with access to the project" in text(client.get(page))
+        party.left_on = timezone.localdate()
+        party.save()  # as the row says it, before any verb has ended a role
+        assert placement.membership.ends_at > timezone.now(), "the dates alone would let the intern in"
+        assert not can(student, "project.view", project)
+        assert not Project.objects.visible_to(student).filter(pk=project.pk).exists()
+        assert not party_of(student, project.pk).exists()
+        assert student not in holders("project.view", project.pk)
+        seen = text(client.get(page))
+        assert "Northwind left the project on" in seen and "with access to the project" not in seen
+        # Where the project is seen through another role, the refusal says whose leaving it is.
+        Membership.objects.create(
+            user=student, organisation=summer.university, project=project, role=Role.OBSERVER,
+            starts_at=timezone.now(),
+        )  # fmt: skip
+        told = explain(student, "job.submit", project)
+        assert [one.code for one in told.missing][:1] == ["host_left"] and "Northwind" in told.missing[0].sentence
+        assert not [one for one in roles_held(student, "job.submit", project, timezone.now()) if one.code == "role"]
+
+
+def test_a_host_that_leaves_ends_the_roles_of_its_interns_and_a_later_one_opens_none(summer):
+    student, second = summer.student(), summer.student("Second")
+    placement = summer.ready(student)
+    summer.posting = summer.offer(title="Another")
+    waits = summer.signed(summer.approved(summer.described(summer.accepted(second))))
+    waits = edit_placement(
+        placement=waits, by=second, version=waits.version, contact_name="A parent", contact_phone="+44 20 123"
+    )
+    Placement.objects.filter(pk=waits.pk).update(project=summer.joint.project, gives_access=True)
+    party = summer.joint.project.parties.get(organisation=summer.company)
+    at = placement.begins_at + timedelta(days=3)
+    with time_machine.travel(at, tick=False):
+        leave_party(party=party, by=summer.joint.lead)
+        placement.membership.refresh_from_db()
+        assert placement.membership.ends_at == at
+        assert Notification.objects.filter(person=student, title__contains="host has left").count() == 1
+        assert onboard(placement=waits, by=summer.coordinator).membership is None
+        placement = move_placement(placement=placement, move="suspend", reason="Ill", by=summer.coordinator)
+        placement = move_placement(placement=placement, move="resume", by=summer.coordinator)
+        assert not can(student, "project.view", summer.joint.project)
+    assert not Membership.objects.filter(user=student, role=Role.INTERN).active(at).exists()
 
 
 def test_a_change_counts_once_all_three_have_signed_it(summer):
@@ -392,6 +450,24 @@ def test_without_a_joint_project_the_agreements_are_kept_in_a_frame_of_the_two(s
 
 def fresh(row):
     return type(row).objects.get(pk=row.pk)
+
+
+def test_nobody_is_asked_to_renew_a_learning_agreement(summer):
+    """It ends with the placement; what is due on its last day is settled once the placement is completed."""
+    student, lead = summer.student(), summer.joint.lead
+    placement = summer.ready(student)
+    dates = Obligation.objects.open().filter(source_id=str(version_to_sign(placement).pk), kind="expiry")
+    with time_machine.travel(placement.is_over_at + timedelta(days=2), tick=False):
+        assert dates.count() == 1 and dates.get().is_overdue
+        seen = text(as_(lead).get("/"))
+        assert placement.agreement.reference not in seen.split('id="waiting"')[1].split("</section>")[0]
+        due = AgreementVersion.objects.to_renew(timezone.localdate())
+        assert not due.filter(agreement=placement.agreement).exists()
+    summer.posting = summer.offer(title="Another")
+    done = completed(summer, summer.student("Second"))
+    assert done.state == "completed"
+    assert not Obligation.objects.open().filter(source_id=str(version_to_sign(done).pk)).exists()
+    assert version_to_sign(done).state == "executed", "it runs out by itself"
 
 
 def test_a_completed_placement_is_attested_and_its_certificate_verifies(summer):

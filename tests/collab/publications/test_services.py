@@ -41,7 +41,7 @@ from tests.cast import Joint, employ, organisation, person, upload
 from tests.pages import as_, text
 
 pytestmark = pytest.mark.django_db
-PDF = b"%PDF-1.7\n1 0 obj\n"
+PDF = b"%PDF-1.7\n1 0 obj\n%%EOF\n"
 
 
 def day(number: int) -> date:
@@ -214,8 +214,15 @@ def test_what_must_not_be_told_waits_for_a_revised_manuscript(ground):
         mark_published(notice=notice, published_on=day(0), by=ground.researcher)
     with pytest.raises(InvalidError, match="no manuscript yet"):
         lift(objection=made, outcome="revised", by=director(ground))
-    with pytest.raises(UnsupportedKindError):
-        revise(notice=notice, by=ground.researcher, file=upload(b"PK\x03\x04", "new.pdf"))
+    for content, name, why in (
+        (b"PK\x03\x04", "new.pdf", "none of these kinds: PDF"),
+        (b"\x89PNG\r\n\x1a\n IEND", "page.png", "none of these kinds: PDF"),
+        (PDF.removesuffix(b"%%EOF\n"), "new.pdf", "ends too early"),
+        (PDF, "new.docx", "not what its name says"),
+    ):
+        with pytest.raises(UnsupportedKindError, match=why):
+            revise(notice=notice, by=ground.researcher, file=upload(content, name))
+    assert notice.manuscripts.count() == 1, "nothing is kept of a file that is refused"
 
     manuscript = revise(notice=notice, by=ground.researcher, file=upload(PDF, "../new.pdf"))
     assert (manuscript.number, manuscript.file_name) == (2, "new.pdf")

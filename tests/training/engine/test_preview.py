@@ -27,7 +27,8 @@ from tests.training.engine.conftest import (
 from training.engine import preview as looking
 from training.engine.__main__ import main
 from training.engine.contract import TASKS, InputData, Inputs, Spec
-from training.engine.errors import DataError
+from training.engine.errors import DataError, Stop
+from training.engine.readers import PREVIEW_OF, PREVIEW_ROWS, read_rows
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +84,27 @@ def test_a_beginning_whose_parts_teach_too_little_is_shown_all_the_same(tmp_path
     blob = csv_blob(["body", "topic", "part"], [(*row[:2], "dev") for row in rows])
     with pytest.raises(DataError, match="its part is “dev”"):
         shown("text-classification", tmp_path, blob, data__split={"given": "part"})
+
+
+def test_a_table_sorted_by_its_label_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first rows alone hold one label, which is refused; they are taken from all over the table."""
+    monkeypatch.setattr(looking, "ROWS", 45)
+    labels = ["alpine", "boreal", "coastal"]
+    rows = [(f"Note {n} of the {label} ranger about moss", label) for label in labels for n in range(50)]
+    for kind, blob in (
+        ("csv", csv_blob(["body", "topic"], rows)),
+        ("jsonl", "".join(f'{{"body": "{body}", "topic": "{topic}"}}\n' for body, topic in rows).encode()),
+    ):
+        folder = tmp_path / kind
+        folder.mkdir()
+        told = shown("text-classification", folder, blob, kind=kind)
+        assert not told["whole"] and sum(told["parts"].values()) == looking.ROWS
+        profile = {PREVIEW_ROWS: 6, PREVIEW_OF: 150}
+        read = list(read_rows(folder / "blob", kind, ["body", "topic"], profile, Stop()))
+        assert [topic for _body, topic in read] == [label for label in labels for _ in range(2)]
+        assert [body.split()[1] for body, _topic in read] == ["0", "25"] * 3
+        first = read_rows(folder / "blob", kind, ["topic"], {PREVIEW_ROWS: 6}, Stop())
+        assert list(first) == [["alpine"]] * 6
 
 
 def picture(image: str) -> np.ndarray:

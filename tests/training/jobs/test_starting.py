@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from uuid import uuid4
 
 import pytest
@@ -287,3 +288,23 @@ def test_the_api_suggests_and_checks(covered, start, other, client):
     assert answer.status_code == 422
     assert "spec.model.layers" in [error["path"] for error in answer.json()["errors"]]
     assert client.get("/api/v1/specs/default/", query | {"start": uuid4()}).status_code == 404
+
+
+def test_the_page_says_at_the_field_that_a_tokenizer_comes_with_the_start(covered, start, client):
+    client.force_login(covered.engineer)
+    data = start.job.dataset_version
+    address = f"{reverse('training:job_new')}?version={data.pk}&task=causal-lm&start={start.pk}"
+    said = "The tokenizer comes with the model it starts from."
+    alone = client.get(f"{address}&tokenizer=")
+    assert said not in alone.content.decode() and 'aria-invalid="true"' not in alone.content.decode()
+    both = client.get(f"{address}&tokenizer={start.pk}")
+    field = re.search(r'<select[^>]*id="tokenizer".*?</span>', both.content.decode())[0]
+    assert 'aria-invalid="true"' in field and said in field
+    assert re.search(rf'<option value="{start.pk}" selected>', field), "what was chosen stands there"
+    form = both.context["form"]
+    sent = {name: form[name].value() for name in form.fields} | {"name": "Both"}
+    sent = {name: value for name, value in sent.items() if value is not None}
+    refused = client.post(f"{address}&tokenizer={start.pk}", sent)
+    assert said in refused.content.decode() and not Job.objects.filter(name="Both").exists()
+    client.post(address, sent)
+    assert Job.objects.get(name="Both").start_version == start

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -19,6 +19,8 @@ from collab.kernel.errors import (
     TooLargeError,
     UnsupportedKindError,
 )
+from collab.transfer.disclosures import note_guard
+from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.disclosures.note_models import CaseNote
 from collab.transfer.disclosures.noting import add_note, open_file, withdraw_note
 from tests.cast import token_for
@@ -145,3 +147,34 @@ def test_programs_do_the_same(case, officer, client):
     back = client.post(f"{detail}withdraw/", {"reason": "Wrong"}, "application/json", headers=program)
     assert (back.status_code, back.json()["file_name"], back.json()["withdrawn_reason"]) == (200, "", "Wrong")
     assert client.get(f"{detail}file/", headers=program).status_code == 404
+
+
+def test_the_database_refuses_to_change_a_note_or_to_remove_it(case, officer):
+    assert sorted(note_guard.missing(connection)) == ["case_note_no_delete", "case_note_stays"]
+    note_guard.install(connection)  # as in an installation; they go with the transaction of the test
+    assert not note_guard.missing(connection)
+    kept = add_note(case=case, text="They called.", file=upload(), noted_on=day(-3), by=officer)
+    mine = CaseNote.objects.filter(pk=kept.pk)
+    other = {
+        "text": "They wrote.", "noted_on": day(-2), "file_name": "other.pdf", "media_type": "text/plain",
+        "sha256": "0" * 64, "size_bytes": 1, "by": case.decided_by, "case": case_of_other(case),
+        "created_at": timezone.now() + timedelta(days=1),
+    }  # fmt: skip
+    fixed = {field.name for field in CaseNote._meta.fields if not field.name.startswith("withdrawn_")}
+    assert other.keys() == fixed - {"id"}, "every fact of a note is tried"
+    for name, value in other.items():
+        with pytest.raises(DatabaseError, match="take it back and write another"), transaction.atomic():
+            mine.update(**{name: value})
+    with pytest.raises(DatabaseError, match="not removed"), transaction.atomic():
+        mine.delete()
+
+    withdraw_note(note=kept, reason="Of another case", by=officer)
+    for change in ({"withdrawn_reason": "Another"}, {"withdrawn_at": None, "withdrawn_by": None}):
+        with pytest.raises(DatabaseError, match="take it back and write another"), transaction.atomic():
+            mine.update(**change)
+    kept.refresh_from_db()
+    assert (kept.text, kept.withdrawn_reason) == ("They called.", "Of another case")
+
+
+def case_of_other(case):
+    return TransferCase.objects.create(organisation=case.organisation, docket="RU-9", created_by=case.created_by)

@@ -147,6 +147,38 @@ def test_deadlines_end_with_their_case_and_go_on_with_it(ground):
     assert len(in_calendar(ground.case)) == 2
 
 
+def test_what_was_entered_by_hand_ends_with_the_case_and_goes_on_with_it(ground):
+    """As what is counted; what is settled stays settled, and what is opened again in an ended case is over with it."""
+    entered = {
+        name: add_deadline(case=ground.case, title=name, due_on=day(ahead), by=ground.officer)
+        for name, ahead in {"missed": 10, "gone": 35, "coming": 100, "met": 40, "waived": 45}.items()
+    }
+    meet_deadline(deadline=entered["met"], by=ground.officer)
+    waive_deadline(deadline=entered["waived"], by=ground.officer, note="Not worth it")
+
+    def states() -> dict[str, str]:
+        return dict(Deadline.objects.filter(rule=None).values_list("title", "state"))
+
+    def case() -> TransferCase:
+        return TransferCase.objects.get(pk=ground.case.pk)
+
+    by = {"by": ground.officer, "reason": "Wrong case"}
+    counted = in_calendar(ground.case) - {row.due_on for row in entered.values()}
+    now, settled = timezone.now(), {"met": "met", "waived": "waived"}
+    with time_machine.travel(now + timedelta(days=20), tick=False):
+        move_case(case=case(), stage="closed", version=case().version, **by)
+        assert states() == dict.fromkeys(("missed", "gone", "coming"), "void") | settled
+        assert not in_calendar(ground.case)
+        assert reopen_deadline(deadline=entered["met"], by=ground.officer).state == "void"
+    with time_machine.travel(now + timedelta(days=50), tick=False):
+        reopen_case(case=case(), version=case().version, **by)
+        assert states() == {
+            "missed": "open", "gone": "gone_by", "coming": "open", "met": "gone_by", "waived": "waived"
+        }  # fmt: skip
+        assert {row.is_overdue for row in Deadline.objects.filter(title="missed")} == {True}
+    assert {entered["missed"].due_on, entered["coming"].due_on} == in_calendar(ground.case) - counted
+
+
 def test_the_next_annual_fee_comes_when_the_last_is_paid(ground):
     member(ground.case, ground.officer, "national", jurisdiction="EP", filed_on=day(-800), granted_on=day(-10))
     fees = Deadline.objects.filter(rule__code="renewal")

@@ -20,6 +20,7 @@ from collab.transfer.royalties.services import cancel_invoice, chase, undo_write
 from collab.transfer.royalties.write_off_models import WriteOff
 from tests.cast import token_for
 from tests.collab.transfer.royalties.test_services import reconcile
+from tests.pages import as_
 
 pytestmark = pytest.mark.django_db
 
@@ -87,6 +88,27 @@ def test_what_is_refused_and_what_stands_in_the_database(books):
         WriteOff.objects.create(invoice=invoice, kind="gift", amount=1, reason="x", written_by=books.officer)
     with pytest.raises(IntegrityError), transaction.atomic():
         WriteOff.objects.create(invoice=invoice, kind="bank_charge", amount=0, reason="x", written_by=books.officer)
+    reconcile()
+
+
+def test_pages_take_back_only_what_belongs_to_the_invoice_or_receipt_of_their_address(books):
+    first, second = books.invoiced(0), books.invoiced(1)
+    row = write_off(invoice=first, kind="bank_charge", reason="Kept", amount=Decimal("15.00"), by=books.officer)
+    paid = books.receive("100.00")
+    match, other = paid.matches.get(), books.receive("50.00")
+    own, foreign = as_(books.officer), as_(books.office.rival_signatory)
+    undo = {
+        row: lambda over: reverse("collab:invoice_write_off_undo", args=[over.pk, row.pk]),
+        match: lambda over: reverse("collab:receipt_unmatch", args=[over.pk, match.pk]),
+    }
+    for thing, (mine, elsewhere) in {row: (first, second), match: (paid, other)}.items():
+        assert own.post(undo[thing](elsewhere)).status_code == 404
+        assert foreign.post(undo[thing](mine)).status_code == 404
+        thing.refresh_from_db()
+        assert thing.undone_at is None
+        assert own.post(undo[thing](mine)).status_code == 302
+        thing.refresh_from_db()
+        assert thing.undone_at is not None
     reconcile()
 
 
