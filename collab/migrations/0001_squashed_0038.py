@@ -47,7 +47,7 @@ def backwards(apps, schema_editor):
 
 class Migration(migrations.Migration):
 
-    replaces = [('collab', '0001_initial'), ('collab', '0002_audit_is_append_only'), ('collab', '0003_language_may_be_the_browsers'), ('collab', '0004_once_also_where_a_column_is_empty'), ('collab', '0005_terms_acceptance'), ('collab', '0006_projects_life_cycle'), ('collab', '0007_accounts_organisations'), ('collab', '0008_agreements_life_cycle'), ('collab', '0009_inbox_requests'), ('collab', '0010_evidence_anchors_and_sealed_documents'), ('collab', '0011_anchors_are_append_only'), ('collab', '0012_publications_notices'), ('collab', '0013_transfer_from_disclosure_to_royalties'), ('collab', '0014_ethics_cases'), ('collab', '0015_courses_and_certificates'), ('collab', '0016_internships'), ('collab', '0017_startups_and_equity'), ('collab', '0018_answered_requests'), ('collab', '0019_change_of_supervisor'), ('collab', '0020_withdrawn_payments'), ('collab', '0021_entries_of_cases'), ('collab', '0022_names_as_they_were_sent'), ('collab', '0023_party_lead'), ('collab', '0024_own_templates'), ('collab', '0025_internship_gaps'), ('collab', '0026_transfer_gaps'), ('collab', '0027_audits'), ('collab', '0028_split_of_receipts'), ('collab', '0029_late_steps_and_sublicences')]
+    replaces = [('collab', '0001_initial'), ('collab', '0002_audit_is_append_only'), ('collab', '0003_language_may_be_the_browsers'), ('collab', '0004_once_also_where_a_column_is_empty'), ('collab', '0005_terms_acceptance'), ('collab', '0006_projects_life_cycle'), ('collab', '0007_accounts_organisations'), ('collab', '0008_agreements_life_cycle'), ('collab', '0009_inbox_requests'), ('collab', '0010_evidence_anchors_and_sealed_documents'), ('collab', '0011_anchors_are_append_only'), ('collab', '0012_publications_notices'), ('collab', '0013_transfer_from_disclosure_to_royalties'), ('collab', '0014_ethics_cases'), ('collab', '0015_courses_and_certificates'), ('collab', '0016_internships'), ('collab', '0017_startups_and_equity'), ('collab', '0018_answered_requests'), ('collab', '0019_change_of_supervisor'), ('collab', '0020_withdrawn_payments'), ('collab', '0021_entries_of_cases'), ('collab', '0022_names_as_they_were_sent'), ('collab', '0023_party_lead'), ('collab', '0024_own_templates'), ('collab', '0025_internship_gaps'), ('collab', '0026_transfer_gaps'), ('collab', '0027_audits'), ('collab', '0028_split_of_receipts'), ('collab', '0029_late_steps_and_sublicences'), ('collab', '0030_courses_versions'), ('collab', '0031_transfer_income_per_sublicence'), ('collab', '0032_ethics_corrections'), ('collab', '0033_costs_to_repay_are_named'), ('collab', '0034_confidential_incidents'), ('collab', '0035_invoices_are_written_off'), ('collab', '0036_reports_received_and_receipts_refunded'), ('collab', '0037_notes_on_cases'), ('collab', '0038_ethics_files')]
 
     initial = True
 
@@ -432,6 +432,7 @@ class Migration(migrations.Migration):
                     ('sublicence_income', models.BigIntegerField(default=0, verbose_name='sublicence income not reported')),
                     ('report', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='findings', to='collab.royaltyreport', verbose_name='report')),
                     ('audit', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='findings', to='collab.royaltyaudit', verbose_name='audit')),
+                    ('sublicence', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='findings', to='collab.sublicence', verbose_name='income of the sublicence')),
                 ],
                 options={
                     'verbose_name': 'finding of an audit',
@@ -651,6 +652,7 @@ class Migration(migrations.Migration):
                     ('name', models.CharField(max_length=120, validators=[collab.kernel.names.DisplayNameValidator()], verbose_name='name')),
                     ('due_on', models.DateField(verbose_name='due on')),
                     ('cohort', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='check_points', to='collab.cohort', verbose_name='cohort')),
+                    ('version', models.PositiveIntegerField(default=1, editable=False)),
                 ],
                 options={
                     'verbose_name': 'check-point',
@@ -867,6 +869,8 @@ class Migration(migrations.Migration):
                     ('sha256', models.CharField(blank=True, max_length=64, verbose_name='hash')),
                     ('size_bytes', models.PositiveIntegerField(default=0, verbose_name='size in bytes')),
                     ('edition', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='modules', to='collab.courseversion', verbose_name='version of the course')),
+                    ('origin', models.UUIDField(blank=True, editable=False, null=True, verbose_name='copied from')),
+                    ('version', models.PositiveIntegerField(default=1, editable=False)),
                 ],
                 options={
                     'verbose_name': 'module',
@@ -891,6 +895,7 @@ class Migration(migrations.Migration):
                     ('version', models.PositiveIntegerField(default=1, editable=False)),
                     ('course', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='collab.course', verbose_name='course')),
                     ('published_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='published by')),
+                    ('note_zh', models.CharField(blank=True, max_length=500, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='what is new, in Chinese')),
                 ],
                 options={
                     'verbose_name': 'version of a course',
@@ -1154,7 +1159,7 @@ class Migration(migrations.Migration):
                 fields=[
                     ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                     ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
-                    ('state', models.CharField(choices=[('enrolled', 'enrolled'), ('passed', 'passed'), ('left', 'left')], default=collab.courses.states.EnrolmentState['ENROLLED'], max_length=20, verbose_name='state')),
+                    ('state', models.CharField(choices=[('enrolled', 'enrolled'), ('passed', 'passed'), ('left', 'left'), ('moved', 'moved')], default=collab.courses.states.EnrolmentState['ENROLLED'], max_length=20, verbose_name='state')),
                     ('passed_at', models.DateTimeField(blank=True, null=True, verbose_name='passed')),
                     ('valid_until', models.DateTimeField(blank=True, help_text='Empty: it never expires.', null=True, verbose_name='valid until')),
                     ('score', models.DecimalField(blank=True, decimal_places=2, max_digits=5, null=True, verbose_name='score in percent')),
@@ -1163,13 +1168,14 @@ class Migration(migrations.Migration):
                     ('course', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='enrolments', to='collab.course', verbose_name='course')),
                     ('edition', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='enrolments', to='collab.courseversion', verbose_name='version of the course')),
                     ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='enrolments', to=settings.AUTH_USER_MODEL, verbose_name='person')),
+                    ('moved_from', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='moved_to', to='collab.enrolment', verbose_name='goes on from')),
                 ],
                 options={
                     'verbose_name': 'enrolment',
                     'verbose_name_plural': 'enrolments',
                     'ordering': ['-created_at'],
                     'indexes': [models.Index(fields=['person', 'course', 'state'], name='enrolment_by_person')],
-                    'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'enrolled')), fields=('course', 'person'), name='enrolment_one_under_way'), models.CheckConstraint(condition=models.Q(('state__in', ['enrolled', 'passed', 'left'])), name='enrolment_state_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('passed_at__isnull', False), ('state', 'passed')), models.Q(models.Q(('state', 'passed'), _negated=True), ('certificate', None), ('passed_at', None), ('valid_until', None)), _connector='OR'), name='enrolment_passed_has_its_time'), models.CheckConstraint(condition=models.Q(('valid_until', None), ('valid_until__gt', models.F('passed_at')), _connector='OR'), name='enrolment_ends_after_it_was_passed')],
+                    'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'enrolled')), fields=('course', 'person'), name='enrolment_one_under_way'), models.CheckConstraint(condition=models.Q(models.Q(('passed_at__isnull', False), ('state', 'passed')), models.Q(models.Q(('state', 'passed'), _negated=True), ('certificate', None), ('passed_at', None), ('valid_until', None)), _connector='OR'), name='enrolment_passed_has_its_time'), models.CheckConstraint(condition=models.Q(('valid_until', None), ('valid_until__gt', models.F('passed_at')), _connector='OR'), name='enrolment_ends_after_it_was_passed'), models.CheckConstraint(condition=models.Q(('state__in', ['enrolled', 'passed', 'left', 'moved'])), name='enrolment_state_is_known')],
                 },
             ), migrations.CreateModel(
                 name='EquityHolding',
@@ -1317,6 +1323,7 @@ class Migration(migrations.Migration):
                     ('note_zh', models.TextField(blank=True, max_length=2000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='Chinese note')),
                     ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='written by')),
                     ('organisation', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collab.organisation', verbose_name='organisation')),
+                    ('version', models.PositiveIntegerField(default=1, editable=False)),
                 ],
                 options={
                     'verbose_name': 'ethics questionnaire',
@@ -1719,7 +1726,7 @@ class Migration(migrations.Migration):
                     ('currency', models.CharField(max_length=3, verbose_name='currency')),
                     ('total', models.BigIntegerField(verbose_name='total')),
                     ('paid', models.BigIntegerField(default=0, verbose_name='paid')),
-                    ('state', models.CharField(choices=[('open', 'open'), ('part_paid', 'part_paid'), ('paid', 'paid'), ('cancelled', 'cancelled'), ('credit_note', 'credit_note')], default=collab.transfer.royalties.states.InvoiceState['OPEN'], max_length=20, verbose_name='state')),
+                    ('state', models.CharField(choices=[('open', 'open'), ('part_paid', 'part_paid'), ('paid', 'paid'), ('written_off', 'written_off'), ('cancelled', 'cancelled'), ('credit_note', 'credit_note')], default=collab.transfer.royalties.states.InvoiceState['OPEN'], max_length=20, verbose_name='state')),
                     ('version', models.PositiveIntegerField(default=1, editable=False)),
                     ('credits', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='credited_by', to='collab.invoice', verbose_name='takes back')),
                     ('interest_on', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='interest', to='collab.invoice', verbose_name='late interest on')),
@@ -1727,13 +1734,14 @@ class Migration(migrations.Migration):
                     ('licence', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='collab.licence', verbose_name='licence')),
                     ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collab.organisation', verbose_name='issued by')),
                     ('report', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='collab.royaltyreport', verbose_name='for the report')),
+                    ('waived', models.BigIntegerField(default=0, verbose_name='written off')),
                 ],
                 options={
                     'verbose_name': 'invoice',
                     'verbose_name_plural': 'invoices',
                     'ordering': ['-number'],
                     'indexes': [models.Index(fields=['state', 'due_on'], name='invoice_by_day')],
-                    'constraints': [models.UniqueConstraint(fields=('organisation', 'number'), name='invoice_number_once'), models.UniqueConstraint(condition=models.Q(('credits', None), ('report__isnull', False), models.Q(('state', 'cancelled'), _negated=True)), fields=('report',), name='royalty_report_invoiced_once'), models.CheckConstraint(condition=models.Q(('number__gte', 1)), name='invoice_numbers_begin_with_one'), models.CheckConstraint(condition=models.Q(('currency', ''), _negated=True), name='invoice_currency_is_known'), models.CheckConstraint(condition=models.Q(('state__in', ['open', 'part_paid', 'paid', 'cancelled', 'credit_note'])), name='invoice_state_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('credits', None), ('paid__gte', 0), ('paid__lte', models.F('total')), ('total__gt', 0), ('total__lte', 10000000000000000)), models.Q(('credits__isnull', False), ('paid', 0), ('total__lt', 0)), _connector='OR'), name='invoice_is_never_overpaid'), models.CheckConstraint(condition=models.Q(models.Q(('paid', 0), ('state', 'open')), models.Q(('paid__gt', 0), ('paid__lt', models.F('total')), ('state', 'part_paid')), models.Q(('paid', models.F('total')), ('state', 'paid')), models.Q(('paid', 0), ('state__in', ['cancelled', 'credit_note'])), _connector='OR'), name='invoice_state_follows_what_is_paid')],
+                    'constraints': [models.UniqueConstraint(fields=('organisation', 'number'), name='invoice_number_once'), models.UniqueConstraint(condition=models.Q(('credits', None), ('report__isnull', False), models.Q(('state', 'cancelled'), _negated=True)), fields=('report',), name='royalty_report_invoiced_once'), models.CheckConstraint(condition=models.Q(('number__gte', 1)), name='invoice_numbers_begin_with_one'), models.CheckConstraint(condition=models.Q(('currency', ''), _negated=True), name='invoice_currency_is_known'), models.CheckConstraint(condition=models.Q(('state__in', ['open', 'part_paid', 'paid', 'written_off', 'cancelled', 'credit_note'])), name='invoice_state_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('credits', None), ('paid__gte', 0), ('total__gt', 0), ('total__lte', 10000000000000000), ('waived__gte', 0), ('paid__lte', django.db.models.expressions.CombinedExpression(models.F('total'), '-', models.F('waived')))), models.Q(('credits__isnull', False), ('paid', 0), ('total__lt', 0), ('waived', 0)), _connector='OR'), name='invoice_is_never_overpaid'), models.CheckConstraint(condition=models.Q(models.Q(('paid', 0), ('state', 'open'), ('waived__lt', models.F('total'))), models.Q(('paid__gt', 0), ('paid__lt', django.db.models.expressions.CombinedExpression(models.F('total'), '-', models.F('waived'))), ('state', 'part_paid')), models.Q(('paid', django.db.models.expressions.CombinedExpression(models.F('total'), '-', models.F('waived'))), ('paid__gt', 0), ('state', 'paid')), models.Q(('paid', 0), ('state', 'written_off'), ('waived', models.F('total'))), models.Q(('paid', 0), ('state__in', ['cancelled', 'credit_note']), ('waived', 0)), _connector='OR'), name='invoice_state_follows_what_is_paid')],
                 },
             ), migrations.CreateModel(
                 name='InvoiceLine',
@@ -2391,12 +2399,13 @@ class Migration(migrations.Migration):
                     ('check_point', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collab.checkpoint', verbose_name='check-point')),
                     ('placement', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notes', to='collab.placement', verbose_name='placement')),
                     ('settled_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='settled by')),
+                    ('confidential', models.BooleanField(default=False, help_text="Read by whoever wrote it and by the coordinators of the student's university, by nobody else.", verbose_name='confidential')),
                 ],
                 options={
                     'verbose_name': 'note on a placement',
                     'verbose_name_plural': 'notes on placements',
                     'ordering': ['-created_at'],
-                    'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('kind', 'feedback'), models.Q(('verdict', ''), _negated=True)), models.Q(models.Q(('kind', 'feedback'), _negated=True), ('verdict', '')), _connector='OR'), name='placement_note_feedback_has_a_verdict'), models.CheckConstraint(condition=models.Q(models.Q(('verdict', 'extend'), ('weeks__range', (1, 52))), models.Q(models.Q(('verdict', 'extend'), _negated=True), ('weeks', None)), _connector='OR'), name='placement_note_weeks_of_an_extension'), models.CheckConstraint(condition=models.Q(models.Q(('settled_at', None), ('settled_by', None)), models.Q(('settled_at__isnull', False), ('settled_by__isnull', False)), _connector='OR'), name='placement_note_settled_by_somebody'), models.CheckConstraint(condition=models.Q(('kind__in', ['check_in', 'feedback', 'incident', 'mentor', 'supervisor', 'dates'])), name='placement_note_kind_is_known')],
+                    'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('kind', 'feedback'), models.Q(('verdict', ''), _negated=True)), models.Q(models.Q(('kind', 'feedback'), _negated=True), ('verdict', '')), _connector='OR'), name='placement_note_feedback_has_a_verdict'), models.CheckConstraint(condition=models.Q(models.Q(('verdict', 'extend'), ('weeks__range', (1, 52))), models.Q(models.Q(('verdict', 'extend'), _negated=True), ('weeks', None)), _connector='OR'), name='placement_note_weeks_of_an_extension'), models.CheckConstraint(condition=models.Q(models.Q(('settled_at', None), ('settled_by', None)), models.Q(('settled_at__isnull', False), ('settled_by__isnull', False)), _connector='OR'), name='placement_note_settled_by_somebody'), models.CheckConstraint(condition=models.Q(('kind__in', ['check_in', 'feedback', 'incident', 'mentor', 'supervisor', 'dates'])), name='placement_note_kind_is_known'), models.CheckConstraint(condition=models.Q(('confidential', False), ('kind', 'incident'), _connector='OR'), name='placement_note_confidential_incident')],
                 },
             ), migrations.CreateModel(
                 name='PolicyVersion',
@@ -2754,6 +2763,8 @@ class Migration(migrations.Migration):
                     ('options', models.JSONField(verbose_name='answers')),
                     ('why', models.TextField(blank=True, max_length=2000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='explanation, shown after a passed quiz')),
                     ('edition', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='questions', to='collab.courseversion', verbose_name='version of the course')),
+                    ('version', models.PositiveIntegerField(default=1, editable=False)),
+                    ('why_zh', models.TextField(blank=True, max_length=2000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='explanation in Chinese')),
                 ],
                 options={
                     'verbose_name': 'question of a quiz',
@@ -2785,13 +2796,15 @@ class Migration(migrations.Migration):
                     ('reverses', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reversed_by', to='collab.receipt', verbose_name='reverses')),
                     ('passed_on', models.BigIntegerField(default=0, verbose_name='passed on')),
                     ('partner_payment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='receipts', to='collab.partnerpayment', verbose_name='passed on by')),
+                    ('paid_back', models.BigIntegerField(default=0, verbose_name='paid back')),
+                    ('refunded', models.BigIntegerField(default=0, verbose_name='refunded')),
                 ],
                 options={
                     'verbose_name': 'receipt',
                     'verbose_name_plural': 'receipts',
                     'ordering': ['-received_on', '-created_at'],
                     'indexes': [models.Index(fields=['organisation', 'received_on'], name='receipt_by_day')],
-                    'constraints': [models.CheckConstraint(condition=models.Q(('amount__gte', -10000000000000000), ('amount__lte', 10000000000000000), ('booked__gte', -10000000000000000), ('booked__lte', 10000000000000000)), name='receipt_is_sound'), models.CheckConstraint(condition=models.Q(models.Q(('currency', ''), _negated=True), models.Q(('book_currency', ''), _negated=True)), name='receipt_currency_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('booked', models.F('amount')), ('currency', models.F('book_currency')), ('rate', None)), models.Q(models.Q(('currency', models.F('book_currency')), _negated=True), ('rate__gt', 0)), _connector='OR'), name='receipt_converted_by_a_rate'), models.UniqueConstraint(condition=models.Q(models.Q(('reference', ''), _negated=True), ('reverses', None)), fields=('organisation', 'reference'), name='receipt_reference_once'), models.CheckConstraint(condition=models.Q(('booked', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('distributed'), '+', models.F('retained')), '+', models.F('passed_on')), '+', models.F('undistributed')))), name='receipt_is_somewhere_to_the_cent'), models.CheckConstraint(condition=models.Q(models.Q(('amount__gt', 0), ('booked__gte', 0), ('distributed__gte', 0), ('reverses', None), ('passed_on__gte', 0), ('retained__gte', 0), ('undistributed__gte', 0), ('matched__gte', 0), ('matched__lte', models.F('amount'))), models.Q(('amount__lt', 0), ('booked__lte', 0), ('reverses__isnull', False), ('distributed', 0), ('matched', 0), ('passed_on', 0), ('retained', 0)), _connector='OR'), name='receipt_has_one_sign')],
+                    'constraints': [models.CheckConstraint(condition=models.Q(('amount__gte', -10000000000000000), ('amount__lte', 10000000000000000), ('booked__gte', -10000000000000000), ('booked__lte', 10000000000000000)), name='receipt_is_sound'), models.CheckConstraint(condition=models.Q(models.Q(('currency', ''), _negated=True), models.Q(('book_currency', ''), _negated=True)), name='receipt_currency_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('booked', models.F('amount')), ('currency', models.F('book_currency')), ('rate', None)), models.Q(models.Q(('currency', models.F('book_currency')), _negated=True), ('rate__gt', 0)), _connector='OR'), name='receipt_converted_by_a_rate'), models.UniqueConstraint(condition=models.Q(models.Q(('reference', ''), _negated=True), ('reverses', None)), fields=('organisation', 'reference'), name='receipt_reference_once'), models.CheckConstraint(condition=models.Q(('booked', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('distributed'), '+', models.F('retained')), '+', models.F('passed_on')), '+', models.F('refunded')), '+', models.F('undistributed')))), name='receipt_is_somewhere_to_the_cent'), models.CheckConstraint(condition=models.Q(models.Q(('amount__gt', 0), ('booked__gte', 0), ('distributed__gte', 0), ('reverses', None), ('passed_on__gte', 0), ('retained__gte', 0), ('undistributed__gte', 0), ('paid_back__gte', 0), ('refunded__gte', 0), ('matched__gte', 0), ('matched__lte', django.db.models.expressions.CombinedExpression(models.F('amount'), '-', models.F('paid_back')))), models.Q(('amount__lt', 0), ('booked__lte', 0), ('reverses__isnull', False), ('distributed', 0), ('matched', 0), ('paid_back', 0), ('passed_on', 0), ('refunded', 0), ('retained', 0)), _connector='OR'), name='receipt_has_one_sign')],
                 },
             ), migrations.CreateModel(
                 name='ReceiptMatch',
@@ -3075,13 +3088,15 @@ class Migration(migrations.Migration):
                     ('checked_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='checked by')),
                     ('licence', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reports', to='collab.licence', verbose_name='licence')),
                     ('submitted_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='submitted by')),
+                    ('received_on', models.DateField(blank=True, null=True, verbose_name='received on')),
+                    ('sent_by', models.CharField(blank=True, max_length=200, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='signed or sent by')),
                 ],
                 options={
                     'verbose_name': 'royalty report',
                     'verbose_name_plural': 'royalty reports',
                     'ordering': ['-starts_on', '-created_at'],
                     'indexes': [models.Index(fields=['state', 'due_on'], name='royalty_report_by_day')],
-                    'constraints': [models.UniqueConstraint(fields=('licence', 'starts_on'), name='royalty_report_once_per_period'), models.CheckConstraint(condition=models.Q(('due_on__gte', models.F('ends_on')), ('ends_on__gte', models.F('starts_on'))), name='royalty_report_period_in_order'), models.CheckConstraint(condition=models.Q(('currency', ''), _negated=True), name='royalty_report_currency_is_known'), models.CheckConstraint(condition=models.Q(('state__in', ['due', 'submitted', 'returned', 'accepted'])), name='royalty_report_state_is_known'), models.CheckConstraint(condition=models.Q(('minimum__gte', 0), ('royalty__gte', 0), ('sublicence_income__gte', 0), ('sublicence_share__gte', 0), ('royalty__gte', -10000000000000000), ('royalty__lte', 10000000000000000), ('minimum__gte', -10000000000000000), ('minimum__lte', 10000000000000000), ('sublicence_share__gte', -10000000000000000), ('sublicence_share__lte', 10000000000000000), ('sublicence_income__gte', -10000000000000000), ('sublicence_income__lte', 10000000000000000)), name='royalty_report_money_is_sound'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'due'), ('submitted_at', None)), models.Q(models.Q(('state', 'due'), _negated=True), ('submitted_at__isnull', False), ('submitted_by__isnull', False)), _connector='OR'), name='royalty_report_submitted_by_somebody'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'accepted'), _negated=True), models.Q(('checked_at__isnull', False), ('checked_by__isnull', False), models.Q(('checked_by', models.F('submitted_by')), _negated=True)), _connector='OR'), name='royalty_report_checked_by_another')],
+                    'constraints': [models.UniqueConstraint(fields=('licence', 'starts_on'), name='royalty_report_once_per_period'), models.CheckConstraint(condition=models.Q(('due_on__gte', models.F('ends_on')), ('ends_on__gte', models.F('starts_on'))), name='royalty_report_period_in_order'), models.CheckConstraint(condition=models.Q(('currency', ''), _negated=True), name='royalty_report_currency_is_known'), models.CheckConstraint(condition=models.Q(('state__in', ['due', 'submitted', 'returned', 'accepted'])), name='royalty_report_state_is_known'), models.CheckConstraint(condition=models.Q(('minimum__gte', 0), ('royalty__gte', 0), ('sublicence_income__gte', 0), ('sublicence_share__gte', 0), ('royalty__gte', -10000000000000000), ('royalty__lte', 10000000000000000), ('minimum__gte', -10000000000000000), ('minimum__lte', 10000000000000000), ('sublicence_share__gte', -10000000000000000), ('sublicence_share__lte', 10000000000000000), ('sublicence_income__gte', -10000000000000000), ('sublicence_income__lte', 10000000000000000)), name='royalty_report_money_is_sound'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'due'), ('submitted_at', None)), models.Q(models.Q(('state', 'due'), _negated=True), ('submitted_at__isnull', False), ('submitted_by__isnull', False)), _connector='OR'), name='royalty_report_submitted_by_somebody'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'accepted'), _negated=True), models.Q(('checked_at__isnull', False), ('checked_by__isnull', False), models.Q(('checked_by', models.F('submitted_by')), _negated=True)), _connector='OR'), name='royalty_report_checked_by_another'), models.CheckConstraint(condition=models.Q(models.Q(('received_on', None), ('sent_by', '')), models.Q(('received_on__gt', models.F('ends_on')), ('received_on__isnull', False), ('submitted_at__isnull', False), models.Q(('sent_by', ''), _negated=True)), _connector='OR'), name='royalty_report_received_from_somebody')],
                 },
             ), migrations.CreateModel(
                 name='RoyaltyTier',
@@ -3121,7 +3136,7 @@ class Migration(migrations.Migration):
                     'verbose_name': 'scheduled payment',
                     'verbose_name_plural': 'scheduled payments',
                     'ordering': ['due_on', 'created_at'],
-                    'constraints': [models.UniqueConstraint(fields=('licence', 'source'), name='payment_scheduled_once'), models.CheckConstraint(condition=models.Q(('amount__gt', 0), ('amount__lte', 10000000000000000)), name='payment_is_something'), models.CheckConstraint(condition=models.Q(('currency', ''), _negated=True), name='payment_currency_is_known'), models.CheckConstraint(condition=models.Q(('state__in', ['planned', 'invoiced', 'waived', 'withdrawn'])), name='payment_state_is_known')],
+                    'constraints': [models.UniqueConstraint(fields=('licence', 'source'), name='payment_scheduled_once'), models.CheckConstraint(condition=models.Q(('amount__gt', 0), ('amount__lte', 10000000000000000)), name='payment_is_something'), models.CheckConstraint(condition=models.Q(('currency', ''), _negated=True), name='payment_currency_is_known'), models.CheckConstraint(condition=models.Q(('state__in', ['planned', 'invoiced', 'waived', 'withdrawn'])), name='payment_state_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('cost__isnull', False), ('kind', 'costs')), models.Q(models.Q(('kind', 'costs'), _negated=True), ('cost__isnull', True)), _connector='OR'), name='payment_of_costs_names_the_cost')],
                 },
             ), migrations.CreateModel(
                 name='SealedDocument',
@@ -3235,6 +3250,7 @@ class Migration(migrations.Migration):
                     ('organisation', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='collab.organisation', verbose_name='organisation')),
                     ('registered_by', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='registered by')),
                     ('territories', models.ManyToManyField(related_name='+', to='collab.territory', verbose_name='territories')),
+                    ('granted_on', models.DateField(blank=True, editable=False, null=True, verbose_name='granted on')),
                 ],
                 options={
                     'verbose_name': 'sublicence',
@@ -3362,7 +3378,7 @@ class Migration(migrations.Migration):
                     ('media_type', models.CharField(max_length=80, verbose_name='kind of file')),
                     ('sha256', models.CharField(max_length=64, verbose_name='hash')),
                     ('size_bytes', models.PositiveIntegerField(verbose_name='size in bytes')),
-                    ('state', models.CharField(choices=[('submitted', 'submitted'), ('accepted', 'accepted'), ('rejected', 'rejected'), ('returned', 'returned'), ('withdrawn', 'withdrawn')], default=collab.courses.states.TrainingState['SUBMITTED'], max_length=20, verbose_name='state')),
+                    ('state', models.CharField(choices=[('submitted', 'submitted'), ('accepted', 'accepted'), ('rejected', 'rejected'), ('returned', 'returned'), ('withdrawn', 'withdrawn'), ('revoked', 'revoked')], default=collab.courses.states.TrainingState['SUBMITTED'], max_length=20, verbose_name='state')),
                     ('reviewed_at', models.DateTimeField(blank=True, null=True, verbose_name='reviewed')),
                     ('reason', models.CharField(blank=True, max_length=1000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='reason')),
                     ('version', models.PositiveIntegerField(default=1, editable=False)),
@@ -3376,7 +3392,7 @@ class Migration(migrations.Migration):
                     'verbose_name_plural': 'trainings done elsewhere',
                     'ordering': ['-created_at'],
                     'indexes': [models.Index(fields=['person', 'course', 'state'], name='training_by_person')],
-                    'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['submitted', 'accepted', 'rejected', 'returned', 'withdrawn'])), name='training_state_is_known'), models.CheckConstraint(condition=models.Q(('expires_on', None), ('expires_on__gt', models.F('completed_on')), _connector='OR'), name='training_ends_after_it_was_done'), models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['accepted', 'rejected']), _negated=True), ('reviewed_at__isnull', False), _connector='OR'), name='training_reviewed_has_its_time')],
+                    'constraints': [models.CheckConstraint(condition=models.Q(('expires_on', None), ('expires_on__gt', models.F('completed_on')), _connector='OR'), name='training_ends_after_it_was_done'), models.CheckConstraint(condition=models.Q(('state__in', ['submitted', 'accepted', 'rejected', 'returned', 'withdrawn', 'revoked'])), name='training_state_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['accepted', 'rejected', 'revoked']), _negated=True), ('reviewed_at__isnull', False), _connector='OR'), name='training_reviewed_has_its_time')],
                 },
             ), migrations.CreateModel(
                 name='TransferCase',
@@ -3478,6 +3494,138 @@ class Migration(migrations.Migration):
                     'ordering': ['due_on', 'created_at'],
                     'indexes': [models.Index(fields=['project', 'due_on'], name='work_item_by_day')],
                     'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['planned', 'in_progress', 'submitted', 'accepted', 'returned', 'dropped'])), name='work_item_state_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'accepted'), _negated=True), models.Q(('accepted_by__isnull', False), ('settled_at__isnull', False)), _connector='OR'), name='work_item_is_accepted_by_a_person'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'submitted'), _negated=True), models.Q(('evidence', ''), _negated=True), models.Q(('evidence_url', ''), _negated=True), _connector='OR'), name='work_item_submitted_has_evidence'), models.CheckConstraint(condition=models.Q(('milestone', None), ('kind', 'deliverable'), _connector='OR'), name='milestone_stands_alone')],
+                },
+            ), migrations.CreateModel(
+                name='SublicenceIncome',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('position', models.PositiveSmallIntegerField(default=0)),
+                    ('amount', models.BigIntegerField(verbose_name='amount')),
+                    ('report', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sublicence_incomes', to='collab.royaltyreport', verbose_name='report')),
+                    ('sublicence', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='incomes', to='collab.sublicence', verbose_name='sublicence')),
+                ],
+                options={
+                    'verbose_name': 'income from a sublicence',
+                    'verbose_name_plural': 'income from sublicences',
+                    'ordering': ['report', 'position'],
+                    'constraints': [models.UniqueConstraint(fields=('report', 'sublicence'), name='sublicence_income_once_per_report'), models.CheckConstraint(condition=models.Q(('amount__gte', 0), ('amount__lte', 10000000000000000)), name='sublicence_income_is_sound')],
+                },
+            ), migrations.CreateModel(
+                name='EthicsCorrection',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('reason', models.TextField(max_length=4000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='reason')),
+                    ('changes', models.JSONField(verbose_name='changes')),
+                    ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='corrected by')),
+                    ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='corrections', to='collab.ethicscase', verbose_name='application')),
+                ],
+                options={
+                    'verbose_name': 'correction of an ethics decision',
+                    'verbose_name_plural': 'corrections of ethics decisions',
+                    'ordering': ['-created_at'],
+                },
+            ), migrations.CreateModel(
+                name='EthicsRefusal',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('evidence', models.TextField(max_length=5000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='evidence of the applicants')),
+                    ('claimed_at', models.DateTimeField(verbose_name='given at')),
+                    ('reason', models.TextField(max_length=4000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='why it is not enough')),
+                    ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='answered by')),
+                    ('claimed_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='given by')),
+                    ('condition', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refusals', to='collab.ethicscondition', verbose_name='condition of an ethics decision')),
+                ],
+                options={
+                    'verbose_name': 'claim that was not enough',
+                    'verbose_name_plural': 'claims that were not enough',
+                    'ordering': ['created_at'],
+                },
+            ), migrations.CreateModel(
+                name='WriteOff',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('kind', models.CharField(choices=[('bank_charge', 'Bank charge'), ('tax_withheld', 'Tax withheld'), ('written_off', 'Written off')], max_length=20, verbose_name='kind')),
+                    ('amount', models.BigIntegerField(verbose_name='amount')),
+                    ('reason', models.CharField(max_length=500, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='reason')),
+                    ('undone_at', models.DateTimeField(blank=True, null=True, verbose_name='undone')),
+                    ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='write_offs', to='collab.invoice', verbose_name='invoice')),
+                    ('written_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='written off by')),
+                ],
+                options={
+                    'verbose_name': 'write-off',
+                    'verbose_name_plural': 'write-offs',
+                    'ordering': ['created_at'],
+                    'constraints': [models.CheckConstraint(condition=models.Q(('amount__gt', 0), ('amount__lte', 10000000000000000)), name='write_off_is_something'), models.CheckConstraint(condition=models.Q(('kind__in', ['bank_charge', 'tax_withheld', 'written_off'])), name='write_off_kind_is_known'), models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='write_off_has_a_reason')],
+                },
+            ), migrations.CreateModel(
+                name='Refund',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('refunded_on', models.DateField(default=django.utils.timezone.localdate, verbose_name='refunded on')),
+                    ('amount', models.BigIntegerField(verbose_name='amount')),
+                    ('booked', models.BigIntegerField(verbose_name='in the books')),
+                    ('reference', models.CharField(blank=True, max_length=80, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='bank reference')),
+                    ('reason', models.CharField(max_length=500, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='reason')),
+                    ('entered_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='entered by')),
+                    ('receipt', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='collab.receipt', verbose_name='receipt')),
+                    ('reverses', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reversed_by', to='collab.refund', verbose_name='reverses')),
+                ],
+                options={
+                    'verbose_name': 'refund',
+                    'verbose_name_plural': 'refunds',
+                    'ordering': ['created_at'],
+                    'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('amount__gt', 0), ('amount__lte', 10000000000000000), ('booked__gte', 0), ('booked__lte', 10000000000000000), ('reverses', None)), models.Q(('amount__gte', -10000000000000000), ('amount__lt', 0), ('booked__gte', -10000000000000000), ('booked__lte', 0), ('reverses__isnull', False)), _connector='OR'), name='refund_has_one_sign'), models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='refund_has_a_reason')],
+                },
+            ), migrations.CreateModel(
+                name='CaseNote',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('noted_on', models.DateField(default=django.utils.timezone.localdate, verbose_name='about the day')),
+                    ('text', models.TextField(blank=True, max_length=8000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='text')),
+                    ('file_name', models.CharField(blank=True, max_length=200, verbose_name='file')),
+                    ('media_type', models.CharField(blank=True, max_length=60, verbose_name='kind of file')),
+                    ('sha256', models.CharField(blank=True, max_length=64, verbose_name='hash')),
+                    ('size_bytes', models.PositiveBigIntegerField(default=0, verbose_name='size in bytes')),
+                    ('withdrawn_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='taken back')),
+                    ('withdrawn_reason', models.CharField(blank=True, max_length=1000, validators=[collab.kernel.names.PlainTextValidator()], verbose_name='why')),
+                    ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='written by')),
+                    ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notes', to='collab.transfercase', verbose_name='case')),
+                    ('withdrawn_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='taken back by')),
+                ],
+                options={
+                    'verbose_name': 'note on a case',
+                    'verbose_name_plural': 'notes on cases',
+                    'ordering': ['-noted_on', '-created_at'],
+                    'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('text', ''), _negated=True), models.Q(('sha256', ''), _negated=True), _connector='OR'), name='case_note_says_something'), models.CheckConstraint(condition=models.Q(models.Q(('file_name', ''), ('media_type', ''), ('sha256', ''), ('size_bytes', 0)), models.Q(models.Q(('sha256', ''), _negated=True), models.Q(('file_name', ''), _negated=True), models.Q(('media_type', ''), _negated=True)), _connector='OR'), name='case_note_file_is_whole'), models.CheckConstraint(condition=models.Q(models.Q(('withdrawn_at', None), ('withdrawn_by', None), ('withdrawn_reason', '')), models.Q(('withdrawn_at__isnull', False), ('withdrawn_by__isnull', False), models.Q(('withdrawn_reason', ''), _negated=True)), _connector='OR'), name='case_note_taken_back_with_reason')],
+                },
+            ), migrations.CreateModel(
+                name='EthicsFile',
+                fields=[
+                    ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                    ('number', models.PositiveSmallIntegerField(verbose_name='number')),
+                    ('edition', models.PositiveSmallIntegerField(default=1, verbose_name='edition')),
+                    ('kind', models.CharField(choices=[('protocol', 'Protocol'), ('consent', 'Consent form'), ('information', 'Information for those who take part'), ('data_protection', 'Data-protection statement'), ('other', 'Other document')], max_length=20, verbose_name='kind')),
+                    ('file_name', models.CharField(max_length=150, verbose_name='file name')),
+                    ('content_type', models.CharField(max_length=100, verbose_name='kind of file')),
+                    ('sha256', models.CharField(max_length=64, verbose_name='hash')),
+                    ('size_bytes', models.PositiveIntegerField(verbose_name='size in bytes')),
+                    ('first_round', models.PositiveIntegerField(verbose_name='from round')),
+                    ('last_round', models.PositiveIntegerField(blank=True, null=True, verbose_name='until round')),
+                    ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='added by')),
+                    ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='files', to='collab.ethicscase', verbose_name='application')),
+                ],
+                options={
+                    'verbose_name': 'file of an ethics application',
+                    'verbose_name_plural': 'files of ethics applications',
+                    'ordering': ['case', 'number', 'edition'],
+                    'constraints': [models.UniqueConstraint(fields=('case', 'number', 'edition'), name='ethics_file_edition_once'), models.UniqueConstraint(condition=models.Q(('last_round', None)), fields=('case', 'number'), name='ethics_file_one_edition_counts')],
                 },
             )],
         ),
