@@ -1,5 +1,7 @@
 """Shared by all tests: the named cast, and a database whose history may be emptied between tests."""
 
+import gc
+
 import pytest
 
 pytest_plugins = ["tests.turns", "tests.kept", "tests.cast", "tests.licensing", "tests.warm"]
@@ -9,6 +11,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Modules with slow tests begin, so that none of them is still at work when the other process has nothing left."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What stays until the end, modules and collected tests, is not gone through for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver, path
@@ -84,7 +85,7 @@ class Route:
     callback: Callable[..., Any]
     name: str
 
-    @property
+    @cached_property
     def rule(self) -> Rule | None:
         return rule_of(self.callback, self.pattern)
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -438,8 +439,9 @@ def _job(side: Side, name: str) -> Model:
     return side.object(Job, name.rpartition("_")[2])
 
 
+@cache
 def own_routes() -> list[Route]:
-    """Addresses of pages and API: everything but what libraries bring."""
+    """Addresses of pages and API: everything but what libraries bring. Asked for by every persona, for one answer."""
     return [route for route in routes() if not route.pattern.startswith(("accounts/", "admin/"))]
 
 

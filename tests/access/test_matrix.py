@@ -227,10 +227,11 @@ def published(obj: object) -> bool:
 
 def asked(name: str, scene: Scene, side: Side, address: Address, method: str, about: Model | None) -> bool:
     """Whether the matrix asks; what it leaves out is asked elsewhere, or answered before it matters."""
-    refused = [other for other in METHODS if other not in address.route.rule.methods]  # type: ignore[union-attr]
-    if method in refused:
+    taken = address.route.rule.methods  # type: ignore[union-attr]
+    if method not in taken:
         if name not in TRY_EVERY_METHOD:
             return False
+        refused = [other for other in METHODS if other not in taken]
         if not FULL and (side is not scene.a or method != refused[number_of(address.route.pattern) % len(refused)]):
             return False  # one of them, another one at another address
     if side is scene.a:
