@@ -57,16 +57,22 @@ def test_more_of_anything_takes_no_less(task: str, setting: str, values: list[in
         ({"train__dtype": "bf16"}, lambda one: sizing.BF16_BYTES),
         ({"train__compile": "on"}, lambda one: sizing.COMPILER_BYTES),
         ({"resources__cpus": 2}, lambda one: sizing.PROCESS_BYTES),
-        ({"resources__cpus": 64}, lambda one: 7 * sizing.PROCESS_BYTES),  # eight processes at most, and rows
-        ({"resources__cpus": 4, "train__batch": 8, "train__threads": 2}, lambda one: sizing.PROCESS_BYTES),
+        ({"resources__cpus": 64}, lambda one: 7 * sizing.PROCESS_BYTES),  # eight processes at most
+        ({"resources__cpus": 4, "train__threads": 2}, lambda one: sizing.PROCESS_BYTES),
         ({"resources__cpus": 2, "train__dtype": "bf16"}, lambda one: sizing.PROCESS_BYTES + 2 * sizing.BF16_BYTES),
         ({"resources": {"cpus": 8, "gpus": 1}, "train__dtype": "bf16"}, lambda one: 0),
     ],
 )
 def test_what_a_setting_costs_in_memory(changes: dict[str, Any], extra: Any) -> None:
-    plain = {"resources__cpus": 1, "train__compile": "off"}
+    plain = {"resources__cpus": 1, "train__compile": "off", "train__batch": 9}
     one, other = told(**plain), told(**plain | changes)
     assert other.memory_bytes - one.memory_bytes == pytest.approx(extra(one), abs=2)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_a_process_without_a_row_is_not_counted(batch: int) -> None:
+    one, many = (told(train__batch=batch, train__compile="off", resources__cpus=cpus) for cpus in (1, 64))
+    assert many.memory_bytes - one.memory_bytes == pytest.approx((batch - 1) * sizing.PROCESS_BYTES, abs=2)
 
 
 def test_what_lies_in_memory_is_that_of_the_pieces() -> None:
@@ -110,7 +116,7 @@ def test_a_gpt_is_what_its_formula_says(arch: str, size: str) -> None:
         ("causal-lm", {"train": {"epochs": 1, "batch": 8}}, {"chars": 2_000}, 11, 11 * 8 * 16),
         ("causal-lm", {"train": {"max_steps": 7, "batch": 8}}, {}, 7, 7 * 8 * 16),
         # windows of 24 numbers and what follows
-        ("forecasting", {"train": {"epochs": 1, "batch": 16}}, {"rows": 600}, None, None),
+        ("forecasting", {"train": {"epochs": 1, "batch": 1}}, {"rows": 600}, None, None),
     ],
 )
 def test_steps_and_units_by_hand(
@@ -121,7 +127,7 @@ def test_steps_and_units_by_hand(
     found = estimate(spec, base | profile)
     if steps is None:
         windows = 420 - 24 - (spec.shape.horizon or 0) + 1
-        steps, units = math.ceil(windows / 16), 16 * math.ceil(windows / 16)
+        steps = units = windows
     assert (found.steps, found.units) == (steps, units)
     assert found.to_json() == dataclasses.asdict(found)
 
