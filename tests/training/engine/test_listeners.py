@@ -223,13 +223,11 @@ def test_it_is_judged_at_its_steps_and_at_the_last_and_never_twice(events: Event
     assert len(told(tmp_path, "sample")) == 3  # nothing more
 
 
-@pytest.mark.parametrize(
-    ("unit", "context", "limit"), [("rows", 16, 512), ("tokens", 64, 1_024), ("tokens", 32_768, 8)]
-)
+@pytest.mark.parametrize(("unit", "tokens", "limit"), [("rows", 16, 512), ("tokens", 64, 1_024), ("tokens", 32_768, 8)])
 def test_a_part_is_judged_as_far_as_there_is_time(
-    unit: str, context: int, limit: int, events: EventLog, monkeypatch: pytest.MonkeyPatch
+    unit: str, tokens: int, limit: int, events: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loop, asked = loop_of(lines_spec(model__context=context, eval__samples=0)), []
+    loop, asked = loop_of(lines_spec(model__context=tokens, eval__samples=0)), []
     loop.task.unit = unit
     judge = loop.judge
     monkeypatch.setattr(loop, "judge", lambda part, most: asked.append((part, most)) or judge(part, most))

@@ -393,7 +393,7 @@ START = {"model__layers": 2, "model__context": 12, "model__heads": 2, "model__st
 
 
 @pytest.mark.parametrize(
-    ("labels", "context", "fresh"),
+    ("labels", "places", "fresh"),
     [
         (["no", "yes", "maybe"], 12, set()),
         (["no", "yes", "maybe"], 9, set()),
@@ -401,11 +401,11 @@ START = {"model__layers": 2, "model__context": 12, "model__heads": 2, "model__st
         (["no", "yes"], 12, {"classifier.weight", "classifier.bias"}),
     ],
 )
-def test_what_a_start_gives_to_a_net(labels: list[str], context: int, fresh: set[str], tmp_path: Path) -> None:
+def test_what_a_start_gives_to_a_net(labels: list[str], places: int, fresh: set[str], tmp_path: Path) -> None:
     """All but the head of other answers; of the places the first."""
     out = packed(tmp_path)
     digest = hashlib.sha256((out / MANIFEST).read_bytes()).hexdigest()
-    spec = Spec.from_json(tiny("text-classification", **START | {"model__context": context}))
+    spec = Spec.from_json(tiny("text-classification", **START | {"model__context": places}))
     begun = open_start(InputStart(str(out), digest), spec)
     assert begun is not None and (begun.labels, begun.tokenizer) == (["no", "yes", "maybe"], out / "tokenizer.json")
     torch.manual_seed(1)

@@ -372,3 +372,13 @@ ENDINGS: list[tuple[Callable[[], int], int]] = [
 @pytest.mark.parametrize(("work", "code"), ENDINGS, ids=["done", "stopped", "error", "exit"])
 def test_a_forked_trial_ends_with_its_code(work: Callable[[], int], code: int) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(search_module._fork(work), 0)[1]) == code
+
+
+def test_a_point_that_is_measured_again_is_told_once(tmp_path: Path) -> None:
+    """A trial that was killed measures anew what came after its last checkpoint."""
+    found = search_of(tmp_path, searching("grid", {"train.lr": "0.1, 0.2"}))
+    for number, step, value in ((0, 3, 1.0), (0, 6, 0.9), (0, 3, 1.0), (0, 6, 0.9), (1, 3, 2.0), (0, 9, 0.8)):
+        found._curve(found.trials[number], {"step": step, "values": {"valid/perplexity": value}})
+    told = [(event["step"], *event["values"]) for event in events_of(tmp_path, "metric")]
+    first = "trial 1/valid/perplexity"
+    assert told == [(3, first), (6, first), (3, "trial 2/valid/perplexity"), (9, first)]
