@@ -486,13 +486,11 @@ def contradictions(spec: Spec) -> list[Issue]:
         issues.append(make_issue("model.patch", "patch_bands", bands=MELS))
     if shape.image is not None and shape.image < (least := _least_image(spec, shape)):
         issues.append(make_issue("model.image", "image_small", image=shape.image, arch=spec.model.arch, least=least))
-    if (
-        shape.horizon is not None
-        and shape.patch is not None
-        and shape.context is not None
-        and shape.context % shape.patch
-    ):
-        issues.append(make_issue("model.patch", "patch_context", context=shape.context, patch=shape.patch))
+    if shape.horizon is not None and shape.patch is not None and shape.context is not None:
+        if shape.context % shape.patch:
+            issues.append(make_issue("model.patch", "patch_context", context=shape.context, patch=shape.patch))
+        elif shape.context == shape.patch:  # transformers would not load it
+            issues.append(make_issue("model.patch", "patch_whole", context=shape.context, patch=shape.patch))
     return issues
 
 

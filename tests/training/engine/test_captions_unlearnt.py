@@ -185,7 +185,7 @@ class Words(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.visual_projection = self.text_projection = nn.Identity()
-        self.vision_model = lambda pixel_values: SimpleNamespace(pooler_output=torch.ones(1, width))
+        self.vision_model = lambda pixel_values: SimpleNamespace(pooler_output=torch.arange(1.0, 1 + width)[None])
         self.text_model = lambda input_ids, attention_mask: SimpleNamespace(
             pooler_output=torch.nn.functional.one_hot(input_ids[:, 0] % width, width).float() + 0.1
         )
@@ -203,6 +203,12 @@ def test_a_text_that_is_there_twice_counts_once(pairs: Any, photo: Path) -> None
     once = {"image": str(photo), "texts": ["dark", "light"]}
     twice, plain_answer = (answer["probabilities"] for answer in pairs.predict(net, [asked, once]))
     assert twice == plain_answer and sum(twice.values()) == pytest.approx(1, abs=1e-5)
+    points = [np.array(answer["embedding"]) for answer in pairs.predict(net, [photo, "dark", "light"])]
+    likeness = [math.exp(float(points[0] @ point)) for point in points[1:]]
+    assert twice == pytest.approx(
+        dict(zip(["dark", "light"], np.array(likeness) / sum(likeness), strict=True)), abs=1e-4
+    )
+    assert abs(twice["dark"] - 0.5) > 1e-3 and all(point @ point == pytest.approx(1, abs=1e-4) for point in points)
 
 
 WRONG: dict[str, tuple[Any, str]] = {

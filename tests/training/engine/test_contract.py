@@ -179,6 +179,7 @@ def test_column_names_are_plain_text(name: str) -> None:
             "image_small",
         ),
         ("forecasting", {"model__patch": 5}, "model.patch", "patch_context"),
+        ("forecasting", {"model__patch": 24}, "model.patch", "patch_whole"),
         ("audio-classification", {"model__patch": 5}, "model.patch", "patch_bands"),
         ("forecasting", {"tokenizer": {"kind": "char"}}, "tokenizer", "tokenizer_unused"),
         ("text-regression", {"data__columns": {"label": "a"}}, "data.columns.label", "column_unused"),

@@ -318,10 +318,10 @@ def test_transcripts_are_brought_to_one_form(tmp_path: Path) -> None:
 def test_figures_of_speech_by_hand() -> None:
     """Wrong words, words, wrong letters, letters, nats."""
     task = listener()
-    rows = np.array([[1.0, 2, 1, 5, 10], [0, 1, 0, 3, 4], [3, 3, 12, 4, 6]])
+    rows = np.array([[1.0, 2, 2, 20, 10], [0, 1, 1, 3, 4], [3, 3, 12, 4, 6]])
     judged = Judged("test", np.arange(3), rows)
-    assert task.report(judged).values == pytest.approx({"wer": 4 / 6, "cer": 13 / 12, "loss": 20 / 12})
-    assert np.argsort(-task.badness(judged)).tolist() == [2, 0, 1]
+    assert task.report(judged).values == pytest.approx({"wer": 4 / 6, "cer": 15 / 27, "loss": 20 / 27})
+    assert np.argsort(-task.badness(judged)).tolist() == [2, 1, 0]  # by how many of its letters
     ties = Judged("test", np.arange(2), np.array([[0, 1, 0, 3, 4.0], [0, 1, 0, 3, 9.0]]))
     assert np.argsort(-task.badness(ties)).tolist() == [1, 0]  # of what is right, what it was least sure of
 

@@ -571,16 +571,14 @@ def test_the_baseline_tells_the_mean_box_as_surely_as_it_is_there() -> None:
 
 
 def test_a_mean_box_is_of_all_boxes_and_its_surety_of_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two cats in one of four pictures."""
-    task, told = (
-        boxed(plain_task("object-detection"), [[(0, 0.2, 0.2, 0.1, 0.3), (0, 0.4, 0.6, 0.3, 0.1)], [], [], []]),
-        [],
-    )
+    """Three cats in two of four pictures."""
+    cats = [(0, 0.2, 0.2, 0.1, 0.3), (0, 0.4, 0.6, 0.3, 0.1), (0, 0.3, 0.4, 0.2, 0.8)]
+    task, told = boxed(plain_task("object-detection"), [cats[:2], cats[2:], [], []]), []
     measure = task.measure
     monkeypatch.setattr(task, "measure", lambda net, *words: told.append(net) or measure(net, *words))
     task.baseline()
-    assert told[0].boxes[0].tolist() == pytest.approx([0.3, 0.4, 0.2, 0.2])
-    assert told[0].logits[0].exp().tolist() == pytest.approx([0.25, 0.0003, 0.75], abs=1e-3)
+    assert told[0].boxes[0].tolist() == pytest.approx([0.3, 0.4, 0.2, 0.4])
+    assert told[0].logits[0].exp().tolist() == pytest.approx([0.5, 0.0003, 0.5], abs=1e-3)
     assert (told[0].logits[1:].argmax(-1) == 2).all()  # and nothing else
 
 
