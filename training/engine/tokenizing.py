@@ -112,16 +112,21 @@ class Tokenizer:
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
-    """Read a tokenizer.json written by this module."""
+    """Read a tokenizer.json written by this module. Raises ValueError when it is none, OSError when it is not there."""
     document = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return Tokenizer(_kind_of(document), document)
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise ValueError(f"{path.name} holds no tokenizer: {error!r}") from error
+
+
+def _kind_of(document: dict[str, Any]) -> str:
     kind = OWN_KINDS.get(document["model"]["type"])
     if kind is not None:
-        return Tokenizer(kind, document)
+        return kind
     if document["model"]["merges"]:
-        return Tokenizer("bpe", document)
-    if document["pre_tokenizer"] is None:
-        return Tokenizer("char", document)
-    return Tokenizer("byte", document)
+        return "bpe"
+    return "char" if document["pre_tokenizer"] is None else "byte"
 
 
 def train_tokenizer(spec: TokenizerSpec, texts: Iterable[str], specials: tuple[str, ...]) -> Tokenizer:

@@ -17,6 +17,8 @@ def read_events(path: Path, offset: int, limit_bytes: int = READ_BYTES) -> tuple
         with path.open("rb") as file:
             file.seek(offset)
             data = file.read(limit_bytes)
+            while b"\n" not in data and (more := file.read(limit_bytes)):  # a line may be longer; then it comes alone
+                data += more[: more.find(b"\n") + 1 or None]
     except FileNotFoundError:
         return [], offset
     end = data.rfind(b"\n") + 1

@@ -32,6 +32,18 @@ def test_a_line_that_is_no_event_is_passed_over(tmp_path):
     assert [e["e"] for e in read_events(path, 0)[0]] == ["phase"]
 
 
+def test_a_line_longer_than_what_is_read_at_once_comes_alone(tmp_path):
+    path = tmp_path / "events.jsonl"
+    long, short = line("phase", phase="prepare", text="x" * 300), line("phase", phase="train")
+    path.write_bytes(long + short + short)
+
+    events, offset = read_events(path, 0, limit_bytes=100)
+    assert ([e["e"] for e in events], offset) == (["phase"], len(long))
+    assert [e["e"] for e in read_events(path, offset, limit_bytes=100)[0]] == ["phase"]
+    path.write_bytes(long[:-1])
+    assert read_events(path, 0, limit_bytes=100) == ([], 0)
+
+
 def test_no_file_yet_is_no_events(tmp_path):
     assert read_events(tmp_path / "none", 0) == ([], 0)
 
