@@ -12,7 +12,6 @@ from training.engine.contract import DONE
 from training.engine.molecules import drawn_scores, is_molecule
 from training.engine.tasks import base
 
-
 MOLECULES = r"""
 C CCO CC(=O)Oc1ccccc1C(=O)O C/C=C/C [Na+].[Cl-] C1CC=1 N[C@@H](C)C(=O)O C%12CCC%12 [13CH4] [O-2] F/C=C\F c1cc[nH]c1
 C(C)(C)C C%01CC1 C1CC%01 C%00CC0 C12CC1CC2 [nH]1cccc1 [se]1cccc1 [NH4+] [OH-] [Fe++] [Fe+2] [2H]O[2H] [*]C * C$C [U]
