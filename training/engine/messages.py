@@ -177,7 +177,6 @@ MESSAGES: dict[str, str] = {
     "languages, %(pii)s that point to a person.",
     "rows_masked": "What points to a person was masked in %(count)s rows.",
     "checkpoints_cleared": "Checkpoints of an earlier run were in the folder and were removed.",
-    "part_capped": "The %(part)s part has fewer than %(limit)s rows; its figures are rough.",
 }
 
 HINTS: dict[str, str] = {

@@ -15,7 +15,7 @@ _PARTS = re.compile(
 
 def is_molecule(text: str) -> bool:
     """Whether every atom, bond, branch and ring is written by the rules, and each is closed."""
-    rings: set[str] = set()
+    rings: set[int] = set()
     place, before, depth = 0, "dot", 0
     while place < len(text):
         found = _PARTS.match(text, place)
@@ -29,7 +29,7 @@ def is_molecule(text: str) -> bool:
         if kind == "bond" and before == "dot":
             return False
         if kind == "ring":
-            rings ^= {found[0].lstrip("%")}
+            rings ^= {int(found[0].lstrip("%"))}
         depth += (kind == "open") - (kind == "close")
         if depth < 0:
             return False

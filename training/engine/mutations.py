@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from training.engine.notation import RESIDUES
 from training.engine.tokenizing import Tokenizer
 
-MUTATION = re.compile(r"([A-Z])(\d+)([A-Z])")
+MUTATION = re.compile(r"([A-Z])(\d{1,9})([A-Z])", re.ASCII)
 MAX_RESIDUES = 5_000
 SHOWN = 20
 AT_ONCE_TOKENS = 8_192

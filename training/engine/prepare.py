@@ -90,7 +90,7 @@ def _checked(folder: Path, check: Check) -> dict[str, Any] | None:
         meta = json.loads((folder / META).read_bytes())
         if all(file_sha256(folder / name, check) == digest for name, digest in meta["files"].items()):
             return meta
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # the last two of JSON that is no meta
         pass
     return None
 

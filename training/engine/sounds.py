@@ -52,7 +52,7 @@ def _wav(data: bytes) -> tuple[np.ndarray, int]:
             )
             _check(rate, channels, frames)
             raw = file.readframes(frames)
-    except (wave.Error, EOFError):
+    except (wave.Error, EOFError, RuntimeError):  # the last where a part of it is said to go on behind its end
         raise ValueError("it is not a readable WAV of whole numbers (PCM)") from None
     if len(raw) != frames * channels * width:
         raise ValueError("it is cut off")

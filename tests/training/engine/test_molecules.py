@@ -12,21 +12,24 @@ from training.engine.contract import DONE
 from training.engine.molecules import drawn_scores, is_molecule
 from training.engine.tasks import base
 
+MOLECULES = r"""
+C CCO CC(=O)Oc1ccccc1C(=O)O C/C=C/C [Na+].[Cl-] C1CC=1 N[C@@H](C)C(=O)O C%12CCC%12 [13CH4] [O-2] F/C=C\F c1cc[nH]c1
+C(C)(C)C C%01CC1 C1CC%01 C%00CC0 C12CC1CC2 [nH]1cccc1 [se]1cccc1 [NH4+] [OH-] [Fe++] [Fe+2] [2H]O[2H] [*]C * C$C [U]
+[C@]12CC1C2 [CH3:1][OH:2] C(=O)(O)O C(C(C(C)))C C=1CC=1 C-1CC1 B(O)O Brc1ccc(Cl)cc1 O=C=O N#N C1CC1.C1CC1 C1.C1
+F/C(\Cl)=C C:C I P S(=O)(=O)=O
+"""
+NONE = r"""
+C( C) C1CC C()C =C C= C==C (C)C C. [Na [] CXC 1CC1 C(=)C C%1 C%1CC C1CC2 C12CC1 C(C C(C)) ((C)) C..C .C C.=C C=.C
+C(C=)C C-=C 1 %10 [C C] [C]] [[C]] [c+-] [xx] [12] [C@@@H] [H+H] cl E [C:] CC( )C C(1CC1) C(.C) C# # / \ () C()
+"""
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("C", "CCO", "CC(=O)Oc1ccccc1C(=O)O", "C/C=C/C", "[Na+].[Cl-]", "C1CC=1", "N[C@@H](C)C(=O)O"),
-        *("C%12CCC%12", "[13CH4]", "[O-2]", "F/C=C\\F", "c1cc[nH]c1", "C(C)(C)C"),
-    ],
-)
+
+@pytest.mark.parametrize("text", MOLECULES.split())
 def test_what_is_a_molecule(text: str) -> None:
     assert is_molecule(text)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "C(", "C)", "C1CC", "C()C", "=C", "C=", "C==C", "(C)C", "C.", "[Na", "[]", "CXC", "1CC1", "C(=)C"]
-)
+@pytest.mark.parametrize("text", ["", "c c", "C\n", *NONE.split()])
 def test_what_is_none(text: str) -> None:
     assert not is_molecule(text)
 

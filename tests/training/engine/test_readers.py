@@ -100,6 +100,11 @@ def test_a_byte_order_mark_may_stand_alone_in_its_line(tmp_path: Path) -> None:
         ("jsonl", b'{"text":"a"}\n[1]\n', 2),
         ("jsonl", b'{"text":"a"}\n{"text":{"x":1}}\n', 2),
         ("jsonl", b'{"text":"a"}\n' + b"[" * 100_000 + b"\n", 2),
+        ("jsonl", b'{"text":"\\ud83d\\ude00"}\n{"text":"\\ud83d"}\n', 2),  # half of a pair
+        ("jsonl", b'{"text":"a"}\n{"text":"\xff"}\n', 2),
+        ("jsonl", b'{"text":"a"}\n{"text":' + b"9" * 5_000 + b"}\n", 2),
+        ("csv", b"text,label\n\n\na,b\n\na\n", 2),
+        ("csv", b'text,label\n"a"b,c\n', 1),
     ],
 )
 def test_bad_row_is_named(tmp_path: Path, kind: str, data: bytes, row: int) -> None:

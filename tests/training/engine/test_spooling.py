@@ -2,14 +2,17 @@
 
 import codecs
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.training.engine.conftest import csv_blob, tiny
 from training.engine import spooling
 from training.engine.contract import InputData, Spec
-from training.engine.errors import DataError, Stop
+from training.engine.errors import DataError, Stop, StopRequestedError
 from training.engine.ordering import split_text
 from training.engine.registry import task_module
 from training.engine.spooling import LongText, Spool, hashes_of
@@ -93,3 +96,88 @@ def test_rows_wait_in_files_while_a_task_prepares(task: str, tmp_path: Path) -> 
 def test_equal_texts_have_equal_numbers_in_the_order_of_their_first() -> None:
     found = hashes_of(["b", "a", "b", "\ud800", "a", ""])
     assert numbered(found).tolist() == [0, 1, 0, 2, 1, 3]
+
+
+texts_of = st.lists(st.text(st.sampled_from("ab\n é猫😀"), max_size=300), max_size=6).map("".join)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=texts_of, cut=st.tuples(st.integers(0, 400), st.integers(0, 400)), chunk=st.integers(1, 40))
+@pytest.mark.parametrize(
+    "change",
+    [
+        None,
+        str.swapcase,
+        lambda text: "",
+        lambda text: text.replace("a", "").replace("é", "eee"),
+        lambda text: text * 2,
+    ],
+    ids=["none", "case", "nothing", "other length", "twice"],
+)
+def test_any_part_of_any_text_is_that_of_a_string(
+    change: Callable[[str], str] | None, text: str, cut: tuple[int, int], chunk: int, tmp_path: Path
+) -> None:
+    """However small the chunks are: smaller than a character too. What is changed is changed by whole lines."""
+    spooling.CHUNK_BYTES = chunk  # put back by the fixture of this module
+    (tmp_path / "text.txt").write_bytes(text.encode())
+    found = LongText(tmp_path / "text.txt", Stop(), change, tmp_path)
+    whole = text
+    if change is not None:
+        if (
+            4 * chunk < max(map(len, text.split("\n"))) or change("ab") == "abab"
+        ):  # of a longer line only parts are seen
+            whole = found.part(0, len(found))
+        else:
+            whole = change(text)
+    start, end = min(cut), max(cut)
+    assert len(found) == len(whole) and found.part(0, len(whole) + 5) == whole
+    assert found.part(start, end) == whole[start:end]
+    for mark in "\na":
+        assert found.find(mark, start, end) == whole.find(mark, start, end)
+    assert "".join(found.pieces(start, min(end, len(whole)), 7)) == whole[start:end]
+    for first, other in ((start, end), (end, start)):
+        assert (
+            found.part(first, first + 1) + found.part(other, other + 1)
+            == whole[first : first + 1] + whole[other : other + 1]
+        )
+
+
+@pytest.mark.parametrize("bad", [b"\xff", b"\xc3", b"\xe7\x8c", b"\xed\xa0\x80", b"\xf0\x9f\x98", b"\xc0\xaf"])
+@pytest.mark.parametrize("place", [0, 1, 255, 256, 257, 600])
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+def test_a_bad_byte_is_told_by_its_place_in_the_file_at_every_chunk(
+    bad: bytes, place: int, mark: bytes, tmp_path: Path
+) -> None:
+    """Chunks have 257 bytes; the place is where Python finds it in the whole."""
+    data = mark + b"a" * place + bad + b"b" * 9
+    with pytest.raises(UnicodeDecodeError) as truth:
+        data.decode()
+    (tmp_path / "text.txt").write_bytes(data)
+    with pytest.raises(DataError, match=f"byte {truth.value.start} is not UTF-8"):
+        LongText(tmp_path / "text.txt", Stop())
+    (tmp_path / "text.txt").write_bytes(data[:-9])  # cut off in the middle of a character
+    with pytest.raises(DataError, match=f"byte {truth.value.start} is not UTF-8"):
+        LongText(tmp_path / "text.txt", Stop())
+
+
+def test_reading_a_long_text_stops_when_asked(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text(TEXT)
+    for change in (None, str.upper):
+        stop = Stop()
+        stop.requested = True
+        with pytest.raises(StopRequestedError):
+            LongText(tmp_path / "text.txt", stop, change, tmp_path)
+
+
+def test_what_a_spool_holds_is_told_by_any_number_or_slice() -> None:
+    spool, texts = Spool(), [f"{n}猫" * n for n in range(7)]
+    for text in texts:
+        spool.append(text)
+    for number in range(-7, 7):
+        assert spool[number] == texts[number]
+    for part in (slice(None), slice(2, None), slice(-3, -1), slice(None, None, -2), slice(5, 2), slice(0, 99)):
+        assert spool[part] == texts[part]
+    for number in (7, -8):
+        with pytest.raises(IndexError):
+            spool[number]
+    assert texts[3] in spool and spool.index(texts[4]) == 4 and list(reversed(spool)) == texts[::-1]
