@@ -137,7 +137,7 @@ def test_an_epoch_holds_every_row_once_and_like_lengths_together(classes: Any) -
 def test_classes_are_measured_by_hand(classes: Any) -> None:
     """Shares of a half, a quarter and so on of three rows: nats, guesses, shares, and the loss as their mean."""
     shares = torch.tensor([[0.5, 0.5], [0.25, 0.75], [0.9, 0.1]])
-    items = np.array([0, 1, 2])
+    items = np.array([2, 0, 1])  # the longest first: they are judged in another order
     truth = classes.targets[classes.parts["test"][items]]
 
     class Net:
@@ -231,6 +231,10 @@ def test_several_labels_are_measured_by_hand(tmp_path: Path) -> None:
     assert (shown["text"], shown["label"], shown["prompt"]) == ("x", "x; y", "word 3")
     probed = task.probe_rows("test", np.array([0, 1]), shares)
     np.testing.assert_allclose(probed, rows, rtol=1e-5)
+    net = answering(torch.tensor([[0.1, -0.1, 3.0]]))
+    (answer,) = task.predict(net, ["word"])
+    assert answer["labels"] == ["x", "z"] and list(answer["probabilities"]) == ["x", "y", "z"]
+    assert list(answer["probabilities"].values()) == pytest.approx([0.524979, 0.475021, 0.952574], abs=1e-6)
     # To learn from: x;y, y, z, x. Each set is as common as the others, the first of the sorted is taken.
     name, values = task.baseline()
     assert name == "commonest set" and values["exact_match"] == 0
