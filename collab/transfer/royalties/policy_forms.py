@@ -95,8 +95,10 @@ class PolicyRowsForm(PolicyForm):
         until = [("", _now("always")), ("costs_repaid", _now("until costs are repaid"))]
         of = [("gross", _now("what came in")), ("rest", _now("what is left"))]
         for name, label, choices in (
-            ("kind", _now("Taken off first"), kinds), ("of", _now("Of what"), of), ("until", _now("How long"), until)
-        ):  # fmt: skip
+            ("kind", _now("Taken off first"), kinds),
+            ("of", _now("Per cent of what"), of),
+            ("until", _now("How long"), until),
+        ):
             self.fields[f"{name}_{n}"] = forms.ChoiceField(required=False, choices=choices, widget=_choice(label, n))
         self.fields[f"percent_{n}"] = _share(_now("Per cent"), n)
 
@@ -110,7 +112,7 @@ class PolicyRowsForm(PolicyForm):
 
     def deductions(self) -> list[list[tuple[Any, Any]]]:
         """Each row with what heads its cells."""
-        heads = (_now("Taken off first"), _now("Per cent"), _now("Of what"), _now("How long"))
+        heads = (_now("Taken off first"), _now("Per cent"), _now("Per cent of what"), _now("How long"))
         return [self._cells(n, heads, ("kind", "percent", "of", "until")) for n in range(self.count)]
 
     def tiers(self) -> list[list[tuple[Any, Any]]]:
