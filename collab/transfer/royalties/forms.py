@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +16,6 @@ from collab.transfer.disclosures.models import TransferCase
 from collab.transfer.protection.models import ProtectionCost
 from collab.transfer.royalties.models import Invoice, Receipt, RoyaltyReport, ScheduledPayment
 from collab.transfer.royalties.money import from_minor
-from collab.transfer.royalties.policies import EXAMPLES
 from collab.transfer.royalties.reporting import sublicences_to_report
 from collab.transfer.royalties.states import PaymentKind, WriteOffKind
 from collab.transfer.royalties.terms import TermsInForce
@@ -321,36 +319,6 @@ class EndRateForm(OnceForm):
 class InterestForm(OnceForm):
     percent = forms.DecimalField(label=_("Per cent a year"), min_value=0, max_value=100, max_digits=7, decimal_places=4)
     from_on = forms.DateField(label=_("From"), widget=DayInput, initial=timezone.localdate)
-
-
-class PolicyForm(PageForm):
-    """A policy as data. The page shows in words what it says."""
-
-    currency = _currency(_("Currency of the books"))
-    effective_on = forms.DateField(label=_("For receipts from"), widget=DayInput, initial=timezone.localdate)
-    content = forms.CharField(
-        label=_("Rules"),
-        max_length=20000,
-        widget=forms.Textarea(attrs={"rows": 18, "class": "mono", "spellcheck": "false"}),
-        help_text=_(
-            "Deductions in their order, then shares of what is left that make 100 %; a share is “25” or “1/3”."
-        ),
-    )
-    note = forms.CharField(label=_("Note"), max_length=1000, required=False, validators=[PlainTextValidator()])
-    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
-
-    def clean_content(self) -> Any:
-        try:
-            return json.loads(self.cleaned_data["content"])
-        except (ValueError, RecursionError):
-            raise forms.ValidationError(_now("This is no JSON: look for a missing comma or quote.")) from None
-
-    def place_of(self, fault: Fault, field: str | None) -> str | None:
-        return "content" if field == "policy" else super().place_of(fault, field)
-
-    @staticmethod
-    def example(name: str) -> str:
-        return json.dumps(EXAMPLES.get(name, EXAMPLES["dayton"]), indent=2, ensure_ascii=False)
 
 
 class ThirdPartyForm(OnceForm):

@@ -35,7 +35,6 @@ from collab.transfer.royalties.forms import (
     PaymentForm,
     PaymentsForm,
     PayPartnerForm,
-    PolicyForm,
     ProposeForm,
     RateForm,
     ReachForm,
@@ -67,7 +66,8 @@ from collab.transfer.royalties.models import (
 )
 from collab.transfer.royalties.papers import invoice_pdf, statement_pdf
 from collab.transfer.royalties.passing import Owed, owed_to_partners
-from collab.transfer.royalties.policies import Account
+from collab.transfer.royalties.policies import Account, read_policy
+from collab.transfer.royalties.policy_forms import PolicyForm, PolicyJsonForm, PolicyRowsForm, example
 from collab.transfer.royalties.reading import EXAMPLE_WORDS, account_rows, say_lines, say_policy, say_rule
 from collab.transfer.royalties.refund_models import Refund
 from collab.transfer.royalties.reimbursing import costs_behind
@@ -646,20 +646,61 @@ def royalty_policy(request: HttpRequest, slug: str) -> HttpResponse:
 def policy_new(request: HttpRequest, slug: str) -> HttpResponse:
     organisation = _house(request, "royalty.manage", slug)
     policy = RoyaltyPolicy.objects.filter(organisation=organisation).first()
-    shown = {
-        "currency": policy.currency if policy else "EUR",
-        "content": PolicyForm.example(request.GET.get("like", "")),
-        "version": policy.version if policy else None,
-    }
-    form = PolicyForm(sent(request), initial=shown)
+    given = {"currency": policy.currency if policy else "EUR", "version": policy.version if policy else None}
+    form: PolicyForm = _policy_form(request, given)
+    content: Any = None if form.is_bound else example(request.GET.get("like", ""))
+    to = request.POST.get("to", "")
+    if to and form.is_valid():
+        content = form.rules()
+        form = _as_asked(form, to, content)
 
     def enter() -> str:
-        set_policy(organisation=organisation, by=request.user, **form.cleaned_data)
+        set_policy(organisation=organisation, by=request.user, **form.values())
         messages.success(request, _("The policy is entered."))
         return reverse("collab:royalty_policy", args=[slug])
 
-    context = {"form": form, "organisation": organisation, "examples": EXAMPLE_WORDS, "policy": policy}
-    return submit(request, form, enter) or show(request, "collab/transfer/royalties/policy.html", context, form)
+    context = {
+        "form": form, "organisation": organisation, "examples": EXAMPLE_WORDS,
+        "said": _in_words(form, content, policy) if content is not None and not form.errors else [],
+    }  # fmt: skip
+    done = submit(request, form, enter) if not to else None
+    return done or show(request, "collab/transfer/royalties/policy.html", context, form)
+
+
+def _policy_form(request: HttpRequest, given: dict[str, Any]) -> PolicyForm:
+    """Row by row, or for those who prefer it as data."""
+    content = example(request.GET.get("like", ""))
+    if request.POST.get("mode", request.GET.get("mode")) == "json":
+        return PolicyJsonForm(sent(request), initial=given | PolicyJsonForm.said(content))
+    raw = request.POST.get("rows", "")
+    rows = int(raw) if raw.isascii() and raw.isdigit() and len(raw) <= 3 else PolicyRowsForm.needed(content)
+    return PolicyRowsForm(sent(request), rows=rows, initial=given | PolicyRowsForm.said(content))
+
+
+def _as_asked(form: PolicyForm, to: str, content: Any) -> PolicyForm:
+    """The form with what was filled in: in the other shape, with more rows, or as it is. A fault is shown in it."""
+    kept = {name: form.cleaned_data[name] for name in ("currency", "effective_on", "note", "version")}
+    if to == "json":
+        return PolicyJsonForm(initial=kept | PolicyJsonForm.said(content))
+    try:
+        read_policy(content, currency=form.cleaned_data["currency"])
+    except InvalidError as error:
+        if to != "more" or isinstance(form, PolicyJsonForm):
+            put_error(form, error)
+            return form
+    rows = getattr(form, "count", 0) + 3 if to == "more" else PolicyRowsForm.needed(content)
+    if to not in {"more", "rows"}:
+        return form
+    return PolicyRowsForm(rows=rows, initial=kept | PolicyRowsForm.said(content))
+
+
+def _in_words(form: PolicyForm, content: Any, policy: RoyaltyPolicy | None) -> list[str]:
+    """What the rules say; nothing while they do not add up."""
+    currency = form.cleaned_data["currency"] if form.is_bound else form.initial["currency"]
+    try:
+        return list(say_policy(read_policy(content, currency=currency), currency))
+    except InvalidError:
+        return []
 
 
 def rate_new(request: HttpRequest, slug: str) -> HttpResponse:
