@@ -162,7 +162,7 @@ def _pixels(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
             raise wrong("wrap_processor", field="crop_pct", value=crop, choices="null")
         check_fields(found, {"resample": (2,)}, "wrap_processor")
     channels = number(config, "num_channels", int)
-    scale = {field: found.get(field) for field in ("image_mean", "image_std")}
+    scale: dict[str, Any] = {field: found.get(field) for field in ("image_mean", "image_std")}
     for field, numbers in scale.items():
         good = isinstance(numbers, list) and len(numbers) == channels
         good = good and all(type(one) in (int, float) for one in numbers)

@@ -21,7 +21,7 @@ from training.engine.predict import Predictor
 SPECS = {
     "dit": {"train__max_steps": 120, "train__lr": 4e-3}
     | {"model": {"arch": "dit", "size": "nano", "layers": 2, "width": 64, "image": 16, "patch": 4}},
-    "unet": {"train__max_steps": 70, "train__lr": 5e-3}
+    "unet": {"train__max_steps": 160, "train__lr": 5e-3}
     | {"model": {"arch": "unet", "size": "nano", "width": 16, "image": 8}},
 }
 CLASSES = {"dit": "transformers.dit_transformer_2d.DiTTransformer2DModel", "unet": "unets.unet_2d.UNet2DModel"}

@@ -123,7 +123,7 @@ def test_of_several_exchanges_the_scores_are_summed(asked: str, score: float) ->
         ("A0C", "the sequence has no A at place 0"),
         ("Y4A", "the sequence has no Y at place 4"),
         ("A1C:A2C", "“A2C” does not fit"),
-        ("A" + "9" * 300 + "C", "does not fit"),
+        ("A" + "9" * 300 + "C", "is no mutation"),
     ],
 )
 def test_a_mutation_that_does_not_fit_is_told(asked: Any, said: str) -> None:

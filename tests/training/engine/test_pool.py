@@ -317,9 +317,9 @@ def test_what_is_over_leaves_nothing_open_in_the_pool(served: Served):
     served.ask("say", "x").wait(20)
     files = Path(f"/proc/{served.process.pid}/fd")
     before = len(list(files.iterdir()))
-    for _ in range(5):
+    for _ in range(10):
         served.ask("exit", "1").wait(20)
-    assert len(list(files.iterdir())) <= before
+    until(lambda: len(list(files.iterdir())) <= before + 2)  # two files and a connection for each, while it is not over
 
 
 def test_a_request_that_is_too_long_is_refused_before_it_is_sent(served: Served):

@@ -82,7 +82,10 @@ def test_images_move_an_eighth_of_their_side_at_most_in_both_directions(side: in
 )
 def test_a_channel_is_enough_where_all_images_are_grey(modes: list[str] | None, channels: int) -> None:
     profile = {} if modes is None else {"image": {"modes": modes}}
-    assert images.channels_of(SimpleNamespace(profile=profile)) == channels
+    task = plain_task("image-classification")
+    assert task.channels_of(SimpleNamespace(profile=profile)) == channels
+    task.read_as = {"mean": [0.5] * 3}
+    assert task.channels_of(SimpleNamespace(profile=profile)) == 3, "as the start reads them"
 
 
 def test_mean_and_deviation_are_those_of_the_training_part_alone(tmp_path: Path) -> None:
