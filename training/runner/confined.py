@@ -72,7 +72,8 @@ def _read_both(out: int, errors: int, until: float) -> tuple[bytes, bytes]:
         for pipe in read:
             selector.register(pipe, selectors.EVENT_READ)
         while selector.get_map():
-            ready = selector.select(max(0.0, until - time.monotonic()))
+            left_s = until - time.monotonic()
+            ready = selector.select(left_s) if left_s > 0 else []  # though there be more: it may never stop talking
             if not ready:
                 raise TimeoutError
             for key, _ in ready:

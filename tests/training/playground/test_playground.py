@@ -128,7 +128,7 @@ def test_a_model_that_takes_too_long_is_ended(package, tmp_path):
     given = tmp_path / "input.jsonl"
     given.write_text('"ball"\n')
     with pytest.raises(NoAnswerError, match="too_slow"):
-        predict(package, given, limits=Limits(wall_s=0.05, memory_bytes=1 << 32))
+        predict(package, given, limits=Limits(wall_s=0.001, memory_bytes=1 << 32))
 
 
 def test_a_model_that_wants_too_much_memory_is_ended(package, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from tests.warm import let_go, wait_until_warm
 from training.engine.contract import Forked, NoPoolError, Request, answers, ask
-from training.runner import launcher, pool
+from training.runner import confined, launcher, pool
 from training.runner.confined import Limits, run_engine
 from training.runner.pool import Warm
 
@@ -106,6 +107,16 @@ def test_a_confined_child_that_takes_too_long_is_gone(warm_engine: Path, tmp_pat
     with pytest.raises(TimeoutError):
         run_engine("schema", folder=tmp_path, limits=Limits(wall_s=0.2, memory_bytes=4 << 30))
     assert children[0].returncode == -signal.SIGKILL
+
+
+def test_a_child_that_never_stops_talking_is_not_listened_to_for_ever():
+    """What is ready to be read is no reason to go on once the time is up."""
+    (out, out_end), (errors, errors_end) = os.pipe(), os.pipe()
+    os.write(out_end, b"more")
+    with os.fdopen(out, "rb"), os.fdopen(errors, "rb"), os.fdopen(out_end, "wb"), os.fdopen(errors_end, "wb"):
+        with pytest.raises(TimeoutError):
+            confined._read_both(out, errors, time.monotonic() - 1)
+        assert os.read(out, 10) == b"more"
 
 
 def test_a_run_is_forked_and_ends_with_the_pool(kept: Warm, tmp_path: Path, monkeypatch):
