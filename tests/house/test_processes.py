@@ -19,6 +19,9 @@ PROCESSES = {
     "assert 'training.runner.dispatch' in app.tasks",
     "supervisor": "import django; django.setup(); import training.runner.supervisor, training.runner.ship, "
     "training.runner.publish, training.runner.launcher",
+    "warm supervisor": "from training.runner import warm; warm.load(); from django.urls import get_resolver; "
+    "from django.utils import translation; "
+    "assert {'en', 'zh-hans'} <= set(get_resolver()._reverse_dict) and len(translation.trans_real._translations) > 1",
     "engine contract": "import training.engine.contract",
 }
 

@@ -14,12 +14,25 @@ log = logging.getLogger("tandem.runner")
 MODULES = ("training.runner.supervisor", "training.runner.ship", "training.runner.publish", "training.runner.launcher")
 
 
-def main(argv: list[str]) -> int:
-    """Fork until standard input ends."""
+def load() -> None:
+    """Django, and what the first refusal or link would load otherwise: the addresses and sentences of each language."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
     import django
 
     django.setup()
+    from django.conf import settings
+    from django.urls import get_resolver
+    from django.utils import translation
+
+    for language, _ in settings.LANGUAGES:
+        with translation.override(language):
+            translation.gettext("Save")
+            get_resolver()._populate()
+
+
+def main(argv: list[str]) -> int:
+    """Fork until standard input ends."""
+    load()
     from django.db import connections
 
     from training.engine.contract import serve
