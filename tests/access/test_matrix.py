@@ -390,6 +390,7 @@ def test_bodies_work(scene: Scene, visitors: dict[str, Visitor]) -> None:
         "api:agreement-version-detail PATCH",
         "api:licensor-payment-book POST",  # whom it was paid to keeps no books
         "api:course-draft POST",  # there is a draft already
+        "api:posting-apply POST",  # the one student has applied
         "api:ethics-committee-list POST",  # the university has one
         "api:membership-review-list POST",  # a review of the members is under way
     }
