@@ -8,7 +8,6 @@ rounds otherwise, and a resumed run must go on as it began.
 """
 
 import contextlib
-import ctypes
 import json
 import logging
 import os
@@ -23,6 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from training.engine.confining import die_with_parent
 from training.engine.errors import Stop
 from training.engine.spec import AUTO, COMPILE_GAIN, COMPILE_S, ON
 
@@ -31,7 +31,6 @@ COMPILERS = ("c++", "g++", "clang++")
 LEAST_GAIN = 0.03
 MOST_S = 900.0
 POLL_S = 0.05
-PR_SET_PDEATHSIG = 1
 MEASURED = 3  # times, but of what takes long fewer
 ENOUGH_S = 2.0
 log = logging.getLogger(__name__)
@@ -96,8 +95,7 @@ def aside(work: Callable[[], dict[str, float]], stop: Stop) -> dict[str, float] 
         code = 1
         try:
             os.setpgid(0, 0)  # with the compilers that it starts
-            with contextlib.suppress(AttributeError):  # on Linux alone: a killed run leaves nothing behind
-                ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            die_with_parent()  # a killed run leaves nothing behind
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.write(writer, json.dumps(work()).encode())
             code = 0

@@ -336,6 +336,7 @@ class Pool:
                 os.dup2(ours, standard)
             os.environ.update(request.env)
             tempfile.tempdir = None  # as the environment says, now
+            logging.root.handlers.clear()  # the program says how it logs
             os.chdir(request.folder)
             if request.limits is not None:
                 sys.dont_write_bytecode = True

@@ -5,7 +5,6 @@ search.json, so that a search that was stopped or killed goes on where it was.
 """
 
 import contextlib
-import ctypes
 import json
 import logging
 import os
@@ -19,6 +18,7 @@ from typing import Any
 from training.engine import package, protocol
 from training.engine.catalogue import LOWER, TASKS
 from training.engine.checkpoint import fsync
+from training.engine.confining import die_with_parent
 from training.engine.errors import EngineError, Stop, StopRequestedError
 from training.engine.events import EventLog
 from training.engine.protocol import DONE, SEARCH_FILE, STOPPED, TRIALS_DIR, Inputs, Reason
@@ -29,7 +29,6 @@ POLL_S = 0.1
 WAITING, RUNNING, FINISHED, FAILED, LEFT = "waiting", "running", "done", "failed", "left"
 # What ends one trial, where the next may do better. Everything else would end the next in the same way.
 ITS_OWN = frozenset({Reason.DIVERGED, Reason.OOM})
-PR_SET_PDEATHSIG = 1
 log = logging.getLogger(__name__)
 
 
@@ -291,8 +290,7 @@ def _fork(work: Callable[[], int]) -> int:
         return pid
     code = protocol.FAILED
     try:
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        die_with_parent()
         if os.getppid() == parent:
             code = work()
     except BaseException:  # the process ends here, whatever it was, and its code tells the search

@@ -24,7 +24,7 @@ MiB = 1 << 20
 
 # What a child of the pool does: a small language, so that a test sees each promise from inside.
 PROGRAM = """
-import os, resource, signal, socket, sys, time
+import logging, os, resource, signal, socket, sys, time
 from pathlib import Path
 from training.engine import pool
 
@@ -40,6 +40,9 @@ def main(asked):
         raise RuntimeError(rest[0])
     elif verb == "signals":
         print(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, signal.set_wakeup_fd(-1))
+    elif verb == "log":
+        logging.basicConfig(level="INFO", stream=sys.stdout, format="own: %(message)s")
+        logging.info("said")
     elif verb == "files":
         print(*sorted(os.readlink(f"/proc/self/fd/{n}").split(":")[0] for n in os.listdir("/proc/self/fd")
             if os.path.exists(f"/proc/self/fd/{n}") or os.path.islink(f"/proc/self/fd/{n}")))
@@ -55,6 +58,7 @@ def main(asked):
         Path(rest[0]).write_text(str(os.getpid())); time.sleep(60)
     return 0
 
+logging.basicConfig(level="INFO", format="the pool: %(message)s")
 sys.exit(pool.serve(Path(sys.argv[1]), main, ["json"], lambda: sys.argv[2]))
 """
 
@@ -133,6 +137,8 @@ def test_a_child_is_what_the_program_would_be(served: Served):
 
     child = served.ask("where", env={"OWN": "one"})
     assert served.said(child)[0] == f"{served.address.parent} one True True\n"
+    child = served.ask("log")
+    assert served.said(child) == ("own: said\n", "")
     again = served.ask("where")
     assert " None " in served.said(again)[0], "what one child is told is not told to the next"
 
