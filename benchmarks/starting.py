@@ -22,10 +22,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.engine_loop import USUAL
+from benchmarks.tracking import free_port, tracking_process
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-from benchmarks.engine_loop import USUAL  # noqa: E402
-from benchmarks.tracking import free_port, tracking_process  # noqa: E402
 
 WITHIN_S = 120
 
