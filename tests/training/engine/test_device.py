@@ -31,6 +31,14 @@ def test_auto_takes_bf16_where_it_is_much_faster(
         assert device.choose_dtype(spec_of(train__dtype=asked), CPU) == asked
 
 
+@pytest.mark.parametrize("number", [0, 7, 2**63 - 1])
+def test_chance_begins_as_torch_lets_it_begin(number: int) -> None:
+    torch.manual_seed(number)
+    wanted = torch.rand(4)
+    device.seed(number, CPU)
+    assert torch.equal(torch.rand(4), wanted)
+
+
 @pytest.mark.parametrize(("able", "chosen"), [(True, "bf16"), (False, "fp32")])
 def test_auto_asks_a_gpu_what_it_can(able: bool, chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: able)
