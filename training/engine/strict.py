@@ -5,7 +5,6 @@ Torch-free. The same field metadata gives the reader its bounds and the JSON Sch
 
 import dataclasses
 import difflib
-import functools
 import json
 import math
 import re
@@ -157,10 +156,14 @@ def kind_of(value: Any) -> str:
     return "a list" if isinstance(value, list) else "an object"
 
 
-@functools.cache
+_hints: dict[type, dict[str, Any]] = {}
+
+
 def hints_of(cls: type) -> dict[str, Any]:
     """Types of the fields of a dataclass, resolved once."""
-    return typing.get_type_hints(cls)
+    if cls not in _hints:
+        _hints[cls] = typing.get_type_hints(cls)
+    return _hints[cls]
 
 
 def read(cls: type[T], obj: Any, path: str = "", issues: list[Issue] | None = None) -> T:
