@@ -174,6 +174,22 @@ def test_resnet_is_resnet() -> None:
     same(ours(pixels), theirs(pixels).logits)
 
 
+def test_one_small_image_alone_is_learnt_from_too() -> None:
+    """A single value has no deviation: it is normed as when the net is used, and changes no running mean."""
+    ours = scrambled("resnet").train()
+    alone, more = torch.randn(1, 3, 16, 16), torch.randn(2, 3, 16, 16)
+    last, first = ours.stages[2][0].layer[1].normalization, ours.stem.normalization
+    before = [norm.running_mean.clone() for norm in (last, first)]
+    ours(alone).sum().backward()
+    assert torch.equal(last.running_mean, before[0]) and not torch.equal(first.running_mean, before[1])
+    assert last.num_batches_tracked == 0 and all(weight.grad.isfinite().all() for weight in ours.parameters())
+    assert ours.stem.convolution.weight.grad.abs().max() > 0
+    ours(more)
+    assert not torch.equal(last.running_mean, before[0])
+    x = torch.randn(1, 32, 1, 1)
+    assert torch.equal(last(x), last.eval()(x))
+
+
 @torch.no_grad()
 def test_vit_is_vit() -> None:
     from transformers.models.vit.modeling_vit import ViTConfig, ViTForImageClassification
