@@ -209,6 +209,29 @@ def test_export_can_be_undone(arch: str) -> None:
         assert torch.equal(again.state_dict()[name], tensor), name
 
 
+@pytest.mark.parametrize("arch", SHAPES)
+def test_import_takes_little_memory_beside_the_net(arch: str) -> None:
+    ours = scrambled(arch)
+    tensors = {name: tensor.clone() for name, tensor in module_of(arch).export(ours)[0].items()}
+    again = module_of(arch).build(*SHAPES[arch])
+    size = sum(tensor.numel() * tensor.itemsize for tensor in again.state_dict().values())
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as told:
+        import_tensors(again, module_of(arch).export, tensors)
+    claimed = sum(max(0, event.self_cpu_memory_usage) for event in told.events())
+    assert claimed < size / 2
+
+
+def test_import_refuses_an_export_that_hides_a_weight() -> None:
+    ours, export = scrambled("gpt"), net_module("gpt").export
+
+    def hiding(net: torch.nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        tensors, config = export(net)
+        return tensors | {"transformer.wpe.weight": tensors["transformer.wpe.weight"].clone()}, config
+
+    with pytest.raises(ValueError, match="a weight is missing"):
+        import_tensors(ours, hiding, export(ours)[0])
+
+
 def test_import_refuses_missing_and_misshapen_weights() -> None:
     ours = scrambled("gpt")
     export = net_module("gpt").export
