@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from training.engine.catalogue import ARCHS
 from training.engine.errors import EngineError
 from training.engine.protocol import Reason
 from training.engine.spec import Spec
@@ -45,9 +46,16 @@ def choose_device(spec: Spec) -> tuple[torch.device, Team]:
     if together:
         torch.set_num_threads(max(1, threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
         return torch.device("cpu"), _wire(torch.device("cpu"))
-    ranks = min(threads, MAX_RANKS, spec.train.batch) if hasattr(os, "fork") else 1
+    ranks = min(threads, MAX_RANKS, _shares(spec)) if hasattr(os, "fork") else 1
     torch.set_num_threads(max(1, threads // ranks))
     return torch.device("cpu"), Team(ranks)
+
+
+def _shares(spec: Spec) -> int:
+    """Among how many processes the rows of a batch can be divided."""
+    batch, micro = spec.train.batch, spec.train.micro or spec.train.batch
+    least = ARCHS[spec.model.arch].least_rows(spec.shape)
+    return batch if least == 1 else max(1, min(batch, micro) // least)
 
 
 def ranks_started() -> int:

@@ -79,3 +79,24 @@ def test_the_place_among_the_processes_of_torchrun(monkeypatch: pytest.MonkeyPat
     assert (device.ranks_started(), device.rank_of_start()) == (1, 0)
     monkeypatch.setenv("WORLD_SIZE", "4")
     assert (device.ranks_started(), device.rank_of_start()) == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("image", "changes", "ranks"),
+    [
+        (16, {"batch": 8}, 4),
+        (16, {"batch": 5}, 2),
+        (16, {"batch": 8, "micro": 4}, 2),
+        (16, {"batch": 8, "micro": 3}, 1),
+        (17, {"batch": 5}, 4),
+        (17, {"batch": 8, "micro": 3}, 4),
+    ],
+)
+def test_each_process_has_two_small_images_at_once(
+    image: int, changes: dict[str, int], ranks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    train = {f"train__{name}": value for name, value in changes.items()}
+    spec = Spec.from_json(tiny("image-classification", model__image=image, resources__cpus=4, **train))
+    assert device.choose_device(spec)[1].ranks == ranks
