@@ -401,11 +401,14 @@ def _missing_role(user: User, word: str, obj: Model, at: datetime) -> Missing:
     scope = SCOPES[type(obj)]
     if scope.explain:
         return scope.explain(user, word, obj, at)
+    roles = roles_with(word)
     if scope.project:
         held = Membership.objects.filter(
-            user=user, project_id=_follow(obj, scope.project), role__in=roles_with(word), starts_at__lte=at
+            user=user, project_id=_follow(obj, scope.project), role__in=roles, starts_at__lte=at
         )
         for role, need in ROLE_NEEDS.items():
+            if role not in roles:
+                continue
             lacking = held.filter(role=role).exclude(need.condition()).order_by("-starts_at").first()
             if lacking is not None:
                 return need.explain(lacking)
@@ -416,7 +419,7 @@ def _missing_role(user: User, word: str, obj: Model, at: datetime) -> Missing:
                 _("Your role “%(role)s” ended on %(day)s.")
                 % {"role": ended.get_role_display(), "day": date_format(timezone.localtime(ended.ends_at))},
             )
-    names: Iterable[str] = [str(role.label) for role in roles_with(word)]
+    names: Iterable[str] = [str(role.label) for role in roles]
     if not names:
         return Missing("role", _("Only the person named for it may %(what)s.") % {"what": WORDS[word]})
     return Missing(
