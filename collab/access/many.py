@@ -14,7 +14,8 @@ from uuid import UUID
 from django.db.models import Exists, Expression, Model, QuerySet, UUIDField
 from django.utils import timezone
 
-from collab.access.policy import SCOPES, Requirement, _truth, requirements_of, role_q
+from collab.access.plans import truth
+from collab.access.policy import SCOPES, Requirement, requirements_of, role_q
 from collab.accounts.models import User
 
 M = TypeVar("M", bound=Model)
@@ -64,12 +65,12 @@ def decide_each(
     model = rows.model
     assert SCOPES[model].grants is None, f"{model.__name__} says itself whom it lets in: ask decide for each person"
     each: Any = EachPerson()
-    checks = {"may_view": _truth(role_q(each, SCOPES[model].view, model, at))}
+    checks = {"may_view": truth(role_q(each, SCOPES[model].view, model, at))}
     needs = {word: requirements_of(word, model) for word in words}
     for number, word in enumerate(words):
-        checks[f"role_{number}"] = _truth(role_q(each, word, model, at))
+        checks[f"role_{number}"] = truth(role_q(each, word, model, at))
         for index, requirement in enumerate(needs[word]):
-            checks[f"needs_{number}_{index}"] = _truth(requirement.condition(each, at))
+            checks[f"needs_{number}_{index}"] = truth(requirement.condition(each, at))
     crossed = model._default_manager.filter(pk__in=rows.order_by().values("pk")).order_by()
     crossed = crossed.extra(tables=[_PEOPLE]).annotate(asked_person=each, **checks)  # noqa: S610  a name of our own
     crossed = crossed.filter(Exists(people.order_by().filter(pk=each, is_active=True)))

@@ -17,17 +17,18 @@ from uuid import UUID
 
 from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Case, Exists, F, Model, OuterRef, Q, QuerySet, Value, When
-from django.db.models.fields import BooleanField
+from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from collab.access.plans import Asking, Checks, StandIn, answers
 from collab.access.roles import (
     ORGANISATION_ROLES,
     PROJECT_ROLES,
     READ_WORDS,
     ROLE_LABELS,
+    ROLE_WORDS,
     SESSION_WORDS,
     WORDS,
     Role,
@@ -240,11 +241,18 @@ def note_asked(word: str) -> None:
 
 
 def _known(user: Person) -> User | None:
-    return user if isinstance(user, User) and user.is_active else None
+    """Somebody who may act; what stands for them in a condition (`plans`) does too, for it was asked of them first."""
+    return user if isinstance(user, User | StandIn) and user.is_active else None
 
 
 def requirements_of(word: str, model: type[Model]) -> list[Requirement]:
     return [r for r in REQUIREMENTS if word in r.words and r.model in (None, model)]
+
+
+def _made_of(model: type[Model], *words: str) -> list[object]:
+    """What the answer for these words hangs on, beside person, row and moment: tests register other parts."""
+    parts: list[object] = [SCOPES[model], *ROLE_WORDS.values(), *ROLE_NEEDS.values()]
+    return [*parts, *(need for word in words for need in requirements_of(word, model))]
 
 
 def visible_to(user: Person, word: str, rows: QuerySet[M], at: datetime | None = None) -> QuerySet[M]:
@@ -267,10 +275,13 @@ def can(user: Person, word: str, obj: Model, at: datetime | None = None) -> bool
     if known is None:
         return False
     at = at or timezone.now()
-    rows = model._default_manager.filter(role_q(known, word, model, at), pk=obj.pk)
-    for requirement in requirements_of(word, model):
-        rows = rows.filter(requirement.condition(known, at))
-    return rows.exists()
+
+    def checks(person: User, at: datetime) -> Checks:
+        needs = {f"needs_{i}": r.condition(person, at) for i, r in enumerate(requirements_of(word, model))}
+        return {"may_do": role_q(person, word, model, at), **needs}
+
+    row = answers(("can", word), _made_of(model, word), model, Asking(known, at, obj.pk), checks)
+    return row is not None and all(row.values())
 
 
 def allowed(user: Person, obj: Model, *words: str, at: datetime | None = None) -> set[str]:
@@ -283,12 +294,16 @@ def allowed(user: Person, obj: Model, *words: str, at: datetime | None = None) -
         return set()
     at = at or timezone.now()
     model = type(obj)
-    checks = {"may_view": _truth(role_q(known, SCOPES[model].view, model, at))}
-    for number, word in enumerate(words):
-        checks[f"role_{number}"] = _truth(role_q(known, word, model, at))
-        for index, requirement in enumerate(requirements_of(word, model)):
-            checks[f"needs_{number}_{index}"] = _truth(requirement.condition(known, at))
-    row = model._default_manager.filter(pk=obj.pk).annotate(**checks).values(*checks).first()
+
+    def checks(person: User, at: datetime) -> Checks:
+        found: Checks = {"may_view": role_q(person, SCOPES[model].view, model, at)}
+        for number, word in enumerate(words):
+            found[f"role_{number}"] = role_q(person, word, model, at)
+            for index, requirement in enumerate(requirements_of(word, model)):
+                found[f"needs_{number}_{index}"] = requirement.condition(person, at)
+        return found
+
+    row = answers(("allowed", words), _made_of(model, *words), model, Asking(known, at, obj.pk), checks)
     if row is None or not row.pop("may_view"):
         return set()
     refused = {int(name.split("_")[1]) for name, holds in row.items() if not holds}
@@ -305,18 +320,14 @@ def decide(user: Person, word: str, obj: Model, at: datetime | None = None) -> D
     model = type(obj)
     scope = SCOPES[model]
     requirements = requirements_of(word, model)
-    checks: dict[str, Q | Exists] = {
-        "may_view": role_q(known, scope.view, model, at),
-    }
-    if word != scope.view:
-        checks["may_do"] = role_q(known, word, model, at)
-    checks |= {f"needs_{i}": r.condition(known, at) for i, r in enumerate(requirements)}
-    row = (
-        model._default_manager.filter(pk=obj.pk)
-        .annotate(**{name: _truth(check) for name, check in checks.items()})
-        .values(*checks)
-        .first()
-    )
+
+    def checks(person: User, at: datetime) -> Checks:
+        found: Checks = {"may_view": role_q(person, scope.view, model, at)}
+        if word != scope.view:
+            found["may_do"] = role_q(person, word, model, at)
+        return found | {f"needs_{i}": r.condition(person, at) for i, r in enumerate(requirements)}
+
+    row = answers(("decide", word), _made_of(model, word), model, Asking(known, at, obj.pk), checks)
     if row is None or not row["may_view"]:
         return Decision(False, False, [Missing("not_found", str(NotFoundError()))])
     may_do = row["may_view"] if word == scope.view else row["may_do"]
@@ -380,10 +391,6 @@ def holders(word: str, project_id: UUID, at: datetime | None = None) -> QuerySet
     return User.objects.filter(pk__in=rows.values("user"), is_active=True)
 
 
-def _truth(check: Q | Exists) -> Case:
-    return Case(When(check, then=Value(True)), default=Value(False), output_field=BooleanField())
-
-
 def _missing_role(user: User, word: str, obj: Model, at: datetime) -> Missing:
     """Why the role does not do: the token is too narrow, a role has ended, or nobody gave one."""
     token: ApiToken | None = getattr(user, "token", None)
@@ -394,11 +401,14 @@ def _missing_role(user: User, word: str, obj: Model, at: datetime) -> Missing:
     scope = SCOPES[type(obj)]
     if scope.explain:
         return scope.explain(user, word, obj, at)
+    roles = roles_with(word)
     if scope.project:
         held = Membership.objects.filter(
-            user=user, project_id=_follow(obj, scope.project), role__in=roles_with(word), starts_at__lte=at
+            user=user, project_id=_follow(obj, scope.project), role__in=roles, starts_at__lte=at
         )
         for role, need in ROLE_NEEDS.items():
+            if role not in roles:
+                continue
             lacking = held.filter(role=role).exclude(need.condition()).order_by("-starts_at").first()
             if lacking is not None:
                 return need.explain(lacking)
@@ -409,7 +419,7 @@ def _missing_role(user: User, word: str, obj: Model, at: datetime) -> Missing:
                 _("Your role “%(role)s” ended on %(day)s.")
                 % {"role": ended.get_role_display(), "day": date_format(timezone.localtime(ended.ends_at))},
             )
-    names: Iterable[str] = [str(role.label) for role in roles_with(word)]
+    names: Iterable[str] = [str(role.label) for role in roles]
     if not names:
         return Missing("role", _("Only the person named for it may %(what)s.") % {"what": WORDS[word]})
     return Missing(
