@@ -1,11 +1,12 @@
 """Runs, looks and answers: `python -m training.engine COMMAND`.
 
-run DIR | preview DIR | predict OUT INPUT | export OUT TARGET | wrap SOURCE DEST | validate SPEC PROFILE |
+run DIR [--resume] | preview DIR | predict OUT INPUT | export OUT TARGET | wrap SOURCE DEST | validate SPEC PROFILE |
 default TASK PROFILE | schema | pool SOCKET
 """
 
 import argparse
 import base64
+import dataclasses
 import json
 import logging
 import os
@@ -23,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("run", help="train what DIR/spec.json and DIR/inputs.json say")
     command.add_argument("dir", type=Path)
+    command.add_argument("--resume", action="store_true", help="go on where an attempt before was stopped or killed")
     command = commands.add_parser("preview", help="print what the net will see of DIR's data, without training")
     command.add_argument("dir", type=Path)
     command.add_argument("--images", type=Path, metavar="FOLDER", help="put images here as PNG instead of base64")
@@ -73,9 +75,25 @@ def _run(chosen: argparse.Namespace) -> int:
     if not chosen.dir.is_dir():
         print(f"There is no folder {chosen.dir}.", file=sys.stderr)
         return 1
+    if chosen.resume:
+        _go_on(chosen.dir)
     from training.engine.run import run  # loads torch, which the other commands do without
 
     return run(chosen.dir.resolve())
+
+
+def _go_on(folder: Path) -> None:
+    """Say in inputs.json that this is another attempt. What cannot be read stays for the run to complain about."""
+    from training.engine.contract import INPUTS_FILE, Inputs, SpecError, canonical_json
+
+    path = folder / INPUTS_FILE
+    try:
+        before = Inputs.from_text(path.read_bytes())
+    except (OSError, SpecError):
+        return
+    inputs = dataclasses.replace(before, fence=before.fence + 1, resume=True)
+    path.with_suffix(".tmp").write_bytes(canonical_json(inputs.to_json()))
+    path.with_suffix(".tmp").replace(path)
 
 
 def _preview(chosen: argparse.Namespace) -> int:
