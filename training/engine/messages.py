@@ -181,6 +181,10 @@ MESSAGES: dict[str, str] = {
 }
 
 HINTS: dict[str, str] = {
+    "start_gone": "Give the whole package again, or start from another model.",
+    "start_changed": "Give the package that the run was made for, or make a new run.",
+    "reads_gone": "Give the whole package again, or take another tokenizer.",
+    "reads_changed": "Give the package that the run was made for, or make a new run.",
     "patch_bands": "Choose 4, 8, 16 or 32.",
     "transcripts_missing": "Add a transcripts.csv with the columns file and text to the zip.",
     "sound_cut": "Raise the seconds if what comes later matters.",
