@@ -108,6 +108,8 @@ def write(
     kinds = TASKS[task].kinds
     if report.kind not in kinds:
         raise RefusedError(f"{data}: the task “{task}” needs data of kind {' or '.join(kinds)}, not {report.kind}.")
+    if theirs is not None and theirs.task not in (starts := TASKS[task].starts):
+        raise RefusedError(f"{start} is of the task “{theirs.task}”; “{task}” can go on from {' or '.join(starts)}.")
     try:
         spec = default_spec(task, profile, NO_VERSION)
         spec = going_on(spec, theirs, NO_VERSION) if theirs is not None else spec

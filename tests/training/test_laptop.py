@@ -90,6 +90,16 @@ def test_it_goes_on_from_a_package(
     assert json.loads((tmp_path / "run/out/report.json").read_bytes())["probe"]
 
 
+def test_a_model_of_which_nothing_can_be_made_is_told(
+    table: Path, tmp_path: Path, make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = make_run("first", tiny("causal-lm")).folder
+    (package / "MANIFEST.json").write_text("{}")
+    code, _, err = told(capsys, "text-classification", table, tmp_path / "run", "--start", package)
+    wanted = f"{package} is of the task “causal-lm”; “text-classification” can go on from masked-lm or "
+    assert code == 1 and err.startswith(wanted)
+
+
 def picture_alone() -> bytes:
     file = io.BytesIO()
     Image.new("L", (8, 8)).save(file, "PNG")
