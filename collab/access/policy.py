@@ -8,7 +8,7 @@ Slices above register how their models hang on a project (`register_scope`) and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -111,6 +111,8 @@ class Requirement:
     explain: Callable[[User, Any, datetime], Missing]
     label: StrOrPromise = ""  # in one or two words, for tables
     because: Callable[[User, Any, datetime], list[Reason]] | None = None
+    # What of this installation the condition is made of, beside person, moment and row: a setting, say.
+    given: Callable[[], Hashable] = tuple
 
 
 @dataclass(frozen=True)
@@ -249,6 +251,11 @@ def requirements_of(word: str, model: type[Model]) -> list[Requirement]:
     return [r for r in REQUIREMENTS if word in r.words and r.model in (None, model)]
 
 
+def _given(model: type[Model], *words: str) -> list[Hashable]:
+    """What of the installation these conditions are made of now."""
+    return [need.given() for word in words for need in requirements_of(word, model)]
+
+
 def _made_of(model: type[Model], *words: str) -> list[object]:
     """What the answer for these words hangs on, beside person, row and moment: tests register other parts."""
     parts: list[object] = [SCOPES[model], *ROLE_WORDS.values(), *ROLE_NEEDS.values()]
@@ -280,7 +287,7 @@ def can(user: Person, word: str, obj: Model, at: datetime | None = None) -> bool
         needs = {f"needs_{i}": r.condition(person, at) for i, r in enumerate(requirements_of(word, model))}
         return {"may_do": role_q(person, word, model, at), **needs}
 
-    row = answers(("can", word), _made_of(model, word), model, Asking(known, at, obj.pk), checks)
+    row = answers(("can", word, *_given(model, word)), _made_of(model, word), model, Asking(known, at, obj.pk), checks)
     return row is not None and all(row.values())
 
 
@@ -303,7 +310,9 @@ def allowed(user: Person, obj: Model, *words: str, at: datetime | None = None) -
                 found[f"needs_{number}_{index}"] = requirement.condition(person, at)
         return found
 
-    row = answers(("allowed", words), _made_of(model, *words), model, Asking(known, at, obj.pk), checks)
+    row = answers(
+        ("allowed", words, *_given(model, *words)), _made_of(model, *words), model, Asking(known, at, obj.pk), checks
+    )
     if row is None or not row.pop("may_view"):
         return set()
     refused = {int(name.split("_")[1]) for name, holds in row.items() if not holds}
@@ -327,7 +336,9 @@ def decide(user: Person, word: str, obj: Model, at: datetime | None = None) -> D
             found["may_do"] = role_q(person, word, model, at)
         return found | {f"needs_{i}": r.condition(person, at) for i, r in enumerate(requirements)}
 
-    row = answers(("decide", word), _made_of(model, word), model, Asking(known, at, obj.pk), checks)
+    row = answers(
+        ("decide", word, *_given(model, word)), _made_of(model, word), model, Asking(known, at, obj.pk), checks
+    )
     if row is None or not row["may_view"]:
         return Decision(False, False, [Missing("not_found", str(NotFoundError()))])
     may_do = row["may_view"] if word == scope.view else row["may_do"]

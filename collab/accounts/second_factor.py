@@ -71,4 +71,4 @@ def _explain(user: User, obj: Any, at: datetime) -> Missing:
     return missing()
 
 
-NEEDS_SECOND_FACTOR = Requirement(CODE, WORDS, None, _condition, _explain)
+NEEDS_SECOND_FACTOR = Requirement(CODE, WORDS, None, _condition, _explain, given=is_required)

@@ -1,11 +1,12 @@
 """Runs, looks and answers: `python -m training.engine COMMAND`.
 
-run DIR | preview DIR | predict OUT INPUT | export OUT TARGET | wrap SOURCE DEST | validate SPEC PROFILE |
+run DIR [--resume] | preview DIR | predict OUT INPUT | export OUT TARGET | wrap SOURCE DEST | validate SPEC PROFILE |
 default TASK PROFILE | schema | pool SOCKET
 """
 
 import argparse
 import base64
+import dataclasses
 import functools
 import json
 import logging
@@ -14,7 +15,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-FILED = {"png", "wav"}  # parts of an answer that are files, in base64
+# Parts of an answer that are files, in base64: what tells the path of each, and how its name ends.
+FILED = {
+    "png": ("file", "png"),
+    "wav": ("file", "wav"),
+    "mask": ("mask", "mask.png"),
+    "overlay": ("overlay", "overlay.jpg"),
+}
 NO_VERSION = "00000000-0000-0000-0000-000000000000"
 
 
@@ -24,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("run", help="train what DIR/spec.json and DIR/inputs.json say")
     command.add_argument("dir", type=Path)
+    command.add_argument("--resume", action="store_true", help="go on where an attempt before was stopped or killed")
     command = commands.add_parser("preview", help="print what the net will see of DIR's data, without training")
     command.add_argument("dir", type=Path)
     command.add_argument("--images", type=Path, metavar="FOLDER", help="put images here as PNG instead of base64")
@@ -74,9 +82,45 @@ def _run(chosen: argparse.Namespace) -> int:
     if not chosen.dir.is_dir():
         print(f"There is no folder {chosen.dir}.", file=sys.stderr)
         return 1
+    if os.environ.get("RANK", "0") == "0":  # of several processes that torchrun starts the first one judges
+        if chosen.resume:
+            _go_on(chosen.dir)
+        elif _has_begun(chosen.dir):
+            print(
+                f"{chosen.dir} holds the work of an attempt before. Add --resume to go on from it, or remove "
+                f"{chosen.dir / 'ckpt'} and {chosen.dir / 'trials'} to begin anew.",
+                file=sys.stderr,
+            )
+            return 1
     from training.engine.run import run  # loads torch, which the other commands do without
 
     return run(chosen.dir.resolve())
+
+
+def _has_begun(folder: Path) -> bool:
+    """Whether a run that begins would remove what an attempt before has learnt."""
+    from training.engine.contract import CHECKPOINT_DIR, INPUTS_FILE, Inputs, SpecError
+
+    try:
+        resumes = Inputs.from_text((folder / INPUTS_FILE).read_bytes()).resume
+    except (OSError, SpecError):
+        return False
+    made = (folder / name for name in (CHECKPOINT_DIR, "trials"))
+    return not resumes and any(any(place.iterdir()) for place in made if place.is_dir())
+
+
+def _go_on(folder: Path) -> None:
+    """Say in inputs.json that this is another attempt. What cannot be read stays for the run to complain about."""
+    from training.engine.contract import INPUTS_FILE, Inputs, SpecError, canonical_json
+
+    path = folder / INPUTS_FILE
+    try:
+        before = Inputs.from_text(path.read_bytes())
+    except (OSError, SpecError):
+        return
+    inputs = dataclasses.replace(before, fence=before.fence + 1, resume=True)
+    path.with_suffix(".tmp").write_bytes(canonical_json(inputs.to_json()))
+    path.with_suffix(".tmp").replace(path)
 
 
 def _preview(chosen: argparse.Namespace) -> int:
@@ -139,10 +183,11 @@ def _filed(answer: dict[str, Any], folder: Path | None, number: int) -> dict[str
         return answer
     folder.mkdir(parents=True, exist_ok=True)
     told = dict(answer)
-    for kind in FILED & answer.keys():
-        path = folder / f"{number + 1:04}.{kind}"
-        path.write_bytes(base64.b64decode(told.pop(kind)))
-        told["file"] = str(path)
+    for part in FILED.keys() & answer.keys():
+        name, ending = FILED[part]
+        path = folder / f"{number + 1:04}.{ending}"
+        path.write_bytes(base64.b64decode(told.pop(part)))
+        told[name] = str(path)
     return told
 
 

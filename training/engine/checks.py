@@ -6,6 +6,7 @@ from training.engine.catalogue import ARCHS, TASKS
 from training.engine.labelling import label_sets
 from training.engine.searching import trial_specs
 from training.engine.sizing import (
+    LEAST_OF_A_CLASS,
     chars_of,
     chars_per_token,
     chars_read,
@@ -235,6 +236,8 @@ def _split(spec: Spec, profile: Profile) -> list[Issue]:
 def _classes(spec: Spec, profile: Profile) -> list[Issue]:
     path = "data.columns.label" if spec.data.columns.get("label") else "data.dataset_version"
     name, classes = spec.data.columns.get("label", "label"), classes_of(spec, profile)
+    if classes is None and profile.get("kind") in ("images", "audio"):
+        return [make_issue(path, "labels_absent")]
     if classes is None:
         distinct = (column(profile, name) or {}).get("distinct")
         return [make_issue(path, "label_unfit", column=name, distinct=distinct)]
@@ -244,7 +247,7 @@ def _classes(spec: Spec, profile: Profile) -> list[Issue]:
     if count > MAX_CLASSES:
         return [make_issue(path, "classes_many", column=name, count=count, limit=MAX_CLASSES)]
     issues = []
-    if rows < 3 * count:
+    if rows < LEAST_OF_A_CLASS * count:
         issues.append(make_issue(path, "classes_sparse", column=name, count=count, rows=rows))
     small = sorted((n, label) for label, n in classes.items() if n < FEW_ROWS)
     for n, label in small[:MAX_PAIRS]:

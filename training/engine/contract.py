@@ -34,7 +34,7 @@ from training.engine.protocol import (
     parse_event,
 )
 from training.engine.searching import SEARCHABLE, trial_spec
-from training.engine.sizing import Estimate, default_spec, estimate, guess_columns
+from training.engine.sizing import Estimate, default_spec, estimate, going_on, guess_columns
 from training.engine.spec import (
     LEARNT,
     SPEC_VERSION,
@@ -120,6 +120,7 @@ __all__ = [
     "engine_stamp",
     "estimate",
     "exportable",
+    "going_on",
     "guess_columns",
     "parse_event",
     "parse_json",

@@ -84,6 +84,7 @@ MESSAGES: dict[str, str] = {
     "captions_absent": "There are no captions in this dataset: the task needs a zip with captions.csv.",
     "boxes_absent": "There are no boxes in this dataset: the task needs a zip with annotations.json or boxes.csv.",
     "masks_absent": "There are no masks in this dataset: the task needs a zip with the folders images and masks.",
+    "labels_absent": "None of the files of this dataset has a label.",
     "column_absent": "There is no column “%(column)s” in this dataset.",
     "split_time": "A series is split by time: what comes last is held out.",
     "split_untold": "This dataset has no table with a column that could decide the parts.",
@@ -181,6 +182,10 @@ MESSAGES: dict[str, str] = {
 }
 
 HINTS: dict[str, str] = {
+    "start_gone": "Give the whole package again, or start from another model.",
+    "start_changed": "Give the package that the run was made for, or make a new run.",
+    "reads_gone": "Give the whole package again, or take another tokenizer.",
+    "reads_changed": "Give the package that the run was made for, or make a new run.",
     "patch_bands": "Choose 4, 8, 16 or 32.",
     "transcripts_missing": "Add a transcripts.csv with the columns file and text to the zip.",
     "sound_cut": "Raise the seconds if what comes later matters.",
@@ -258,6 +263,7 @@ HINTS: dict[str, str] = {
     "column_same": "Choose another column.",
     "column_numbers": "Choose a column of numbers.",
     "labels_single": "Part the labels of a row by ; or choose the task for one label.",
+    "labels_absent": "Put them into folders named for their labels, or add a labels.csv with file and label.",
     "label_unfit": "Choose a column with few different values.",
     "class_small": "Add rows of this class, or merge it with another.",
     "class_case": "Correct the spelling in the dataset if they are the same class.",

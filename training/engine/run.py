@@ -98,7 +98,8 @@ def _report(folder: Path, events: EventLog, error: EngineError) -> None:
         "step": error.step if error.step is not None else _last_step(folder),
         "issues": [{name: getattr(issue, name) for name in told} for issue in error.issues],
     }
-    log.error("run failed: %s: %s", error.reason, str(error).encode("utf-8", "replace").decode())
+    said = f"{error} {error.hint}".rstrip()
+    log.error("run failed: %s: %s", error.reason, said.encode("utf-8", "replace").decode())
     for issue in error.issues:
         log.error("%s: %s %s", issue.path or protocol.SPEC_FILE, issue.text, issue.hint)
     with contextlib.suppress(OSError):

@@ -29,7 +29,9 @@ from training.engine.spec import (
 )
 
 Profile = dict[str, Any]
+LEAST_OF_A_CLASS = 3  # rows, on the average
 STARTUP_S = 6.0
+CALMER = 0.3  # of the rate that suits a net which knows nothing yet
 GPU_FLOPS = 2e13
 KEPT_SHARE = 0.35  # of the activations, where layers are computed again
 PROCESS_BYTES, TRANSFORMERS_BYTES = 370e6, 270e6  # resident, each; measured
@@ -248,9 +250,12 @@ def guess_columns(task: str, profile: Profile) -> dict[str, str]:
     columns = profile.get("columns") or []
     chosen: dict[str, str] = {}
     if "label" in roles:
-        candidates = profile.get("label_candidates") or list(profile.get("classes") or {})
+        counts = profile.get("classes") or {}
+        candidates = profile.get("label_candidates") or list(counts)
         if candidates:
-            chosen["label"] = candidates[0]
+            # A short table has few different values in every column: what names nearly each row anew is no class.
+            told = [name for name in candidates if _repeated(counts.get(name))]
+            chosen["label"] = (told or candidates)[0]
     texts = [c for c in columns if c.get("type") in ("text", "category") and c.get("name") != chosen.get("label")]
     texts = sorted(texts, key=lambda c: c.get("mean_chars") or 0, reverse=True)
     if "text" in roles and texts:
@@ -276,8 +281,23 @@ def guess_columns(task: str, profile: Profile) -> dict[str, str]:
     return chosen
 
 
+def _repeated(classes: dict[str, int] | None) -> bool:
+    """Whether there are rows enough of each class to learn it."""
+    return classes is None or sum(classes.values()) >= LEAST_OF_A_CLASS * len(classes)
+
+
 def default_spec(task: str, profile: Profile, dataset_version: str) -> Spec:
     """A spec that suits the size of the data and a processor without GPU: minutes, not hours."""
+    spec = _default_of(task, profile, dataset_version)
+    items, _ = train_units(spec, profile)
+    if not 0 < items < spec.train.batch:
+        return spec
+    # Of very little data no batch of the usual size can be cut.
+    train = dataclasses.replace(spec.train, batch=1 << (items.bit_length() - 1))
+    return dataclasses.replace(spec, train=train)
+
+
+def _default_of(task: str, profile: Profile, dataset_version: str) -> Spec:
     if TASKS[task].unit == "rows":
         return _default_rows(task, profile, dataset_version)
     build = {
@@ -297,6 +317,16 @@ def default_spec(task: str, profile: Profile, dataset_version: str) -> Spec:
         "text-to-speech": _default_speaking,
     }[task]
     return build(profile, dataset_version)
+
+
+def going_on(spec: Spec, theirs: Spec, start: str) -> Spec:
+    """The spec with the net and the tokenizer of the model `start`, trained by `theirs`, and a calmer learning rate."""
+    settings = {name: getattr(theirs.model, name) for name in ARCHS[theirs.model.arch].settings}
+    model = ModelSpec(arch=theirs.model.arch, size=theirs.model.size, start=start, **settings)
+    reads = theirs.tokenizer if TASKS[spec.task].tokenizer else None
+    tokenizer = dataclasses.replace(reads, start=None) if reads else None
+    train = dataclasses.replace(spec.train, lr=float(f"{ARCHS[theirs.model.arch].lr * CALMER:.2g}"))
+    return dataclasses.replace(spec, model=model, tokenizer=tokenizer, train=train, eval=EvalSpec(samples=4))
 
 
 def _default_lm(profile: Profile, dataset_version: str) -> Spec:

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import logging
 from operator import attrgetter
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from training.engine.registry import net_module
 from training.engine.spec import Spec
 
 TOKENIZER = "tokenizer.json"
+log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +55,7 @@ def open_start(found: InputStart | None, spec: Spec, check: Check = unasked) -> 
         config = json.loads((folder / "config.json").read_bytes())
         sizes = Sizes(**json.loads((folder / "resolved.json").read_bytes())["sizes"])
     except (OSError, ValueError, KeyError) as error:
+        log.error("%s: %s", folder, error)  # which of its files, for who has them
         raise EngineError(Reason.BAD_SPEC, "start_gone") from error
     if net is None:
         raise EngineError(Reason.BAD_SPEC, "start_changed")

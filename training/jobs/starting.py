@@ -14,11 +14,11 @@ from collab.kernel.errors import Fault, FaultyInputError, NotFoundError
 from collab.projects.models import Project
 from registry.catalog.models import ModelVersion, ModelVersionQuerySet
 from registry.datasets.models import Dataset
-from training.engine.contract import ARCHS, TASKS, EvalSpec, ModelSpec, Spec, trial_spec
+from training.engine import contract
+from training.engine.contract import TASKS, Spec, trial_spec
 
 OFFERED = 50  # the newest ones a form offers
 Taking = Callable[[Spec, ModelVersion], Spec]
-CALMER = 0.3  # of the rate that suits a net which knows nothing yet
 
 
 def startable(project: Project, task: str, by: User) -> ModelVersionQuerySet:
@@ -61,12 +61,7 @@ def spec_of(start: ModelVersion) -> Spec:
 
 def going_on(spec: Spec, start: ModelVersion) -> Spec:
     """The spec with the net and the tokenizer of the start, and a calmer learning rate."""
-    theirs = spec_of(start)
-    settings = {name: getattr(theirs.model, name) for name in ARCHS[theirs.model.arch].settings}
-    model = ModelSpec(arch=theirs.model.arch, size=theirs.model.size, start=str(start.pk), **settings)
-    tokenizer = replace(theirs.tokenizer, start=None) if theirs.tokenizer and TASKS[spec.task].tokenizer else None
-    rate = float(f"{ARCHS[theirs.model.arch].lr * CALMER:.2g}")
-    return replace(spec, model=model, tokenizer=tokenizer, train=replace(spec.train, lr=rate), eval=EvalSpec(samples=4))
+    return contract.going_on(spec, spec_of(start), str(start.pk))
 
 
 def reading_as(spec: Spec, start: ModelVersion) -> Spec:

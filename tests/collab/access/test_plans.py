@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from types import SimpleNamespace
 
 import pytest
+from django.conf import LazySettings
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 from django.test.utils import CaptureQueriesContext
@@ -119,6 +122,36 @@ def test_every_word_has_a_plan_but_where_it_hangs_on_requests():
     by_request = {model for model, scope in SCOPES.items() if scope.view in {"request.view", "ethics.view"}}
     assert without <= {model._meta.label for model in by_request}
     assert Request._meta.label in without
+
+
+def test_a_condition_that_is_made_of_a_setting_says_so(monkeypatch):
+    """Else its plan would outlive another value: `given` of a requirement is part of what a plan is kept for."""
+    read: list[str] = []
+    ask = LazySettings.__getattribute__
+
+    def noted(self, name):
+        if name.isupper() and sys._getframe(1).f_globals["__name__"].split(".")[0] in (
+            "collab",
+            "registry",
+            "training",
+        ):
+            read.append(name)
+        return ask(self, name)
+
+    monkeypatch.setattr(LazySettings, "__getattribute__", noted)
+    found = {}
+    for need in REQUIREMENTS:
+        with suppress(*plans._WANTS_MORE, plans.NoPlanError):
+            need.condition(plans.StandIn(None), plans._Moment())
+        found[need.code], read = read, []
+    for model, scope in SCOPES.items():
+        for word in WORDS:
+            with suppress(*plans._WANTS_MORE, plans.NoPlanError):
+                role_q(plans.StandIn(None), word, model, plans._Moment())
+        found[scope.view], read = read, []
+    given = {need.code for need in REQUIREMENTS if need.given is not tuple}
+
+    assert {code for code, names in found.items() if names} == given, "Name the setting in `given` of the requirement"
 
 
 NOON = datetime(2036, 5, 1, 12, tzinfo=UTC)

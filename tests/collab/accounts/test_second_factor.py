@@ -166,3 +166,13 @@ def test_the_role_ends_and_so_does_the_need(required, here, registrar):
     employ(person("Other"), here, Role.ORGANISATION_ADMIN)
     Membership.objects.filter(user=registrar).update(role=Role.EMPLOYEE)
     assert [m.code for m in decide(registrar, "organisation.manage", here).missing] == ["role"]
+
+
+def test_the_setting_counts_from_its_next_reading(here, registrar, settings):
+    """Also where the decision was made ready under another."""
+    settings.TWO_FACTOR = "offered"
+    assert decide(registrar, "organisation.manage", here)
+    settings.TWO_FACTOR = "required"
+    assert not decide(registrar, "organisation.manage", here)
+    settings.TWO_FACTOR = "offered"
+    assert decide(registrar, "organisation.manage", here)

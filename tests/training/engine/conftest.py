@@ -550,6 +550,13 @@ class Run:
         self.write_spec(spec)
         self.write_inputs()
 
+    @classmethod
+    def at(cls, folder: Path) -> "Run":
+        """A run whose folder something else has written."""
+        run = cls.__new__(cls)
+        run.folder = folder
+        return run
+
     def write_spec(self, spec: dict[str, Any]) -> None:
         """Write spec.json strictly."""
         (self.folder / "spec.json").write_bytes(Spec.from_json(spec).canonical())

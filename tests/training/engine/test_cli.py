@@ -2,14 +2,15 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import jsonschema
 
-from tests.training.engine.conftest import MakeRun, profile_of, text_blob, tiny
-from training.engine.contract import DONE, Spec
+from tests.training.engine.conftest import MakeRun, kill_at, profile_of, text_blob, tiny
+from training.engine.contract import DONE, STOPPED, Spec
 
 ROOT = Path(__file__).parents[3]
 
@@ -50,6 +51,17 @@ def test_default_prints_a_spec_and_schema_knows_it(tmp_path: Path) -> None:
     spec = json.loads(call("default", "causal-lm", profile).stdout)
     Spec.from_json(spec)
     jsonschema.validate(spec, json.loads(call("schema").stdout))
+
+
+def test_a_stopped_run_goes_on_by_one_word(make_run: MakeRun) -> None:
+    run = make_run("run", tiny("causal-lm"))
+    assert run.go(kill_at(7, signal.SIGTERM)) == STOPPED
+    again = call("run", run.folder, "--resume")
+    assert again.returncode == DONE, again.stderr
+    assert [event["step"] for event in run.of("resume")] == [7]
+    whole = make_run("whole", tiny("causal-lm"))
+    assert whole.go() == DONE
+    assert run.weights == whole.weights
 
 
 def test_missing_folder_is_one_sentence() -> None:

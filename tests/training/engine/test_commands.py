@@ -188,6 +188,24 @@ def test_what_is_drawn_or_spoken_becomes_a_file(tmp_path: Path) -> None:
     assert (folder / "0012.png").read_bytes() == b"hi" and "png" in answer
 
 
+def test_a_mask_and_what_it_covers_become_files(tmp_path: Path) -> None:
+    answer = {"shares": {"sky": 1.0}, "mask": "aGk=", "overlay": "eW8="}
+    files = {"mask": tmp_path / "0001.mask.png", "overlay": tmp_path / "0001.overlay.jpg"}
+    assert _filed(answer, tmp_path, 0) == answer | {name: str(path) for name, path in files.items()}
+    assert [path.read_bytes() for path in files.values()] == [b"hi", b"yo"]
+
+
+def test_what_an_attempt_before_has_learnt_is_not_removed(
+    make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run("run", tiny("causal-lm"))
+    kept = run.folder / "ckpt" / "4-f1"
+    kept.mkdir(parents=True)
+    code, out, err = told(capsys, "run", run.folder)
+    assert (code, out) == (1, "") and kept.is_dir()
+    assert err.startswith(f"{run.folder} holds the work of an attempt before. Add --resume to go on from it")
+
+
 @pytest.mark.parametrize("words", [["--temperature", "0.5"], ["--seed", "1"], ["--tokens", "4", "--stop", "."]])
 def test_a_model_that_writes_nothing_is_not_told_how_to(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -240,6 +240,8 @@ COLUMNS = PROFILES["text-classification"]["columns"]
         (tiny("text-classification", data__columns={"text": "body"}), {}, "column_required", "error"),
         (tiny("text-classification", data__columns={"text": "x", "label": "topic"}), {}, "column_absent", "error"),
         (tiny("text-classification"), {"classes": {}}, "label_unfit", "error"),
+        (tiny("image-classification"), {"classes": {}}, "labels_absent", "error"),
+        (tiny("audio-classification"), {"classes": {}}, "labels_absent", "error"),
         (tiny("text-classification"), {"classes": {"topic": {"a": 150}}}, "classes_few", "error"),
         (tiny("text-classification"), {"classes": {"topic": {"a": 100, "b": 4}}}, "class_small", "warning"),
         (tiny("text-classification"), {"classes": {"topic": {"Food": 70, "food ": 80}}}, "class_case", "warning"),

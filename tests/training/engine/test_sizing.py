@@ -209,6 +209,25 @@ def test_the_columns_that_are_meant(task: str, names: list[str], candidates: lis
     assert guess_columns(task, profile) == wanted
 
 
+def test_a_column_that_is_new_in_each_row_is_no_class() -> None:
+    counts = {"body": {f"text {n}": 1 for n in range(20)}, "topic": {"sea": 12, "sky": 8}}
+    profile = {"kind": "csv", "rows": 20, "columns": [BODY, COLUMNS["tag"] | {"name": "topic"}], "classes": counts}
+    wanted = {"text": "body", "label": "topic"}
+    assert guess_columns("text-classification", profile | {"label_candidates": ["body", "topic"]}) == wanted
+    assert guess_columns("text-classification", profile | {"label_candidates": []}) == wanted
+
+
+@pytest.mark.parametrize("task", ["text-classification", "text-regression", "image-classification", "text-to-text"])
+@pytest.mark.parametrize("rows", [12, 28, 40])
+def test_little_data_is_learnt_in_small_batches(task: str, rows: int) -> None:
+    profile = profile_for(task)
+    counts = {name: dict.fromkeys(told, rows // len(told)) for name, told in (profile.get("classes") or {}).items()}
+    little = profile | {"rows": rows, "classes": counts}
+    spec = default_spec(task, little, VERSION)
+    assert [issue.code for issue in validate(spec, little) if issue.level == "error"] == []
+    assert spec.train.batch <= rows
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_images_recordings_and_plain_text_have_no_columns(task: str) -> None:
     for kind in ("text", "images", "audio"):

@@ -243,6 +243,8 @@ def test_a_start_that_is_not_what_it_was_is_refused(broken: str, pretrained: Run
     error = run.of("error")[0]
     assert error["code"] == "bad_spec"
     assert error["message"] == ("start_changed" if broken == "manifest" else "start_gone")
+    assert error["hint"] and f"{error['text']} {error['hint']}" in run.log
+    assert ("model.safetensors is not what the manifest says" in run.log) is (broken == "weights")
     assert not (run.folder / "out").exists()
 
 
