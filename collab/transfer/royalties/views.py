@@ -64,6 +64,7 @@ from collab.transfer.royalties.models import (
     Statement,
     ThirdPartyShare,
 )
+from collab.transfer.royalties.money import from_minor
 from collab.transfer.royalties.papers import invoice_pdf, statement_pdf
 from collab.transfer.royalties.passing import Owed, owed_to_partners
 from collab.transfer.royalties.policies import Account, read_policy
@@ -117,8 +118,8 @@ from collab.transfer.royalties.states import (
 )
 from collab.transfer.royalties.write_off_models import WriteOff
 from collab.web.api import as_uuid
+from collab.web.csvs import csv_file
 from collab.web.downloads import attachment
-from collab.web.files import csv_file
 from collab.web.forms import act, put_error, sent, show, submit
 from collab.web.pagination import page_of
 
@@ -878,7 +879,7 @@ def distribution_file(request: HttpRequest, pk: UUID) -> HttpResponse:
             entry.account,
             str(entry.inventor or entry.third_party or entry.licensor or ACCOUNT_WORDS[Account(entry.account)]),
             entry.rule,
-            said(entry.amount, row.currency).split(" ")[0].replace(",", ""),
+            from_minor(entry.amount, row.currency),
             row.currency,
         ]
         for entry in entries.iterator(chunk_size=2000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -66,6 +67,7 @@ from collab.transfer.royalties.services import (
 from collab.transfer.royalties.terms import TermsInForce, closes_year
 from tests.cast import token_for
 from tests.licensing import asset, trained
+from tests.pages import as_
 from tests.royalties import FIRST, case_of
 
 pytestmark = pytest.mark.django_db
@@ -520,6 +522,26 @@ def test_a_receipt_is_divided_by_the_parts_of_the_assets_first(books, office):
     decide_distribution(distribution=back, decision="approved", by=books.second)
     assert not LedgerEntry.objects.values("case").annotate(all=Sum("amount")).exclude(all=0).exists()
     reconcile()
+
+
+def test_the_file_of_a_reversal_holds_numbers_that_add_up_to_nothing_left(books):
+    books.invoiced(0)
+    books.receive("5000.00")
+    row = propose_distribution(organisation=books.organisation, by=books.officer)
+    decide_distribution(distribution=row, decision="approved", by=books.second)
+    back = propose_reversal(distribution=row, reason="Wrong", by=books.officer)
+    decide_distribution(distribution=back, decision="approved", by=books.second)
+
+    def sums(distribution: Distribution) -> dict[str, Decimal]:
+        file = as_(books.officer).get(f"/transfer/distributions/{distribution.pk}/ledger.csv").content.decode()
+        found: dict[str, Decimal] = {}
+        for line in csv.DictReader(file.removeprefix("\ufeff").splitlines()):
+            found[line["account"]] = found.get(line["account"], Decimal(0)) + Decimal(line["amount"])
+        return found
+
+    given = sums(row)
+    assert given["inventors"] > 0
+    assert sums(back) == {account: -amount for account, amount in given.items()}
 
 
 def spend(case, books, amount: str) -> None:
