@@ -78,6 +78,7 @@ class ListFilter(django_filters.FilterSet):
     @cached_property
     def form(self) -> forms.Form:
         made = super().form
+        made.auto_id = "filter-%s"  # a form on the same page has fields of the same names
         for field in made.fields.values():
             chooses = isinstance(field.widget, forms.Select)
             field.widget.attrs["class"] = "form-select form-select-sm" if chooses else "form-control form-control-sm"
