@@ -42,6 +42,14 @@ def test_each_box_shows_what_belongs_in_it(request_, aurora):
     assert "May we begin?" not in text(as_(aurora.lead).get(f"{INBOX}?box=decided&topic=inbox.question"))
 
 
+def test_each_label_of_a_request_is_of_one_field(request_, aurora):
+    """Who is asked for advice and who shall answer are two fields of two forms."""
+    page = text(as_(aurora.lead).get(request_.get_absolute_url()))
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert page.count('name="person"') == 2 and page.count('name="once"') > 2
+    assert sorted(ids) == sorted(set(ids))
+
+
 def test_the_menu_counts_what_waits_and_the_bell_what_is_unread(request_, aurora):
     page = text(as_(aurora.lead).get(reverse("collab:projects")))
     assert '<span class="count nav-count">1</span>' in page and "Notifications: 1 unread" in page
