@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Sum
 from django.urls import reverse
 from django.utils import timezone
@@ -444,6 +444,25 @@ def test_part_payments_and_over_payments_are_kept_apart(books):
         match_receipt(receipt=over, invoice=third, amount=Decimal("2000.01"), by=books.officer)
     match_receipt(receipt=over, invoice=third, by=books.officer)
     assert books.distribute().amount == 2000_00  # the rest of the same receipt
+    reconcile()
+
+
+def test_what_is_reversed_is_entered_anew_with_its_bank_reference(books):
+    """The statement of the bank has one line, and it stays findable by it."""
+    books.invoiced(0)
+    wrong = books.receive("500.00", reference="BANK-1")
+    reverse_receipt(receipt=wrong, reason="A nought too few", by=books.officer)
+    right = books.receive("5000.00", reference="BANK-1")
+    assert list(Receipt.objects.filter(reference="BANK-1").standing()) == [right]
+    with pytest.raises(ConflictError, match="BANK-1 was entered already"):
+        books.receive("5000.00", reference="BANK-1")
+    with pytest.raises(IntegrityError, match="reference"), transaction.atomic():
+        Receipt.objects.create(**{
+            name: getattr(right, name) for name in (
+                "organisation", "licence", "received_on", "amount", "currency", "rate", "booked", "book_currency",
+                "reference", "entered_by",
+            )
+        }, undistributed=right.booked)  # fmt: skip
     reconcile()
 
 
