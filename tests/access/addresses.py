@@ -89,6 +89,7 @@ from collab.transfer.models import (
     MilestonePayment,
     Offer,
     PartnerPayment,
+    PolicyVersion,
     Protection,
     ProtectionCost,
     Receipt,
@@ -242,6 +243,7 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
             (r"transfer/third-parties/<uuid:pk>/", ThirdPartyShare),
             (r"transfer/rates/<uuid:pk>/", ExchangeRate),
             (r"transfer/interest-rates/<uuid:pk>/", InterestRule),
+            (r"transfer/policies/<uuid:pk>/", PolicyVersion),
             (r"transfer/statements/<uuid:pk>/", Statement),
         )
     ),

@@ -69,6 +69,7 @@ from collab.transfer.royalties.papers import invoice_pdf, statement_pdf
 from collab.transfer.royalties.passing import Owed, owed_to_partners
 from collab.transfer.royalties.policies import Account, read_policy
 from collab.transfer.royalties.policy_forms import PolicyForm, PolicyJsonForm, PolicyRowsForm, example
+from collab.transfer.royalties.rates import is_withdrawable
 from collab.transfer.royalties.reading import EXAMPLE_WORDS, account_rows, say_lines, say_policy, say_rule
 from collab.transfer.royalties.refund_models import Refund
 from collab.transfer.royalties.reimbursing import costs_behind
@@ -621,6 +622,7 @@ def royalty_policy(request: HttpRequest, slug: str) -> HttpResponse:
         "organisation": organisation,
         "policy": policy,
         "current": current,
+        "withdrawable": versions[0].pk if versions and is_withdrawable(versions[0]) else None,
         "versions": [
             {"row": row, "said": list(say_policy(row.rules, policy.currency if policy else ""))} for row in versions
         ],
