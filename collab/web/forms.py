@@ -42,7 +42,9 @@ class PageForm(forms.Form):
     ids = "id_%s"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"auto_id": self.ids} | kwargs)
+        super().__init__(*args, **kwargs)
+        if "auto_id" not in kwargs:
+            self.auto_id = self.ids
         self.faults: list[Fault] = []
         self.was_saved = False
 
