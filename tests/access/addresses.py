@@ -1172,6 +1172,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
         },
         about=s.joint.university,
     ),
+    "api:royalty-policy-withdraw POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}),
     "api:third-party-list POST": lambda s: Sent(
         {"case": str(s.cases["decided"].pk), "name": f"New {s.canary}", "percent": "3", "from_on": _day(0)},
         about=s.cases["decided"],
