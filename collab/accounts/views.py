@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 from django.views.i18n import set_language
 
@@ -42,7 +43,8 @@ def profile(request: HttpRequest) -> HttpResponse:
 
     def change() -> str:
         edit_profile(by=request.user, **form.cleaned_data)
-        messages.success(request, _("Your profile was changed."))
+        with override(form.cleaned_data["language"] or get_language()):  # that of the page which says so
+            messages.success(request, _("Your profile was changed."))
         return reverse("collab:profile")
 
     roles = Membership.objects.of(request.user).active()

@@ -29,7 +29,13 @@ from collab.kernel.errors import Fault, FaultyInputError, InvalidError, RefusedE
 from collab.kernel.names import DisplayNameValidator, PlainTextValidator, faulty_character
 from collab.kernel.records import Record
 
-FIELD_TYPES = ("text", "date", "number", "party", "choice")
+FIELD_TYPES = {
+    "text": _("a text"),
+    "date": _("a date"),
+    "number": _("a number"),
+    "party": _("a party"),
+    "choice": _("one of several"),
+}
 _PLACEHOLDER = re.compile(r"\{\{ *([a-z][a-z0-9_]*) *\}\}")
 _MONTHS = [
     *("January", "February", "March", "April", "May", "June"),
@@ -56,6 +62,10 @@ class Field:
     @property
     def shown_label(self) -> str:
         return self.label_zh if _chinese() and self.label_zh else self.label
+
+    @property
+    def shown_type(self) -> str:
+        return str(FIELD_TYPES[self.type])
 
     @property
     def shown_help(self) -> str:

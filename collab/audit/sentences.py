@@ -397,6 +397,11 @@ ACTS = {
         "sliders",
         "accent",
     ),
+    "royalty.withdraw_policy": (
+        gettext_lazy("withdrew version %(number)s of the royalty policy, from %(day)s: %(reason)s"),
+        "sliders",
+        "warn",
+    ),
     "royalty.third_party": (gettext_lazy("entered that a third party is owed %(percent)s %%"), "building", "accent"),
     "royalty.end_third_party": (gettext_lazy("ended what a third party is owed, from %(day)s"), "building", "quiet"),
     "distribution.propose": (gettext_lazy("proposed distribution %(number)s: %(amount)s"), "send", "warn"),

@@ -32,7 +32,7 @@ from collab.courses.models import Course, CourseModule, CourseVersion, Enrolment
 from collab.courses.states import EnrolmentState
 from collab.courses.tabs import tabs_of
 from collab.kernel.errors import ConflictError, NotFoundError
-from collab.web.files import csv_file
+from collab.web.csvs import csv_file
 from collab.web.forms import act, sent, show, submit
 from collab.web.pagination import page_of
 

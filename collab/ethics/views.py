@@ -118,7 +118,7 @@ from collab.kernel.errors import InvalidError, NotFoundError
 from collab.projects.models import Project
 from collab.projects.questions import label_of
 from collab.projects.tabs import TAB_WORDS, tabs_of
-from collab.web.files import csv_file
+from collab.web.csvs import csv_file
 from collab.web.forms import act, sent, show, submit
 from collab.web.history import timeline
 from collab.web.pagination import page_of

@@ -13,7 +13,7 @@ from collab.graph.api import graph_json
 from collab.graph.building import Graph, graph_of
 from collab.graph.forms import GraphFilter
 from collab.graph.sources import DRAWN_OF_EACH, LINKS_DRAWN, PROJECTS_DRAWN, GraphRole, Link, graph_kinds
-from collab.web.files import csv_file
+from collab.web.csvs import csv_file
 from collab.web.forms import show
 
 

@@ -59,10 +59,14 @@ class DecideForm(OnceForm):
 
 
 class CommentForm(OnceForm):
+    ids = "comment-%s"
+
     text = _text(_("Comment"), rows=2, required=True)
 
 
 class AdviseForm(OnceForm):
+    ids = "advice-%s"
+
     opinion = forms.ChoiceField(label=_("I am"), choices=[(o.value, w) for o, w in OPINION_WORDS.items()])
     text = _text(_("Why"))
 
@@ -72,6 +76,8 @@ class EvidenceForm(OnceForm):
 
 
 class ReviewerForm(OnceForm):
+    ids = "reviewer-%s"
+
     person = forms.ModelChoiceField(None, label=_("Ask for the advice of"))
 
     def __init__(self, *args: Any, row: Request, **kwargs: Any) -> None:
@@ -83,6 +89,8 @@ class ReviewerForm(OnceForm):
 
 
 class HandOverForm(OnceForm):
+    ids = "handing-%s"
+
     person = forms.ModelChoiceField(None, label=_("Let this person answer"))
     reason = forms.CharField(
         label=_("Note for them"), required=False, max_length=500, validators=[DisplayNameValidator()]

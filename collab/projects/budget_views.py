@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from decimal import Decimal
-from io import StringIO
 from typing import Any
 from uuid import UUID
 
@@ -21,10 +19,10 @@ from collab.projects.models import Budget, BudgetLine, CostEntry, Project
 from collab.projects.services import add_line, book_cost, edit_lines, set_budget, set_training_rate
 from collab.projects.services.budget import burn
 from collab.projects.tabs import TAB_WORDS, tabs_of
+from collab.web.csvs import csv_file
 from collab.web.forms import sent, show, submit
 
 COSTS_SHOWN = 20
-_UNSAFE = ("=", "+", "-", "@", "\t", "\r")
 
 
 def _budget(project: Project) -> Budget:
@@ -107,31 +105,15 @@ def budget_burn(request: HttpRequest, slug: str) -> JsonResponse:
 def budget_csv(request: HttpRequest, slug: str) -> HttpResponse:
     project = get_or_404(request.user, "budget.view", Project.objects.all(), slug=slug)
     found = _budget(project)
-    text = StringIO()
-    out = csv.writer(text)
-    out.writerow(["party", "category", "from", "until", "currency", "planned", "committed", "actual", "note"])
-    for line in _lines(found):
-        out.writerow(
-            [
-                _safe(str(line.party.organisation.name)),
-                line.category,
-                line.starts_on.isoformat(),
-                line.ends_on.isoformat(),
-                found.currency,
-                line.planned,
-                line.committed,
-                line.actual,
-                _safe(line.note),
-            ]
-        )
-    response = HttpResponse("\ufeff" + text.getvalue(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{project.slug}-budget.csv"'
-    return response
-
-
-def _safe(cell: str) -> str:
-    """A text that a spreadsheet does not take for a formula."""
-    return f"'{cell}" if cell.startswith(_UNSAFE) else cell
+    head = ["party", "category", "from", "until", "currency", "planned", "committed", "actual", "note"]
+    rows = [
+        [
+            line.party.organisation.name, line.category, line.starts_on, line.ends_on, found.currency,
+            line.planned, line.committed, line.actual, line.note,
+        ]
+        for line in _lines(found)
+    ]  # fmt: skip
+    return csv_file(f"{project.slug}-budget.csv", [head, *rows])
 
 
 def budget_line_new(request: HttpRequest, slug: str) -> HttpResponse:

@@ -23,7 +23,7 @@ from collab.terms.forms import AcceptForm, RightsFilter
 from collab.terms.matrix import SHOWN, Cell, cells_of, heads, line, objects_of, people_of, projects_of
 from collab.terms.models import TermsAcceptance, open_for
 from collab.terms.services import accept_terms, parties_to_accept_for
-from collab.web.files import csv_file
+from collab.web.csvs import csv_file
 from collab.web.forms import sent, show, submit
 from collab.web.pagination import page_of
 

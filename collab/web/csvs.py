@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from django.http import HttpResponse
+
+# With the full-width signs, which spreadsheets set to Chinese or Japanese take for the same.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 class _Echo:
@@ -15,8 +19,11 @@ class _Echo:
 
 
 def plain_cell(value: Any) -> Any:
-    """Text that would begin a formula gets a quote before it; numbers stay numbers."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    """What would begin a formula gets a quote before it, whatever it is the name of; numbers stay numbers."""
+    if value is None or isinstance(value, int | float | Decimal):
+        return value
+    text = str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def csv_lines(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
@@ -25,3 +32,10 @@ def csv_lines(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
     yield "\ufeff"
     for row in rows:
         yield writer.writerow([plain_cell(cell) for cell in row])
+
+
+def csv_file(name: str, rows: Iterable[Sequence[Any]]) -> HttpResponse:
+    """A whole CSV to download."""
+    response = HttpResponse("".join(csv_lines(rows)), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

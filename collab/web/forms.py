@@ -33,12 +33,18 @@ _BEGUN = "…"
 
 
 class PageForm(forms.Form):
-    """What every form of a page has: the status it is answered with, and faults that belong to no single field."""
+    """What every form of a page has: the status it is answered with, and faults that belong to no single field.
+
+    `ids`: the pattern of the ids of its fields; forms that stand on one page and share names of fields have their own.
+    """
 
     error_status = 422
+    ids = "id_%s"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "auto_id" not in kwargs:
+            self.auto_id = self.ids
         self.faults: list[Fault] = []
         self.was_saved = False
 
@@ -65,7 +71,12 @@ def _fresh() -> str:
 class OnceForm(PageForm):
     """A form that acts once, however often the browser sends it: `once` names the form that was shown."""
 
-    once = forms.CharField(max_length=32, required=False, widget=forms.HiddenInput, initial=_fresh)
+    once = forms.CharField(
+        max_length=32,
+        required=False,
+        widget=forms.HiddenInput(attrs={"id": False}),  # many such forms stand on one page, and it needs no label
+        initial=_fresh,
+    )
 
     def values(self) -> dict[str, Any]:
         """What was filled in."""
@@ -78,6 +89,7 @@ class ListFilter(django_filters.FilterSet):
     @cached_property
     def form(self) -> forms.Form:
         made = super().form
+        made.auto_id = "filter-%s"  # a form on the same page has fields of the same names
         for field in made.fields.values():
             chooses = isinstance(field.widget, forms.Select)
             field.widget.attrs["class"] = "form-select form-select-sm" if chooses else "form-control form-control-sm"

@@ -89,6 +89,7 @@ from collab.transfer.models import (
     MilestonePayment,
     Offer,
     PartnerPayment,
+    PolicyVersion,
     Protection,
     ProtectionCost,
     Receipt,
@@ -242,6 +243,7 @@ PAGES: list[tuple[str, Callable[[Side, str], tuple[Model | None, tuple[Any, ...]
             (r"transfer/third-parties/<uuid:pk>/", ThirdPartyShare),
             (r"transfer/rates/<uuid:pk>/", ExchangeRate),
             (r"transfer/interest-rates/<uuid:pk>/", InterestRule),
+            (r"transfer/policies/<uuid:pk>/", PolicyVersion),
             (r"transfer/statements/<uuid:pk>/", Statement),
         )
     ),
@@ -1170,6 +1172,7 @@ BODIES: dict[str, Callable[[Side], Sent]] = {
         },
         about=s.joint.university,
     ),
+    "api:royalty-policy-withdraw POST": lambda s: Sent({"reason": f"Wrong {s.canary}"}),
     "api:third-party-list POST": lambda s: Sent(
         {"case": str(s.cases["decided"].pk), "name": f"New {s.canary}", "percent": "3", "from_on": _day(0)},
         about=s.cases["decided"],

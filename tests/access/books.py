@@ -210,6 +210,10 @@ def keep_books(here: Any) -> None:
         policy=policy, number=1, effective_on=today - timedelta(days=900), content=EXAMPLES["notre_dame"],
         note=f"Policy {canary}", created_by=officer,
     )  # fmt: skip
+    ahead = PolicyVersion.objects.create(  # so that it can be withdrawn
+        policy=policy, number=2, effective_on=today + timedelta(days=5), content=EXAMPLES["notre_dame"],
+        note=f"Next policy {canary}", created_by=officer,
+    )  # fmt: skip
     share = ThirdPartyShare.objects.create(
         case=here.cases["assessed"], name=f"Party {canary}", percent=5, from_on=today, entered_by=officer
     )
@@ -283,7 +287,7 @@ def keep_books(here: Any) -> None:
         Invoice: books["invoice open"],
         InvoiceLine: invoice_line,
         RoyaltyPolicy: policy,
-        PolicyVersion: version,
+        PolicyVersion: ahead,
         ThirdPartyShare: share,
         Receipt: given,
         ReceiptMatch: match,

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 PASSWORD = "correct horse battery"
 PUBLIC = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
-OWN = ["/accounts/password/change/", "/accounts/email/", "/accounts/2fa/", "/accounts/logout/"]
+OWN = ["/accounts/password/change/", "/accounts/email/", "/accounts/2fa/", "/accounts/logout/", "/calendar/"]
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ from collab.courses.lists import lines_of_certificates
 from collab.courses.tabs import tabs_of
 from collab.kernel.errors import ConflictError, NotFoundError
 from collab.web.api import as_uuid
+from collab.web.csvs import csv_file
 from collab.web.downloads import attachment
-from collab.web.files import csv_file
 from collab.web.forms import sent, show, submit
 from collab.web.pagination import page_of
 

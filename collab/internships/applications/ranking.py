@@ -20,7 +20,7 @@ from collab.internships.applications.states import WAITING, ApplicationState
 from collab.internships.models import Application, Cohort, Posting
 from collab.internships.reading import ranked
 from collab.web.badges import badge_of
-from collab.web.files import csv_file
+from collab.web.csvs import csv_file
 from collab.web.forms import PageForm, sent, show, submit
 from collab.web.pagination import page_of
 

@@ -13,7 +13,7 @@ from collab.access.policy import allowed, get_or_404, visible_to
 from collab.internships.models import LogEntry, Placement, PlacementNote
 from collab.internships.placements.caring import confirm_days
 from collab.web.badges import badge_of
-from collab.web.files import csv_file
+from collab.web.csvs import csv_file
 from collab.web.forms import act, show
 from collab.web.pagination import page_of
 

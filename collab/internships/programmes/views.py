@@ -77,7 +77,7 @@ from collab.internships.standing import explain_posting
 from collab.kernel.errors import InvalidError, NotFoundError, RefusedError
 from collab.web.api import as_uuid
 from collab.web.badges import badge_of
-from collab.web.files import csv_file
+from collab.web.csvs import csv_file
 from collab.web.forms import act, sent, show, submit
 from collab.web.pagination import page_of
 

@@ -22,6 +22,7 @@ from collab.transfer.protection.rules import Authority, Deadline, DeadlineRule, 
 from collab.transfer.protection.states import CASE_BASES, PATENTS, BaseDate, DeadlineState, ProtectionStatus
 
 Bases = dict[str, date | None]
+Rests = tuple[tuple[date, date], ...]  # in which a case had ended: from the first day, up to the one it went on
 Key = tuple[object, object, int]  # protection or None, rule, occurrence
 _TIMES_MAX = 200
 
@@ -175,11 +176,11 @@ def _that_follow(mine: Protection, members: list[Protection]) -> list[Protection
     ]
 
 
-def recount(case: TransferCase, *, rules: Rules | None = None, rested: date | None = None) -> int:
+def recount(case: TransferCase, *, rules: Rules | None = None, rests: Rests | None = None) -> int:
     """Bring the deadlines of a case to what its dates and the rules ask for; how many changed.
 
     Called inside the verb that changed a date, while the case's row is locked. What people have settled stays settled.
-    `rested`: the day from which the case had ended until now; what was missed before it is still missed.
+    `rests`: when the case goes on, all the times it had ended; what was missed outside of them is still missed.
     """
     today = timezone.localdate()
     rules = rules or Rules(case.organisation_id)
@@ -193,19 +194,19 @@ def recount(case: TransferCase, *, rules: Rules | None = None, rested: date | No
             wanted[due.key] = (due, met_on)
     changed = 0
     for key, (due, met_on) in wanted.items():
-        changed += _enter(case, due, met_on, known.get(key), today, rested)
+        changed += _enter(case, due, met_on, known.get(key), today, rests)
     for key, row in known.items():
         if key not in wanted and row.state in {DeadlineState.OPEN, DeadlineState.GONE_BY}:
             row.state = DeadlineState.VOID
             _save(row)
             changed += 1
-    changed += _follow_by_hand(case, today, rested)
+    changed += _follow_by_hand(case, today, rests)
     for protection in members:
         _enter_expiry(case, protection)
     return changed
 
 
-def _follow_by_hand(case: TransferCase, today: date, rested: date | None) -> int:
+def _follow_by_hand(case: TransferCase, today: date, rests: Rests | None) -> int:
     """What people entered ends with the case and goes on with it, as what is counted does; how many changed."""
     entered = Deadline.objects.filter(case=case, rule=None).select_related("protection__family")
     if case.state in ENDED:
@@ -214,24 +215,29 @@ def _follow_by_hand(case: TransferCase, today: date, rested: date | None) -> int
         turned = list(entered.filter(state=DeadlineState.VOID))
     for row in turned:
         row.case = case
-        row.state = DeadlineState.VOID if case.state in ENDED else _again(row, today, rested)
+        row.state = DeadlineState.VOID if case.state in ENDED else _again(row, today, rests)
         _save(row)
     return len(turned)
 
 
-def _again(row: Deadline, today: date, rested: date | None) -> DeadlineState:
-    """How a deadline goes on: what was missed before the case ended is missed, what came meanwhile has gone by."""
-    missed = rested is not None and timezone.localdate(row.created_at) <= row.due_on < rested
+def _again(row: Deadline, today: date, rests: Rests | None) -> DeadlineState:
+    """How a deadline goes on: what was missed while the case went on is missed, what came meanwhile has gone by."""
+    missed = (
+        rests is not None
+        and timezone.localdate(row.created_at) <= row.due_on
+        and not any(since <= row.due_on < until for since, until in rests)
+    )
     return DeadlineState.GONE_BY if row.due_on < today and not missed else DeadlineState.OPEN
 
 
 def count_turned(case: TransferCase) -> int:
     """A case has ended, and its deadlines with it; or it goes on, and so do they."""
-    rested = None
+    rests = None
     if case.state not in ENDED:
-        last = CaseStage.objects.filter(case=case, state__in=ENDED).order_by("-entered_at", "-created_at").first()
-        rested = timezone.localdate(last.entered_at) if last else None
-    return recount(case, rested=rested)
+        ended = CaseStage.objects.filter(case=case, state__in=ENDED, left_at__isnull=False)
+        days = ended.values_list("entered_at", "left_at")
+        rests = tuple((timezone.localdate(since), timezone.localdate(until)) for since, until in days)
+    return recount(case, rests=rests)
 
 
 def _key(row: Deadline) -> Key:
@@ -284,7 +290,7 @@ def _occurrences(
 
 
 def _enter(
-    case: TransferCase, due: Due, met_on: date | None, row: Deadline | None, today: date, rested: date | None
+    case: TransferCase, due: Due, met_on: date | None, row: Deadline | None, today: date, rests: Rests | None
 ) -> bool:
     """Make or move one deadline; whether anything changed."""
     fresh = row is None
@@ -302,7 +308,7 @@ def _enter(
         if met_on is not None:
             row.state, row.settled_on, row.by_rule = DeadlineState.MET, met_on, True
         else:
-            row.state = _again(row, today, None if fresh else rested) if revived else DeadlineState.OPEN
+            row.state = _again(row, today, None if fresh else rests) if revived else DeadlineState.OPEN
             row.settled_on, row.by_rule = None, False
     if not fresh and before == (row.state, row.due_on, row.base_on):
         return False

@@ -21,7 +21,7 @@ from collab.inbox.states import ObligationKind
 from collab.kernel.errors import ConflictError, Fault, FaultyInputError, InvalidError, StaleError
 from collab.transfer.currencies import amount_in, known_currency
 from collab.transfer.disclosures.models import TransferCase
-from collab.transfer.disclosures.states import CaseState
+from collab.transfer.disclosures.states import ENDED, CaseState
 from collab.transfer.protection.counting import enter_day, recount
 from collab.transfer.protection.hooks import asked_by
 from collab.transfer.protection.models import Counsel, Family, Protection, ProtectionCost
@@ -337,8 +337,13 @@ def add_deadline(
     escalate_days: int = 14,
     note: str = "",
 ) -> Deadline:
-    """Enter a deadline by hand, such as the answer to an office action. Raises InvalidError for a day gone by."""
+    """Enter a deadline by hand, such as the answer to an office action. Raises InvalidError for a day gone by.
+
+    An ended case takes none: its deadlines have ended with it.
+    """
     locked = _locked_case(case, by)
+    if locked.state in ENDED:
+        raise ConflictError(_("The case has ended, and its deadlines with it; open it again first."))
     if protection is not None and protection.family.case_id != case.pk:
         raise InvalidError(_("Choose a protection of this case."), field="protection")
     _require_coming(due_on)

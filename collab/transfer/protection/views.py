@@ -18,6 +18,7 @@ from collab.accounts.models import Organisation
 from collab.audit.models import AuditEvent
 from collab.kernel.errors import NotFoundError
 from collab.transfer.disclosures.models import TransferCase
+from collab.transfer.disclosures.states import ENDED
 from collab.transfer.protection.counting import Rules
 from collab.transfer.protection.forms import (
     CorrectForm,
@@ -109,6 +110,7 @@ def case_protection(request: HttpRequest, pk: UUID) -> HttpResponse:
     """How the result of a case is protected: families, what falls due, what it cost, where it is offered."""
     case = get_or_404(request.user, "case.view", TransferCase.objects.with_rows(), pk=pk)
     families = list(Family.objects.filter(case=case).with_all())
+    may = allowed(request.user, case, "protection.manage", "offer.manage")
     context = {
         "case": case,
         "families": families,
@@ -117,7 +119,8 @@ def case_protection(request: HttpRequest, pk: UUID) -> HttpResponse:
         "names": _names_of_rules(case),
         "costs": sums_of(ProtectionCost.objects.filter(protection__family__case=case).standing()),
         "offers": Offer.objects.filter(case=case),
-        "may": allowed(request.user, case, "protection.manage", "offer.manage"),
+        "may": may,
+        "may_add_deadline": "protection.manage" in may and case.state not in ENDED,
         "today": timezone.localdate(),
     }
     for row in context["chosen"]:
@@ -230,6 +233,8 @@ def protection(request: HttpRequest, pk: UUID) -> HttpResponse:
             for move in moves
         ],
         "may": may,
+        "may_manage": "protection.manage" in may,
+        "may_add_deadline": "protection.manage" in may and found.family.case.state not in ENDED,
         "may_correct": "protection.manage" in may and found.status in CORRECTIONS,
         "today": timezone.localdate(),
     }

@@ -464,7 +464,9 @@ class InvoiceFilter(django_filters.FilterSet):
     state = django_filters.ChoiceFilter(choices=choices_of(InvoiceState))
     organisation = django_filters.CharFilter(field_name="organisation__slug")
     licensee = django_filters.CharFilter(field_name="licence__licensee__slug")
-    year = django_filters.NumberFilter(field_name="issued_on", lookup_expr="year", help_text="Issued in this year")
+    year = django_filters.NumberFilter(
+        field_name="issued_on", lookup_expr="year", min_value=1, max_value=9999, help_text="Issued in this year"
+    )
     overdue = TruthFilter(method="by_overdue", help_text="Open after the day it was due")
 
     def by_overdue(self, rows: Any, name: str, value: bool) -> Any:
@@ -648,7 +650,9 @@ class ReceiptFilter(django_filters.FilterSet):
     licence = django_filters.UUIDFilter()
     organisation = django_filters.CharFilter(field_name="organisation__slug")
     licensee = django_filters.CharFilter(field_name="licence__licensee__slug")
-    year = django_filters.NumberFilter(field_name="received_on", lookup_expr="year", help_text="Received in this year")
+    year = django_filters.NumberFilter(
+        field_name="received_on", lookup_expr="year", min_value=1, max_value=9999, help_text="Received in this year"
+    )
 
 
 @extend_schema_view(

@@ -690,6 +690,7 @@ class Receipt(Record):
     reverses = models.OneToOneField(
         "self", models.PROTECT, null=True, blank=True, related_name="reversed_by", verbose_name=_("reverses")
     )
+    reversed_at = models.DateTimeField(_("reversed at"), null=True, blank=True, editable=False)
     held_by = models.ForeignKey(
         "collab.Distribution",
         models.PROTECT,
@@ -735,7 +736,7 @@ class Receipt(Record):
             ),
             models.UniqueConstraint(
                 fields=["organisation", "reference"],
-                condition=~Q(reference="") & Q(reverses=None),
+                condition=~Q(reference="") & Q(reverses=None, reversed_at=None),
                 name="receipt_reference_once",
             ),
         ]
@@ -1018,6 +1019,7 @@ class PartnerPayment(Record):
     reverses = models.OneToOneField(
         "self", models.PROTECT, null=True, blank=True, related_name="reversed_by", verbose_name=_("reverses")
     )
+    reversed_at = models.DateTimeField(_("reversed at"), null=True, blank=True, editable=False)
     entered_by = _by(_("entered by"))
 
     objects = PartnerPaymentQuerySet.as_manager()
@@ -1036,7 +1038,7 @@ class PartnerPayment(Record):
             models.CheckConstraint(condition=~Q(currency=""), name="partner_payment_currency_is_known"),
             models.UniqueConstraint(
                 fields=["organisation", "reference"],
-                condition=~Q(reference="") & Q(reverses=None),
+                condition=~Q(reference="") & Q(reverses=None, reversed_at=None),
                 name="partner_payment_reference_once",
             ),
         ]

@@ -111,7 +111,7 @@ def pay_partner(
             % {"partner": partner, "owed": said(owed.amount, owed.currency)},
             field="amount",
         )
-    known = PartnerPayment.objects.filter(organisation=licence.licensor, reference=reference.strip(), reverses=None)
+    known = PartnerPayment.objects.standing().filter(organisation=licence.licensor, reference=reference.strip())
     if reference.strip() and (found := known.first()) is not None:
         raise ConflictError(
             _("The bank reference %(reference)s was entered already: %(receipt)s.")
@@ -161,6 +161,8 @@ def reverse_partner_payment(*, payment: PartnerPayment, reason: str, by: User) -
             % {"partner": locked.partner, "day": date_format(receipt.received_on)},
             code="booked",
         )
+    locked.reversed_at = timezone.now()  # its bank reference is free for what is paid anew
+    locked.save(update_fields=["reversed_at"])
     row = PartnerPayment(
         organisation=locked.organisation,
         partner=locked.partner,
@@ -208,7 +210,7 @@ def book_partner_payment(
             field="received_on",
         )
     policy = policy_of(partner)
-    known = Receipt.objects.filter(organisation=partner, reference=reference.strip(), reverses=None).first()
+    known = Receipt.objects.standing().filter(organisation=partner, reference=reference.strip()).first()
     if reference.strip() and known is not None:
         raise ConflictError(
             _("The bank reference %(reference)s was entered already: %(receipt)s.")

@@ -22,6 +22,7 @@ from collab.transfer.royalties.acts import note_books, require_version
 from collab.transfer.royalties.audit_models import RoyaltyAudit
 from collab.transfer.royalties.models import (
     CostRepayment,
+    Distribution,
     ExchangeRate,
     InterestRule,
     Invoice,
@@ -301,6 +302,44 @@ def set_policy(
     row.save()
     note_books("royalty.policy", row, by, organisation, number=row.number, day=effective_on.isoformat())
     return row
+
+
+@transaction.atomic
+def withdraw_policy(*, version: PolicyVersion, reason: str, by: User) -> None:
+    """Take away the newest version while nothing was received that it divides; a right one may begin on any day after
+    the version before.
+
+    Raises ConflictError for an older one, and naming what was received since its day or divided by it.
+    """
+    require(by, "royalty.manage", version)
+    Organisation.objects.select_for_update().get(pk=version.policy.organisation_id)
+    row = PolicyVersion.objects.select_related("policy__organisation").filter(pk=version.pk).first()
+    if row is None:
+        raise ConflictError(_("This version was withdrawn already."))
+    if not reason.strip():
+        raise InvalidError(_("Give the reason."), field="reason")
+    if not is_withdrawable(row):
+        raise ConflictError(
+            _("Only the newest version is withdrawn, and only while nothing was received from its day on.")
+        )
+    organisation = row.policy.organisation
+    row.policy.version += 1
+    row.policy.save(update_fields=["version"])
+    note_books(
+        "royalty.withdraw_policy", row, by, organisation, number=row.number, day=row.effective_on.isoformat(),
+        reason=reason.strip()[:200],
+    )  # fmt: skip
+    row.delete()
+
+
+def is_withdrawable(version: PolicyVersion) -> bool:
+    """Whether it is the newest of its policy, with nothing received that it divides."""
+    received = Receipt.objects.filter(
+        organisation=version.policy.organisation_id, received_on__gte=version.effective_on
+    ).standing()
+    newer = PolicyVersion.objects.filter(policy=version.policy_id, number__gt=version.number)
+    divided = Distribution.objects.filter(policy=version)
+    return not (newer.exists() or received.exists() or divided.exists())
 
 
 def version_on(versions: list[PolicyVersion], day: date) -> PolicyVersion | None:

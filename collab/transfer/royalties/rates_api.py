@@ -25,6 +25,7 @@ from collab.transfer.royalties.services import (
     set_interest,
     set_policy,
     withdraw_interest,
+    withdraw_policy,
     withdraw_rate,
 )
 from collab.web.api import (
@@ -161,7 +162,9 @@ class PolicyFilter(django_filters.FilterSet):
     retrieve=extend_schema(summary="One version of a royalty policy", responses=PolicySerializer),
 )
 class RoyaltyPolicyViewSet(ScopedViewSet):
-    words = {"list": "royalty.view", "retrieve": "royalty.view", "create": "royalty.manage"}
+    words = {
+        "list": "royalty.view", "retrieve": "royalty.view", "create": "royalty.manage", "withdraw": "royalty.manage",
+    }  # fmt: skip
     rows = PolicyVersion.objects.select_related("policy__organisation")
     serializer_class = PolicySerializer
     filterset_class = PolicyFilter
@@ -177,6 +180,15 @@ class RoyaltyPolicyViewSet(ScopedViewSet):
     )
     def create(self, request: Request) -> Response:
         return self.shown(set_policy(by=request.user, **self.parsed(PolicyInput)), PolicySerializer, 201)
+
+    @extend_schema(
+        summary="Take the newest version away; nothing was received from its day on", request=ReasonInput,
+        responses={204: OpenApiResponse(description="It is gone")},
+    )  # fmt: skip
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request: Request, pk: str) -> Response:
+        withdraw_policy(version=self.get_object(), by=request.user, **self.parsed(ReasonInput))
+        return Response(status=204)
 
 
 class ThirdPartySerializer(serializers.ModelSerializer):

@@ -9,14 +9,15 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from collab.access.policy import allowed, get_or_404
 from collab.accounts.models import Organisation
 from collab.transfer.royalties.forms import EndRateForm, ReasonForm
-from collab.transfer.royalties.models import ExchangeRate, InterestRule, ThirdPartyShare
+from collab.transfer.royalties.models import ExchangeRate, InterestRule, PolicyVersion, ThirdPartyShare
 from collab.transfer.royalties.rates import reckoned_interest
-from collab.transfer.royalties.services import end_rate, withdraw_interest, withdraw_rate
+from collab.transfer.royalties.services import end_rate, withdraw_interest, withdraw_policy, withdraw_rate
 from collab.web.forms import sent, show, submit
 from collab.web.pagination import page_of
 
@@ -65,6 +66,25 @@ def interest_withdraw(request: HttpRequest, pk: UUID) -> HttpResponse:
     rule = get_or_404(request.user, "royalty.manage", InterestRule.objects.select_related("organisation"), pk=pk)
     form = ReasonForm(sent(request))
     return _done(request, form, lambda **data: withdraw_interest(rule=rule, **data), _("Withdraw the rate"), rule)
+
+
+def policy_withdraw(request: HttpRequest, pk: UUID) -> HttpResponse:
+    rows = PolicyVersion.objects.select_related("policy__organisation")
+    version = get_or_404(request.user, "royalty.manage", rows, pk=pk)
+    organisation, form = version.policy.organisation, ReasonForm(sent(request))
+    back = reverse("collab:royalty_policy", args=[organisation.slug])
+
+    def withdraw() -> str:
+        withdraw_policy(version=version, by=request.user, **form.values())
+        messages.success(request, _("Saved."))
+        return back
+
+    lead = _("Version %(n)s, for receipts from %(day)s")
+    context = {
+        "form": form, "title": _("Withdraw the version"), "tone": "danger", "organisation": organisation, "back": back,
+        "lead": lead % {"n": version.number, "day": date_format(version.effective_on)},
+    }  # fmt: skip
+    return submit(request, form, withdraw) or show(request, "collab/transfer/royalties/form.html", context, form)
 
 
 def _rate(request: HttpRequest, pk: UUID) -> ExchangeRate:

@@ -55,7 +55,7 @@ def enter_receipt(
     minor = to_minor(amount, currency, field="amount")
     if not minor:
         raise InvalidError(_("An amount of nothing was not received."), field="amount")
-    known = Receipt.objects.filter(organisation=licence.licensor, reference=reference.strip(), reverses=None).first()
+    known = Receipt.objects.standing().filter(organisation=licence.licensor, reference=reference.strip()).first()
     if reference.strip() and known is not None:
         raise ConflictError(
             _("The bank reference %(reference)s was entered already: %(receipt)s.")
@@ -168,6 +168,8 @@ def reverse_receipt(*, receipt: Receipt, reason: str, by: User, version: int | N
         raise InvalidError(_("Give the reason."), field="reason")
     for match in locked.matches.filter(undone_at=None):
         _undo(locked, match, by)
+    locked.reversed_at = timezone.now()  # its bank reference is free for what is entered anew
+    locked.save(update_fields=["reversed_at"])
     row = Receipt(
         organisation=locked.organisation,
         licence=locked.licence,

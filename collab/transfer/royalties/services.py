@@ -17,6 +17,7 @@ from collab.transfer.royalties.rates import (
     set_interest,
     set_policy,
     withdraw_interest,
+    withdraw_policy,
     withdraw_rate,
 )
 from collab.transfer.royalties.receiving import (
@@ -68,6 +69,7 @@ __all__ = [
     "waive_payment",
     "withdraw_distribution",
     "withdraw_interest",
+    "withdraw_policy",
     "withdraw_rate",
     "write_off",
 ]

@@ -85,6 +85,7 @@ urlpatterns = [
     # the books of an organisation
     route(_BOOKS, views.royalty_policy, SEE, name="royalty_policy"),
     route(f"{_BOOKS}policy/", views.policy_new, WRITE, name="royalty_policy_new"),
+    route("transfer/policies/<uuid:pk>/withdraw/", rates_views.policy_withdraw, WRITE, name="royalty_policy_withdraw"),
     route(f"{_BOOKS}rates/new/", views.rate_new, WRITE, name="exchange_rate_new"),
     route(f"{_BOOKS}rates/", rates_views.exchange_rates, SEE, name="exchange_rates"),
     route("transfer/rates/<uuid:pk>/end/", rates_views.exchange_rate_end, WRITE, name="exchange_rate_end"),

@@ -64,10 +64,12 @@ from collab.transfer.royalties.models import (
     Statement,
     ThirdPartyShare,
 )
+from collab.transfer.royalties.money import from_minor
 from collab.transfer.royalties.papers import invoice_pdf, statement_pdf
 from collab.transfer.royalties.passing import Owed, owed_to_partners
 from collab.transfer.royalties.policies import Account, read_policy
 from collab.transfer.royalties.policy_forms import PolicyForm, PolicyJsonForm, PolicyRowsForm, example
+from collab.transfer.royalties.rates import is_withdrawable
 from collab.transfer.royalties.reading import EXAMPLE_WORDS, account_rows, say_lines, say_policy, say_rule
 from collab.transfer.royalties.refund_models import Refund
 from collab.transfer.royalties.reimbursing import costs_behind
@@ -117,8 +119,8 @@ from collab.transfer.royalties.states import (
 )
 from collab.transfer.royalties.write_off_models import WriteOff
 from collab.web.api import as_uuid
+from collab.web.csvs import csv_file
 from collab.web.downloads import attachment
-from collab.web.files import csv_file
 from collab.web.forms import act, put_error, sent, show, submit
 from collab.web.pagination import page_of
 
@@ -620,6 +622,7 @@ def royalty_policy(request: HttpRequest, slug: str) -> HttpResponse:
         "organisation": organisation,
         "policy": policy,
         "current": current,
+        "withdrawable": versions[0].pk if versions and is_withdrawable(versions[0]) else None,
         "versions": [
             {"row": row, "said": list(say_policy(row.rules, policy.currency if policy else ""))} for row in versions
         ],
@@ -878,7 +881,7 @@ def distribution_file(request: HttpRequest, pk: UUID) -> HttpResponse:
             entry.account,
             str(entry.inventor or entry.third_party or entry.licensor or ACCOUNT_WORDS[Account(entry.account)]),
             entry.rule,
-            said(entry.amount, row.currency).split(" ")[0].replace(",", ""),
+            from_minor(entry.amount, row.currency),
             row.currency,
         ]
         for entry in entries.iterator(chunk_size=2000)

@@ -20,6 +20,11 @@ def test_the_profile_shows_my_organisations_and_roles(aurora):
     assert "Northwind" in page and "Aurora" in page and "Engineer" in page
 
 
+def test_a_change_of_language_is_confirmed_in_the_new_one(aurora):
+    page = as_(aurora.lead).post("/account/", {"name": "Lea Lead", "language": "zh-hans"}, follow=True)
+    assert "您的个人资料已更新。" in text(page)
+
+
 def test_name_and_language_are_changed(aurora):
     response = as_(aurora.lead).post("/account/", {"name": "Lea Lead", "language": "zh-hans"})
     aurora.lead.refresh_from_db()

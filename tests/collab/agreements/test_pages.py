@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -225,6 +226,7 @@ def test_templates_are_read_by_everybody(aurora, library):
     assert "Mutual non-disclosure agreement" in text(client.get("/agreements/templates/"))
     page = text(client.get("/agreements/templates/nda-mutual/"))
     assert "MUTUAL NON-DISCLOSURE AGREEMENT" in page and "双方保密协议" in page
+    assert {"a text", "a number", "a party", "one of several"} <= set(re.findall(r'row-end muted">([^<]+)<', page))
 
 
 # --- background and steps

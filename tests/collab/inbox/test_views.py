@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -39,6 +40,14 @@ def test_each_box_shows_what_belongs_in_it(request_, aurora):
     assert "May we begin?" not in text(as_(aurora.university_signatory).get(INBOX))
     assert as_(aurora.lead).get(f"{INBOX}?box=dreams").status_code == 404
     assert "May we begin?" not in text(as_(aurora.lead).get(f"{INBOX}?box=decided&topic=inbox.question"))
+
+
+def test_each_label_of_a_request_is_of_one_field(request_, aurora):
+    """Who is asked for advice and who shall answer are two fields of two forms."""
+    page = text(as_(aurora.lead).get(request_.get_absolute_url()))
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert page.count('name="person"') == 2 and page.count('name="once"') > 2
+    assert sorted(ids) == sorted(set(ids))
 
 
 def test_the_menu_counts_what_waits_and_the_bell_what_is_unread(request_, aurora):
@@ -195,6 +204,13 @@ def test_the_calendar_shows_the_month_and_what_is_overdue_first(aurora, borealis
     assert "The report" not in text(as_(aurora.lead).get("/calendar/?mine=1"))
     assert "The report" in text(as_(aurora.lead).get(f"/calendar/?project={aurora.project.slug}"))
     assert as_(aurora.lead).get("/calendar/?month=2026-13").status_code == 200
+
+
+def test_each_label_of_the_calendar_is_of_one_field(aurora):
+    """The filters and the form for a date both ask for a kind and a project."""
+    ids = re.findall(r' id="([^"]+)"', text(as_(aurora.lead).get("/calendar/")))
+    assert {"filter-kind", "id_kind", "filter-project", "id_project"} <= set(ids)
+    assert sorted(ids) == sorted(set(ids))
 
 
 def test_dates_are_added_and_settled(aurora):

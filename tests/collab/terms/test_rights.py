@@ -13,7 +13,6 @@ from collab.accounts.models import Membership
 from collab.projects.services import add_member
 from collab.terms.matrix import SHOWN, cells_of, objects_of
 from collab.terms.models import TermsAcceptance
-from collab.web.files import csv_of
 from tests.cast import employ, person
 from tests.pages import as_, queries, text
 
@@ -134,10 +133,6 @@ def test_the_files_hold_the_same(aurora, url):
     assert any(line.startswith("Aurora Engineer,Northwind,yes,no; missing: Role") for line in lines)
     mine = text(as_(aurora.engineer).get(f"/people/{aurora.engineer.pk}/access/table.csv"))
     assert "Aurora,yes" in mine
-
-
-def test_a_file_never_runs():
-    assert csv_of([["=1+1", "+x", "-3", "@a", "plain", None]]) == "'=1+1,'+x,'-3,'@a,plain,\r\n"
 
 
 def test_the_api_explains(aurora, borealis):

@@ -106,3 +106,16 @@ def test_a_page_with_errors_is_no_success(post):
     form.is_valid()
     assert show(request, "collab/web/_faults.html", {}, form).status_code == 422
     assert show(request, "collab/web/_faults.html", {}, NameForm()).status_code == 200
+
+
+def test_a_form_of_a_model_has_the_ids_of_its_page(aurora):
+    """Its base hands on the pattern of ids by place, not by name."""
+
+    class TitleForm(forms.ModelForm, OnceForm):
+        ids = "title-%s"
+
+        class Meta:
+            model = type(aurora.project)
+            fields = ["title"]
+
+    assert TitleForm(instance=aurora.project)["title"].id_for_label == "title-title"

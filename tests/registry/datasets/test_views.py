@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from collab.agreements.models import AgreementVersion
 from collab.audit.models import AuditEvent
+from collab.projects.services import move_project
 from registry.datasets.models import Dataset, DatasetVersion
 from tests.pages import as_, queries, text
 
@@ -53,6 +54,13 @@ def test_more_datasets_take_no_more_queries(aurora):
     for number in range(2, 6):
         aurora.dataset(name=f"D{number}", content=b"line %d\n" % number * 20)
     assert (queries(client, "/datasets/"), queries(client, panel)) == few
+
+
+def test_the_panels_of_a_suspended_project_hold_no_link_without_words(aurora):
+    client, panels = as_(aurora.lead), [f"/projects/{aurora.project.slug}/{name}/" for name in ("datasets", "jobs")]
+    assert ["/new/" in text(client.get(panel)) for panel in panels] == [True, True]
+    move_project(project=aurora.project, move="suspend", by=aurora.lead)
+    assert ["/new/" in text(client.get(panel)) for panel in panels] == [False, False]
 
 
 # --- new

@@ -147,6 +147,28 @@ def test_deadlines_end_with_their_case_and_go_on_with_it(ground):
     assert len(in_calendar(ground.case)) == 2
 
 
+def test_what_had_gone_by_has_gone_by_after_another_end(ground):
+    """Counted and by hand alike: its day came while the case rested, whatever ended the case later."""
+    member(ground.case, ground.officer, "provisional", filed_on=day(-365 + 35))
+    member(ground.case, ground.officer, "provisional", filed_on=day(-365 + 55))
+    for title, ahead in {"gone": 36, "missed": 56}.items():
+        add_deadline(case=ground.case, title=title, due_on=day(ahead), by=ground.officer)
+
+    def turn(ahead: int) -> list[str]:
+        """Ends the case so many days ahead, or lets it go on; how its deadlines stand then, by their days."""
+        case = TransferCase.objects.get(pk=ground.case.pk)
+        by = {"case": case, "by": ground.officer, "reason": "Wrong case", "version": case.version}
+        with time_machine.travel(now + timedelta(days=ahead), tick=False):
+            reopen_case(**by) if case.state == "closed" else move_case(stage="closed", **by)
+        return list(Deadline.objects.exclude(rule__code="national-phase").values_list("state", flat=True))
+
+    now = timezone.now()
+    assert turn(20) == ["void"] * 4
+    assert turn(50) == ["gone_by", "gone_by", "open", "open"]
+    assert turn(60) == ["void"] * 4
+    assert turn(70) == ["gone_by", "gone_by", "open", "open"]
+
+
 def test_what_was_entered_by_hand_ends_with_the_case_and_goes_on_with_it(ground):
     """As what is counted; what is settled stays settled, and what is opened again in an ended case is over with it."""
     entered = {
@@ -312,6 +334,14 @@ def test_by_hand_a_deadline_lies_ahead(ground):
     meet_deadline(deadline=row, by=ground.officer)
     with pytest.raises(ConflictError):
         meet_deadline(deadline=row, by=ground.officer)
+
+
+@pytest.mark.parametrize("state", ["closed", "expired", "abandoned"])
+def test_an_ended_case_takes_no_deadline(ground, state):
+    move_case(case=ground.case, stage=state, version=ground.case.version, by=ground.officer, reason="Nobody wants it")
+    with pytest.raises(ConflictError, match="has ended"):
+        add_deadline(case=ground.case, title="Office action", due_on=day(10), by=ground.officer)
+    assert not Deadline.objects.filter(title="Office action").exists() and not in_calendar(ground.case)
 
 
 def test_what_comes_near_is_told_to_the_admins_once_and_never_settled(ground):

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from collab.audit.models import AuditEvent
+from collab.transfer.disclosures.services import move_case
 from collab.transfer.models import Deadline, DeadlineRuleSet, Interest, Protection, ProtectionCost, TransferCase
 from collab.transfer.protection.ruling import load_shipped
 from tests.cast import token_for
@@ -49,6 +50,20 @@ def test_an_officer_protects_a_case_on_its_pages(ground):
     whole = text(client.get(f"{case}protection/"))
     assert "RU-1-F1" in whole and "1,200.50" in whole and "Met" in whole
     assert as_(ground.engineer).get(f"{case}protection/").status_code == 404
+
+
+def test_the_pages_of_an_ended_case_offer_no_deadline(ground):
+    client, case = as_(ground.officer), ground.case
+    protection = member(case, ground.officer, "provisional", filed_on=day(-5))
+    pages = [f"/transfer/cases/{case.pk}/protection/", protection.get_absolute_url()]
+    assert ["Add a deadline" in text(client.get(page)) for page in pages] == [True, True]
+    case.refresh_from_db()
+    move_case(case=case, stage="closed", version=case.version, by=ground.officer, reason="Nobody wants it")
+    assert ["Add a deadline" in text(client.get(page)) for page in pages] == [False, False]
+    url, facts = f"/transfer/cases/{case.pk}/deadlines/new/", {"title": "Office action", "due_on": day(9).isoformat()}
+    assert client.get(url).status_code == 200
+    refused = client.post(url, facts | {"obligation": "notice", "escalate_days": "14"})
+    assert refused.status_code == 409 and "open it again first" in text(refused)
 
 
 def test_more_rows_take_no_more_queries(ground):

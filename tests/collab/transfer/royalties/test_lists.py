@@ -86,3 +86,11 @@ def test_each_side_sees_its_own(books, office):
     assert rows_of(stranger.get(reverse("collab:invoices_file"))) == []
     assert "Eastwind" not in text(stranger.get(reverse("collab:invoices")))
     assert Receipt.objects.count() == 2
+
+
+@pytest.mark.parametrize("year", ["0", "-1", "10000", "9" * 20])
+@pytest.mark.parametrize("noun", ["invoice", "receipt"])
+def test_a_year_that_no_calendar_has_is_named(books, client, noun, year):
+    client.force_login(books.officer)
+    refused = client.get(reverse(f"api:{noun}-list"), {"year": year})
+    assert (refused.status_code, refused.json()["field"]) == (400, "year")

@@ -13,13 +13,17 @@ from django.utils import timezone
 from collab.audit.models import AuditEvent
 from collab.kernel.errors import ConflictError, InvalidError, NotFoundError
 from collab.transfer.licences.models import Licence
-from collab.transfer.royalties.models import ExchangeRate, InterestRule, ThirdPartyShare
+from collab.transfer.royalties.models import ExchangeRate, InterestRule, PolicyVersion, Receipt, ThirdPartyShare
+from collab.transfer.royalties.policies import EXAMPLES
 from collab.transfer.royalties.services import (
     end_rate,
     enter_rate,
     invoice_interest,
+    reverse_receipt,
     set_interest,
+    set_policy,
     withdraw_interest,
+    withdraw_policy,
     withdraw_rate,
 )
 from tests.cast import token_for
@@ -90,6 +94,37 @@ def test_a_rate_of_late_interest_is_withdrawn_until_interest_is_asked_for(books)
         asked = invoice_interest(invoice=invoice, by=books.officer)
     with pytest.raises(ConflictError, match=asked.reference):
         withdraw_interest(rule=rule, reason="Mistyped", by=books.officer)
+
+
+def test_a_version_of_the_policy_is_withdrawn_until_something_is_received(books, client):
+    """A day that was typed wrong keeps no right version from being entered."""
+    organisation, today = books.organisation, timezone.localdate()
+    given = {"organisation": organisation, "currency": "EUR", "content": EXAMPLES["llu"], "by": books.officer}
+    first = PolicyVersion.objects.get(policy__organisation=organisation)
+    wrong = set_policy(effective_on=today + timedelta(days=3650), **given)
+    with pytest.raises(InvalidError, match="begins after the last one"):
+        set_policy(effective_on=today, **given)
+    client.force_login(books.officer)
+    page, address = reverse("collab:royalty_policy", args=[organisation.slug]), "collab:royalty_policy_withdraw"
+    shown = client.get(page).content.decode()
+    assert [reverse(address, args=[row.pk]) in shown for row in (first, wrong)] == [False, True]
+    assert client.post(reverse(address, args=[wrong.pk]), {"reason": " "}).status_code == 422
+    assert client.post(reverse(address, args=[wrong.pk]), {"reason": "2036 for 2026"}).status_code == 302
+    assert AuditEvent.objects.get(verb="royalty.withdraw_policy").data["reason"] == "2036 for 2026"
+
+    again = set_policy(effective_on=today, **given)
+    assert again.number == 2
+    for row in (first, again):
+        if row == again:
+            books.receive("100.00", match=False)
+        with pytest.raises(ConflictError, match="nothing was received"):
+            withdraw_policy(version=row, reason="Mistyped", by=books.officer)
+    program = {"Authorization": f"Bearer {token_for(books.officer)}"}
+    gone = reverse("api:royalty-policy-withdraw", args=[again.pk])
+    assert client.post(gone, {"reason": "Mistyped"}, "application/json", headers=program).status_code == 409
+    reverse_receipt(receipt=Receipt.objects.get(), reason="Not ours", by=books.officer)
+    assert client.post(gone, {"reason": "Mistyped"}, "application/json", headers=program).status_code == 204
+    assert list(PolicyVersion.objects.filter(policy__organisation=organisation)) == [first]
 
 
 def test_pages_and_programs_show_all_rates_and_mend_them(books, wrong, client):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Sum
 from django.urls import reverse
 from django.utils import timezone
@@ -66,6 +67,7 @@ from collab.transfer.royalties.services import (
 from collab.transfer.royalties.terms import TermsInForce, closes_year
 from tests.cast import token_for
 from tests.licensing import asset, trained
+from tests.pages import as_
 from tests.royalties import FIRST, case_of
 
 pytestmark = pytest.mark.django_db
@@ -445,6 +447,25 @@ def test_part_payments_and_over_payments_are_kept_apart(books):
     reconcile()
 
 
+def test_what_is_reversed_is_entered_anew_with_its_bank_reference(books):
+    """The statement of the bank has one line, and it stays findable by it."""
+    books.invoiced(0)
+    wrong = books.receive("500.00", reference="BANK-1")
+    reverse_receipt(receipt=wrong, reason="A nought too few", by=books.officer)
+    right = books.receive("5000.00", reference="BANK-1")
+    assert list(Receipt.objects.filter(reference="BANK-1").standing()) == [right]
+    with pytest.raises(ConflictError, match="BANK-1 was entered already"):
+        books.receive("5000.00", reference="BANK-1")
+    with pytest.raises(IntegrityError, match="reference"), transaction.atomic():
+        Receipt.objects.create(**{
+            name: getattr(right, name) for name in (
+                "organisation", "licence", "received_on", "amount", "currency", "rate", "booked", "book_currency",
+                "reference", "entered_by",
+            )
+        }, undistributed=right.booked)  # fmt: skip
+    reconcile()
+
+
 def test_money_of_another_currency_or_without_a_rate_is_refused(books):
     with pytest.raises(InvalidError, match="in EUR, not in USD"):
         books.receive("5.00", currency="USD")
@@ -520,6 +541,26 @@ def test_a_receipt_is_divided_by_the_parts_of_the_assets_first(books, office):
     decide_distribution(distribution=back, decision="approved", by=books.second)
     assert not LedgerEntry.objects.values("case").annotate(all=Sum("amount")).exclude(all=0).exists()
     reconcile()
+
+
+def test_the_file_of_a_reversal_holds_numbers_that_add_up_to_nothing_left(books):
+    books.invoiced(0)
+    books.receive("5000.00")
+    row = propose_distribution(organisation=books.organisation, by=books.officer)
+    decide_distribution(distribution=row, decision="approved", by=books.second)
+    back = propose_reversal(distribution=row, reason="Wrong", by=books.officer)
+    decide_distribution(distribution=back, decision="approved", by=books.second)
+
+    def sums(distribution: Distribution) -> dict[str, Decimal]:
+        file = as_(books.officer).get(f"/transfer/distributions/{distribution.pk}/ledger.csv").content.decode()
+        found: dict[str, Decimal] = {}
+        for line in csv.DictReader(file.removeprefix("\ufeff").splitlines()):
+            found[line["account"]] = found.get(line["account"], Decimal(0)) + Decimal(line["amount"])
+        return found
+
+    given = sums(row)
+    assert given["inventors"] > 0
+    assert sums(back) == {account: -amount for account, amount in given.items()}
 
 
 def spend(case, books, amount: str) -> None:

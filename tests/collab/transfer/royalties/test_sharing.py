@@ -295,13 +295,17 @@ def test_what_cannot_be_is_refused(shared):
     payment = shared.pay(amount=Decimal("1.00"), reference="TX-1", paid_on=TODAY() - timedelta(days=2))
     with pytest.raises(ConflictError, match="TX-1 was entered already"):
         shared.pay(reference="TX-1")
+    reverse_partner_payment(payment=payment, reason="Sent to the wrong account", by=shared.officer)
+    payment = shared.pay(amount=Decimal("1.00"), reference="TX-1", paid_on=TODAY() - timedelta(days=2))
     with pytest.raises(InvalidError, match="did not arrive before"):
         shared.book(payment, received_on=TODAY() - timedelta(days=3))
     with pytest.raises(RefusedError):
         shared.book(payment, by=shared.officer)
-    shared.book(payment)
+    first = shared.book(payment, reference="IN-1")
     with pytest.raises(ConflictError, match="booked already"):
         shared.book(payment)
+    reverse_receipt(receipt=first, reason="Another day", by=shared.partner_officer)
+    assert shared.book(payment, reference="IN-1").reference == "IN-1"
 
 
 def test_the_database_holds_what_the_verbs_promise(shared):
