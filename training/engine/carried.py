@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from training.engine.catalogue import WHISPER_BANDS
+from training.engine.catalogue import WHISPER_BANDS, frames_of
 from training.engine.foreign import Kind, check_fields, number, shown, wrong
 from training.engine.readers import Look
 from training.engine.sounds import HOP, RATE, WHISPER_FFT
+from training.engine.tasks.audio_classification import spectra_of
 from training.engine.tasks.images import processor_of
 from training.engine.tokenizing import Tokenizer, residues, template
 
@@ -31,6 +33,7 @@ PIXELS: dict[str, tuple[Any, ...]] = {
     "do_reduce_labels": (False, None),
     "reduce_labels": (False, None),
 }
+MOST_SECONDS = 30  # that a spec may say
 WHOLE = 384  # side of images from which on a ConvNextImageProcessor pulls them to the square whole
 WAVES: dict[str, tuple[Any, ...]] = {"sampling_rate": (RATE,), "feature_size": (1,), "do_normalize": (True,)}
 SPECTRA: dict[str, tuple[Any, ...]] = {
@@ -206,9 +209,11 @@ def _labels(config: dict[str, Any]) -> list[str]:
     if not isinstance(names, dict) or {str(key) for key in names} != {str(n) for n in range(len(names))}:
         raise wrong("wrap_field", field="id2label", value=shown(names), choices='{"0": "…", "1": "…", …}')
     found = [str(names[key]) for key in sorted(names, key=int)]
-    if len(found) < 2 or len(set(found)) < len(found):
+    # A crane is a bird and a machine.
+    labels = [f"{name} ({n})" if name in found[:n] else name for n, name in enumerate(found)]
+    if len(labels) < 2 or len(set(labels)) < len(labels):
         raise wrong("wrap_field", field="id2label", value=shown(names), choices='{"0": "…", "1": "…", …}')
-    return found
+    return labels
 
 
 def _waves(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
@@ -227,6 +232,23 @@ def _hearing(source: Path) -> dict[str, Any]:
         "do_normalize": True,
         "return_attention_mask": True,
     }
+
+
+def _bands(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
+    """Spectra of so many frames, and how their numbers are scaled."""
+    found = read_object(source, PROCESSOR)
+    own = {name: (number(config, name, int),) for name in ("num_mel_bins", "max_length")}
+    check_fields(found, WAVES | own, "wrap_processor")
+    (mels,), (frames,) = own.values()
+    if not 1 <= frames <= frames_of(MOST_SECONDS):
+        raise wrong("wrap_field", field="max_length", value=frames, choices=f"1 … {frames_of(MOST_SECONDS)}")
+    mean, deviation = (found.get(name) for name in ("mean", "std"))
+    for name, value, least in (("mean", mean, -math.inf), ("std", deviation, 0)):
+        if type(value) not in (int, float) or not least < value < math.inf:
+            raise wrong("wrap_processor", field=name, value=shown(value), choices="0.5, 4.57, …")
+    files = {PROCESSOR: spectra_of(mels, frames, mean, deviation)}
+    seconds = -(-frames // frames_of(1))  # the last may not be full
+    return Carried(0, labels=_labels(config), settings={"seconds": seconds}, files=files, sources=(PROCESSOR,))
 
 
 def _letters(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
@@ -281,6 +303,7 @@ READERS: dict[str, Callable[[Path, Kind, dict[str, Any]], Carried]] = {
     "residues": _residues,
     "pixels": _pixels,
     "waves": _waves,
+    "bands": _bands,
     "letters": _letters,
     "spectra": _spectra,
 }

@@ -64,6 +64,11 @@ def _grouped(value: Any, config: dict[str, Any]) -> bool:
     return _count(value, config) and config["num_attention_heads"] % value == 0
 
 
+def _patches(value: Any, config: dict[str, Any]) -> bool:
+    """Room for a patch at least."""
+    return _count(value, config) and value >= config["patch_size"]
+
+
 def _turns(value: Any, config: dict[str, Any]) -> bool:
     """Turned places whose speed does not hang on how long a text is."""
     return isinstance(value, dict) and value.get("rope_type") in ("default", "linear", "llama3")
@@ -349,6 +354,29 @@ KINDS = (
         package="wav2vec2",
         kept=_WAVES,
         unused=r"wav2vec2\.masked_spec_embed",
+    ),
+    Kind(
+        type="audio-spectrogram-transformer",
+        task="audio-classification",
+        arch="ast",
+        classes=("ASTForAudioClassification",),
+        settings={
+            "layers": "num_hidden_layers",
+            "heads": "num_attention_heads",
+            "width": "hidden_size",
+            "patch": "patch_size",
+            "dropout": "hidden_dropout_prob",
+        },
+        reads="bands",
+        sizes=lambda count, classes: Sizes(classes=classes),
+        package="audio_spectrogram_transformer",
+        kept={
+            "intermediate_size": _count,
+            "frequency_stride": _count,
+            "time_stride": _count,
+            "max_length": _patches,
+            "num_mel_bins": _patches,
+        },
     ),
     Kind(
         type="whisper",

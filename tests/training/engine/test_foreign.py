@@ -167,6 +167,16 @@ def save_sounds(folder: Path) -> None:
     save_waves(folder, "Wav2Vec2ForSequenceClassification", id2label={0: "high", 1: "low"}, classifier_proj_size=12)
 
 
+def save_bands(folder: Path) -> None:
+    """With patches that overlap, and seconds that are not whole, as in the model that was published."""
+    own = SIZE | {"intermediate_size": 48, "patch_size": 8, "frequency_stride": 5, "time_stride": 6}
+    own |= {"num_mel_bins": 32, "max_length": 112, "id2label": {0: "high", 1: "low"}}
+    package = "audio_spectrogram_transformer"
+    scrambled(of(package, "ASTForAudioClassification")(of(package, "ASTConfig")(**own))).save_pretrained(folder)
+    heard = {"feature_extractor_type": "ASTFeatureExtractor", "mean": -4.2, "std": 4.5, "num_mel_bins": 32}
+    (folder / "preprocessor_config.json").write_text(json.dumps(heard | {"max_length": 112, "sampling_rate": RATE}))
+
+
 def save_whisper(folder: Path) -> None:
     from transformers.models.whisper.feature_extraction_whisper import WhisperFeatureExtractor
 
@@ -194,6 +204,7 @@ PIXELS: dict[str, tuple[Callable[[Path], None], str, str]] = {
 SOUNDS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "letters": (save_letters, "wav2vec2", "Wav2Vec2ForCTC"),
     "sounds": (save_sounds, "wav2vec2", "Wav2Vec2ForSequenceClassification"),
+    "bands": (save_bands, "audio_spectrogram_transformer", "ASTForAudioClassification"),
     "whisper": (save_whisper, "whisper", "WhisperForConditionalGeneration"),
 }
 FAMILIES = TOKENS | PIXELS | SOUNDS
@@ -309,7 +320,8 @@ def test_sounds_are_heard_and_answered_as_they_were(name: str, saved: Callable[[
     source, package = saved(name), tmp_path / "package"
     wrap(source, package)
     wave = np.random.default_rng(4).normal(0, 0.1, 9_000).astype(np.float32)
-    hearing = transformers.WhisperFeatureExtractor if name == "whisper" else transformers.Wav2Vec2FeatureExtractor
+    readers = {"whisper": transformers.WhisperFeatureExtractor, "bands": transformers.ASTFeatureExtractor}
+    hearing = readers.get(name, transformers.Wav2Vec2FeatureExtractor)
     heard = hearing.from_pretrained(source)(wave, sampling_rate=RATE, return_tensors="pt")
     net: Any = load_net(package)
     task: Any = task_of(package)
@@ -320,6 +332,15 @@ def test_sounds_are_heard_and_answered_as_they_were(name: str, saved: Callable[[
         before = torch.tensor([[6, 9, 30, 2]])
         wanted = model(input_features=heard["input_features"], decoder_input_ids=before).logits
         torch.testing.assert_close(net(own, before), wanted, rtol=1e-4, atol=1e-4)
+        return
+    if name == "bands":
+        task.open_package(package, json.loads((package / "config.json").read_text()))
+        # Longer than it hears, and shorter.
+        for some in (wave, np.tile(wave, 3)):
+            seen = hearing.from_pretrained(source)(some, sampling_rate=RATE, return_tensors="pt")["input_values"]
+            own = task._read([some])["values"]
+            torch.testing.assert_close(own, seen, rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(net(own), model(seen).logits, rtol=1e-4, atol=1e-4)
         return
     batch = task.heard([wave])
     torch.testing.assert_close(batch["values"], heard["input_values"], rtol=1e-4, atol=1e-4)
@@ -355,6 +376,7 @@ def task_of(package: Path) -> Any:
         ("segformer", "image-segmentation"),
         ("letters", "speech-to-text"),
         ("sounds", "audio-classification"),
+        ("bands", "audio-classification"),
         ("whisper", "speech-to-text"),
     ],
 )
@@ -379,12 +401,26 @@ def test_a_run_goes_on_from_it(name: str, task: str, saved: Callable[[str], Path
         shown = [json.loads((folder / "preprocessor_config.json").read_text()) for folder in folders]
         assert shown[0]["image_mean"] == shown[1]["image_mean"] == [0.4, 0.5, 0.6]
         assert shown[0] == shown[1]
+    if name == "bands":
+        folders = tmp_path / "package", run.folder / "out"
+        shown = [json.loads((folder / "preprocessor_config.json").read_text()) for folder in folders]
+        assert shown[0] == shown[1] and (shown[0]["mean"], shown[0]["max_length"]) == (-4.2, 112)
 
 
 def processor(**values: Any) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
         path = folder / "preprocessor_config.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+    return change
+
+
+def both(**values: Any) -> Callable[[Path], None]:
+    """A field that the processor tells too."""
+
+    def change(folder: Path) -> None:
+        field(**values)(folder)
+        processor(**values)(folder)
 
     return change
 
@@ -467,6 +503,15 @@ REFUSED: list[tuple[str, Callable[[Path], Any], str, str]] = [
     ("letters", processor(sampling_rate=8_000), "wrap_processor", "sampling_rate"),
     ("letters", vocab(a=0, b=1), "wrap_letter", "<pad>"),
     ("letters", vocab(a=0, b=99), "wrap_vocab", "10"),
+    ("bands", field(patch_size=[8, 8]), "wrap_number", "patch_size"),
+    ("bands", field(qkv_bias=False), "wrap_field", "qkv_bias"),
+    ("bands", field(max_length=4_000), "wrap_processor", "max_length"),
+    ("bands", both(max_length=4_000), "wrap_field", "max_length"),
+    ("bands", both(max_length=4), "wrap_field", "max_length"),
+    ("bands", field(time_stride=0), "wrap_field", "time_stride"),
+    ("bands", processor(num_mel_bins=128), "wrap_processor", "num_mel_bins"),
+    ("bands", processor(std=0), "wrap_processor", "std"),
+    ("bands", processor(mean="loud"), "wrap_processor", "mean"),
     ("whisper", field(num_mel_bins=128), "wrap_field", "num_mel_bins"),
     ("whisper", field(max_source_positions=75), "wrap_field", "max_source_positions"),
     ("whisper", processor(chunk_length=30), "wrap_processor", "chunk_length"),
@@ -490,6 +535,15 @@ def test_what_our_net_does_not_compute_is_named(
         wrap(source, tmp_path / "package")
     assert (caught.value.message, named in str(caught.value)) == (message, True), str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+def test_two_classes_of_one_name_are_told_apart(saved: Callable[[str], Path], tmp_path: Path) -> None:
+    """As in the list of ImageNet, where a crane is a bird and a machine."""
+    source = tmp_path / "source"
+    shutil.copytree(saved("vit"), source)
+    field(id2label={"0": "crane", "1": "crane"})(source)
+    wrap(source, tmp_path / "package")
+    assert json.loads((tmp_path / "package" / "config.json").read_text())["label2id"] == {"crane": 0, "crane (1)": 1}
 
 
 def weights_of(folder: Path) -> bytes:
