@@ -158,8 +158,10 @@ def _residues(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
 def _pixels(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
     """The side of images, and how their numbers are scaled."""
     found = read_object(source, PROCESSOR)
-    check_fields(found, PIXELS, "wrap_processor")
-    side, crop = _squares(found)
+    detects = kind.task == "object-detection"
+    pixels = {name: choices for name, choices in PIXELS.items() if not (detects and name == "do_pad")}
+    check_fields(found, pixels, "wrap_processor")  # beside images that tell boxes, what fills a batch up is not seen
+    side, crop = (_shortest(found), None) if detects else _squares(found)
     if kind.task != "image-classification":  # masks are not cropped along
         if crop is not None:
             raise wrong("wrap_processor", field="crop_pct", value=crop, choices="null")
@@ -177,6 +179,8 @@ def _pixels(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
     processor = processor_of(side, Look(found.get("resample", 2), crop), scale["image_mean"], scale["image_std"])
     if kind.task == "image-segmentation":
         processor |= {"image_processor_type": "SegformerImageProcessor", "do_reduce_labels": False}
+    if detects:
+        processor |= {"image_processor_type": "YolosImageProcessor", "do_pad": False, "format": "coco_detection"}
     files = {PROCESSOR: processor}
     return Carried(channels, labels=labels, settings={"image": side}, files=files, sources=(PROCESSOR,))
 
@@ -201,6 +205,23 @@ def _squares(processor: dict[str, Any]) -> tuple[int, float | None]:
     if not isinstance(crop, float | int) or not 0.1 <= crop <= 1:
         raise wrong("wrap_processor", field="crop_pct", value=shown(crop), choices="0.1 … 1")
     return side, float(crop) if crops and side < WHOLE else None
+
+
+def _shortest(processor: dict[str, Any]) -> int:
+    """Side of the square that boxes are told in: of a square image what the processor makes; others are pulled to it.
+
+    Places between those that were learnt the net finds by itself.
+    """
+    size = processor.get("size")
+    size = {"shortest_edge": size} if isinstance(size, int) else size  # as earlier ones told it
+    size = size if isinstance(size, dict) else {}
+    side = size.get("shortest_edge", size.get("height"))
+    longest = size.get("longest_edge", processor.get("max_size"))
+    good = size.keys() <= {"shortest_edge", "longest_edge"} or size == {"height": side, "width": side}
+    if type(side) is not int or not good or (longest is not None and (type(longest) is not int or longest < side)):
+        choices = '{"shortest_edge": n, "longest_edge": m}, {"height": n, "width": n}'
+        raise wrong("wrap_processor", field="size", value=shown(processor.get("size")), choices=choices)
+    return side
 
 
 def _labels(config: dict[str, Any]) -> list[str]:
@@ -242,11 +263,12 @@ def _bands(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
     (mels,), (frames,) = own.values()
     if not 1 <= frames <= frames_of(MOST_SECONDS):
         raise wrong("wrap_field", field="max_length", value=frames, choices=f"1 … {frames_of(MOST_SECONDS)}")
-    mean, deviation = (found.get(name) for name in ("mean", "std"))
-    for name, value, least in (("mean", mean, -math.inf), ("std", deviation, 0)):
-        if type(value) not in (int, float) or not least < value < math.inf:
+    scale: dict[str, Any] = {name: found.get(name) for name in ("mean", "std")}
+    for name, value in scale.items():
+        good = type(value) in (int, float) and math.isfinite(value)
+        if not good or (name == "std" and value <= 0):
             raise wrong("wrap_processor", field=name, value=shown(value), choices="0.5, 4.57, …")
-    files = {PROCESSOR: spectra_of(mels, frames, mean, deviation)}
+    files = {PROCESSOR: spectra_of(mels, frames, scale["mean"], scale["std"])}
     seconds = -(-frames // frames_of(1))  # the last may not be full
     return Carried(0, labels=_labels(config), settings={"seconds": seconds}, files=files, sources=(PROCESSOR,))
 

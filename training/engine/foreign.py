@@ -35,6 +35,7 @@ FREE = re.compile(
     r"|classifier_pooling|pooler_\w+|encoder_stride|stage_names|out_(features|indices)|pretraining_tp"
     r"|semantic_loss_ignore_index|deterministic_flash_attn|sparse_\w+|reference_compile|repad_logits_with_grad"
     r"|initializer|early_stopping|num_beams|(max|min)_length|length_penalty|no_repeat_ngram_size|normalize_before"
+    r"|auxiliary_loss|\w+_(cost|loss_coefficient)|eos_coefficient"
     r"|gradient_checkpointing|n_positions|is_encoder_decoder|esmfold_config|auto_map|attn_implementation"
 )
 
@@ -67,6 +68,13 @@ def _grouped(value: Any, config: dict[str, Any]) -> bool:
 def _patches(value: Any, config: dict[str, Any]) -> bool:
     """Room for a patch at least."""
     return _count(value, config) and value >= config["patch_size"]
+
+
+def _whole_patches(value: Any, config: dict[str, Any]) -> bool:
+    """Height and width of images in patches, with nothing over where each layer has places of its own."""
+    if not _counts(value, config) or len(value) != 2 or min(value) < config["patch_size"]:
+        return False
+    return not config["use_mid_position_embeddings"] or not any(side % config["patch_size"] for side in value)
 
 
 def _turns(value: Any, config: dict[str, Any]) -> bool:
@@ -319,6 +327,24 @@ KINDS = (
         sizes=lambda channels, classes: Sizes(channels=channels, classes=classes),
         package="segformer",
         kept={"depths": _counts, "decoder_hidden_size": _count},
+    ),
+    Kind(
+        type="yolos",
+        task="object-detection",
+        arch="yolos",
+        classes=("YolosForObjectDetection",),
+        settings={
+            "layers": "num_hidden_layers",
+            "heads": "num_attention_heads",
+            "width": "hidden_size",
+            "patch": "patch_size",
+            "dropout": "hidden_dropout_prob",
+        },
+        reads="pixels",
+        sizes=lambda channels, classes: Sizes(channels=channels, classes=classes),
+        package="yolos",
+        kept={"intermediate_size": _count, "image_size": _whole_patches, "use_mid_position_embeddings": _whether},
+        unused=r"vit\.pooler\..*",
     ),
     Kind(
         type="wav2vec2",

@@ -150,6 +150,13 @@ def save_segformer(folder: Path) -> None:
     save_pixels(folder, "segformer", "SegformerForSemanticSegmentation", "SegformerConfig", {}, **own)
 
 
+def save_yolos(folder: Path) -> None:
+    """Of images that are wider than high."""
+    own = SIZE | {"intermediate_size": 48, "image_size": [24, 40], "patch_size": 8, "num_detection_tokens": 16}
+    edges = {"image_processor_type": "YolosImageProcessor", "size": {"shortest_edge": 32, "longest_edge": 56}}
+    save_pixels(folder, "yolos", "YolosForObjectDetection", "YolosConfig", edges | {"do_pad": True}, **own)
+
+
 def save_waves(folder: Path, model: str, **fields: Any) -> None:
     from transformers.models.wav2vec2.feature_extraction_wav2vec2 import Wav2Vec2FeatureExtractor
 
@@ -200,6 +207,7 @@ PIXELS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "convnext": (save_convnext, "convnextv2", "ConvNextV2ForImageClassification"),
     "resnet": (save_resnet, "resnet", "ResNetForImageClassification"),
     "segformer": (save_segformer, "segformer", "SegformerForSemanticSegmentation"),
+    "yolos": (save_yolos, "yolos", "YolosForObjectDetection"),
 }
 SOUNDS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "letters": (save_letters, "wav2vec2", "Wav2Vec2ForCTC"),
@@ -277,9 +285,9 @@ def test_a_llama_of_groups_goes_on_as_it_begins(saved: Callable[[str], Path], tm
     torch.testing.assert_close(torch.stack(steps, 1), net(ids)[:, 4:11], rtol=1e-4, atol=1e-4)
 
 
-def picture(path: Path) -> Path:
-    """Colours that change from pixel to pixel, wider than high."""
-    values = np.random.default_rng(3).integers(0, 256, (41, 57, 3), dtype=np.uint8)
+def picture(path: Path, square: bool = False) -> Path:
+    """Colours that change from pixel to pixel, wider than high or square."""
+    values = np.random.default_rng(3).integers(0, 256, (57 if square else 41, 57, 3), dtype=np.uint8)
     Image.fromarray(values).save(path)
     return path
 
@@ -289,11 +297,13 @@ def picture(path: Path) -> Path:
 def test_images_are_seen_and_answered_as_they_were(name: str, saved: Callable[[str], Path], tmp_path: Path) -> None:
     from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
     from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+    from transformers.models.yolos.image_processing_pil_yolos import YolosImageProcessorPil
 
-    source, package, path = saved(name), tmp_path / "package", picture(tmp_path / "image.png")
+    # Whatever is no square, a YOLOS of elsewhere would see in another form.
+    source, package, path = saved(name), tmp_path / "package", picture(tmp_path / "image.png", square=name == "yolos")
     told = wrap(source, package)
-    cropped = name in ("convnext", "resnet")
-    reader: Any = ConvNextImageProcessorPil if cropped else ViTImageProcessorPil
+    readers = dict.fromkeys(("convnext", "resnet"), ConvNextImageProcessorPil) | {"yolos": YolosImageProcessorPil}
+    reader: Any = readers.get(name, ViTImageProcessorPil)
     seen, again = (
         reader.from_pretrained(folder)(Image.open(path), return_tensors="pt")["pixel_values"]
         for folder in (source, package)
@@ -302,11 +312,13 @@ def test_images_are_seen_and_answered_as_they_were(name: str, saved: Callable[[s
     own = predictor.task.new_pixels([path])  # type: ignore[attr-defined]
     torch.testing.assert_close(own, seen, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(again, seen, rtol=1e-5, atol=1e-5)
-    wanted = theirs(name, source)(seen).logits
-    found = predictor.net(own)
+    before, found = theirs(name, source)(seen), predictor.net(own)
+    wanted = before.logits
     torch.testing.assert_close(getattr(found, "logits", found), wanted, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(theirs(name, package)(seen).logits, wanted, rtol=1e-4, atol=1e-4)
-    if name != "segformer":
+    if name == "yolos":
+        torch.testing.assert_close(found.pred_boxes, before.pred_boxes, rtol=1e-4, atol=1e-4)
+    elif name != "segformer":
         (answer,) = predictor([path])
         assert answer["label"] == ["left", "right"][int(wanted.argmax())]
     assert told["model"]["image"] == 32 and told["tokenizer"] is None
@@ -374,6 +386,7 @@ def task_of(package: Path) -> Any:
         ("convnext", "image-classification"),
         ("resnet", "image-classification"),
         ("segformer", "image-segmentation"),
+        ("yolos", "object-detection"),
         ("letters", "speech-to-text"),
         ("sounds", "audio-classification"),
         ("bands", "audio-classification"),
@@ -498,6 +511,13 @@ REFUSED: list[tuple[str, Callable[[Path], Any], str, str]] = [
     ("resnet", field(layer_type="bottleneck"), "wrap_field", "layer_type"),
     ("resnet", field(depths=[2, 2, 1]), "wrap_field", "depths"),
     ("segformer", field(sr_ratios=[8, 4, 2, 2]), "wrap_field", "sr_ratios"),
+    ("yolos", field(num_detection_tokens=20), "wrap_field", "num_detection_tokens"),
+    ("yolos", field(image_size=[24, 44]), "wrap_field", "image_size"),
+    ("yolos", field(image_size=[32, 40]), "wrap_weight_shape", "position_embeddings"),
+    ("yolos", field(num_channels=4), "wrap_processor", "image_mean"),
+    ("yolos", processor(size={"longest_edge": 32}), "wrap_processor", "size"),
+    ("yolos", processor(size={"shortest_edge": 64, "longest_edge": 32}), "wrap_processor", "size"),
+    ("yolos", processor(size={"shortest_edge": 36, "longest_edge": 56}), "wrap_unfit", "patch_size"),
     ("letters", field(feat_extract_norm="group"), "wrap_field", "feat_extract_norm"),
     ("letters", field(do_stable_layer_norm=False), "wrap_field", "do_stable_layer_norm"),
     ("letters", processor(sampling_rate=8_000), "wrap_processor", "sampling_rate"),
