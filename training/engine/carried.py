@@ -239,7 +239,8 @@ def _labels(config: dict[str, Any]) -> list[str]:
 
 def _waves(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
     """Recordings as they are; how many seconds of one are heard is for the spec to say."""
-    return Carried(0, labels=_labels(config), files={PROCESSOR: _hearing(source)}, sources=(PROCESSOR,))
+    labels = [] if kind.task == "masked-audio" else _labels(config)
+    return Carried(0, labels=labels, files={PROCESSOR: _hearing(source)}, sources=(PROCESSOR,))
 
 
 def _hearing(source: Path) -> dict[str, Any]:

@@ -129,6 +129,14 @@ _WAVES: dict[str, Kept] = {
     "num_conv_pos_embedding_groups": _heads("hidden_size"),
     "layer_norm_eps": _small,
     "classifier_proj_size": _count,
+    "feat_extract_norm": lambda value, config: value in ("group", "layer"),
+    "do_stable_layer_norm": _whether,
+}
+_CODES: dict[str, Kept] = {
+    "num_codevector_groups": _count,
+    "num_codevectors_per_group": _count,
+    "codevector_dim": lambda value, config: _count(value, config) and value % config["num_codevector_groups"] == 0,
+    "proj_codevector_dim": _count,
 }
 
 KINDS = (
@@ -380,6 +388,22 @@ KINDS = (
         package="wav2vec2",
         kept=_WAVES,
         unused=r"wav2vec2\.masked_spec_embed",
+    ),
+    Kind(
+        type="wav2vec2",
+        task="masked-audio",
+        arch="wav2vec2",
+        classes=("Wav2Vec2ForPreTraining",),
+        settings={
+            "layers": "num_hidden_layers",
+            "heads": "num_attention_heads",
+            "width": "hidden_size",
+            "dropout": "hidden_dropout",
+        },
+        reads="waves",
+        sizes=lambda vocab, classes: Sizes(head="codes"),
+        package="wav2vec2",
+        kept=_WAVES | _CODES,
     ),
     Kind(
         type="audio-spectrogram-transformer",

@@ -174,6 +174,21 @@ def save_sounds(folder: Path) -> None:
     save_waves(folder, "Wav2Vec2ForSequenceClassification", id2label={0: "high", 1: "low"}, classifier_proj_size=12)
 
 
+GROUPED = {"conv_bias": False, "feat_extract_norm": "group", "do_stable_layer_norm": False}
+
+
+def save_grouped(folder: Path) -> None:
+    """As the base that was published, which has learnt letters."""
+    save_waves(folder, "Wav2Vec2ForCTC", vocab_size=len(LETTERS), **GROUPED)
+    (folder / "vocab.json").write_text(json.dumps({letter: n for n, letter in enumerate(LETTERS)}))
+
+
+def save_codes(folder: Path) -> None:
+    """And the one which has not."""
+    codes = {"num_codevector_groups": 2, "num_codevectors_per_group": 20, "codevector_dim": 12}
+    save_waves(folder, "Wav2Vec2ForPreTraining", proj_codevector_dim=10, **GROUPED | codes)
+
+
 def save_bands(folder: Path) -> None:
     """With patches that overlap, and seconds that are not whole, as in the model that was published."""
     own = SIZE | {"intermediate_size": 48, "patch_size": 8, "frequency_stride": 5, "time_stride": 6}
@@ -212,6 +227,8 @@ PIXELS: dict[str, tuple[Callable[[Path], None], str, str]] = {
 SOUNDS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "letters": (save_letters, "wav2vec2", "Wav2Vec2ForCTC"),
     "sounds": (save_sounds, "wav2vec2", "Wav2Vec2ForSequenceClassification"),
+    "grouped": (save_grouped, "wav2vec2", "Wav2Vec2ForCTC"),
+    "codes": (save_codes, "wav2vec2", "Wav2Vec2ForPreTraining"),
     "bands": (save_bands, "audio_spectrogram_transformer", "ASTForAudioClassification"),
     "whisper": (save_whisper, "whisper", "WhisperForConditionalGeneration"),
 }
@@ -356,13 +373,34 @@ def test_sounds_are_heard_and_answered_as_they_were(name: str, saved: Callable[[
         return
     batch = task.heard([wave])
     torch.testing.assert_close(batch["values"], heard["input_values"], rtol=1e-4, atol=1e-4)
+    if name == "codes":
+        hidden = torch.arange(27)[None] % 4 == 1
+        wanted = model(**heard, mask_time_indices=hidden)
+        told, there, _ = net(batch["values"], batch["mask"], hidden)
+        torch.testing.assert_close(told, wanted.projected_states, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(there, wanted.projected_quantized_states, rtol=1e-4, atol=1e-4)
+        return
     wanted, found = model(**heard).logits, net(batch["values"], batch["mask"])
-    if name == "letters":
+    if name in ("letters", "grouped"):
         task.open_package(package, {})
         assert task.letters == ["<pad>", "<unk>", "|", "e", "t", "a", "o", "'"]
         wanted = wanted[..., [LETTERS.index(letter) for letter in task.letters]]
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
     assert wanted.std() > 0.01
+
+
+@torch.no_grad()
+def test_a_neighbour_does_not_change_what_norms_over_time_hear(saved: Callable[[str], Path], tmp_path: Path) -> None:
+    wrap(saved("grouped"), tmp_path / "package")
+    net: Any = load_net(tmp_path / "package")
+    task: Any = task_of(tmp_path / "package")
+    waves = [np.random.default_rng(n).normal(0, 0.1, count).astype(np.float32) for n, count in ((1, 9_000), (2, 4_000))]
+    together = task.heard(waves)
+    found = net(together["values"], together["mask"])
+    for row, wave in zip(found, waves, strict=True):
+        alone = task.heard([wave])
+        wanted = net(alone["values"], None)[0]
+        torch.testing.assert_close(row[: len(wanted)], wanted, rtol=1e-4, atol=1e-4)
 
 
 def task_of(package: Path) -> Any:
@@ -389,6 +427,9 @@ def task_of(package: Path) -> Any:
         ("yolos", "object-detection"),
         ("letters", "speech-to-text"),
         ("sounds", "audio-classification"),
+        ("grouped", "speech-to-text"),
+        ("codes", "masked-audio"),
+        ("codes", "audio-classification"),
         ("bands", "audio-classification"),
         ("whisper", "speech-to-text"),
     ],
@@ -518,8 +559,11 @@ REFUSED: list[tuple[str, Callable[[Path], Any], str, str]] = [
     ("yolos", processor(size={"longest_edge": 32}), "wrap_processor", "size"),
     ("yolos", processor(size={"shortest_edge": 64, "longest_edge": 32}), "wrap_processor", "size"),
     ("yolos", processor(size={"shortest_edge": 36, "longest_edge": 56}), "wrap_unfit", "patch_size"),
-    ("letters", field(feat_extract_norm="group"), "wrap_field", "feat_extract_norm"),
-    ("letters", field(do_stable_layer_norm=False), "wrap_field", "do_stable_layer_norm"),
+    ("letters", field(feat_extract_norm="batch"), "wrap_field", "feat_extract_norm"),
+    ("letters", field(feat_extract_norm="group"), "wrap_weight_unknown", "conv_layers.1.layer_norm"),
+    ("letters", field(feat_extract_activation="relu"), "wrap_field", "feat_extract_activation"),
+    ("codes", field(codevector_dim=13), "wrap_field", "codevector_dim"),
+    ("codes", field(num_codevectors_per_group=0), "wrap_field", "num_codevectors_per_group"),
     ("letters", processor(sampling_rate=8_000), "wrap_processor", "sampling_rate"),
     ("letters", vocab(a=0, b=1), "wrap_letter", "<pad>"),
     ("letters", vocab(a=0, b=99), "wrap_vocab", "10"),
