@@ -162,7 +162,7 @@ def _pixels(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
     pixels = {name: choices for name, choices in PIXELS.items() if not (detects and name == "do_pad")}
     check_fields(found, pixels, "wrap_processor")  # beside images that tell boxes, what fills a batch up is not seen
     side, crop = (_shortest(found), None) if detects else _squares(found)
-    if kind.task != "image-classification":  # masks are not cropped along
+    if kind.task in ("image-segmentation", "object-detection"):  # masks and boxes are not cropped along
         if crop is not None:
             raise wrong("wrap_processor", field="crop_pct", value=crop, choices="null")
         check_fields(found, {"resample": (2,)}, "wrap_processor")
@@ -175,7 +175,7 @@ def _pixels(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
             raise wrong("wrap_processor", field=field, value=shown(numbers), choices=f"{channels} numbers")
     if channels not in (1, 3):
         raise wrong("wrap_field", field="num_channels", value=channels, choices="1, 3")
-    labels = _labels(config)
+    labels = [] if kind.task == "masked-image" else _labels(config)
     processor = processor_of(side, Look(found.get("resample", 2), crop), scale["image_mean"], scale["image_std"])
     if kind.task == "image-segmentation":
         processor |= {"image_processor_type": "SegformerImageProcessor", "do_reduce_labels": False}

@@ -21,6 +21,7 @@ from training.engine.tokenizing import LM_SPECIALS, MASKED_SPECIALS, SEQ2SEQ_SPE
 CONFIG = "config.json"
 NO_VERSION = "00000000-0000-0000-0000-000000000000"
 MOST = 1 << 17  # numbers in the middle of a layer, and whatever else a kept field counts
+DEEPEST = 96  # layers of a net, as in a spec
 
 Kept = Callable[[Any, dict[str, Any]], bool]
 
@@ -46,6 +47,20 @@ def _count(value: Any, config: dict[str, Any]) -> bool:
 
 def _counts(value: Any, config: dict[str, Any]) -> bool:
     return isinstance(value, list) and bool(value) and all(_count(one, config) for one in value)
+
+
+def _depth(value: Any, config: dict[str, Any]) -> bool:
+    return _count(value, config) and value <= DEEPEST
+
+
+def _stages(value: Any, config: dict[str, Any]) -> bool:
+    """Layers of each stage."""
+    return _counts(value, config) and len(value) <= DEEPEST and max(value) <= DEEPEST
+
+
+def _widths(value: Any, config: dict[str, Any]) -> bool:
+    """Channels of each stage, a fourth of them within a bottleneck."""
+    return _counts(value, config) and len(value) == len(config["depths"]) and min(value) >= 4
 
 
 def _whether(value: Any, config: dict[str, Any]) -> bool:
@@ -253,7 +268,7 @@ KINDS = (
         kept={
             "encoder_ffn_dim": _count,
             "decoder_ffn_dim": _count,
-            "decoder_layers": lambda value, config: _count(value, config) and value <= 96,
+            "decoder_layers": _depth,
             "decoder_attention_heads": _heads("d_model"),
         },
         marks=_WRITES,
@@ -305,6 +320,28 @@ KINDS = (
         unused=r"vit\.pooler\..*",
     ),
     Kind(
+        type="vit_mae",
+        task="masked-image",
+        arch="vit",
+        classes=("ViTMAEForPreTraining",),
+        settings={
+            "layers": "num_hidden_layers",
+            "heads": "num_attention_heads",
+            "width": "hidden_size",
+            "patch": "patch_size",
+            "dropout": "hidden_dropout_prob",
+        },
+        reads="pixels",
+        sizes=lambda channels, classes: Sizes(channels=channels),
+        package="vit_mae",
+        kept={
+            "decoder_hidden_size": _count,
+            "decoder_num_hidden_layers": _depth,
+            "decoder_num_attention_heads": _heads("decoder_hidden_size"),
+            "decoder_intermediate_size": lambda value, config: value == 4 * config["decoder_hidden_size"],
+        },
+    ),
+    Kind(
         type="convnextv2",
         task="image-classification",
         arch="convnext",
@@ -313,7 +350,7 @@ KINDS = (
         reads="pixels",
         sizes=lambda channels, classes: Sizes(channels=channels, classes=classes),
         package="convnextv2",
-        kept={"depths": _counts, "image_size": _count},
+        kept={"depths": _stages, "image_size": _count},
     ),
     Kind(
         type="resnet",
@@ -324,6 +361,11 @@ KINDS = (
         reads="pixels",
         sizes=lambda channels, classes: Sizes(channels=channels, classes=classes),
         package="resnet",
+        kept={
+            "depths": _stages,
+            "hidden_sizes": _widths,
+            "layer_type": lambda value, config: value in ("basic", "bottleneck"),
+        },
     ),
     Kind(
         type="segformer",
@@ -334,7 +376,7 @@ KINDS = (
         reads="pixels",
         sizes=lambda channels, classes: Sizes(channels=channels, classes=classes),
         package="segformer",
-        kept={"depths": _counts, "decoder_hidden_size": _count},
+        kept={"depths": _stages, "decoder_hidden_size": _count},
     ),
     Kind(
         type="yolos",
@@ -446,7 +488,7 @@ KINDS = (
         kept={
             "encoder_ffn_dim": _count,
             "decoder_ffn_dim": _count,
-            "decoder_layers": lambda value, config: _count(value, config) and value <= 96,
+            "decoder_layers": _depth,
             "decoder_attention_heads": _heads("d_model"),
         },
     ),

@@ -125,19 +125,12 @@ class Task(WaveNet):
         sums = torch.zeros(len(batch["hidden"]), found.shape[1], device=found.device).index_add(0, row, found.float())
         return sums.double().cpu().numpy()
 
-    def _figures(self, sums: np.ndarray) -> dict[str, np.ndarray]:
-        hidden = np.maximum(sums[..., 0], 1)
-        books = sums[..., 3:].reshape(*sums.shape[:-1], *self.books) / hidden[..., None, None]
-        nats = -(books * np.log(np.maximum(books, 1e-12))).sum(-1)
-        perplexity = np.exp(nats).mean(-1)
-        return {"accuracy": sums[..., 1] / hidden, "code_perplexity": perplexity, "loss": sums[..., 2] / hidden}
-
     def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
-        report = base.Report({name: float(value) for name, value in self._figures(judged.rows.sum(0)).items()})
+        report = base.Report({name: float(value) for name, value in _figures(judged.rows.sum(0), self.books).items()})
         if final:
             report.detail = {"recordings": len(judged.rows), "hidden": int(judged.rows[:, 0].sum()), "others": OTHERS}
             report.interval = metrics.sums_interval(
-                judged.rows, lambda found: self._figures(found)[self.spec.primary], check=self.stop.check
+                judged.rows, lambda found: _figures(found, self.books)[self.spec.primary], check=self.stop.check
             )
         return report
 
@@ -189,3 +182,11 @@ def _drawn(steps: int, width: int, chance: np.random.Generator) -> tuple[np.ndar
 def _perplexity(shares: Tensor) -> Tensor:
     """Codes that are in use, in effect, (…, codes) -> (…)."""
     return torch.special.entr(shares).sum(-1).exp()
+
+
+def _figures(sums: np.ndarray, books: tuple[int, int]) -> dict[str, np.ndarray]:
+    hidden = np.maximum(sums[..., 0], 1)
+    shares = sums[..., 3:].reshape(*sums.shape[:-1], *books) / hidden[..., None, None]
+    nats = -(shares * np.log(np.maximum(shares, 1e-12))).sum(-1)
+    perplexity = np.exp(nats).mean(-1)
+    return {"accuracy": sums[..., 1] / hidden, "code_perplexity": perplexity, "loss": sums[..., 2] / hidden}
