@@ -28,7 +28,7 @@ PIXELS: dict[str, tuple[Any, ...]] = {
     "do_rescale": (True,),
     "rescale_factor": (1 / 255, 0.00392156862745098),
     "do_normalize": (True,),
-    "do_center_crop": (False, None),
+    "do_center_crop": (False, True, None),
     "do_pad": (False, None),
     "do_reduce_labels": (False, None),
     "reduce_labels": (False, None),
@@ -90,20 +90,22 @@ def _tokens(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
     except Exception as error:  # the library raises plain Exception for whatever it cannot read
         raise wrong("wrap_unread", name=TOKENIZER, problem=str(error)) from error
     model = document["model"]
-    if model["type"] not in KINDS or (model["type"] == "BPE" and not model["merges"]):
-        raise wrong("wrap_tokenizer", value=model["type"], choices=", ".join(KINDS))
-    size, rows = max(pieces.values(), default=-1) + 1, number(config, "vocab_size", int)
+    kinds = ("BPE",) if kind.spare else tuple(KINDS)
+    if model["type"] not in kinds or (model["type"] == "BPE" and not model["merges"]):
+        raise wrong("wrap_tokenizer", value=model["type"], choices=", ".join(kinds))
+    size, rows = max(pieces.values(), default=-1) + 1, number(config, kind.place("vocab_size"), int)
     if size > rows:
         raise wrong("wrap_vocab", value=rows, size=size)
     numbers = {token["content"]: token["id"] for token in document["added_tokens"]}
-    named = _marks_of(source, kind, numbers)
-    first = list(named.values())
+    named, last = _marks_of(source, kind, numbers), next(reversed(kind.marks))
+    spare = {mark: place for place, mark in enumerate(kind.marks) if mark not in named}
+    first = [named.get(mark, named[last]) for mark in kind.marks]
     order = [*first, *(number for number in range(size) if number not in first)]
     new = {old: number for number, old in enumerate(order)}
     words = {old: mark for mark, old in named.items()}  # a mark of another name bears ours from here on
     if isinstance(model["vocab"], dict):
         # Added tokens too: the library numbers those that the vocabulary lacks by itself.
-        model["vocab"] = {words.get(old, piece): new[old] for piece, old in pieces.items()}
+        model["vocab"] = {words.get(old, piece): new[old] for piece, old in pieces.items()} | spare
         model["unk_token"] = words.get(pieces.get(model.get("unk_token") or "", -1), model.get("unk_token"))
     else:  # of a unigram the place is the number, also of marks that stand outside of it
         if len(model["vocab"]) != size:
@@ -113,12 +115,15 @@ def _tokens(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
     for token in document["added_tokens"]:
         token["special"] |= token["id"] in words
         token["content"], token["id"] = words.get(token["id"], token["content"]), new[token["id"]]
+    plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    document["added_tokens"] += [plain | {"content": mark, "id": place} for mark, place in spare.items()]
     document["added_tokens"].sort(key=lambda token: token["id"])
+    ends = template(tuple(kind.marks), begins=kind.reads == "captions")
     # Tasks cut, fill up and put their marks themselves.
-    document |= {"truncation": None, "padding": None, "post_processor": template(tuple(kind.marks))}
+    document |= {"truncation": None, "padding": None, "post_processor": ends}
     tokenizer = Tokenizer(KINDS[model["type"]], document)
     told = {"kind": tokenizer.kind, "vocab": tokenizer.size}
-    return Carried(size, torch.tensor(order), tokenizer, told, sources=(TOKENIZER,))
+    return Carried(len(order), torch.tensor(order), tokenizer, told, sources=(TOKENIZER,))
 
 
 def _marks_of(source: Path, kind: Kind, numbers: dict[str, int]) -> dict[str, int]:
@@ -129,7 +134,10 @@ def _marks_of(source: Path, kind: Kind, numbers: dict[str, int]) -> dict[str, in
     for mark, role in kind.marks.items():
         other = roles.get(role)
         other = other.get("content") if isinstance(other, dict) else other
-        name = next((name for name in (mark, other) if isinstance(name, str) and name in numbers), None)
+        names = (mark,) if mark in kind.spare else (mark, other)
+        name = next((name for name in names if isinstance(name, str) and name in numbers), None)
+        if name is None and mark in kind.spare:
+            continue
         if name is None or numbers[name] in found.values():
             raise wrong("wrap_mark", mark=mark)
         found[mark] = numbers[name]
@@ -160,13 +168,16 @@ def _pixels(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
     found = read_object(source, PROCESSOR)
     detects = kind.task == "object-detection"
     pixels = {name: choices for name, choices in PIXELS.items() if not (detects and name == "do_pad")}
+    if detects:
+        pixels |= {"do_center_crop": (False, None)}
     check_fields(found, pixels, "wrap_processor")  # beside images that tell boxes, what fills a batch up is not seen
     side, crop = (_shortest(found), None) if detects else _squares(found)
     if kind.task in ("image-segmentation", "object-detection"):  # masks and boxes are not cropped along
         if crop is not None:
-            raise wrong("wrap_processor", field="crop_pct", value=crop, choices="null")
+            field = "do_center_crop" if _middle(found) else "crop_pct"
+            raise wrong("wrap_processor", field=field, value=crop, choices="null")
         check_fields(found, {"resample": (2,)}, "wrap_processor")
-    channels = number(config, "num_channels", int)
+    channels = number(config, kind.place("num_channels"), int)
     scale: dict[str, Any] = {field: found.get(field) for field in ("image_mean", "image_std")}
     for field, numbers in scale.items():
         good = isinstance(numbers, list) and len(numbers) == channels
@@ -175,7 +186,7 @@ def _pixels(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
             raise wrong("wrap_processor", field=field, value=shown(numbers), choices=f"{channels} numbers")
     if channels not in (1, 3):
         raise wrong("wrap_field", field="num_channels", value=channels, choices="1, 3")
-    labels = [] if kind.task == "masked-image" else _labels(config)
+    labels = [] if kind.task in ("masked-image", "image-text") else _labels(config)
     processor = processor_of(side, Look(found.get("resample", 2), crop), scale["image_mean"], scale["image_std"])
     if kind.task == "image-segmentation":
         processor |= {"image_processor_type": "SegformerImageProcessor", "do_reduce_labels": False}
@@ -190,8 +201,9 @@ def _squares(processor: dict[str, Any]) -> tuple[int, float | None]:
     size = processor.get("size")
     size = {"height": size, "width": size} if isinstance(size, int) else size
     size = size if isinstance(size, dict) else {}
-    names = [str(processor.get(name)) for name in ("image_processor_type", "feature_extractor_type")]
-    crops = any(name.startswith("ConvNext") for name in names)
+    if _middle(processor):
+        return _cut(processor)
+    crops = _named(processor, "ConvNext")
     if crops:  # earlier ones told the shortest edge by its number alone
         side = size.get("shortest_edge", size.get("height"))
         good = len(set(size.values())) == 1
@@ -205,6 +217,42 @@ def _squares(processor: dict[str, Any]) -> tuple[int, float | None]:
     if not isinstance(crop, float | int) or not 0.1 <= crop <= 1:
         raise wrong("wrap_processor", field="crop_pct", value=shown(crop), choices="0.1 … 1")
     return side, float(crop) if crops and side < WHOLE else None
+
+
+def _captions(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
+    """Images, and the tokens of what is said of them."""
+    pixels, words = _pixels(source, kind, config), _tokens(source, kind, config)
+    sources = (*pixels.sources, *words.sources)
+    return dataclasses.replace(words, settings=pixels.settings, files=pixels.files, sources=sources)
+
+
+def _named(processor: dict[str, Any], kind: str) -> bool:
+    """Whether its class is one of a kind of model."""
+    return any(str(processor.get(f"{name}_type")).startswith(kind) for name in ("image_processor", "feature_extractor"))
+
+
+def _middle(processor: dict[str, Any]) -> bool:
+    """Whether the middle is cut out, which a CLIPImageProcessor does where it is not said."""
+    return processor.get("do_center_crop", _named(processor, "CLIP")) is True
+
+
+def _cut(processor: dict[str, Any]) -> tuple[int, float]:
+    """(side of the middle that is cut out, share of it in the shortest edge)."""
+    size, middle = processor.get("size"), processor.get("crop_size")
+    short: Any = size if _named(processor, "CLIP") else None  # as earlier ones told it by its number alone
+    if isinstance(size, dict):
+        short = size.get("shortest_edge") if len(size) == 1 else None
+    side: Any = middle
+    if isinstance(middle, dict):
+        side = middle.get("height") if middle.get("height") == middle.get("width") else None
+    forms = {"size": (short, '{"shortest_edge": n}'), "crop_size": (side, '{"height": n, "width": n}')}
+    for name, (value, choices) in forms.items():
+        if type(value) is not int or value < 1:
+            raise wrong("wrap_processor", field=name, value=shown(processor.get(name)), choices=choices)
+    # A smaller share is written as a ConvNextImageProcessor has it, which takes large images whole.
+    if side > short or (side < short and (side >= WHOLE or int(side / (side / short)) != short)):
+        raise wrong("wrap_processor", field="crop_size", value=side, choices=short)
+    return side, side / short
 
 
 def _shortest(processor: dict[str, Any]) -> int:
@@ -325,6 +373,7 @@ READERS: dict[str, Callable[[Path, Kind, dict[str, Any]], Carried]] = {
     "tokens": _tokens,
     "residues": _residues,
     "pixels": _pixels,
+    "captions": _captions,
     "waves": _waves,
     "bands": _bands,
     "letters": _letters,

@@ -16,7 +16,7 @@ from training.engine.errors import EngineError
 from training.engine.protocol import Reason
 from training.engine.spec import SPEC_VERSION, Spec
 from training.engine.strict import SpecError
-from training.engine.tokenizing import LM_SPECIALS, MASKED_SPECIALS, SEQ2SEQ_SPECIALS
+from training.engine.tokenizing import CAPTION_SPECIALS, LM_SPECIALS, MASKED_SPECIALS, SEQ2SEQ_SPECIALS
 
 CONFIG = "config.json"
 NO_VERSION = "00000000-0000-0000-0000-000000000000"
@@ -36,7 +36,7 @@ FREE = re.compile(
     r"|classifier_pooling|pooler_\w+|encoder_stride|stage_names|out_(features|indices)|pretraining_tp"
     r"|semantic_loss_ignore_index|deterministic_flash_attn|sparse_\w+|reference_compile|repad_logits_with_grad"
     r"|initializer|early_stopping|num_beams|(max|min)_length|length_penalty|no_repeat_ngram_size|normalize_before"
-    r"|auxiliary_loss|\w+_(cost|loss_coefficient)|eos_coefficient"
+    r"|logit_scale_init_value|auxiliary_loss|\w+_(cost|loss_coefficient)|eos_coefficient"
     r"|gradient_checkpointing|n_positions|is_encoder_decoder|esmfold_config|auto_map|attn_implementation"
 )
 
@@ -106,7 +106,9 @@ class Kind:
     `package`: where transformers has such models; there the config is compared. `kept`: fields that may differ from
     ours, by what they may say. `absent`: what goes without saying. `marks`: of the tokenizer, by the role that another
     mark may have. `table`: names of weights with a row for each token. `twins`: names of weights that must equal
-    another. `unused`: names of weights that no task of ours goes on from.
+    another. `unused`: names of weights that no task of ours goes on from. `spare`: marks that no answer hangs on; where
+    the tokenizer has none of its own for them, they get a row like the last mark. `parts`: the part of the config that
+    a field stands in.
     """
 
     type: str
@@ -125,16 +127,32 @@ class Kind:
     table: tuple[str, ...] = ()
     twins: dict[str, str] = dataclasses.field(default_factory=dict)
     unused: str = "(?!)"
+    spare: tuple[str, ...] = ()
+    parts: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def place(self, field: str) -> str:
+        """Where a field stands, as `number` reads it."""
+        return f"{self.parts[field]}.{field}" if field in self.parts else field
 
 
 _LM = {LM_SPECIALS[0]: "eos_token"}
 _MASKED = dict(zip(MASKED_SPECIALS, ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), strict=True))
+_CAPTIONS = dict(zip(CAPTION_SPECIALS, ("pad_token", "unk_token", "bos_token", "eos_token"), strict=True))
 _WRITES = dict(zip(SEQ2SEQ_SPECIALS, ("pad_token", "unk_token", "eos_token"), strict=True))
 _ENCODER = {
     "layers": "num_hidden_layers",
     "heads": "num_attention_heads",
     "width": "hidden_size",
     "context": "max_position_embeddings",
+}
+_HALF: dict[str, Kept] = {
+    "hidden_size": _count,
+    "intermediate_size": _count,
+    "num_hidden_layers": _depth,
+    "num_attention_heads": _heads("hidden_size"),
+    "projection_dim": _count,
+    "hidden_act": lambda value, config: value in ("gelu", "quick_gelu"),
+    "layer_norm_eps": _small,
 }
 _WAVES: dict[str, Kept] = {
     "intermediate_size": _count,
@@ -397,6 +415,29 @@ KINDS = (
         unused=r"vit\.pooler\..*",
     ),
     Kind(
+        type="clip",
+        task="image-text",
+        arch="clip",
+        classes=("CLIPModel",),
+        settings={
+            "layers": "text_config.num_hidden_layers",
+            "heads": "text_config.num_attention_heads",
+            "width": "projection_dim",
+            "context": "text_config.max_position_embeddings",
+            "patch": "vision_config.patch_size",
+            "dropout": "text_config.attention_dropout",
+        },
+        reads="captions",
+        sizes=lambda vocab, classes: Sizes(vocab=vocab, pad=0, channels=3),
+        package="clip",
+        kept={f"{half}_config.{field}": allowed for half in ("text", "vision") for field, allowed in _HALF.items()},
+        marks=_CAPTIONS,
+        table=("text_model.embeddings.token_embedding.weight",),
+        unused=r".*\.position_ids",
+        spare=("<pad>", "<unk>"),
+        parts={"vocab_size": "text_config", "num_channels": "vision_config"},
+    ),
+    Kind(
         type="wav2vec2",
         task="speech-to-text",
         arch="wav2vec2",
@@ -532,8 +573,11 @@ def check_fields(config: dict[str, Any], allowed: dict[str, tuple[Any, ...]], me
 
 
 def number(config: dict[str, Any], path: str, *types: type) -> Any:
-    """The number in a field, or at a place of the list in it."""
+    """The number in a field, at a place of the list in it, or in a part of the config."""
     field, _, place = path.partition(".")
+    if place and not place.isdigit():
+        part = config.get(field)
+        field, config, place = path, {path: part[place]} if isinstance(part, dict) and place in part else {}, ""
     if field not in config:
         raise wrong("wrap_untold", field=field)
     value = config[field]
@@ -558,13 +602,15 @@ def as_transformers_has_it(kind: Kind, config: dict[str, Any]) -> Any:
 def told_otherwise(kind: Kind, config: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
     """Fields that the net must be told, because they differ from what it says of itself; refuses what it has not."""
     given, own = (as_transformers_has_it(kind, one).to_dict() for one in (config, ours))
+    parts = {"": (given, own)} | {f"{part}.": (given[part], own[part]) for part in sorted({*kind.parts.values()})}
     told = {}
-    for field in sorted(given.keys() | own.keys()):
-        value, usual = (json.loads(json.dumps(one.get(field))) for one in (given, own))
-        free = field not in kind.kept and (FREE.fullmatch(field) or field in kind.fixed(1))
+    for part, name in sorted((part, name) for part, both in parts.items() for name in both[0].keys() | both[1].keys()):
+        value, usual = (json.loads(json.dumps(one.get(name))) for one in parts[part])
+        field = part + name
+        free = field not in kind.kept and (FREE.fullmatch(name) or field in kind.fixed(1) or f"{field}." in parts)
         if value == usual or free:
             continue
-        if field not in kind.kept or not kind.kept[field](value, given):
+        if field not in kind.kept or not kind.kept[field](value, parts[part][0]):
             choices = shown(usual) if field not in kind.kept else f"{shown(usual)}, …"
             raise wrong("wrap_field", field=field, value=shown(value), choices=choices)
         told[field] = value
@@ -593,4 +639,6 @@ def spec_of(kind: Kind, config: dict[str, Any], carried: dict[str, Any], tokens:
         issue = error.issues[0]
         setting = issue.path.removeprefix("model.")
         field = kind.settings.get(setting, "vocab_size" if setting.startswith("tokenizer") else setting)
-        raise wrong("wrap_unfit", field=field.partition(".")[0], problem=issue.text, issues=error.issues) from error
+        raise wrong(
+            "wrap_unfit", field=re.sub(r"\.\d+$", "", field), problem=issue.text, issues=error.issues
+        ) from error

@@ -24,6 +24,7 @@ from training.engine.errors import EngineError
 from training.engine.package import load_net
 from training.engine.predict import Predictor
 from training.engine.registry import net_module
+from training.engine.tokenizing import byte_alphabet
 from training.engine.wrap import wrap
 
 SIZE = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32}
@@ -171,6 +172,26 @@ def save_yolos(folder: Path) -> None:
     save_pixels(folder, "yolos", "YolosForObjectDetection", "YolosConfig", edges | {"do_pad": True}, **own)
 
 
+def save_clip(folder: Path) -> None:
+    """Halves that are not alike, and one mark for the end, for what fills up and for what is unknown."""
+    from transformers import CLIPTokenizer
+
+    letters = byte_alphabet()
+    pieces = [*letters, *(f"{a}</w>" for a in letters), "th", "the</w>", "<|startoftext|>", "<|endoftext|>"]
+    vocab = {piece: n for n, piece in enumerate(pieces)}
+    CLIPTokenizer(vocab=vocab, merges=[("t", "h"), ("th", "e</w>")]).save_pretrained(folder)
+    ids = {"bos_token_id": len(vocab) - 2, "eos_token_id": len(vocab) - 1, "pad_token_id": 1}
+    text = SIZE | ids | {"vocab_size": len(vocab), "intermediate_size": 48, "max_position_embeddings": 16}
+    image = {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 3, "num_attention_heads": 3}
+    image |= {"image_size": 32, "patch_size": 8}
+    config = of("clip", "CLIPConfig")(text_config=text, vision_config=image, projection_dim=24)
+    scrambled(of("clip", "CLIPModel")(config)).save_pretrained(folder)
+    scale = {"image_mean": [0.4, 0.5, 0.6], "image_std": [0.2, 0.25, 0.3], "resample": 3, "do_center_crop": True}
+    edges = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+    kind = {"image_processor_type": "CLIPImageProcessor"}
+    (folder / "preprocessor_config.json").write_text(json.dumps(scale | edges | kind))
+
+
 def save_waves(folder: Path, model: str, **fields: Any) -> None:
     from transformers.models.wav2vec2.feature_extraction_wav2vec2 import Wav2Vec2FeatureExtractor
 
@@ -248,7 +269,7 @@ SOUNDS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "bands": (save_bands, "audio_spectrogram_transformer", "ASTForAudioClassification"),
     "whisper": (save_whisper, "whisper", "WhisperForConditionalGeneration"),
 }
-FAMILIES = TOKENS | PIXELS | SOUNDS
+FAMILIES = TOKENS | PIXELS | SOUNDS | {"clip": (save_clip, "clip", "CLIPModel")}
 
 
 @pytest.fixture(scope="module")
@@ -364,6 +385,60 @@ def test_images_are_seen_and_answered_as_they_were(name: str, saved: Callable[[s
     assert told["model"]["image"] == 32 and told["tokenizer"] is None
 
 
+def test_a_middle_is_cut_out_as_it_was(saved: Callable[[str], Path], tmp_path: Path) -> None:
+    """Of an image that was made a little larger first, as classifiers see it whose processor says so."""
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+    from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
+
+    source, package, path = tmp_path / "source", tmp_path / "package", picture(tmp_path / "image.png")
+    shutil.copytree(saved("vit"), source)
+    processor(size={"shortest_edge": 37}, crop_size={"height": 32, "width": 32}, do_center_crop=True)(source)
+    wrap(source, package)
+    seen = CLIPImageProcessorPil.from_pretrained(source)(Image.open(path), return_tensors="pt")["pixel_values"]
+    again = ConvNextImageProcessorPil.from_pretrained(package)(Image.open(path), return_tensors="pt")["pixel_values"]
+    own = Predictor(package).task.new_pixels([path])  # type: ignore[attr-defined]
+    torch.testing.assert_close(own, seen, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(again, seen, rtol=1e-5, atol=1e-5)
+
+
+@torch.no_grad()
+def test_images_and_texts_lie_where_they_lay(saved: Callable[[str], Path], tmp_path: Path) -> None:
+    from transformers import CLIPTokenizer, PreTrainedTokenizerFast
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    source, package, path = saved("clip"), tmp_path / "package", picture(tmp_path / "image.png")
+    told = wrap(source, package)
+    assert told["model"]["width"] == 24 and told["model"]["context"] == 16
+    predictor = Predictor(package)
+    task: Any = predictor.task
+    texts = ["A dog sees the bone.", "the cat", "so many letters that none of them all has room"]
+    reader = CLIPTokenizer.from_pretrained(source)
+    read = reader(texts, padding=True, truncation=True, max_length=16, return_tensors="pt")
+    seen, again = (
+        CLIPImageProcessorPil.from_pretrained(folder)(Image.open(path), return_tensors="pt")["pixel_values"]
+        for folder in (source, package)
+    )
+    own = task.new_pixels([path])
+    torch.testing.assert_close(own, seen, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(again, seen, rtol=1e-5, atol=1e-5)
+    before = theirs("clip", source)(**read, pixel_values=seen)
+    rows = [task._encode(text) for text in texts]
+    assert [len(row) for row in rows] == read["attention_mask"].sum(1).tolist()
+    fast = PreTrainedTokenizerFast.from_pretrained(package)
+    assert fast(texts[1])["input_ids"] == rows[1].tolist()
+    ids = np.full((3, 16), task.tokenizer.vocab["<pad>"])
+    for row, each in zip(ids, rows, strict=True):
+        row[: len(each)] = each
+    batch = task._texts(ids) | {"pixels": own}
+    for model in (predictor.net, theirs("clip", package)):
+        images, points = task._points(model, batch)
+        torch.testing.assert_close(images, before.image_embeds, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(points, before.text_embeds, rtol=1e-4, atol=1e-4)
+    (answer,) = predictor([{"image": path, "texts": texts}])
+    shares = before.logits_per_image[0].softmax(-1).tolist()
+    assert list(answer["probabilities"].values()) == pytest.approx(shares, abs=1e-4)
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("name", list(SOUNDS))
 def test_sounds_are_heard_and_answered_as_they_were(name: str, saved: Callable[[str], Path], tmp_path: Path) -> None:
@@ -451,6 +526,7 @@ def task_of(package: Path) -> Any:
         ("mae", "image-classification"),
         ("segformer", "image-segmentation"),
         ("yolos", "object-detection"),
+        ("clip", "image-text"),
         ("letters", "speech-to-text"),
         ("sounds", "audio-classification"),
         ("grouped", "speech-to-text"),
@@ -478,7 +554,7 @@ def test_a_run_goes_on_from_it(name: str, task: str, saved: Callable[[str], Path
     assert body <= {*same, "model.wav2vec2.masked_spec_embed"}  # which stands where something is hidden
     held = [key for key in same if torch.allclose(before[key], after[key], rtol=1e-4, atol=1e-5)]
     assert len(held) > 0.8 * len(same)
-    if name in PIXELS:
+    if name in PIXELS or name == "clip":
         folders = tmp_path / "package", run.folder / "out"
         shown = [json.loads((folder / "preprocessor_config.json").read_text()) for folder in folders]
         assert shown[0]["image_mean"] == shown[1]["image_mean"] == [0.4, 0.5, 0.6]
@@ -519,6 +595,17 @@ def lacking(name: str) -> Callable[[Path], None]:
     return weights(lambda found: found.pop(name))
 
 
+def within(part: str, **values: Any) -> Callable[[Path], None]:
+    """A field of a part of the config."""
+
+    def change(folder: Path) -> None:
+        told = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(told | {part: told[part] | values}))
+
+    return change
+
+
+CROPPED = ("wrap_processor", "do_center_crop")
 DYNAMIC = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}
 LARGE = field(intermediate_size=100_000, hidden_size=4096, num_hidden_layers=64, head_dim=1024)
 EMBED = "model.embed_tokens.weight"
@@ -577,9 +664,9 @@ REFUSED: list[tuple[str, Callable[[Path], Any], str, str]] = [
     ("vit", processor(image_mean=[0.5]), "wrap_processor", "image_mean"),
     ("vit", processor(image_std=[0.5, 0.5, 0]), "wrap_processor", "image_std"),
     ("convnext", field(hidden_sizes=[8, 16, 24, 64]), "wrap_field", "hidden_sizes"),
-    ("resnet", field(layer_type="bottleneck"), "wrap_weight_missing", "layer.2"),
+    ("resnet", field(layer_type="bottleneck"), "wrap_weight_shape", "layers.0.layer.0.convolution.weight"),
     ("resnet", field(depths=[2, 2, 1]), "wrap_weight_unknown", "stages.2.layers.1"),
-    ("resnet", field(depths=[2, 2]), "wrap_field", "hidden_sizes"),
+    ("resnet", field(hidden_sizes=[8, 16]), "wrap_field", "hidden_sizes"),
     ("resnet", field(depths=[2, 2, 100_000]), "wrap_field", "depths"),
     ("resnet", field(downsample_in_first_stage=True), "wrap_field", "downsample_in_first_stage"),
     ("bottlenecks", field(downsample_in_bottleneck=True), "wrap_field", "downsample_in_bottleneck"),
@@ -596,6 +683,21 @@ REFUSED: list[tuple[str, Callable[[Path], Any], str, str]] = [
     ("yolos", processor(size={"longest_edge": 32}), "wrap_processor", "size"),
     ("yolos", processor(size={"shortest_edge": 64, "longest_edge": 32}), "wrap_processor", "size"),
     ("yolos", processor(size={"shortest_edge": 36, "longest_edge": 56}), "wrap_unfit", "patch_size"),
+    ("clip", within("text_config", hidden_act="relu"), "wrap_field", "text_config.hidden_act"),
+    ("clip", within("vision_config", num_attention_heads=5), "wrap_unread", "config.json"),
+    ("clip", within("vision_config", num_channels=1), "wrap_processor", "image_mean"),
+    ("clip", within("vision_config", image_size=64), "wrap_field", "vision_config.image_size"),
+    ("clip", within("vision_config", patch_size=[8, 8]), "wrap_number", "vision_config.patch_size"),
+    ("clip", within("text_config", vocab_size=400), "wrap_vocab", "400"),
+    ("clip", field(projection_dim=10**6), "wrap_unfit", "projection_dim"),
+    ("clip", field(architectures=["CLIPTextModel"]), "wrap_field", "architectures"),
+    ("clip", processor(crop_size={"height": 32, "width": 24}), "wrap_processor", "crop_size"),
+    ("clip", processor(crop_size=64), "wrap_processor", "crop_size"),
+    ("clip", processor(size={"height": 32, "width": 32}), "wrap_processor", "size"),
+    ("clip", without("tokenizer.json"), "wrap_missing", "tokenizer.json"),
+    ("clip", lacking("logit_scale"), "wrap_weight_missing", "logit_scale"),
+    ("segformer", processor(do_center_crop=True, size={"shortest_edge": 40}, crop_size=32), *CROPPED),
+    ("yolos", processor(do_center_crop=True), *CROPPED),
     ("letters", field(feat_extract_norm="batch"), "wrap_field", "feat_extract_norm"),
     ("letters", field(feat_extract_norm="group"), "wrap_weight_unknown", "conv_layers.1.layer_norm"),
     ("letters", field(feat_extract_activation="relu"), "wrap_field", "feat_extract_activation"),
