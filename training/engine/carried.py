@@ -346,6 +346,11 @@ def _letters(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
     return Carried(len(kept), order, files=files, sources=(PROCESSOR, LETTERS))
 
 
+def _series(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
+    """Nothing: the net scales a series by itself."""
+    return Carried(0)
+
+
 def _spectra(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
     """Spectra of so many seconds. What is written stays as it is: a run has letters of its own."""
     found = read_object(source, PROCESSOR)
@@ -374,6 +379,7 @@ READERS: dict[str, Callable[[Path, Kind, dict[str, Any]], Carried]] = {
     "residues": _residues,
     "pixels": _pixels,
     "captions": _captions,
+    "series": _series,
     "waves": _waves,
     "bands": _bands,
     "letters": _letters,

@@ -36,7 +36,8 @@ FREE = re.compile(
     r"|classifier_pooling|pooler_\w+|encoder_stride|stage_names|out_(features|indices)|pretraining_tp"
     r"|semantic_loss_ignore_index|deterministic_flash_attn|sparse_\w+|reference_compile|repad_logits_with_grad"
     r"|initializer|early_stopping|num_beams|(max|min)_length|length_penalty|no_repeat_ngram_size|normalize_before"
-    r"|logit_scale_init_value|auxiliary_loss|\w+_(cost|loss_coefficient)|eos_coefficient"
+    r"|distribution_output|num_parallel_samples|num_targets|output_range|mask_(type|value)|random_mask_ratio"
+    r"|num_forecast_mask_patches|channel_consistent_masking|unmasked_channel_indices|logit_scale_init_value|auxiliary_loss|\w+_(cost|loss_coefficient)|eos_coefficient"
     r"|gradient_checkpointing|n_positions|is_encoder_decoder|esmfold_config|auto_map|attn_implementation"
 )
 
@@ -413,6 +414,31 @@ KINDS = (
         package="yolos",
         kept={"intermediate_size": _count, "image_size": _whole_patches, "use_mid_position_embeddings": _whether},
         unused=r"vit\.pooler\..*",
+    ),
+    Kind(
+        type="patchtst",
+        task="forecasting",
+        arch="patchtst",
+        classes=("PatchTSTForPrediction",),
+        settings={
+            "layers": "num_hidden_layers",
+            "heads": "num_attention_heads",
+            "width": "d_model",
+            "context": "context_length",
+            "patch": "patch_length",
+            "horizon": "prediction_length",
+            "dropout": "path_dropout",
+        },
+        reads="series",
+        sizes=lambda count, classes: Sizes(),
+        package="patchtst",
+        kept={
+            "ffn_dim": _count,
+            "norm_type": lambda value, config: value in ("layernorm", "batchnorm"),
+            "num_input_channels": _count,
+            "positional_encoding_type": lambda value, config: value in ("random", "sincos"),
+            "do_mask_input": lambda value, config: value is None,
+        },
     ),
     Kind(
         type="clip",

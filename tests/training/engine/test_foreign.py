@@ -192,6 +192,19 @@ def save_clip(folder: Path) -> None:
     (folder / "preprocessor_config.json").write_text(json.dumps(scale | edges | kind))
 
 
+def save_patchtst(folder: Path) -> None:
+    """Of three series beside each other, with norms over batches, as those that were published."""
+    own = {"num_hidden_layers": 2, "num_attention_heads": 4, "d_model": 32, "ffn_dim": 48, "num_input_channels": 3}
+    own |= {"context_length": 24, "patch_length": 4, "patch_stride": 4, "prediction_length": 8, "path_dropout": 0.2}
+    net = of("patchtst", "PatchTSTForPrediction")(of("patchtst", "PatchTSTConfig")(pooling_type=None, **own))
+    for name, buffer in net.named_buffers():
+        if name.endswith("running_mean"):
+            buffer.normal_()
+        elif name.endswith("running_var"):
+            buffer.uniform_(0.5, 2)
+    scrambled(net).save_pretrained(folder)
+
+
 def save_waves(folder: Path, model: str, **fields: Any) -> None:
     from transformers.models.wav2vec2.feature_extraction_wav2vec2 import Wav2Vec2FeatureExtractor
 
@@ -269,7 +282,11 @@ SOUNDS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "bands": (save_bands, "audio_spectrogram_transformer", "ASTForAudioClassification"),
     "whisper": (save_whisper, "whisper", "WhisperForConditionalGeneration"),
 }
-FAMILIES = TOKENS | PIXELS | SOUNDS | {"clip": (save_clip, "clip", "CLIPModel")}
+OTHERS: dict[str, tuple[Callable[[Path], None], str, str]] = {
+    "clip": (save_clip, "clip", "CLIPModel"),
+    "patchtst": (save_patchtst, "patchtst", "PatchTSTForPrediction"),
+}
+FAMILIES = TOKENS | PIXELS | SOUNDS | OTHERS
 
 
 @pytest.fixture(scope="module")
@@ -440,6 +457,20 @@ def test_images_and_texts_lie_where_they_lay(saved: Callable[[str], Path], tmp_p
 
 
 @torch.no_grad()
+def test_series_go_on_as_they_did(saved: Callable[[str], Path], tmp_path: Path) -> None:
+    """Each by itself, and once more through the package in transformers."""
+    told = wrap(saved("patchtst"), tmp_path / "package")
+    assert (told["model"]["horizon"], told["tokenizer"]) == (8, None)
+    series = torch.randn(2, 24, 3).cumsum(1)
+    wanted = theirs("patchtst", saved("patchtst"))(past_values=series).prediction_outputs
+    again, net = theirs("patchtst", tmp_path / "package"), load_net(tmp_path / "package")
+    for n in range(3):
+        torch.testing.assert_close(net(series[..., n]), wanted[..., n], rtol=1e-4, atol=1e-4)
+        answer = again(past_values=series[..., n : n + 1]).prediction_outputs
+        torch.testing.assert_close(answer[..., 0], wanted[..., n], rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
 @pytest.mark.parametrize("name", list(SOUNDS))
 def test_sounds_are_heard_and_answered_as_they_were(name: str, saved: Callable[[str], Path], tmp_path: Path) -> None:
     import transformers
@@ -527,6 +558,7 @@ def task_of(package: Path) -> Any:
         ("segformer", "image-segmentation"),
         ("yolos", "object-detection"),
         ("clip", "image-text"),
+        ("patchtst", "forecasting"),
         ("letters", "speech-to-text"),
         ("sounds", "audio-classification"),
         ("grouped", "speech-to-text"),
@@ -698,6 +730,15 @@ REFUSED: list[tuple[str, Callable[[Path], Any], str, str]] = [
     ("clip", lacking("logit_scale"), "wrap_weight_missing", "logit_scale"),
     ("segformer", processor(do_center_crop=True, size={"shortest_edge": 40}, crop_size=32), *CROPPED),
     ("yolos", processor(do_center_crop=True), *CROPPED),
+    ("patchtst", field(pooling_type="mean"), "wrap_field", "pooling_type"),
+    ("patchtst", field(channel_attention=True), "wrap_field", "channel_attention"),
+    ("patchtst", field(share_projection=False), "wrap_field", "share_projection"),
+    ("patchtst", field(loss="nll"), "wrap_field", "loss"),
+    ("patchtst", field(patch_stride=2), "wrap_field", "patch_stride"),
+    ("patchtst", field(scaling="mean"), "wrap_field", "scaling"),
+    ("patchtst", field(context_length=26), "wrap_unfit", "patch_length"),
+    ("patchtst", field(norm_type="layernorm"), "wrap_weight_missing", "norm_sublayer1.bias"),
+    ("patchtst", lacking("head.projection.bias"), "wrap_weight_missing", "head.projection.bias"),
     ("letters", field(feat_extract_norm="batch"), "wrap_field", "feat_extract_norm"),
     ("letters", field(feat_extract_norm="group"), "wrap_weight_unknown", "conv_layers.1.layer_norm"),
     ("letters", field(feat_extract_activation="relu"), "wrap_field", "feat_extract_activation"),

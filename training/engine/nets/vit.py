@@ -17,15 +17,15 @@ LAYERS = "layers"
 class Layer(nn.Module):
     """Norm, attention, norm, perceptron; each with a residual path."""
 
-    def __init__(self, width: int, heads: int, dropout: float, eps: float = EPS) -> None:
+    def __init__(self, width: int, heads: int, dropout: float, eps: float = EPS, middle: int | None = None) -> None:
         super().__init__()
         self.heads, self.dropout = heads, dropout
         self.norm1 = nn.LayerNorm(width, eps=eps)
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         self.norm2 = nn.LayerNorm(width, eps=eps)
-        self.up = nn.Linear(width, 4 * width)
-        self.down = nn.Linear(4 * width, width)
+        self.up = nn.Linear(width, middle or 4 * width)
+        self.down = nn.Linear(middle or 4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (batch, places, width)."""
