@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from training.engine.catalogue import WHISPER_BANDS, frames_of
+from training.engine.catalogue import SPEECH_TOGETHER, WHISPER_BANDS, frames_of
 from training.engine.foreign import Kind, check_fields, number, shown, wrong
 from training.engine.readers import Look
-from training.engine.sounds import HOP, RATE, WHISPER_FFT
+from training.engine.sounds import HOP, RATE, SPEECH_HOP, WHISPER_FFT
 from training.engine.tasks.audio_classification import spectra_of
 from training.engine.tasks.images import processor_of
+from training.engine.tasks.text_to_speech import SPECTRA as SPEECH
 from training.engine.tokenizing import Tokenizer, residues, template
 
 TOKENIZER, TOKENS, PROCESSOR = "tokenizer.json", "tokenizer_config.json", "preprocessor_config.json"
@@ -346,6 +347,19 @@ def _letters(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
     return Carried(len(kept), order, files=files, sources=(PROCESSOR, LETTERS))
 
 
+def _speech(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
+    """Spectra that are said as they are. A text is read anew: a run has letters of its own."""
+    names = {"sampling_rate": RATE, **SPEECH}
+    check_fields(read_object(source, PROCESSOR), {name: (value,) for name, value in names.items()}, "wrap_processor")
+    places = number(config, "max_speech_positions", int)
+    seconds = min(MOST_SECONDS, (places - 1) * SPEECH_TOGETHER * SPEECH_HOP // RATE)
+    if seconds < 1:
+        raise wrong("wrap_field", field="max_speech_positions", value=places, choices="33, 34, 35, …")
+    files = {PROCESSOR: names | {"feature_size": 1, "padding_value": 0.0, "mean": 0.0, "std": 1.0}}
+    vocab = number(config, "vocab_size", int)
+    return Carried(vocab, settings={"seconds": seconds}, files=files, sources=(PROCESSOR,))
+
+
 def _series(source: Path, kind: Kind, config: dict[str, Any]) -> Carried:
     """Nothing: the net scales a series by itself."""
     return Carried(0)
@@ -379,6 +393,7 @@ READERS: dict[str, Callable[[Path, Kind, dict[str, Any]], Carried]] = {
     "residues": _residues,
     "pixels": _pixels,
     "captions": _captions,
+    "speech": _speech,
     "series": _series,
     "waves": _waves,
     "bands": _bands,

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from training.engine.catalogue import ARCHS, Sizes
+from training.engine.catalogue import ARCHS, SPEECH_VOICE, Sizes
 from training.engine.errors import EngineError
 from training.engine.protocol import Reason
 from training.engine.spec import SPEC_VERSION, Spec
@@ -36,7 +36,7 @@ FREE = re.compile(
     r"|classifier_pooling|pooler_\w+|encoder_stride|stage_names|out_(features|indices)|pretraining_tp"
     r"|semantic_loss_ignore_index|deterministic_flash_attn|sparse_\w+|reference_compile|repad_logits_with_grad"
     r"|initializer|early_stopping|num_beams|(max|min)_length|length_penalty|no_repeat_ngram_size|normalize_before"
-    r"|distribution_output|num_parallel_samples|num_targets|output_range|mask_(type|value)|random_mask_ratio"
+    r"|(use_)?guided_attention_\w+|max_(speech|text)_positions|distribution_output|num_parallel_samples|num_targets|output_range|mask_(type|value)|random_mask_ratio"
     r"|num_forecast_mask_patches|channel_consistent_masking|unmasked_channel_indices|logit_scale_init_value|auxiliary_loss|\w+_(cost|loss_coefficient)|eos_coefficient"
     r"|gradient_checkpointing|n_positions|is_encoder_decoder|esmfold_config|auto_map|attn_implementation"
 )
@@ -414,6 +414,31 @@ KINDS = (
         package="yolos",
         kept={"intermediate_size": _count, "image_size": _whole_patches, "use_mid_position_embeddings": _whether},
         unused=r"vit\.pooler\..*",
+    ),
+    Kind(
+        type="speecht5",
+        task="text-to-speech",
+        arch="speecht5",
+        classes=("SpeechT5ForTextToSpeech",),
+        settings={
+            "layers": "encoder_layers",
+            "heads": "encoder_attention_heads",
+            "width": "hidden_size",
+            "dropout": "hidden_dropout",
+        },
+        reads="speech",
+        sizes=lambda vocab, classes: Sizes(vocab=vocab),
+        package="speecht5",
+        kept={
+            "encoder_ffn_dim": _count,
+            "decoder_ffn_dim": _count,
+            "decoder_layers": _depth,
+            "decoder_attention_heads": _heads("hidden_size"),
+            "speech_decoder_prenet_units": _count,
+            "speech_decoder_postnet_units": _count,
+            "speaker_embedding_dim": lambda value, config: _count(value, config) and value >= SPEECH_VOICE,
+        },
+        unused=r".*\.encode_positions\.pe",
     ),
     Kind(
         type="patchtst",

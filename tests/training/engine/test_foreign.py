@@ -205,6 +205,18 @@ def save_patchtst(folder: Path) -> None:
     scrambled(net).save_pretrained(folder)
 
 
+def save_speecht5(folder: Path) -> None:
+    from transformers.models.speecht5.feature_extraction_speecht5 import SpeechT5FeatureExtractor
+
+    own = {f"{half}_layers": 2 for half in ("encoder", "decoder")} | {"hidden_size": 32, "decoder_layers": 1}
+    own |= {f"{half}_attention_heads": 2 for half in ("encoder", "decoder")} | {"encoder_ffn_dim": 48}
+    own |= {"decoder_ffn_dim": 40, "speech_decoder_prenet_units": 24, "speech_decoder_postnet_units": 20}
+    own |= {"speaker_embedding_dim": 40, "max_speech_positions": 320, "max_text_positions": 450, "vocab_size": 30}
+    net = of("speecht5", "SpeechT5ForTextToSpeech")(of("speecht5", "SpeechT5Config")(**own))
+    scrambled(net).save_pretrained(folder)
+    SpeechT5FeatureExtractor().save_pretrained(folder)
+
+
 def save_waves(folder: Path, model: str, **fields: Any) -> None:
     from transformers.models.wav2vec2.feature_extraction_wav2vec2 import Wav2Vec2FeatureExtractor
 
@@ -284,6 +296,7 @@ SOUNDS: dict[str, tuple[Callable[[Path], None], str, str]] = {
 }
 OTHERS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "clip": (save_clip, "clip", "CLIPModel"),
+    "speecht5": (save_speecht5, "speecht5", "SpeechT5ForTextToSpeech"),
     "patchtst": (save_patchtst, "patchtst", "PatchTSTForPrediction"),
 }
 FAMILIES = TOKENS | PIXELS | SOUNDS | OTHERS
@@ -457,6 +470,32 @@ def test_images_and_texts_lie_where_they_lay(saved: Callable[[str], Path], tmp_p
 
 
 @torch.no_grad()
+def test_texts_are_said_as_they_were(saved: Callable[[str], Path], tmp_path: Path) -> None:
+    """Where nobody is named to speak, and without what transformers forgets by chance."""
+    told = wrap(saved("speecht5"), tmp_path / "package")
+    assert told["model"]["seconds"] == 10
+    ids, mask = torch.randint(4, 30, (2, 12)), torch.ones(2, 12, dtype=torch.long)
+    mask[1, 8:] = 0
+    before, there = torch.randn(2, 5, 80), torch.ones(2, 5, dtype=torch.long)
+    net: Any = load_net(tmp_path / "package")
+    for folder in (saved("speecht5"), tmp_path / "package"):
+        model = theirs("speecht5", folder)
+        model.speecht5.decoder.prenet._consistent_dropout = lambda values, share: values
+        wanted = model.speecht5(
+            input_values=ids,
+            attention_mask=mask,
+            decoder_input_values=before,
+            decoder_attention_mask=there,
+            speaker_embeddings=torch.zeros(2, 40),
+        )
+        answers = model.speech_decoder_postnet(wanted.last_hidden_state)
+        for found, answer in zip(net(ids, mask, before, there), answers, strict=False):
+            torch.testing.assert_close(found, answer, rtol=1e-4, atol=1e-4)
+    with pytest.raises(ValueError, match="starts other"):
+        Predictor(tmp_path / "package")
+
+
+@torch.no_grad()
 def test_series_go_on_as_they_did(saved: Callable[[str], Path], tmp_path: Path) -> None:
     """Each by itself, and once more through the package in transformers."""
     told = wrap(saved("patchtst"), tmp_path / "package")
@@ -559,6 +598,7 @@ def task_of(package: Path) -> Any:
         ("yolos", "object-detection"),
         ("clip", "image-text"),
         ("patchtst", "forecasting"),
+        ("speecht5", "text-to-speech"),
         ("letters", "speech-to-text"),
         ("sounds", "audio-classification"),
         ("grouped", "speech-to-text"),
@@ -730,6 +770,14 @@ REFUSED: list[tuple[str, Callable[[Path], Any], str, str]] = [
     ("clip", lacking("logit_scale"), "wrap_weight_missing", "logit_scale"),
     ("segformer", processor(do_center_crop=True, size={"shortest_edge": 40}, crop_size=32), *CROPPED),
     ("yolos", processor(do_center_crop=True), *CROPPED),
+    ("speecht5", field(reduction_factor=1), "wrap_field", "reduction_factor"),
+    ("speecht5", field(num_mel_bins=40), "wrap_field", "num_mel_bins"),
+    ("speecht5", field(speaker_embedding_dim=4), "wrap_field", "speaker_embedding_dim"),
+    ("speecht5", field(max_speech_positions=20), "wrap_field", "max_speech_positions"),
+    ("speecht5", field(decoder_layers=2), "wrap_weight_missing", "wrapped_decoder.layers.1"),
+    ("speecht5", field(architectures=["SpeechT5ForSpeechToText"]), "wrap_field", "architectures"),
+    ("speecht5", processor(hop_length=10), "wrap_processor", "hop_length"),
+    ("speecht5", without("preprocessor_config.json"), "wrap_missing", "preprocessor_config.json"),
     ("patchtst", field(pooling_type="mean"), "wrap_field", "pooling_type"),
     ("patchtst", field(channel_attention=True), "wrap_field", "channel_attention"),
     ("patchtst", field(share_projection=False), "wrap_field", "share_projection"),

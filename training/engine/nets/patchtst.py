@@ -34,8 +34,9 @@ class PatchTST(nn.Module):
         width, self.patch, places = shape.width, shape.patch, shape.context // shape.patch
         self.patches = nn.Linear(shape.patch, width)
         self.places = nn.Parameter(torch.randn(places, width) * 0.02)
-        middle = sizes.told.get("ffn_dim", 4 * width)
-        self.layers = nn.ModuleList(Layer(width, shape.heads, self.dropout, EPS, middle) for _ in range(shape.layers))
+        self.middle: int = sizes.told.get("ffn_dim", 4 * width)
+        layers = (Layer(width, shape.heads, self.dropout, EPS, self.middle) for _ in range(shape.layers))
+        self.layers = nn.ModuleList(layers)
         self.batched = sizes.told.get("norm_type") == "batchnorm"
         for layer in self.layers if self.batched else ():
             layer.norm1, layer.norm2 = BatchNorm(width, EPS), BatchNorm(width, EPS)
@@ -92,7 +93,7 @@ def export(net: PatchTST) -> tuple[dict[str, Tensor], dict]:
         "d_model": net.shape.width,
         "num_hidden_layers": net.shape.layers,
         "num_attention_heads": net.shape.heads,
-        "ffn_dim": net.layers[0].up.out_features,
+        "ffn_dim": net.middle,
         "norm_type": "batchnorm" if net.batched else "layernorm",
         "norm_eps": EPS,
         "pre_norm": True,

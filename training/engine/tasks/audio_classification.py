@@ -28,6 +28,7 @@ PROCESSOR = "preprocessor_config.json"
 class Task(WaveNet, Classifier):
     """A class for each recording; what lies behind `seconds` is not heard, and silence follows what is shorter."""
 
+    facts: dict[str, Any]
     read_as: dict[str, Any] | None = None  # how the model that it starts from reads spectra
 
     def begin_with(self, folder: Path) -> None:
