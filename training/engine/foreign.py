@@ -81,6 +81,12 @@ def _grouped(value: Any, config: dict[str, Any]) -> bool:
     return _count(value, config) and config["num_attention_heads"] % value == 0
 
 
+def _books(value: Any, config: dict[str, Any]) -> bool:
+    """Books of codes, whose numbers fill up a vector."""
+    groups, width = config["num_codevector_groups"], config["codevector_dim"]
+    return _count(groups, config) and _count(width, config) and width % groups == 0
+
+
 def _patches(value: Any, config: dict[str, Any]) -> bool:
     """Room for a patch at least."""
     return _count(value, config) and value >= config["patch_size"]
@@ -167,9 +173,9 @@ _WAVES: dict[str, Kept] = {
     "do_stable_layer_norm": _whether,
 }
 _CODES: dict[str, Kept] = {
-    "num_codevector_groups": _count,
+    "num_codevector_groups": _books,
     "num_codevectors_per_group": _count,
-    "codevector_dim": lambda value, config: _count(value, config) and value % config["num_codevector_groups"] == 0,
+    "codevector_dim": _books,
     "proj_codevector_dim": _count,
 }
 

@@ -791,6 +791,8 @@ REFUSED: list[tuple[str, Callable[[Path], Any], str, str]] = [
     ("letters", field(feat_extract_norm="group"), "wrap_weight_unknown", "conv_layers.1.layer_norm"),
     ("letters", field(feat_extract_activation="relu"), "wrap_field", "feat_extract_activation"),
     ("codes", field(codevector_dim=13), "wrap_field", "codevector_dim"),
+    ("codes", field(num_codevector_groups=0), "wrap_field", "codevector_dim"),
+    ("codes", field(codevector_dim=32, num_codevector_groups=3), "wrap_field", "num_codevector_groups"),
     ("codes", field(num_codevectors_per_group=0), "wrap_field", "num_codevectors_per_group"),
     ("letters", processor(sampling_rate=8_000), "wrap_processor", "sampling_rate"),
     ("letters", vocab(a=0, b=1), "wrap_letter", "<pad>"),
