@@ -152,6 +152,7 @@ def engine(order: dict[str, Any], gate: Gate) -> None:
         """The order of the other trainers, gathered as the engine's task gathers its own."""
 
         parts = {"train": batches.tokens.numpy().astype(np.uint16)}
+        marks: dict[str, np.ndarray] = {}
 
         def count(self, part: str) -> int:
             return ENDLESS * spec.train.batch
@@ -161,7 +162,7 @@ def engine(order: dict[str, Any], gate: Gate) -> None:
             return 0, batches.starts[first : first + spec.train.batch]
 
         def train_batch(self, rows: np.ndarray, epoch: int, seed: int) -> dict[str, Tensor]:
-            return self._batch(self.parts["train"][rows[:, None] + np.arange(self.context + 1)])
+            return self._batch("train", rows[:, None] + np.arange(self.context + 1))
 
     class Seen(Loop):
         def _count(self, loss: Tensor, good: Tensor) -> None:

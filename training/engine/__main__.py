@@ -6,6 +6,7 @@ default TASK PROFILE | schema | pool SOCKET
 
 import argparse
 import base64
+import functools
 import json
 import logging
 import os
@@ -249,8 +250,8 @@ def _pool(chosen: argparse.Namespace) -> int:
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s pool: %(message)s")
     try:
-        modules = pool.WITH_TRANSFORMERS if chosen.transformers else pool.MODULES
-        return pool.serve(chosen.address, pool.engine_main, modules, pool.engine_stamp)
+        load = functools.partial(pool.load_engine, chosen.transformers)
+        return pool.serve(chosen.address, pool.engine_main, load, pool.engine_stamp)
     except OSError as error:
         print(f"No pool at {chosen.address}: {error}", file=sys.stderr)
         return 1

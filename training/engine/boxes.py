@@ -110,13 +110,15 @@ def _from_json(text: str, members: set[str], top: str, fault: Blame) -> dict[str
     except (ValueError, RecursionError):
         raise fault("it is not valid JSON") from None
     images, notes, categories = (_objects(obj, name, fault) for name in ("images", "annotations", "categories"))
-    names: dict[Any, str] = {}
+    names: dict[str, str] = {}
     for number, entry in enumerate(images, 1):
         name = named_image(str(entry.get("file_name")), members, top)
         if name is None:
             raise fault(f"image {number} of its list is “{entry.get('file_name')}”, which is no image in the zip")
-        names[_key(entry.get("id"))] = name
-    labels = {_key(entry.get("id")): str(entry.get("name") or "") for entry in categories}
+        _tell(names, entry, name, f"image {number}", fault)
+    labels: dict[str, str] = {}
+    for number, entry in enumerate(categories, 1):
+        _tell(labels, entry, str(entry.get("name") or ""), f"category {number}", fault)
     boxes: dict[str, list[Box]] = {name: [] for name in names.values()}
     for number, entry in enumerate(notes, 1):
         where = f"annotation {number}"
@@ -134,6 +136,13 @@ def _objects(obj: Any, name: str, fault: Blame) -> list[dict[str, Any]]:
     if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
         raise fault("it needs lists of objects named images, annotations and categories")
     return found
+
+
+def _tell(named: dict[str, str], entry: dict[str, Any], name: str, what: str, fault: Blame) -> None:
+    """Keep what an id stands for. Of two with one id nobody could say whose the boxes are."""
+    key = _key(entry.get("id"))
+    if (other := named.setdefault(key, name)) != name:
+        raise fault(f"{what} of its list is “{name}” and has the id {key}, as “{other}” has")
 
 
 def _key(value: Any) -> str:

@@ -16,6 +16,7 @@ SPEECH_VOICE, SPEECH_LETTERS, SPEECH_FAR = 16, 600, 160  # numbers of a voice, l
 POSITIONS, POSITION_GROUPS = 64, 8  # of the convolution that tells places in a wav2vec 2.0
 CODE_GROUPS, CODES = 2, 64  # of what is heard, that a wav2vec 2.0 learns to tell where it is hidden
 DECODER_LAYERS = 1  # of a vision transformer that tells hidden patches
+RESNET_STRIDE = 16  # pixels between the places that the last stage of a ResNet tells apart
 LOWER, HIGHER = "lower", "higher"
 
 
@@ -76,6 +77,7 @@ class Arch:
     head: bool = True  # what it answers with has weights of its own, so that they can learn alone
     parts: Callable[[Shape], int] = lambda shape: shape.layers  # of which the last ones can learn while others do not
     least_image: Callable[[Shape], int] = lambda shape: 1
+    least_rows: Callable[[Shape], int] = lambda shape: 1  # that it sees at once while it learns
     layered: bool = True  # whether its layers can be computed again while gradients flow back
     image_step: int = 1  # that the side of its images is a multiple of
     width_step: int = 1  # that its width is a multiple of
@@ -625,6 +627,8 @@ ARCHS: dict[str, Arch] = {
         core_flops=1.8e10,
         lr=3e-3,
         parts=lambda shape: 3,
+        # Of an image that the last stage brings to one place, a batch norm sees one value.
+        least_rows=lambda shape: 2 if (shape.image or 32) <= RESNET_STRIDE else 1,
         layered=False,
     ),
     "vit": Arch(

@@ -56,10 +56,16 @@ def validate(spec: Spec, profile: Profile, start: Spec | None = None) -> list[Is
 
 
 def _whole_batches(spec: Spec) -> list[Issue]:
-    """Batches that are not to be cut. Asked of new work alone: runs of earlier specs stay readable, and go on."""
+    """Batches that are not to be cut, or are cut too small.
+
+    Asked of new work alone: runs of earlier specs stay readable, and go on.
+    """
     if TASKS[spec.task].contrasts and spec.train.micro is not None:
         return [make_issue("train.micro", "micro_unfit", task=spec.task)]
-    return []
+    least = ARCHS[spec.model.arch].least_rows(spec.shape)
+    given = {"train.batch": spec.train.batch, "train.micro": spec.train.micro}
+    params = {"arch": spec.model.arch, "image": spec.shape.image, "least": least}
+    return [make_issue(p, "batch_single", **params) for p, rows in given.items() if rows is not None and rows < least]
 
 
 def _search(spec: Spec, profile: Profile, start: Spec | None) -> list[Issue]:

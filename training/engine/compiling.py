@@ -1,7 +1,8 @@
 """torch.compile of what a net learns with, where it pays back within the run.
 
-Compiling takes a processor about a minute, and a net of a few layers gains about a tenth; so a short run never asks.
-A long one lets a forked process try: it measures a step as it is, compiles, and measures again. Nothing that happens
+Compiling takes a processor about a minute, and a net of a few layers gains about a tenth; so a run that is short by
+its first step never asks. A long one lets a forked process try: it measures a step as it is, compiles, and measures
+again. Nothing that happens
 to it (no compiler, something that does not compile, an order to stop) happens to the run. What it compiled stays in
 the run folder, where every member of the team finds it. The choice is kept in the checkpoints, for compiled code
 rounds otherwise, and a resumed run must go on as it began.
@@ -33,6 +34,9 @@ MOST_S = 900.0
 POLL_S = 0.05
 MEASURED = 3  # times, but of what takes long fewer
 ENOUGH_S = 2.0
+# What torch writes calls its kernels from C++: from Python that takes a tenth of a small step. The tangent of GELU is
+# put together from an exponential, which takes half as long.
+OPTIONS: dict[str, Any] = {"cpp_wrapper": True, "cpp.use_decompose_tanh": True}
 log = logging.getLogger(__name__)
 
 Learn = Callable[[Any], Tensor]
@@ -47,7 +51,7 @@ def compiled(learn: Learn, folder: Path) -> Learn:
     """`learn` compiled at its first call, or found in the folder. One version for each form of batch."""
     # Read when torch's compiler is first imported. It must not start processes of its own.
     os.environ |= {"TORCHINDUCTOR_CACHE_DIR": str(folder / FOLDER), "TORCHINDUCTOR_COMPILE_THREADS": "1"}
-    return torch.compile(learn, dynamic=False, fullgraph=True)
+    return torch.compile(learn, dynamic=False, fullgraph=True, options=OPTIONS)
 
 
 def pays(learn: Learn, step: Callable[[Learn], None], *, wanted: str, steps: int, folder: Path, stop: Stop) -> bool:
@@ -56,6 +60,10 @@ def pays(learn: Learn, step: Callable[[Learn], None], *, wanted: str, steps: int
     `wanted`: auto, on or off. Raises StopRequestedError.
     """
     if wanted not in (AUTO, ON) or not possible():
+        return False
+    # The first step takes longer than others, so what is short by it is short. Not where a pool of threads would work
+    # on it, which the forked process could not use.
+    if wanted == AUTO and torch.get_num_threads() == 1 and _short(steps, _seconds(learn, step)):
         return False
     began = time.monotonic()
     found = aside(lambda: _try(learn, step, wanted=wanted, steps=steps, folder=folder), stop)
@@ -71,19 +79,27 @@ def pays(learn: Learn, step: Callable[[Learn], None], *, wanted: str, steps: int
 
 def _try(learn: Learn, step: Callable[[Learn], None], *, wanted: str, steps: int, folder: Path) -> dict[str, float]:
     eager_s = _quickest(learn, step)
-    if wanted == AUTO and steps * eager_s * COMPILE_GAIN < COMPILE_S:
+    if wanted == AUTO and _short(steps, eager_s):
         return {"eager_s": eager_s}
     after = compiled(learn, folder)
     step(after)
     return {"eager_s": eager_s, "compiled_s": _quickest(after, step)}
 
 
+def _short(steps: int, step_s: float) -> bool:
+    return steps * step_s * COMPILE_GAIN < COMPILE_S
+
+
+def _seconds(learn: Learn, step: Callable[[Learn], None]) -> float:
+    began = time.perf_counter()
+    step(learn)
+    return time.perf_counter() - began
+
+
 def _quickest(learn: Learn, step: Callable[[Learn], None]) -> float:
     times: list[float] = []
     while len(times) < MEASURED and sum(times) < ENOUGH_S:
-        began = time.perf_counter()
-        step(learn)
-        times.append(time.perf_counter() - began)
+        times.append(_seconds(learn, step))
     return min(times)
 
 

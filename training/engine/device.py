@@ -1,6 +1,7 @@
 """The processor a run uses: threads, device, number format, and how the process behaves beside others."""
 
 import contextlib
+import functools
 import importlib.metadata
 import os
 import platform
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from training.engine.catalogue import ARCHS
 from training.engine.errors import EngineError
 from training.engine.protocol import Reason
 from training.engine.spec import Spec
@@ -44,9 +46,16 @@ def choose_device(spec: Spec) -> tuple[torch.device, Team]:
     if together:
         torch.set_num_threads(max(1, threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
         return torch.device("cpu"), _wire(torch.device("cpu"))
-    ranks = min(threads, MAX_RANKS, spec.train.batch) if hasattr(os, "fork") else 1
+    ranks = min(threads, MAX_RANKS, _shares(spec)) if hasattr(os, "fork") else 1
     torch.set_num_threads(max(1, threads // ranks))
     return torch.device("cpu"), Team(ranks)
+
+
+def _shares(spec: Spec) -> int:
+    """Among how many processes the rows of a batch can be divided."""
+    batch, micro = spec.train.batch, spec.train.micro or spec.train.batch
+    least = ARCHS[spec.model.arch].least_rows(spec.shape)
+    return batch if least == 1 else max(1, min(batch, micro) // least)
 
 
 def ranks_started() -> int:
@@ -79,6 +88,16 @@ def choose_dtype(spec: Spec, device: torch.device) -> str:
     return "bf16" if _product_time(torch.float32) > BF16_GAIN * _product_time(torch.bfloat16) else "fp32"
 
 
+def seed(number: int, device: torch.device) -> None:
+    """Begin the chance of processor and device anew, as torch.manual_seed does.
+
+    That one keeps the stack of its callers for a CUDA that may come later: a hundredth of the step of a small net.
+    """
+    torch.default_generator.manual_seed(number)
+    if device.type == "cuda":
+        torch.cuda.manual_seed_all(number)
+
+
 def _product_time(dtype: torch.dtype) -> float:
     """Seconds of the quickest of three matrix products."""
     a = torch.ones(384, 384, dtype=dtype)
@@ -90,6 +109,7 @@ def _product_time(dtype: torch.dtype) -> float:
     return min(times[1:])
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """What besides the spec shapes the numbers."""
     found = {"python": platform.python_version(), "torch": torch.__version__, "machine": platform.machine()}

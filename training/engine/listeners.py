@@ -31,7 +31,7 @@ EVAL_TOKENS = 65_536
 
 
 class Logger:
-    """Training loss at fixed steps, progress at fixed times, and the end of a run whose loss is no number."""
+    """Training loss at the first step and at fixed ones, progress at fixed times; the end where a loss is no number."""
 
     def __init__(self, events: EventLog, steps: int) -> None:
         self.events = events
@@ -44,7 +44,7 @@ class Logger:
 
     def __call__(self, loop: Loop) -> None:
         step = loop.state.step
-        due = bool(step) and (step % self.every == 0 or step == loop.steps)
+        due = bool(step) and (step % self.every == 0 or step in (1, loop.steps))
         if not self._first:
             self._first = (time.monotonic(), step)
             self._bad = int(loop.stats[BAD]) if due else 0  # what was bad up to here was told before a stop

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from training.engine import compiling, ordering
 from training.engine.catalogue import TASKS
+from training.engine.device import seed
 from training.engine.errors import Stop, StopRequestedError
 from training.engine.gathering import Gathered
 from training.engine.optim import FlatOptimizer, learning_rate
@@ -207,7 +208,7 @@ class Loop:
         mine = rows[rank :: self.team.ranks]
         loss, units = torch.zeros((), device=self.device), 0
         # All chance comes from (seed, step, member): a resume needs no memory of the generator.
-        torch.manual_seed(ordering.seed_of(self.spec.train.seed, step, rank))
+        seed(ordering.seed_of(self.spec.train.seed, step, rank), self.device)
         at_once = -(-(self.micro or len(rows)) // self.team.ranks)
         together = self.task.gathered
         if together is not None:

@@ -3,11 +3,11 @@
 Also loads such a package back into the engine's own nets, without transformers.
 """
 
-import copy
 import json
 import math
 import shutil
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -314,27 +314,33 @@ def _hold_listed(listed: dict[str, str], *names: str) -> None:
 
 
 def import_tensors(net: nn.Module, export: Any, tensors: Mapping[str, Tensor]) -> None:
-    """Undo `export`: a copy of the net that holds running numbers is exported, and shows where each number went.
+    """Undo `export`: it hands out views of the weights, and they are filled in place.
 
-    Raises ValueError when a weight is missing or has another shape.
+    What else it hands out, such as biases of zero, it adds by itself, and is not read. Raises ValueError when a weight
+    is missing, has another shape or is not a number; then nothing has changed.
     """
-    state = net.state_dict()
-    numbered = copy.deepcopy(net).double()
-    first, start = {}, 1
-    for name, tensor in state.items():
-        first[name] = start
-        start += tensor.numel()
-    own = {n: torch.arange(first[n], first[n] + t.numel(), dtype=torch.float64).view(t.shape) for n, t in state.items()}
-    numbered.load_state_dict(own)
-    flat = torch.full((start,), float("nan"), dtype=torch.float64)
-    for name, places in export(numbered)[0].items():
-        if name not in tensors or tensors[name].shape != places.shape:
+    places = export(net)[0]
+    for name, place in places.items():
+        if name not in tensors or tensors[name].shape != place.shape:
             raise ValueError(f"{name} is missing or has another shape")
-        # Number 0 marks what export adds by itself, such as biases of zero.
-        flat[places.long().reshape(-1)] = tensors[name].double().reshape(-1)
-    if torch.isnan(flat[1:]).any():
+    own, shown = _views(net.state_dict().values()), _views(places.values())
+    if any(shown[number] < size for number, size in own.items()):
+        raise ValueError("a weight is missing")
+    if any(tensors[name].isnan().any() for name in places):
         raise ValueError("a weight is missing or not a number")
-    net.load_state_dict({n: flat[first[n] : first[n] + t.numel()].view(t.shape).to(t.dtype) for n, t in state.items()})
+    with torch.no_grad():
+        for name, place in places.items():
+            if place.untyped_storage().data_ptr() in own:
+                place.copy_(tensors[name])
+
+
+def _views(tensors: Iterable[Tensor]) -> Counter[int]:
+    """How many numbers are seen of each storage; a view that is there twice counts once."""
+    seen = {(t.untyped_storage().data_ptr(), t.storage_offset(), t.shape, t.stride()) for t in tensors if t.numel()}
+    found = Counter[int]()
+    for storage, _, shape, _ in seen:
+        found[storage] += shape.numel()
+    return found
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

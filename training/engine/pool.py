@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import hashlib
+import importlib
 import json
 import logging
 import os
@@ -23,15 +24,18 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from training.engine.confining import Limits, confine, die_with_parent
+from training.engine.registry import NETS, TASK_MODULES
 
-MODULES = ("training.engine.run", "training.engine.predict", "training.engine.preview")
-WITH_TRANSFORMERS = (*MODULES, "transformers.modeling_utils")
+COMMANDS = ("training.engine.run", "training.engine.predict", "training.engine.preview")
+# Every task and net but one that loads scipy with it.
+TASKS = tuple(module for task, module in TASK_MODULES.items() if task != "object-detection")
+MODULES = (*COMMANDS, *TASKS, *NETS.values())
 REQUEST_MAX_BYTES = 1 << 16
 REPLY_WAIT_S = 5.0
 NAME_MAX_BYTES = 100  # of a socket: 107 on Linux, 103 on macOS
@@ -368,6 +372,15 @@ class Pool:
                 os.close(file)
 
 
+def load_engine(transformers: bool = False) -> None:
+    """Torch, the code of what is trained, and what each run writes of the packages here."""
+    for module in (*MODULES, "transformers.modeling_utils") if transformers else MODULES:
+        importlib.import_module(module)
+    from training.engine.device import versions
+
+    versions()
+
+
 def engine_main(request: Request) -> int:
     """What `python -m training.engine` does."""
     from training.engine.__main__ import main
@@ -383,10 +396,9 @@ def _nothing(*_: object) -> None:
     """A signal with a handler wakes the loop; one without is not told."""
 
 
-def serve(address: Path, main: Main, modules: Iterable[str], code: Callable[[], str]) -> int:
-    """Load modules, then fork until standard input ends. A second pool at an address leaves at once."""
+def serve(address: Path, main: Main, load: Callable[[], None], code: Callable[[], str]) -> int:
+    """Load, then fork until standard input ends. A second pool at an address leaves at once."""
     import fcntl  # absent on some systems, which read the contract too
-    import importlib
 
     with address.with_name(f"{address.name}.lock").open("w") as lock:
         try:
@@ -394,8 +406,7 @@ def serve(address: Path, main: Main, modules: Iterable[str], code: Callable[[], 
         except BlockingIOError:
             return 0
         began, loaded = time.monotonic(), code()
-        for module in modules:
-            importlib.import_module(module)
+        load()
         gc.collect()
         gc.freeze()  # what is loaded stays shared: no collection in a child touches its pages
         log.info("loaded in %.1f s", time.monotonic() - began)

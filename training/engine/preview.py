@@ -111,8 +111,9 @@ def _item(task: Any, batch: Batch, number: int) -> dict[str, Any]:
     if "values" in batch:
         told["images"] = [_spectrum(_heard(task, batch, number))]
     if "series" in batch:
-        told["series"] = [round(float(value), 4) for value in batch["series"][number][-NUMBERS:]]
-        told["following"] = [round(float(value), 4) for value in batch["target"][number][:NUMBERS]]
+        seen, following = (batch[name][number].double() + batch["level"][number] for name in ("series", "target"))
+        told["series"] = [round(value, 4) for value in seen[-NUMBERS:].tolist()]
+        told["following"] = [round(value, 4) for value in following[:NUMBERS].tolist()]
     answer = _answer(task, batch, number)
     return told | ({"answer": answer} if answer else {})
 

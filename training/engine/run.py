@@ -305,7 +305,7 @@ class _Attempt:
         return None, damaged
 
     def _build(self) -> Loop:
-        torch.manual_seed(self.spec.train.seed)
+        device.seed(self.spec.train.seed, self.device)
         net = net_module(self.spec.model.arch).build(self.spec.shape, self.sizes)
         if self.start is not None:
             start.take_over(net, self.start, self.task.answers)

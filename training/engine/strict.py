@@ -156,6 +156,16 @@ def kind_of(value: Any) -> str:
     return "a list" if isinstance(value, list) else "an object"
 
 
+_hints: dict[type, dict[str, Any]] = {}
+
+
+def hints_of(cls: type) -> dict[str, Any]:
+    """Types of the fields of a dataclass, resolved once."""
+    if cls not in _hints:
+        _hints[cls] = typing.get_type_hints(cls)
+    return _hints[cls]
+
+
 def read(cls: type[T], obj: Any, path: str = "", issues: list[Issue] | None = None) -> T:
     """Build dataclass `cls` from parsed JSON. Raises SpecError with every issue found below `path`."""
     own = issues is None
@@ -171,7 +181,7 @@ def _read_object(cls: type[T], obj: Any, path: str, issues: list[Issue]) -> T:
     if not isinstance(obj, dict):
         issues.append(make_issue(path, "not_object", got=kind_of(obj)))
         return typing.cast(T, None)
-    hints = typing.get_type_hints(cls)
+    hints = hints_of(cls)
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in obj:
         if key not in fields:
@@ -294,7 +304,7 @@ def plain(value: Any) -> Any:
         if isinstance(value, tuple):
             return list(value)
         return dict(value) if isinstance(value, dict) else value
-    hints = typing.get_type_hints(type(value))
+    hints = hints_of(type(value))
     result = {}
     for field in dataclasses.fields(value):
         item = plain(getattr(value, field.name))
@@ -306,7 +316,7 @@ def plain(value: Any) -> Any:
 
 def schema(cls: type) -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a dataclass made of `option` fields."""
-    hints = typing.get_type_hints(cls)
+    hints = hints_of(cls)
     properties: dict[str, Any] = {}
     required = []
     for field in dataclasses.fields(cls):

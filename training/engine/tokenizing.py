@@ -65,10 +65,10 @@ class Tokenizer:
         else:
             from tokenizers import Tokenizer as FastTokenizer  # characters and bytes do without the library
 
-            self._fast = FastTokenizer.from_str(json.dumps(document))
+            self._fast = FastTokenizer.from_str(json.dumps(_unmarked(document)))
 
     def encode(self, text: str) -> np.ndarray:
-        """Token ids (int64) of a text, without special tokens."""
+        """Token ids (int64) of a text, without special tokens: the name of one is read as any other word."""
         if self.kind == "char":
             points = np.frombuffer(text.encode("utf-32-le", "replace"), dtype=np.uint32)
             place = np.searchsorted(self._points, points).clip(max=len(self._points) - 1)
@@ -119,6 +119,27 @@ def load_tokenizer(path: Path) -> Tokenizer:
         return Tokenizer(_kind_of(document), document)
     except Exception as error:  # tokenizers raises nothing narrower
         raise ValueError(f"{path.name} holds no tokenizer: {error!r}") from error
+
+
+def _unmarked(document: dict[str, Any]) -> dict[str, Any]:
+    """The tokenizer as it reads texts: without its marks, which no text may say and tasks put by their numbers.
+
+    That of the unknown stays a word: what is not known is told by it. The library's own way to read marks as text
+    (`encode_special_tokens`) is kept in no file, and leaves them words of the vocabulary, which most kinds find there.
+    """
+    model = document["model"]
+    marks = {token["id"] for token in document["added_tokens"] if token["special"]}
+    if isinstance(model["vocab"], list):  # of a unigram the place is the number, and no text has an empty piece
+        vocab: Any = [["" if number in marks else piece, score] for number, (piece, score) in enumerate(model["vocab"])]
+        read = model | {"vocab": vocab}
+    else:
+        known = {piece: i for piece, i in model["vocab"].items() if i not in marks or piece == model.get("unk_token")}
+        read = model | {"vocab": known}
+        if "merges" in model:
+            gone = model["vocab"].keys() - known.keys()
+            read["merges"] = [pair for pair in model["merges"] if gone.isdisjoint((*pair, "".join(pair)))]
+    added = [token for token in document["added_tokens"] if not token["special"]]
+    return document | {"added_tokens": added, "post_processor": None, "model": read}
 
 
 def _kind_of(document: dict[str, Any]) -> str:
@@ -183,6 +204,11 @@ def _train_pieces(kind: str, vocab: int, texts: Iterable[str], specials: tuple[s
     fast.train_from_iterator(_frequent(kind, vocab - len(specials), texts), trainer)
     document = json.loads(fast.to_str())
     document["post_processor"] = template(specials)
+    if kind == "unigram":  # one that learnt the name of a mark from texts has it twice, and the later number counts
+        pieces_of_text = [entry for entry in document["model"]["vocab"] if entry[0] not in specials]
+        document["model"]["vocab"] = [*([mark, 0.0] for mark in specials), *pieces_of_text]
+        for token in document["added_tokens"]:
+            token["id"] = specials.index(token["content"])
     return Tokenizer(kind, document)
 
 
@@ -234,7 +260,7 @@ def _train_bpe(vocab: int, texts: Iterable[str], specials: tuple[str, ...]) -> T
 
 def _train_smiles(vocab: int, texts: Iterable[str], specials: tuple[str, ...]) -> Tokenizer:
     """The most frequent atoms, bonds and marks of molecules."""
-    counts = Counter(part for text in texts for part in re.findall(SMILES, text))
+    counts = Counter(part for text in texts for part in re.findall(SMILES, text) if part not in specials)
     frequent = sorted(counts, key=lambda part: (-counts[part], part))[: vocab - len(specials)]
     document = _document(specials, sorted(frequent), byte_level=False)
     document["pre_tokenizer"] = {

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
@@ -30,6 +31,11 @@ def load() -> None:
             get_resolver()._populate()
 
 
+def _load_rest() -> None:
+    for module in MODULES:
+        importlib.import_module(module)
+
+
 def main(argv: list[str]) -> int:
     """Fork until standard input ends."""
     load()
@@ -41,7 +47,7 @@ def main(argv: list[str]) -> int:
 
     connections.close_all()  # a child opens its own: two processes must not talk over one
     try:
-        return serve(Path(argv[0]), lambda asked: supervisor.main(list(asked.arguments)), MODULES, supervisor_stamp)
+        return serve(Path(argv[0]), lambda asked: supervisor.main(list(asked.arguments)), _load_rest, supervisor_stamp)
     except OSError as fault:
         log.warning("no pool at %s: %s", argv[0], fault)
         return 1

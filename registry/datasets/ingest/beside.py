@@ -140,7 +140,20 @@ def _coco(text: str, names: set[str], limits: Limits) -> set[str]:
     lists = [found.get(name) if isinstance(found, dict) else None for name in ("images", "annotations", "categories")]
     if not all(isinstance(each, list) and all(isinstance(one, dict) for one in each) for each in lists):
         raise RefusedError("boxes_json")
-    for image in lists[0]:
-        if not _known(str(image.get("file_name")), names):
-            raise RefusedError("boxes_image", name=clean(str(image.get("file_name"))))
-    return {str(one.get("name")) for one in lists[2]}
+    files = [str(image.get("file_name")) for image in lists[0]]
+    for file in files:
+        if not _known(file, names):
+            raise RefusedError("boxes_image", name=clean(file))
+    labels = [str(one.get("name")) for one in lists[2]]
+    _hold_apart(lists[0], [file if file in names else f"images/{file}" for file in files])
+    _hold_apart(lists[2], labels)
+    return set(labels)
+
+
+def _hold_apart(entries: list[dict[str, Any]], names: list[str]) -> None:
+    """Of two things with one id nobody could say whose the boxes are; the same thing may be listed twice."""
+    seen: dict[str, str] = {}
+    for entry, name in zip(entries, names, strict=True):
+        key = json.dumps(entry.get("id"))
+        if (other := seen.setdefault(key, name)) != name:
+            raise RefusedError("boxes_id", id=clean(key), first=clean(other), second=clean(name))

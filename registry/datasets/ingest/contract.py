@@ -588,6 +588,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         gettext_noop("annotations.json lists “{name}”, which is no image in the zip."),
         gettext_noop("Names in it are relative to its folder, or to the folder images beside it."),
     ),
+    "boxes_id": (
+        gettext_noop("annotations.json gives the id {id} to “{first}” and to “{second}”."),
+        gettext_noop("Give each image, and each category, an id of its own. Joined files often need new ids."),
+    ),
     "label_too_long": (
         gettext_noop("The label “{name}” has more than {limit} characters."),
         gettext_noop("Give labels short names."),

@@ -65,6 +65,18 @@ def note(**changes: Any) -> dict[str, Any]:
             "image 1 of its list is “c.png”, which is no image in the zip",
         ),
         (coco(images=[{"id": 1}]), "image 1 of its list is “None”"),
+        (
+            coco(images=[{"id": 1, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"}]),
+            "image 2 of its list is “b.png” and has the id 1, as “a.png” has",
+        ),
+        (
+            coco(images=[{"file_name": "a.png"}, {"file_name": "b.png"}]),
+            "image 2 of its list is “b.png” and has the id null, as “a.png” has",
+        ),
+        (
+            coco(categories=[{"id": 7, "name": "cat"}, {"id": 7, "name": "dog"}]),
+            "category 2 of its list is “dog” and has the id 7, as “cat” has",
+        ),
         (note(image_id=3), "annotation 1 belongs to an image that is not listed"),
         (note(image_id="1"), "annotation 1 belongs to an image that is not listed"),
         (note(category_id=8), "annotation 1 belongs to a category that is not listed"),
@@ -89,6 +101,16 @@ def note(**changes: Any) -> dict[str, Any]:
 )
 def test_what_is_wrong_with_annotations_is_named(obj: Any, problem: str, tmp_path: Path) -> None:
     assert fault(tmp_path, of_json, obj).startswith(problem)
+
+
+def test_an_image_or_a_category_that_is_listed_twice_is_one(tmp_path: Path) -> None:
+    """Also under two ids, as joined files of annotations have it."""
+    plain = coco()
+    twice = coco(images=plain["images"] * 2, categories=plain["categories"] * 2)
+    assert of_json(tmp_path, twice) == of_json(tmp_path, plain)
+    notes = [note(image_id=number)["annotations"][0] for number in (1, 3)]
+    joined = coco(images=[*plain["images"], {"id": 3, "file_name": "a.png"}], annotations=notes)
+    assert {name: len(boxes) for name, boxes in of_json(tmp_path, joined).items()} == {"a.png": 2, "b.png": 0}
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,24 @@ def test_a_batch_is_no_larger_than_what_is_learnt_from(batch: int, wanted: list[
     assert told("text-classification", {}, train__batch=batch) == wanted
 
 
+@pytest.mark.parametrize(
+    ("image", "setting", "rows", "wanted"),
+    [
+        (16, "batch", 1, ["batch_single"]),
+        (16, "batch", 2, []),
+        (16, "micro", 1, ["batch_single"]),
+        (16, "micro", 2, []),
+        (17, "batch", 1, []),
+        (17, "micro", 1, []),
+    ],
+)
+def test_a_resnet_sees_two_small_images_at_once(image: int, setting: str, rows: int, wanted: list[str]) -> None:
+    found = told("image-classification", {}, model__image=image, **{f"train__{setting}": rows})
+    assert [(path, code, level) for path, code, level in found if level == "error"] == [
+        (f"train.{setting}", code, "error") for code in wanted
+    ]
+
+
 @pytest.mark.parametrize(("rows", "wanted"), [(35, ["series_short"]), (36, [])])
 def test_a_series_has_room_for_a_window(rows: int, wanted: list[str]) -> None:
     """A window of 12 + 8 numbers, beside 8 each to choose and to test by."""

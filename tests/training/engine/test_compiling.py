@@ -105,6 +105,23 @@ def test_short_run_is_not_compiled_and_a_long_one_is_tried(tmp_path: Path, monke
 
 
 @needs_compiler
+def test_a_run_that_is_short_by_its_first_step_forks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    aside, rehearsed = [], []
+
+    def watched(learn: compiling.Learn) -> None:
+        rehearsed.append(os.getpid())
+        rehearse(learn)
+
+    monkeypatch.setattr(compiling, "aside", lambda *_: aside.append(1))
+    assert not asked(tmp_path, step=watched)
+    assert (rehearsed, aside) == ([os.getpid()], [])
+    assert not asked(tmp_path, step=watched, steps=10**9)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)  # which the forked process would miss
+    assert not asked(tmp_path, step=watched)
+    assert (rehearsed, aside) == ([os.getpid()] * 2, [1, 1])
+
+
+@needs_compiler
 @pytest.mark.usefixtures("compiler")
 def test_what_does_not_compile_stays_as_it_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def picky(batch: Tensor) -> Tensor:

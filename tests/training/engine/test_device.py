@@ -31,6 +31,14 @@ def test_auto_takes_bf16_where_it_is_much_faster(
         assert device.choose_dtype(spec_of(train__dtype=asked), CPU) == asked
 
 
+@pytest.mark.parametrize("number", [0, 7, 2**63 - 1])
+def test_chance_begins_as_torch_lets_it_begin(number: int) -> None:
+    torch.manual_seed(number)
+    wanted = torch.rand(4)
+    device.seed(number, CPU)
+    assert torch.equal(torch.rand(4), wanted)
+
+
 @pytest.mark.parametrize(("able", "chosen"), [(True, "bf16"), (False, "fp32")])
 def test_auto_asks_a_gpu_what_it_can(able: bool, chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: able)
@@ -71,3 +79,24 @@ def test_the_place_among_the_processes_of_torchrun(monkeypatch: pytest.MonkeyPat
     assert (device.ranks_started(), device.rank_of_start()) == (1, 0)
     monkeypatch.setenv("WORLD_SIZE", "4")
     assert (device.ranks_started(), device.rank_of_start()) == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("image", "changes", "ranks"),
+    [
+        (16, {"batch": 8}, 4),
+        (16, {"batch": 5}, 2),
+        (16, {"batch": 8, "micro": 4}, 2),
+        (16, {"batch": 8, "micro": 3}, 1),
+        (17, {"batch": 5}, 4),
+        (17, {"batch": 8, "micro": 3}, 4),
+    ],
+)
+def test_each_process_has_two_small_images_at_once(
+    image: int, changes: dict[str, int], ranks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    train = {f"train__{name}": value for name, value in changes.items()}
+    spec = Spec.from_json(tiny("image-classification", model__image=image, resources__cpus=4, **train))
+    assert device.choose_device(spec)[1].ranks == ranks

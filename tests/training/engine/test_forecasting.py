@@ -25,6 +25,11 @@ from training.engine.tasks.forecasting import Task
 LEARN = {"train__max_steps": 250, "train__lr": 4e-3, "train__batch": 16, "eval__every_steps": 50}
 
 
+def raised(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """(numbers seen, numbers told) at the height that they have in the series."""
+    return batch["series"] + batch["level"], batch["target"] + batch["level"]
+
+
 def test_a_wave_is_foretold(make_run: MakeRun) -> None:
     from transformers import PatchTSTForPrediction
 
@@ -53,10 +58,10 @@ def test_what_is_judged_was_never_learnt(make_run: MakeRun) -> None:
     task.series = np.arange(600.0)
     told = {}
     for part in ("train", "valid", "test"):
-        batch = task._batch(part, np.arange(task.count(part)))
-        assert torch.equal(batch["target"][:, 0], batch["series"][:, -1] + 1)
-        told[part] = (int(batch["target"].min()), int(batch["target"].max()))
-    seen = task._batch("train", np.arange(task.count("train")))["series"]
+        seen, following = raised(task._batch(part, np.arange(task.count(part))))
+        assert torch.equal(following[:, 0], seen[:, -1] + 1)
+        told[part] = (int(following.min()), int(following.max()))
+    seen, _ = raised(task._batch("train", np.arange(task.count("train"))))
     assert seen.min() == 0
     assert told == {"train": (24, 419), "valid": (420, 509), "test": (510, 599)}
 
@@ -109,8 +114,9 @@ def test_a_window_is_a_stretch_of_the_series_and_told_by_its_row(part: str, wave
     for item in (0, 7, waves.count(part) - 1):
         batch = waves._batch(part, np.array([item]))
         row = waves.row_of(part, item)  # from 1, as people count
-        assert batch["target"][0].tolist() == pytest.approx(SOLD[row - 1 : row + 7].tolist())
-        assert batch["series"][0].tolist() == pytest.approx(SOLD[row - 25 : row - 1].tolist())
+        seen, told = raised(batch)
+        assert told[0].tolist() == pytest.approx(SOLD[row - 1 : row + 7].tolist())
+        assert seen[0].tolist() == pytest.approx(SOLD[row - 25 : row - 1].tolist())
 
 
 class Far(nn.Module):
@@ -121,8 +127,10 @@ class Far(nn.Module):
         self.distance = torch.tensor(distance)
 
     def forward(self, series: Tensor) -> Tensor:
-        begins = [int(np.flatnonzero(np.isclose(SOLD, float(row[-1]), atol=1e-4))[-1]) for row in series]
-        told = [SOLD[[n + 1 + k for k in range(8)]] for n in begins]
+        windows = np.lib.stride_tricks.sliding_window_view(SOLD, 24)
+        shapes = windows - windows.mean(1, keepdims=True)
+        found = [int(np.flatnonzero(np.isclose(shapes, row.numpy(), atol=1e-4).all(1))[-1]) for row in series]
+        told = [SOLD[n + 24 : n + 32] - windows[n].mean() for n in found]
         return torch.tensor(np.array(told)).float() + self.distance
 
 
@@ -258,6 +266,34 @@ def test_every_number_that_is_seen_counts() -> None:
         other[0, place] += 1
         assert (net(other) - plain).abs().max() > 1e-3, place
     assert net(torch.full((2, 24), 7.0)).isfinite().all()  # of what never changes too
+
+
+@pytest.mark.parametrize("far", [1e8, -3e9])
+@torch.no_grad()
+def test_a_series_far_from_zero_is_foretold_as_well_as_near_it(far: float, tmp_path: Path) -> None:
+    """Of such numbers 32 bits keep no more than every eighth, or less."""
+    values = np.round(SOLD * 1024) / 1024 / 64  # so that 64 bits lose nothing of the sum
+    assert np.array_equal(values + far - far, values)
+    tasks = []
+    for name, height in (("near", 0.0), ("far", far)):
+        (tmp_path / name).mkdir()
+        rows = list(enumerate((values + height).tolist()))
+        tasks.append(prepared_task("forecasting", tmp_path / name, csv_blob(["month", "sold"], rows)))
+    near, there = tasks
+    net, items = net_of(), np.arange(near.count("test"))
+    rows = [task.measure(net, "test", items) for task in tasks]
+    np.testing.assert_allclose(rows[1], rows[0], rtol=1e-3)
+    for part in ("train", "valid", "test"):
+        losses = [float(task.loss(net, task._batch(part, np.arange(9)))) for task in tasks]
+        assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+    assert there.baseline()[1] == pytest.approx(near.baseline()[1], rel=1e-9)
+    asked = [values[:24].tolist(), (values[:24] + far).tolist()]
+    told = [answer["values"] for answer in there.predict(net, asked)]
+    np.testing.assert_allclose(np.array(told[1]) - far, told[0], rtol=1e-3, atol=1e-5)
+    shown = there.show(net, Judged("test", items[:1], rows[0][:1]), 0)
+    np.testing.assert_allclose(
+        [float(word) for word in shown["label"].split()], values[510:516] + far, rtol=0, atol=0.1
+    )
 
 
 SERIES = [float(n % 5) for n in range(30)]

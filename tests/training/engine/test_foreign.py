@@ -24,7 +24,7 @@ from training.engine.errors import EngineError
 from training.engine.package import load_net
 from training.engine.predict import Predictor
 from training.engine.registry import net_module
-from training.engine.tokenizing import byte_alphabet
+from training.engine.tokenizing import UNKNOWNS, byte_alphabet
 from training.engine.wrap import wrap
 
 SIZE = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32}
@@ -356,6 +356,17 @@ def test_texts_get_the_same_answers(name: str, saved: Callable[[str], Path], tmp
     before = {"decoder_input_ids": own.flip(1)} if writes else {}
     torch.testing.assert_close(theirs(name, package)(own, **before).logits, found, rtol=1e-4, atol=1e-4)
     assert wanted.std() > 0.05 and told["model"]["layers"] == 2
+
+
+@pytest.mark.parametrize("name", [name for name in TOKENS if name != "esm"])
+def test_a_mark_in_a_text_is_plain_text(name: str, saved: Callable[[str], Path], tmp_path: Path) -> None:
+    wrap(saved(name), tmp_path / "package")
+    tokenizer = Predictor(tmp_path / "package").task.tokenizer  # type: ignore[attr-defined]
+    unknown = tokenizer.specials[next(mark for mark in UNKNOWNS if mark in tokenizer.specials)]
+    for mark in tokenizer.specials:
+        for text in (mark, f"the cat{mark} sees", f"{mark} {mark}"):
+            ids = tokenizer.encode(text).tolist()
+            assert len(ids) > 1 and set(ids) & set(tokenizer.specials.values()) <= {unknown}
 
 
 @torch.no_grad()

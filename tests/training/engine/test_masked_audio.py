@@ -9,12 +9,24 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.training.engine.conftest import VERSION, MakeRun, Run, profile_for, sounds_blob, tiny, wav_of, zip_blob
+from tests.training.engine.conftest import (
+    VERSION,
+    MakeRun,
+    Run,
+    prepared_task,
+    profile_for,
+    sounds_blob,
+    tiny,
+    wav_of,
+    zip_blob,
+)
+from tests.training.engine.opening import net_for
 from training.engine.contract import DONE, FAILED
 from training.engine.errors import Stop
 from training.engine.package import load_net
 from training.engine.predict import Predictor
 from training.engine.spec import Spec
+from training.engine.tasks import masked_audio
 from training.engine.tasks.masked_audio import OTHERS, Task, _drawn
 from training.engine.tasks.waves import steps_of
 
@@ -142,7 +154,7 @@ def test_codes_that_are_all_alike_are_chance() -> None:
     assert right / hidden == pytest.approx(1 / (1 + OTHERS))
     assert nats / hidden == pytest.approx(np.log(1 + OTHERS), rel=1e-5)
     assert codes[5] == codes[64 + 5] == hidden == sum(codes) / 2
-    task.done = 0.0
+    task.done, task.asked = 0.0, float(hidden)
     alike = float(task.loss(net, batch))
     # A net that knows the right answer has less, and one that uses more codes.
     assert alike == pytest.approx(np.log(1 + OTHERS) + 0.1 * (1 - 1 / 64), rel=1e-5)
@@ -150,6 +162,22 @@ def test_codes_that_are_all_alike_are_chance() -> None:
     task.done = 1.0
     task.loss(net, batch)
     assert net.temperature == pytest.approx(0.5)
+
+
+@torch.no_grad()
+def test_every_hidden_step_weighs_alike_however_a_batch_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = np.random.default_rng(4)
+    sounds = {f"{n:02}.wav": wav_of(chance.normal(0, 0.2, 1_600 + 350 * (n % 10))) for n in range(20)}
+    task = prepared_task("masked-audio", tmp_path, zip_blob(sounds), model=MODEL)
+    net = net_for(task)
+    monkeypatch.setattr(masked_audio, "VARIETY", 0.0)  # how many codes are in use is told of each piece by itself
+    task.done = 0.0
+    items = np.arange(8)
+    whole = float(task.loss(net, task._judged_batch("train", items)))
+    cut = [float(task.loss(net, task._judged_batch("train", items[n : n + 1]))) for n in range(8)]
+    assert np.mean(cut) == pytest.approx(whole, rel=1e-4)
+    hidden, _, nats = task.measure(net, "train", items)[:, :3].sum(0)
+    assert whole == pytest.approx(nats / hidden, rel=0.3)
 
 
 def test_half_is_hidden_and_others_are_never_the_right_one() -> None:

@@ -174,6 +174,22 @@ def test_resnet_is_resnet() -> None:
     same(ours(pixels), theirs(pixels).logits)
 
 
+def test_one_small_image_alone_is_learnt_from_too() -> None:
+    """A single value has no deviation: it is normed as when the net is used, and changes no running mean."""
+    ours = scrambled("resnet").train()
+    alone, more = torch.randn(1, 3, 16, 16), torch.randn(2, 3, 16, 16)
+    last, first = ours.stages[2][0].layer[1].normalization, ours.stem.normalization
+    before = [norm.running_mean.clone() for norm in (last, first)]
+    ours(alone).sum().backward()
+    assert torch.equal(last.running_mean, before[0]) and not torch.equal(first.running_mean, before[1])
+    assert last.num_batches_tracked == 0 and all(weight.grad.isfinite().all() for weight in ours.parameters())
+    assert ours.stem.convolution.weight.grad.abs().max() > 0
+    ours(more)
+    assert not torch.equal(last.running_mean, before[0])
+    x = torch.randn(1, 32, 1, 1)
+    assert torch.equal(last(x), last.eval()(x))
+
+
 @torch.no_grad()
 def test_vit_is_vit() -> None:
     from transformers.models.vit.modeling_vit import ViTConfig, ViTForImageClassification
@@ -191,6 +207,29 @@ def test_export_can_be_undone(arch: str) -> None:
     import_tensors(again, module_of(arch).export, tensors)
     for name, tensor in ours.state_dict().items():
         assert torch.equal(again.state_dict()[name], tensor), name
+
+
+@pytest.mark.parametrize("arch", SHAPES)
+def test_import_takes_little_memory_beside_the_net(arch: str) -> None:
+    ours = scrambled(arch)
+    tensors = {name: tensor.clone() for name, tensor in module_of(arch).export(ours)[0].items()}
+    again = module_of(arch).build(*SHAPES[arch])
+    size = sum(tensor.numel() * tensor.itemsize for tensor in again.state_dict().values())
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as told:
+        import_tensors(again, module_of(arch).export, tensors)
+    claimed = sum(max(0, event.self_cpu_memory_usage) for event in told.events())
+    assert claimed < size / 2
+
+
+def test_import_refuses_an_export_that_hides_a_weight() -> None:
+    ours, export = scrambled("gpt"), net_module("gpt").export
+
+    def hiding(net: torch.nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        tensors, config = export(net)
+        return tensors | {"transformer.wpe.weight": tensors["transformer.wpe.weight"].clone()}, config
+
+    with pytest.raises(ValueError, match="a weight is missing"):
+        import_tensors(ours, hiding, export(ours)[0])
 
 
 def test_import_refuses_missing_and_misshapen_weights() -> None:

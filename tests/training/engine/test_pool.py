@@ -59,7 +59,7 @@ def main(asked):
     return 0
 
 logging.basicConfig(level="INFO", format="the pool: %(message)s")
-sys.exit(pool.serve(Path(sys.argv[1]), main, ["json"], lambda: sys.argv[2]))
+sys.exit(pool.serve(Path(sys.argv[1]), main, lambda: None, lambda: sys.argv[2]))
 """
 
 

@@ -4,6 +4,7 @@ import json
 import resource
 import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -268,6 +269,14 @@ def test_masked_package_loads_in_transformers(done: dict[str, Run]) -> None:
     assert AutoModel.from_pretrained(out, local_files_only=True).config.hidden_size == 16
 
 
+@pytest.mark.parametrize("changes", [{"train__batch": 47}, {"train__batch": 9, "train__micro": 4}])
+def test_a_resnet_learns_where_a_small_image_is_left_over(changes: dict[str, Any], make_run: MakeRun) -> None:
+    """At the end of an epoch of 48 images, and of the pieces of a batch."""
+    split = {"valid": 0.1, "test": 0.1, "seed": 3}
+    run = make_run("run", tiny("image-classification", train__max_steps=4, data__split=split, **changes))
+    assert run.go() == DONE, run.log
+
+
 def test_resnet_package_loads_in_transformers(done: dict[str, Run]) -> None:
     from PIL import Image
     from transformers import ResNetForImageClassification
@@ -336,7 +345,9 @@ def test_it_learns(make_run: MakeRun) -> None:
 
 
 def test_diverging_run_fails_and_keeps_the_last_good_checkpoint(make_run: MakeRun) -> None:
+    # Each call of the loss is a step: nothing is rehearsed.
     spec = tiny("causal-lm", train__max_steps=40, train__clip=None, keep__checkpoint_every_steps=1)
+    spec["train"]["compile"] = "off"
 
     def poison() -> None:
         from training.engine.tasks import causal_lm

@@ -17,6 +17,7 @@ from training.engine.generating import Sampling
 from training.engine.tasks import base
 from training.engine.tasks.extractive_qa import _target
 from training.engine.tasks.masked_lm import CLS, MASK, SEP
+from training.engine.tokenizing import END
 
 CHAR = {"tokenizer": {"kind": "char"}}
 TEXT = "".join(f"line {n} of a text that goes on\n" for n in range(60))
@@ -293,6 +294,18 @@ def test_gaps_are_filled_and_nothing_else_is_touched(kind: str, tmp_path: Path) 
             finished.predict(net, [bad])
     with pytest.raises(ValueError, match="only a language model of proteins"):
         finished.predict(net, [{"scan": "MKT"}])
+
+
+@pytest.mark.parametrize("kind", ["char", "bpe", "unigram", "wordpiece"])
+@pytest.mark.parametrize("task", ["causal-lm", "masked-lm"])
+def test_a_document_that_says_a_mark_does_not_end_there(task: str, kind: str, tmp_path: Path) -> None:
+    model = SMALL if task == "causal-lm" else HIDING
+    mark = END if task == "causal-lm" else "[SEP]"
+    rows = [(f"document {n} says {mark} so {'so ' * (n % 5)}much",) for n in range(30)]
+    own: dict[str, Any] = {"tokenizer": {"kind": kind} | ({} if kind == "char" else {"vocab": 300})}
+    made = prepared(tmp_path, task, "body", rows, data__columns={"text": "body"}, **own, **model)
+    ends = sum(np.count_nonzero(made.parts[part] == made.between) for part in base.PARTS)
+    assert ends == len(rows)
 
 
 # Answers in a text

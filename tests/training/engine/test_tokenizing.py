@@ -1,6 +1,7 @@
 """Our character and byte tables, and the tokenizers library reading the same file, agree on every text."""
 
 import functools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -299,3 +300,38 @@ def test_the_most_frequent_atoms_stay() -> None:
     tokenizer = train_tokenizer(TokenizerSpec("smiles", 16), texts, LM_SPECIALS)
     assert tokenizer.size == 16
     assert {"[A1]", "[B1]", "[X0]", "[X1]"} <= set(tokenizer.vocab) and "[X9]" not in tokenizer.vocab
+
+
+# -- marks that stand in a text
+
+MARKED = {**ALL, "smiles": TokenizerSpec("smiles", 40), "protein": TokenizerSpec("protein")}
+ALL_SPECIALS = (LM_SPECIALS, CLASSIFIER_SPECIALS, MASKED_SPECIALS, SEQ2SEQ_SPECIALS, CAPTION_SPECIALS)
+
+
+@pytest.mark.parametrize("kind", MARKED)
+@pytest.mark.parametrize("specials", ALL_SPECIALS)
+def test_a_mark_in_a_text_is_plain_text(kind: str, specials: tuple[str, ...], tmp_path: Path) -> None:
+    """Only who puts a mark by its number has one: not a text that says its name, learnt from or new."""
+    learnt_from = [f"the cat {mark} sat{mark}on {mark}" for mark in specials] * 9
+    train_tokenizer(MARKED[kind], learnt_from, specials).save(tmp_path / "tokenizer.json")
+    tokenizer = load_tokenizer(tmp_path / "tokenizer.json")
+    for mark in specials:
+        for text in (mark, f"the cat{mark} sat", f"on {mark} ", mark * 2):
+            ids, places = tokenizer.encode_places(text)
+            assert ids.tolist() == tokenizer.encode(text).tolist()
+            assert set(ids.tolist()) & set(range(len(specials))) <= {1}  # what is not known is a token, and no mark
+            assert (places[:, 0] >= 0).all() and (places[:, 1] <= len(text)).all()
+            if kind in ("bpe", "unigram", "byte", "char"):
+                assert tokenizer.decode(ids) == text
+            if kind == "wordpiece":
+                assert "".join(tokenizer.decode(ids).split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize("kind", MARKED)
+@pytest.mark.parametrize("specials", ALL_SPECIALS)
+def test_marks_in_what_is_learnt_from_leave_each_number_to_one_token(kind: str, specials: tuple[str, ...]) -> None:
+    tokenizer = train_tokenizer(MARKED[kind], [f"C{mark}N {mark}" for mark in specials] * 9, specials)
+    theirs = FastTokenizer.from_str(json.dumps(tokenizer.document))
+    assert sorted(tokenizer.vocab.values()) == list(range(tokenizer.size))
+    assert [theirs.token_to_id(mark) for mark in specials] == list(range(len(specials)))
+    assert tokenizer.size == theirs.get_vocab_size()

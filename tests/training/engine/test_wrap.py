@@ -301,3 +301,19 @@ def test_only_added_tokens_that_are_special_vanish(saved: dict[str, Path], tmp_p
     number = tokenizer.vocab[word]
     assert tokenizer.encode(f"a{word}").tolist()[-1] == number
     assert tokenizer.decode([0, number, 0]) == word
+
+
+@pytest.mark.parametrize("name", ["gpt2", "bert"])
+def test_a_mark_in_a_text_is_plain_text(name: str, saved: dict[str, Path], tmp_path: Path) -> None:
+    """Also where a word is all that stands between spaces, and is looked up whole."""
+    source = tmp_path / "source"
+    shutil.copytree(saved[name], source)
+    if name == "bert":
+        document = json.loads((source / "tokenizer.json").read_text())
+        document["pre_tokenizer"] = {"type": "WhitespaceSplit"}
+        (source / "tokenizer.json").write_text(json.dumps(document))
+    wrap(source, tmp_path / "package")
+    tokenizer = load_tokenizer(tmp_path / "package" / "tokenizer.json")
+    unknown = {tokenizer.specials[mark] for mark in ("[UNK]",) if mark in tokenizer.specials}
+    for mark in tokenizer.specials:
+        assert set(tokenizer.encode(f"a {mark} b{mark}").tolist()) & set(tokenizer.specials.values()) <= unknown

@@ -25,7 +25,7 @@ def kept(settings, tmp_path: Path) -> Iterator[Warm]:
     """A pool that loads nothing but the commands."""
     settings.DATA_DIR = tmp_path
     program = "from training.engine import pool; from pathlib import Path; import sys; "
-    program += "sys.exit(pool.serve(Path(sys.argv[1]), pool.engine_main, [], pool.engine_stamp))"
+    program += "sys.exit(pool.serve(Path(sys.argv[1]), pool.engine_main, lambda: None, pool.engine_stamp))"
     pool_ = Warm("engine", pool.ENGINE.code, lambda: ["-c", program], pool.ENGINE.environment)
     yield pool_
     let_go(pool_)

@@ -208,7 +208,7 @@ def export(net: GPT) -> tuple[dict[str, Tensor], dict]:
 
     def linear(target: str, source: str) -> None:
         weight = state[f"{source}.weight"]
-        tensors[f"{target}.weight"] = weight.t().contiguous()
+        tensors[f"{target}.weight"] = weight.t()
         tensors[f"{target}.bias"] = state.get(f"{source}.bias", torch.zeros(weight.shape[0]))
 
     for n in range(net.shape.layers):

@@ -12,13 +12,22 @@ HEAD = ("classifier.",)
 LAYERS = "stages"
 
 
+class Norm(nn.BatchNorm2d):
+    """Batch norm. Of a single value of each channel, which has no deviation, by the running numbers, as in use."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.training and input.numel() == input.shape[1]:
+            return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        return super().forward(input)
+
+
 class Conv(nn.Module):
     """Convolution and batch norm."""
 
     def __init__(self, source: int, target: int, kernel: int = 3, stride: int = 1) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(source, target, kernel, stride, kernel // 2, bias=False)
-        self.normalization = nn.BatchNorm2d(target)
+        self.normalization = Norm(target)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.normalization(self.convolution(x))

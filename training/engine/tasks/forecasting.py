@@ -81,10 +81,11 @@ class Task(base.Task):
         return self.batch_of(self.parts[part][items])
 
     def batch_of(self, numbers: np.ndarray) -> base.Batch:
-        """Windows by where their told numbers begin in the series."""
+        """Windows by where their told numbers begin in the series; `level` is what both sides were lowered by."""
         seen, told = self._windows(numbers)
-        arrays = {"series": seen, "target": told}
-        return {name: torch.from_numpy(a.astype(np.float32)).to(self.device) for name, a in arrays.items()}
+        level = _level(seen)
+        arrays = {"series": (seen - level).astype(np.float32), "target": (told - level).astype(np.float32)}
+        return {name: torch.from_numpy(a).to(self.device) for name, a in (arrays | {"level": level}).items()}
 
     def _windows(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(numbers seen, numbers told) of each window."""
@@ -144,9 +145,8 @@ class Task(base.Task):
 
     def baseline(self) -> tuple[str, dict[str, float]]:
         """The last number seen goes on."""
-        batch = self._batch("test", np.arange(self.count("test")))
-        error = (batch["series"][:, -1:] - batch["target"]).double().cpu().numpy()
-        scores = self._scores(_errors(error).sum(0))
+        seen, told = self._windows(self.parts["test"])
+        scores = self._scores(_errors(seen[:, -1:] - told).sum(0))
         return "last number", {name: float(value) for name, value in scores.items()}
 
     def badness(self, judged: base.Judged) -> np.ndarray:
@@ -158,14 +158,23 @@ class Task(base.Task):
         return self.begins[part][0] + item + 1
 
     def show(self, net: nn.Module, judged: base.Judged, place: int) -> dict[str, Any]:
-        batch = self._batch(judged.part, judged.items[place : place + 1])
-        told = net(batch["series"])[0]
-        return {
-            "kind": "row",
-            "prompt": f"… {_written(batch['series'][0, -SHOWN:])}",
-            "text": _written(told[:SHOWN]),
-            "label": _written(batch["target"][0, :SHOWN]),
-        }
+        (seen,), (wanted,) = self._windows(self.parts[judged.part][judged.items[place : place + 1]])
+        told = self._foretold(net, seen[None])[0]
+        texts = (self._written(numbers) for numbers in (seen[-SHOWN:], told[:SHOWN], wanted[:SHOWN]))
+        before, text, label = texts
+        return {"kind": "row", "prompt": f"… {before}", "text": text, "label": label}
+
+    def _foretold(self, net: nn.Module, seen: np.ndarray) -> np.ndarray:
+        """What the net tells of windows, in float64 on both sides of it."""
+        level = _level(seen)
+        told = net(torch.from_numpy((seen - level).astype(np.float32)).to(self.device))
+        return told.double().cpu().numpy() + level
+
+    def _written(self, numbers: np.ndarray) -> str:
+        """Numbers with as many digits as tell them apart, three at least."""
+        far = float(abs(numbers).max()) / self.facts["deviation"]
+        digits = max(3, 1 + math.ceil(math.log10(far))) if far else 3
+        return " ".join(f"{number:.{digits}g}" for number in numbers)
 
     def open_package(self, folder: Path, config: dict[str, Any]) -> None:
         """The net knows all that is needed."""
@@ -177,8 +186,7 @@ class Task(base.Task):
         read = [series[-self.context :] for series in inputs]
         if wrong := [value for series in read for value in series if not _is_number(value)]:
             raise ValueError(f"“{str(wrong[0])[:40]}” is no number that this model reads")
-        told = net(torch.tensor(read, dtype=torch.float32, device=self.device))
-        return [{"values": row} for row in told.tolist()]
+        return [{"values": row} for row in self._foretold(net, np.array(read, dtype=np.float64)).tolist()]
 
     def package(self, folder: Path) -> dict[str, Any]:
         return {}
@@ -199,13 +207,14 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
+def _level(seen: np.ndarray) -> np.ndarray:
+    """(windows, 1): the mean of each. A net reads shapes, and 32 bits keep them only near zero."""
+    return seen.mean(1, keepdims=True)
+
+
 def _spread(seen: np.ndarray) -> np.ndarray:
     return np.sqrt(seen.var(1, keepdims=True) + 1e-5)
 
 
 def _errors(error: np.ndarray) -> np.ndarray:
     return np.column_stack([(error**2).sum(1), abs(error).sum(1), np.full(len(error), error.shape[1])])
-
-
-def _written(numbers: Tensor) -> str:
-    return " ".join(f"{number:.3g}" for number in numbers.tolist())

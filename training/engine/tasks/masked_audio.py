@@ -56,6 +56,8 @@ class Task(WaveNet):
     def open(self, folder: Path, facts: dict[str, Any]) -> None:
         self.open_sounds(folder)
         self.parts = {part: np.load(folder / f"{part}.npy") for part in base.PARTS}
+        lengths = np.diff(self.edges)[self.parts["train"]]
+        self.asked = HIDDEN * float(np.mean([steps_of(max(int(one), shortest())) for one in lengths]))
 
     @property
     def sizes(self) -> Sizes:
@@ -98,9 +100,11 @@ class Task(WaveNet):
         return SHARPNESS * (asked[:, None] * flat[choices]).sum(-1), shares.flatten(0, 1)[place]
 
     def loss(self, net: nn.Module, batch: base.Batch) -> Tensor:
+        """Summed over hidden steps and divided by what a recording has on average, so that all steps weigh alike."""
         net.temperature = max(COLDEST, WARMEST * (COLDEST / WARMEST) ** self.done)  # type: ignore[assignment]
         scores, shares = self._scores(net, batch)
-        surprise = F.cross_entropy(scores, torch.zeros(len(scores), dtype=torch.long, device=scores.device))
+        first = torch.zeros(len(scores), dtype=torch.long, device=scores.device)
+        surprise = F.cross_entropy(scores, first, reduction="sum") / (len(batch["hidden"]) * self.asked)
         return surprise + VARIETY * (1 - _perplexity(shares.mean(0)).mean() / self.books[1])
 
     def measure(self, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:

@@ -74,9 +74,21 @@ def test_masks_that_do_not_fit(refusal, files, code, where):
         ("annotations.json", b"[1", "boxes_json", None),
         ("annotations.json", coco(images=3), "boxes_json", None),
         ("annotations.json", coco(images=[{"id": 1, "file_name": "9.png"}]), "boxes_image", None),
+        ("annotations.json", coco(images=[{"id": 1, "file_name": n} for n in ("1.png", "2.png")]), "boxes_id", None),
+        ("annotations.json", coco(categories=[{"id": 1, "name": n} for n in ("cat", "dog")]), "boxes_id", None),
     ],
     ids=short,
 )
 def test_boxes_that_do_not_fit(refusal, name, data, code, row):
-    found, where = refusal(make(*pictures("1.png"), File(name, data)), "a.zip")
+    found, where = refusal(make(*pictures("1.png", "2.png"), File(name, data)), "a.zip")
     assert (found, where["member"], where.get("row")) == (code, name, row)
+
+
+def test_an_image_or_a_category_that_is_listed_twice_is_one(look):
+    images, categories = [{"id": 1, "file_name": "1.png"}] * 2, [{"id": 1, "name": "cat"}] * 2
+    images.append({"id": 1, "file_name": "images/1.png"})
+    report = look(
+        make(photo("images/1.png"), File("annotations.json", coco(images=images, categories=categories))), "a.zip"
+    )
+    assert report.ok, report.refusal
+    assert report.profile["image"]["classes"] == 1
