@@ -114,7 +114,7 @@ def reading_of(task: str, arch: str, shape: Shape, sizes: Sizes, *, rows: int, t
     """Something a net of this task can read, drawn at random; of two rows the second is shorter."""
     chance = torch.Generator().manual_seed(rows)
     if task in ONNX_SOUNDS and arch == "ast":
-        spectra = torch.randn(rows, frames_of(shape.seconds or 1), MELS, generator=chance)
+        spectra = torch.randn(rows, *_spectrum(shape, sizes), generator=chance)
         return Reading({"input_values": spectra}, {"input_values": {0: "rows"}})
     if task in ONNX_SOUNDS:
         values = torch.randn(rows, RATE - RATE // 16 * rows, generator=chance)
@@ -158,6 +158,11 @@ def reading_of(task: str, arch: str, shape: Shape, sizes: Sizes, *, rows: int, t
         kinds[:, tokens // 2 :] = 1
         tensors["token_type_ids"] = kinds
     return Reading(tensors, {name: {0: "rows", 1: "tokens"} for name in tensors})
+
+
+def _spectrum(shape: Shape, sizes: Sizes) -> tuple[int, int]:
+    """(frames, bands) of what an AST reads."""
+    return sizes.told.get("max_length", frames_of(shape.seconds or 1)), sizes.told.get("num_mel_bins", MELS)
 
 
 class Named(nn.Module):

@@ -11,16 +11,17 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from training.engine.catalogue import ARCHS, Sizes
+from training.engine.catalogue import ARCHS, SPEECH_VOICE, Sizes
 from training.engine.errors import EngineError
 from training.engine.protocol import Reason
 from training.engine.spec import SPEC_VERSION, Spec
 from training.engine.strict import SpecError
-from training.engine.tokenizing import LM_SPECIALS, MASKED_SPECIALS, SEQ2SEQ_SPECIALS
+from training.engine.tokenizing import CAPTION_SPECIALS, LM_SPECIALS, MASKED_SPECIALS, SEQ2SEQ_SPECIALS
 
 CONFIG = "config.json"
 NO_VERSION = "00000000-0000-0000-0000-000000000000"
 MOST = 1 << 17  # numbers in the middle of a layer, and whatever else a kept field counts
+DEEPEST = 96  # layers of a net, as in a spec
 
 Kept = Callable[[Any, dict[str, Any]], bool]
 
@@ -35,6 +36,8 @@ FREE = re.compile(
     r"|classifier_pooling|pooler_\w+|encoder_stride|stage_names|out_(features|indices)|pretraining_tp"
     r"|semantic_loss_ignore_index|deterministic_flash_attn|sparse_\w+|reference_compile|repad_logits_with_grad"
     r"|initializer|early_stopping|num_beams|(max|min)_length|length_penalty|no_repeat_ngram_size|normalize_before"
+    r"|(use_)?guided_attention_\w+|max_(speech|text)_positions|distribution_output|num_parallel_samples|num_targets|output_range|mask_(type|value)|random_mask_ratio"
+    r"|num_forecast_mask_patches|channel_consistent_masking|unmasked_channel_indices|logit_scale_init_value|auxiliary_loss|\w+_(cost|loss_coefficient)|eos_coefficient"
     r"|gradient_checkpointing|n_positions|is_encoder_decoder|esmfold_config|auto_map|attn_implementation"
 )
 
@@ -45,6 +48,20 @@ def _count(value: Any, config: dict[str, Any]) -> bool:
 
 def _counts(value: Any, config: dict[str, Any]) -> bool:
     return isinstance(value, list) and bool(value) and all(_count(one, config) for one in value)
+
+
+def _depth(value: Any, config: dict[str, Any]) -> bool:
+    return _count(value, config) and value <= DEEPEST
+
+
+def _stages(value: Any, config: dict[str, Any]) -> bool:
+    """Layers of each stage."""
+    return _counts(value, config) and len(value) <= DEEPEST and max(value) <= DEEPEST
+
+
+def _widths(value: Any, config: dict[str, Any]) -> bool:
+    """Channels of each stage, a fourth of them within a bottleneck."""
+    return _counts(value, config) and len(value) == len(config["depths"]) and min(value) >= 4
 
 
 def _whether(value: Any, config: dict[str, Any]) -> bool:
@@ -64,6 +81,24 @@ def _grouped(value: Any, config: dict[str, Any]) -> bool:
     return _count(value, config) and config["num_attention_heads"] % value == 0
 
 
+def _books(value: Any, config: dict[str, Any]) -> bool:
+    """Books of codes, whose numbers fill up a vector."""
+    groups, width = config["num_codevector_groups"], config["codevector_dim"]
+    return _count(groups, config) and _count(width, config) and width % groups == 0
+
+
+def _patches(value: Any, config: dict[str, Any]) -> bool:
+    """Room for a patch at least."""
+    return _count(value, config) and value >= config["patch_size"]
+
+
+def _whole_patches(value: Any, config: dict[str, Any]) -> bool:
+    """Height and width of images in patches, with nothing over where each layer has places of its own."""
+    if not _counts(value, config) or len(value) != 2 or min(value) < config["patch_size"]:
+        return False
+    return not config["use_mid_position_embeddings"] or not any(side % config["patch_size"] for side in value)
+
+
 def _turns(value: Any, config: dict[str, Any]) -> bool:
     """Turned places whose speed does not hang on how long a text is."""
     return isinstance(value, dict) and value.get("rope_type") in ("default", "linear", "llama3")
@@ -78,7 +113,9 @@ class Kind:
     `package`: where transformers has such models; there the config is compared. `kept`: fields that may differ from
     ours, by what they may say. `absent`: what goes without saying. `marks`: of the tokenizer, by the role that another
     mark may have. `table`: names of weights with a row for each token. `twins`: names of weights that must equal
-    another. `unused`: names of weights that no task of ours goes on from.
+    another. `unused`: names of weights that no task of ours goes on from. `spare`: marks that no answer hangs on; where
+    the tokenizer has none of its own for them, they get a row like the last mark. `parts`: the part of the config that
+    a field stands in.
     """
 
     type: str
@@ -97,16 +134,32 @@ class Kind:
     table: tuple[str, ...] = ()
     twins: dict[str, str] = dataclasses.field(default_factory=dict)
     unused: str = "(?!)"
+    spare: tuple[str, ...] = ()
+    parts: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def place(self, field: str) -> str:
+        """Where a field stands, as `number` reads it."""
+        return f"{self.parts[field]}.{field}" if field in self.parts else field
 
 
 _LM = {LM_SPECIALS[0]: "eos_token"}
 _MASKED = dict(zip(MASKED_SPECIALS, ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), strict=True))
+_CAPTIONS = dict(zip(CAPTION_SPECIALS, ("pad_token", "unk_token", "bos_token", "eos_token"), strict=True))
 _WRITES = dict(zip(SEQ2SEQ_SPECIALS, ("pad_token", "unk_token", "eos_token"), strict=True))
 _ENCODER = {
     "layers": "num_hidden_layers",
     "heads": "num_attention_heads",
     "width": "hidden_size",
     "context": "max_position_embeddings",
+}
+_HALF: dict[str, Kept] = {
+    "hidden_size": _count,
+    "intermediate_size": _count,
+    "num_hidden_layers": _depth,
+    "num_attention_heads": _heads("hidden_size"),
+    "projection_dim": _count,
+    "hidden_act": lambda value, config: value in ("gelu", "quick_gelu"),
+    "layer_norm_eps": _small,
 }
 _WAVES: dict[str, Kept] = {
     "intermediate_size": _count,
@@ -116,6 +169,14 @@ _WAVES: dict[str, Kept] = {
     "num_conv_pos_embedding_groups": _heads("hidden_size"),
     "layer_norm_eps": _small,
     "classifier_proj_size": _count,
+    "feat_extract_norm": lambda value, config: value in ("group", "layer"),
+    "do_stable_layer_norm": _whether,
+}
+_CODES: dict[str, Kept] = {
+    "num_codevector_groups": _books,
+    "num_codevectors_per_group": _count,
+    "codevector_dim": _books,
+    "proj_codevector_dim": _count,
 }
 
 KINDS = (
@@ -232,7 +293,7 @@ KINDS = (
         kept={
             "encoder_ffn_dim": _count,
             "decoder_ffn_dim": _count,
-            "decoder_layers": lambda value, config: _count(value, config) and value <= 96,
+            "decoder_layers": _depth,
             "decoder_attention_heads": _heads("d_model"),
         },
         marks=_WRITES,
@@ -284,6 +345,28 @@ KINDS = (
         unused=r"vit\.pooler\..*",
     ),
     Kind(
+        type="vit_mae",
+        task="masked-image",
+        arch="vit",
+        classes=("ViTMAEForPreTraining",),
+        settings={
+            "layers": "num_hidden_layers",
+            "heads": "num_attention_heads",
+            "width": "hidden_size",
+            "patch": "patch_size",
+            "dropout": "hidden_dropout_prob",
+        },
+        reads="pixels",
+        sizes=lambda channels, classes: Sizes(channels=channels),
+        package="vit_mae",
+        kept={
+            "decoder_hidden_size": _count,
+            "decoder_num_hidden_layers": _depth,
+            "decoder_num_attention_heads": _heads("decoder_hidden_size"),
+            "decoder_intermediate_size": lambda value, config: value == 4 * config["decoder_hidden_size"],
+        },
+    ),
+    Kind(
         type="convnextv2",
         task="image-classification",
         arch="convnext",
@@ -292,7 +375,7 @@ KINDS = (
         reads="pixels",
         sizes=lambda channels, classes: Sizes(channels=channels, classes=classes),
         package="convnextv2",
-        kept={"depths": _counts, "image_size": _count},
+        kept={"depths": _stages, "image_size": _count},
     ),
     Kind(
         type="resnet",
@@ -303,6 +386,11 @@ KINDS = (
         reads="pixels",
         sizes=lambda channels, classes: Sizes(channels=channels, classes=classes),
         package="resnet",
+        kept={
+            "depths": _stages,
+            "hidden_sizes": _widths,
+            "layer_type": lambda value, config: value in ("basic", "bottleneck"),
+        },
     ),
     Kind(
         type="segformer",
@@ -313,7 +401,98 @@ KINDS = (
         reads="pixels",
         sizes=lambda channels, classes: Sizes(channels=channels, classes=classes),
         package="segformer",
-        kept={"depths": _counts, "decoder_hidden_size": _count},
+        kept={"depths": _stages, "decoder_hidden_size": _count},
+    ),
+    Kind(
+        type="yolos",
+        task="object-detection",
+        arch="yolos",
+        classes=("YolosForObjectDetection",),
+        settings={
+            "layers": "num_hidden_layers",
+            "heads": "num_attention_heads",
+            "width": "hidden_size",
+            "patch": "patch_size",
+            "dropout": "hidden_dropout_prob",
+        },
+        reads="pixels",
+        sizes=lambda channels, classes: Sizes(channels=channels, classes=classes),
+        package="yolos",
+        kept={"intermediate_size": _count, "image_size": _whole_patches, "use_mid_position_embeddings": _whether},
+        unused=r"vit\.pooler\..*",
+    ),
+    Kind(
+        type="speecht5",
+        task="text-to-speech",
+        arch="speecht5",
+        classes=("SpeechT5ForTextToSpeech",),
+        settings={
+            "layers": "encoder_layers",
+            "heads": "encoder_attention_heads",
+            "width": "hidden_size",
+            "dropout": "hidden_dropout",
+        },
+        reads="speech",
+        sizes=lambda vocab, classes: Sizes(vocab=vocab),
+        package="speecht5",
+        kept={
+            "encoder_ffn_dim": _count,
+            "decoder_ffn_dim": _count,
+            "decoder_layers": _depth,
+            "decoder_attention_heads": _heads("hidden_size"),
+            "speech_decoder_prenet_units": _count,
+            "speech_decoder_postnet_units": _count,
+            "speaker_embedding_dim": lambda value, config: _count(value, config) and value >= SPEECH_VOICE,
+        },
+        unused=r".*\.encode_positions\.pe",
+    ),
+    Kind(
+        type="patchtst",
+        task="forecasting",
+        arch="patchtst",
+        classes=("PatchTSTForPrediction",),
+        settings={
+            "layers": "num_hidden_layers",
+            "heads": "num_attention_heads",
+            "width": "d_model",
+            "context": "context_length",
+            "patch": "patch_length",
+            "horizon": "prediction_length",
+            "dropout": "path_dropout",
+        },
+        reads="series",
+        sizes=lambda count, classes: Sizes(),
+        package="patchtst",
+        kept={
+            "ffn_dim": _count,
+            "norm_type": lambda value, config: value in ("layernorm", "batchnorm"),
+            "num_input_channels": _count,
+            "positional_encoding_type": lambda value, config: value in ("random", "sincos"),
+            "do_mask_input": lambda value, config: value is None,
+        },
+    ),
+    Kind(
+        type="clip",
+        task="image-text",
+        arch="clip",
+        classes=("CLIPModel",),
+        settings={
+            "layers": "text_config.num_hidden_layers",
+            "heads": "text_config.num_attention_heads",
+            "width": "projection_dim",
+            "context": "text_config.max_position_embeddings",
+            "patch": "vision_config.patch_size",
+            "dropout": "text_config.attention_dropout",
+        },
+        reads="captions",
+        sizes=lambda vocab, classes: Sizes(vocab=vocab, pad=0, channels=3),
+        package="clip",
+        kept={f"{half}_config.{field}": allowed for half in ("text", "vision") for field, allowed in _HALF.items()},
+        marks=_CAPTIONS,
+        table=("text_model.embeddings.token_embedding.weight",),
+        unused=r".*\.position_ids",
+        spare=("<pad>", "<unk>"),
+        parts={"vocab_size": "text_config", "num_channels": "vision_config"},
     ),
     Kind(
         type="wav2vec2",
@@ -351,6 +530,45 @@ KINDS = (
         unused=r"wav2vec2\.masked_spec_embed",
     ),
     Kind(
+        type="wav2vec2",
+        task="masked-audio",
+        arch="wav2vec2",
+        classes=("Wav2Vec2ForPreTraining",),
+        settings={
+            "layers": "num_hidden_layers",
+            "heads": "num_attention_heads",
+            "width": "hidden_size",
+            "dropout": "hidden_dropout",
+        },
+        reads="waves",
+        sizes=lambda vocab, classes: Sizes(head="codes"),
+        package="wav2vec2",
+        kept=_WAVES | _CODES,
+    ),
+    Kind(
+        type="audio-spectrogram-transformer",
+        task="audio-classification",
+        arch="ast",
+        classes=("ASTForAudioClassification",),
+        settings={
+            "layers": "num_hidden_layers",
+            "heads": "num_attention_heads",
+            "width": "hidden_size",
+            "patch": "patch_size",
+            "dropout": "hidden_dropout_prob",
+        },
+        reads="bands",
+        sizes=lambda count, classes: Sizes(classes=classes),
+        package="audio_spectrogram_transformer",
+        kept={
+            "intermediate_size": _count,
+            "frequency_stride": _count,
+            "time_stride": _count,
+            "max_length": _patches,
+            "num_mel_bins": _patches,
+        },
+    ),
+    Kind(
         type="whisper",
         task="speech-to-text",
         arch="whisper",
@@ -368,7 +586,7 @@ KINDS = (
         kept={
             "encoder_ffn_dim": _count,
             "decoder_ffn_dim": _count,
-            "decoder_layers": lambda value, config: _count(value, config) and value <= 96,
+            "decoder_layers": _depth,
             "decoder_attention_heads": _heads("d_model"),
         },
     ),
@@ -412,8 +630,11 @@ def check_fields(config: dict[str, Any], allowed: dict[str, tuple[Any, ...]], me
 
 
 def number(config: dict[str, Any], path: str, *types: type) -> Any:
-    """The number in a field, or at a place of the list in it."""
+    """The number in a field, at a place of the list in it, or in a part of the config."""
     field, _, place = path.partition(".")
+    if place and not place.isdigit():
+        part = config.get(field)
+        field, config, place = path, {path: part[place]} if isinstance(part, dict) and place in part else {}, ""
     if field not in config:
         raise wrong("wrap_untold", field=field)
     value = config[field]
@@ -438,13 +659,15 @@ def as_transformers_has_it(kind: Kind, config: dict[str, Any]) -> Any:
 def told_otherwise(kind: Kind, config: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
     """Fields that the net must be told, because they differ from what it says of itself; refuses what it has not."""
     given, own = (as_transformers_has_it(kind, one).to_dict() for one in (config, ours))
+    parts = {"": (given, own)} | {f"{part}.": (given[part], own[part]) for part in sorted({*kind.parts.values()})}
     told = {}
-    for field in sorted(given.keys() | own.keys()):
-        value, usual = (json.loads(json.dumps(one.get(field))) for one in (given, own))
-        free = field not in kind.kept and (FREE.fullmatch(field) or field in kind.fixed(1))
+    for part, name in sorted((part, name) for part, both in parts.items() for name in both[0].keys() | both[1].keys()):
+        value, usual = (json.loads(json.dumps(one.get(name))) for one in parts[part])
+        field = part + name
+        free = field not in kind.kept and (FREE.fullmatch(name) or field in kind.fixed(1) or f"{field}." in parts)
         if value == usual or free:
             continue
-        if field not in kind.kept or not kind.kept[field](value, given):
+        if field not in kind.kept or not kind.kept[field](value, parts[part][0]):
             choices = shown(usual) if field not in kind.kept else f"{shown(usual)}, …"
             raise wrong("wrap_field", field=field, value=shown(value), choices=choices)
         told[field] = value
@@ -473,4 +696,6 @@ def spec_of(kind: Kind, config: dict[str, Any], carried: dict[str, Any], tokens:
         issue = error.issues[0]
         setting = issue.path.removeprefix("model.")
         field = kind.settings.get(setting, "vocab_size" if setting.startswith("tokenizer") else setting)
-        raise wrong("wrap_unfit", field=field.partition(".")[0], problem=issue.text, issues=error.issues) from error
+        raise wrong(
+            "wrap_unfit", field=re.sub(r"\.\d+$", "", field), problem=issue.text, issues=error.issues
+        ) from error

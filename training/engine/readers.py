@@ -453,11 +453,17 @@ def member_bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     return data
 
 
-def decode_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, side: int, channels: int) -> np.ndarray:
+def decode_member(
+    archive: zipfile.ZipFile,
+    info: zipfile.ZipInfo,
+    side: int,
+    channels: int,
+    look: Look = Look(),  # noqa: B008  it cannot be changed
+) -> np.ndarray:
     """An image of a zip as bytes (channels, side, side). Raises DataError with its name."""
     data = member_bytes(archive, info)
     try:
-        return decode_image(data, side, channels)
+        return decode_image(data, side, channels, look)
     except ValueError as error:
         raise DataError("data_file", name=info.filename, problem=str(error)) from None
 

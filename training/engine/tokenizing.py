@@ -52,6 +52,7 @@ class Tokenizer:
         )
         self.size = max([*self.vocab.values(), *(t["id"] for t in document["added_tokens"])]) + 1
         self.specials = {t["content"]: t["id"] for t in document["added_tokens"] if t["special"]}
+        self.begins = "<s>" in ((document.get("post_processor") or {}).get("special_tokens") or {})
         self._tokens = {i: t for t, i in self.vocab.items()}
         self._fast = None
         if kind == "char":
@@ -305,8 +306,11 @@ def _document(specials: tuple[str, ...], entries: list[str], *, byte_level: bool
     }
 
 
-def template(specials: tuple[str, ...]) -> dict | None:
-    """[CLS] text [SEP] for classifiers, text </s> for what reads to write; language models get the text as it is."""
+def template(specials: tuple[str, ...], *, begins: bool = False) -> dict | None:
+    """[CLS] text [SEP] for classifiers, text </s> for what reads to write; language models get the text as it is.
+
+    What `begins` has <s> before that text.
+    """
     if "[CLS]" not in specials and "</s>" not in specials:
         return None
 
@@ -317,9 +321,10 @@ def template(specials: tuple[str, ...]) -> dict | None:
         return {"id": name, "ids": [specials.index(name)], "tokens": [name]}
 
     if "</s>" in specials:
-        ended = [{"Sequence": {"id": "A", "type_id": 0}}, token("</s>")]
+        begun = ["<s>"] if begins else []
+        ended = [*map(token, begun), {"Sequence": {"id": "A", "type_id": 0}}, token("</s>")]
         pair = [*ended, {"Sequence": {"id": "B", "type_id": 0}}, token("</s>")]
-        own = {"</s>": entry("</s>")}
+        own = {name: entry(name) for name in (*begun, "</s>")}
         return {"type": "TemplateProcessing", "single": ended, "pair": pair, "special_tokens": own}
     first = [token("[CLS]"), {"Sequence": {"id": "A", "type_id": 0}}, token("[SEP]")]
     pair = [*first, {"Sequence": {"id": "B", "type_id": 1}}, {"SpecialToken": {"id": "[SEP]", "type_id": 1}}]

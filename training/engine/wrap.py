@@ -23,7 +23,16 @@ from training.engine import package
 from training.engine.carried import READERS, TOKENIZER, Carried, read_object
 from training.engine.catalogue import ARCHS, TASKS, Sizes
 from training.engine.checkpoint import file_sha256
-from training.engine.foreign import CONFIG, Kind, as_transformers_has_it, kind_of, spec_of, told_otherwise, wrong
+from training.engine.foreign import (
+    CONFIG,
+    Kind,
+    as_transformers_has_it,
+    kind_of,
+    number,
+    spec_of,
+    told_otherwise,
+    wrong,
+)
 from training.engine.registry import net_module
 from training.engine.spec import Spec
 from training.engine.tasks.base import label_config
@@ -58,13 +67,14 @@ def wrap(source: Path, target: Path, task: str | None = None) -> dict[str, Any]:
         with torch.device("meta"):  # a config that promises too much claims no memory
             ours = _exported(spec, sizes)[1]
         sizes = dataclasses.replace(sizes, told=told_otherwise(kind, config, ours))
-    whole = sizes if carried.order is None else dataclasses.replace(sizes, vocab=config["vocab_size"])
+    rows = None if carried.order is None else number(config, kind.place("vocab_size"), int)
+    whole = sizes if rows is None else dataclasses.replace(sizes, vocab=rows)
     with torch.device("meta"):
         wanted = _exported(spec, whole)[0]
     tensors = _read_weights(source, parts, kind, config, wanted)
-    if carried.order is not None:
+    if rows is not None and carried.order is not None:
         for name in set(kind.table) & wanted.keys():
-            places = tensors[name].shape.index(config["vocab_size"])
+            places = tensors[name].shape.index(rows)
             tensors[name] = tensors[name].index_select(places, carried.order)
     net = net_module(kind.arch).build(spec.shape, sizes)
     try:
@@ -224,6 +234,8 @@ def _write(
     }
     if carried.labels:
         fields |= {name: label_config(carried.labels, "")[name] for name in ("id2label", "label2id")}
+    if sizes.channels:  # where every reader of our packages looks
+        fields |= {"num_channels": sizes.channels}
     if TASKS[spec.task].writes:
         fields |= {"eos_token_id": 2}
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -444,7 +444,7 @@ def test_codes_in_use_are_counted_by_their_shares() -> None:
     sums[:3] = 8, 6, 16  # hidden steps, of which six are told right, and their nats
     sums[3 : 3 + 4] = 2  # the first book has four codes that are as frequent
     sums[3 + CODES] = 8  # the other has one
-    found = masked_audio._figures(sums)
+    found = masked_audio._figures(sums, (CODE_GROUPS, CODES))
     assert {name: float(value) for name, value in found.items()} == pytest.approx(
         {"accuracy": 0.75, "code_perplexity": (4 + 1) / 2, "loss": 2}
     )

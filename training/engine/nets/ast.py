@@ -1,6 +1,6 @@
 """Audio spectrogram transformer, `ASTForAudioClassification` of transformers (Gong et al. 2021).
 
-Patches do not overlap here: a fifth of the places, and of the time.
+Patches do not overlap here, but in one of elsewhere that says so: a fifth of the places, and of the time.
 """
 
 from typing import Any
@@ -38,6 +38,5 @@ def build(shape: Shape, sizes: Sizes) -> Wrapped:
         "num_mel_bins": MELS,
         "num_labels": sizes.classes,
     }
-    return Wrapped(
-        modeling.ASTForAudioClassification(configuration.ASTConfig(**fields)), "audio_spectrogram_transformer"
-    )
+    net = modeling.ASTForAudioClassification(configuration.ASTConfig(**fields | sizes.told))
+    return Wrapped(net, "audio_spectrogram_transformer")

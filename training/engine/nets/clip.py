@@ -28,8 +28,11 @@ def build(shape: Shape, sizes: Sizes) -> nn.Module:
         "eos_token_id": CAPTION_SPECIALS.index("</s>"),
     }
     image = {"image_size": shape.image, "patch_size": shape.patch, "num_channels": sizes.channels}
-    fields = {"text_config": both | text, "vision_config": both | image, "projection_dim": shape.width}
-    return borrow("clip", "CLIPModel", fields)
+    parts = {"text_config": both | text, "vision_config": both | image}
+    for name, value in sizes.told.items():  # the halves of one of elsewhere need not be alike
+        part, _, field = name.partition(".")
+        parts[part][field] = value
+    return borrow("clip", "CLIPModel", parts | {"projection_dim": shape.width})
 
 
 export = give_back

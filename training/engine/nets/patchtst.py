@@ -1,6 +1,7 @@
 """PatchTST: patches of a series as tokens, packaged as `PatchTSTForPrediction` (Nie et al. 2023).
 
-The series is scaled by its own mean and deviation, and so is what is foretold: the net reads shapes, not heights.
+The series is scaled by its own mean and deviation, and so is what is foretold: the net reads shapes, not heights. One
+of elsewhere may have norms over batches, and learnt from several series beside each other, each of which it read alone.
 """
 
 import torch
@@ -14,6 +15,14 @@ HEAD = ("head.",)
 LAYERS = "layers"
 
 
+class BatchNorm(nn.BatchNorm1d):
+    """Each number of a place over all places and rows."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (batch, places, width)."""
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+
+
 class PatchTST(nn.Module):
     """Projection of patches, positions, layers with norms in front, one matrix from all places to all steps ahead."""
 
@@ -25,7 +34,12 @@ class PatchTST(nn.Module):
         width, self.patch, places = shape.width, shape.patch, shape.context // shape.patch
         self.patches = nn.Linear(shape.patch, width)
         self.places = nn.Parameter(torch.randn(places, width) * 0.02)
-        self.layers = nn.ModuleList(Layer(width, shape.heads, self.dropout, EPS) for _ in range(shape.layers))
+        self.middle: int = sizes.told.get("ffn_dim", 4 * width)
+        layers = (Layer(width, shape.heads, self.dropout, EPS, self.middle) for _ in range(shape.layers))
+        self.layers = nn.ModuleList(layers)
+        self.batched = sizes.told.get("norm_type") == "batchnorm"
+        for layer in self.layers if self.batched else ():
+            layer.norm1, layer.norm2 = BatchNorm(width, EPS), BatchNorm(width, EPS)
         self.head = nn.Linear(places * width, shape.horizon)
         for module in self.modules():
             if isinstance(module, nn.Linear):
@@ -51,8 +65,14 @@ def export(net: PatchTST) -> tuple[dict[str, Tensor], dict]:
     """Weights and config of the same net as `PatchTSTForPrediction`."""
     state = net.state_dict()
     tensors = {"model.encoder.positional_encoder.position_enc": state["places"]}
-    parts = {"norm1": "norm_sublayer1", "out": "self_attn.out_proj", "norm2": "norm_sublayer3"}
-    parts |= {"up": "ff.0", "down": "ff.3"}
+    parts = {"out": "self_attn.out_proj", "up": "ff.0", "down": "ff.3"}
+    norm = ".batchnorm" if net.batched else ""
+    norms = {"norm1": f"norm_sublayer1{norm}", "norm2": f"norm_sublayer3{norm}"}
+    for n in range(net.shape.layers):
+        for name, tensor in net.layers[n].state_dict().items():
+            source, _, end = name.partition(".")
+            if source in norms:
+                tensors[f"model.encoder.layers.{n}.{norms[source]}.{end}"] = tensor
     for end in ("weight", "bias"):
         tensors[f"model.encoder.embedder.input_embedding.{end}"] = state[f"patches.{end}"]
         tensors[f"head.projection.{end}"] = state[f"head.{end}"]
@@ -73,8 +93,8 @@ def export(net: PatchTST) -> tuple[dict[str, Tensor], dict]:
         "d_model": net.shape.width,
         "num_hidden_layers": net.shape.layers,
         "num_attention_heads": net.shape.heads,
-        "ffn_dim": 4 * net.shape.width,
-        "norm_type": "layernorm",
+        "ffn_dim": net.middle,
+        "norm_type": "batchnorm" if net.batched else "layernorm",
         "norm_eps": EPS,
         "pre_norm": True,
         "activation_function": "gelu",

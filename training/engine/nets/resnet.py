@@ -1,4 +1,7 @@
-"""ResNet with basic blocks in three stages, named as `ResNetForImageClassification` names its parts."""
+"""ResNet with basic blocks in three stages, named as `ResNetForImageClassification` names its parts.
+
+One of elsewhere may have other stages, and bottlenecks.
+"""
 
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
@@ -31,33 +34,48 @@ class Conv(nn.Module):
 
 
 class Block(nn.Module):
-    """Two convolutions beside a shortcut, which is a convolution where the size changes."""
+    """Two convolutions beside a shortcut, which is a convolution where the size changes.
 
-    def __init__(self, source: int, target: int, stride: int = 1) -> None:
+    With `narrow` channels between: one convolution of so many, and one of single places before and behind it.
+    """
+
+    def __init__(self, source: int, target: int, stride: int = 1, narrow: int | None = None) -> None:
         super().__init__()
         same = source == target and stride == 1
         self.shortcut = nn.Identity() if same else Conv(source, target, 1, stride)
-        self.layer = nn.ModuleList([Conv(source, target, 3, stride), Conv(target, target)])
+        if narrow is None:
+            layers = [Conv(source, target, 3, stride), Conv(target, target)]
+        else:
+            layers = [Conv(source, narrow, 1), Conv(narrow, narrow, 3, stride), Conv(narrow, target, 1)]
+        self.layer = nn.ModuleList(layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.layer[1](F.relu(self.layer[0](x))) + self.shortcut(x))
+        *before, last = self.layer
+        found = x
+        for layer in before:
+            found = F.relu(layer(found))
+        return F.relu(last(found) + self.shortcut(x))
 
 
 class ResNet(nn.Module):
-    """Stem that quarters the side, three stages that halve it in turn, mean over places, classifier."""
+    """Stem that quarters the side, stages that halve it in turn, mean over places, classifier."""
 
     def __init__(self, shape: Shape, sizes: Sizes) -> None:
         super().__init__()
         self.shape, self.sizes = shape, sizes
         width = shape.width
         self.stem = Conv(sizes.channels, width, 7, 2)
-        widths = [width, width, 2 * width, 4 * width]
+        self.widths = sizes.told.get("hidden_sizes", [width, 2 * width, 4 * width])
+        self.depths = sizes.told.get("depths", [shape.layers] * 3)
+        self.kind = sizes.told.get("layer_type", "basic")
         self.stages = nn.ModuleList()
-        for stage in range(3):
-            first = Block(widths[stage], widths[stage + 1], 1 if stage == 0 else 2)
-            rest = [Block(widths[stage + 1], widths[stage + 1]) for _ in range(shape.layers - 1)]
-            self.stages.append(nn.Sequential(first, *rest))
-        self.classifier = nn.Linear(widths[-1], sizes.classes)
+        for stage, (source, target, depth) in enumerate(
+            zip([width, *self.widths[:-1]], self.widths, self.depths, strict=True)
+        ):
+            narrow = target // 4 if self.kind == "bottleneck" else None
+            first = Block(source, target, 1 if stage == 0 else 2, narrow)
+            self.stages.append(nn.Sequential(first, *(Block(target, target, 1, narrow) for _ in range(depth - 1))))
+        self.classifier = nn.Linear(self.widths[-1], sizes.classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -88,15 +106,14 @@ def export(net: ResNet) -> tuple[dict[str, Tensor], dict]:
         else:
             target = f"classifier.1.{rest}"
         tensors[target] = tensor
-    width, depth = net.shape.width, net.shape.layers
     config = {
         "architectures": ["ResNetForImageClassification"],
         "model_type": "resnet",
         "num_channels": net.sizes.channels,
-        "embedding_size": width,
-        "hidden_sizes": [width, 2 * width, 4 * width],
-        "depths": [depth] * 3,
-        "layer_type": "basic",
+        "embedding_size": net.shape.width,
+        "hidden_sizes": net.widths,
+        "depths": net.depths,
+        "layer_type": net.kind,
         "hidden_act": "relu",
         "downsample_in_first_stage": False,
     }

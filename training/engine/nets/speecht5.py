@@ -43,9 +43,11 @@ class Speaker(Wrapped):
         return [*speech.encoder.wrapped_encoder.layers, *speech.decoder.wrapped_decoder.layers]
 
     def _voice(self, like: Tensor) -> Tensor:
+        width = self.model.config.speaker_embedding_dim  # one of elsewhere has room for more
         if self.voice is not None:
-            return self.voice.to(like.device, torch.float32)
-        return torch.zeros(len(like), SPEECH_VOICE, device=like.device)
+            voice = self.voice.to(like.device, torch.float32)
+            return F.pad(voice, (0, width - voice.shape[1]))
+        return torch.zeros(len(like), width, device=like.device)
 
     def forward(  # type: ignore[override]
         self, ids: Tensor, mask: Tensor, before: Tensor, there: Tensor
@@ -138,7 +140,9 @@ def build(shape: Shape, sizes: Sizes) -> Wrapped:
         "eos_token_id": END,
         "decoder_start_token_id": END,
     }
-    net = Speaker(modeling.SpeechT5ForTextToSpeech(SpeechT5Config(**fields)), "speecht5.encoder.wrapped_encoder")
+    net = Speaker(
+        modeling.SpeechT5ForTextToSpeech(SpeechT5Config(**fields | sizes.told)), "speecht5.encoder.wrapped_encoder"
+    )
     net.model.speecht5.decoder.prenet.__class__ = Prenet
     # As strong as the waves that tell their places, or it would take long until letters are told apart.
     letters = net.model.speecht5.encoder.prenet.embed_tokens

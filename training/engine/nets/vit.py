@@ -17,15 +17,15 @@ LAYERS = "layers"
 class Layer(nn.Module):
     """Norm, attention, norm, perceptron; each with a residual path."""
 
-    def __init__(self, width: int, heads: int, dropout: float, eps: float = EPS) -> None:
+    def __init__(self, width: int, heads: int, dropout: float, eps: float = EPS, middle: int | None = None) -> None:
         super().__init__()
         self.heads, self.dropout = heads, dropout
         self.norm1 = nn.LayerNorm(width, eps=eps)
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         self.norm2 = nn.LayerNorm(width, eps=eps)
-        self.up = nn.Linear(width, 4 * width)
-        self.down = nn.Linear(4 * width, width)
+        self.up = nn.Linear(width, middle or 4 * width)
+        self.down = nn.Linear(middle or 4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (batch, places, width)."""
@@ -59,12 +59,15 @@ class ViT(nn.Module):
         if sizes.classes:
             self.classifier = nn.Linear(width, sizes.classes)
         else:
-            self.shown = nn.Linear(width, width)
-            self.gap = nn.Parameter(torch.randn(1, 1, width) * 0.02)
-            self.decoder_places = nn.Parameter(torch.randn(1, places, width) * 0.02)
-            self.decoder = nn.ModuleList(Layer(width, shape.heads, self.dropout) for _ in range(DECODER_LAYERS))
-            self.decoder_norm = nn.LayerNorm(width, eps=EPS)
-            self.told = nn.Linear(width, shape.patch**2 * sizes.channels)
+            own = sizes.told.get("decoder_hidden_size", width)
+            layers = sizes.told.get("decoder_num_hidden_layers", DECODER_LAYERS)
+            heads = sizes.told.get("decoder_num_attention_heads", shape.heads)
+            self.shown = nn.Linear(width, own)
+            self.gap = nn.Parameter(torch.randn(1, 1, own) * 0.02)
+            self.decoder_places = nn.Parameter(torch.randn(1, places, own) * 0.02)
+            self.decoder = nn.ModuleList(Layer(own, heads, self.dropout) for _ in range(layers))
+            self.decoder_norm = nn.LayerNorm(own, eps=EPS)
+            self.told = nn.Linear(own, shape.patch**2 * sizes.channels)
         nn.init.trunc_normal_(self.places, std=0.02)
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
@@ -127,7 +130,7 @@ def export(net: ViT) -> tuple[dict[str, Tensor], dict]:
         if net.sizes.classes:
             tensors[f"classifier.{end}"] = state[f"classifier.{end}"]
         else:
-            layers |= {f"decoder.{n}": f"decoder.decoder_layers.{n}" for n in range(DECODER_LAYERS)}
+            layers |= {f"decoder.{n}": f"decoder.decoder_layers.{n}" for n in range(len(net.decoder))}
             for ours, theirs in (("shown", "embed"), ("decoder_norm", "norm"), ("told", "pred")):
                 tensors[f"decoder.decoder_{theirs}.{end}"] = state[f"{ours}.{end}"]
         for ours, theirs in layers.items():
@@ -138,11 +141,12 @@ def export(net: ViT) -> tuple[dict[str, Tensor], dict]:
     decodes = {}
     if not net.sizes.classes:
         tensors |= {"decoder.mask_token": state["gap"], "decoder.decoder_pos_embed": state["decoder_places"]}
+        width = net.shown.out_features
         decodes = {
-            "decoder_hidden_size": net.shape.width,
-            "decoder_num_hidden_layers": DECODER_LAYERS,
-            "decoder_num_attention_heads": net.shape.heads,
-            "decoder_intermediate_size": 4 * net.shape.width,
+            "decoder_hidden_size": width,
+            "decoder_num_hidden_layers": len(net.decoder),
+            "decoder_num_attention_heads": net.decoder[0].heads,
+            "decoder_intermediate_size": 4 * width,
             "mask_ratio": 0.75,
             "norm_pix_loss": False,
         }

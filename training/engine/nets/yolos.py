@@ -28,17 +28,16 @@ def build(shape: Shape, sizes: Sizes) -> nn.Module:
         "hidden_dropout_prob": shape.dropout or 0.0,
         "use_mid_position_embeddings": False,
     }
-    net: Any = borrow("yolos", "YolosForObjectDetection", fields)
-    _begin(net, shape)
+    net: Any = borrow("yolos", "YolosForObjectDetection", fields | sizes.told)
+    _begin(net)
+    if "image_size" not in sizes.told:
+        _begin_places(net, shape)
     return net
 
 
-def _begin(net: Any, shape: Shape) -> None:
-    """Fresh weights that learn soon: the class begins with zeros and small numbers, for weights from elsewhere.
-
-    Patches begin with waves of their row and column (Vaswani et al. 2017), so that places need not be found out.
-    """
-    embeddings, side = net.vit.embeddings, (shape.image or 32) // (shape.patch or 4)
+def _begin(net: Any) -> None:
+    """Fresh weights that learn soon: the class begins with zeros and small numbers, for weights from elsewhere."""
+    embeddings = net.vit.embeddings
     for tokens in (embeddings.cls_token, embeddings.detection_tokens, embeddings.position_embeddings):
         nn.init.normal_(tokens, std=0.5)
     for module in net.modules():
@@ -46,6 +45,11 @@ def _begin(net: Any, shape: Shape) -> None:
             nn.init.xavier_uniform_(module.weight)
     weight = embeddings.patch_embeddings.projection.weight
     nn.init.xavier_uniform_(weight.view(len(weight), -1))
+
+
+def _begin_places(net: Any, shape: Shape) -> None:
+    """Patches begin with waves of their row and column (Vaswani et al. 2017), so that places need not be found out."""
+    embeddings, side = net.vit.embeddings, (shape.image or 32) // (shape.patch or 4)
     quarter = shape.width // 4
     speed = 10.0 ** (-torch.arange(quarter) * 2 / quarter) * math.pi
     angle = (torch.arange(side) / side * 2 - 1)[:, None] * speed * 2

@@ -22,10 +22,20 @@ from training.engine.tasks.waves import WaveNet
 
 STATISTICS_ROWS = 500
 SHIFT_SHARE = 10
+PROCESSOR = "preprocessor_config.json"
 
 
 class Task(WaveNet, Classifier):
     """A class for each recording; what lies behind `seconds` is not heard, and silence follows what is shorter."""
+
+    facts: dict[str, Any]
+    read_as: dict[str, Any] | None = None  # how the model that it starts from reads spectra
+
+    def begin_with(self, folder: Path) -> None:
+        """Read spectra as that model does, whatever these ones are like: its weights have learnt to hear them so."""
+        found = json.loads((folder / PROCESSOR).read_text())
+        if "num_mel_bins" in found:
+            self.read_as = _read_as(found)
 
     @property
     def hears(self) -> bool:
@@ -33,13 +43,17 @@ class Task(WaveNet, Classifier):
         return self.spec.model.arch == "wav2vec2"
 
     def prepare_key(self) -> dict[str, Any]:
-        return super().prepare_key() | ({"hears": True} if self.hears else {})
+        own = {"hears": True} if self.hears else {"read_as": self.read_as} if self.read_as else {}
+        return super().prepare_key() | own
 
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
         labels = self.write_sounds(data, folder, "label", cut=True)
         classes = self.encode_labels(labels, folder)
         if self.hears:
             return {"labels": classes}
+        if self.read_as is not None:
+            return {"labels": classes} | self.read_as
+        self.facts = {}
         self.open_sounds(folder)
         train = np.load(folder / "train.npy")
         some = train[base.spaced(len(train), STATISTICS_ROWS)]
@@ -60,8 +74,18 @@ class Task(WaveNet, Classifier):
     def bands(self) -> Tensor:
         """What makes bands of a spectrum."""
         if not hasattr(self, "_bands"):
-            self._bands = mel_bands(MELS)
+            self._bands = mel_bands(self.mels)
         return self._bands
+
+    @property
+    def mels(self) -> int:
+        """How many bands those are."""
+        return self.facts.get("mels", MELS)
+
+    @property
+    def frames(self) -> int:
+        """Spectra of a recording."""
+        return self.facts.get("frames", frames_of(self.shape.seconds or 1))
 
     def _spectra(self, waves: Sequence[np.ndarray]) -> Tensor:
         """(recordings, frames, bands), frames as many as the longest has."""
@@ -73,7 +97,7 @@ class Task(WaveNet, Classifier):
 
     def _features(self, waves: Sequence[np.ndarray]) -> Tensor:
         """Spectra scaled by mean and deviation; what is behind a recording is 0 before that, as in transformers."""
-        frames = frames_of(self.shape.seconds or 1)
+        frames = self.frames
         found = self._spectra([wave[: self.room] for wave in waves])
         counts = torch.tensor([1 + max(0, min(len(w), self.room) - WINDOW) // 160 for w in waves], device=found.device)
         found = found.masked_fill(
@@ -113,8 +137,7 @@ class Task(WaveNet, Classifier):
     def open_package(self, folder: Path, config: dict[str, Any]) -> None:
         self.labels = base.labels_of(config)
         if not self.hears:
-            found = json.loads((folder / "preprocessor_config.json").read_text())
-            self.facts = {"mean": found["mean"], "deviation": found["std"]}
+            self.facts = _read_as(json.loads((folder / PROCESSOR).read_text()))
 
     def predict(self, net: nn.Module, inputs: list[Any]) -> list[dict[str, Any]]:
         """The label of each recording, and the share of each label."""
@@ -124,17 +147,28 @@ class Task(WaveNet, Classifier):
         if self.hears:
             self.write_processor(folder)
             return self.label_config()
-        processor = {
-            "feature_extractor_type": "ASTFeatureExtractor",
-            "sampling_rate": RATE,
-            "num_mel_bins": MELS,
-            "max_length": frames_of(self.shape.seconds or 1),
-            "feature_size": 1,
-            "padding_value": 0.0,
-            "do_normalize": True,
-            "mean": self.facts["mean"],
-            "std": self.facts["deviation"],
-            "return_attention_mask": False,
-        }
-        (folder / "preprocessor_config.json").write_text(json.dumps(processor, indent=2) + "\n")
+        processor = spectra_of(self.mels, self.frames, self.facts["mean"], self.facts["deviation"])
+        (folder / PROCESSOR).write_text(json.dumps(processor, indent=2) + "\n")
         return self.label_config()
+
+
+def _read_as(processor: dict[str, Any]) -> dict[str, Any]:
+    """What a processor says that facts of prepared recordings say too."""
+    names = {"mean": "mean", "deviation": "std", "mels": "num_mel_bins", "frames": "max_length"}
+    return {own: processor[name] for own, name in names.items()}
+
+
+def spectra_of(mels: int, frames: int, mean: float, deviation: float) -> dict[str, Any]:
+    """How transformers makes of a recording what an AST reads."""
+    return {
+        "feature_extractor_type": "ASTFeatureExtractor",
+        "sampling_rate": RATE,
+        "num_mel_bins": mels,
+        "max_length": frames,
+        "feature_size": 1,
+        "padding_value": 0.0,
+        "do_normalize": True,
+        "mean": mean,
+        "std": deviation,
+        "return_attention_mask": False,
+    }

@@ -16,12 +16,12 @@ from training.engine.catalogue import Sizes
 from training.engine.protocol import InputData
 from training.engine.readers import decode_member, members_of, open_zip
 from training.engine.tasks import base
-from training.engine.tasks.images import Images, moved, moves
+from training.engine.tasks.images import Images, look_of, moved, moves
 from training.engine.tokenizing import CAPTION_SPECIALS, Tokenizer, load_tokenizer
 
 EVAL_ROWS = 64
 AT_ONCE = 1_000
-PAD, END = CAPTION_SPECIALS.index("<pad>"), CAPTION_SPECIALS.index("</s>")
+PAD, BEGIN, END = (CAPTION_SPECIALS.index(mark) for mark in ("<pad>", "<s>", "</s>"))
 STEEPEST = math.log(100)
 MAX_CAPTIONS = 32
 FOUND = ("image_recall_1", "image_recall_5", "text_recall_1", "text_recall_5")
@@ -39,7 +39,7 @@ class CaptionedImages(Images):
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
         path, channels, side = Path(data.path), self.channels_of(data), self.shape.image or 32
         captions = {name: texts[:MAX_CAPTIONS] for name, texts in read_captions(path, data.profile).items()}
-        names = list(captions)
+        names, look = list(captions), look_of(self.read_as or {})
         self.tell_files(data, "image", names)
         self.write_parts(np.zeros(len(names), dtype=np.int64), folder)
         with open_zip(path, data.profile) as archive, (folder / "pixels.bin").open("wb") as file:
@@ -47,7 +47,7 @@ class CaptionedImages(Images):
             for number, name in enumerate(names):
                 if number % 50 == 0:
                     self.stop.check()
-                file.write(decode_member(archive, members[name], side, channels).tobytes())
+                file.write(decode_member(archive, members[name], side, channels, look).tobytes())
         (folder / "names.json").write_text(json.dumps(names))
         formed = [[self.cleaner.hide(self.cleaner.form(text)) for text in captions[name]] for name in names]
         train = np.load(folder / "train.npy")
@@ -65,8 +65,9 @@ class CaptionedImages(Images):
         return facts | self.statistics(folder, facts)
 
     def _encode(self, text: str) -> np.ndarray:
-        room = (self.shape.context or 2) - 1
-        return np.append(self.tokenizer.encode(text[: 16 * room])[:room], END)
+        begun = [BEGIN] if self.tokenizer.begins else []  # as a CLIP of elsewhere has learnt it
+        room = (self.shape.context or 2) - 1 - len(begun)
+        return np.concatenate([np.array(begun, dtype=np.int64), self.tokenizer.encode(text[: 16 * room])[:room], [END]])
 
     def open(self, folder: Path, facts: dict[str, Any]) -> None:
         self.open_pixels(folder, facts)

@@ -124,7 +124,8 @@ class Images(base.Task):
 
 def _read_as(processor: dict[str, Any]) -> dict[str, Any]:
     """What a processor says that facts of prepared images say too; how images are made square, where not as here."""
-    look = {"resample": processor.get("resample", 2), "crop": processor.get("crop_pct")}
+    middle = 1.0 if processor.get("do_center_crop") else None
+    look = {"resample": processor.get("resample", 2), "crop": processor.get("crop_pct", middle)}
     own = {name: value for name, value in look.items() if value != Look()._asdict()[name]}
     return {"mean": processor["image_mean"], "deviation": processor["image_std"]} | own
 
@@ -137,9 +138,12 @@ def look_of(facts: dict[str, Any]) -> Look:
 def processor_of(side: int, look: Look, mean: list[float], deviation: list[float]) -> dict[str, Any]:
     """How transformers makes of an image what the net sees."""
     size = {"height": side, "width": side} if look.crop is None else {"shortest_edge": side}
-    crop = {} if look.crop is None else {"crop_pct": look.crop}
+    crop: dict[str, Any] = {} if look.crop is None else {"crop_pct": look.crop}
+    kind = "ViTImageProcessor" if look.crop is None else "ConvNextImageProcessor"
+    if look.crop == 1:
+        kind, crop = "CLIPImageProcessor", {"do_center_crop": True, "crop_size": {"height": side, "width": side}}
     return {
-        "image_processor_type": "ViTImageProcessor" if look.crop is None else "ConvNextImageProcessor",
+        "image_processor_type": kind,
         "do_resize": True,
         "size": size,
         "resample": look.resample,

@@ -6,6 +6,7 @@ right answer counts against it, here and in the loss, and it is rewarded when al
 """
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,14 @@ WARMEST, COLDEST = 2.0, 0.5  # of the draw of codes, at the beginning and the en
 
 class Task(WaveNet):
     """`hidden` of a batch says which steps are hidden, `others` which steps each of them is told apart from."""
+
+    books = (CODE_GROUPS, CODES)  # and codes in each of them
+
+    def begin_with(self, folder: Path) -> None:
+        self._open_books(json.loads((folder / "config.json").read_text()))
+
+    def _open_books(self, config: dict[str, Any]) -> None:
+        self.books = config["num_codevector_groups"], config["num_codevectors_per_group"]
 
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
         count = len(self.write_sounds(data, folder, None, cut=True))
@@ -81,7 +90,7 @@ class Task(WaveNet):
     def _scores(self, net: nn.Module, batch: base.Batch) -> tuple[Tensor, Tensor]:
         """(hidden steps, 1 + OTHERS): how near what is told is to what is there, and to the others; and the codes.
 
-        The codes are (hidden steps, groups, CODES), as the net says how they are shared.
+        The codes are (hidden steps, groups, codes), as the net says how they are shared.
         """
         told, there, shares = net(batch["values"], batch["mask"], batch["hidden"])
         place = batch["hidden"].flatten().nonzero()[:, 0]
@@ -96,11 +105,11 @@ class Task(WaveNet):
         scores, shares = self._scores(net, batch)
         first = torch.zeros(len(scores), dtype=torch.long, device=scores.device)
         surprise = F.cross_entropy(scores, first, reduction="sum") / (len(batch["hidden"]) * self.asked)
-        return surprise + VARIETY * (1 - _perplexity(shares.mean(0)).mean() / CODES)
+        return surprise + VARIETY * (1 - _perplexity(shares.mean(0)).mean() / self.books[1])
 
     def measure(self, net: nn.Module, part: str, items: np.ndarray) -> np.ndarray:
         """Of each recording: hidden steps, how many are told right, their nats, and how often each code is there."""
-        rows = np.zeros((len(items), 3 + CODE_GROUPS * CODES))
+        rows = np.zeros((len(items), 3 + math.prod(self.books)))
         numbers = self.parts[part][items]
         order = np.argsort(self.edges[numbers + 1] - self.edges[numbers], kind="stable")
         for start in range(0, len(order), EVAL_ROWS):
@@ -121,11 +130,11 @@ class Task(WaveNet):
         return sums.double().cpu().numpy()
 
     def report(self, judged: base.Judged, *, final: bool = False) -> base.Report:
-        report = base.Report({name: float(value) for name, value in _figures(judged.rows.sum(0)).items()})
+        report = base.Report({name: float(value) for name, value in _figures(judged.rows.sum(0), self.books).items()})
         if final:
             report.detail = {"recordings": len(judged.rows), "hidden": int(judged.rows[:, 0].sum()), "others": OTHERS}
             report.interval = metrics.sums_interval(
-                judged.rows, lambda found: _figures(found)[self.spec.primary], check=self.stop.check
+                judged.rows, lambda found: _figures(found, self.books)[self.spec.primary], check=self.stop.check
             )
         return report
 
@@ -158,7 +167,7 @@ class Task(WaveNet):
         return {}
 
     def open_package(self, folder: Path, config: dict[str, Any]) -> None:
-        json.loads((folder / "preprocessor_config.json").read_text())
+        self._open_books(config)
 
 
 def _drawn(steps: int, width: int, chance: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -175,13 +184,13 @@ def _drawn(steps: int, width: int, chance: np.random.Generator) -> tuple[np.ndar
 
 
 def _perplexity(shares: Tensor) -> Tensor:
-    """Codes that are in use, in effect, (…, CODES) -> (…)."""
+    """Codes that are in use, in effect, (…, codes) -> (…)."""
     return torch.special.entr(shares).sum(-1).exp()
 
 
-def _figures(sums: np.ndarray) -> dict[str, np.ndarray]:
+def _figures(sums: np.ndarray, books: tuple[int, int]) -> dict[str, np.ndarray]:
     hidden = np.maximum(sums[..., 0], 1)
-    books = sums[..., 3:].reshape(*sums.shape[:-1], CODE_GROUPS, CODES) / hidden[..., None, None]
-    nats = -(books * np.log(np.maximum(books, 1e-12))).sum(-1)
+    shares = sums[..., 3:].reshape(*sums.shape[:-1], *books) / hidden[..., None, None]
+    nats = -(shares * np.log(np.maximum(shares, 1e-12))).sum(-1)
     perplexity = np.exp(nats).mean(-1)
     return {"accuracy": sums[..., 1] / hidden, "code_perplexity": perplexity, "loss": sums[..., 2] / hidden}

@@ -39,6 +39,16 @@ from training.engine.tasks.waves import WaveNet
 UNKNOWN, SPACE = 1, 2
 SPECIALS = ("<pad>", "<unk>", "|", "</s>")
 END = SPECIALS.index("</s>")
+PROCESSOR = "preprocessor_config.json"
+SPECTRA: dict[str, Any] = {
+    "feature_extractor_type": "SpeechT5FeatureExtractor",
+    "do_normalize": False,
+    "num_mel_bins": SPEECH_BANDS,
+    "hop_length": 1_000 * SPEECH_HOP // RATE,
+    "win_length": 1_000 * SPEECH_FFT // RATE,
+    "fmin": SPEECH_LOW,
+    "fmax": SPEECH_HIGH,
+}
 EVAL_ROWS = 16
 STATISTICS_ROWS = 500
 VOICE_ROWS = 100  # recordings that tell a voice
@@ -53,6 +63,15 @@ class Task(WaveNet):
     """
 
     letters: list[str]
+    read_as: dict[str, float] | None = None  # mean and deviation that the model it starts from has learnt to say
+
+    def begin_with(self, folder: Path) -> None:
+        """Tell spectra as that model does, whatever these ones are like."""
+        found = json.loads((folder / PROCESSOR).read_text())
+        self.read_as = {"mean": found["mean"], "deviation": found["std"]}
+
+    def prepare_key(self) -> dict[str, Any]:
+        return super().prepare_key() | ({"read_as": self.read_as} if self.read_as else {})
 
     def prepare(self, data: InputData, folder: Path) -> dict[str, Any]:
         texts = [formed(text) for text in self.write_sounds(data, folder, "text", cut=False)]
@@ -68,7 +87,8 @@ class Task(WaveNet):
         write_strings(texts, folder / "texts")
         some = [self._logs([self.wave(item)])[0].numpy() for item in train[base.spaced(len(train), STATISTICS_ROWS)]]
         frames = np.concatenate(some)
-        mean, deviation = round(float(frames.mean()), 6), round(max(1e-3, float(frames.std())), 6)
+        own = {"mean": round(float(frames.mean()), 6), "deviation": round(max(1e-3, float(frames.std())), 6)}
+        mean, deviation = (self.read_as or own).values()
         voices = self._write_voices(read_speakers(Path(data.path), data.profile), train, folder)
         return {
             "voices": voices,
@@ -245,13 +265,7 @@ class Task(WaveNet):
         write_tokenizer(self.letters, folder, unknown=unknown, pad=pad, end=SPECIALS[END])
         self.write_processor(
             folder,
-            feature_extractor_type="SpeechT5FeatureExtractor",
-            do_normalize=False,
-            num_mel_bins=SPEECH_BANDS,
-            hop_length=1_000 * SPEECH_HOP // RATE,
-            win_length=1_000 * SPEECH_FFT // RATE,
-            fmin=SPEECH_LOW,
-            fmax=SPEECH_HIGH,
+            **SPECTRA,
             # What the net says times the deviation, and the mean, is the logarithm to the base 10 of each band.
             mean=self.facts["mean"],
             std=self.facts["deviation"],
@@ -267,7 +281,9 @@ class Task(WaveNet):
         return {"voices": list(voices), "voice_vectors": list(voices.values())} if voices else {}
 
     def open_package(self, folder: Path, config: dict[str, Any]) -> None:
-        found = json.loads((folder / "preprocessor_config.json").read_text())
+        if not (folder / "vocab.json").exists():  # one of elsewhere
+            raise ValueError("this model only starts others: it has learnt no letters yet")
+        found = json.loads((folder / PROCESSOR).read_text())
         voices = dict(zip(found.get("voices") or (), found.get("voice_vectors") or (), strict=True))
         self.facts = {"mean": found["mean"], "deviation": found["std"], "voices": voices}
         vocab = json.loads((folder / "vocab.json").read_text())
