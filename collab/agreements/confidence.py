@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, Expression, Model, OuterRef, Q
+from django.db.models import Exists, Model, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from collab.access.many import EachPerson
 from collab.access.policy import ALWAYS, Condition, Missing, Requirement, role_q
 from collab.access.roles import roles_with
 from collab.accounts.models import Membership, User
@@ -75,14 +76,14 @@ def hidden_from(user: User, at: datetime) -> list[UUID]:
 def _act_is_told(user: User, at: datetime) -> Q:
     """Acts about an agreement name it in their details, whatever their object is."""
     about_none = Q(data__agreement__isnull=True)
-    if isinstance(user, Expression):  # asked for many people in one query: closed to all of them
+    if isinstance(user, EachPerson):  # asked for many people in one query: closed to all of them
         return about_none
     hidden = [str(pk) for pk in hidden_from(user, at)]
     return about_none | ~Q(data__agreement__in=hidden) if hidden else ALWAYS
 
 
 def _date_is_told(user: User, at: datetime) -> Q:
-    if isinstance(user, Expression):
+    if isinstance(user, EachPerson):
         return ~Q(source_type__in=[model._meta.label_lower for model in (AgreementVersion, SurvivingDuty)])
     hidden = hidden_from(user, at)
     if not hidden:

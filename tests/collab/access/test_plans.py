@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -31,7 +33,8 @@ from collab.access.policy import (
 )
 from collab.access.roles import WORDS
 from collab.accounts.models import ApiToken, Membership, User
-from collab.inbox.models import Request
+from collab.audit.models import AuditEvent
+from collab.inbox.models import Obligation, Request
 from collab.projects.models import Project
 from registry.datasets.models import Dataset
 from tests.cast import person
@@ -103,8 +106,8 @@ def test_what_has_changed_since_counts_at_once(aurora):
     assert not can(aurora.researcher, "job.submit", aurora.project)
 
 
-def test_every_word_has_a_plan_but_where_it_hangs_on_requests():
-    """Whom a request waits for is looked up beforehand; everything else is decided by one query, made ready once."""
+def test_every_word_has_a_plan_but_where_it_hangs_on_what_is_looked_up():
+    """Whom a request waits for, and what is confidential; everything else is decided by one query, made ready once."""
     without = set()
     for model, scope in SCOPES.items():
         kind = scope.view.split(".")[0]
@@ -120,8 +123,18 @@ def test_every_word_has_a_plan_but_where_it_hangs_on_requests():
             if plans._plan(model, plans.StandIn(None), checks, connection) is None:
                 without.add(model._meta.label)
     by_request = {model for model, scope in SCOPES.items() if scope.view in {"request.view", "ethics.view"}}
-    assert without <= {model._meta.label for model in by_request}
-    assert Request._meta.label in without
+    by_agreement = {Obligation, AuditEvent}  # of which the confidential ones are looked up
+    assert without <= {model._meta.label for model in by_request | by_agreement}
+    assert without >= {model._meta.label for model in {Request} | by_agreement}
+
+
+def test_no_condition_answers_for_everybody_where_it_is_asked_for_a_plan():
+    """What stands in for a person is an expression too: whoever closes a row to all of many people asks for `many`."""
+    root = Path(__file__).resolve().parents[3]
+    sources = [path for room in ("collab", "registry", "training") for path in (root / room).rglob("*.py")]
+    kinds = re.compile(r"isinstance\([^()]*\b(Base)?Expression\b")
+    found = {str(path.relative_to(root)) for path in sources if kinds.search(path.read_text(encoding="utf-8"))}
+    assert found == {"collab/access/plans.py"}, "Ask isinstance(user, EachPerson) of collab.access.many instead"
 
 
 def test_a_condition_that_is_made_of_a_setting_says_so(monkeypatch):
