@@ -207,9 +207,9 @@ def follow(client: Client, chapter: Chapter, job: dict[str, Any], watch: Watch) 
         progress = job.get("progress") or {}
         outcome.best_rate = max(outcome.best_rate, number(progress.get("rate")) or 0.0)
         outcome.unit = progress.get("unit") or outcome.unit
+        say.line.show(picture(chapter.key, job))  # also how a job ended that was over between two looks
         if job["state"] in ENDED:
             break
-        say.line.show(picture(chapter.key, job))
         seen = (job["state"], progress.get("phase"), progress.get("step"))
         if seen != last:
             last, changed = seen, time.monotonic()

@@ -86,6 +86,7 @@ class Stop:
         while thread.is_alive():
             thread.join(LOOK_S)
             self.check()
+        self.check()  # it may have been over before the first look
         if isinstance(found[0], BaseException):
             raise found[0]
         return found[0]

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -15,7 +15,8 @@ from django.conf import settings
 from training.engine.contract import LOG_FILE, Forked, Request, die_with_parent
 from training.runner import identity, pool
 
-LOOK_S = 2.0  # between two measurements of memory; finding children means reading every process
+LOOK_S = 2.0  # between two measurements of memory; finding children means reading every process. At first sooner
+FIRST_LOOK_S = 0.2
 
 
 @dataclass
@@ -26,6 +27,7 @@ class EngineProcess:
     started: float
     peak_rss_bytes: int = 0
     next_look: float = 0.0
+    began: float = field(default_factory=time.monotonic)
 
     @property
     def pid(self) -> int:
@@ -35,7 +37,8 @@ class EngineProcess:
         """Exit code, or None while it runs; measures memory on the way."""
         code = self.process.poll()
         if code is None and time.monotonic() >= self.next_look:
-            self.next_look = time.monotonic() + LOOK_S
+            now = time.monotonic()
+            self.next_look = now + min(LOOK_S, max(FIRST_LOOK_S, now - self.began))
             self.peak_rss_bytes = max(self.peak_rss_bytes, _rss_bytes(self.pid))
         return code
 

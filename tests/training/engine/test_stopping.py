@@ -130,3 +130,11 @@ def test_what_does_not_look_itself_is_attended() -> None:
     with pytest.raises(StopRequestedError):
         stop.attend(held.wait)  # which would not come back
     held.set()
+
+
+def test_a_stop_is_heard_though_the_work_was_over_before_the_first_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = Stop()
+    stop.requested = True
+    monkeypatch.setattr(threading.Thread, "is_alive", lambda self: False)
+    with pytest.raises(StopRequestedError):
+        stop.attend(lambda: 7)
